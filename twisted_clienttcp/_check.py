@@ -1,0 +1,141 @@
+"""
+Checks of arguments: each error names the parameter and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import socket
+from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+
+
+def unknownParameters(given: Iterable[str], known: Iterable[str]) -> None:
+    """
+    @raise TypeError: if anything is given that is not known.
+    """
+    names = sorted(known)
+    for name in given:
+        folded = {known.lower(): known for known in names}
+        near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+        hint = f"did you mean {folded[near[0]]}?" if near else f"known are {names}"
+        raise TypeError(f"unknown parameter {name}: {hint}")
+
+
+def callback(name: str, value: object, awaited: bool = False) -> Any:
+    """
+    @param awaited: whether what it returns is waited for.
+
+    @raise TypeError: if it cannot be called, or if nobody would wait for it.
+    """
+    if value is None:
+        return None
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, not {value!r}")
+    if not awaited and iscoroutinefunction(value):
+        raise TypeError(
+            f"{name} must be a plain function: nothing waits for a coroutine here; "
+            "start it inside with Deferred.fromCoroutine"
+        )
+    return value
+
+
+def required(name: str, value: Callable[..., Any] | None, example: str) -> Any:
+    """
+    @raise TypeError: if it is missing.
+    """
+    if value is None:
+        raise TypeError(f"{name} is required, as in {name}={example}")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """
+    @raise TypeError: if it is no number.
+    @raise ValueError: if it is no positive and finite one.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
+    return float(value)
+
+
+def delay(name: str, value: object) -> float:
+    """
+    @raise TypeError: if it is no number.
+    @raise ValueError: if it is negative or not finite.
+    """
+    return 0.0 if value == 0 and value is not False else seconds(name, value)
+
+
+def port(name: str, value: object) -> int:
+    """
+    @param value: a port number, or the name of a TCP service.
+
+    @return: the number.
+
+    @raise TypeError: if it is neither.
+    @raise ValueError: if there is no such port or service.
+    """
+    if isinstance(value, str):
+        if value.isdecimal():
+            value = int(value)
+        else:
+            try:
+                return socket.getservbyname(value, "tcp")
+            except OSError:
+                raise ValueError(
+                    f"{name}: there is no TCP service {value!r} on this machine; "
+                    "give the port's number"
+                ) from None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(
+            f"{name} must be a port number or the name of a service, not {value!r}"
+        )
+    if not 1 <= value <= 65535:
+        raise ValueError(f"{name} must be from 1 to 65535, not {value}")
+    return value
+
+
+def host(name: str, value: object) -> str:
+    """
+    @param value: a host name, an IPv4 or IPv6 literal, or an address packed into 4 or
+        16 octets.
+
+    @return: the name or literal.
+
+    @raise TypeError: if it is neither text nor octets.
+    @raise ValueError: if it cannot be the name of a host.
+    """
+    if isinstance(value, bytes):
+        if len(value) == 4:
+            return socket.inet_ntop(socket.AF_INET, value)
+        if len(value) == 16:
+            return socket.inet_ntop(socket.AF_INET6, value)
+        raise ValueError(
+            f"{name}: octets are a packed address of 4 or 16 octets, not {value!r}; "
+            "give a name as str"
+        )
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{name} must be a host name or an IP address as str, or a packed "
+            f"address as bytes, not {value!r}"
+        )
+    if isIPAddress(value) or isIPv6Address(value):
+        return value
+    try:
+        value.encode("idna")
+        valid = bool(value) and not any(c.isspace() or c in ":/" for c in value)
+    except UnicodeError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"{name}: {value!r} is neither a host name nor an IP address; give the "
+            "host alone, without scheme, port or brackets"
+        )
+    return value

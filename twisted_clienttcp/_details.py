@@ -1,0 +1,65 @@
+"""
+Failures, as POE tells them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import NamedTuple
+
+from twisted.internet import error
+from twisted.python.failure import Failure
+
+from .errors import ClientTCPError
+
+
+class ErrorDetails(NamedTuple):
+    """
+    What POE gives its ConnectError and ServerError callbacks.
+
+    @ivar operation: what failed: "connect", "bind", "getaddrinfo", "preconnect",
+        "read", "write", "framing", "callback"...
+    @ivar errno: the operating system's error number; 0 for a clean end of stream.
+        For "getaddrinfo" it is the resolver's (an C{EAI_} constant).
+    @ivar text: the error in words; empty for a clean end of stream.
+    """
+
+    operation: str
+    errno: int
+    text: str
+
+
+def errorDetails(failure: Failure) -> ErrorDetails:
+    """
+    Tell a failure as POE does: operation, error number and text (POE: ARG0 to ARG2
+    of ConnectError and ServerError).
+
+    Twisted does not keep the error number of a connection that was reset, so every
+    L{ConnectionLost<twisted.internet.error.ConnectionLost>} is taken for a reset.
+
+    @param failure: what C{connectError}, C{serverError} or C{stopped} was given.
+    """
+    exception = failure.value
+    if isinstance(exception, ClientTCPError):
+        return ErrorDetails(exception.operation, exception.errno, str(exception))
+    if isinstance(exception, error.ConnectionDone):
+        return ErrorDetails("read", 0, "")
+    if isinstance(exception, error.ConnectionAborted):
+        return _system("close", errno.ECONNABORTED)
+    if isinstance(exception, error.ConnectionLost):
+        return _system("read", errno.ECONNRESET)
+    if isinstance(exception, error.TimeoutError):
+        return _system("connect", errno.ETIMEDOUT)
+    if isinstance(exception, error.DNSLookupError):
+        return ErrorDetails("getaddrinfo", socket.EAI_NONAME, str(exception))
+    operation = "bind" if isinstance(exception, error.ConnectBindError) else "connect"
+    number = getattr(exception, "osError", None) or getattr(exception, "errno", None)
+    if isinstance(number, int):
+        return _system(operation, number)
+    return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
+
+
+def _system(operation: str, number: int) -> ErrorDetails:
+    return ErrorDetails(operation, number, os.strerror(number))

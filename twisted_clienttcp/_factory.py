@@ -1,0 +1,984 @@
+"""
+What users configure and hold.
+
+The factory translates: Twisted's factory calls and the user's orders become inputs of
+the L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects it carries out. Users'
+callbacks about the lifecycle are I{steps}, called in order, one after the other and
+never inside one another; an order given in one of them takes effect at once, what it
+leads to is told afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from inspect import iscoroutine
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from zope.interface import implementer
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from . import _check
+from ._connection import ClientTCPProtocol, Disconnection
+from ._connector import (
+    Destination,
+    EndpointAddress,
+    EndpointConnector,
+    destinationFor,
+)
+from ._details import errorDetails
+from ._lifecycle import Core, Machine, Phase
+from .errors import (
+    CallbackError,
+    NegotiationRefused,
+    NotConnectedError,
+)
+from .framing import Framing, Line
+from .retry import exponential
+
+#: What a framing must have to be one.
+_FRAMING = ("feed", "finish", "frame", "release", "clone")
+
+
+@implementer(IProtocolFactory)
+class ClientTCPFactory(ReconnectingClientFactory):
+    """
+    A TCP client made of callbacks (POE::Component::Client::TCP).
+
+    Each callback gets the client, this object, as its first argument. Their order is::
+
+        started -> ( attempt -> preConnect -> connected -> any of serverInput and
+        serverFlushed -> serverError? -> disconnected )* -> stopped
+
+    An attempt that does not reach C{connected} is C{connectError} alone. A callback
+    that raises is logged, given to C{serverError} as a
+    L{CallbackError<twisted_clienttcp.errors.CallbackError>}, and costs the
+    connection; the client goes on by its policy.
+
+    There are three ways to run one:
+
+      - C{client.start()}: the whole contract.
+      - C{reactor.connectTCP(host, port, client)}, C{connectSSL}, C{connectUNIX}: the
+        whole contract too; the address is the connector's.
+      - C{ClientService(endpoint, client)}: the service connects, retries and stops, and
+        does not tell us. So there are no C{started}, C{connectError} and C{stopped};
+        C{connect} and C{reconnect} raise; C{shutdown} ends the connection, and the
+        service makes the next; and stopping the service does not flush what was put.
+        L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
+
+    @ivar heap: a namespace of the user's own, for what callbacks share.
+    @ivar connector: the connector of the last attempt.
+    @ivar initialDelay: the longest wait in seconds before the first new attempt.
+    @ivar maxDelay: the longest wait in seconds before any.
+    @ivar factor: what the longest wait is multiplied by after each failure.
+    @ivar jitter: the share of a wait that is drawn at random, from 0 to 1.
+    @ivar maxRetries: how many attempts may fail in a row before the client gives up;
+        None for any number.
+    """
+
+    noisy = False
+    maxDelay: float = 60.0
+    jitter: float = 1.0
+
+    #: For how many seconds a connection must hold for the delays to begin anew.
+    stableAfter: ClassVar[float] = 10.0
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        serverInput: Callable[[Any, Any], object] | None = None,
+        remoteAddress: str | bytes | None = None,
+        remotePort: int | str | None = None,
+        endpoint: IStreamClientEndpoint | str | None = None,
+        framing: Framing | type | tuple[type, dict[str, Any]] | None = None,
+        autoReconnect: bool = True,
+        connectTimeout: float = 30.0,
+        drainTimeout: float = 60.0,
+        lingerTimeout: float = 30.0,
+        started: Callable[..., object] | None = None,
+        args: Iterable[Any] = (),
+        preConnect: Callable[[Any, Any], object] | None = None,
+        connected: Callable[[Any, IAddress], object] | None = None,
+        connectError: Callable[[Any, Failure], object] | None = None,
+        serverError: Callable[[Any, Failure], object] | None = None,
+        serverFlushed: Callable[[Any], object] | None = None,
+        disconnected: Callable[[Any, Disconnection], object] | None = None,
+        stopped: Callable[[Any, Failure | None], object] | None = None,
+        reactor: Any = None,
+        clock: IReactorTime | None = None,
+        **unknown: object,
+    ) -> None:
+        """
+        @param serverInput: C{serverInput(client, record)}: a record has come (POE:
+            ServerInput). Required.
+        @param remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an
+            address packed into 4 or 16 octets (POE: RemoteAddress).
+        @param remotePort: its port: a number, or the name of a service (POE:
+            RemotePort).
+        @param endpoint: an C{IStreamClientEndpoint}, or a string that describes one,
+            instead of address and port.
+        @param framing: how octets become records (POE: Filter): a framing, which is
+            cloned for each connection, or its class, or a pair of class and keyword
+            arguments. L{Line<twisted_clienttcp.framing.Line>} if not given.
+        @param autoReconnect: whether a new attempt follows a failure or a loss. If
+            False, the client stops then, unless a callback has called C{connect} or
+            C{reconnect} (POE's rule).
+        @param connectTimeout: the seconds an attempt may take, from the look-up of the
+            name to the end of C{preConnect} (POE: ConnectTimeout).
+        @param drainTimeout: the seconds that C{shutdown} may take to flush.
+        @param lingerTimeout: the seconds to wait, after that, for the peer to end its
+            side too.
+        @param started: C{started(client, *args)}: called once a start, before the first
+            attempt (POE: Started).
+        @param args: what C{started} gets (POE: Args).
+        @param preConnect: C{preConnect(client, negotiation)}: there is a transport (POE:
+            PreConnect). Must return something true, or a Deferred or coroutine of
+            that, for the connection to go on. See L{Negotiation
+            <twisted_clienttcp._negotiation.Negotiation>}.
+        @param connected: C{connected(client, peer)}: the connection is usable; C{peer} is
+            its C{IAddress} (POE: Connected).
+        @param connectError: C{connectError(client, failure)}: an attempt did not reach
+            C{connected} (POE: ConnectError). Logged if not given.
+        @param serverError: C{serverError(client, failure)}: the connection ends, and we
+            did not ask for it; a clean end of stream is a
+            L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
+            ServerError). Logged if not given.
+        @param serverFlushed: C{serverFlushed(client)}: the kernel has every octet that
+            was put (POE: ServerFlushed).
+        @param disconnected: C{disconnected(client, disconnection)}: called exactly once
+            for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
+            (POE: Disconnected).
+        @param stopped: C{stopped(client, failure)}: the client does nothing more; the
+            failure is what made it stop, or None if that was an order or a clean end of
+            stream.
+        @param reactor: the reactor to connect with; the installed one if not given.
+        @param clock: the C{IReactorTime} to tell the time by; the reactor if not given.
+
+        @raise TypeError: if a parameter is missing, unknown or of the wrong type.
+        @raise ValueError: if one is out of its range.
+        """
+        _check.unknownParameters(unknown, _PARAMETERS)
+        self.serverInput = _check.required(
+            "serverInput",
+            _check.callback("serverInput", serverInput),
+            "lambda client, record: print(record)",
+        )
+        self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
+        self._callbacks: dict[str, Callable[..., object]] = {
+            name: function
+            for name, value in (
+                ("started", started),
+                ("connected", connected),
+                ("connectError", connectError),
+                ("serverError", serverError),
+                ("serverFlushed", serverFlushed),
+                ("disconnected", disconnected),
+                ("stopped", stopped),
+            )
+            if (function := _check.callback(name, value)) is not None
+        }
+        if isinstance(args, (str, bytes)):
+            raise TypeError(f"args must be a sequence of arguments, not {args!r}")
+        self._args = tuple(args)
+        self._framing = _framingFrom(framing)
+        if not isinstance(autoReconnect, bool):
+            raise TypeError(
+                f"autoReconnect must be True or False, not {autoReconnect!r}"
+            )
+        self.autoReconnect = autoReconnect
+        self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
+        self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
+        self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
+        self._reactor = reactor
+        self.clock = clock if clock is not None else reactor
+        self._address: tuple[str, int] | None = None
+        self._endpoint = self._endpointFrom(endpoint, remoteAddress, remotePort)
+        if remoteAddress is not None or remotePort is not None:
+            self._setAddress(remoteAddress, remotePort)
+
+        self.heap = SimpleNamespace()
+        self._core = Core(self)
+        self._machine = Machine(self._core)
+        self._connection: ClientTCPProtocol | None = None
+        self._negotiating: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._connectedAt = 0.0
+        #: Why the last attempt or connection ended.
+        self._reason: Failure | None = None
+        self._expired: Failure | None = None
+        self._disconnection: Disconnection | None = None
+        self._steps: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._busy = False
+        self._awaitingConnected: list[Deferred[ClientTCPProtocol]] = []
+        self._awaitingStopped: list[Deferred[None]] = []
+        self._awaitingShutdown: list[Deferred[Disconnection | None]] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._name()} {self._core.phase.value}>"
+
+    # -- what the user reads
+
+    @property
+    def connected(self) -> bool:
+        """
+        Whether there is a connection that C{connected} was called for and that is not
+        about to end (POE: heap connected).
+        """
+        return self._core.phase is Phase.CONNECTED
+
+    @property
+    def shuttingDown(self) -> bool:
+        """
+        Whether the client has stopped or is about to (POE: heap shutdown).
+        """
+        return self._core.stopping
+
+    @property
+    def server(self) -> ClientTCPProtocol | None:
+        """
+        The live connection, until C{disconnected} is called (POE: heap server).
+        """
+        if self._core.phase in (Phase.CONNECTED, Phase.DRAINING):
+            return self._connection
+        return None
+
+    @property
+    def pendingOctets(self) -> int:
+        """
+        The octets put that the kernel does not have yet: never too few, and too many
+        by one chunk (64 KiB) at the most (POE: get_driver_out_octets).
+        """
+        server = self.server
+        return 0 if server is None else server.pendingOctets
+
+    # -- the user's orders
+
+    def start(self) -> Deferred[None]:
+        """
+        Begin: call C{started} and connect. A client that runs already goes on.
+
+        @return: as L{whenStopped}.
+
+        @raise ValueError: if there is nothing to connect to.
+        @raise RuntimeError: if the client is shutting down, or is in the hands of a
+            C{ClientService}.
+        """
+        self._mayConnect("start")
+        if self._core.stopping and self._core.phase is not Phase.STOPPED:
+            raise RuntimeError(
+                "start() while shutting down: wait for whenStopped(), or use reconnect()"
+            )
+        self._feed(self._machine.start)
+        return self.whenStopped()
+
+    def connect(
+        self, address: str | bytes | None = None, port: int | str | None = None
+    ) -> None:
+        """
+        Connect, to another address if one is given, which is remembered (POE: the
+        connect event). A connection that there is, is aborted first.
+
+        @param address: as C{remoteAddress}; the present one if not given.
+        @param port: as C{remotePort}; the present one if not given.
+
+        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
+        @raise TypeError: if an argument is of the wrong type.
+        @raise ValueError: if it cannot be an address or a port.
+        """
+        if address is not None or port is not None:
+            known = self._address or (None, None)
+            host = known[0] if address is None else address
+            self._mayNotBeHosted("connect")
+            former = self.connector
+            self._setAddress(host, known[1] if port is None else port)
+            self._endpoint = None
+            self._cancel(former)
+            self.connector = None
+        self.reconnect()
+
+    def reconnect(self, delay: float = 0) -> None:
+        """
+        Make an attempt (POE: the reconnect event). An attempt under way is dropped, and
+        a connection aborted: its C{disconnected} comes first and tells in C{unsent} what
+        was lost.
+
+        @param delay: after how many seconds.
+
+        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
+        @raise ValueError: if there is nothing to connect to, or the delay is negative.
+        """
+        self._mayConnect("reconnect")
+        self._feed(self._machine.reconnect, _check.delay("delay", delay))
+
+    def shutdown(self) -> Deferred[Disconnection | None]:
+        """
+        Stop (POE: the shutdown event): no more C{serverInput}; all that was put is
+        flushed; our side of the connection is ended, and the peer given time to end its
+        own. Then C{disconnected} and C{stopped} are called. Doing it again changes
+        nothing.
+
+        @return: a Deferred that fires with the
+            L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
+            no connection.
+        """
+        if self._core.phase in (Phase.IDLE, Phase.STOPPED):
+            return succeed(None)
+        waiter = _waiter(self._awaitingShutdown)
+        self._feed(self._machine.shutdown)
+        return waiter
+
+    def put(self, record: Any) -> None:
+        """
+        Send a record (POE: put of the wheel).
+
+        @raise NotConnectedError: if there is no connection, or its sending side is
+            closed.
+        @raise TypeError: if the framing takes no such record.
+        @raise FramingError: if the framing cannot frame this one.
+        """
+        connection = self.server
+        if connection is None:
+            raise NotConnectedError(
+                "cannot put without a connection: put from connected() on, or after "
+                "whenConnected()"
+            )
+        connection.put(record)
+
+    def whenConnected(self) -> Deferred[ClientTCPProtocol]:
+        """
+        @return: a Deferred that fires with the connection, when C{connected} has
+            returned; at once if there is one. It fails with what stopped the client, or
+            with a L{NotConnectedError<twisted_clienttcp.errors.NotConnectedError>}, if
+            that comes before.
+        """
+        connection = self.server
+        if self.connected and connection is not None and connection.opened:
+            return succeed(connection)
+        if self._core.phase is Phase.STOPPED and not self._core.hosted:
+            return fail(self._whyNeverConnected())
+        return _waiter(self._awaitingConnected)
+
+    def whenStopped(self) -> Deferred[None]:
+        """
+        @return: a Deferred that fires with None when the client has stopped, or fails
+            with what C{stopped} gets; at once if it has stopped already.
+        """
+        if self._core.phase is Phase.STOPPED and not self._steps:
+            return succeed(None) if self._outcome is None else fail(self._outcome)
+        return _waiter(self._awaitingStopped)
+
+    # -- the orders of ReconnectingClientFactory
+
+    def stopTrying(self) -> None:
+        """
+        Make no more attempts: stop, if there is no connection, and otherwise when it is
+        lost.
+        """
+        self.continueTrying = 0
+        if self._core.phase in (Phase.WAITING, Phase.CONNECTING):
+            self._feed(self._machine.shutdown)
+
+    def resetDelay(self) -> None:
+        """
+        Let the delays begin anew. It need not be called: a connection that has held for
+        L{stableAfter} seconds does the same.
+        """
+        self.delay = self.initialDelay
+        self.retries = 0
+
+    def retry(self, connector: Any = None) -> None:
+        """
+        Make another attempt after the delay that the policy gives, if it gives one.
+
+        @param connector: the connector to use from now on.
+        """
+        if connector is not None:
+            self.connector = connector
+        self._mayConnect("retry")
+        delay = self.retryDelay()
+        if delay is not None:
+            self._feed(self._machine.reconnect, delay)
+
+    # -- what Twisted tells the factory
+
+    def startedConnecting(self, connector: Any) -> None:
+        """
+        An attempt has begun.
+        """
+        self.connector = connector
+        self._feed(self._machine.attempting)
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientTCPProtocol | None:
+        """
+        @return: the connection; None if there is one already or none is wanted.
+        """
+        if self._core.phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
+            self._log.warn(
+                "{client} refuses a second connection, to {addr}",
+                client=self,
+                addr=addr,
+            )
+            return None
+        connection = ClientTCPProtocol(self, self._framing.clone())
+        connection.factory = self
+        self._connection = connection
+        return connection
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        """
+        An attempt has failed.
+        """
+        if self._core.phase is not Phase.CONNECTING:
+            # Given up by order: nothing is to be told.
+            return
+        expired, self._expired = self._expired, None
+        self._reason = failure = expired or reason
+        self._later(self._callOrLog, "connectError", failure)
+        self._later(self._machine.failed)
+        self._run()
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        """
+        A connection is lost. The connection itself has told all about it before.
+        """
+
+    # -- what the connection tells
+
+    def timeSource(self) -> IReactorTime:
+        """
+        @return: the clock; the installed reactor if there is none.
+        """
+        if self.clock is None:
+            self.clock = self._theReactor()
+        clock: IReactorTime = self.clock
+        return clock
+
+    def connectionMade(self, connection: ClientTCPProtocol) -> None:
+        """
+        There is a transport.
+        """
+        self._feed(self._machine.made)
+
+    def connectionSecured(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport can be used.
+        """
+        if not self._negotiable(connection):
+            return
+        if self._preConnect is None:
+            self._feed(self._machine.negotiated)
+        else:
+            self._later(self._negotiate, connection)
+            self._run()
+
+    def _negotiable(self, connection: ClientTCPProtocol) -> bool:
+        return (
+            connection is self._connection
+            and self._core.phase is Phase.NEGOTIATING
+            and not connection.ending
+        )
+
+    def _negotiate(self, connection: ClientTCPProtocol) -> None:
+        if not self._negotiable(connection):
+            return
+        negotiation = connection.negotiation
+        try:
+            answer = self._preConnect(self, negotiation)
+        except Exception:
+            self._refuse(Failure(), connection)
+            return
+        if iscoroutine(answer):
+            answer = Deferred.fromCoroutine(answer)
+        if isinstance(answer, Deferred):
+            if negotiation is not None:
+                negotiation._wait()
+            self._negotiating = answer
+            answer.addCallback(self._agree, connection)
+            answer.addErrback(self._refuse, connection)
+        else:
+            self._agree(answer, connection)
+
+    def _agree(self, answer: Any, connection: ClientTCPProtocol) -> None:
+        self._negotiating = None
+        if not self._negotiable(connection):
+            return
+        if answer:
+            self._feed(self._machine.negotiated)
+        else:
+            refusal = NegotiationRefused(
+                f"preConnect returned {answer!r}: to go on it must return True, or a "
+                "Deferred or coroutine of it"
+            )
+            self._giveUp(connection, Failure(refusal))
+
+    def _refuse(self, failure: Failure, connection: ClientTCPProtocol) -> None:
+        self._negotiating = None
+        if not self._negotiable(connection):
+            # The connection was lost or given up, and this is how preConnect took it.
+            return
+        self._log.failure("preConnect raised", failure)
+        refusal = NegotiationRefused(
+            f"preConnect raised {failure.type.__name__}: {failure.getErrorMessage()}"
+        )
+        refusal.__cause__ = failure.value
+        self._giveUp(connection, Failure(refusal))
+
+    def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        connection.blame(failure, "local")
+        self._feed(self._machine.refused)
+
+    def negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+        """
+        The peer has ended its side before the connection was open.
+        """
+        if self._negotiable(connection):
+            connection.blame(Failure(ConnectionDone()), "peer")
+            self._feed(self._machine.refused)
+
+    def connectionFlushed(self, connection: ClientTCPProtocol) -> None:
+        """
+        The kernel has every octet.
+        """
+        if connection is self.server:
+            self._later(self._call, "serverFlushed")
+            self._run()
+
+    def connectionEnded(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        There will be no more input, and nobody here has asked for that.
+        """
+        self._later(self._callOrLog, "serverError", failure)
+        self._later(self._machine.ended)
+        self._run()
+
+    def callbackRaised(self, callback: str, failure: Failure) -> None:
+        """
+        A callback of the user's has raised: log it, and drop the connection it has left
+        in a state that nobody knows.
+        """
+        self._log.failure("{callback} raised", failure, callback=callback)
+        connection = self.server
+        if connection is not None:
+            error = Failure(CallbackError(callback, failure.value))
+            if connection.blame(error, "local") and callback != "serverError":
+                self._later(self._callOrLog, "serverError", error)
+            self._later(self._machine.broken)
+            self._run()
+
+    def connectionGone(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+    ) -> None:
+        """
+        The transport is gone.
+        """
+        if connection is not self._connection:
+            return
+        self._reason = disconnection.failure
+        self._disconnection = disconnection
+        if self._core.phase is Phase.NEGOTIATING:
+            self._cancelNegotiation()
+            if self._core.then is None:
+                self._later(self._callOrLog, "connectError", disconnection.failure)
+        elif not told:
+            self._later(self._callOrLog, "serverError", disconnection.failure)
+        self._later(self._machine.lost)
+        self._run()
+        if isinstance(self.connector, EndpointConnector) and not self._core.hosted:
+            self.connector.connectionLost(disconnection.failure)
+
+    # -- what the lifecycle asks for (its Effects)
+
+    @property
+    def retrying(self) -> bool:
+        """
+        Whether the client goes on by itself after a failure or a loss.
+        """
+        return bool(self.autoReconnect and self.continueTrying)
+
+    def retryDelay(self) -> float | None:
+        """
+        @return: the seconds to wait before the next attempt, or None to give up.
+        """
+        if not self.continueTrying:
+            return None
+        self.retries += 1
+        if self.maxRetries is not None and self.retries > self.maxRetries:
+            return None
+        policy = exponential(
+            initialDelay=self.initialDelay,
+            maxDelay=self.maxDelay,
+            factor=self.factor,
+            jitter=self.jitter,
+        )
+        self.delay = policy(self.retries)
+        return self.delay
+
+    def attempt(self) -> None:
+        """
+        Begin an attempt.
+        """
+        self._expired = None
+        try:
+            if self.connector is None:
+                self.connector = EndpointConnector(self._destination(), self)
+            self.connector.connect()
+        except Exception:
+            self.clientConnectionFailed(self.connector, Failure())
+
+    def cancelAttempt(self) -> None:
+        """
+        Forget the attempt under way.
+        """
+        self._cancel(self.connector)
+
+    def _cancel(self, connector: Any) -> None:
+        if connector is not None:
+            try:
+                connector.stopConnecting()
+            except NotConnectingError:
+                pass
+
+    def expireAttempt(self) -> None:
+        """
+        End the attempt under way, with a timeout as its failure.
+        """
+        expired = Failure(
+            TimeoutError(string=f"no connection in {self.connectTimeout} seconds")
+        )
+        connection = self._connection
+        if self._core.phase is Phase.NEGOTIATING and connection is not None:
+            connection.blame(expired, "local")
+            self.abort()
+        else:
+            self._expired = expired
+            self._cancel(self.connector)
+
+    def drain(self) -> None:
+        """
+        Close the connection when all its output has been taken.
+        """
+        if self._connection is not None:
+            self._connection.close()
+
+    def abort(self) -> None:
+        """
+        Close the connection now.
+        """
+        if self._connection is not None:
+            self._connection.abort()
+        self._cancelNegotiation()
+
+    def _cancelNegotiation(self) -> None:
+        negotiating, self._negotiating = self._negotiating, None
+        if negotiating is not None:
+            negotiating.cancel()
+
+    def startTimer(self, seconds: float | None = None) -> None:
+        """
+        Give C{timeUp} after so many seconds, or C{connectTimeout}.
+        """
+        self.stopTimer()
+        self._timer = self.timeSource().callLater(
+            self.connectTimeout if seconds is None else seconds, self._timeUp
+        )
+
+    def _timeUp(self) -> None:
+        self._timer = None
+        self._feed(self._machine.timeUp)
+
+    def stopTimer(self) -> None:
+        """
+        Stop the timer, if it runs.
+        """
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def tellStarted(self) -> None:
+        """
+        Call C{started}, later.
+        """
+        self.continueTrying = 1
+        self._reason = None
+        self.resetDelay()
+        self._later(self._call, "started", *self._args)
+
+    def tellConnected(self) -> None:
+        """
+        Call C{connected}, later.
+        """
+        self._connectedAt = self.timeSource().seconds()
+        self._later(self._tellConnected, self._connection)
+
+    def _tellConnected(self, connection: ClientTCPProtocol) -> None:
+        transport: Any = connection.transport
+        if self._call("connected", transport.getPeer()):
+            connection.open()
+        if connection.opened:
+            _fire(self._awaitingConnected, connection)
+
+    def tellDisconnected(self) -> None:
+        """
+        Call C{disconnected}, later.
+        """
+        if self.timeSource().seconds() - self._connectedAt >= self.stableAfter:
+            self.resetDelay()
+        self._later(self._tellDisconnected)
+
+    def _tellDisconnected(self) -> None:
+        self._connection = None
+        disconnection, self._disconnection = self._disconnection, None
+        if not self._call("disconnected", disconnection):
+            pass
+        elif (
+            disconnection is not None
+            and disconnection.unsent
+            and "disconnected" not in self._callbacks
+        ):
+            self._log.warn(
+                "Client {client} lost up to {unsent} octets that were put and not sent",
+                client=self._name(),
+                unsent=disconnection.unsent,
+            )
+        _fire(self._awaitingShutdown, disconnection)
+
+    def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+        """
+        Call C{stopped}, later.
+        """
+        reason = self._reason
+        if not gaveUp or reason is None or reason.check(ConnectionDone):
+            self._outcome = None
+        else:
+            self._outcome = reason
+        self._later(self._tellStopped, self._outcome, hosted)
+
+    def _tellStopped(self, failure: Failure | None, hosted: bool) -> None:
+        self._connection = None
+        if not hosted:
+            self._call("stopped", failure)
+        _fire(self._awaitingShutdown, None)
+        if not hosted:
+            _fire(self._awaitingConnected, self._whyNeverConnected())
+            _fire(self._awaitingStopped, failure)
+
+    def _whyNeverConnected(self) -> Failure:
+        return self._outcome or Failure(
+            NotConnectedError("the client was stopped before it was connected")
+        )
+
+    def settleLater(self) -> None:
+        """
+        Give C{settle} behind all that is still to be told.
+        """
+        self._later(self._machine.settle)
+
+    # -- steps
+
+    def _feed(self, given: Callable[..., None], *args: Any) -> None:
+        """
+        Give the lifecycle an input, now, and tell what there is to tell of it
+        afterwards.
+        """
+        busy, self._busy = self._busy, True
+        try:
+            given(*args)
+        finally:
+            self._busy = busy
+        self._run()
+
+    def _later(self, step: Callable[..., object], *args: Any) -> None:
+        self._steps.append((step, args))
+
+    def _run(self) -> None:
+        """
+        Do the steps that wait, unless somebody is doing it.
+        """
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._steps:
+                step, args = self._steps.popleft()
+                step(*args)
+        finally:
+            self._busy = False
+
+    def _call(self, name: str, *args: Any) -> bool:
+        """
+        Call a callback of the user's, if there is one.
+
+        @return: whether it did not raise.
+        """
+        callback = self._callbacks.get(name)
+        if callback is not None:
+            try:
+                callback(self, *args)
+            except Exception:
+                self.callbackRaised(name, Failure())
+                return False
+        return True
+
+    def _callOrLog(self, name: str, failure: Failure) -> None:
+        """
+        Call a callback for errors; without one, log what POE prints.
+        """
+        if name in self._callbacks:
+            self._call(name, failure)
+            return
+        operation, number, text = errorDetails(failure)
+        self._log.warn(
+            "Client {client} got {operation} error {errno} ({text})",
+            client=self._name(),
+            operation=operation,
+            errno=number,
+            text=text or "Normal disconnection",
+            failure=failure,
+        )
+
+    # -- where to
+
+    def _theReactor(self) -> Any:
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            self._reactor = reactor
+        return self._reactor
+
+    def _endpointFrom(self, endpoint: Any, address: object, port: object) -> Any:
+        if endpoint is None:
+            return None
+        if address is not None or port is not None:
+            raise TypeError(
+                "endpoint and remoteAddress/remotePort exclude each other: give one"
+            )
+        if isinstance(endpoint, str):
+            try:
+                return clientFromString(self._theReactor(), endpoint)
+            except Exception as e:
+                raise ValueError(
+                    f"endpoint: {endpoint!r} describes no client endpoint ({e}); give "
+                    "one as 'tcp:host:port'"
+                ) from e
+        if not IStreamClientEndpoint.providedBy(endpoint):
+            raise TypeError(
+                "endpoint must provide IStreamClientEndpoint or be a string such as "
+                f"'tcp:host:port', not {endpoint!r}"
+            )
+        return endpoint
+
+    def _setAddress(self, address: object, port: object) -> None:
+        if address is None:
+            raise TypeError("remotePort needs remoteAddress too")
+        if port is None:
+            raise TypeError("remoteAddress needs remotePort too")
+        self._address = (
+            _check.host("remoteAddress", address),
+            _check.port("remotePort", port),
+        )
+
+    def _destination(self) -> Destination:
+        if self._address is not None:
+            return destinationFor(
+                self._theReactor(), *self._address, self.connectTimeout
+            )
+        return Destination(self._endpoint, EndpointAddress(self._endpoint))
+
+    def _name(self) -> str:
+        """
+        @return: whom this client is connected to, for people.
+        """
+        if self._address is not None:
+            host, port = self._address
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if self._endpoint is not None:
+            return str(self._endpoint)
+        return "?" if self.connector is None else str(self.connector.getDestination())
+
+    def _mayNotBeHosted(self, order: str) -> None:
+        core = self._core
+        if core.hosted and core.phase is not Phase.STOPPED:
+            raise RuntimeError(
+                f"{order}() is not for a client that a ClientService drives: the service "
+                "connects; use ClientTCPService or start() instead"
+            )
+
+    def _mayConnect(self, order: str) -> None:
+        self._mayNotBeHosted(order)
+        if self._address is None and self._endpoint is None and self.connector is None:
+            raise ValueError(
+                f"{order}() has nothing to connect to: give the factory remoteAddress "
+                "and remotePort, or endpoint"
+            )
+
+    _outcome: Failure | None = None
+
+
+_PARAMETERS = [
+    name
+    for name in ClientTCPFactory.__init__.__annotations__
+    if name not in ("unknown", "return")
+]
+
+
+def _framingFrom(framing: Any) -> Framing:
+    """
+    Build the framing that is the pattern for all connections, and try it.
+
+    @raise TypeError: if it is none.
+    """
+    if framing is None:
+        return Line()
+    built = framing
+    if isinstance(framing, tuple):
+        if len(framing) != 2 or not isinstance(framing[1], dict):
+            raise TypeError(
+                f"framing must be a pair of class and keyword arguments, not {framing!r}"
+            )
+        built = framing[0](**framing[1])
+    elif isinstance(framing, type):
+        built = framing()
+    missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
+    if missing:
+        raise TypeError(
+            f"framing must be a framing such as Line(), its class, or a pair of class "
+            f"and keyword arguments; {framing!r} has no {', '.join(missing)}"
+        )
+    clone: Framing = built.clone()
+    return clone
+
+
+def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:
+    """
+    @return: a Deferred of the caller's own, which he can cancel without harm to the
+        others.
+    """
+    waiter: Deferred[Any] = Deferred(waiting.remove)
+    waiting.append(waiter)
+    return waiter
+
+
+def _fire(waiting: list[Deferred[Any]], result: Any) -> None:
+    """
+    Fire all that wait.
+    """
+    fired = waiting[:]
+    waiting.clear()
+    for waiter in fired:
+        waiter.callback(result)

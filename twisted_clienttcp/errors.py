@@ -1,0 +1,132 @@
+"""
+What can go wrong, as a tree::
+
+    ClientTCPError
+        NotConnectedError       put() where no connection takes output
+        NegotiationRefused      preConnect did not agree to the connection
+        CallbackError           one of the user's callbacks raised
+        DrainTimeout            shutdown() could not flush in time
+        FramingError            octets or records that a framing cannot take
+            RecordTooLong       over the framing's maxLength
+            TruncatedRecord     the stream ended inside a record
+            InvalidRecord       a record that cannot be framed (also a ValueError)
+
+Each class carries an C{operation} and an C{errno}: the first two parts of the
+triple that L{errorDetails<twisted_clienttcp.errorDetails>} makes of a failure.
+
+Wrong arguments are Python's own L{TypeError} and L{ValueError}; what Twisted's
+transports and endpoints report (refused, reset, timed out) stays Twisted's own,
+from L{twisted.internet.error}.
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class ClientTCPError(Exception):
+    """
+    The base of every error of this package.
+
+    @cvar operation: what was being done, in a word (POE: ARG0 of ServerError).
+    @cvar errno: the nearest error number of the operating system
+        (POE: ARG1 of ServerError).
+    """
+
+    operation = "client"
+    errno = errno.EIO
+
+
+class NotConnectedError(ClientTCPError):
+    """
+    There is no connection that takes output: there is none at all, or its
+    sending side has been closed.
+    """
+
+    operation = "put"
+    errno = errno.ENOTCONN
+
+
+class NegotiationRefused(ClientTCPError):
+    """
+    C{preConnect} returned something false, or raised, so the connection was
+    closed before it was ever C{connected}.
+    """
+
+    operation = "preconnect"
+    errno = errno.ECONNABORTED
+
+
+class CallbackError(ClientTCPError):
+    """
+    A callback of the user's raised. C{__cause__} is what it raised.
+
+    @ivar callback: the name of the callback, as it is given to the factory.
+    """
+
+    operation = "callback"
+    errno = errno.ECANCELED
+
+    def __init__(self, callback: str, error: BaseException) -> None:
+        super().__init__(f"{callback} raised {type(error).__name__}: {error}")
+        self.callback = callback
+        self.__cause__ = error
+
+
+class DrainTimeout(ClientTCPError):
+    """
+    The peer did not take all output within C{drainTimeout} seconds of
+    C{shutdown()}, so the connection was aborted with octets unsent.
+    """
+
+    operation = "write"
+    errno = errno.ETIMEDOUT
+
+
+class FramingError(ClientTCPError):
+    """
+    The octets received are not what the framing expects, or a record cannot
+    be framed.
+    """
+
+    operation = "framing"
+    errno = errno.EPROTO
+
+
+class RecordTooLong(FramingError):
+    """
+    A record is longer than the framing's C{maxLength}.
+
+    @ivar length: its length in octets, as far as it is known.
+    @ivar maxLength: the limit in octets.
+    """
+
+    errno = errno.EMSGSIZE
+
+    def __init__(self, length: int, maxLength: int) -> None:
+        super().__init__(
+            f"a record of at least {length} octets is over maxLength={maxLength}"
+        )
+        self.length = length
+        self.maxLength = maxLength
+
+
+class TruncatedRecord(FramingError):
+    """
+    The stream ended inside a record.
+
+    @ivar rest: the octets that stood unfinished.
+    """
+
+    def __init__(self, rest: bytes) -> None:
+        super().__init__(f"the stream ended {len(rest)} octets into a record")
+        self.rest = rest
+
+
+class InvalidRecord(FramingError, ValueError):
+    """
+    A record given to C{put} cannot be framed so that the other side would read
+    it back as that one record.
+    """
+
+    errno = errno.EINVAL

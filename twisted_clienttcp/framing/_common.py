@@ -1,0 +1,46 @@
+"""
+What several framings need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import FramingError
+
+#: The default C{maxLength} in octets, 1 MiB. C{LineReceiver} allows 16 KiB and
+#: asyncio's streams 64 KiB, which real lines exceed (a JSON document, a base64
+#: body); POE allows 64 MiB, which lets a hostile peer take that much memory a
+#: connection.
+MAX_LENGTH = 1024 * 1024
+
+
+def thenRaise(records: Iterable[Any], error: FramingError) -> Iterator[Any]:
+    """
+    Yield the good records, then raise the fault that came after them.
+    """
+    yield from records
+    raise error
+
+
+def checkMaxLength(maxLength: object) -> int:
+    """
+    @raise TypeError: if it is no whole number.
+    @raise ValueError: if it is not positive.
+    """
+    if not isinstance(maxLength, int) or isinstance(maxLength, bool):
+        raise TypeError(f"maxLength must be a number of octets, not {maxLength!r}")
+    if maxLength < 1:
+        raise ValueError(f"maxLength must be at least 1 octet, not {maxLength}")
+    return maxLength
+
+
+def wrongType(record: object) -> TypeError:
+    """
+    @return: the error for a record that is not octets.
+    """
+    remedy = ": encode it first" if isinstance(record, str) else ""
+    return TypeError(
+        f"this framing takes bytes, not {type(record).__name__} ({record!r:.60}){remedy}"
+    )
