@@ -5,13 +5,12 @@ Checks of arguments: each error names the parameter and the remedy.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import socket
 from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import Any
-
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 
 def unknownParameters(given: Iterable[str], known: Iterable[str]) -> None:
@@ -126,8 +125,11 @@ def host(name: str, value: object) -> str:
             f"{name} must be a host name or an IP address as str, or a packed "
             f"address as bytes, not {value!r}"
         )
-    if isIPAddress(value) or isIPv6Address(value):
+    try:
+        ipaddress.ip_address(value)
         return value
+    except ValueError:
+        pass
     try:
         value.encode("idna")
         valid = bool(value) and not any(c.isspace() or c in ":/" for c in value)

@@ -23,12 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
-from typing import Any, NamedTuple, Protocol as TypingProtocol
+from typing import Any, NamedTuple
+from typing import Protocol as TypingProtocol
 
 import attrs
-from zope.interface import alsoProvides, implementer
-
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableDescriptor,
@@ -39,6 +38,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import alsoProvides, implementer
 
 from ._negotiation import Negotiation
 from ._sender import Sender
@@ -247,6 +247,7 @@ class ClientTCPProtocol(Protocol):
         self._stage = Stage.OPEN
         self._receive = self._decode
         negotiation, self.negotiation = self.negotiation, None
+        negotiation._end(Failure(NotConnectedError("the negotiation is over")))
         early = negotiation._rest()
         if early:
             self.dataReceived(early)
@@ -363,8 +364,8 @@ class ClientTCPProtocol(Protocol):
         """
         Nothing more can be read, and nobody here has asked for that.
         """
-        self.blame(failure, initiator)
-        self._client.connectionEnded(self, failure)
+        if self.blame(failure, initiator):
+            self._client.connectionEnded(self, failure)
 
     def writeConnectionLost(self) -> None:
         """
@@ -401,9 +402,7 @@ class ClientTCPProtocol(Protocol):
 
     # -- the end
 
-    def blame(
-        self, failure: Failure | None, initiator: str, told: bool = True
-    ) -> bool:
+    def blame(self, failure: Failure | None, initiator: str, told: bool = True) -> bool:
         """
         Say why the connection ends; who says so first is right.
 
@@ -445,9 +444,7 @@ class ClientTCPProtocol(Protocol):
         transport: Any = self.transport
         if self._peerEnded:
             self._lose()
-        elif IHalfCloseableDescriptor.providedBy(
-            transport
-        ) and not ISSLTransport.providedBy(transport):
+        elif _halfCloseable(transport):
             self._lastHeard = self._client.timeSource().seconds()
             transport.loseWriteConnection()
             self._linger(self._lastHeard + self._client.lingerTimeout)
@@ -484,6 +481,7 @@ class ClientTCPProtocol(Protocol):
         self._stopTimer()
         self._sender.stop()
         self.blame(None, "local")
+        self._endNegotiation(Failure(ConnectionAborted()))
         transport: Any = self.transport
         # Not every transport (in memory, or wrapped) can abort.
         getattr(transport, "abortConnection", transport.loseConnection)()
@@ -509,8 +507,7 @@ class ClientTCPProtocol(Protocol):
         self._stopInput()
         self._stopTimer()
         self._sender.stop()
-        if self.negotiation is not None:
-            self.negotiation._end(reason)
+        self._endNegotiation(reason)
         assert self._cause is not None
         failure, initiator, told = self._cause
         disconnection = Disconnection(
@@ -522,6 +519,10 @@ class ClientTCPProtocol(Protocol):
         )
         self._client.connectionGone(self, disconnection, told)
 
+    def _endNegotiation(self, failure: Failure) -> None:
+        if self.negotiation is not None:
+            self.negotiation._end(failure)
+
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any
     ) -> None:
@@ -531,6 +532,16 @@ class ClientTCPProtocol(Protocol):
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+
+def _halfCloseable(transport: object) -> bool:
+    """
+    @return: whether the transport can end our side alone. TLS cannot, though its
+        transport claims to.
+    """
+    return IHalfCloseableDescriptor.providedBy(
+        transport
+    ) and not ISSLTransport.providedBy(transport)
 
 
 def _untilFault(batch: Iterable[Any], faults: list[Failure]) -> Iterator[Any]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import attrs
-from zope.interface import implementer
-
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -26,6 +24,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 
 @implementer(IAddress)

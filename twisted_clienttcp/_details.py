@@ -58,6 +58,9 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     number = getattr(exception, "osError", None) or getattr(exception, "errno", None)
     if isinstance(number, int):
         return _system(operation, number)
+    for number, kind in error.errnoMapping.items():
+        if isinstance(exception, kind):
+            return _system(operation, number)
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
 
 

@@ -16,8 +16,6 @@ from inspect import iscoroutine
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from zope.interface import implementer
-
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
@@ -31,6 +29,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
@@ -91,7 +90,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
     """
 
     noisy = False
-    maxDelay: float = 60.0
+    maxDelay: float = 60.0  # type: ignore[assignment]
     jitter: float = 1.0
 
     #: For how many seconds a connection must hold for the delays to begin anew.
@@ -147,12 +146,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param started: C{started(client, *args)}: called once a start, before the first
             attempt (POE: Started).
         @param args: what C{started} gets (POE: Args).
-        @param preConnect: C{preConnect(client, negotiation)}: there is a transport (POE:
-            PreConnect). Must return something true, or a Deferred or coroutine of
-            that, for the connection to go on. See L{Negotiation
-            <twisted_clienttcp._negotiation.Negotiation>}.
-        @param connected: C{connected(client, peer)}: the connection is usable; C{peer} is
-            its C{IAddress} (POE: Connected).
+        @param preConnect: C{preConnect(client, negotiation)}: there is a transport
+            (POE: PreConnect). Must return something true, or a Deferred or coroutine
+            of that, for the connection to go on. See
+            L{Negotiation<twisted_clienttcp._negotiation.Negotiation>}.
+        @param connected: C{connected(client, peer)}: the connection is usable; C{peer}
+            is its C{IAddress} (POE: Connected).
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). Logged if not given.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
@@ -206,8 +205,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
         self._reactor = reactor
-        self.clock = clock if clock is not None else reactor
+        self.clock: Any = clock if clock is not None else reactor
         self._address: tuple[str, int] | None = None
+        #: The connector is for another address than the present one.
+        self._moved = False
         self._endpoint = self._endpointFrom(endpoint, remoteAddress, remotePort)
         if remoteAddress is not None or remotePort is not None:
             self._setAddress(remoteAddress, remotePort)
@@ -222,6 +223,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         #: Why the last attempt or connection ended.
         self._reason: Failure | None = None
         self._expired: Failure | None = None
+        #: What the last C{stopped} was given.
+        self._outcome: Failure | None = None
         self._disconnection: Disconnection | None = None
         self._steps: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy = False
@@ -282,7 +285,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._mayConnect("start")
         if self._core.stopping and self._core.phase is not Phase.STOPPED:
             raise RuntimeError(
-                "start() while shutting down: wait for whenStopped(), or use reconnect()"
+                "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
         self._feed(self._machine.start)
         return self.whenStopped()
@@ -302,21 +305,21 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise ValueError: if it cannot be an address or a port.
         """
         if address is not None or port is not None:
-            known = self._address or (None, None)
-            host = known[0] if address is None else address
             self._mayNotBeHosted("connect")
-            former = self.connector
-            self._setAddress(host, known[1] if port is None else port)
+            known = self._address or (None, None)
+            self._setAddress(
+                known[0] if address is None else address,
+                known[1] if port is None else port,
+            )
             self._endpoint = None
-            self._cancel(former)
-            self.connector = None
+            self._moved = True
         self.reconnect()
 
     def reconnect(self, delay: float = 0) -> None:
         """
-        Make an attempt (POE: the reconnect event). An attempt under way is dropped, and
-        a connection aborted: its C{disconnected} comes first and tells in C{unsent} what
-        was lost.
+        Make an attempt (POE: the reconnect event). An attempt under way is dropped,
+        and a connection aborted: its C{disconnected} comes first and tells in C{unsent}
+        what was lost.
 
         @param delay: after how many seconds.
 
@@ -333,7 +336,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         own. Then C{disconnected} and C{stopped} are called. Doing it again changes
         nothing.
 
-        @return: a Deferred that fires with the
+        @return: a Deferred that fires when the client has stopped, with the
             L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
             no connection.
         """
@@ -371,7 +374,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
-            return fail(self._whyNeverConnected())
+            return fail(_neverConnected(self._outcome))
         return _waiter(self._awaitingConnected)
 
     def whenStopped(self) -> Deferred[None]:
@@ -379,7 +382,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @return: a Deferred that fires with None when the client has stopped, or fails
             with what C{stopped} gets; at once if it has stopped already.
         """
-        if self._core.phase is Phase.STOPPED and not self._steps:
+        core = self._core
+        if core.phase is Phase.STOPPED and not core.hosted and not self._steps:
             return succeed(None) if self._outcome is None else fail(self._outcome)
         return _waiter(self._awaitingStopped)
 
@@ -534,7 +538,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return
         self._log.failure("preConnect raised", failure)
         refusal = NegotiationRefused(
-            f"preConnect raised {failure.type.__name__}: {failure.getErrorMessage()}"
+            f"preConnect raised {type(failure.value).__name__}: "
+            f"{failure.getErrorMessage()}"
         )
         refusal.__cause__ = failure.value
         self._giveUp(connection, Failure(refusal))
@@ -575,7 +580,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._log.failure("{callback} raised", failure, callback=callback)
         connection = self.server
         if connection is not None:
-            error = Failure(CallbackError(callback, failure.value))
+            error = Failure(CallbackError(callback, _raised(failure)))
             if connection.blame(error, "local") and callback != "serverError":
                 self._later(self._callOrLog, "serverError", error)
             self._later(self._machine.broken)
@@ -634,8 +639,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Begin an attempt.
         """
         self._expired = None
+        self._disconnection = None
         try:
-            if self.connector is None:
+            if self.connector is None or self._moved:
+                self._moved = False
                 self.connector = EndpointConnector(self._destination(), self)
             self.connector.connect()
         except Exception:
@@ -645,12 +652,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Forget the attempt under way.
         """
-        self._cancel(self.connector)
-
-    def _cancel(self, connector: Any) -> None:
-        if connector is not None:
+        if self.connector is not None:
             try:
-                connector.stopConnecting()
+                self.connector.stopConnecting()
             except NotConnectingError:
                 pass
 
@@ -667,7 +671,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self.abort()
         else:
             self._expired = expired
-            self._cancel(self.connector)
+            self.cancelAttempt()
 
     def drain(self) -> None:
         """
@@ -731,7 +735,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._call("connected", transport.getPeer()):
             connection.open()
         if connection.opened:
-            _fire(self._awaitingConnected, connection)
+            _fire(_taken(self._awaitingConnected), connection)
 
     def tellDisconnected(self) -> None:
         """
@@ -743,20 +747,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _tellDisconnected(self) -> None:
         self._connection = None
-        disconnection, self._disconnection = self._disconnection, None
-        if not self._call("disconnected", disconnection):
-            pass
-        elif (
-            disconnection is not None
-            and disconnection.unsent
-            and "disconnected" not in self._callbacks
-        ):
+        disconnection = self._disconnection
+        assert disconnection is not None
+        if "disconnected" in self._callbacks:
+            self._call("disconnected", disconnection)
+        elif disconnection.unsent:
             self._log.warn(
                 "Client {client} lost up to {unsent} octets that were put and not sent",
                 client=self._name(),
                 unsent=disconnection.unsent,
             )
-        _fire(self._awaitingShutdown, disconnection)
+        if not self._core.stopping:
+            # An order to connect again came after that to shut down.
+            _fire(_taken(self._awaitingShutdown), disconnection)
 
     def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
@@ -771,17 +774,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _tellStopped(self, failure: Failure | None, hosted: bool) -> None:
         self._connection = None
+        disconnection, self._disconnection = self._disconnection, None
+        shutdowns = _taken(self._awaitingShutdown)
         if not hosted:
+            # Taken before the callback: who starts the client again from there waits
+            # for the next time.
+            stops = _taken(self._awaitingStopped)
+            connects = _taken(self._awaitingConnected)
             self._call("stopped", failure)
-        _fire(self._awaitingShutdown, None)
-        if not hosted:
-            _fire(self._awaitingConnected, self._whyNeverConnected())
-            _fire(self._awaitingStopped, failure)
-
-    def _whyNeverConnected(self) -> Failure:
-        return self._outcome or Failure(
-            NotConnectedError("the client was stopped before it was connected")
-        )
+            _fire(stops, failure)
+            _fire(connects, _neverConnected(failure))
+        _fire(shutdowns, disconnection)
 
     def settleLater(self) -> None:
         """
@@ -915,8 +918,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         core = self._core
         if core.hosted and core.phase is not Phase.STOPPED:
             raise RuntimeError(
-                f"{order}() is not for a client that a ClientService drives: the service "
-                "connects; use ClientTCPService or start() instead"
+                f"{order}() is not for a client that a ClientService drives: the "
+                "service connects; use ClientTCPService or start() instead"
             )
 
     def _mayConnect(self, order: str) -> None:
@@ -926,8 +929,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
-
-    _outcome: Failure | None = None
 
 
 _PARAMETERS = [
@@ -949,7 +950,7 @@ def _framingFrom(framing: Any) -> Framing:
     if isinstance(framing, tuple):
         if len(framing) != 2 or not isinstance(framing[1], dict):
             raise TypeError(
-                f"framing must be a pair of class and keyword arguments, not {framing!r}"
+                f"framing must be a class and its keyword arguments, not {framing!r}"
             )
         built = framing[0](**framing[1])
     elif isinstance(framing, type):
@@ -964,21 +965,48 @@ def _framingFrom(framing: Any) -> Framing:
     return clone
 
 
+def _raised(failure: Failure) -> BaseException:
+    value: BaseException = failure.value  # type: ignore[assignment]
+    return value
+
+
 def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:
     """
     @return: a Deferred of the caller's own, which he can cancel without harm to the
         others.
     """
-    waiter: Deferred[Any] = Deferred(waiting.remove)
+
+    def forget(cancelled: Deferred[Any]) -> None:
+        if cancelled in waiting:
+            waiting.remove(cancelled)
+
+    waiter: Deferred[Any] = Deferred(forget)
     waiting.append(waiter)
     return waiter
 
 
-def _fire(waiting: list[Deferred[Any]], result: Any) -> None:
+def _taken(waiting: list[Deferred[Any]]) -> list[Deferred[Any]]:
     """
-    Fire all that wait.
+    @return: all that wait, who wait no more.
     """
-    fired = waiting[:]
+    taken = waiting[:]
     waiting.clear()
-    for waiter in fired:
-        waiter.callback(result)
+    return taken
+
+
+def _fire(waiters: list[Deferred[Any]], result: Any) -> None:
+    """
+    Fire each.
+    """
+    for waiter in waiters:
+        if not waiter.called:
+            waiter.callback(result)
+
+
+def _neverConnected(failure: Failure | None) -> Failure:
+    """
+    @return: why C{whenConnected} fails.
+    """
+    return failure or Failure(
+        NotConnectedError("the client was stopped before it was connected")
+    )

@@ -215,8 +215,6 @@ class Inputs(Protocol):
         "What follows is nothing."
 
 
-
-
 def _begin(inputs: Inputs, core: Core) -> None:
     core.hosted = False
     core.then = 0.0

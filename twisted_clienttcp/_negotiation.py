@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.python.failure import Failure
 
+from .errors import NotConnectedError
 from .framing import Framing
 
 
@@ -40,18 +41,23 @@ class Negotiation:
         """
         Frame a record and send it.
 
+        @raise NotConnectedError: if the negotiation is over.
         @raise TypeError: as the framing's C{frame}.
         @raise FramingError: as the framing's C{frame}.
         """
+        if self._over is not None:
+            raise NotConnectedError("cannot put: the negotiation is over")
         self._send(self._framing.frame(record))
 
     def nextRecord(self) -> Deferred[Any]:
         """
         Read one record.
 
-        @return: a Deferred that fires with the record, or fails with what ended the
-            connection or the L{FramingError<twisted_clienttcp.errors.FramingError>}
-            that came instead.
+        @return: a Deferred that fires with the record, or fails: with what ended the
+            connection, with a L{NotConnectedError
+            <twisted_clienttcp.errors.NotConnectedError>} when the negotiation is over,
+            or with the L{FramingError<twisted_clienttcp.errors.FramingError>} that
+            came instead of a record.
 
         @raise RuntimeError: if the last one has not fired yet.
         """
@@ -99,18 +105,18 @@ class Negotiation:
         if self._waiter is None:
             self._held.append(data)
             return
-        record: Any
+        result: Any = self
         try:
-            for record in self._framing.feed(data):
-                break
-            else:
+            # The first alone: what stands behind it is taken back undecoded.
+            result = next(iter(self._framing.feed(data)), self)
+            if result is self:
                 return
+            rest = self._framing.release(1)
+            self._held = [rest] if rest else []
         except Exception:
-            record = Failure()
-        else:
-            self._held = [rest] if (rest := self._framing.release(1)) else []
+            result = Failure()
         self._reading(False)
-        self._fire(record)
+        self._fire(result)
 
     def _rest(self) -> bytes:
         """
@@ -121,7 +127,8 @@ class Negotiation:
 
     def _end(self, failure: Failure) -> None:
         """
-        There will be no more records.
+        There will be no more records, and none is taken.
         """
-        self._over = failure
-        self._fire(failure)
+        if self._over is None:
+            self._over = failure
+            self._fire(failure)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zope.interface import implementer
-
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
@@ -20,6 +18,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITransport,
 )
+from zope.interface import implementer
 
 from ._outbox import Outbox
 

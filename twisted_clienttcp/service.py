@@ -35,7 +35,7 @@ class ClientTCPService(Service):
         """
         Start the client.
         """
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         # Whether it stops by itself is told by its callbacks, and nobody waits here.
         self.client.start().addErrback(lambda failure: None)
 
@@ -45,5 +45,5 @@ class ClientTCPService(Service):
 
         @return: a Deferred that fires when it has stopped.
         """
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return self.client.shutdown()

@@ -1,0 +1,218 @@
+"""
+What several tests need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from twisted_clienttcp import ClientTCPFactory, errorDetails
+
+reactor: Any = _reactor
+
+#: The seconds after which a test that waits for the network has failed.
+GUARD = 20
+
+
+@implementer(IHalfCloseableProtocol)
+class Peer(Protocol):
+    """
+    One connection as the server sees it, which remembers all and does what the test
+    says. It survives a half-close of the client's.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.received = b""
+        self.ended: Deferred[bytes] = Deferred()
+        self.lost: Deferred[None] = Deferred()
+        self._waiting: list[tuple[bytes, Deferred[bytes]]] = []
+
+    def connectionMade(self) -> None:
+        self.server.peers.append(self)
+        self.server.met(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        waiting, self._waiting = self._waiting, []
+        for octets, waiter in waiting:
+            if octets in self.received:
+                waiter.callback(self.received)
+            else:
+                self._waiting.append((octets, waiter))
+        self.server.heard(self, data)
+
+    def until(self, octets: bytes) -> Deferred[bytes]:
+        """
+        @return: fires with all received once those octets are among it.
+        """
+        waiter: Deferred[bytes] = Deferred()
+        self._waiting.append((octets, waiter))
+        self.dataReceived(b"")
+        return waiter
+
+    def readConnectionLost(self) -> None:
+        if not self.ended.called:
+            self.ended.callback(self.received)
+        self.server.left(self)
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if not self.ended.called:
+            self.ended.callback(self.received)
+        self.lost.callback(None)
+
+    def send(self, octets: bytes) -> None:
+        transport: Any = self.transport
+        transport.write(octets)
+
+    def close(self) -> None:
+        transport: Any = self.transport
+        transport.loseConnection()
+
+    def reset(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class Server(Factory):  # type: ignore[type-arg]
+    """
+    A server of L{Peer}s on a free port of the loopback interface.
+
+    @ivar met: called with each new peer.
+    @ivar heard: called with a peer and what it has just received.
+    @ivar left: called with a peer whose client has ended its side; closes by default.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.peers: list[Peer] = []
+        self.met: Callable[[Peer], None] = lambda peer: None
+        self.heard: Callable[[Peer, bytes], None] = lambda peer, data: None
+        self.left: Callable[[Peer], None] = lambda peer: peer.close()
+
+    def buildProtocol(self, addr: Any) -> Peer:
+        return Peer(self)
+
+
+class Recorder:
+    """
+    Callbacks for every event, which remember the order of the calls and can be told
+    what to do.
+
+    @ivar events: what was called: a name, or a name and what it was called with.
+    @ivar on: what to do, by name of callback; called as that callback.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.on: dict[str, Callable[..., object]] = {}
+        self.failures: list[Any] = []
+        self.disconnections: list[Any] = []
+
+    def parameters(self, *without: str) -> dict[str, Any]:
+        """
+        @return: the callbacks as parameters for a client.
+        """
+        names = (
+            "started",
+            "connected",
+            "connectError",
+            "serverInput",
+            "serverError",
+            "serverFlushed",
+            "disconnected",
+            "stopped",
+        )
+        return {name: self._callback(name) for name in names if name not in without}
+
+    def _callback(self, name: str) -> Callable[..., object]:
+        def callback(client: ClientTCPFactory, *args: Any) -> object:
+            if name == "serverInput":
+                self.events.append((name, args[0]))
+            elif name in ("connectError", "serverError"):
+                self.failures.append(args[0])
+                self.events.append((name, *errorDetails(args[0])[:2]))
+            else:
+                self.events.append(name)
+            if name == "disconnected":
+                self.disconnections.append(args[0])
+            if name == "stopped":
+                self.failures.append(args[0])
+            if name in self.on:
+                return self.on[name](client, *args)
+            return None
+
+        return callback
+
+
+class NetworkTestCase(TestCase):
+    """
+    A test over loopback sockets, which all are closed when it ends.
+    """
+
+    timeout = GUARD
+
+    async def listen(self, server: Server | None = None) -> Server:
+        """
+        Start a server.
+
+        @ivar port: set on it, its port number.
+        """
+        server = Server() if server is None else server
+        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
+            server
+        )
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        server.port = listening.getHost().port  # type: ignore[attr-defined]
+        return server
+
+    async def _closeAll(self, server: Server) -> None:
+        for peer in server.peers:
+            if not peer.lost.called:
+                peer.reset()
+                await peer.lost
+
+    def client(self, server: Server, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client of that server, which does not retry unless told so, and is
+            shut down when the test ends.
+        """
+        given = {
+            "remoteAddress": "127.0.0.1",
+            "remotePort": server.port,  # type: ignore[attr-defined]
+            "autoReconnect": False,
+            **parameters,
+        }
+        client = ClientTCPFactory(**given)
+        client.initialDelay = 0.01
+        self.addCleanup(self._stop, client)
+        return client
+
+    async def _stop(self, client: ClientTCPFactory) -> None:
+        client.autoReconnect = False
+        if client.server is not None:
+            client.server.abort()
+        await client.shutdown()
+
+
+def turn() -> Deferred[None]:
+    """
+    @return: fires in the next turn of the reactor.
+    """
+    waiter: Deferred[None] = Deferred()
+    reactor.callLater(0, waiter.callback, None)
+    return waiter

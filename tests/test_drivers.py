@@ -1,0 +1,382 @@
+"""
+The three ways to run a client, over real sockets.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXServerEndpoint
+from twisted.internet.error import ConnectionRefusedError, UserError
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Stream
+from twisted_clienttcp.service import ClientTCPService
+
+from ._support import NetworkTestCase, Recorder, Server, reactor, turn
+
+
+def freePort() -> int:
+    """
+    @return: a port of the loopback interface on which nobody listens.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class StartTests(NetworkTestCase):
+    """
+    C{client.start()}.
+    """
+
+    async def test_exchange(self) -> None:
+        """
+        Lines go and come; the server ends; the client, which does not retry, stops.
+        """
+        server = await self.listen()
+        server.heard = lambda peer, data: peer.send(data.upper())
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+        recorder.on["serverInput"] = lambda client, line: server.peers[0].close()
+        client = self.client(server, **recorder.parameters())
+        await client.start()
+        self.assertEqual(
+            recorder.events,
+            [
+                "started",
+                "connected",
+                "serverFlushed",
+                ("serverInput", b"HELLO"),
+                ("serverError", "read", 0),
+                "disconnected",
+                "stopped",
+            ],
+        )
+
+    async def test_name(self) -> None:
+        """
+        A host is found by its name.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.shutdown()
+        client = self.client(server, remoteAddress="localhost", **recorder.parameters())
+        await client.start()
+        self.assertEqual(
+            recorder.events, ["started", "connected", "disconnected", "stopped"]
+        )
+
+    async def test_endpointString(self) -> None:
+        """
+        An endpoint's description does as well as an address.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.shutdown()
+        client = self.client(
+            server,
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=f"tcp:127.0.0.1:{server.port}",  # type: ignore[attr-defined]
+            **recorder.parameters(),
+        )
+        await client.start()
+        self.assertEqual(recorder.events[1:3], ["connected", "disconnected"])
+
+    async def test_refused(self) -> None:
+        """
+        Nobody listens: C{connectError}, and the Deferred fails with it.
+        """
+        recorder = Recorder()
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=freePort(),
+            autoReconnect=False,
+            **recorder.parameters(),
+        )
+        await self.assertFailure(client.start(), ConnectionRefusedError)
+        self.assertEqual(
+            recorder.events, ["started", ("connectError", "connect", 111), "stopped"]
+        )
+
+    async def test_reconnects(self) -> None:
+        """
+        A server that drops the connection is connected to again.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        again: Deferred[None] = Deferred()
+
+        def met(peer: Any) -> None:
+            if len(server.peers) == 1:
+                peer.reset()
+            else:
+                again.callback(None)
+
+        server.met = met
+        client = self.client(server, autoReconnect=True, **recorder.parameters())
+        client.start()
+        await again
+        await client.whenConnected()
+        await client.shutdown()
+        self.assertEqual(
+            recorder.events,
+            [
+                "started",
+                "connected",
+                ("serverError", "read", 104),
+                "disconnected",
+                "connected",
+                "disconnected",
+                "stopped",
+            ],
+        )
+
+    async def test_twoRuns(self) -> None:
+        """
+        A client that has stopped can be started again.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.shutdown()
+        client = self.client(server, **recorder.parameters())
+        await client.start()
+        await client.start()
+        self.assertEqual(recorder.events.count("stopped"), 2)
+
+
+class ConnectTCPTests(NetworkTestCase):
+    """
+    C{reactor.connectTCP(host, port, client)}.
+    """
+
+    async def test_wholeContract(self) -> None:
+        """
+        All callbacks, a reconnect through Twisted's connector, and the end.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        server.met = lambda peer: peer.reset() if len(server.peers) == 1 else None
+        again: Deferred[None] = Deferred()
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            if recorder.events.count("connected") == 2:
+                again.callback(None)
+
+        recorder.on["connected"] = connected
+        client = ClientTCPFactory(**recorder.parameters())
+        client.initialDelay = 0.01
+        connector = reactor.connectTCP(
+            "127.0.0.1",
+            server.port,  # type: ignore[attr-defined]
+            client,
+        )
+        self.assertEqual(recorder.events, ["started"])
+        await again
+        self.assertIs(client.connector, connector)
+        stopped = client.whenStopped()
+        await client.shutdown()
+        await stopped
+        self.assertEqual(
+            recorder.events,
+            [
+                "started",
+                "connected",
+                ("serverError", "read", 104),
+                "disconnected",
+                "connected",
+                "disconnected",
+                "stopped",
+            ],
+        )
+
+    async def test_refused(self) -> None:
+        """
+        C{connectError}, C{stopped}.
+        """
+        recorder = Recorder()
+        client = ClientTCPFactory(autoReconnect=False, **recorder.parameters())
+        reactor.connectTCP("127.0.0.1", freePort(), client)
+        await self.assertFailure(client.whenStopped(), ConnectionRefusedError)
+        self.assertEqual(
+            recorder.events, ["started", ("connectError", "connect", 111), "stopped"]
+        )
+
+    async def test_shutdownFromStarted(self) -> None:
+        """
+        The attempt is dropped.
+        """
+        recorder = Recorder()
+        recorder.on["started"] = lambda client: client.shutdown()
+        client = ClientTCPFactory(**recorder.parameters())
+        reactor.connectTCP("127.0.0.1", freePort(), client)
+        await client.whenStopped()
+        self.assertEqual(recorder.events, ["started", "stopped"])
+
+    async def test_stopConnecting(self) -> None:
+        """
+        An attempt that others give up through the connector has failed.
+        """
+        recorder = Recorder()
+        client = ClientTCPFactory(autoReconnect=False, **recorder.parameters())
+        connector = reactor.connectTCP("127.0.0.1", freePort(), client)
+        connector.stopConnecting()
+        await self.assertFailure(client.whenStopped(), UserError)
+
+    async def test_connectElsewhere(self) -> None:
+        """
+        A new address hands over to a connector of our own.
+        """
+        first, second = await self.listen(), await self.listen()
+        recorder = Recorder()
+        arrived: Deferred[None] = Deferred()
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            if peer.port == second.port:  # type: ignore[attr-defined]
+                arrived.callback(None)
+            else:
+                client.connect("127.0.0.1", second.port)  # type: ignore[attr-defined]
+
+        recorder.on["connected"] = connected
+        client = ClientTCPFactory(**recorder.parameters())
+        self.addCleanup(client.shutdown)
+        reactor.connectTCP(
+            "127.0.0.1",
+            first.port,  # type: ignore[attr-defined]
+            client,
+        )
+        await arrived
+        self.assertEqual(
+            recorder.events, ["started", "connected", "disconnected", "connected"]
+        )
+
+    async def test_unix(self) -> None:
+        """
+        C{connectUNIX} likewise.
+        """
+        path = self.mktemp()
+        server = Server()
+        listening = await UNIXServerEndpoint(reactor, path).listen(server)
+        self.addCleanup(listening.stopListening)
+        server.heard = lambda peer, data: peer.send(data)
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.put(b"echo")
+        recorder.on["serverInput"] = lambda client, octets: client.shutdown()
+        client = ClientTCPFactory(framing=Stream, **recorder.parameters())
+        reactor.connectUNIX(path, client)
+        await client.whenStopped()
+        self.assertIn(("serverInput", b"echo"), recorder.events)
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+
+class ClientServiceTests(NetworkTestCase):
+    """
+    C{ClientService(endpoint, client)}: the service connects, retries and stops.
+    """
+
+    async def test_reducedContract(self) -> None:
+        """
+        No C{started}, C{connectError} and C{stopped}; C{shutdown} ends the connection,
+        and the service makes the next; C{connect} and C{reconnect} raise.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        client = ClientTCPFactory(**recorder.parameters())
+        service = ClientService(
+            TCP4ClientEndpoint(
+                reactor,
+                "127.0.0.1",
+                server.port,  # type: ignore[attr-defined]
+            ),
+            client,
+            retryPolicy=lambda attempt: 0.01,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        connection = await client.whenConnected()
+        self.assertIs(connection, client.server)
+        client.put(b"x")
+        for order in (client.connect, client.reconnect, client.start):
+            error = self.assertRaises(RuntimeError, order)
+            self.assertIn("ClientService", str(error))
+        disconnection = await client.shutdown()
+        assert disconnection is not None
+        self.assertTrue(disconnection.confirmed)
+        self.assertEqual(server.peers[0].received, b"x\r\n")
+        await client.whenConnected()
+        # An endpoint cannot be cancelled while it is telling of its success.
+        await turn()
+        await service.stopService()
+        self.assertEqual(
+            recorder.events,
+            [
+                "connected",
+                "serverFlushed",
+                "disconnected",
+                "connected",
+                "disconnected",
+            ],
+        )
+        self.assertEqual(recorder.disconnections[1].initiator, "local")
+
+    async def test_peerEnds(self) -> None:
+        """
+        The peer's end of stream is told as always.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close() if len(server.peers) == 1 else None
+        recorder = Recorder()
+        client = ClientTCPFactory(**recorder.parameters())
+        service = ClientService(
+            TCP4ClientEndpoint(
+                reactor,
+                "127.0.0.1",
+                server.port,  # type: ignore[attr-defined]
+            ),
+            client,
+            retryPolicy=lambda attempt: 0.01,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        gone: Deferred[None] = Deferred()
+        recorder.on["disconnected"] = lambda client, disconnection: gone.callback(None)
+        await gone
+        del recorder.on["disconnected"]
+        self.assertEqual(
+            recorder.events, ["connected", ("serverError", "read", 0), "disconnected"]
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "peer")
+
+
+class ServiceTests(NetworkTestCase):
+    """
+    L{ClientTCPService}.
+    """
+
+    async def test_flushesAtStop(self) -> None:
+        """
+        Stopping the service shuts the client down in order: all is sent.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        client = self.client(server, framing=Stream, **recorder.parameters())
+        service = ClientTCPService(client)
+        service.startService()
+        await client.whenConnected()
+        client.put(b"x" * 1_000_000)
+        await service.stopService()
+        self.assertEqual(len(server.peers[0].received), 1_000_000)
+        self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+    def test_argument(self) -> None:
+        """
+        It takes a client.
+        """
+        wrong: Any = object()
+        self.assertRaises(TypeError, ClientTCPService, wrong)

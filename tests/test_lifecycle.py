@@ -1,0 +1,266 @@
+"""
+Every cell of the lifecycle's table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp._lifecycle import Core, Inputs, Machine, Phase, Then
+
+INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
+
+
+class RecordingEffects:
+    """
+    Effects that only remember what was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.retrying = True
+        self.delay: float | None = 1.5
+
+    def retryDelay(self) -> float | None:
+        return self.delay
+
+    def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+        self.calls.append(
+            "stopped" + (" gaveUp" if gaveUp else "") + (" hosted" if hosted else "")
+        )
+
+    def startTimer(self, seconds: float | None = None) -> None:
+        self.calls.append("deadline" if seconds is None else f"timer {seconds}")
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda: self.calls.append(name)
+
+
+#: How to get into each phase.
+WAYS = {
+    Phase.IDLE: [],
+    Phase.WAITING: ["start", "settle"],
+    Phase.CONNECTING: ["start", "settle", "timeUp"],
+    Phase.NEGOTIATING: ["start", "settle", "timeUp", "made"],
+    Phase.CONNECTED: ["start", "settle", "timeUp", "made", "negotiated"],
+    Phase.DRAINING: ["start", "settle", "timeUp", "made", "negotiated", "shutdown"],
+    Phase.STOPPED: ["start", "shutdown"],
+}
+
+#: phase, input: the next phase, the effects in order, and what is to follow then.
+#: What is not here changes nothing.
+CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
+    ("idle", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
+    ("idle", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
+    ("idle", "attempting"): ("connecting", ["deadline", "tellStarted"], None),
+    ("idle", "made"): ("negotiating", ["deadline"], None),
+    ("stopped", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
+    ("stopped", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
+    ("stopped", "attempting"): ("connecting", ["deadline", "tellStarted"], None),
+    ("stopped", "made"): ("negotiating", ["deadline"], None),
+    ("waiting", "timeUp"): ("connecting", ["deadline", "attempt"], None),
+    ("waiting", "attempting"): ("connecting", ["deadline"], None),
+    ("waiting", "reconnect"): ("waiting", ["settleLater"], 7.0),
+    ("waiting", "shutdown"): (
+        "stopped",
+        ["stopTimer", "cancelAttempt", "stopped"],
+        None,
+    ),
+    ("waiting", "finish"): ("stopped", ["stopTimer", "stopped"], None),
+    ("connecting", "made"): ("negotiating", [], None),
+    ("connecting", "failed"): ("waiting", ["stopTimer", "settleLater"], Then.RETRY),
+    ("connecting", "timeUp"): ("connecting", ["expireAttempt"], None),
+    ("connecting", "reconnect"): (
+        "waiting",
+        ["stopTimer", "cancelAttempt", "settleLater"],
+        7.0,
+    ),
+    ("connecting", "shutdown"): (
+        "stopped",
+        ["stopTimer", "cancelAttempt", "stopped"],
+        None,
+    ),
+    ("negotiating", "negotiated"): ("connected", ["stopTimer", "tellConnected"], None),
+    ("negotiating", "refused"): ("negotiating", ["abort"], None),
+    ("negotiating", "timeUp"): ("negotiating", ["expireAttempt"], None),
+    ("negotiating", "reconnect"): ("negotiating", ["abort"], 7.0),
+    ("negotiating", "shutdown"): ("negotiating", ["abort"], Then.STOP),
+    ("negotiating", "lost"): ("waiting", ["stopTimer", "settleLater"], Then.RETRY),
+    ("connected", "shutdown"): ("draining", ["drain"], Then.STOP),
+    ("connected", "reconnect"): ("draining", ["abort"], 7.0),
+    ("connected", "ended"): ("draining", ["drain"], Then.RETRY),
+    ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
+    ("connected", "lost"): (
+        "draining",
+        ["tellDisconnected", "settleLater"],
+        Then.RETRY,
+    ),
+    ("draining", "shutdown"): ("draining", [], Then.STOP),
+    ("draining", "reconnect"): ("draining", ["abort"], 7.0),
+    ("draining", "broken"): ("draining", ["abort"], Then.STOP),
+    ("draining", "lost"): (
+        "draining",
+        ["tellDisconnected", "settleLater"],
+        Then.STOP,
+    ),
+    ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
+}
+
+
+def machineIn(phase: Phase) -> tuple[Core, Any, RecordingEffects]:
+    """
+    @return: a machine that has come into that phase, and no effects yet.
+    """
+    effects = RecordingEffects()
+    core = Core(effects)
+    machine = Machine(core)
+    for given in WAYS[phase]:
+        getattr(machine, given)()
+    effects.calls.clear()
+    return core, machine, effects
+
+
+class CellTests(SynchronousTestCase):
+    """
+    Each phase at each input.
+    """
+
+    def check(self, phase: Phase, given: str) -> None:
+        core, machine, effects = machineIn(phase)
+        self.assertIs(core.phase, phase)
+        target, calls, then = CELLS.get(
+            (phase.value, given), (phase.value, [], core.then)
+        )
+        arguments = (7.0,) if given == "reconnect" else ()
+        result = getattr(machine, given)(*arguments)
+        self.assertIsNone(result)
+        self.assertEqual(
+            (core.phase.value, effects.calls, core.then), (target, calls, then)
+        )
+
+
+def _cell(phase: Phase, given: str) -> Any:
+    def test(self: CellTests) -> None:
+        self.check(phase, given)
+
+    test.__doc__ = f"The cell {phase.value}, {given}."
+    return test
+
+
+for _phase in Phase:
+    for _given in INPUTS:
+        setattr(CellTests, f"test_{_phase.value}_{_given}", _cell(_phase, _given))
+
+
+class ChoiceTests(SynchronousTestCase):
+    """
+    What follows an attempt or a connection.
+    """
+
+    def settled(self, phase: Phase, *inputs: str, **effects: Any) -> Any:
+        core, machine, recorded = machineIn(phase)
+        vars(recorded).update(effects)
+        for given in [*inputs, "settle"]:
+            getattr(machine, given)()
+        return core, recorded.calls
+
+    def test_everyCellIsTried(self) -> None:
+        """
+        The table here has no row that no test looks at.
+        """
+        phases = {phase.value for phase in Phase}
+        self.assertEqual(
+            [cell for cell in CELLS if cell[0] not in phases or cell[1] not in INPUTS],
+            [],
+        )
+
+    def test_retry(self) -> None:
+        """
+        A failure is followed by the wait that the policy gives.
+        """
+        core, calls = self.settled(Phase.CONNECTING, "failed")
+        self.assertEqual((core.phase, core.then), (Phase.WAITING, None))
+        self.assertEqual(calls[-1], "timer 1.5")
+
+    def test_giveUp(self) -> None:
+        """
+        It is followed by the end when the policy gives none.
+        """
+        core, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
+        self.assertIs(core.phase, Phase.STOPPED)
+        self.assertEqual(calls[-1], "stopped gaveUp")
+
+    def test_noRetry(self) -> None:
+        """
+        It is followed by the end where nothing asks for another attempt, and is on the
+        way there from the moment of the loss.
+        """
+        core, machine, effects = machineIn(Phase.CONNECTED)
+        effects.retrying = False
+        self.assertFalse(core.stopping)
+        machine.lost()
+        self.assertTrue(core.stopping)
+        machine.settle()
+        self.assertEqual(effects.calls[-1], "stopped gaveUp")
+
+    def test_lastOrderWins(self) -> None:
+        """
+        While a connection ends, the last order decides.
+        """
+        core, machine, effects = machineIn(Phase.CONNECTED)
+        machine.shutdown()
+        machine.reconnect(3.0)
+        self.assertFalse(core.stopping)
+        machine.lost()
+        machine.settle()
+        self.assertEqual(effects.calls[-1], "timer 3.0")
+        machine.shutdown()
+        self.assertIs(core.phase, Phase.STOPPED)
+
+    def test_shutdownAfterReconnect(self) -> None:
+        """
+        And the other way round.
+        """
+        core, machine, effects = machineIn(Phase.CONNECTED)
+        machine.reconnect(3.0)
+        machine.shutdown()
+        machine.lost()
+        machine.settle()
+        self.assertIs(core.phase, Phase.STOPPED)
+        self.assertEqual(effects.calls[-1], "stopped")
+
+    def test_settleOnce(self) -> None:
+        """
+        A second settle finds nothing to do.
+        """
+        core, machine, effects = machineIn(Phase.WAITING)
+        machine.reconnect(1.0)
+        machine.reconnect(2.0)
+        machine.settle()
+        machine.settle()
+        self.assertEqual(effects.calls, ["settleLater", "settleLater", "timer 2.0"])
+
+    def test_hosted(self) -> None:
+        """
+        A connection that somebody else has made is followed by nothing: he makes the
+        next, and C{stopped} is not called.
+        """
+        core, machine, effects = machineIn(Phase.IDLE)
+        for given in ("made", "negotiated", "lost", "settle"):
+            getattr(machine, given)()
+        self.assertIs(core.phase, Phase.STOPPED)
+        self.assertEqual(effects.calls[-1], "stopped hosted")
+        machine.made()
+        self.assertIs(core.phase, Phase.NEGOTIATING)
+
+    def test_reentrant(self) -> None:
+        """
+        An input given from inside an effect is taken behind the present one.
+        """
+        core, machine, effects = machineIn(Phase.CONNECTED)
+        effects.drain = machine.lost  # type: ignore[attr-defined]
+        machine.shutdown()
+        self.assertIs(core.phase, Phase.DRAINING)
+        self.assertEqual(effects.calls, ["tellDisconnected", "settleLater"])
