@@ -86,22 +86,24 @@ class Peer(Protocol):
         transport.abortConnection()
 
 
-class Server(Factory):  # type: ignore[type-arg]
+class Server(Factory):
     """
     A server of L{Peer}s on a free port of the loopback interface.
 
+    @ivar port: its port, when it listens.
     @ivar met: called with each new peer.
     @ivar heard: called with a peer and what it has just received.
     @ivar left: called with a peer whose client has ended its side; closes by default.
     """
 
     noisy = False
+    port = 0
 
     def __init__(self) -> None:
         self.peers: list[Peer] = []
-        self.met: Callable[[Peer], None] = lambda peer: None
-        self.heard: Callable[[Peer, bytes], None] = lambda peer, data: None
-        self.left: Callable[[Peer], None] = lambda peer: peer.close()
+        self.met: Callable[[Peer], object] = lambda peer: None
+        self.heard: Callable[[Peer, bytes], object] = lambda peer, data: None
+        self.left: Callable[[Peer], object] = lambda peer: peer.close()
 
     def buildProtocol(self, addr: Any) -> Peer:
         return Peer(self)
@@ -168,8 +170,6 @@ class NetworkTestCase(TestCase):
     async def listen(self, server: Server | None = None) -> Server:
         """
         Start a server.
-
-        @ivar port: set on it, its port number.
         """
         server = Server() if server is None else server
         listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
@@ -177,7 +177,7 @@ class NetworkTestCase(TestCase):
         )
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)
-        server.port = listening.getHost().port  # type: ignore[attr-defined]
+        server.port = listening.getHost().port
         return server
 
     async def _closeAll(self, server: Server) -> None:
@@ -193,7 +193,7 @@ class NetworkTestCase(TestCase):
         """
         given = {
             "remoteAddress": "127.0.0.1",
-            "remotePort": server.port,  # type: ignore[attr-defined]
+            "remotePort": server.port,
             "autoReconnect": False,
             **parameters,
         }

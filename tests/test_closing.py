@@ -111,7 +111,7 @@ class ClosingTests(NetworkTestCase):
         endpoint = TCP4ClientEndpoint(
             reactor,
             "127.0.0.1",
-            server.port,  # type: ignore[attr-defined]
+            server.port,
         )
         await connectProtocol(endpoint, NaiveClient())
         while not server.peers:
@@ -158,7 +158,12 @@ class ClosingTests(NetworkTestCase):
         """
         server = await self.listen()
         server.left = lambda peer: None
-        talking = LoopingCall(lambda: [peer.send(b"blah") for peer in server.peers])
+
+        def talk() -> None:
+            for peer in server.peers:
+                peer.send(b"blah")
+
+        talking = LoopingCall(talk)
         talking.start(0.02)
         self.addCleanup(talking.stop)
         client, recorder = await self.connected(server, lingerTimeout=0.3)

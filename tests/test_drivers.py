@@ -82,7 +82,7 @@ class StartTests(NetworkTestCase):
             server,
             remoteAddress=None,
             remotePort=None,
-            endpoint=f"tcp:127.0.0.1:{server.port}",  # type: ignore[attr-defined]
+            endpoint=f"tcp:127.0.0.1:{server.port}",
             **recorder.parameters(),
         )
         await client.start()
@@ -173,7 +173,7 @@ class ConnectTCPTests(NetworkTestCase):
         client.initialDelay = 0.01
         connector = reactor.connectTCP(
             "127.0.0.1",
-            server.port,  # type: ignore[attr-defined]
+            server.port,
             client,
         )
         self.assertEqual(recorder.events, ["started"])
@@ -237,17 +237,17 @@ class ConnectTCPTests(NetworkTestCase):
         arrived: Deferred[None] = Deferred()
 
         def connected(client: ClientTCPFactory, peer: Any) -> None:
-            if peer.port == second.port:  # type: ignore[attr-defined]
+            if peer.port == second.port:
                 arrived.callback(None)
             else:
-                client.connect("127.0.0.1", second.port)  # type: ignore[attr-defined]
+                client.connect("127.0.0.1", second.port)
 
         recorder.on["connected"] = connected
         client = ClientTCPFactory(**recorder.parameters())
         self.addCleanup(client.shutdown)
         reactor.connectTCP(
             "127.0.0.1",
-            first.port,  # type: ignore[attr-defined]
+            first.port,
             client,
         )
         await arrived
@@ -291,7 +291,7 @@ class ClientServiceTests(NetworkTestCase):
             TCP4ClientEndpoint(
                 reactor,
                 "127.0.0.1",
-                server.port,  # type: ignore[attr-defined]
+                server.port,
             ),
             client,
             retryPolicy=lambda attempt: 0.01,
@@ -336,7 +336,7 @@ class ClientServiceTests(NetworkTestCase):
             TCP4ClientEndpoint(
                 reactor,
                 "127.0.0.1",
-                server.port,  # type: ignore[attr-defined]
+                server.port,
             ),
             client,
             retryPolicy=lambda attempt: 0.01,

@@ -780,8 +780,9 @@ class FaultTests(ClientTestCase):
         from twisted.logger import globalLogPublisher
 
         events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         client, transport = self.connected(disconnected=None)
         client.put(b"lost")
         transport.lose()

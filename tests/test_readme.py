@@ -41,7 +41,7 @@ class ExampleTests(NetworkTestCase):
         """
         server = await self.listen()
         server.heard = lambda peer, data: peer.send(data)
-        port = server.port  # type: ignore[attr-defined]
+        port = server.port
         source = blocks("python")[0]
         self.assertIn("remotePort=7,", source)
         program = Path(self.mktemp())

@@ -148,7 +148,7 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         writes: list[bytes] = []
-        transport.write = writes.append  # type: ignore[method-assign,assignment]
+        transport.write = writes.append  # type: ignore[method-assign]
         sender = Sender(transport, self.clock, self.flushed)
         for record in (b"a", b"b", b"c"):
             sender.send(record)

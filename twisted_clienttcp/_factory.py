@@ -90,7 +90,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
     """
 
     noisy = False
+    connector: Any = None
     maxDelay: float = 60.0  # type: ignore[assignment]
+    maxRetries: int | None = None  # type: ignore[assignment]
     jitter: float = 1.0
 
     #: For how many seconds a connection must hold for the delays to begin anew.

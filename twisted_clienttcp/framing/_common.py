@@ -9,6 +9,9 @@ from typing import Any
 
 from ..errors import FramingError
 
+#: What stands for octets.
+Octets = bytes | bytearray | memoryview
+
 #: The default C{maxLength} in octets, 1 MiB. C{LineReceiver} allows 16 KiB and
 #: asyncio's streams 64 KiB, which real lines exceed (a JSON document, a base64
 #: body); POE allows 64 MiB, which lets a hostile peer take that much memory a
@@ -42,5 +45,6 @@ def wrongType(record: object) -> TypeError:
     """
     remedy = ": encode it first" if isinstance(record, str) else ""
     return TypeError(
-        f"this framing takes bytes, not {type(record).__name__} ({record!r:.60}){remedy}"
+        f"this framing takes bytes, not {type(record).__name__} ({record!r:.60})"
+        f"{remedy}"
     )

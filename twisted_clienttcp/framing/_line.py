@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from ..errors import InvalidRecord, RecordTooLong, TruncatedRecord
-from ._common import MAX_LENGTH, checkMaxLength, thenRaise, wrongType
+from ._common import MAX_LENGTH, Octets, checkMaxLength, thenRaise, wrongType
 
 #: Any of the four newlines, the longer ones first.
 _NEWLINE = re.compile(rb"\r\n?|\n\r?")
@@ -167,7 +167,7 @@ class Line:
         self._empty()
         return thenRaise([], TruncatedRecord(rest)) if rest else []
 
-    def frame(self, record: bytes) -> bytes:
+    def frame(self, record: Octets) -> bytes:
         """
         @return: the line and its delimiter.
 

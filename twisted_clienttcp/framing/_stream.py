@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._common import wrongType
+from ._common import Octets, wrongType
 
 
 class Stream:
@@ -35,7 +35,7 @@ class Stream:
         self._last = b""
         return []
 
-    def frame(self, record: bytes) -> bytes:
+    def frame(self, record: Octets) -> bytes:
         """
         @return: the octets of the record.
 
