@@ -138,9 +138,9 @@ class Recorder:
             "disconnected",
             "stopped",
         )
-        return {name: self._callback(name) for name in names if name not in without}
+        return {name: self.callback(name) for name in names if name not in without}
 
-    def _callback(self, name: str) -> Callable[..., object]:
+    def callback(self, name: str) -> Callable[..., object]:
         def callback(client: ClientTCPFactory, *args: Any) -> object:
             if name == "serverInput":
                 self.events.append((name, args[0]))

@@ -25,6 +25,8 @@ FLOORS = {
     "_lifecycle": 1,
     "_outbox": 1,
     "retry": 1,
+    "_session": 1,
+    "_delivery": 1,
     "_details": 2,
     "_sender": 2,
     "_negotiation": 2,
@@ -45,7 +47,7 @@ FLOORS = {
 OTHERS = ("attr", "twisted", "zope")
 ALLOWED: dict[int, tuple[str, ...]] = {
     0: (),
-    1: ("twisted.internet.defer", "twisted.internet.interfaces"),
+    1: ("twisted.internet.defer", "twisted.internet.interfaces", "zope.interface"),
 }
 
 

@@ -21,6 +21,7 @@ class RecordingEffects:
     def __init__(self) -> None:
         self.calls: list[Any] = []
         self.retrying = True
+        self.expectant = False
         self.delay: float | None = 1.5
 
     def retryDelay(self) -> float | None:
@@ -204,6 +205,21 @@ class ChoiceTests(SynchronousTestCase):
         self.assertTrue(core.stopping)
         machine.settle()
         self.assertEqual(effects.calls[-1], "stopped gaveUp")
+
+    def test_expectant(self) -> None:
+        """
+        The end waits while an event is to come that may ask for another attempt.
+        """
+        core, machine, effects = machineIn(Phase.CONNECTED)
+        effects.expectant = True
+        machine.shutdown()
+        machine.lost()
+        machine.settle()
+        self.assertIs(core.phase, Phase.WAITING)
+        self.assertTrue(core.stopping)
+        effects.expectant = False
+        machine.settle()
+        self.assertIs(core.phase, Phase.STOPPED)
 
     def test_lastOrderWins(self) -> None:
         """

@@ -29,6 +29,7 @@ L{twisted_clienttcp.retry}, L{twisted_clienttcp.service}.
 from ._connection import ClientTCPProtocol, Disconnection
 from ._details import ErrorDetails, errorDetails
 from ._factory import ClientTCPFactory
+from ._session import MultiDispatchSession, Session, post, resolve
 
 __version__ = "0.1.0"
 
@@ -37,5 +38,9 @@ __all__ = [
     "ClientTCPProtocol",
     "Disconnection",
     "ErrorDetails",
+    "MultiDispatchSession",
+    "Session",
     "errorDetails",
+    "post",
+    "resolve",
 ]

@@ -52,6 +52,15 @@ def required(name: str, value: Callable[..., Any] | None, example: str) -> Any:
     return value
 
 
+def flag(name: str, value: object) -> bool:
+    """
+    @raise TypeError: if it is neither True nor False.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
 def seconds(name: str, value: object) -> float:
     """
     @raise TypeError: if it is no number.
@@ -101,35 +110,42 @@ def port(name: str, value: object) -> int:
     return value
 
 
-def host(name: str, value: object) -> str:
+def host(name: str, value: object, domain: int | None = None) -> str:
     """
     @param value: a host name, an IPv4 or IPv6 literal, or an address packed into 4 or
-        16 octets.
+        16 octets; with C{AF_UNIX} the path of a socket.
+    @param domain: the family that it must be of; None for any.
 
-    @return: the name or literal.
+    @return: the name, literal or path.
 
     @raise TypeError: if it is neither text nor octets.
-    @raise ValueError: if it cannot be the name of a host.
+    @raise ValueError: if it cannot be the name of a host, or is of another family.
     """
+    if domain == socket.AF_UNIX:
+        if not isinstance(value, str) or not value:
+            raise TypeError(f"{name} must be a path as str, not {value!r}")
+        return value
     if isinstance(value, bytes):
-        if len(value) == 4:
-            return socket.inet_ntop(socket.AF_INET, value)
-        if len(value) == 16:
-            return socket.inet_ntop(socket.AF_INET6, value)
-        raise ValueError(
-            f"{name}: octets are a packed address of 4 or 16 octets, not {value!r}; "
-            "give a name as str"
-        )
+        if len(value) not in (4, 16):
+            raise ValueError(
+                f"{name}: octets are a packed address, 4 or 16 of them, not {value!r}; "
+                "give a name as str"
+            )
+        family = socket.AF_INET if len(value) == 4 else socket.AF_INET6
+        value = socket.inet_ntop(family, value)
     if not isinstance(value, str):
         raise TypeError(
             f"{name} must be a host name or an IP address as str, or a packed "
             f"address as bytes, not {value!r}"
         )
-    try:
-        ipaddress.ip_address(value)
+    version = literal(value)
+    if version is not None:
+        if domain is not None and version != domain:
+            raise ValueError(
+                f"{name}: {value!r} is not an address of the domain "
+                f"{socket.AddressFamily(domain).name}; leave domain out, or give one"
+            )
         return value
-    except ValueError:
-        pass
     try:
         value.encode("idna")
         valid = bool(value) and not any(c.isspace() or c in ":/" for c in value)
@@ -141,3 +157,51 @@ def host(name: str, value: object) -> str:
             "host alone, without scheme, port or brackets"
         )
     return value
+
+
+def literal(value: str) -> int | None:
+    """
+    @return: the family of an IP literal; None if it is none.
+    """
+    try:
+        version = ipaddress.ip_address(value).version
+    except ValueError:
+        return None
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def domain(value: object) -> int | None:
+    """
+    @raise ValueError: if it is no family that can be connected to.
+    """
+    if value is not None and value not in DOMAINS:
+        known = ", ".join(f"socket.{family.name}" for family in DOMAINS)
+        raise ValueError(f"domain must be one of {known} or None, not {value!r}")
+    return None if value is None else int(value)  # type: ignore[call-overload]
+
+
+#: The families that can be connected to.
+DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+
+
+def binding(
+    address: object, port_: object, family: int | None
+) -> tuple[str, int] | None:
+    """
+    @return: the local side; None if any will do.
+
+    @raise TypeError: if a part is of the wrong type.
+    @raise ValueError: if a part is out of range, or nothing can be bound.
+    """
+    if address is None and port_ is None:
+        return None
+    if family == socket.AF_UNIX:
+        raise ValueError(
+            "bindAddress and bindPort are not for domain=AF_UNIX: leave them out"
+        )
+    local = "" if address is None else host("bindAddress", address, family)
+    if local and literal(local) is None:
+        raise ValueError(
+            f"bindAddress must be an IP address of this machine, not {address!r}"
+        )
+    return local, 0 if port_ is None or port_ == 0 else port("bindPort", port_)

@@ -5,12 +5,12 @@ become writes.
 Theory of operation:
 
  1. Input goes to whatever C{_receive} is: to the L{Negotiation} until C{connected} has
-    returned, then to the framing, and after an order to close nowhere.
- 2. C{_pending} is the one iterator of records not delivered yet. The loop over it
-    makes no test per record: whoever wants it to end (a shutdown, a loss) empties
-    the iterator from inside the callback.
- 3. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
+    returned, then to the L{Delivery<twisted_clienttcp._delivery.Delivery>}, and after
+    an order to close nowhere.
+ 2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
     octets are being received goes out when all their records have been delivered.
+ 3. The transport is read while nothing holds the delivery, and never after the end of
+    the stream. A loss waits until every record received before it is delivered.
  4. A close is: flush, half-close, read on (and discard) until the peer ends its side
     too. Closing a socket with unread input would send a reset, at which the peer's
     kernel throws away what the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525,
@@ -21,18 +21,23 @@ Theory of operation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple
 from typing import Protocol as TypingProtocol
 
 import attrs
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import (
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+)
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableDescriptor,
     IHalfCloseableProtocol,
     IHandshakeListener,
+    IPushProducer,
     IReactorTime,
     ISSLTransport,
 )
@@ -40,6 +45,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
+from ._delivery import Delivery
+from ._details import LostWhileWriting
 from ._negotiation import Negotiation
 from ._sender import Sender
 from .errors import DrainTimeout, FramingError, NotConnectedError, TruncatedRecord
@@ -100,6 +107,12 @@ class Client(TypingProtocol):
         The seconds to wait for the peer's end of stream after that.
         """
 
+    @property
+    def shutdownOnError(self) -> bool:
+        """
+        Whether the peer's end of stream ends the connection.
+        """
+
     def timeSource(self) -> IReactorTime:
         """
         @return: what tells the time and calls later.
@@ -125,12 +138,16 @@ class Client(TypingProtocol):
         The kernel has every octet.
         """
 
-    def connectionEnded(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def connectionEnded(
+        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
+    ) -> None:
         """
         There will be no more input, and nobody here has asked for that.
+
+        @param closing: whether the connection is to be closed now.
         """
 
-    def callbackRaised(self, callback: str, failure: Failure) -> None:
+    def callbackRaised(self, callback: str, error: Exception) -> None:
         """
         The user's callback of that name has raised.
         """
@@ -190,16 +207,23 @@ class ClientTCPProtocol(Protocol):
 
     def __init__(self, client: Client, framing: Framing) -> None:
         self._client = client
-        self._framing = framing
-        self._pending: Iterator[Any] = iter(())
+        self._output = framing
+        self._delivery = Delivery(
+            framing, (client.serverInput, client), self._faulted, self._raised
+        )
         self._receive: Callable[[bytes], None] = self._hear
         self._stage = Stage.EARLY
         self._peerEnded = False
+        #: Our side is to be ended when all is flushed; it is ended.
+        self._endWhenFlushed = False
+        self._sendingEnded = False
         self._confirmed = False
         self._cause: Cause | None = None
+        self._lost: Failure | None = None
         self._truncated: TruncatedRecord | None = None
         self._lastHeard = 0.0
         self._timer: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
 
     def logPrefix(self) -> str:
         """
@@ -226,7 +250,7 @@ class ClientTCPProtocol(Protocol):
         self._sender = sender = Sender(
             transport, self._client.timeSource(), self._flushed
         )
-        self.negotiation = Negotiation(transport, self._framing, sender.send)
+        self.negotiation = Negotiation(transport, self._output, sender.send)
         self._receive = self.negotiation._received
         self._client.connectionMade(self)
         if not ISSLTransport.providedBy(transport):
@@ -245,7 +269,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage is not Stage.EARLY or self.negotiation is None:
             return
         self._stage = Stage.OPEN
-        self._receive = self._decode
+        self._receive = self._delivery.feed
         negotiation, self.negotiation = self.negotiation, None
         negotiation._end(Failure(NotConnectedError("the negotiation is over")))
         early = negotiation._rest()
@@ -253,8 +277,8 @@ class ClientTCPProtocol(Protocol):
             self.dataReceived(early)
         if self._stage is Stage.OPEN:
             if self._peerEnded:
-                self._streamEnded()
-            else:
+                self._delivery.end(self._streamEnded)
+            elif not self._delivery.held:
                 negotiation._reading(True)
 
     @property
@@ -283,58 +307,100 @@ class ClientTCPProtocol(Protocol):
         if idle:
             sender.pump()
 
-    def _decode(self, data: bytes) -> None:
-        self._deliver(self._framing.feed, data)
-
-    def _deliver(self, cut: Callable[..., Iterable[Any]], *args: Any) -> None:
-        """
-        Call back for each record that C{cut} gives, then see to the fault that came
-        behind them, if one did.
-        """
-        faults: list[Failure] = []
-        try:
-            batch = cut(*args)
-        except Exception:
-            batch = []
-            faults.append(Failure())
-        if type(batch) is not list:
-            batch = _untilFault(batch, faults)
-        pending = self._pending = iter(batch)
-        client = self._client
-        serverInput = client.serverInput
-        try:
-            for record in pending:
-                serverInput(client, record)
-        except Exception:
-            client.callbackRaised("serverInput", Failure())
-        if faults and self._stage is Stage.OPEN:
-            self._faulted(faults[0])
-
-    def _faulted(self, failure: Failure) -> None:
+    def _faulted(self, fault: Exception) -> None:
         """
         The octets received are no records. An unfinished record at the end of the
         stream is no reason of its own: it goes into the report of that end.
         """
-        if isinstance(failure.value, TruncatedRecord):
-            self._truncated = failure.value
+        if isinstance(fault, TruncatedRecord):
+            self._truncated = fault
             return
-        if not isinstance(failure.value, FramingError):
-            raised = failure.value
-            fault = FramingError(
-                f"{type(self._framing).__name__} raised "
-                f"{type(raised).__name__}: {raised}"
-            )
-            fault.__cause__ = raised
-            failure = Failure(fault)
-        self._ended(failure, "local")
+        if not isinstance(fault, FramingError):
+            raised = f"{type(fault).__name__}: {fault}"
+            name = type(self._delivery.framing).__name__
+            wrapper = FramingError(f"{name} raised {raised}")
+            wrapper.__cause__ = fault
+            fault = wrapper
+        self._delivery.stop()
+        self._ended(Failure(fault), "local")
+
+    def _raised(self, error: Exception) -> None:
+        self._client.callbackRaised("serverInput", error)
+
+    def pauseProducing(self) -> None:
+        """
+        Deliver no records and read nothing until L{resumeProducing}.
+        """
+        if self._stage <= Stage.OPEN and not self._delivery.held:
+            self._delivery.hold()
+            self._read(False)
+
+    def resumeProducing(self) -> None:
+        """
+        Deliver what waits, and read on.
+        """
+        if self._stage <= Stage.OPEN and self._delivery.held:
+            if self._stage is Stage.OPEN:
+                self._delivery.release()
+            else:
+                self._delivery.held = False
+            if self._stage is Stage.OPEN and not self._delivery.held:
+                self._read(True)
+
+    def _read(self, wanted: bool) -> None:
+        """
+        Read from the transport, or do not; after the end of stream never.
+        """
+        transport = IPushProducer(self.transport, None)
+        if transport is None or self._peerEnded or self._lost is not None:
+            return
+        if wanted:
+            transport.resumeProducing()
+        else:
+            transport.pauseProducing()
+
+    @property
+    def inputFraming(self) -> Framing:
+        """
+        What cuts the octets received (POE: get_input_filter).
+        """
+        return self._delivery.framing
+
+    @property
+    def outputFraming(self) -> Framing:
+        """
+        What frames the records put (POE: get_output_filter).
+        """
+        return self._output
+
+    def setInputFraming(self, framing: Framing) -> None:
+        """
+        Cut all octets behind the records delivered until now with another framing.
+        """
+        if self._stage <= Stage.OPEN:
+            self._delivery.swap(framing)
+            if self._delivery.waiting and self._turn is None:
+                self._turn = self._client.timeSource().callLater(0, self._deliverNow)
+
+    def setOutputFraming(self, framing: Framing) -> None:
+        """
+        Frame all records that are put from now on with another framing.
+        """
+        self._output = framing
+
+    def _deliverNow(self) -> None:
+        self._turn = None
+        self._delivery.run()
 
     def _stopInput(self) -> None:
         """
         Deliver nothing more: forget the records that wait, discard what comes.
         """
         self._receive = self._hear
-        for _ in self._pending:
-            pass
+        self._delivery.stop()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.cancel()
 
     def _hear(self, data: bytes) -> None:
         self._lastHeard = self._client.timeSource().seconds()
@@ -347,25 +413,29 @@ class ClientTCPProtocol(Protocol):
             # A transport says it again when its reading is resumed.
             return
         self._peerEnded = True
+        self._confirmed = self._sendingEnded
         if self._stage is Stage.OPEN:
-            self._streamEnded()
+            self._delivery.end(self._streamEnded)
         elif self._stage is Stage.EARLY:
             self._client.negotiationEnded(self)
         elif self._stage is Stage.LINGERING:
-            self._confirmed = True
             self._lose()
 
     def _streamEnded(self) -> None:
-        self._deliver(self._framing.finish)
-        if self._stage is Stage.OPEN:
+        """
+        Every record before the end of the stream has been delivered.
+        """
+        if self._client.shutdownOnError:
             self._ended(Failure(ConnectionDone()), "peer")
+        else:
+            self._client.connectionEnded(self, Failure(ConnectionDone()), False)
 
     def _ended(self, failure: Failure, initiator: str) -> None:
         """
         Nothing more can be read, and nobody here has asked for that.
         """
         if self.blame(failure, initiator):
-            self._client.connectionEnded(self, failure)
+            self._client.connectionEnded(self, failure, True)
 
     def writeConnectionLost(self) -> None:
         """
@@ -388,17 +458,45 @@ class ClientTCPProtocol(Protocol):
 
         @raise NotConnectedError: if our side is ended already.
         """
-        if self._stage >= Stage.LINGERING:
+        if self._sendingEnded:
             raise NotConnectedError(
                 "cannot put: the sending side of the connection is closed"
             )
-        self._sender.send(self._framing.frame(record))
+        self._sender.send(self._output.frame(record))
+
+    def loseWriteConnection(self) -> None:
+        """
+        Flush, then end our side, and read on.
+
+        @raise RuntimeError: if the transport cannot end one side alone, as TLS cannot.
+        """
+        if not _halfCloseable(self.transport):
+            raise RuntimeError(
+                "this transport cannot end one side alone (TLS cannot): use shutdown()"
+            )
+        self._endWhenFlushed = True
+        if not self._sender.pending:
+            self._endSending()
 
     def _flushed(self) -> None:
         self._client.connectionFlushed(self)
         # The callback may have put more.
-        if self._stage is Stage.FLUSHING and not self._sender.pending:
+        if self._endWhenFlushed and not self._sender.pending:
             self._endSending()
+
+    def _endSending(self) -> None:
+        """
+        All is flushed: end our side.
+        """
+        if not self._sendingEnded:
+            self._sendingEnded = True
+            if _halfCloseable(self.transport) and not (
+                self._peerEnded and self._stage > Stage.OPEN
+            ):
+                transport: Any = self.transport
+                transport.loseWriteConnection()
+        if self._stage is Stage.FLUSHING:
+            self._awaitPeer()
 
     # -- the end
 
@@ -420,8 +518,15 @@ class ClientTCPProtocol(Protocol):
         """
         if self._stage >= Stage.FLUSHING:
             return
+        held = self._delivery.held
         self._stage = Stage.FLUSHING
         self._stopInput()
+        self._endWhenFlushed = True
+        if self._lost is not None:
+            self._gone()
+            return
+        if held:
+            self._read(True)
         if self._sender.pending:
             self._startTimer(self._client.drainTimeout, self._drainExpired)
         else:
@@ -435,22 +540,21 @@ class ClientTCPProtocol(Protocol):
         self.blame(Failure(untaken), "local", told=False)
         self.abort()
 
-    def _endSending(self) -> None:
+    def _awaitPeer(self) -> None:
         """
-        All is flushed: end our side, and wait for the peer to end its own.
+        Our side is ended: wait for the peer to end its own.
         """
         self._stopTimer()
         self._stage = Stage.LINGERING
-        transport: Any = self.transport
         if self._peerEnded:
             self._lose()
-        elif _halfCloseable(transport):
+        elif _halfCloseable(self.transport):
             self._lastHeard = self._client.timeSource().seconds()
-            transport.loseWriteConnection()
             self._linger(self._lastHeard + self._client.lingerTimeout)
         else:
             # TLS has no half-close (though its transport claims one): it waits for
             # the peer's close_notify, and without a bound for ever.
+            transport: Any = self.transport
             self._startTimer(self._client.lingerTimeout, self.abort)
             transport.loseConnection()
 
@@ -476,22 +580,47 @@ class ClientTCPProtocol(Protocol):
         """
         if self._stage is Stage.GONE:
             return
-        self._stage = Stage.GONE
-        self._stopInput()
-        self._stopTimer()
-        self._sender.stop()
+        self._end()
         self.blame(None, "local")
+        if self._lost is not None:
+            self._gone()
+            return
         self._endNegotiation(Failure(ConnectionAborted()))
         transport: Any = self.transport
         # Not every transport (in memory, or wrapped) can abort.
         getattr(transport, "abortConnection", transport.loseConnection)()
 
+    def _end(self) -> None:
+        """
+        Nothing goes in or out any more.
+        """
+        self._stage = Stage.GONE
+        self._sendingEnded = True
+        self._stopInput()
+        self._stopTimer()
+        self._sender.stop()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         The transport is gone.
         """
+        reading = not (self._delivery.held or self._peerEnded)
+        if reason.check(ConnectionLost) and not reading:
+            reason = Failure(LostWhileWriting())
+        self._lost = reason
+        self._sendingEnded = True
+        self._sender.stop()
         if self._stage is Stage.OPEN:
-            self._deliver(self._framing.finish)
+            self._delivery.end(self._gone)
+        else:
+            self._gone()
+
+    def _gone(self) -> None:
+        """
+        The transport is gone, and every record that came before has been delivered.
+        """
+        reason = self._lost
+        assert reason is not None
         unsent = self._sender.pending
         if self._stage is Stage.LINGERING and not unsent:
             # What the transport says of an end that we asked for is of no interest.
@@ -499,14 +628,11 @@ class ClientTCPProtocol(Protocol):
         elif reason.check(ConnectionDone):
             # An end of stream of the peer's comes as readConnectionLost first, save
             # with TLS: without one, somebody here has closed the transport.
-            secure = ISSLTransport.providedBy(self.transport)
-            self.blame(reason, "peer" if secure else "local", told=not secure)
+            peer = self._peerEnded or ISSLTransport.providedBy(self.transport)
+            self.blame(reason, "peer" if peer else "local", told=not peer)
         else:
             self.blame(reason, "network", told=False)
-        self._stage = Stage.GONE
-        self._stopInput()
-        self._stopTimer()
-        self._sender.stop()
+        self._end()
         self._endNegotiation(reason)
         assert self._cause is not None
         failure, initiator, told = self._cause
@@ -542,13 +668,3 @@ def _halfCloseable(transport: object) -> bool:
     return IHalfCloseableDescriptor.providedBy(
         transport
     ) and not ISSLTransport.providedBy(transport)
-
-
-def _untilFault(batch: Iterable[Any], faults: list[Failure]) -> Iterator[Any]:
-    """
-    Yield records up to a fault, which is put aside.
-    """
-    try:
-        yield from batch
-    except Exception:
-        faults.append(Failure())

@@ -4,23 +4,32 @@ From an address or an endpoint to an C{IConnector}.
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Protocol
 
 import attrs
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import (
     HostnameEndpoint,
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
+    UNIXClientEndpoint,
 )
 from twisted.internet.error import NotConnectingError, UserError
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
+    IHostnameResolver,
     IProtocol,
     IProtocolFactory,
+    IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
@@ -54,36 +63,95 @@ class Destination:
     address: IAddress
 
     def __str__(self) -> str:
-        address: Any = self.address
-        if isinstance(address, (IPv4Address, IPv6Address)):
-            return f"{address.host}:{address.port}"
-        if isinstance(address, HostnameAddress):
-            return f"{address.hostname.decode('ascii')}:{address.port}"
-        return str(address)
+        return str(self.address)
 
 
-def destinationFor(reactor: Any, host: str, port: int, timeout: float) -> Destination:
+@attrs.frozen
+class Address:
+    """
+    A server's address, as the user gives it.
+
+    @ivar host: a host name, an IPv4 or IPv6 literal; with C{AF_UNIX} a path.
+    @ivar port: its port; None with C{AF_UNIX}.
+    @ivar domain: the family to connect with; None for any.
+    @ivar binding: the local side; None for any.
+    """
+
+    host: str
+    port: int | None
+    domain: int | None = None
+    binding: tuple[str, int] | None = None
+
+    def __str__(self) -> str:
+        if self.port is None:
+            return self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def destinationFor(reactor: Any, address: Address, timeout: float) -> Destination:
     """
     Choose the endpoint for an address: a literal needs no L{HostnameEndpoint}, which
     costs nine times as much.
 
-    @param host: a host name, or an IPv4 or IPv6 literal.
     @param timeout: the seconds after which an endpoint gives up by itself. The
         factory's own deadline, which also covers what comes before and after, is
         never later.
     """
+    host, port, binding = address.host, address.port, address.binding
+    if port is None:
+        unix = UNIXClientEndpoint(reactor, host, timeout)
+        return Destination(unix, UNIXAddress(host))
     endpoint: Any
-    address: Any
     if isIPAddress(host):
-        endpoint = TCP4ClientEndpoint(reactor, host, port, timeout=timeout)
-        address = IPv4Address("TCP", host, port)
-    elif isIPv6Address(host):
-        endpoint = TCP6ClientEndpoint(reactor, host, port, timeout=timeout)
-        address = IPv6Address("TCP", host, port)
-    else:
-        endpoint = HostnameEndpoint(reactor, host, port, timeout=timeout)
-        address = HostnameAddress(host.encode("idna"), port)
-    return Destination(endpoint, address)
+        endpoint = TCP4ClientEndpoint(reactor, host, port, timeout, binding)
+        return Destination(endpoint, IPv4Address("TCP", host, port))
+    if isIPv6Address(host):
+        endpoint = TCP6ClientEndpoint(reactor, host, port, timeout, binding)
+        return Destination(endpoint, IPv6Address("TCP", host, port))
+    if address.domain is not None:
+        reactor = _OneFamily(reactor, _ADDRESSES[address.domain])
+    endpoint = HostnameEndpoint(reactor, host, port, timeout, binding)
+    return Destination(endpoint, HostnameAddress(host.encode("idna"), port))
+
+
+#: The class of the addresses of a family.
+_ADDRESSES: dict[int, type] = {
+    socket.AF_INET: IPv4Address,
+    socket.AF_INET6: IPv6Address,
+}
+
+
+@implementer(IReactorPluggableNameResolver, IHostnameResolver)
+class _OneFamily:
+    """
+    A reactor that finds only addresses of one family.
+    """
+
+    def __init__(self, reactor: Any, kind: type) -> None:
+        self._reactor = reactor
+        self._kind = kind
+        self.nameResolver = self
+
+    def installNameResolver(self, resolver: Any) -> Any:
+        "As the reactor."
+        return self._reactor.installNameResolver(resolver)
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        "As the reactor's resolver, but for the family."
+        return self._reactor.nameResolver.resolveHostName(
+            resolutionReceiver, hostName, portNumber, [self._kind], transportSemantics
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
 
 
 class ConnectorFactory(Protocol):

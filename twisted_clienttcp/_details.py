@@ -15,6 +15,15 @@ from twisted.python.failure import Failure
 from .errors import ClientTCPError
 
 
+class LostWhileWriting(error.ConnectionLost):
+    """
+    The connection was lost while nothing was read from it, so it was a write that
+    found out.
+    """
+
+    operation = "write"
+
+
 class ErrorDetails(NamedTuple):
     """
     What POE gives its ConnectError and ServerError callbacks.
@@ -49,7 +58,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     if isinstance(exception, error.ConnectionAborted):
         return _system("close", errno.ECONNABORTED)
     if isinstance(exception, error.ConnectionLost):
-        return _system("read", errno.ECONNRESET)
+        return _system(getattr(exception, "operation", "read"), errno.ECONNRESET)
     if isinstance(exception, error.TimeoutError):
         return _system("connect", errno.ETIMEDOUT)
     if isinstance(exception, error.DNSLookupError):

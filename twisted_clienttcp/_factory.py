@@ -11,8 +11,9 @@ leads to is told afterwards.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from inspect import iscoroutine
+from socket import AF_UNIX
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -34,6 +35,7 @@ from zope.interface import implementer
 from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import (
+    Address,
     Destination,
     EndpointAddress,
     EndpointConnector,
@@ -41,6 +43,7 @@ from ._connector import (
 )
 from ._details import errorDetails
 from ._lifecycle import Core, Machine, Phase
+from ._session import Session, claimAlias, fillSession, releaseAlias
 from .errors import (
     CallbackError,
     NegotiationRefused,
@@ -48,6 +51,9 @@ from .errors import (
 )
 from .framing import Framing, Line
 from .retry import exponential
+
+#: What can be given for a framing.
+FramingSpec = Framing | type | tuple[type, dict[str, Any]]
 
 #: What a framing must have to be one.
 _FRAMING = ("feed", "finish", "frame", "release", "clone")
@@ -107,11 +113,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         endpoint: IStreamClientEndpoint | str | None = None,
-        framing: Framing | type | tuple[type, dict[str, Any]] | None = None,
+        domain: int | None = None,
+        bindAddress: str | bytes | None = None,
+        bindPort: int | None = None,
+        framing: FramingSpec | None = None,
         autoReconnect: bool = True,
         connectTimeout: float = 30.0,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
+        shutdownOnError: bool = True,
         started: Callable[..., object] | None = None,
         args: Iterable[Any] = (),
         preConnect: Callable[[Any, Any], object] | None = None,
@@ -121,6 +131,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         serverFlushed: Callable[[Any], object] | None = None,
         disconnected: Callable[[Any, Disconnection], object] | None = None,
         stopped: Callable[[Any, Failure | None], object] | None = None,
+        alias: str | None = None,
+        inlineStates: dict[str, Callable[..., object]] | None = None,
+        objectStates: Sequence[tuple[Any, Any]] = (),
+        packageStates: Sequence[tuple[Any, Any]] = (),
+        sessionType: type[Session] = Session,
+        sessionParams: dict[str, Any] | None = None,
         reactor: Any = None,
         clock: IReactorTime | None = None,
         **unknown: object,
@@ -134,6 +150,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
             RemotePort).
         @param endpoint: an C{IStreamClientEndpoint}, or a string that describes one,
             instead of address and port.
+        @param domain: the family to connect with: C{AF_INET}, C{AF_INET6}, or
+            C{AF_UNIX}, with which C{remoteAddress} is a path and there is no port. None
+            for whatever the name resolves to (POE: Domain).
+        @param bindAddress: the IP address of the local side (POE: BindAddress).
+        @param bindPort: its port (POE: BindPort).
         @param framing: how octets become records (POE: Filter): a framing, which is
             cloned for each connection, or its class, or a pair of class and keyword
             arguments. L{Line<twisted_clienttcp.framing.Line>} if not given.
@@ -145,6 +166,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param drainTimeout: the seconds that C{shutdown} may take to flush.
         @param lingerTimeout: the seconds to wait, after that, for the peer to end its
             side too.
+        @param shutdownOnError: whether the peer's end of stream ends the connection. If
+            False, the connection stays, to write to, until C{shutdown} or C{reconnect}:
+            the client must call one of them. Any other loss ends it at once, and so
+            does an end of stream under TLS (POE: heap shutdown_on_error).
         @param started: C{started(client, *args)}: called once a start, before the first
             attempt (POE: Started).
         @param args: what C{started} gets (POE: Args).
@@ -168,6 +193,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param stopped: C{stopped(client, failure)}: the client does nothing more; the
             failure is what made it stop, or None if that was an order or a clean end of
             stream.
+        @param alias: the name under which L{post<twisted_clienttcp.post>} and
+            L{resolve<twisted_clienttcp.resolve>} find this client while it runs (POE:
+            Alias).
+        @param inlineStates: handlers of named events, C{{event: function}}, each called
+            as C{function(client, *args)} (POE: InlineStates).
+        @param objectStates: methods as handlers: pairs of an object and either
+            C{{event: method name}} or a list of names (POE: ObjectStates).
+        @param packageStates: the same with classes or modules (POE: PackageStates).
+        @param sessionType: what dispatches named events: L{Session
+            <twisted_clienttcp.Session>}, L{MultiDispatchSession
+            <twisted_clienttcp.MultiDispatchSession>} or a subclass (POE: SessionType).
+        @param sessionParams: its keyword arguments; C{trace=True} logs each event (POE:
+            SessionParams).
         @param reactor: the reactor to connect with; the installed one if not given.
         @param clock: the C{IReactorTime} to tell the time by; the reactor if not given.
 
@@ -198,22 +236,37 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise TypeError(f"args must be a sequence of arguments, not {args!r}")
         self._args = tuple(args)
         self._framing = _framingFrom(framing)
-        if not isinstance(autoReconnect, bool):
-            raise TypeError(
-                f"autoReconnect must be True or False, not {autoReconnect!r}"
-            )
-        self.autoReconnect = autoReconnect
+        self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
+        self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
         self._reactor = reactor
         self.clock: Any = clock if clock is not None else reactor
-        self._address: tuple[str, int] | None = None
+        self._domain = _check.domain(domain)
+        self._binding = _check.binding(bindAddress, bindPort, self._domain)
+        self._address: Address | None = None
         #: The connector is for another address than the present one.
         self._moved = False
-        self._endpoint = self._endpointFrom(endpoint, remoteAddress, remotePort)
+        self._endpoint = self._endpointFrom(endpoint)
         if remoteAddress is not None or remotePort is not None:
             self._setAddress(remoteAddress, remotePort)
+        if self._endpoint is not None:
+            _excludeAddress(
+                remoteAddress=remoteAddress,
+                remotePort=remotePort,
+                domain=domain,
+                bindAddress=bindAddress,
+                bindPort=bindPort,
+            )
+        if alias is not None and (not isinstance(alias, str) or not alias):
+            raise TypeError(f"alias must be a name as str, not {alias!r}")
+        self._alias = alias
+        self._session = self._sessionFrom(
+            sessionType, sessionParams, inlineStates, objectStates, packageStates
+        )
+        #: Events put off later than this one may ask for another attempt.
+        self._lastEvent = 0
 
         self.heap = SimpleNamespace()
         self._core = Core(self)
@@ -308,10 +361,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if address is not None or port is not None:
             self._mayNotBeHosted("connect")
-            known = self._address or (None, None)
+            known = self._address
             self._setAddress(
-                known[0] if address is None else address,
-                known[1] if port is None else port,
+                known.host if address is None and known else address,
+                known.port if port is None and known else port,
             )
             self._endpoint = None
             self._moved = True
@@ -328,8 +381,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise RuntimeError: if the client is in the hands of a C{ClientService}.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
+        seconds = _check.delay("delay", delay)
         self._mayConnect("reconnect")
-        self._feed(self._machine.reconnect, _check.delay("delay", delay))
+        self._feed(self._machine.reconnect, seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
@@ -345,6 +399,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase in (Phase.IDLE, Phase.STOPPED):
             return succeed(None)
         waiter = _waiter(self._awaitingShutdown)
+        self._lastEvent = self._session.serial
         self._feed(self._machine.shutdown)
         return waiter
 
@@ -357,13 +412,120 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise TypeError: if the framing takes no such record.
         @raise FramingError: if the framing cannot frame this one.
         """
+        self._live("put").put(record)
+
+    def _live(self, order: str) -> ClientTCPProtocol:
         connection = self.server
         if connection is None:
             raise NotConnectedError(
-                "cannot put without a connection: put from connected() on, or after "
-                "whenConnected()"
+                f"cannot {order} without a connection: do so from connected() on, or "
+                "after whenConnected()"
             )
-        connection.put(record)
+        return connection
+
+    def loseWriteConnection(self) -> None:
+        """
+        Flush, end our side of the connection, and read on (POE: shutdown_output of the
+        wheel). The connection ends when the peer ends its side, or at C{shutdown}.
+
+        @raise NotConnectedError: if there is no connection.
+        @raise RuntimeError: if the transport cannot end one side alone, as TLS cannot.
+        """
+        self._live("loseWriteConnection").loseWriteConnection()
+
+    def setFraming(self, framing: FramingSpec) -> None:
+        """
+        Use another framing for this connection, from the next record on, both ways
+        (POE: set_filter of the wheel). Every octet behind the records delivered until
+        now is cut with it; what there is of them already is delivered when the present
+        callback has returned.
+
+        @param framing: as the constructor's.
+
+        @raise NotConnectedError: if there is no connection.
+        @raise TypeError: if that is no framing.
+        """
+        connection = self._live("setFraming")
+        if framing is not connection.inputFraming:
+            built = _framingFrom(framing)
+            connection.setInputFraming(built)
+            connection.setOutputFraming(built)
+
+    def setInputFraming(self, framing: FramingSpec) -> None:
+        """
+        As L{setFraming}, for input alone (POE: set_input_filter).
+        """
+        connection = self._live("setInputFraming")
+        if framing is not connection.inputFraming:
+            connection.setInputFraming(_framingFrom(framing))
+
+    def setOutputFraming(self, framing: FramingSpec) -> None:
+        """
+        As L{setFraming}, for output alone (POE: set_output_filter). What has been put
+        is framed already.
+        """
+        self._live("setOutputFraming").setOutputFraming(_framingFrom(framing))
+
+    def pauseProducing(self) -> None:
+        """
+        Deliver no records of the present connection and read nothing from it, until
+        L{resumeProducing} (POE: pause_input of the wheel). A loss is seen then, or when
+        something is written. Without a connection there is nothing to pause.
+        """
+        if self.server is not None:
+            self.server.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Deliver what waits, and read on (POE: resume_input of the wheel).
+        """
+        if self.server is not None:
+            self.server.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """
+        As L{shutdown}.
+        """
+        self.shutdown()
+
+    # -- named events
+
+    def post(self, event: str, *args: Any) -> None:
+        """
+        Have an event handled in the next turn of the reactor, behind those posted
+        before (POE: yield). C{connect}, C{reconnect} and C{shutdown} are events too.
+
+        A client does not stop while an event is to come that was posted, or put off in
+        or since C{connectError}, C{serverError} or C{disconnected}: it may ask for
+        another attempt.
+
+        @raise UnknownEvent: if there is no handler for it.
+        """
+        self._session.post(event, *args)
+
+    def call(self, event: str, *args: Any) -> object:
+        """
+        Have an event handled now (POE: call).
+
+        @return: what its handler returns.
+
+        @raise UnknownEvent: if there is no handler for it.
+        """
+        return self._session.call(event, *args)
+
+    def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
+        """
+        Have an event handled after some seconds (POE: delay). What is still to come
+        when the client stops is cancelled.
+
+        @return: what can put it off further, or cancel it.
+
+        @raise UnknownEvent: if there is no handler for it.
+        @raise ValueError: if the seconds are negative.
+        """
+        delay = _check.delay("seconds", seconds)
+        later: IDelayedCall = self._session.postLater(delay, event, *args)
+        return later
 
     def whenConnected(self) -> Deferred[ClientTCPProtocol]:
         """
@@ -427,6 +589,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         An attempt has begun.
         """
+        self._claimAlias()
         self.connector = connector
         self._feed(self._machine.attempting)
 
@@ -441,6 +604,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 addr=addr,
             )
             return None
+        self._claimAlias()
         connection = ClientTCPProtocol(self, self._framing.clone())
         connection.factory = self
         self._connection = connection
@@ -453,6 +617,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase is not Phase.CONNECTING:
             # Given up by order: nothing is to be told.
             return
+        self._lastEvent = self._session.serial
         expired, self._expired = self._expired, None
         self._reason = failure = expired or reason
         self._later(self._callOrLog, "connectError", failure)
@@ -566,25 +731,28 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._call, "serverFlushed")
             self._run()
 
-    def connectionEnded(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def connectionEnded(
+        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
+    ) -> None:
         """
         There will be no more input, and nobody here has asked for that.
         """
         self._later(self._callOrLog, "serverError", failure)
-        self._later(self._machine.ended)
+        if closing:
+            self._later(self._machine.ended)
         self._run()
 
-    def callbackRaised(self, callback: str, failure: Failure) -> None:
+    def callbackRaised(self, callback: str, error: Exception) -> None:
         """
         A callback of the user's has raised: log it, and drop the connection it has left
         in a state that nobody knows.
         """
-        self._log.failure("{callback} raised", failure, callback=callback)
+        self._log.failure("{callback} raised", Failure(error), callback=callback)
         connection = self.server
         if connection is not None:
-            error = Failure(CallbackError(callback, _raised(failure)))
-            if connection.blame(error, "local") and callback != "serverError":
-                self._later(self._callOrLog, "serverError", error)
+            failure = Failure(CallbackError(callback, error))
+            if connection.blame(failure, "local") and callback != "serverError":
+                self._later(self._callOrLog, "serverError", failure)
             self._later(self._machine.broken)
             self._run()
 
@@ -596,6 +764,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
+        self._lastEvent = self._session.serial
         self._reason = disconnection.failure
         self._disconnection = disconnection
         if self._core.phase is Phase.NEGOTIATING:
@@ -617,6 +786,13 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Whether the client goes on by itself after a failure or a loss.
         """
         return bool(self.autoReconnect and self.continueTrying)
+
+    @property
+    def expectant(self) -> bool:
+        """
+        Whether an event is to come that may yet ask for another attempt.
+        """
+        return self._session.expects(self._lastEvent)
 
     def retryDelay(self) -> float | None:
         """
@@ -776,6 +952,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _tellStopped(self, failure: Failure | None, hosted: bool) -> None:
         self._connection = None
+        self._session.forget()
         disconnection, self._disconnection = self._disconnection, None
         shutdowns = _taken(self._awaitingShutdown)
         if not hosted:
@@ -787,12 +964,64 @@ class ClientTCPFactory(ReconnectingClientFactory):
             _fire(stops, failure)
             _fire(connects, _neverConnected(failure))
         _fire(shutdowns, disconnection)
+        if self._alias is not None and self._core.phase is Phase.STOPPED:
+            releaseAlias(self._alias, self)
 
     def settleLater(self) -> None:
         """
         Give C{settle} behind all that is still to be told.
         """
         self._later(self._machine.settle)
+
+    # -- what the session needs (as its owner)
+
+    def traced(self, event: str, args: tuple[Any, ...]) -> None:
+        """
+        An event is about to be dispatched, and the user wants to see that.
+        """
+        self._log.info(
+            "Client {client} dispatches {event} {args}",
+            client=self._name(),
+            event=event,
+            args=args,
+        )
+
+    def eventDone(self) -> None:
+        """
+        An event that was to come has been dispatched or cancelled.
+        """
+        if self._core.phase is Phase.WAITING:
+            self._feed(self._machine.settle)
+
+    def _sessionFrom(
+        self, kind: Any, parameters: Any, inline: Any, objects: Any, packages: Any
+    ) -> Session:
+        if not (isinstance(kind, type) and issubclass(kind, Session)):
+            raise TypeError(
+                "sessionType must be Session, MultiDispatchSession or a subclass, not "
+                f"{kind!r}"
+            )
+        if parameters is not None and not isinstance(parameters, dict):
+            raise TypeError(
+                f"sessionParams must be a dict of keyword arguments, not {parameters!r}"
+            )
+        try:
+            session = kind(**(parameters or {}))
+        except TypeError as e:
+            raise TypeError(f"sessionParams: {e}") from e
+        session.attach(self)
+        builtIn: dict[str, Callable[..., object]] = {
+            "connect": ClientTCPFactory.connect,
+            "reconnect": ClientTCPFactory.reconnect,
+            # POE hands the arguments on to Disconnected; nobody relies on it.
+            "shutdown": lambda client, *args: client.shutdown(),
+        }
+        fillSession(session, builtIn, inline or {}, objects, packages)
+        return session
+
+    def _claimAlias(self) -> None:
+        if self._alias is not None:
+            claimAlias(self._alias, self)
 
     # -- steps
 
@@ -835,8 +1064,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if callback is not None:
             try:
                 callback(self, *args)
-            except Exception:
-                self.callbackRaised(name, Failure())
+            except Exception as error:
+                self.callbackRaised(name, error)
                 return False
         return True
 
@@ -866,42 +1095,40 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._reactor = reactor
         return self._reactor
 
-    def _endpointFrom(self, endpoint: Any, address: object, port: object) -> Any:
-        if endpoint is None:
-            return None
-        if address is not None or port is not None:
-            raise TypeError(
-                "endpoint and remoteAddress/remotePort exclude each other: give one"
-            )
-        if isinstance(endpoint, str):
-            try:
-                return clientFromString(self._theReactor(), endpoint)
-            except Exception as e:
-                raise ValueError(
-                    f"endpoint: {endpoint!r} describes no client endpoint ({e}); give "
-                    "one as 'tcp:host:port'"
-                ) from e
-        if not IStreamClientEndpoint.providedBy(endpoint):
+    def _endpointFrom(self, endpoint: Any) -> Any:
+        if endpoint is None or IStreamClientEndpoint.providedBy(endpoint):
+            return endpoint
+        if not isinstance(endpoint, str):
             raise TypeError(
                 "endpoint must provide IStreamClientEndpoint or be a string such as "
                 f"'tcp:host:port', not {endpoint!r}"
             )
-        return endpoint
+        try:
+            return clientFromString(self._theReactor(), endpoint)
+        except Exception as e:
+            raise ValueError(
+                f"endpoint: {endpoint!r} describes no client endpoint ({e}); give one "
+                "as 'tcp:host:port'"
+            ) from e
 
     def _setAddress(self, address: object, port: object) -> None:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
-        if port is None:
+        host = _check.host("remoteAddress", address, self._domain)
+        if self._domain == AF_UNIX:
+            if port is not None:
+                raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
+            number = None
+        elif port is None:
             raise TypeError("remoteAddress needs remotePort too")
-        self._address = (
-            _check.host("remoteAddress", address),
-            _check.port("remotePort", port),
-        )
+        else:
+            number = _check.port("remotePort", port)
+        self._address = Address(host, number, self._domain, self._binding)
 
     def _destination(self) -> Destination:
         if self._address is not None:
             return destinationFor(
-                self._theReactor(), *self._address, self.connectTimeout
+                self._theReactor(), self._address, self.connectTimeout
             )
         return Destination(self._endpoint, EndpointAddress(self._endpoint))
 
@@ -910,8 +1137,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @return: whom this client is connected to, for people.
         """
         if self._address is not None:
-            host, port = self._address
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            return str(self._address)
         if self._endpoint is not None:
             return str(self._endpoint)
         return "?" if self.connector is None else str(self.connector.getDestination())
@@ -931,6 +1157,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
+        self._claimAlias()
 
 
 _PARAMETERS = [
@@ -938,6 +1165,18 @@ _PARAMETERS = [
     for name in ClientTCPFactory.__init__.__annotations__
     if name not in ("unknown", "return")
 ]
+
+
+def _excludeAddress(**parameters: object) -> None:
+    """
+    @raise TypeError: if one is given beside an endpoint.
+    """
+    for name, value in parameters.items():
+        if value is not None:
+            raise TypeError(
+                f"endpoint and {name} exclude each other: the endpoint says where to "
+                "connect to"
+            )
 
 
 def _framingFrom(framing: Any) -> Framing:
@@ -965,11 +1204,6 @@ def _framingFrom(framing: Any) -> Framing:
         )
     clone: Framing = built.clone()
     return clone
-
-
-def _raised(failure: Failure) -> BaseException:
-    value: BaseException = failure.value  # type: ignore[assignment]
-    return value
 
 
 def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:

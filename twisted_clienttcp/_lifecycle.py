@@ -74,6 +74,12 @@ class Effects(Protocol):
         Whether the client goes on by itself after a failure or a loss.
         """
 
+    @property
+    def expectant(self) -> bool:
+        """
+        Whether an event is to come that may yet ask for another attempt.
+        """
+
     def retryDelay(self) -> float | None:
         """
         @return: the seconds to wait before the next attempt, or None to give up.
@@ -344,7 +350,9 @@ def _settle(inputs: Inputs, core: Core) -> None:
         then = Then.GIVE_UP if delay is None else delay
     if core.hosted or isinstance(then, Then):
         core.then = then
-        inputs.finish()
+        # Who expects an event settles again when it has come.
+        if core.hosted or not core.effects.expectant:
+            inputs.finish()
     else:
         core.then = None
         core.effects.startTimer(then)

@@ -5,6 +5,9 @@ What can go wrong, as a tree::
         NotConnectedError       put() where no connection takes output
         NegotiationRefused      preConnect did not agree to the connection
         CallbackError           one of the user's callbacks raised
+        UnknownEvent            no handler has that name (also a LookupError)
+        UnknownAlias            no client has that name (also a LookupError)
+        AliasInUse              another client has that name (also a ValueError)
         DrainTimeout            shutdown() could not flush in time
         FramingError            octets or records that a framing cannot take
             RecordTooLong       over the framing's maxLength
@@ -71,6 +74,33 @@ class CallbackError(ClientTCPError):
         super().__init__(f"{callback} raised {type(error).__name__}: {error}")
         self.callback = callback
         self.__cause__ = error
+
+
+class UnknownEvent(ClientTCPError, LookupError):
+    """
+    An event was posted or called that the client has no handler for.
+    """
+
+    operation = "post"
+    errno = errno.EINVAL
+
+
+class UnknownAlias(ClientTCPError, LookupError):
+    """
+    No client that runs has that alias.
+    """
+
+    operation = "post"
+    errno = errno.ESRCH
+
+
+class AliasInUse(ClientTCPError, ValueError):
+    """
+    A client was started whose alias another one has.
+    """
+
+    operation = "alias"
+    errno = errno.EEXIST
 
 
 class DrainTimeout(ClientTCPError):

@@ -1,0 +1,319 @@
+"""
+Delivery: in order, each record once, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import errorDetails
+from twisted_clienttcp._delivery import Delivery
+from twisted_clienttcp.errors import NotConnectedError
+from twisted_clienttcp.framing import Line, Stream
+
+from .test_factory import ClientTestCase
+from .test_framing import cuts, pieces
+
+#: Streams of short words between two delimiters.
+words = st.lists(st.sampled_from([b"a", b"bb", b"|", b";", b"c|", b"d;"])).map(b"".join)
+
+
+def model(data: bytes, swaps: set[int]) -> list[bytes]:
+    """
+    What swapping between the delimiters | and ; after those records gives, one record
+    at a time.
+    """
+    records: list[bytes] = []
+    delimiter = b"|"
+    while delimiter in data:
+        record, data = data.split(delimiter, 1)
+        records.append(record)
+        if len(records) in swaps:
+            delimiter = b";" if delimiter == b"|" else b"|"
+    return records
+
+
+class DeliveryTests(SynchronousTestCase):
+    """
+    L{Delivery}.
+    """
+
+    @given(words, cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
+    def test_swapsAndHolds(
+        self, data: bytes, at: list[int], swaps: set[int], holds: set[int]
+    ) -> None:
+        """
+        However the stream is cut, whenever the framing is changed and the delivery
+        held: the records are those of one that takes one record at a time.
+        """
+        records: list[bytes] = []
+        faults: list[Any] = []
+
+        def deliver(delivery: list[Delivery], record: bytes) -> None:
+            [present] = delivery
+            records.append(record)
+            if len(records) in swaps:
+                framing: Any = present.framing
+                other = b";" if framing.frame(b"") == b"|" else b"|"
+                present.swap(Line(delimiter=other))
+            if len(records) in holds:
+                present.hold()
+
+        holder: list[Delivery] = []
+        delivery = Delivery(
+            Line(delimiter=b"|"), (deliver, holder), faults.append, faults.append
+        )
+        holder.append(delivery)
+        for piece in pieces(data, at):
+            delivery.feed(piece)
+            if len(piece) % 2:
+                delivery.release()
+        while delivery.held:
+            delivery.release()
+        self.assertEqual(records, model(data, swaps))
+        self.assertEqual(faults, [])
+
+    def test_nestedFeed(self) -> None:
+        """
+        Octets that come from inside a delivery are delivered behind the present ones.
+        """
+        records: list[bytes] = []
+
+        def deliver(holder: list[Delivery], record: bytes) -> None:
+            records.append(record)
+            if record == b"a":
+                holder[0].feed(b"c|")
+
+        holder: list[Delivery] = []
+        holder.append(Delivery(Line(delimiter=b"|"), (deliver, holder), print, print))
+        holder[0].feed(b"a|b|")
+        self.assertEqual(records, [b"a", b"b", b"c"])
+
+
+class InputTests(ClientTestCase):
+    """
+    What the client's orders do to input.
+    """
+
+    def records(self) -> list[Any]:
+        return [event[1] for event in self.events if event[0] == "serverInput"]
+
+    def test_swapInCallback(self) -> None:
+        """
+        The octets behind the present record are cut with the new framing; their records
+        come when the callback has returned.
+        """
+        client, transport = self.connected()
+        seen: list[Any] = []
+
+        def swap(client: Any, record: bytes) -> None:
+            if record == b"stream":
+                client.setFraming(Stream)
+                seen.append(self.records())
+
+        self.recorder.on["serverInput"] = swap
+        transport.protocol.dataReceived(b"a\r\nstream\r\nb\r\nc")
+        self.assertEqual(seen, [[b"a", b"stream"]])
+        self.assertEqual(self.records(), [b"a", b"stream", b"b\r\nc"])
+        client.put(b"octets")
+        self.reactor.advance(0)
+        self.assertEqual(transport.value(), b"octets")
+
+    def test_swapOutside(self) -> None:
+        """
+        From elsewhere the unfinished octets are handed over too, in the next turn, and
+        before what comes then.
+        """
+        client, transport = self.connected()
+        transport.protocol.dataReceived(b"a\r\nunfin")
+        client.setInputFraming((Line, {"delimiter": b"i"}))
+        self.assertEqual(self.records(), [b"a"])
+        transport.protocol.dataReceived(b"iii")
+        self.reactor.advance(0)
+        self.assertEqual(self.records(), [b"a", b"unf", b"n", b"", b""])
+
+    def test_swapSame(self) -> None:
+        """
+        The framing in use again changes nothing.
+        """
+        client, transport = self.connected()
+        transport.protocol.dataReceived(b"unfin")
+        assert client.server is not None
+        client.setFraming(client.server.inputFraming)
+        transport.protocol.dataReceived(b"ished\r\n")
+        self.assertEqual(self.records(), [b"unfinished"])
+
+    def test_swapOutput(self) -> None:
+        """
+        Output alone: what was put before keeps its framing.
+        """
+        client, transport = self.connected()
+        client.put(b"old")
+        client.setOutputFraming(Line(delimiter=b"|"))
+        client.put(b"new")
+        self.reactor.advance(0)
+        self.assertEqual(transport.value(), b"old\r\nnew|")
+        transport.protocol.dataReceived(b"line\r\n")
+        self.assertEqual(self.records(), [b"line"])
+
+    def test_swapEndsWithConnection(self) -> None:
+        """
+        The next connection has the framing that was configured.
+        """
+        client, transport = self.connected()
+        client.setFraming(Stream())
+        transport.lose()
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        transport.protocol.dataReceived(b"line\r\n")
+        self.assertEqual(self.records(), [b"line"])
+
+    def test_swapRefused(self) -> None:
+        """
+        No connection, or no framing: an error, and all stays as it was.
+        """
+        client = self.client()
+        for order in (client.setFraming, client.setInputFraming):
+            self.assertRaises(NotConnectedError, order, Stream)
+        client, transport = self.connected()
+        self.assertRaises(TypeError, client.setFraming, object())
+        transport.protocol.dataReceived(b"a\r\n")
+        self.assertEqual(self.records(), [b"a"])
+
+    def test_pause(self) -> None:
+        """
+        While paused nothing is delivered and nothing read; the rest of the batch comes
+        at the resume, in order, before what is read then.
+        """
+        client, transport = self.connected()
+        self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
+        transport.protocol.dataReceived(b"a\r\nb\r\nc\r\nd")
+        self.assertEqual(self.records(), [b"a"])
+        self.assertEqual(transport.producerState, "paused")
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"a", b"b"])
+        self.assertEqual(transport.producerState, "paused")
+        del self.recorder.on["serverInput"]
+        client.resumeProducing()
+        self.assertEqual(transport.producerState, "producing")
+        transport.protocol.dataReceived(b"ef\r\n")
+        self.assertEqual(self.records(), [b"a", b"b", b"c", b"def"])
+
+    def test_pauseInConnected(self) -> None:
+        """
+        A pause in C{connected} holds from the first record on.
+        """
+        self.recorder.on["connected"] = lambda client, peer: client.pauseProducing()
+        client, transport = self.connected()
+        self.assertEqual(transport.producerState, "paused")
+        transport.protocol.dataReceived(b"early\r\n")
+        self.assertEqual(self.records(), [])
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"early"])
+
+    def test_pauseAndResumeInCallback(self) -> None:
+        """
+        A pause that is taken back at once changes nothing.
+        """
+
+        def both(client: Any, line: bytes) -> None:
+            client.pauseProducing()
+            client.resumeProducing()
+
+        client, transport = self.connected()
+        self.recorder.on["serverInput"] = both
+        transport.protocol.dataReceived(b"a\r\nb\r\nc\r\n")
+        self.assertEqual(self.records(), [b"a", b"b", b"c"])
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_swapWhilePaused(self) -> None:
+        """
+        Records that wait are cut again when the framing changes.
+        """
+        client, transport = self.connected()
+        self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
+        transport.protocol.dataReceived(b"a\r\nb\r\nc")
+        del self.recorder.on["serverInput"]
+        client.setInputFraming(Stream)
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"a", b"b\r\nc"])
+
+    def test_lossWhilePaused(self) -> None:
+        """
+        A loss waits until what was received before is delivered; it was a write that
+        found out.
+        """
+        client, transport = self.connected(autoReconnect=False)
+        self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
+        transport.protocol.dataReceived(b"a\r\nb\r\n")
+        transport.lose(ConnectionLost())
+        self.assertEqual(self.records(), [b"a"])
+        self.assertTrue(client.connected)
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        del self.recorder.on["serverInput"]
+        client.resumeProducing()
+        self.assertEqual(
+            self.events[-4:],
+            [
+                ("serverInput", b"b"),
+                ("serverError", "write", 104),
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertEqual(errorDetails(self.recorder.failures[0]).operation, "write")
+
+    def test_shutdownAfterLossWhilePaused(self) -> None:
+        """
+        C{shutdown} discards what waits, and the loss is told then.
+        """
+        client, transport = self.connected()
+        self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
+        transport.protocol.dataReceived(b"a\r\nb\r\n")
+        transport.lose(ConnectionLost())
+        client.shutdown()
+        self.assertEqual(self.records(), [b"a"])
+        self.assertEqual(self.events[-2:], ["disconnected", "stopped"])
+
+    def test_shutdownWhilePaused(self) -> None:
+        """
+        C{shutdown} reads on, to see the peer's end.
+        """
+        client, transport = self.connected()
+        client.pauseProducing()
+        client.shutdown()
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_noConnection(self) -> None:
+        """
+        Without a connection there is nothing to pause.
+        """
+        client = self.client()
+        client.pauseProducing()
+        client.resumeProducing()
+        client.stopProducing()
+        self.assertRaises(NotConnectedError, client.loseWriteConnection)
+
+    def test_shutdownOnError(self) -> None:
+        """
+        Without C{shutdownOnError} the peer's end of stream leaves a connection to write
+        to, until C{shutdown}; another loss is one.
+        """
+        client, transport = self.connected(shutdownOnError=False)
+        transport.protocol.readConnectionLost()
+        self.assertEqual(self.events[-1], ("serverError", "read", 0))
+        self.assertTrue(client.connected)
+        client.put(b"after")
+        self.reactor.advance(0)
+        transport.drain()
+        self.assertEqual(transport.sent, b"after\r\n")
+        client.shutdown()
+        self.assertTrue(transport.disconnecting)
+        transport.lose(ConnectionDone())
+        self.assertEqual(self.events[-2:], ["disconnected", "stopped"])
+        self.assertRaises(TypeError, self.client, shutdownOnError=0)

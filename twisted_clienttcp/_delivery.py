@@ -1,0 +1,203 @@
+"""
+From octets to the user's callback: in order, each record once, whatever happens in
+between.
+
+There is one iterator of records not delivered yet, and the loop over it makes no test
+per record. Who wants the loop to end (a hold, another framing, the end) empties the
+iterator from inside the callback, and keeps what he took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .framing import Framing
+
+
+class Delivery:
+    """
+    Cuts octets into records and delivers them. It can be held, stopped, and given
+    another framing at any time, also from inside a delivery.
+
+    @ivar framing: the present framing.
+    @ivar held: nothing is delivered until L{release}.
+    """
+
+    __slots__ = (
+        "_atEnd",
+        "_count",
+        "_deliver",
+        "_fault",
+        "_faulted",
+        "_octets",
+        "_pending",
+        "_raised",
+        "_running",
+        "_stopped",
+        "_waiting",
+        "framing",
+        "held",
+    )
+
+    def __init__(
+        self,
+        framing: Framing,
+        deliver: tuple[Callable[[Any, Any], object], Any],
+        faulted: Callable[[Exception], None],
+        raised: Callable[[Exception], None],
+    ) -> None:
+        """
+        @param deliver: what to call with each record, and what comes before the record.
+        @param faulted: called with what the framing raised, behind the records that
+            came before; nothing is delivered afterwards unless it was a fault at the
+            end.
+        @param raised: called with what C{deliver} raised; nothing is delivered
+            afterwards.
+        """
+        self.framing = framing
+        self.held = False
+        self._deliver = deliver
+        self._faulted = faulted
+        self._raised = raised
+        #: Records of the last batch: its size, those being delivered, those taken back.
+        self._count = 0
+        self._pending: Iterator[Any] = iter(())
+        self._waiting: list[Any] = []
+        #: What comes behind them: a fault, octets not cut yet, the end.
+        self._fault: Exception | None = None
+        self._octets: list[bytes] = []
+        self._atEnd: Callable[[], None] | None = None
+        self._running = False
+        self._stopped = False
+
+    @property
+    def waiting(self) -> bool:
+        """
+        Whether something is to be delivered, and nobody is doing it.
+        """
+        return not self._running and bool(self._waiting or self._octets)
+
+    def feed(self, data: bytes) -> None:
+        """
+        Deliver the records that these octets complete, when those before are delivered.
+        """
+        if self._running or self.held or self._octets:
+            self._octets.append(data)
+        else:
+            self._cut(self.framing.feed, data)
+            self.run()
+
+    def end(self, atEnd: Callable[[], None]) -> None:
+        """
+        Deliver the records that the end of the stream completes, when those before are
+        delivered.
+
+        @param atEnd: called after that.
+        """
+        self._atEnd = atEnd
+        self.run()
+
+    def run(self) -> None:
+        """
+        Deliver what can be delivered.
+        """
+        if self._running:
+            return
+        self._running = True
+        deliver, client = self._deliver
+        try:
+            while self._advance():
+                for record in self._pending:
+                    deliver(client, record)
+        except Exception as error:
+            self.stop()
+            self._raised(error)
+        finally:
+            self._running = False
+
+    def _advance(self) -> bool:
+        """
+        Go on to what comes next.
+
+        @return: whether there are records to deliver.
+        """
+        while not (self.held or self._stopped):
+            if self._waiting:
+                self._pending, self._waiting = iter(self._waiting), []
+                return True
+            if self._fault is not None:
+                fault, self._fault = self._fault, None
+                self._faulted(fault)
+            elif self._octets:
+                data = b"".join(self._octets)
+                self._octets.clear()
+                self._cut(self.framing.feed, data)
+            elif self._atEnd is not None:
+                self._cut(self.framing.finish)
+                if not (self._waiting or self._fault):
+                    atEnd, self._atEnd = self._atEnd, None
+                    atEnd()
+                    return False
+            else:
+                return False
+        return False
+
+    def _cut(self, cut: Callable[..., Iterable[Any]], *args: Any) -> None:
+        """
+        Make the next batch.
+        """
+        records: list[Any] = []
+        try:
+            batch = cut(*args)
+            if type(batch) is list:
+                records = batch
+            else:
+                for record in batch:
+                    records.append(record)
+        except Exception as fault:
+            self._fault = fault
+        self._waiting = records
+        self._count = len(records)
+
+    def hold(self) -> None:
+        """
+        Deliver nothing for now.
+        """
+        self.held = True
+        self._waiting = [*self._pending, *self._waiting]
+
+    def release(self) -> None:
+        """
+        Go on delivering.
+        """
+        self.held = False
+        self.run()
+
+    def swap(self, framing: Framing) -> None:
+        """
+        Cut all octets behind the records delivered until now with another framing. What
+        there is of them is delivered when the present callback has returned, or else by
+        L{run}.
+        """
+        undelivered = sum(1 for _ in self._pending) + len(self._waiting)
+        self._waiting = []
+        octets = self.framing.release(self._count - undelivered)
+        if octets:
+            self._octets.insert(0, octets)
+        # The fault was found in those octets; the other framing may find none.
+        self._fault = None
+        self._count = 0
+        self.framing = framing
+
+    def stop(self) -> None:
+        """
+        Deliver nothing any more.
+        """
+        self._stopped = True
+        for _ in self._pending:
+            pass
+        self._waiting = []
+        self._octets.clear()
+        self._fault = None
+        self._atEnd = None

@@ -1,0 +1,366 @@
+"""
+Named events, and the names of clients.
+
+A session holds what to do at each named event, and the queue of events that are to
+come: those posted, in order, each in a turn of its own batch, and those put off.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from .errors import AliasInUse, UnknownAlias, UnknownEvent
+
+#: A handler of a named event: called with the client and the arguments.
+Handler = Callable[..., object]
+
+
+class SessionOwner(Protocol):
+    """
+    What a session needs of its client.
+    """
+
+    def timeSource(self) -> IReactorTime:
+        "What calls later."
+
+    def callbackRaised(self, callback: str, error: Exception) -> None:
+        "The handler of a posted event has raised."
+
+    def traced(self, event: str, args: tuple[Any, ...]) -> None:
+        "An event is about to be dispatched, and the user wants to see that."
+
+    def eventDone(self) -> None:
+        "An event that was to come has been dispatched or cancelled."
+
+
+class Session:
+    """
+    Dispatches each named event to its one handler (POE::Session). A subclass may
+    override L{dispatch}, and take parameters of its own beside C{trace}.
+    """
+
+    _owner: SessionOwner
+
+    def __init__(self, *, trace: bool = False) -> None:
+        """
+        @param trace: log every event that is dispatched.
+        """
+        self._trace = trace
+        self.handlers: dict[str, list[Handler]] = {}
+        self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._delayed: set[DelayedEvent] = set()
+        self._turn: IDelayedCall | None = None
+        #: Counts the events put off.
+        self.serial = 0
+
+    def attach(self, owner: SessionOwner) -> None:
+        """
+        Become the session of a client.
+        """
+        self._owner = owner
+
+    # -- handlers
+
+    def handle(self, event: str, handler: Handler) -> None:
+        """
+        Say what to do at an event.
+
+        @raise ValueError: if that has been said already.
+        """
+        if event in self.handlers:
+            raise ValueError(
+                f"the event {event!r} has two handlers; use "
+                "sessionType=MultiDispatchSession to call both"
+            )
+        self.handlers[event] = [handler]
+
+    def dispatch(self, event: str, *args: Any) -> object:
+        """
+        Call the handler of an event.
+
+        @return: what it returns.
+
+        @raise UnknownEvent: if there is none.
+        """
+        result: object = None
+        for handler in self.handlersOf(event):
+            result = handler(self._owner, *args)
+        return result
+
+    def handlersOf(self, event: str) -> list[Handler]:
+        """
+        @raise UnknownEvent: if there is no handler.
+        """
+        try:
+            return self.handlers[event]
+        except KeyError:
+            raise UnknownEvent(
+                f"there is no event {event!r}: known are {sorted(self.handlers)}; add "
+                "it with inlineStates, objectStates or packageStates"
+            ) from None
+
+    # -- events
+
+    def expects(self, since: int) -> bool:
+        """
+        @param since: a former value of C{serial}.
+
+        @return: whether an event is to come that was posted, or put off since then.
+        """
+        return bool(self._posted) or any(d.serial > since for d in self._delayed)
+
+    def call(self, event: str, *args: Any) -> object:
+        """
+        Dispatch an event now.
+
+        @return: what its handler returns.
+        """
+        if self._trace:
+            self._owner.traced(event, args)
+        return self.dispatch(event, *args)
+
+    def post(self, event: str, *args: Any) -> None:
+        """
+        Dispatch an event in the next turn of the reactor, behind those posted before.
+        """
+        self.handlersOf(event)
+        self._posted.append((event, args))
+        if self._turn is None:
+            self._turn = self._owner.timeSource().callLater(0, self._dispatchPosted)
+
+    def postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
+        """
+        Dispatch an event after some seconds.
+        """
+        self.handlersOf(event)
+        self.serial += 1
+        delayed = DelayedEvent(self, event, args, self.serial)
+        self._delayed.add(delayed)
+        delayed.call = self._owner.timeSource().callLater(seconds, self._due, delayed)
+        return delayed
+
+    def _dispatchPosted(self) -> None:
+        self._turn = None
+        # What is posted meanwhile has the next turn.
+        for _ in range(len(self._posted)):
+            if not self._posted:
+                # Forgotten meanwhile.
+                return
+            event, args = self._posted.popleft()
+            self._dispatchSafely(event, args)
+
+    def _due(self, delayed: DelayedEvent) -> None:
+        self._delayed.discard(delayed)
+        self._dispatchSafely(delayed.event, delayed.args)
+
+    def _dispatchSafely(self, event: str, args: tuple[Any, ...]) -> None:
+        try:
+            self.call(event, *args)
+        except Exception as error:
+            self._owner.callbackRaised(event, error)
+        self._owner.eventDone()
+
+    def cancelled(self, delayed: DelayedEvent) -> None:
+        """
+        An event put off will not come.
+        """
+        self._delayed.discard(delayed)
+        self._owner.eventDone()
+
+    def forget(self) -> None:
+        """
+        Cancel all events that are to come.
+        """
+        delayed, self._delayed = self._delayed, set()
+        for event in delayed:
+            event.call.cancel()
+        self._posted.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.cancel()
+
+
+class MultiDispatchSession(Session):
+    """
+    Dispatches each named event to all its handlers, in the order they were given
+    (POE::Session::MultiDispatch). What the last one returns counts.
+    """
+
+    def handle(self, event: str, handler: Handler) -> None:
+        """
+        Say what else to do at an event.
+        """
+        self.handlers.setdefault(event, []).append(handler)
+
+
+@implementer(IDelayedCall)
+class DelayedEvent:
+    """
+    An event put off.
+    """
+
+    call: Any
+
+    def __init__(
+        self, session: Session, event: str, args: tuple[Any, ...], serial: int
+    ) -> None:
+        self._session = session
+        self.event = event
+        self.args = args
+        self.serial = serial
+
+    def getTime(self) -> float:
+        """
+        @return: when it comes, in seconds since the epoch.
+        """
+        time: float = self.call.getTime()
+        return time
+
+    def cancel(self) -> None:
+        """
+        Let it not come.
+
+        @raise AlreadyCalled: if it has come.
+        @raise AlreadyCancelled: if it was cancelled before.
+        """
+        self.call.cancel()
+        self._session.cancelled(self)
+
+    def delay(self, secondsLater: float) -> None:
+        """
+        Let it come later by so much.
+        """
+        self.call.delay(secondsLater)
+
+    def reset(self, secondsFromNow: float) -> None:
+        """
+        Let it come after so many seconds from now.
+        """
+        self.call.reset(secondsFromNow)
+
+    def active(self) -> bool:
+        """
+        @return: whether it is to come.
+        """
+        active: bool = self.call.active()
+        return active
+
+
+def fillSession(
+    session: Session,
+    builtIn: dict[str, Handler],
+    inlineStates: Any,
+    objectStates: Any,
+    packageStates: Any,
+) -> None:
+    """
+    Tell a session all its handlers.
+
+    @param inlineStates: C{{event: function}}.
+    @param objectStates: pairs of an object and either C{{event: method name}} or a list
+        of names that are both.
+    @param packageStates: the same with classes or modules.
+
+    @raise TypeError: if one of them is of another shape.
+    @raise ValueError: if an event has a reserved name, or two handlers.
+    """
+    if not isinstance(inlineStates, dict):
+        raise TypeError(
+            f"inlineStates must be a dict of functions by event, not {inlineStates!r}"
+        )
+    found = [("inlineStates", event, value) for event, value in inlineStates.items()]
+    for name, states in (
+        ("objectStates", objectStates),
+        ("packageStates", packageStates),
+    ):
+        found += [(name, *pair) for pair in _methods(name, states)]
+    for name, event, handler in found:
+        if not isinstance(event, str):
+            raise TypeError(f"{name}: an event's name must be a str, not {event!r}")
+        if event in builtIn or event.startswith("_"):
+            raise ValueError(
+                f"{name}: the event name {event!r} is reserved (as are "
+                f"{', '.join(builtIn)} and all that begin with _): choose another"
+            )
+        if not callable(handler):
+            raise TypeError(
+                f"{name}: the handler of {event!r} must be a function, not {handler!r}"
+            )
+        session.handle(event, handler)
+    for event, handler in builtIn.items():
+        session.handlers[event] = [handler]
+
+
+def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
+    remedy = f"{name} must be a list of pairs (object, {{event: method}} or [names])"
+    if not isinstance(states, (list, tuple)):
+        raise TypeError(f"{remedy}, not {states!r}")
+    found = []
+    for pair in states:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise TypeError(f"{remedy}, not {pair!r} in it")
+        holder, events = pair
+        if isinstance(events, (list, tuple)):
+            events = {event: event for event in events}
+        if not isinstance(events, dict):
+            raise TypeError(f"{remedy}, not {events!r} in it")
+        for event, method in events.items():
+            handler = getattr(holder, str(method), None)
+            if handler is None:
+                raise TypeError(f"{name}: {holder!r} has no {method!r} for {event!r}")
+            found.append((event, handler))
+    return found
+
+
+_aliases: dict[str, Any] = {}
+
+
+def claimAlias(alias: str, client: Any) -> None:
+    """
+    Let a client be found by a name.
+
+    @raise AliasInUse: if another is.
+    """
+    if _aliases.setdefault(alias, client) is not client:
+        raise AliasInUse(
+            f"the alias {alias!r} is another client's, {_aliases[alias]!r}, until that "
+            "has stopped"
+        )
+
+
+def releaseAlias(alias: str, client: Any) -> None:
+    """
+    Let a client be found by a name no more.
+    """
+    if _aliases.get(alias) is client:
+        del _aliases[alias]
+
+
+def resolve(alias: str) -> Any:
+    """
+    Find a client by its alias (POE: alias_resolve). It has it from its start until it
+    has stopped.
+
+    @return: the client.
+
+    @raise UnknownAlias: if none has that alias now.
+    """
+    try:
+        return _aliases[alias]
+    except KeyError:
+        raise UnknownAlias(f"no client that runs has the alias {alias!r}") from None
+
+
+def post(alias: str, event: str, *args: Any) -> None:
+    """
+    Post an event to the client of that alias (POE: post).
+
+    @raise UnknownAlias: if none has that alias now.
+    @raise UnknownEvent: if it has no handler for that event.
+    """
+    resolve(alias).post(event, *args)
