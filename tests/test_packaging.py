@@ -84,7 +84,8 @@ class InstallationTests(TestCase):
         story = run(
             programs / "twistd", "--nodaemon", "clienttcp", "--demo", cwd=elsewhere
         )
-        self.assertIn("reconnect", story)
+        self.assertIn("connected again by itself", story)
+        self.assertIn("none is lost", story)
 
     def test_editable(self) -> None:
         """
