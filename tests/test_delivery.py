@@ -268,6 +268,17 @@ class InputTests(ClientTestCase):
         )
         self.assertEqual(errorDetails(self.recorder.failures[0]).operation, "write")
 
+    def test_lossWhilePausedWithNothingWaiting(self) -> None:
+        """
+        A loss that nothing waits before is told at once.
+        """
+        client, transport = self.connected(autoReconnect=False)
+        client.pauseProducing()
+        transport.lose(ConnectionLost())
+        self.assertEqual(
+            self.events[-3:], [("serverError", "write", 104), "disconnected", "stopped"]
+        )
+
     def test_shutdownAfterLossWhilePaused(self) -> None:
         """
         C{shutdown} discards what waits, and the loss is told then.

@@ -21,7 +21,7 @@ class Delivery:
     another framing at any time, also from inside a delivery.
 
     @ivar framing: the present framing.
-    @ivar held: nothing is delivered until L{release}.
+    @ivar held: no record is delivered until L{release}.
     """
 
     __slots__ = (
@@ -122,7 +122,9 @@ class Delivery:
 
         @return: whether there are records to deliver.
         """
-        while not (self.held or self._stopped):
+        while not self._stopped:
+            if self.held and (self._waiting or self._octets):
+                return False
             if self._waiting:
                 self._pending, self._waiting = iter(self._waiting), []
                 return True
