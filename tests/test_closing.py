@@ -8,11 +8,12 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import LoopingCall
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp.errors import DrainTimeout
+from twisted_clienttcp.errors import DrainTimeout, OutputLost
 from twisted_clienttcp.framing import Stream
 
 from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
@@ -192,6 +193,32 @@ class ClosingTests(NetworkTestCase):
             recorder.events[-3:],
             [("serverError", "read", 104), "disconnected", "stopped"],
         )
+
+    async def test_lossIsNoSuccess(self) -> None:
+        """
+        An order to stop that cost octets fails C{start()}, and so does a server that
+        closes in order before it has taken all.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        client = self.client(
+            server, framing=Stream, serverInput=print, drainTimeout=0.2
+        )
+        stopped = client.start()
+        await client.whenConnected()
+        client.put(b"x" * MANY * 4)
+        client.shutdown()
+        await self.assertFailure(stopped, DrainTimeout)
+        await self.assertFailure(client.whenStopped(), DrainTimeout)
+
+        client = self.client(server, framing=Stream, serverInput=print, drainTimeout=5)
+        stopped = client.start()
+        await client.whenConnected()
+        while len(server.peers) < 2:
+            await turn()
+        client.put(b"x" * MANY * 4)
+        server.peers[1].close()
+        await self.assertFailure(stopped, OutputLost, ConnectionLost)
 
     async def test_halfCloseOutputPending(self) -> None:
         """

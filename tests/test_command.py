@@ -321,6 +321,19 @@ class ConsoleTests(CommandTestCase):
         await listening.stopListening()
         return port
 
+    async def test_fullDisk(self) -> None:
+        """
+        A standard output that takes nothing is an error: what came is lost.
+        """
+        await self.serve()
+        with open("/dev/full", "wb") as full:
+            command = self.spawn(
+                *CLIENTTCP, *self.where, childFDs={0: "w", 1: full.fileno(), 2: "r"}
+            )
+        command.type(b"one\nbye\n")
+        self.assertEqual(await command.ended, 1)
+        self.assertIn(b"standard output cannot be written", command.err)
+
     async def test_pipe(self) -> None:
         """
         Lines go and come; nothing else is on standard output or error.

@@ -147,6 +147,9 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "serverInptu", "serverInput?", serverInptu=print)
         self.refused(TypeError, "RemotePort", "remotePort?", RemotePort=5)
         self.refused(TypeError, "zzz", "known are", zzz=1)
+        self.refused(TypeError, "Filter", "framing?", Filter=Line)
+        self.refused(TypeError, "host", "remoteAddress?", host="localhost")
+        self.refused(TypeError, "initialDelay", "client.initialDelay", initialDelay=1)
 
     def test_positional(self) -> None:
         """
@@ -172,7 +175,11 @@ class ArgumentTests(SynchronousTestCase):
         async def coroutine(client: Any, *args: Any) -> None:
             pass
 
+        def generator(client: Any, *args: Any) -> Any:
+            yield
+
         self.refused(TypeError, "connected", "plain function", connected=coroutine)
+        self.refused(TypeError, "serverInput", "generator", serverInput=generator)
         ClientTCPFactory(serverInput=print, preConnect=coroutine)
 
     def test_port(self) -> None:
@@ -226,6 +233,13 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "framing", framing=object())
         self.refused(TypeError, "framing", framing=(Line,))
         self.refused(ValueError, "delimiter", framing=(Line, {"delimiter": b""}))
+        self.refused(TypeError, "framing", "delim", framing=(Line, {"delim": b"|"}))
+
+        class Unclonable(Stream):
+            def clone(self) -> Any:
+                return None
+
+        self.refused(TypeError, "framing", "clone", framing=Unclonable)
         for good in (Line, Line(), (Line, {"delimiter": b"|"}), Stream):
             ClientTCPFactory(serverInput=print, framing=good)
 
@@ -234,6 +248,10 @@ class ArgumentTests(SynchronousTestCase):
         The rest.
         """
         self.refused(TypeError, "args", args="text")
+        self.refused(TypeError, "args", args=5)
+        self.refused(TypeError, "args", args={})
+        self.refused(TypeError, "reactor", "IReactorTime", reactor=5)
+        self.refused(TypeError, "clock", "IReactorTime", clock=5)
         self.refused(TypeError, "autoReconnect", autoReconnect="no")
 
     def test_nowhere(self) -> None:
@@ -624,6 +642,22 @@ class PutTests(ClientTestCase):
         self.reactor.advance(0)
         self.assertEqual(transport.value(), b"good\r\n")
 
+    def test_framingThatMakesNoOctets(self) -> None:
+        """
+        A framing that frames wrongly is named to the caller.
+        """
+
+        class Wrong(Stream):
+            def frame(self, record: Any) -> Any:
+                return "text"
+
+            def clone(self) -> Wrong:
+                return Wrong()
+
+        client, transport = self.connected(framing=Wrong)
+        error = self.assertRaises(TypeError, client.put, b"x")
+        self.assertIn("Wrong.frame() must return bytes", str(error))
+
     def test_whileShuttingDown(self) -> None:
         """
         It is accepted until our side is ended, and flushed with the rest.
@@ -678,6 +712,22 @@ class FaultTests(ClientTestCase):
         )
         self.reactor.advance(client.delay)
         self.assertEqual(len(self.attempts()), 2)
+
+    def test_exit(self) -> None:
+        """
+        C{SystemExit} costs the connection too, and goes on to whoever called us.
+        """
+        client, transport = self.connected()
+
+        def leave(client: Any, line: bytes) -> None:
+            raise SystemExit(3)
+
+        self.recorder.on["serverInput"] = leave
+        self.assertRaises(SystemExit, transport.protocol.dataReceived, b"a\r\nb\r\n")
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+        self.assertEqual(self.events[-1], ("serverError", "callback", 125))
+        transport.lose()
+        self.assertEqual(self.recorder.disconnections[0].initiator, "local")
 
     def test_anyCallbackRaises(self) -> None:
         """
@@ -914,7 +964,7 @@ class NegotiationTests(ClientTestCase):
 
     def test_endedMeanwhile(self) -> None:
         """
-        So does the peer's end of stream.
+        So does the peer's end of stream, however clean: it is a failed attempt.
         """
 
         async def preConnect(client: Any, negotiation: Any) -> bool:
@@ -927,6 +977,7 @@ class NegotiationTests(ClientTestCase):
         self.assertEqual(
             self.events, ["started", ("connectError", "read", 0), "stopped"]
         )
+        self.failureResultOf(client.whenStopped(), ConnectionDone)
 
     def test_shutdownMeanwhile(self) -> None:
         """
@@ -1031,6 +1082,23 @@ class DelayTests(ClientTestCase):
         drawn = self.delays(client, 50)
         self.assertTrue(all(0 <= delay <= 8 for delay in drawn))
         self.assertGreater(len(set(drawn)), 40)
+
+    def test_nonsense(self) -> None:
+        """
+        Delays that are none are refused at the start; set later they end the client
+        instead of leaving it hanging.
+        """
+        for name, wrong in (("initialDelay", -1), ("factor", 0.5), ("jitter", 2)):
+            client = self.client()
+            setattr(client, name, wrong)
+            error = self.assertRaises(ValueError, client.start)
+            self.assertIn(name, str(error))
+        client = self.client()
+        stopped = client.start()
+        client.maxDelay = "soon"  # type: ignore[assignment]
+        self.refuse()
+        self.failureResultOf(stopped, TypeError)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_maxRetries(self) -> None:
         """

@@ -4,15 +4,17 @@ The README keeps its word.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase
 
-from ._support import NetworkTestCase, reactor
+from ._support import NetworkTestCase, Recorder, reactor
 
 README = Path(__file__).parent.parent / "README.rst"
 
@@ -47,10 +49,33 @@ class ExampleTests(NetworkTestCase):
         program = Path(self.mktemp())
         program.write_text(source.replace("remotePort=7,", f"remotePort={port},"))
         out, err, code = await getProcessOutputAndValue(
-            sys.executable, [str(program)], reactor=reactor, env=None
+            sys.executable,
+            [str(program)],
+            env={**os.environ, "PYTHONPATH": str(README.parent)},
+            reactor=reactor,
         )
         self.assertEqual((out, err, code), (b"hello\n", b"", 0))
         self.assertEqual(server.peers[0].received, b"hello\r\n")
+
+    async def test_negotiation(self) -> None:
+        """
+        The example of C{preConnect} logs in, and refuses where it does not.
+        """
+        scope: dict[str, Any] = {}
+        exec(blocks("python")[1], scope)
+        for answer, last in ((b"OK you\n", "connected"), (b"NO\n", "stopped")):
+            server = await self.listen()
+            server.met = lambda peer: peer.send(b"welcome\r\n")
+            server.heard = lambda peer, data, answer=answer: peer.send(answer)
+            recorder = Recorder()
+            recorder.on["connected"] = lambda client, peer: client.shutdown()
+            client = self.client(
+                server, preConnect=scope["preConnect"], **recorder.parameters()
+            )
+            await client.start().addErrback(lambda failure: None)
+            self.assertIn(b"USER me", server.peers[0].received)
+            self.assertIn(last, recorder.events)
+            self.assertEqual("connected" in recorder.events, last == "connected")
 
 
 class SameTests(SynchronousTestCase):

@@ -29,6 +29,7 @@ L{twisted_clienttcp.retry}, L{twisted_clienttcp.service}.
 from ._connection import ClientTCPProtocol, Disconnection
 from ._details import ErrorDetails, errorDetails
 from ._factory import ClientTCPFactory
+from ._negotiation import Negotiation
 from ._session import MultiDispatchSession, Session, post, resolve
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "Disconnection",
     "ErrorDetails",
     "MultiDispatchSession",
+    "Negotiation",
     "Session",
     "errorDetails",
     "post",

@@ -9,19 +9,37 @@ import ipaddress
 import math
 import socket
 from collections.abc import Callable, Iterable
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
+#: What else a parameter may be looked for under.
+SYNONYMS = {
+    "address": "remoteAddress",
+    "filter": "framing",
+    "host": "remoteAddress",
+    "hostname": "remoteAddress",
+    "port": "remotePort",
+    "protocol": "framing",
+    "timeout": "connectTimeout",
+}
 
-def unknownParameters(given: Iterable[str], known: Iterable[str]) -> None:
+
+def unknownParameters(
+    given: Iterable[str], known: Iterable[str], attributes: Iterable[str]
+) -> None:
     """
+    @param attributes: what is set on the client, not given to its constructor.
+
     @raise TypeError: if anything is given that is not known.
     """
-    names = sorted(known)
+    names = {name.lower(): name for name in sorted(known)} | SYNONYMS
     for name in given:
-        folded = {known.lower(): known for known in names}
-        near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
-        hint = f"did you mean {folded[near[0]]}?" if near else f"known are {names}"
+        if name in attributes:
+            hint = f"it is an attribute: set client.{name}"
+        elif near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5):
+            hint = f"did you mean {names[near[0]]}?"
+        else:
+            hint = f"known are {', '.join(sorted(set(names.values())))}"
         raise TypeError(f"unknown parameter {name}: {hint}")
 
 
@@ -35,11 +53,35 @@ def callback(name: str, value: object, awaited: bool = False) -> Any:
         return None
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {value!r}")
+    if isgeneratorfunction(value) or isasyncgenfunction(value):
+        raise TypeError(
+            f"{name} must be a plain function: nothing would run a generator here"
+        )
     if not awaited and iscoroutinefunction(value):
         raise TypeError(
             f"{name} must be a plain function: nothing waits for a coroutine here; "
             "start it inside with Deferred.fromCoroutine"
         )
+    return value
+
+
+def sequence(name: str, value: object) -> tuple[Any, ...]:
+    """
+    @raise TypeError: if it is no sequence, or text.
+    """
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        raise TypeError(
+            f"{name} must be a sequence, as in {name}=(1, 2), not {value!r}"
+        )
+    return tuple(value)
+
+
+def reactor(name: str, value: object) -> Any:
+    """
+    @raise TypeError: if it cannot tell the time and call later.
+    """
+    if value is not None and not callable(getattr(value, "callLater", None)):
+        raise TypeError(f"{name} must provide IReactorTime, not {value!r}")
     return value
 
 
@@ -78,7 +120,11 @@ def delay(name: str, value: object) -> float:
     @raise TypeError: if it is no number.
     @raise ValueError: if it is negative or not finite.
     """
-    return 0.0 if value == 0 and value is not False else seconds(name, value)
+    if value == 0 and value is not False:
+        return 0.0
+    if isinstance(value, (int, float)) and value < 0:
+        raise ValueError(f"{name} must be 0 or more seconds, not {value!r}")
+    return seconds(name, value)
 
 
 def port(name: str, value: object) -> int:

@@ -147,7 +147,7 @@ class Client(TypingProtocol):
         @param closing: whether the connection is to be closed now.
         """
 
-    def callbackRaised(self, callback: str, error: Exception) -> None:
+    def callbackRaised(self, callback: str, error: BaseException) -> None:
         """
         The user's callback of that name has raised.
         """
@@ -324,7 +324,7 @@ class ClientTCPProtocol(Protocol):
         self._delivery.stop()
         self._ended(Failure(fault), "local")
 
-    def _raised(self, error: Exception) -> None:
+    def _raised(self, error: BaseException) -> None:
         self._client.callbackRaised("serverInput", error)
 
     def pauseProducing(self) -> None:
@@ -457,12 +457,17 @@ class ClientTCPProtocol(Protocol):
         Frame a record and queue it.
 
         @raise NotConnectedError: if our side is ended already.
+        @raise TypeError: if the framing makes no octets of it.
         """
         if self._sendingEnded:
             raise NotConnectedError(
                 "cannot put: the sending side of the connection is closed"
             )
-        self._sender.send(self._output.frame(record))
+        octets = self._output.frame(record)
+        if type(octets) is not bytes:
+            name = type(self._output).__name__
+            raise TypeError(f"{name}.frame() must return bytes, not {octets!r:.60}")
+        self._sender.send(octets)
 
     def loseWriteConnection(self) -> None:
         """

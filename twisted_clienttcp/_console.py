@@ -12,6 +12,8 @@ Theory of operation:
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from typing import Any
 
@@ -197,9 +199,14 @@ class Console(Protocol):
 
     def writeConnectionLost(self) -> None:
         """
-        Nobody reads standard output any more.
+        Nobody reads standard output any more, or it takes no more.
         """
         self._outputEnded = True
+        mode = os.fstat(1).st_mode
+        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(1)):
+            # A reader may have had enough; a file has not.
+            self.lost = True
+            self._log.error("standard output cannot be written: is its disk full?")
         if not self._staying:
             # Nobody waits for this either, so a server that talks on is not heard out.
             self._client.lingerTimeout = SILENCE

@@ -45,7 +45,7 @@ class Delivery:
         framing: Framing,
         deliver: tuple[Callable[[Any, Any], object], Any],
         faulted: Callable[[Exception], None],
-        raised: Callable[[Exception], None],
+        raised: Callable[[BaseException], None],
     ) -> None:
         """
         @param deliver: what to call with each record, and what comes before the record.
@@ -110,9 +110,11 @@ class Delivery:
             while self._advance():
                 for record in self._pending:
                     deliver(client, record)
-        except Exception as error:
+        except BaseException as error:
             self.stop()
             self._raised(error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._running = False
 

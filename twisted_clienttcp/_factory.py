@@ -48,6 +48,7 @@ from .errors import (
     CallbackError,
     NegotiationRefused,
     NotConnectedError,
+    OutputLost,
 )
 from .framing import Framing, Line
 from .retry import exponential
@@ -176,7 +177,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param preConnect: C{preConnect(client, negotiation)}: there is a transport
             (POE: PreConnect). Must return something true, or a Deferred or coroutine
             of that, for the connection to go on. See
-            L{Negotiation<twisted_clienttcp._negotiation.Negotiation>}.
+            L{Negotiation<twisted_clienttcp.Negotiation>}.
         @param connected: C{connected(client, peer)}: the connection is usable; C{peer}
             is its C{IAddress} (POE: Connected).
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
@@ -191,8 +192,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
             (POE: Disconnected).
         @param stopped: C{stopped(client, failure)}: the client does nothing more; the
-            failure is what made it stop, or None if that was an order or a clean end of
-            stream.
+            failure is what made it stop, or what kept C{shutdown} from sending all;
+            None if that was an order, or a clean end of stream, and all was sent.
         @param alias: the name under which L{post<twisted_clienttcp.post>} and
             L{resolve<twisted_clienttcp.resolve>} find this client while it runs (POE:
             Alias).
@@ -212,7 +213,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise TypeError: if a parameter is missing, unknown or of the wrong type.
         @raise ValueError: if one is out of its range.
         """
-        _check.unknownParameters(unknown, _PARAMETERS)
+        _check.unknownParameters(unknown, _PARAMETERS, _ATTRIBUTES)
         self.serverInput = _check.required(
             "serverInput",
             _check.callback("serverInput", serverInput),
@@ -232,17 +233,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
             if (function := _check.callback(name, value)) is not None
         }
-        if isinstance(args, (str, bytes)):
-            raise TypeError(f"args must be a sequence of arguments, not {args!r}")
-        self._args = tuple(args)
+        self._args = _check.sequence("args", args)
         self._framing = _framingFrom(framing)
         self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
         self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
-        self._reactor = reactor
-        self.clock: Any = clock if clock is not None else reactor
+        self._reactor = _check.reactor("reactor", reactor)
+        self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
         self._domain = _check.domain(domain)
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
         self._address: Address | None = None
@@ -275,8 +274,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
         self._connectedAt = 0.0
-        #: Why the last attempt or connection ended.
+        #: Why the last attempt or connection ended, if not well; and the same if octets
+        #: were lost by that.
         self._reason: Failure | None = None
+        self._loss: Failure | None = None
         self._expired: Failure | None = None
         #: What the last C{stopped} was given.
         self._outcome: Failure | None = None
@@ -333,7 +334,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @return: as L{whenStopped}.
 
-        @raise ValueError: if there is nothing to connect to.
+        @raise ValueError: if there is nothing to connect to, or C{initialDelay} or
+            another of these attributes is out of its range.
         @raise RuntimeError: if the client is shutting down, or is in the hands of a
             C{ClientService}.
         """
@@ -342,6 +344,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise RuntimeError(
                 "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
+        self._policy()
         self._feed(self._machine.start)
         return self.whenStopped()
 
@@ -419,7 +422,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if connection is None:
             raise NotConnectedError(
                 f"cannot {order} without a connection: do so from connected() on, or "
-                "after whenConnected()"
+                "after whenConnected(); in preConnect, use the negotiation"
             )
         return connection
 
@@ -742,7 +745,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._machine.ended)
         self._run()
 
-    def callbackRaised(self, callback: str, error: Exception) -> None:
+    def callbackRaised(self, callback: str, error: BaseException) -> None:
         """
         A callback of the user's has raised: log it, and drop the connection it has left
         in a state that nobody knows.
@@ -765,8 +768,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if connection is not self._connection:
             return
         self._lastEvent = self._session.serial
-        self._reason = disconnection.failure
         self._disconnection = disconnection
+        self._reason = disconnection.failure
+        self._loss = None
+        if self._core.phase is not Phase.NEGOTIATING:
+            if self._reason.check(ConnectionDone):
+                lost = OutputLost(disconnection.unsent)
+                self._reason = Failure(lost) if disconnection.unsent else None
+            if disconnection.unsent:
+                self._loss = self._reason
         if self._core.phase is Phase.NEGOTIATING:
             self._cancelNegotiation()
             if self._core.then is None:
@@ -803,14 +813,22 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.retries += 1
         if self.maxRetries is not None and self.retries > self.maxRetries:
             return None
-        policy = exponential(
+        try:
+            self.delay = self._policy()(self.retries)
+        except (TypeError, ValueError) as error:
+            # Set to nonsense since the start: say so, and do not hang.
+            self._reason = Failure(error)
+            self._log.failure("no retry is possible", self._reason)
+            return None
+        return self.delay
+
+    def _policy(self) -> Callable[[int], float]:
+        return exponential(
             initialDelay=self.initialDelay,
             maxDelay=self.maxDelay,
             factor=self.factor,
             jitter=self.jitter,
         )
-        self.delay = policy(self.retries)
-        return self.delay
 
     def attempt(self) -> None:
         """
@@ -898,6 +916,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         self.continueTrying = 1
         self._reason = None
+        self._loss = None
         self.resetDelay()
         self._later(self._call, "started", *self._args)
 
@@ -937,17 +956,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
         if not self._core.stopping:
             # An order to connect again came after that to shut down.
+            self._loss = None
             _fire(_taken(self._awaitingShutdown), disconnection)
 
     def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
         Call C{stopped}, later.
         """
-        reason = self._reason
-        if not gaveUp or reason is None or reason.check(ConnectionDone):
-            self._outcome = None
-        else:
-            self._outcome = reason
+        # An order to stop that cost octets has not gone well either.
+        self._outcome = self._reason if gaveUp else self._loss
         self._later(self._tellStopped, self._outcome, hosted)
 
     def _tellStopped(self, failure: Failure | None, hosted: bool) -> None:
@@ -1064,8 +1081,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if callback is not None:
             try:
                 callback(self, *args)
-            except Exception as error:
+            except BaseException as error:
                 self.callbackRaised(name, error)
+                if not isinstance(error, Exception):
+                    raise
                 return False
         return True
 
@@ -1160,6 +1179,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._claimAlias()
 
 
+_ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
+
 _PARAMETERS = [
     name
     for name in ClientTCPFactory.__init__.__annotations__
@@ -1193,17 +1214,28 @@ def _framingFrom(framing: Any) -> Framing:
             raise TypeError(
                 f"framing must be a class and its keyword arguments, not {framing!r}"
             )
-        built = framing[0](**framing[1])
+        try:
+            built = framing[0](**framing[1])
+        except TypeError as e:
+            raise TypeError(f"framing: {e}") from e
     elif isinstance(framing, type):
         built = framing()
+    _checkFraming(built, framing)
+    clone: Framing = built.clone()
+    _checkFraming(clone, f"what {built!r}.clone() returns")
+    return clone
+
+
+def _checkFraming(built: object, given: object) -> None:
+    """
+    @raise TypeError: if that is no framing.
+    """
     missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
     if missing:
         raise TypeError(
-            f"framing must be a framing such as Line(), its class, or a pair of class "
-            f"and keyword arguments; {framing!r} has no {', '.join(missing)}"
+            "framing must be a framing such as Line(), its class, or a pair of class "
+            f"and keyword arguments; {given} has no {', '.join(missing)}"
         )
-    clone: Framing = built.clone()
-    return clone
 
 
 def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:

@@ -28,7 +28,7 @@ class SessionOwner(Protocol):
     def timeSource(self) -> IReactorTime:
         "What calls later."
 
-    def callbackRaised(self, callback: str, error: Exception) -> None:
+    def callbackRaised(self, callback: str, error: BaseException) -> None:
         "The handler of a posted event has raised."
 
     def traced(self, event: str, args: tuple[Any, ...]) -> None:
@@ -312,7 +312,7 @@ def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
         for event, method in events.items():
             handler = getattr(holder, str(method), None)
             if handler is None:
-                raise TypeError(f"{name}: {holder!r} has no {method!r} for {event!r}")
+                raise TypeError(f"{name}: {holder!r} has no method {method!r}")
             found.append((event, handler))
     return found
 

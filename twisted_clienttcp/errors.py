@@ -9,6 +9,7 @@ What can go wrong, as a tree::
         UnknownAlias            no client has that name (also a LookupError)
         AliasInUse              another client has that name (also a ValueError)
         DrainTimeout            shutdown() could not flush in time
+        OutputLost              the peer ended with octets unsent
         FramingError            octets or records that a framing cannot take
             RecordTooLong       over the framing's maxLength
             TruncatedRecord     the stream ended inside a record
@@ -111,6 +112,23 @@ class DrainTimeout(ClientTCPError):
 
     operation = "write"
     errno = errno.ETIMEDOUT
+
+
+class OutputLost(ClientTCPError):
+    """
+    The peer closed the connection in order, but before it had taken all output, and
+    nothing follows: what the client has stopped with.
+
+    @ivar unsent: how many octets may be lost, as in
+        L{Disconnection<twisted_clienttcp.Disconnection>}.
+    """
+
+    operation = "write"
+    errno = errno.EPIPE
+
+    def __init__(self, unsent: int) -> None:
+        super().__init__(f"up to {unsent} octets were put and never sent")
+        self.unsent = unsent
 
 
 class FramingError(ClientTCPError):

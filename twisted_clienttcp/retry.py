@@ -8,6 +8,7 @@ the first) to the seconds to wait, as in L{twisted.application.internet.backoffP
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import random as _random
 
 
@@ -30,7 +31,21 @@ def exponential(
     @param jitter: the share of the backoff that is drawn at random, from 0 (none) to
         1 (all).
     @param random: draws a number between 0 and 1.
+
+    @raise TypeError: if an argument is no number.
+    @raise ValueError: if one is out of its range.
     """
+    for name, value, least, most in (
+        ("initialDelay", initialDelay, 0.0, inf),
+        ("maxDelay", maxDelay, 0.0, inf),
+        ("factor", factor, 1.0, inf),
+        ("jitter", jitter, 0.0, 1.0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a number, not {value!r}")
+        if not least <= value <= most:
+            bounds = f"{least} or more" if most == inf else f"from {least} to {most}"
+            raise ValueError(f"{name} must be {bounds}, not {value!r}")
 
     def policy(attempt: int) -> float:
         try:
