@@ -4,6 +4,7 @@ The README keeps its word.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase
 
-from ._support import NetworkTestCase, Recorder, reactor
+from ._support import NetworkTestCase, Peer, Recorder, reactor
 
 README = Path(__file__).parent.parent / "README.rst"
 
@@ -57,6 +58,9 @@ class ExampleTests(NetworkTestCase):
         self.assertEqual((out, err, code), (b"hello\n", b"", 0))
         self.assertEqual(server.peers[0].received, b"hello\r\n")
 
+    def answer(self, answer: bytes, peer: Peer, data: bytes) -> None:
+        peer.send(answer)
+
     async def test_negotiation(self) -> None:
         """
         The example of C{preConnect} logs in, and refuses where it does not.
@@ -66,7 +70,7 @@ class ExampleTests(NetworkTestCase):
         for answer, last in ((b"OK you\n", "connected"), (b"NO\n", "stopped")):
             server = await self.listen()
             server.met = lambda peer: peer.send(b"welcome\r\n")
-            server.heard = lambda peer, data, answer=answer: peer.send(answer)
+            server.heard = functools.partial(self.answer, answer)
             recorder = Recorder()
             recorder.on["connected"] = lambda client, peer: client.shutdown()
             client = self.client(

@@ -210,15 +210,12 @@ class QueueTests(EventTestCase):
         First in, first out, in the next turn; what is posted by a handler comes behind
         all of them.
         """
-        client = self.client(
-            inlineStates={
-                "a": lambda client, *args: (
-                    self.calls.append(("a", *args)),
-                    client.post("b", "late"),
-                ),
-                "b": self.noting("b"),
-            }
-        )
+
+        def again(client: ClientTCPFactory, *args: Any) -> None:
+            self.calls.append(("a", *args))
+            client.post("b", "late")
+
+        client = self.client(inlineStates={"a": again, "b": self.noting("b")})
         client.post("b", 1)
         client.post("a", 2)
         client.post("b", 3)

@@ -40,6 +40,8 @@ How our trace is compared with the recorded one. All that may differ stands here
     refusals in a row count as one.
 15. I{An event that nobody handles} is ignored in POE. Here the order that posts it
     raises, and the scenario goes on behind that.
+16. I{An address that cannot be one} is refused by our constructor, by name, where POE
+    tells C{ConnectError} of it later (L{REFUSED}).
 """
 
 from __future__ import annotations
@@ -99,6 +101,9 @@ NOT_APPLICABLE = {
         "None is 'not given' in Python, and an address must be given with a port"
     ),
 }
+
+#: The operations of C{ConnectError} that ours does in the constructor (rule 16).
+REFUSED = {"domain", "getservbyname"}
 
 _PERLS_OWN = {"new_returned", "process_exit", "outer_stop"}
 _ENDS = {"deadline", "kernel_died", "summary"}
@@ -327,6 +332,19 @@ def patient(trace: list[Entry], golden: dict[str, Any]) -> list[Entry]:
         for before, entry in zip([{}, *trace], trace, strict=False)
         if not entry["ev"] == before.get("ev") == "connectError"
     ]
+
+
+def refusedInstead(golden: dict[str, Any], trace: list[Entry]) -> bool:
+    """
+    Rule 16.
+    """
+    failures = [e for e in golden["trace"] if e["ev"] == "ConnectError"]
+    return (
+        [entry["ev"] for entry in trace] == ["refused"]
+        and trace[0]["error"] == "ValueError"
+        and bool(failures)
+        and failures[0]["op"] in REFUSED
+    )
 
 
 def difference(expected: list[Entry], got: list[Entry]) -> str | None:

@@ -267,7 +267,9 @@ class Judge:
         """
         golden = self._golden
         difference = self._difference()
-        if self._expected:
+        if not self._expected and rules.refusedInstead(golden, self._trace):
+            verdict, why, difference = "corrected", "checked by the constructor", None
+        elif self._expected:
             verdict, why = "corrected", self._expected["why"]
         elif golden["recommend"] != "fix":
             verdict, why = "same", ""
