@@ -401,14 +401,20 @@ class ClientMachine(RuleBasedStateMachine):
             wire.protocol.dataReceived(data)
 
     @precondition(lambda self: self.client.connected)
-    @rule(order=st.sampled_from(ORDERS))
-    def orderInMidBatch(self, order: str) -> None:
+    @rule(
+        order=st.sampled_from(ORDERS),
+        event=st.sampled_from(["reset", "peerEnds", "drain"]),
+    )
+    def orderInMidBatch(self, order: str, event: str) -> None:
         """
-        The order is given with records of the same read still to come.
+        The order is given with records of the same read still to come, and the network
+        goes on.
         """
         self.plans["serverInput"] = order
         if self.wired():
             self.send(b"f\ng\nh\ni\n")
+        if self.wired():
+            getattr(self, event)()
 
     @precondition(wired)
     @rule()
