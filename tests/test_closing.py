@@ -120,6 +120,35 @@ class ClosingTests(NetworkTestCase):
         received = await server.peers[0].ended
         self.assertLess(len(received), MANY)
 
+    async def test_shutdownAfterNegotiation(self) -> None:
+        """
+        A dialogue before C{connected} leaves nothing behind that would keep C{shutdown}
+        from hearing the peer.
+        """
+
+        async def preConnect(client: Any, negotiation: Any) -> bool:
+            return bool(await negotiation.nextRecord() == b"welcome")
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            client.setOutputFraming(Stream)
+            client.put(b"x" * MANY)
+            client.shutdown()
+
+        server = await self.listen(TalkingServer())
+        slow = server.met
+
+        def met(peer: Peer) -> None:
+            peer.send(b"welcome\r\n")
+            slow(peer)
+
+        server.met = met
+        recorder = Recorder()
+        recorder.on["connected"] = connected
+        client = self.client(server, preConnect=preConnect, **recorder.parameters())
+        await client.start()
+        self.assertEqual(len(await server.peers[0].ended), MANY)
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
     async def test_idle(self) -> None:
         """
         With nothing to flush the peer sees our end of stream, and C{serverFlushed} is

@@ -200,7 +200,7 @@ class DemoTests(CommandTestCase):
             b"the drop": "demo.DROP = type('', (bytes,), "
             "{'__eq__': lambda self, line: False})(b'drop')",
             b"the reconnection": "demo.PATIENCE = 0.5\n"
-            "demo.ClientTCPFactory.retryDelay = lambda self: None",
+            "demo.ClientTCPFactory._retryDelay = lambda self: None",
             b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
             "lambda self, value: None)",
         }.items():

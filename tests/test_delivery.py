@@ -78,6 +78,42 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(records, model(data, swaps))
         self.assertEqual(faults, [])
 
+    def test_finishIsCalledOnce(self) -> None:
+        """
+        A framing whose end never ends does not hang the reactor.
+        """
+
+        class Endless(Stream):
+            def finish(self) -> Any:
+                return [b"last"]
+
+        records: list[bytes] = []
+        ends: list[None] = []
+        delivery = Delivery(
+            Endless(), (lambda to, record: to.append(record), records), print, print
+        )
+        delivery.end(lambda: ends.append(None))
+        self.assertEqual((records, ends), ([b"last"], [None]))
+
+    def test_swapInANewline(self) -> None:
+        """
+        A newline belongs to its line, also when its second octet comes after another
+        framing has taken over.
+        """
+        for chunks in ([b"a\r\nbody"], [b"a\r", b"\nbody"], [b"a\r", b"\n", b"body"]):
+            records: list[bytes] = []
+
+            def deliver(holder: list[Delivery], record: bytes) -> None:
+                records.append(record)  # noqa: B023
+                if record == b"a":
+                    holder[0].swap(Stream())
+
+            holder: list[Delivery] = []
+            holder.append(Delivery(Line(), (deliver, holder), print, print))
+            for chunk in chunks:
+                holder[0].feed(chunk)
+            self.assertEqual(records, [b"a", b"body"])
+
     def test_nestedFeed(self) -> None:
         """
         Octets that come from inside a delivery are delivered behind the present ones.

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXServerEndpoint
 from twisted.internet.error import ConnectionRefusedError, UserError
 
-from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp import ClientTCPFactory, resolve
+from twisted_clienttcp.errors import AliasInUse
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
@@ -228,6 +229,23 @@ class ConnectTCPTests(NetworkTestCase):
         connector.stopConnecting()
         await self.assertFailure(client.whenStopped(), UserError)
 
+    async def test_aliasInUse(self) -> None:
+        """
+        An alias that another client has is an error for who connects, and no attempt
+        goes on behind it.
+        """
+        server = await self.listen()
+        first = self.client(server, alias="dup", serverInput=print)
+        first.start()
+        recorder = Recorder()
+        second = ClientTCPFactory(alias="dup", **recorder.parameters())
+        self.assertRaises(
+            AliasInUse, reactor.connectTCP, "127.0.0.1", server.port, second
+        )
+        await first.whenConnected()
+        await first.shutdown()
+        self.assertEqual((recorder.events, len(server.peers)), ([], 1))
+
     async def test_connectElsewhere(self) -> None:
         """
         A new address hands over to a connector of our own.
@@ -324,6 +342,35 @@ class ClientServiceTests(NetworkTestCase):
         )
         self.assertEqual(recorder.disconnections[1].initiator, "local")
 
+    async def test_betweenConnections(self) -> None:
+        """
+        While the service waits, C{connect} and C{reconnect} raise too, and what the
+        client has put off is kept.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        came: Deferred[None] = Deferred()
+        client = ClientTCPFactory(
+            alias="hosted",
+            inlineStates={"later": lambda client: came.callback(None)},
+            **recorder.parameters(),
+        )
+        service = ClientService(
+            TCP4ClientEndpoint(reactor, "127.0.0.1", server.port),
+            client,
+            retryPolicy=lambda attempt: 60,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        await client.whenConnected()
+        client.postLater(0.01, "later")
+        await client.shutdown()
+        for order in (client.connect, client.reconnect):
+            self.assertRaises(RuntimeError, order)
+        self.assertIs(resolve("hosted"), client)
+        await came
+        await turn()
+
     async def test_peerEnds(self) -> None:
         """
         The peer's end of stream is told as always.
@@ -373,6 +420,23 @@ class ServiceTests(NetworkTestCase):
         self.assertEqual(len(server.peers[0].received), 1_000_000)
         self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
         self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_restart(self) -> None:
+        """
+        A service that is started again while it stops runs again when it has stopped.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        service = ClientTCPService(self.client(server, **recorder.parameters()))
+        service.startService()
+        await service.client.whenConnected()
+        stopping = service.stopService()
+        service.startService()
+        await stopping
+        await service.client.whenConnected()
+        await service.stopService()
+        self.assertEqual(recorder.events.count("stopped"), 2)
+        self.assertFalse(service.running)
 
     def test_argument(self) -> None:
         """

@@ -5,6 +5,7 @@ network here is a memory reactor and the time a clock.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -39,6 +40,7 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import Line, Stream
 
 from ._support import Recorder
+from .test_packaging import run
 from .test_sender import AskingTransport
 
 
@@ -214,6 +216,19 @@ class ArgumentTests(SynchronousTestCase):
         nowhere = {"remoteAddress": None, "remotePort": None}
         self.refused(ValueError, "endpoint", endpoint="nonsense", **nowhere)
         self.refused(TypeError, "endpoint", endpoint=5, **nowhere)
+
+    def test_endpointNeedsNoReactor(self) -> None:
+        """
+        To describe an endpoint is not to install a reactor.
+        """
+        source = (
+            "import sys; from twisted_clienttcp import ClientTCPFactory as C; "
+            "C(serverInput=print, endpoint='tcp:localhost:7'); "
+            "C(serverInput=print, endpoint='unix:/x'); "
+            "C(serverInput=print, remoteAddress='localhost', remotePort=7); "
+            "assert 'twisted.internet.reactor' not in sys.modules"
+        )
+        run(sys.executable, "-c", source)
 
     def test_seconds(self) -> None:
         """
@@ -507,6 +522,45 @@ class OrderTests(ClientTestCase):
         self.assertEqual(self.events, ["started", "stopped", "started"])
         self.establish()
         self.assertTrue(client.connected)
+
+    def test_ordersInOneCallback(self) -> None:
+        """
+        Who starts the client again, in the callback in which he has stopped it, waits
+        for the next stop.
+        """
+        waiting: list[Any] = []
+
+        def connectError(client: ClientTCPFactory, failure: Any) -> None:
+            if not waiting:
+                waiting.append(client.shutdown())
+                waiting.append(client.shutdown())
+                waiting.append(client.whenStopped())
+                waiting.append(client.start())
+                waiting.append(client.whenConnected())
+
+        self.recorder.on["connectError"] = connectError
+        client = self.client()
+        client.start()
+        self.refuse()
+        for waiter in waiting[:3]:
+            self.assertIsNone(self.successResultOf(waiter))
+        for waiter in waiting[3:]:
+            self.assertNoResult(waiter)
+        self.establish()
+        self.assertIs(self.successResultOf(waiting[4]), client.server)
+
+    def test_shutdownBehindALoss(self) -> None:
+        """
+        C{shutdown} between two attempts, or before C{connected}, had no connection.
+        """
+        client, transport = self.connected()
+        transport.lose()
+        self.assertIsNone(self.successResultOf(client.shutdown()))
+        self.setUp()
+        client, transport = self.connected(preConnect=lambda c, n: Deferred())
+        stopping = client.shutdown()
+        transport.lose()
+        self.assertIsNone(self.successResultOf(stopping))
 
     def test_startWhileShuttingDown(self) -> None:
         """
@@ -947,6 +1001,71 @@ class NegotiationTests(ClientTestCase):
         self.failureResultOf(negotiation.nextRecord(), NotConnectedError)
         self.assertRaises(NotConnectedError, negotiation.put, b"late")
 
+    def test_forgottenDecorator(self) -> None:
+        """
+        What nobody waits for is no consent: a generator whose decorator was forgotten,
+        a future of another kind.
+        """
+
+        def generator(client: Any, negotiation: Any) -> Any:
+            yield negotiation.nextRecord()
+
+        class Future:
+            def __await__(self) -> Any:
+                yield
+
+        for answer in (lambda c, n: generator(c, n), lambda c, n: Future()):
+            self.setUp()
+            client, transport = self.negotiating(answer)
+            self.assertTrue(transport.aborted)
+            transport.lose()
+            self.assertEqual(self.events[1], ("connectError", "preconnect", 103))
+
+    def test_cancellerRaises(self) -> None:
+        """
+        A Deferred that cannot be cancelled does not hinder the end.
+        """
+
+        def cancel(waiting: Deferred[Any]) -> None:
+            raise ZeroDivisionError()
+
+        client, transport = self.negotiating(lambda c, n: Deferred(cancel))
+        client.shutdown()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        transport.lose()
+        self.assertEqual(self.events, ["started", "stopped"])
+
+    def test_reason(self) -> None:
+        """
+        C{nextRecord} fails with what ended the connection.
+        """
+        reasons: list[Any] = []
+
+        def preConnect(client: Any, negotiation: Any) -> Any:
+            return negotiation.nextRecord().addErrback(reasons.append)
+
+        client, transport = self.negotiating(preConnect)
+        transport.protocol.readConnectionLost()
+        self.assertTrue(reasons[0].check(ConnectionDone))
+
+    def test_overWhenConnected(self) -> None:
+        """
+        When C{connected} is called the negotiation is over.
+        """
+        negotiations: list[Any] = []
+
+        def preConnect(client: Any, negotiation: Any) -> bool:
+            negotiations.append(negotiation)
+            return True
+
+        def connected(client: Any, peer: Any) -> None:
+            self.assertRaises(NotConnectedError, negotiations[0].put, b"late")
+            client.shutdown()
+
+        self.recorder.on["connected"] = connected
+        client, transport = self.negotiating(preConnect)
+        self.assertTrue(transport.disconnecting)
+
     def test_lostMeanwhile(self) -> None:
         """
         A loss fails the record that is waited for, and the attempt.
@@ -1100,6 +1219,14 @@ class DelayTests(ClientTestCase):
         self.failureResultOf(stopped, TypeError)
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
+    def test_noJitter(self) -> None:
+        """
+        None stands for no jitter, as in C{ReconnectingClientFactory}.
+        """
+        client = self.client()
+        client.jitter = None  # type: ignore[assignment]
+        self.assertEqual(self.delays(client, 1), [1])
+
     def test_maxRetries(self) -> None:
         """
         After so many retries the client gives up, with the last failure.
@@ -1198,6 +1325,22 @@ class DetailTests(SynchronousTestCase):
                 self.assertEqual(details.text, text)
 
 
+@implementer(IStreamClientEndpoint)
+class SlowEndpoint:
+    """
+    An endpoint whose attempts end when the test says so.
+    """
+
+    def __init__(self) -> None:
+        self.factories: list[Any] = []
+        self.results: list[Deferred[Any]] = []
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        self.factories.append(protocolFactory)
+        self.results.append(Deferred())
+        return self.results[-1]
+
+
 class ConnectorTests(ClientTestCase):
     """
     L{EndpointConnector}.
@@ -1270,24 +1413,100 @@ class ConnectorTests(ClientTestCase):
         self.assertEqual(calls[3:], ["startFactory", "lost", "stopFactory"])
         self.assertEqual(client.numPorts, 0)
 
+    def test_builtAndNeverMade(self) -> None:
+        """
+        An endpoint that has built the protocol and never gives it a transport is timed
+        out as any; if it comes to it all the same, the transport is closed.
+        """
+        endpoint = SlowEndpoint()
+        client = self.client(
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=endpoint,
+            autoReconnect=False,
+            connectTimeout=5,
+        )
+        stopped = client.start()
+        self.reactor.advance(0)
+        protocol = endpoint.factories[0].buildProtocol(None)
+        self.reactor.advance(5)
+        self.assertEqual(
+            self.events, ["started", ("connectError", "connect", 110), "stopped"]
+        )
+        self.failureResultOf(stopped, TimeoutError)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.events[2:], ["stopped"])
+
+    def test_builtAndFailed(self) -> None:
+        """
+        Nor does it matter that the protocol was built if the endpoint then fails.
+        """
+        endpoint = SlowEndpoint()
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=endpoint)
+        client.start()
+        self.reactor.advance(0)
+        endpoint.factories[0].buildProtocol(None)
+        endpoint.results[0].errback(ConnectionRefusedError())
+        self.assertEqual(self.events[-1], ("connectError", "connect", 111))
+        self.reactor.advance(client.delay)
+        self.assertEqual(len(endpoint.factories), 2)
+
+    def test_endpointRaises(self) -> None:
+        """
+        An endpoint that raises has failed.
+        """
+
+        @implementer(IStreamClientEndpoint)
+        class Raising:
+            def connect(self, factory: Any) -> Any:
+                raise ZeroDivisionError()
+
+        client = self.client(
+            remoteAddress=None, remotePort=None, endpoint=Raising(), autoReconnect=False
+        )
+        stopped = client.start()
+        self.reactor.advance(0)
+        self.failureResultOf(stopped, ZeroDivisionError)
+
+    def test_startedConnectingRaises(self) -> None:
+        """
+        A subclass's hook that raises costs the attempt, and no more.
+        """
+        faults = [ZeroDivisionError()]
+
+        class Hooked(ClientTCPFactory):
+            def startedConnecting(self, connector: Any) -> None:
+                if faults:
+                    raise faults.pop()
+                super().startedConnecting(connector)
+
+        client = Hooked(
+            remoteAddress="127.0.0.1",
+            remotePort=7,
+            reactor=self.reactor,
+            **self.recorder.parameters(),
+        )
+        client.start()
+        self.reactor.advance(0)
+        self.assertEqual(self.events[-1][0], "connectError")
+        self.reactor.advance(client.delay)
+        self.assertEqual(len(self.attempts()), 1)
+
     def test_lateSuccess(self) -> None:
         """
         An attempt that was given up and succeeds all the same is closed.
         """
-        factories: list[Any] = []
-
-        @implementer(IStreamClientEndpoint)
-        class Slow:
-            def connect(self, factory: Any) -> Deferred[Any]:
-                factories.append(factory)
-                return Deferred()
-
-        client = self.client(remoteAddress=None, remotePort=None, endpoint=Slow())
+        endpoint = SlowEndpoint()
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=endpoint)
         stopped = client.start()
         self.reactor.advance(0)
         client.shutdown()
         self.successResultOf(stopped)
-        self.assertIsNone(factories[0].buildProtocol(None))
+        self.assertIsNone(endpoint.factories[0].buildProtocol(None))
 
     def test_secondConnection(self) -> None:
         """

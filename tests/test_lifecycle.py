@@ -20,23 +20,23 @@ class RecordingEffects:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
-        self.retrying = True
-        self.expectant = False
+        self._retrying = True
+        self._expectant = False
         self.delay: float | None = 1.5
 
-    def retryDelay(self) -> float | None:
+    def _retryDelay(self) -> float | None:
         return self.delay
 
-    def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         self.calls.append(
             "stopped" + (" gaveUp" if gaveUp else "") + (" hosted" if hosted else "")
         )
 
-    def startTimer(self, seconds: float | None = None) -> None:
+    def _startTimer(self, seconds: float | None = None) -> None:
         self.calls.append("deadline" if seconds is None else f"timer {seconds}")
 
     def __getattr__(self, name: str) -> Any:
-        return lambda: self.calls.append(name)
+        return lambda: self.calls.append(name.lstrip("_"))
 
 
 #: How to get into each phase.
@@ -199,7 +199,7 @@ class ChoiceTests(SynchronousTestCase):
         way there from the moment of the loss.
         """
         core, machine, effects = machineIn(Phase.CONNECTED)
-        effects.retrying = False
+        effects._retrying = False
         self.assertFalse(core.stopping)
         machine.lost()
         self.assertTrue(core.stopping)
@@ -211,13 +211,13 @@ class ChoiceTests(SynchronousTestCase):
         The end waits while an event is to come that may ask for another attempt.
         """
         core, machine, effects = machineIn(Phase.CONNECTED)
-        effects.expectant = True
+        effects._expectant = True
         machine.shutdown()
         machine.lost()
         machine.settle()
         self.assertIs(core.phase, Phase.WAITING)
         self.assertTrue(core.stopping)
-        effects.expectant = False
+        effects._expectant = False
         machine.settle()
         self.assertIs(core.phase, Phase.STOPPED)
 
@@ -276,7 +276,7 @@ class ChoiceTests(SynchronousTestCase):
         An input given from inside an effect is taken behind the present one.
         """
         core, machine, effects = machineIn(Phase.CONNECTED)
-        effects.drain = machine.lost  # type: ignore[attr-defined]
+        effects._drain = machine.lost  # type: ignore[attr-defined]
         machine.shutdown()
         self.assertIs(core.phase, Phase.DRAINING)
         self.assertEqual(effects.calls, ["tellDisconnected", "settleLater"])

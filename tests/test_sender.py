@@ -209,6 +209,19 @@ class SenderTests(SynchronousTestCase):
         self.assertEqual(transport.sent, b"abc")
         self.assertEqual((sender.pending, self.flushes), (9, 0))
 
+    def test_pumpAfterStop(self) -> None:
+        """
+        Nor is anything when somebody pumps who had promised to.
+        """
+        transport = AskingTransport()
+        sender = Sender(transport, self.clock, self.flushed)
+        sender.idle = False
+        sender.send(b"abc")
+        sender.stop()
+        sender.pump()
+        self.assertEqual(transport.value(), b"")
+        self.assertEqual((sender.pending, self.flushes), (3, 0))
+
     def test_stopBeforeTurn(self) -> None:
         """
         Nor is what waits for its turn, and no call is left behind.

@@ -107,7 +107,12 @@ class HandlerTests(EventTestCase):
             )
             self.assertIn("reserved", str(error))
             self.assertIn(repr(name), str(error))
+
+        async def coroutine(client: Any) -> None:
+            pass
+
         wrong: tuple[dict[str, Any], ...] = (
+            {"inlineStates": {"a": coroutine}},
             {"inlineStates": [1]},
             {"inlineStates": {5: handler}},
             {"inlineStates": {"a": 5}},
@@ -341,6 +346,28 @@ class QueueTests(EventTestCase):
                 self.reactor.advance(4)
             self.assertEqual(self.events[-1], "stopped")
 
+    def test_overridden(self) -> None:
+        """
+        The events are the orders, also those that a subclass overrides.
+        """
+        calls = self.calls
+
+        class Mine(ClientTCPFactory):
+            def reconnect(self, delay: float = 0) -> None:
+                calls.append(delay)
+
+        Mine(serverInput=print).call("reconnect", 5)
+        self.assertEqual(calls, [5])
+
+    def test_retryThatIsNone(self) -> None:
+        """
+        C{retry} of a client that has stopped trying claims no alias.
+        """
+        client = self.client(alias="cli")
+        client.stopTrying()
+        client.retry()
+        self.assertRaises(UnknownAlias, resolve, "cli")
+
     def test_olderEvents(self) -> None:
         """
         An event put off before the end does not hold it up, and does not come after it.
@@ -410,7 +437,12 @@ class AliasTests(EventTestCase):
         for order in (second.start, second.reconnect, second.connect):
             error = self.assertRaises(AliasInUse, order)
             self.assertIn("'cli'", str(error))
-        self.assertRaises(ValueError, second.startedConnecting, None)
+        given_up: list[Any] = []
+        connector = type(
+            "Connector", (), {"stopConnecting": lambda self: given_up.append(self)}
+        )()
+        self.assertRaises(ValueError, second.startedConnecting, connector)
+        self.assertEqual(given_up, [connector])
         self.assertRaises(ValueError, second.buildProtocol, None)
         first.shutdown()
         second.start()

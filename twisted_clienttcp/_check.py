@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import math
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
@@ -43,13 +43,16 @@ def unknownParameters(
         raise TypeError(f"unknown parameter {name}: {hint}")
 
 
-def callback(name: str, value: object, awaited: bool = False) -> Any:
+def callback(
+    name: str, value: object, awaited: bool = False, required: bool = False
+) -> Any:
     """
     @param awaited: whether what it returns is waited for.
+    @param required: whether None will not do.
 
     @raise TypeError: if it cannot be called, or if nobody would wait for it.
     """
-    if value is None:
+    if value is None and not required:
         return None
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {value!r}")
@@ -85,15 +88,6 @@ def reactor(name: str, value: object) -> Any:
     return value
 
 
-def required(name: str, value: Callable[..., Any] | None, example: str) -> Any:
-    """
-    @raise TypeError: if it is missing.
-    """
-    if value is None:
-        raise TypeError(f"{name} is required, as in {name}={example}")
-    return value
-
-
 def flag(name: str, value: object) -> bool:
     """
     @raise TypeError: if it is neither True nor False.
@@ -110,9 +104,13 @@ def seconds(name: str, value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not (value > 0 and math.isfinite(value)):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
-    return float(value)
+    return number
 
 
 def delay(name: str, value: object) -> float:

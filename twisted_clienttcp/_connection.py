@@ -113,32 +113,32 @@ class Client(TypingProtocol):
         Whether the peer's end of stream ends the connection.
         """
 
-    def timeSource(self) -> IReactorTime:
+    def _timeSource(self) -> IReactorTime:
         """
         @return: what tells the time and calls later.
         """
 
-    def connectionMade(self, connection: ClientTCPProtocol) -> None:
+    def _made(self, connection: ClientTCPProtocol) -> None:
         """
         There is a transport.
         """
 
-    def connectionSecured(self, connection: ClientTCPProtocol) -> None:
+    def _secured(self, connection: ClientTCPProtocol) -> None:
         """
         The transport can be used: the TLS handshake, if there is one, is done.
         """
 
-    def negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+    def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
         """
         The peer has ended its side before the connection was open.
         """
 
-    def connectionFlushed(self, connection: ClientTCPProtocol) -> None:
+    def _flushed(self, connection: ClientTCPProtocol) -> None:
         """
         The kernel has every octet.
         """
 
-    def connectionEnded(
+    def _ended(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
     ) -> None:
         """
@@ -147,12 +147,12 @@ class Client(TypingProtocol):
         @param closing: whether the connection is to be closed now.
         """
 
-    def callbackRaised(self, callback: str, error: BaseException) -> None:
+    def _callbackRaised(self, callback: str, error: BaseException) -> None:
         """
         The user's callback of that name has raised.
         """
 
-    def connectionGone(
+    def _gone(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
     ) -> None:
         """
@@ -248,19 +248,19 @@ class ClientTCPProtocol(Protocol):
         ):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         self._sender = sender = Sender(
-            transport, self._client.timeSource(), self._flushed
+            transport, self._client._timeSource(), self._flushed
         )
         self.negotiation = Negotiation(transport, self._output, sender.send)
         self._receive = self.negotiation._received
-        self._client.connectionMade(self)
+        self._client._made(self)
         if not ISSLTransport.providedBy(transport):
-            self._client.connectionSecured(self)
+            self._client._secured(self)
 
     def handshakeCompleted(self) -> None:
         """
         The TLS handshake is done and the certificate verified.
         """
-        self._client.connectionSecured(self)
+        self._client._secured(self)
 
     def open(self) -> None:
         """
@@ -271,7 +271,6 @@ class ClientTCPProtocol(Protocol):
         self._stage = Stage.OPEN
         self._receive = self._delivery.feed
         negotiation, self.negotiation = self.negotiation, None
-        negotiation._end(Failure(NotConnectedError("the negotiation is over")))
         early = negotiation._rest()
         if early:
             self.dataReceived(early)
@@ -303,9 +302,11 @@ class ClientTCPProtocol(Protocol):
         """
         sender = self._sender
         idle, sender.idle = sender.idle, False
-        self._receive(data)
-        if idle:
-            sender.pump()
+        try:
+            self._receive(data)
+        finally:
+            if idle:
+                sender.pump()
 
     def _faulted(self, fault: Exception) -> None:
         """
@@ -325,7 +326,7 @@ class ClientTCPProtocol(Protocol):
         self._ended(Failure(fault), "local")
 
     def _raised(self, error: BaseException) -> None:
-        self._client.callbackRaised("serverInput", error)
+        self._client._callbackRaised("serverInput", error)
 
     def pauseProducing(self) -> None:
         """
@@ -380,7 +381,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage <= Stage.OPEN:
             self._delivery.swap(framing)
             if self._delivery.waiting and self._turn is None:
-                self._turn = self._client.timeSource().callLater(0, self._deliverNow)
+                self._turn = self._client._timeSource().callLater(0, self._deliverNow)
 
     def setOutputFraming(self, framing: Framing) -> None:
         """
@@ -403,7 +404,7 @@ class ClientTCPProtocol(Protocol):
             turn.cancel()
 
     def _hear(self, data: bytes) -> None:
-        self._lastHeard = self._client.timeSource().seconds()
+        self._lastHeard = self._client._timeSource().seconds()
 
     def readConnectionLost(self) -> None:
         """
@@ -417,7 +418,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage is Stage.OPEN:
             self._delivery.end(self._streamEnded)
         elif self._stage is Stage.EARLY:
-            self._client.negotiationEnded(self)
+            self._client._negotiationEnded(self)
         elif self._stage is Stage.LINGERING:
             self._lose()
 
@@ -428,14 +429,14 @@ class ClientTCPProtocol(Protocol):
         if self._client.shutdownOnError:
             self._ended(Failure(ConnectionDone()), "peer")
         else:
-            self._client.connectionEnded(self, Failure(ConnectionDone()), False)
+            self._client._ended(self, Failure(ConnectionDone()), False)
 
     def _ended(self, failure: Failure, initiator: str) -> None:
         """
         Nothing more can be read, and nobody here has asked for that.
         """
         if self.blame(failure, initiator):
-            self._client.connectionEnded(self, failure, True)
+            self._client._ended(self, failure, True)
 
     def writeConnectionLost(self) -> None:
         """
@@ -484,7 +485,7 @@ class ClientTCPProtocol(Protocol):
             self._endSending()
 
     def _flushed(self) -> None:
-        self._client.connectionFlushed(self)
+        self._client._flushed(self)
         # The callback may have put more.
         if self._endWhenFlushed and not self._sender.pending:
             self._endSending()
@@ -523,15 +524,15 @@ class ClientTCPProtocol(Protocol):
         """
         if self._stage >= Stage.FLUSHING:
             return
-        held = self._delivery.held
         self._stage = Stage.FLUSHING
         self._stopInput()
         self._endWhenFlushed = True
         if self._lost is not None:
             self._gone()
             return
-        if held:
-            self._read(True)
+        # Whoever stopped the reading: the peer's end is to be seen, and a peer that
+        # talks is to be heard out, or it would not hear us.
+        self._read(True)
         if self._sender.pending:
             self._startTimer(self._client.drainTimeout, self._drainExpired)
         else:
@@ -554,7 +555,7 @@ class ClientTCPProtocol(Protocol):
         if self._peerEnded:
             self._lose()
         elif _halfCloseable(self.transport):
-            self._lastHeard = self._client.timeSource().seconds()
+            self._lastHeard = self._client._timeSource().seconds()
             self._linger(self._lastHeard + self._client.lingerTimeout)
         else:
             # TLS has no half-close (though its transport claims one): it waits for
@@ -567,7 +568,7 @@ class ClientTCPProtocol(Protocol):
         """
         Wait on while the peer talks, but not longer than until then.
         """
-        now = self._client.timeSource().seconds()
+        now = self._client._timeSource().seconds()
         wake = min(self._lastHeard + LINGER_SILENCE, until)
         if wake > now:
             self._startTimer(wake - now, self._linger, until)
@@ -590,7 +591,8 @@ class ClientTCPProtocol(Protocol):
         if self._lost is not None:
             self._gone()
             return
-        self._endNegotiation(Failure(ConnectionAborted()))
+        cause = self._cause.failure if self._cause is not None else None
+        self.endNegotiation(cause or Failure(ConnectionAborted()))
         transport: Any = self.transport
         # Not every transport (in memory, or wrapped) can abort.
         getattr(transport, "abortConnection", transport.loseConnection)()
@@ -638,9 +640,9 @@ class ClientTCPProtocol(Protocol):
         else:
             self.blame(reason, "network", told=False)
         self._end()
-        self._endNegotiation(reason)
         assert self._cause is not None
         failure, initiator, told = self._cause
+        self.endNegotiation(failure or reason)
         disconnection = Disconnection(
             failure=failure or reason,
             initiator=initiator,
@@ -648,16 +650,21 @@ class ClientTCPProtocol(Protocol):
             confirmed=self._confirmed,
             truncated=self._truncated,
         )
-        self._client.connectionGone(self, disconnection, told)
+        self._client._gone(self, disconnection, told)
 
-    def _endNegotiation(self, failure: Failure) -> None:
+    def endNegotiation(self, failure: Failure) -> None:
+        """
+        Let no more records come or go by the negotiation.
+
+        @param failure: what whoever waits for one is told.
+        """
         if self.negotiation is not None:
             self.negotiation._end(failure)
 
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any
     ) -> None:
-        self._timer = self._client.timeSource().callLater(seconds, call, *args)
+        self._timer = self._client._timeSource().callLater(seconds, call, *args)
 
     def _stopTimer(self) -> None:
         timer, self._timer = self._timer, None

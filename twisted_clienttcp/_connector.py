@@ -239,7 +239,12 @@ class EndpointConnector:
         self.state = "connecting"
         attempt = self._attempt = _Attempt(self)
         self._factory.doStart()
-        self._factory.startedConnecting(self)
+        try:
+            self._factory.startedConnecting(self)
+        except BaseException:
+            self._over()
+            self._rest()
+            raise
         if self._attempt is not attempt:
             # Given up from inside startedConnecting.
             return
@@ -250,10 +255,8 @@ class EndpointConnector:
     def _build(self, attempt: _Attempt, addr: IAddress | None) -> IProtocol | None:
         if attempt is not self._attempt:
             return None
-        protocol = self._factory.buildProtocol(addr)
-        if protocol is not None:
-            self.state = "connected"
-            self._protocol = protocol
+        self._protocol = self._factory.buildProtocol(addr)
+        protocol: IProtocol | None = self._protocol
         return protocol
 
     def _failed(self, reason: Failure, attempt: _Attempt) -> None:
@@ -296,6 +299,13 @@ class EndpointConnector:
             self.stopConnecting()
         elif self.state == "connected":
             self._protocol.transport.loseConnection()
+
+    def connectionMade(self) -> None:
+        """
+        The protocol has its transport: there is nothing left to give up. (To have built
+        the protocol is not enough; an endpoint may still fail, or never go on.)
+        """
+        self.state = "connected"
 
     def connectionLost(self, reason: Failure) -> None:
         """

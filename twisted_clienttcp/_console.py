@@ -226,7 +226,7 @@ class Console(Protocol):
         if self._silence is not None and self._silence.active():
             self._silence.reset(SILENCE)
         elif self._inputEnded:
-            clock = self._client.timeSource()
+            clock = self._client._timeSource()
             self._silence = clock.callLater(SILENCE, self._silent)
 
     def _silent(self) -> None:

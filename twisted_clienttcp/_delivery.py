@@ -30,10 +30,12 @@ class Delivery:
         "_deliver",
         "_fault",
         "_faulted",
+        "_finished",
         "_octets",
         "_pending",
         "_raised",
         "_running",
+        "_skip",
         "_stopped",
         "_waiting",
         "framing",
@@ -68,6 +70,9 @@ class Delivery:
         self._fault: Exception | None = None
         self._octets: list[bytes] = []
         self._atEnd: Callable[[], None] | None = None
+        self._finished = False
+        #: What the former framing would have swallowed at the head of the next read.
+        self._skip = b""
         self._running = False
         self._stopped = False
 
@@ -82,6 +87,9 @@ class Delivery:
         """
         Deliver the records that these octets complete, when those before are delivered.
         """
+        if self._skip:
+            data = data.removeprefix(self._skip)
+            self._skip = b""
         if self._running or self.held or self._octets:
             self._octets.append(data)
         else:
@@ -137,12 +145,13 @@ class Delivery:
                 data = b"".join(self._octets)
                 self._octets.clear()
                 self._cut(self.framing.feed, data)
-            elif self._atEnd is not None:
+            elif self._atEnd is not None and not self._finished:
+                self._finished = True
                 self._cut(self.framing.finish)
-                if not (self._waiting or self._fault):
-                    atEnd, self._atEnd = self._atEnd, None
-                    atEnd()
-                    return False
+            elif self._atEnd is not None:
+                atEnd, self._atEnd = self._atEnd, None
+                atEnd()
+                return False
             else:
                 return False
         return False
@@ -189,6 +198,9 @@ class Delivery:
         octets = self.framing.release(self._count - undelivered)
         if octets:
             self._octets.insert(0, octets)
+        elif not self._octets:
+            self._skip = getattr(self.framing, "swallows", b"")
+        self._finished = False
         # The fault was found in those octets; the other framing may find none.
         self._fault = None
         self._count = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from inspect import iscoroutine
+from inspect import isawaitable, iscoroutine, isgenerator, signature
 from socket import AF_UNIX
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IProtocolFactory,
+    IReactorPluggableNameResolver,
     IReactorTime,
     IStreamClientEndpoint,
 )
@@ -45,6 +46,7 @@ from ._details import errorDetails
 from ._lifecycle import Core, Machine, Phase
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from .errors import (
+    AliasInUse,
     CallbackError,
     NegotiationRefused,
     NotConnectedError,
@@ -57,6 +59,7 @@ from .retry import exponential
 FramingSpec = Framing | type | tuple[type, dict[str, Any]]
 
 #: What a framing must have to be one.
+_TRAITS = ("chunkInvariant", "reversible")
 _FRAMING = ("feed", "finish", "frame", "release", "clone")
 
 
@@ -71,9 +74,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         serverFlushed -> serverError? -> disconnected )* -> stopped
 
     An attempt that does not reach C{connected} is C{connectError} alone. A callback
-    that raises is logged, given to C{serverError} as a
-    L{CallbackError<twisted_clienttcp.errors.CallbackError>}, and costs the
-    connection; the client goes on by its policy.
+    that raises is logged, and the client goes on by its policy. Where there is a
+    connection it costs that, and is given to C{serverError} first as a
+    L{CallbackError<twisted_clienttcp.errors.CallbackError>}; C{preConnect} that raises
+    is a C{connectError}.
 
     There are three ways to run one:
 
@@ -106,6 +110,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
     stableAfter: ClassVar[float] = 10.0
 
     _log = Logger()
+
+    def __new__(cls, *args: Any, **parameters: Any) -> ClientTCPFactory:
+        """
+        @raise TypeError: if a parameter is unknown; it names the nearest that is known.
+        """
+        # A subclass with a constructor of its own knows its own parameters.
+        if cls.__init__ is ClientTCPFactory.__init__:
+            _check.unknownParameters(
+                set(parameters).difference(_PARAMETERS), _PARAMETERS, _ATTRIBUTES
+            )
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -140,7 +155,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
         sessionParams: dict[str, Any] | None = None,
         reactor: Any = None,
         clock: IReactorTime | None = None,
-        **unknown: object,
     ) -> None:
         """
         @param serverInput: C{serverInput(client, record)}: a record has come (POE:
@@ -213,12 +227,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise TypeError: if a parameter is missing, unknown or of the wrong type.
         @raise ValueError: if one is out of its range.
         """
-        _check.unknownParameters(unknown, _PARAMETERS, _ATTRIBUTES)
-        self.serverInput = _check.required(
-            "serverInput",
-            _check.callback("serverInput", serverInput),
-            "lambda client, record: print(record)",
-        )
+        if serverInput is None:
+            raise TypeError(
+                "serverInput is required, as in serverInput=lambda client, record: "
+                "print(record)"
+            )
+        self.serverInput = _check.callback("serverInput", serverInput)
         self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
         self._callbacks: dict[str, Callable[..., object]] = {
             name: function
@@ -234,7 +248,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             if (function := _check.callback(name, value)) is not None
         }
         self._args = _check.sequence("args", args)
-        self._framing = _framingFrom(framing)
+        self._framing = _framingFrom(Line if framing is None else framing)
         self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
         self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
@@ -247,6 +261,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._address: Address | None = None
         #: The connector is for another address than the present one.
         self._moved = False
+        self._endpointText = endpoint if isinstance(endpoint, str) else None
         self._endpoint = self._endpointFrom(endpoint)
         if remoteAddress is not None or remotePort is not None:
             self._setAddress(remoteAddress, remotePort)
@@ -284,9 +299,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._disconnection: Disconnection | None = None
         self._steps: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy = False
-        self._awaitingConnected: list[Deferred[ClientTCPProtocol]] = []
-        self._awaitingStopped: list[Deferred[None]] = []
-        self._awaitingShutdown: list[Deferred[Disconnection | None]] = []
+        self._waiters = _Waiters()
+        #: Those of a stop that is about to be told.
+        self._stopping: _Waiters | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name()} {self._core.phase.value}>"
@@ -345,6 +360,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
         self._policy()
+        self._claimAlias()
         self._feed(self._machine.start)
         return self.whenStopped()
 
@@ -369,7 +385,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 known.host if address is None and known else address,
                 known.port if port is None and known else port,
             )
-            self._endpoint = None
+            self._endpoint = self._endpointText = None
             self._moved = True
         self.reconnect()
 
@@ -386,6 +402,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         seconds = _check.delay("delay", delay)
         self._mayConnect("reconnect")
+        self._claimAlias()
         self._feed(self._machine.reconnect, seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
@@ -393,16 +410,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Stop (POE: the shutdown event): no more C{serverInput}; all that was put is
         flushed; our side of the connection is ended, and the peer given time to end its
         own. Then C{disconnected} and C{stopped} are called. Doing it again changes
-        nothing.
+        nothing, but that events are not waited for which were put off meanwhile.
 
         @return: a Deferred that fires when the client has stopped, with the
             L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
-            no connection.
+            no connection that C{connected} was called for. If a callback asks for
+            another attempt, it fires when the connection has ended.
         """
+        if self._core.phase is Phase.STOPPED and self._stopping is not None:
+            return _waiter(self._stopping.shutdown)
         if self._core.phase in (Phase.IDLE, Phase.STOPPED):
             return succeed(None)
-        waiter = _waiter(self._awaitingShutdown)
-        self._lastEvent = self._session.serial
+        waiter = _waiter(self._waiters.shutdown)
+        self._lastEvent = self._session._serial
         self._feed(self._machine.shutdown)
         return waiter
 
@@ -449,10 +469,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise TypeError: if that is no framing.
         """
         connection = self._live("setFraming")
-        if framing is not connection.inputFraming:
+        if framing is connection.inputFraming:
+            built = connection.inputFraming
+        else:
             built = _framingFrom(framing)
             connection.setInputFraming(built)
-            connection.setOutputFraming(built)
+        connection.setOutputFraming(built)
 
     def setInputFraming(self, framing: FramingSpec) -> None:
         """
@@ -504,7 +526,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise UnknownEvent: if there is no handler for it.
         """
-        self._session.post(event, *args)
+        self._session._post(event, *args)
 
     def call(self, event: str, *args: Any) -> object:
         """
@@ -514,7 +536,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise UnknownEvent: if there is no handler for it.
         """
-        return self._session.call(event, *args)
+        return self._session._call(event, *args)
 
     def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
         """
@@ -527,7 +549,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise ValueError: if the seconds are negative.
         """
         delay = _check.delay("seconds", seconds)
-        later: IDelayedCall = self._session.postLater(delay, event, *args)
+        later: IDelayedCall = self._session._postLater(delay, event, *args)
         return later
 
     def whenConnected(self) -> Deferred[ClientTCPProtocol]:
@@ -542,17 +564,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return succeed(connection)
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             return fail(_neverConnected(self._outcome))
-        return _waiter(self._awaitingConnected)
+        return _waiter(self._waiters.connected)
 
     def whenStopped(self) -> Deferred[None]:
         """
         @return: a Deferred that fires with None when the client has stopped, or fails
-            with what C{stopped} gets; at once if it has stopped already.
+            with what C{stopped} gets; at once if it has stopped already. While a
+            C{ClientService} drives the client it never does.
         """
-        core = self._core
-        if core.phase is Phase.STOPPED and not core.hosted and not self._steps:
+        if self._core.phase is Phase.STOPPED and not self._core.hosted:
+            if self._stopping is not None:
+                return _waiter(self._stopping.stopped)
             return succeed(None) if self._outcome is None else fail(self._outcome)
-        return _waiter(self._awaitingStopped)
+        return _waiter(self._waiters.stopped)
 
     # -- the orders of ReconnectingClientFactory
 
@@ -575,16 +599,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def retry(self, connector: Any = None) -> None:
         """
-        Make another attempt after the delay that the policy gives, if it gives one.
+        Make another attempt after the delay that the policy gives, if it gives one, as
+        L{reconnect}.
 
         @param connector: the connector to use from now on.
         """
         if connector is not None:
             self.connector = connector
         self._mayConnect("retry")
-        delay = self.retryDelay()
+        delay = self._retryDelay()
         if delay is not None:
-            self._feed(self._machine.reconnect, delay)
+            self.reconnect(delay)
 
     # -- what Twisted tells the factory
 
@@ -592,7 +617,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         An attempt has begun.
         """
-        self._claimAlias()
+        try:
+            self._claimAlias()
+        except AliasInUse:
+            connector.stopConnecting()
+            raise
         self.connector = connector
         self._feed(self._machine.attempting)
 
@@ -620,7 +649,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase is not Phase.CONNECTING:
             # Given up by order: nothing is to be told.
             return
-        self._lastEvent = self._session.serial
+        self._lastEvent = self._session._serial
         expired, self._expired = self._expired, None
         self._reason = failure = expired or reason
         self._later(self._callOrLog, "connectError", failure)
@@ -634,7 +663,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     # -- what the connection tells
 
-    def timeSource(self) -> IReactorTime:
+    def _timeSource(self) -> IReactorTime:
         """
         @return: the clock; the installed reactor if there is none.
         """
@@ -643,13 +672,26 @@ class ClientTCPFactory(ReconnectingClientFactory):
         clock: IReactorTime = self.clock
         return clock
 
-    def connectionMade(self, connection: ClientTCPProtocol) -> None:
+    def _made(self, connection: ClientTCPProtocol) -> None:
         """
         There is a transport.
         """
+        if connection is not self._connection:
+            # It was given up before it came.
+            connection.abort()
+            return
+        if self._core.phase is Phase.CONNECTING:
+            self._ownConnector("connectionMade")
         self._feed(self._machine.made)
 
-    def connectionSecured(self, connection: ClientTCPProtocol) -> None:
+    def _ownConnector(self, event: str, *args: Any) -> None:
+        """
+        Tell our own connector what Twisted's learn from their transports.
+        """
+        if isinstance(self.connector, EndpointConnector):
+            getattr(self.connector, event)(*args)
+
+    def _secured(self, connection: ClientTCPProtocol) -> None:
         """
         The transport can be used.
         """
@@ -677,6 +719,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         except Exception:
             self._refuse(Failure(), connection)
             return
+        if isgenerator(answer) or (isawaitable(answer) and not _waitable(answer)):
+            self._agree(None, connection, f"{answer!r}, which is not waited for")
+            return
         if iscoroutine(answer):
             answer = Deferred.fromCoroutine(answer)
         if isinstance(answer, Deferred):
@@ -688,7 +733,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         else:
             self._agree(answer, connection)
 
-    def _agree(self, answer: Any, connection: ClientTCPProtocol) -> None:
+    def _agree(
+        self, answer: Any, connection: ClientTCPProtocol, shown: str = ""
+    ) -> None:
         self._negotiating = None
         if not self._negotiable(connection):
             return
@@ -696,8 +743,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._feed(self._machine.negotiated)
         else:
             refusal = NegotiationRefused(
-                f"preConnect returned {answer!r}: to go on it must return True, or a "
-                "Deferred or coroutine of it"
+                f"preConnect returned {shown or repr(answer)}: to go on it must return "
+                "True, or a Deferred or coroutine of it"
             )
             self._giveUp(connection, Failure(refusal))
 
@@ -718,7 +765,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connection.blame(failure, "local")
         self._feed(self._machine.refused)
 
-    def negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+    def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
         """
         The peer has ended its side before the connection was open.
         """
@@ -726,7 +773,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             connection.blame(Failure(ConnectionDone()), "peer")
             self._feed(self._machine.refused)
 
-    def connectionFlushed(self, connection: ClientTCPProtocol) -> None:
+    def _flushed(self, connection: ClientTCPProtocol) -> None:
         """
         The kernel has every octet.
         """
@@ -734,7 +781,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._call, "serverFlushed")
             self._run()
 
-    def connectionEnded(
+    def _ended(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
     ) -> None:
         """
@@ -745,7 +792,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._machine.ended)
         self._run()
 
-    def callbackRaised(self, callback: str, error: BaseException) -> None:
+    def _callbackRaised(self, callback: str, error: BaseException) -> None:
         """
         A callback of the user's has raised: log it, and drop the connection it has left
         in a state that nobody knows.
@@ -759,7 +806,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._machine.broken)
             self._run()
 
-    def connectionGone(
+    def _gone(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
     ) -> None:
         """
@@ -767,11 +814,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
-        self._lastEvent = self._session.serial
-        self._disconnection = disconnection
+        self._lastEvent = self._session._serial
         self._reason = disconnection.failure
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
+            self._disconnection = disconnection
             if self._reason.check(ConnectionDone):
                 lost = OutputLost(disconnection.unsent)
                 self._reason = Failure(lost) if disconnection.unsent else None
@@ -785,26 +832,26 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._callOrLog, "serverError", disconnection.failure)
         self._later(self._machine.lost)
         self._run()
-        if isinstance(self.connector, EndpointConnector) and not self._core.hosted:
-            self.connector.connectionLost(disconnection.failure)
+        if not self._core.hosted:
+            self._ownConnector("connectionLost", disconnection.failure)
 
     # -- what the lifecycle asks for (its Effects)
 
     @property
-    def retrying(self) -> bool:
+    def _retrying(self) -> bool:
         """
         Whether the client goes on by itself after a failure or a loss.
         """
         return bool(self.autoReconnect and self.continueTrying)
 
     @property
-    def expectant(self) -> bool:
+    def _expectant(self) -> bool:
         """
         Whether an event is to come that may yet ask for another attempt.
         """
-        return self._session.expects(self._lastEvent)
+        return self._session._expects(self._lastEvent)
 
-    def retryDelay(self) -> float | None:
+    def _retryDelay(self) -> float | None:
         """
         @return: the seconds to wait before the next attempt, or None to give up.
         """
@@ -827,10 +874,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
             initialDelay=self.initialDelay,
             maxDelay=self.maxDelay,
             factor=self.factor,
-            jitter=self.jitter,
+            # None stands for none in ReconnectingClientFactory.
+            jitter=self.jitter or 0.0,
         )
 
-    def attempt(self) -> None:
+    def _attempt(self) -> None:
         """
         Begin an attempt.
         """
@@ -844,17 +892,18 @@ class ClientTCPFactory(ReconnectingClientFactory):
         except Exception:
             self.clientConnectionFailed(self.connector, Failure())
 
-    def cancelAttempt(self) -> None:
+    def _cancelAttempt(self) -> None:
         """
         Forget the attempt under way.
         """
+        self._connection = None
         if self.connector is not None:
             try:
                 self.connector.stopConnecting()
             except NotConnectingError:
                 pass
 
-    def expireAttempt(self) -> None:
+    def _expireAttempt(self) -> None:
         """
         End the attempt under way, with a timeout as its failure.
         """
@@ -864,19 +913,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connection = self._connection
         if self._core.phase is Phase.NEGOTIATING and connection is not None:
             connection.blame(expired, "local")
-            self.abort()
+            self._abort()
         else:
             self._expired = expired
-            self.cancelAttempt()
+            self._cancelAttempt()
 
-    def drain(self) -> None:
+    def _drain(self) -> None:
         """
         Close the connection when all its output has been taken.
         """
         if self._connection is not None:
             self._connection.close()
 
-    def abort(self) -> None:
+    def _abort(self) -> None:
         """
         Close the connection now.
         """
@@ -887,14 +936,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def _cancelNegotiation(self) -> None:
         negotiating, self._negotiating = self._negotiating, None
         if negotiating is not None:
-            negotiating.cancel()
+            try:
+                negotiating.cancel()
+            except Exception:
+                self._log.failure("preConnect could not be cancelled")
 
-    def startTimer(self, seconds: float | None = None) -> None:
+    def _startTimer(self, seconds: float | None = None) -> None:
         """
         Give C{timeUp} after so many seconds, or C{connectTimeout}.
         """
-        self.stopTimer()
-        self._timer = self.timeSource().callLater(
+        self._stopTimer()
+        self._timer = self._timeSource().callLater(
             self.connectTimeout if seconds is None else seconds, self._timeUp
         )
 
@@ -902,7 +954,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._timer = None
         self._feed(self._machine.timeUp)
 
-    def stopTimer(self) -> None:
+    def _stopTimer(self) -> None:
         """
         Stop the timer, if it runs.
         """
@@ -910,7 +962,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if timer is not None:
             timer.cancel()
 
-    def tellStarted(self) -> None:
+    def _tellStarted(self) -> None:
         """
         Call C{started}, later.
         """
@@ -920,29 +972,31 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.resetDelay()
         self._later(self._call, "started", *self._args)
 
-    def tellConnected(self) -> None:
+    def _tellConnected(self) -> None:
         """
         Call C{connected}, later.
         """
-        self._connectedAt = self.timeSource().seconds()
-        self._later(self._tellConnected, self._connection)
+        self._connectedAt = self._timeSource().seconds()
+        self._later(self._callConnected, self._connection)
 
-    def _tellConnected(self, connection: ClientTCPProtocol) -> None:
+    def _callConnected(self, connection: ClientTCPProtocol) -> None:
         transport: Any = connection.transport
+        over = NotConnectedError("the negotiation is over: use the client")
+        connection.endNegotiation(Failure(over))
         if self._call("connected", transport.getPeer()):
             connection.open()
         if connection.opened:
-            _fire(_taken(self._awaitingConnected), connection)
+            _fire(self._waiters.connected, connection)
 
-    def tellDisconnected(self) -> None:
+    def _tellDisconnected(self) -> None:
         """
         Call C{disconnected}, later.
         """
-        if self.timeSource().seconds() - self._connectedAt >= self.stableAfter:
+        if self._timeSource().seconds() - self._connectedAt >= self.stableAfter:
             self.resetDelay()
-        self._later(self._tellDisconnected)
+        self._later(self._callDisconnected)
 
-    def _tellDisconnected(self) -> None:
+    def _callDisconnected(self) -> None:
         self._connection = None
         disconnection = self._disconnection
         assert disconnection is not None
@@ -956,35 +1010,39 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
         if not self._core.stopping:
             # An order to connect again came after that to shut down.
-            self._loss = None
-            _fire(_taken(self._awaitingShutdown), disconnection)
+            self._loss = self._disconnection = None
+            _fire(self._waiters.shutdown, disconnection)
 
-    def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
         Call C{stopped}, later.
         """
         # An order to stop that cost octets has not gone well either.
         self._outcome = self._reason if gaveUp else self._loss
-        self._later(self._tellStopped, self._outcome, hosted)
+        # Those who wait from now on wait for the next time.
+        waiters, self._waiters = self._waiters, _Waiters()
+        if hosted:
+            waiters.connected, self._waiters.connected = [], waiters.connected
+            waiters.stopped, self._waiters.stopped = [], waiters.stopped
+        self._stopping = waiters
+        self._later(self._callStopped, self._outcome, hosted, waiters)
 
-    def _tellStopped(self, failure: Failure | None, hosted: bool) -> None:
-        self._connection = None
-        self._session.forget()
+    def _callStopped(
+        self, failure: Failure | None, hosted: bool, waiters: _Waiters
+    ) -> None:
         disconnection, self._disconnection = self._disconnection, None
-        shutdowns = _taken(self._awaitingShutdown)
         if not hosted:
-            # Taken before the callback: who starts the client again from there waits
-            # for the next time.
-            stops = _taken(self._awaitingStopped)
-            connects = _taken(self._awaitingConnected)
+            self._session._forget()
             self._call("stopped", failure)
-            _fire(stops, failure)
-            _fire(connects, _neverConnected(failure))
-        _fire(shutdowns, disconnection)
-        if self._alias is not None and self._core.phase is Phase.STOPPED:
+        if self._stopping is waiters:
+            self._stopping = None
+        _fire(waiters.stopped, failure)
+        _fire(waiters.connected, _neverConnected(failure))
+        _fire(waiters.shutdown, disconnection)
+        if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
             releaseAlias(self._alias, self)
 
-    def settleLater(self) -> None:
+    def _settleLater(self) -> None:
         """
         Give C{settle} behind all that is still to be told.
         """
@@ -992,7 +1050,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     # -- what the session needs (as its owner)
 
-    def traced(self, event: str, args: tuple[Any, ...]) -> None:
+    def _traced(self, event: str, args: tuple[Any, ...]) -> None:
         """
         An event is about to be dispatched, and the user wants to see that.
         """
@@ -1003,7 +1061,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             args=args,
         )
 
-    def eventDone(self) -> None:
+    def _eventDone(self) -> None:
         """
         An event that was to come has been dispatched or cancelled.
         """
@@ -1022,14 +1080,16 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise TypeError(
                 f"sessionParams must be a dict of keyword arguments, not {parameters!r}"
             )
+        parameters = parameters or {}
         try:
-            session = kind(**(parameters or {}))
+            signature(kind).bind(**parameters)
         except TypeError as e:
             raise TypeError(f"sessionParams: {e}") from e
-        session.attach(self)
+        session = kind(**parameters)
+        session._attach(self)
         builtIn: dict[str, Callable[..., object]] = {
-            "connect": ClientTCPFactory.connect,
-            "reconnect": ClientTCPFactory.reconnect,
+            "connect": lambda client, *args: client.connect(*args),
+            "reconnect": lambda client, *args: client.reconnect(*args),
             # POE hands the arguments on to Disconnected; nobody relies on it.
             "shutdown": lambda client, *args: client.shutdown(),
         }
@@ -1082,7 +1142,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             try:
                 callback(self, *args)
             except BaseException as error:
-                self.callbackRaised(name, error)
+                self._callbackRaised(name, error)
                 if not isinstance(error, Exception):
                     raise
                 return False
@@ -1123,7 +1183,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"'tcp:host:port', not {endpoint!r}"
             )
         try:
-            return clientFromString(self._theReactor(), endpoint)
+            # The installed reactor is not needed before the start, so it is not
+            # installed now.
+            return clientFromString(self._reactor or _Unknown(), endpoint)
         except Exception as e:
             raise ValueError(
                 f"endpoint: {endpoint!r} describes no client endpoint ({e}); give one "
@@ -1149,7 +1211,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return destinationFor(
                 self._theReactor(), self._address, self.connectTimeout
             )
-        return Destination(self._endpoint, EndpointAddress(self._endpoint))
+        endpoint = self._endpoint
+        if self._endpointText is not None:
+            endpoint = clientFromString(self._theReactor(), self._endpointText)
+        return Destination(endpoint, EndpointAddress(endpoint))
 
     def _name(self) -> str:
         """
@@ -1158,12 +1223,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._address is not None:
             return str(self._address)
         if self._endpoint is not None:
-            return str(self._endpoint)
+            return self._endpointText or str(self._endpoint)
         return "?" if self.connector is None else str(self.connector.getDestination())
 
     def _mayNotBeHosted(self, order: str) -> None:
         core = self._core
-        if core.hosted and core.phase is not Phase.STOPPED:
+        if core.hosted and (core.phase is not Phase.STOPPED or order != "start"):
             raise RuntimeError(
                 f"{order}() is not for a client that a ClientService drives: the "
                 "service connects; use ClientTCPService or start() instead"
@@ -1176,16 +1241,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
-        self._claimAlias()
 
 
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
 
 _PARAMETERS = [
-    name
-    for name in ClientTCPFactory.__init__.__annotations__
-    if name not in ("unknown", "return")
+    name for name in ClientTCPFactory.__init__.__annotations__ if name != "return"
 ]
+
+
+def _waitable(answer: object) -> bool:
+    return isinstance(answer, Deferred) or iscoroutine(answer)
 
 
 def _excludeAddress(**parameters: object) -> None:
@@ -1206,8 +1272,6 @@ def _framingFrom(framing: Any) -> Framing:
 
     @raise TypeError: if it is none.
     """
-    if framing is None:
-        return Line()
     built = framing
     if isinstance(framing, tuple):
         if len(framing) != 2 or not isinstance(framing[1], dict):
@@ -1231,11 +1295,37 @@ def _checkFraming(built: object, given: object) -> None:
     @raise TypeError: if that is no framing.
     """
     missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
+    missing += [name for name in _TRAITS if not hasattr(built, name)]
     if missing:
         raise TypeError(
             "framing must be a framing such as Line(), its class, or a pair of class "
             f"and keyword arguments; {given} has no {', '.join(missing)}"
         )
+
+
+@implementer(IReactorPluggableNameResolver)
+class _Unknown:
+    """
+    Stands for a reactor where only the description of an endpoint is judged.
+    """
+
+    nameResolver = None
+
+    def installNameResolver(self, resolver: Any) -> Any:
+        "It has none."
+
+
+class _Waiters:
+    """
+    Who waits for what is still to come.
+    """
+
+    __slots__ = ("connected", "shutdown", "stopped")
+
+    def __init__(self) -> None:
+        self.connected: list[Deferred[ClientTCPProtocol]] = []
+        self.stopped: list[Deferred[None]] = []
+        self.shutdown: list[Deferred[Disconnection | None]] = []
 
 
 def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:
@@ -1253,19 +1343,12 @@ def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:
     return waiter
 
 
-def _taken(waiting: list[Deferred[Any]]) -> list[Deferred[Any]]:
+def _fire(waiting: list[Deferred[Any]], result: Any) -> None:
     """
-    @return: all that wait, who wait no more.
+    Fire all that wait.
     """
-    taken = waiting[:]
+    waiters = waiting[:]
     waiting.clear()
-    return taken
-
-
-def _fire(waiters: list[Deferred[Any]], result: Any) -> None:
-    """
-    Fire each.
-    """
     for waiter in waiters:
         if not waiter.called:
             waiter.callback(result)

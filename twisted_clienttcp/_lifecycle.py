@@ -69,80 +69,80 @@ class Effects(Protocol):
     """
 
     @property
-    def retrying(self) -> bool:
+    def _retrying(self) -> bool:
         """
         Whether the client goes on by itself after a failure or a loss.
         """
 
     @property
-    def expectant(self) -> bool:
+    def _expectant(self) -> bool:
         """
         Whether an event is to come that may yet ask for another attempt.
         """
 
-    def retryDelay(self) -> float | None:
+    def _retryDelay(self) -> float | None:
         """
         @return: the seconds to wait before the next attempt, or None to give up.
         """
 
-    def attempt(self) -> None:
+    def _attempt(self) -> None:
         """
         Begin an attempt, and give its end as C{made} or C{failed}.
         """
 
-    def cancelAttempt(self) -> None:
+    def _cancelAttempt(self) -> None:
         """
         Forget the attempt under way, if it still is; it ends without a word.
         """
 
-    def expireAttempt(self) -> None:
+    def _expireAttempt(self) -> None:
         """
         End the attempt under way, with a timeout as its failure.
         """
 
-    def drain(self) -> None:
+    def _drain(self) -> None:
         """
         Close the connection when all its output has been taken.
         """
 
-    def abort(self) -> None:
+    def _abort(self) -> None:
         """
         Close the connection now; C{lost} follows.
         """
 
-    def startTimer(self, seconds: float | None = None) -> None:
+    def _startTimer(self, seconds: float | None = None) -> None:
         """
         Give C{timeUp} after so many seconds; None: when an attempt has taken too
         long. There is one timer: a running one is replaced.
         """
 
-    def stopTimer(self) -> None:
+    def _stopTimer(self) -> None:
         """
         Stop the timer, if it runs.
         """
 
-    def tellStarted(self) -> None:
+    def _tellStarted(self) -> None:
         """
         Call C{started}, later.
         """
 
-    def tellConnected(self) -> None:
+    def _tellConnected(self) -> None:
         """
         Call C{connected}, later.
         """
 
-    def tellDisconnected(self) -> None:
+    def _tellDisconnected(self) -> None:
         """
         Call C{disconnected}, later.
         """
 
-    def tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
         Call C{stopped}, later; with what stopped the client, if it gave up. Only
         tell who waits for the end of the connection, if that was C{hosted}.
         """
 
-    def settleLater(self) -> None:
+    def _settleLater(self) -> None:
         """
         Give C{settle} behind all that is still to be told.
         """
@@ -224,8 +224,8 @@ class Inputs(Protocol):
 def _begin(inputs: Inputs, core: Core) -> None:
     core.hosted = False
     core.then = 0.0
-    core.effects.tellStarted()
-    core.effects.settleLater()
+    core.effects._tellStarted()
+    core.effects._settleLater()
 
 
 def _beginAfter(inputs: Inputs, core: Core, delay: float) -> None:
@@ -236,42 +236,42 @@ def _beginAfter(inputs: Inputs, core: Core, delay: float) -> None:
 def _begunByOthers(inputs: Inputs, core: Core) -> None:
     core.hosted = False
     core.then = None
-    core.effects.startTimer()
-    core.effects.tellStarted()
+    core.effects._startTimer()
+    core.effects._tellStarted()
 
 
 def _madeByOthers(inputs: Inputs, core: Core) -> None:
     core.hosted = True
     core.then = None
-    core.effects.startTimer()
+    core.effects._startTimer()
 
 
 def _attempt(inputs: Inputs, core: Core) -> None:
-    core.effects.startTimer()
-    core.effects.attempt()
+    core.effects._startTimer()
+    core.effects._attempt()
 
 
 def _attemptedByOthers(inputs: Inputs, core: Core) -> None:
     core.then = None
-    core.effects.startTimer()
+    core.effects._startTimer()
 
 
 def _cancelAndStop(inputs: Inputs, core: Core) -> None:
-    core.effects.stopTimer()
-    core.effects.cancelAttempt()
+    core.effects._stopTimer()
+    core.effects._cancelAttempt()
     core.then = None
-    core.effects.tellStopped(gaveUp=False, hosted=False)
+    core.effects._tellStopped(gaveUp=False, hosted=False)
 
 
 def _cancelAndWait(inputs: Inputs, core: Core, delay: float) -> None:
-    core.effects.stopTimer()
-    core.effects.cancelAttempt()
+    core.effects._stopTimer()
+    core.effects._cancelAttempt()
     core.then = delay
-    core.effects.settleLater()
+    core.effects._settleLater()
 
 
 def _expireAttempt(inputs: Inputs, core: Core) -> None:
-    core.effects.expireAttempt()
+    core.effects._expireAttempt()
 
 
 def _keepDeadline(inputs: Inputs, core: Core) -> None:
@@ -281,54 +281,54 @@ def _keepDeadline(inputs: Inputs, core: Core) -> None:
 
 
 def _abort(inputs: Inputs, core: Core) -> None:
-    core.effects.abort()
+    core.effects._abort()
 
 
 def _connect(inputs: Inputs, core: Core) -> None:
-    core.effects.stopTimer()
-    core.effects.tellConnected()
+    core.effects._stopTimer()
+    core.effects._tellConnected()
 
 
 def _drainAndStop(inputs: Inputs, core: Core) -> None:
     core.then = Then.STOP
-    core.effects.drain()
+    core.effects._drain()
 
 
 def _abortAndStop(inputs: Inputs, core: Core) -> None:
     core.then = Then.STOP
-    core.effects.abort()
+    core.effects._abort()
 
 
 def _abortAndWait(inputs: Inputs, core: Core, delay: float) -> None:
     core.then = delay
-    core.effects.abort()
+    core.effects._abort()
 
 
 def _byPolicy(core: Core) -> None:
     if core.then is None:
-        core.then = Then.RETRY if core.effects.retrying else Then.GIVE_UP
+        core.then = Then.RETRY if core.effects._retrying else Then.GIVE_UP
 
 
 def _drainByPolicy(inputs: Inputs, core: Core) -> None:
     _byPolicy(core)
-    core.effects.drain()
+    core.effects._drain()
 
 
 def _abortByPolicy(inputs: Inputs, core: Core) -> None:
     _byPolicy(core)
-    core.effects.abort()
+    core.effects._abort()
 
 
 def _disconnect(inputs: Inputs, core: Core) -> None:
     _byPolicy(core)
-    core.effects.tellDisconnected()
-    core.effects.settleLater()
+    core.effects._tellDisconnected()
+    core.effects._settleLater()
 
 
 def _attemptOver(inputs: Inputs, core: Core) -> None:
-    core.effects.stopTimer()
+    core.effects._stopTimer()
     _byPolicy(core)
-    core.effects.settleLater()
+    core.effects._settleLater()
 
 
 def _stopAfterAll(inputs: Inputs, core: Core) -> None:
@@ -337,7 +337,7 @@ def _stopAfterAll(inputs: Inputs, core: Core) -> None:
 
 def _waitAfterAll(inputs: Inputs, core: Core, delay: float) -> None:
     core.then = delay
-    core.effects.settleLater()
+    core.effects._settleLater()
 
 
 def _settle(inputs: Inputs, core: Core) -> None:
@@ -346,23 +346,23 @@ def _settle(inputs: Inputs, core: Core) -> None:
         # An earlier settle has seen to it.
         return
     if then is Then.RETRY and not core.hosted:
-        delay = core.effects.retryDelay()
+        delay = core.effects._retryDelay()
         then = Then.GIVE_UP if delay is None else delay
     if core.hosted or isinstance(then, Then):
         core.then = then
         # Who expects an event settles again when it has come.
-        if core.hosted or not core.effects.expectant:
+        if core.hosted or not core.effects._expectant:
             inputs.finish()
     else:
         core.then = None
-        core.effects.startTimer(then)
+        core.effects._startTimer(then)
 
 
 def _finish(inputs: Inputs, core: Core) -> None:
     gaveUp = core.then is Then.GIVE_UP
     core.then = None
-    core.effects.stopTimer()
-    core.effects.tellStopped(gaveUp, core.hosted)
+    core.effects._stopTimer()
+    core.effects._tellStopped(gaveUp, core.hosted)
 
 
 #: One row: in this phase, at this input, go to that phase and do this.

@@ -40,6 +40,7 @@ class Sender:
         "_flushed",
         "_outbox",
         "_registered",
+        "_stopped",
         "_transport",
         "idle",
     )
@@ -57,6 +58,7 @@ class Sender:
         self._flushed = flushed
         self._outbox = Outbox()
         self._registered = False
+        self._stopped = False
         self._call: IDelayedCall | None = None
         self.idle = True
 
@@ -73,7 +75,7 @@ class Sender:
         Queue octets.
         """
         self._outbox.append(octets)
-        if self.idle:
+        if self.idle and not self._stopped:
             self.idle = False
             self._call = self._clock.callLater(0, self._pumpNow)
 
@@ -85,7 +87,7 @@ class Sender:
         """
         Hand out nothing more.
         """
-        self.idle = False
+        self._stopped = True
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
@@ -95,7 +97,7 @@ class Sender:
         Hand the transport what is queued, if it is empty.
         """
         outbox = self._outbox
-        if outbox.handed:
+        if outbox.handed or self._stopped:
             return
         chunk = outbox.take()
         if not chunk:

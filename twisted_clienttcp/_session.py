@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
+from ._check import callback
 from .errors import AliasInUse, UnknownAlias, UnknownEvent
 
 #: A handler of a named event: called with the client and the arguments.
@@ -25,16 +27,16 @@ class SessionOwner(Protocol):
     What a session needs of its client.
     """
 
-    def timeSource(self) -> IReactorTime:
+    def _timeSource(self) -> IReactorTime:
         "What calls later."
 
-    def callbackRaised(self, callback: str, error: BaseException) -> None:
+    def _callbackRaised(self, callback: str, error: BaseException) -> None:
         "The handler of a posted event has raised."
 
-    def traced(self, event: str, args: tuple[Any, ...]) -> None:
+    def _traced(self, event: str, args: tuple[Any, ...]) -> None:
         "An event is about to be dispatched, and the user wants to see that."
 
-    def eventDone(self) -> None:
+    def _eventDone(self) -> None:
         "An event that was to come has been dispatched or cancelled."
 
 
@@ -51,14 +53,14 @@ class Session:
         @param trace: log every event that is dispatched.
         """
         self._trace = trace
-        self.handlers: dict[str, list[Handler]] = {}
+        self._handlers: dict[str, list[Handler]] = {}
         self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._delayed: set[DelayedEvent] = set()
         self._turn: IDelayedCall | None = None
         #: Counts the events put off.
-        self.serial = 0
+        self._serial = 0
 
-    def attach(self, owner: SessionOwner) -> None:
+    def _attach(self, owner: SessionOwner) -> None:
         """
         Become the session of a client.
         """
@@ -66,18 +68,18 @@ class Session:
 
     # -- handlers
 
-    def handle(self, event: str, handler: Handler) -> None:
+    def _handle(self, event: str, handler: Handler) -> None:
         """
         Say what to do at an event.
 
         @raise ValueError: if that has been said already.
         """
-        if event in self.handlers:
+        if event in self._handlers:
             raise ValueError(
                 f"the event {event!r} has two handlers; use "
                 "sessionType=MultiDispatchSession to call both"
             )
-        self.handlers[event] = [handler]
+        self._handlers[event] = [handler]
 
     def dispatch(self, event: str, *args: Any) -> object:
         """
@@ -88,60 +90,60 @@ class Session:
         @raise UnknownEvent: if there is none.
         """
         result: object = None
-        for handler in self.handlersOf(event):
+        for handler in self._handlersOf(event):
             result = handler(self._owner, *args)
         return result
 
-    def handlersOf(self, event: str) -> list[Handler]:
+    def _handlersOf(self, event: str) -> list[Handler]:
         """
         @raise UnknownEvent: if there is no handler.
         """
         try:
-            return self.handlers[event]
+            return self._handlers[event]
         except KeyError:
             raise UnknownEvent(
-                f"there is no event {event!r}: known are {sorted(self.handlers)}; add "
+                f"there is no event {event!r}: known are {sorted(self._handlers)}; add "
                 "it with inlineStates, objectStates or packageStates"
             ) from None
 
     # -- events
 
-    def expects(self, since: int) -> bool:
+    def _expects(self, since: int) -> bool:
         """
-        @param since: a former value of C{serial}.
+        @param since: a former value of C{_serial}.
 
         @return: whether an event is to come that was posted, or put off since then.
         """
         return bool(self._posted) or any(d.serial > since for d in self._delayed)
 
-    def call(self, event: str, *args: Any) -> object:
+    def _call(self, event: str, *args: Any) -> object:
         """
         Dispatch an event now.
 
         @return: what its handler returns.
         """
         if self._trace:
-            self._owner.traced(event, args)
+            self._owner._traced(event, args)
         return self.dispatch(event, *args)
 
-    def post(self, event: str, *args: Any) -> None:
+    def _post(self, event: str, *args: Any) -> None:
         """
         Dispatch an event in the next turn of the reactor, behind those posted before.
         """
-        self.handlersOf(event)
+        self._handlersOf(event)
         self._posted.append((event, args))
         if self._turn is None:
-            self._turn = self._owner.timeSource().callLater(0, self._dispatchPosted)
+            self._turn = self._owner._timeSource().callLater(0, self._dispatchPosted)
 
-    def postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
+    def _postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
         """
         Dispatch an event after some seconds.
         """
-        self.handlersOf(event)
-        self.serial += 1
-        delayed = DelayedEvent(self, event, args, self.serial)
+        self._handlersOf(event)
+        self._serial += 1
+        delayed = DelayedEvent(self, event, args, self._serial)
         self._delayed.add(delayed)
-        delayed.call = self._owner.timeSource().callLater(seconds, self._due, delayed)
+        delayed.call = self._owner._timeSource().callLater(seconds, self._due, delayed)
         return delayed
 
     def _dispatchPosted(self) -> None:
@@ -160,19 +162,19 @@ class Session:
 
     def _dispatchSafely(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            self.call(event, *args)
+            self._call(event, *args)
         except Exception as error:
-            self._owner.callbackRaised(event, error)
-        self._owner.eventDone()
+            self._owner._callbackRaised(event, error)
+        self._owner._eventDone()
 
-    def cancelled(self, delayed: DelayedEvent) -> None:
+    def _cancelled(self, delayed: DelayedEvent) -> None:
         """
         An event put off will not come.
         """
         self._delayed.discard(delayed)
-        self._owner.eventDone()
+        self._owner._eventDone()
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """
         Cancel all events that are to come.
         """
@@ -191,11 +193,11 @@ class MultiDispatchSession(Session):
     (POE::Session::MultiDispatch). What the last one returns counts.
     """
 
-    def handle(self, event: str, handler: Handler) -> None:
+    def _handle(self, event: str, handler: Handler) -> None:
         """
         Say what else to do at an event.
         """
-        self.handlers.setdefault(event, []).append(handler)
+        self._handlers.setdefault(event, []).append(handler)
 
 
 @implementer(IDelayedCall)
@@ -229,7 +231,7 @@ class DelayedEvent:
         @raise AlreadyCancelled: if it was cancelled before.
         """
         self.call.cancel()
-        self._session.cancelled(self)
+        self._session._cancelled(self)
 
     def delay(self, secondsLater: float) -> None:
         """
@@ -287,13 +289,10 @@ def fillSession(
                 f"{name}: the event name {event!r} is reserved (as are "
                 f"{', '.join(builtIn)} and all that begin with _): choose another"
             )
-        if not callable(handler):
-            raise TypeError(
-                f"{name}: the handler of {event!r} must be a function, not {handler!r}"
-            )
-        session.handle(event, handler)
+        callback(f"{name}: the handler of {event!r}", handler, required=True)
+        session._handle(event, handler)
     for event, handler in builtIn.items():
-        session.handlers[event] = [handler]
+        session._handlers[event] = [handler]
 
 
 def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
@@ -317,7 +316,8 @@ def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
     return found
 
 
-_aliases: dict[str, Any] = {}
+#: Whom the names stand for. A client that nobody holds any more needs no name.
+_aliases: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def claimAlias(alias: str, client: Any) -> None:

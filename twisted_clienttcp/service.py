@@ -30,12 +30,17 @@ class ClientTCPService(Service):
         if not isinstance(client, ClientTCPFactory):
             raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
         self.client = client
+        self._stopping: Deferred[Any] | None = None
 
     def startService(self) -> None:
         """
-        Start the client.
+        Start the client; when it has stopped, if it is still shutting down.
         """
         super().startService()  # type: ignore[no-untyped-call]
+        if self._stopping is None:
+            self._start()
+
+    def _start(self) -> None:
         # Whether it stops by itself is told by its callbacks, and nobody waits here.
         self.client.start().addErrback(lambda failure: None)
 
@@ -46,4 +51,13 @@ class ClientTCPService(Service):
         @return: a Deferred that fires when it has stopped.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        return self.client.shutdown()
+        stopping = self._stopping = self.client.shutdown()
+
+        def stopped(result: Any) -> Any:
+            if self._stopping is stopping:
+                self._stopping = None
+                if self.running:
+                    self._start()
+            return result
+
+        return stopping.addCallback(stopped)

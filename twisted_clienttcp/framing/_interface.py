@@ -45,7 +45,7 @@ class Framing(Protocol):
 
     def finish(self) -> Iterable[Any]:
         """
-        The stream has ended: return the records which its end completes.
+        The stream has ended: return the records which its end completes. Called once.
 
         @return: as L{feed}; it ends in
             L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>} if
@@ -67,8 +67,12 @@ class Framing(Protocol):
         batch, and be empty afterwards. This is how one framing hands over to
         the next in mid-stream without losing or doubling an octet.
 
-        @param delivered: how many records of the last L{feed} count as taken,
-            from 0 to all of them.
+        A framing may have an attribute C{swallows}: octets which, should they come
+        first in the next read, still belong to the last record (the second octet of a
+        newline, when the first one has ended the line). Who hands over skips them.
+
+        @param delivered: how many records of the last L{feed} or L{finish} count as
+            taken, from 0 to all of them.
         """
 
     def clone(self) -> Framing:

@@ -65,8 +65,9 @@ class Line:
         self._held = 0
         #: The end of the last read where a delimiter may have begun.
         self._carry = b""
-        #: The octet that completes the newline the last read ended in.
-        self._partner = b""
+        #: The octet that completes the newline the last read ended in. It is no line
+        #: of its own should it come next, here or in the framing that follows.
+        self.swallows = b""
         #: What the last batch was made of, if it has any line.
         self._source: list[bytes] = []
 
@@ -81,10 +82,10 @@ class Line:
         if not data:
             return []
         if self._delimiter is None:
-            if self._partner:
-                if data.startswith(self._partner):
+            if self.swallows:
+                if data.startswith(self.swallows):
                     data = data[1:]
-                self._partner = b""
+                self.swallows = b""
             lines = self._cutNewlines(data)
         else:
             if self._carry:
@@ -127,7 +128,7 @@ class Line:
             # Only the run of newlines at the end tells whether the last of them
             # has one octet or two.
             run = data[len(data.rstrip(b"\r\n")) :]
-            self._partner = _PARTNER.get(_NEWLINE.findall(run)[-1], b"")
+            self.swallows = _PARTNER.get(_NEWLINE.findall(run)[-1], b"")
         return lines
 
     def _keep(self, rest: bytes) -> None:
@@ -200,7 +201,7 @@ class Line:
         @return: the octets behind the first C{delivered} lines of the last batch.
         """
         octets = b"".join(self._source or [*self._parts, self._carry])
-        partner = self._partner
+        swallows = self.swallows
         if delivered:
             if self._delimiter is None:
                 octets = _NEWLINE.split(octets, delivered)[delivered]
@@ -210,7 +211,7 @@ class Line:
         # All was delivered: the second octet of the last newline may yet come,
         # should this framing be fed again.
         if not octets:
-            self._partner = partner
+            self.swallows = swallows
         return octets
 
     def clone(self) -> Line:
