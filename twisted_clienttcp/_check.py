@@ -8,9 +8,17 @@ import difflib
 import ipaddress
 import math
 import socket
-from collections.abc import Iterable
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
+from inspect import (
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgeneratorfunction,
+    signature,
+)
+from typing import Any, TypeVar
+
+Init = TypeVar("Init", bound=Callable[..., None])
 
 #: What else a parameter may be looked for under.
 SYNONYMS = {
@@ -24,23 +32,33 @@ SYNONYMS = {
 }
 
 
-def unknownParameters(
-    given: Iterable[str], known: Iterable[str], attributes: Iterable[str]
-) -> None:
+def parameters(attributes: Collection[str]) -> Callable[[Init], Init]:
     """
-    @param attributes: what is set on the client, not given to its constructor.
+    Let a constructor refuse a parameter that it does not know with a L{TypeError} that
+    names the nearest one that it does.
 
-    @raise TypeError: if anything is given that is not known.
+    @param attributes: what is set on the object, not given to its constructor.
     """
-    names = {name.lower(): name for name in sorted(known)} | SYNONYMS
-    for name in given:
-        if name in attributes:
-            hint = f"it is an attribute: set client.{name}"
-        elif near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5):
-            hint = f"did you mean {names[near[0]]}?"
-        else:
-            hint = f"known are {', '.join(sorted(set(names.values())))}"
-        raise TypeError(f"unknown parameter {name}: {hint}")
+
+    def decorate(init: Init) -> Init:
+        known = {name: name for name in signature(init).parameters if name != "self"}
+        names = {name.lower(): name for name in sorted(known)} | SYNONYMS
+
+        @wraps(init)
+        def checked(self: Any, *args: Any, **given: Any) -> None:
+            for name in given.keys() - known:
+                if name in attributes:
+                    hint = f"it is an attribute: set client.{name}"
+                elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
+                    hint = f"did you mean {names[near[0]]}?"
+                else:
+                    hint = f"known are {', '.join(known)}"
+                raise TypeError(f"unknown parameter {name}: {hint}")
+            init(self, *args, **given)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
 
 
 def callback(

@@ -63,6 +63,10 @@ _TRAITS = ("chunkInvariant", "reversible")
 _FRAMING = ("feed", "finish", "frame", "release", "clone")
 
 
+#: What is set on a client, not given to its constructor.
+_ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
+
+
 @implementer(IProtocolFactory)
 class ClientTCPFactory(ReconnectingClientFactory):
     """
@@ -111,17 +115,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     _log = Logger()
 
-    def __new__(cls, *args: Any, **parameters: Any) -> ClientTCPFactory:
-        """
-        @raise TypeError: if a parameter is unknown; it names the nearest that is known.
-        """
-        # A subclass with a constructor of its own knows its own parameters.
-        if cls.__init__ is ClientTCPFactory.__init__:
-            _check.unknownParameters(
-                set(parameters).difference(_PARAMETERS), _PARAMETERS, _ATTRIBUTES
-            )
-        return super().__new__(cls)
-
+    @_check.parameters(attributes=_ATTRIBUTES)
     def __init__(
         self,
         *,
@@ -1241,13 +1235,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
-
-
-_ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
-
-_PARAMETERS = [
-    name for name in ClientTCPFactory.__init__.__annotations__ if name != "return"
-]
 
 
 def _waitable(answer: object) -> bool:
