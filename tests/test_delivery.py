@@ -346,6 +346,28 @@ class InputTests(ClientTestCase):
         client.stopProducing()
         self.assertRaises(NotConnectedError, client.loseWriteConnection)
 
+    def test_skipTooLong(self) -> None:
+        """
+        With C{onTooLong="skip"} a record that is too long is a C{serverError}, and the
+        connection goes on with the next.
+        """
+        framing = Line(delimiter=b"|", maxLength=2, onTooLong="skip")
+        client, transport = self.connected(framing=framing)
+        transport.protocol.dataReceived(b"a|long|b|more")
+        transport.protocol.dataReceived(b"more|c|")
+        tooLong = ("serverError", "framing", 90)
+        self.assertEqual(
+            self.events[2:],
+            [
+                ("serverInput", b"a"),
+                tooLong,
+                ("serverInput", b"b"),
+                tooLong,
+                ("serverInput", b"c"),
+            ],
+        )
+        self.assertTrue(client.connected)
+
     def test_shutdownOnError(self) -> None:
         """
         Without C{shutdownOnError} the peer's end of stream leaves a connection to write

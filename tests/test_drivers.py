@@ -7,10 +7,17 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import trustme
+from OpenSSL.SSL import Error
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXServerEndpoint
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    UNIXServerEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.error import ConnectionRefusedError, UserError
+from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 
 from twisted_clienttcp import ClientTCPFactory, resolve
 from twisted_clienttcp.errors import AliasInUse
@@ -290,6 +297,96 @@ class ConnectTCPTests(NetworkTestCase):
         await client.whenStopped()
         self.assertIn(("serverInput", b"echo"), recorder.events)
         self.assertTrue(recorder.disconnections[0].confirmed)
+
+
+class TLSTests(NetworkTestCase):
+    """
+    Connections through TLS, by an endpoint and by C{connectSSL}.
+    """
+
+    def serve(self, server: Server) -> tuple[Any, Any]:
+        """
+        @return: options for clients: one that trusts the server, and one that does not.
+        """
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost")
+        pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
+        options = PrivateCertificate.loadPEM(pem).options()
+        listening = reactor.listenSSL(0, server, options, interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        server.port = listening.getHost().port
+        root = Certificate.loadPEM(authority.cert_pem.bytes())
+        return (
+            optionsForClientTLS("localhost", trustRoot=root),
+            optionsForClientTLS("localhost"),
+        )
+
+    async def test_exchange(self) -> None:
+        """
+        C{connected} comes when the certificate has been verified; all that was put is
+        flushed before the close.
+        """
+        server = Server()
+        trusting, _ = self.serve(server)
+        for endpoint in (True, False):
+            recorder = Recorder()
+
+            def connected(client: ClientTCPFactory, peer: Any) -> None:
+                client.put(b"x" * 1_000_000)
+                client.shutdown()
+
+            recorder.on["connected"] = connected
+            client = self.tls(server, trusting, endpoint, recorder)
+            await client.whenStopped()
+            peer = server.peers[-1]
+            self.assertEqual(len(await peer.until(b"\r\n")), 1_000_002)
+            self.assertEqual(
+                recorder.events,
+                ["started", "connected", "serverFlushed", "disconnected", "stopped"],
+            )
+            self.assertEqual(recorder.disconnections[0].unsent, 0)
+
+    async def test_untrusted(self) -> None:
+        """
+        A certificate that nobody vouches for is a failed attempt.
+        """
+        server = Server()
+        _, wary = self.serve(server)
+        for endpoint in (True, False):
+            recorder = Recorder()
+            client = self.tls(server, wary, endpoint, recorder)
+            await self.assertFailure(client.whenStopped(), Error)
+            self.assertEqual(
+                [
+                    event if isinstance(event, str) else event[0]
+                    for event in recorder.events
+                ],
+                ["started", "connectError", "stopped"],
+            )
+
+    def tls(
+        self, server: Server, options: Any, endpoint: bool, recorder: Recorder
+    ) -> ClientTCPFactory:
+        """
+        @return: a client that connects, by an endpoint or else by C{connectSSL}.
+        """
+        if endpoint:
+            plain = TCP4ClientEndpoint(reactor, "127.0.0.1", server.port)
+            client = self.client(
+                server,
+                remoteAddress=None,
+                remotePort=None,
+                endpoint=wrapClientTLS(options, plain),
+                **recorder.parameters(),
+            )
+            client.start().addErrback(lambda failure: None)
+        else:
+            client = self.client(
+                server, remoteAddress=None, remotePort=None, **recorder.parameters()
+            )
+            reactor.connectSSL("127.0.0.1", server.port, client, options)
+        return client
 
 
 class ClientServiceTests(NetworkTestCase):

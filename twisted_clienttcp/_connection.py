@@ -49,7 +49,13 @@ from ._delivery import Delivery
 from ._details import LostWhileWriting
 from ._negotiation import Negotiation
 from ._sender import Sender
-from .errors import DrainTimeout, FramingError, NotConnectedError, TruncatedRecord
+from .errors import (
+    DrainTimeout,
+    FramingError,
+    NotConnectedError,
+    RecordTooLong,
+    TruncatedRecord,
+)
 from .framing import Framing
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
@@ -142,7 +148,8 @@ class Client(TypingProtocol):
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
     ) -> None:
         """
-        There will be no more input, and nobody here has asked for that.
+        There will be no more input, and nobody here has asked for that; or a part of it
+        was left out.
 
         @param closing: whether the connection is to be closed now.
         """
@@ -315,6 +322,9 @@ class ClientTCPProtocol(Protocol):
         """
         if isinstance(fault, TruncatedRecord):
             self._truncated = fault
+            return
+        if isinstance(fault, RecordTooLong) and fault.skipped:
+            self._client._ended(self, Failure(fault), False)
             return
         if not isinstance(fault, FramingError):
             raised = f"{type(fault).__name__}: {fault}"

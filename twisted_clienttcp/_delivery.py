@@ -52,8 +52,7 @@ class Delivery:
         """
         @param deliver: what to call with each record, and what comes before the record.
         @param faulted: called with what the framing raised, behind the records that
-            came before; nothing is delivered afterwards unless it was a fault at the
-            end.
+            came before. If it does not stop the delivery, that goes on.
         @param raised: called with what C{deliver} raised; nothing is delivered
             afterwards.
         """
@@ -140,6 +139,9 @@ class Delivery:
                 return True
             if self._fault is not None:
                 fault, self._fault = self._fault, None
+                if getattr(fault, "skipped", False):
+                    # The framing goes on with what stands behind that record.
+                    self._octets.insert(0, b"")
                 self._faulted(fault)
             elif self._octets:
                 data = b"".join(self._octets)

@@ -147,14 +147,18 @@ class RecordTooLong(FramingError):
 
     @ivar length: its length in octets, as far as it is known.
     @ivar maxLength: the limit in octets.
+    @ivar skipped: the record is left out and the framing goes on at the next one
+        (C{onTooLong="skip"}); otherwise nothing more can be read.
     """
 
     errno = errno.EMSGSIZE
 
-    def __init__(self, length: int, maxLength: int) -> None:
+    def __init__(self, length: int, maxLength: int, skipped: bool = False) -> None:
         super().__init__(
             f"a record of at least {length} octets is over maxLength={maxLength}"
+            + (" and was skipped" if skipped else "")
         )
+        self.skipped = skipped
         self.length = length
         self.maxLength = maxLength
 

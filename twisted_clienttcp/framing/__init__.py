@@ -13,8 +13,25 @@ How octets become records and records octets, without I/O::
 A framing of your own is any object that keeps the contract of L{Framing}.
 """
 
+from ._block import Block
+from ._converted import SLIP, JSONLines
 from ._interface import Framing
 from ._line import Line
+from ._netstring import Netstring
+from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
 from ._stream import Stream
 
-__all__ = ["Framing", "Line", "Stream"]
+__all__ = [
+    "SLIP",
+    "Block",
+    "Framing",
+    "JSONLines",
+    "LengthPrefixed",
+    "Line",
+    "Netstring",
+    "Stream",
+    "int8",
+    "int16",
+    "int32",
+    "tpkt",
+]

@@ -39,6 +39,30 @@ def checkMaxLength(maxLength: object) -> int:
     return maxLength
 
 
+def checkOnTooLong(onTooLong: object) -> bool:
+    """
+    @return: whether records that are too long are skipped.
+
+    @raise ValueError: if it is neither C{"close"} nor C{"skip"}.
+    """
+    if onTooLong not in ("close", "skip"):
+        raise ValueError(f"onTooLong must be 'close' or 'skip', not {onTooLong!r}")
+    return onTooLong == "skip"
+
+
+def octetsOf(record: Octets) -> bytes:
+    """
+    @return: the octets of a record.
+
+    @raise TypeError: if it is none.
+    """
+    if isinstance(record, bytes):
+        return record
+    if isinstance(record, (bytearray, memoryview)):
+        return bytes(record)
+    raise wrongType(record)
+
+
 def wrongType(record: object) -> TypeError:
     """
     @return: the error for a record that is not octets.

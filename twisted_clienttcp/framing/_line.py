@@ -4,16 +4,26 @@ Lines: records with a delimiter behind each.
 An unfinished line is kept as the list of its parts and joined once, when its
 delimiter arrives, so that a line costs the same however many reads it takes. An
 octet is searched once: when a read ends in what may be the beginning of the
-delimiter, those few octets alone wait for the next read.
+delimiter, those few octets alone wait for the next read. (Only a regular expression
+of the user's has to look at an unfinished line again: what it matches may begin
+anywhere.)
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ..errors import InvalidRecord, RecordTooLong, TruncatedRecord
-from ._common import MAX_LENGTH, Octets, checkMaxLength, thenRaise, wrongType
+from ..errors import FramingError, InvalidRecord, RecordTooLong, TruncatedRecord
+from ._common import (
+    MAX_LENGTH,
+    checkMaxLength,
+    checkOnTooLong,
+    octetsOf,
+    thenRaise,
+)
 
 #: Any of the four newlines, the longer ones first.
 _NEWLINE = re.compile(rb"\r\n?|\n\r?")
@@ -26,40 +36,105 @@ class Line:
     """
     Lines without their delimiter (POE::Filter::Line).
 
-    Without a C{delimiter} any of CR LF, LF CR, CR or LF ends a line on input,
-    and CR LF is written on output: POE's default, for peers of any convention. A
-    line is delivered with the first octet of its newline; if the second one comes
-    in a later read it is swallowed there, so the records never depend on how the
-    stream was cut.
+    Without any argument any of CR LF, LF CR, CR or LF ends a line on input, and CR LF
+    is written on output: POE's default, for peers of any convention. A line is
+    delivered with the first octet of its newline; if the second one comes in a later
+    read it is swallowed there, so the records never depend on how the stream was cut.
     """
 
-    chunkInvariant = True
-    reversible = True
-
     def __init__(
-        self, *, delimiter: bytes | None = None, maxLength: int = MAX_LENGTH
+        self,
+        *,
+        delimiter: bytes | None = None,
+        inputDelimiter: bytes | Sequence[bytes] | None = None,
+        outputDelimiter: bytes | None = None,
+        inputPattern: bytes | re.Pattern[bytes] | None = None,
+        autodetect: bool = False,
+        encoding: str | None = None,
+        maxLength: int = MAX_LENGTH,
+        onTooLong: str = "close",
     ) -> None:
         """
-        @param delimiter: the octets that end a line, on input and on output
-            (POE: Literal). None stands for any newline on input and CR LF on
-            output.
+        @param delimiter: the octets that end a line, on input and on output (POE:
+            Literal).
+        @param inputDelimiter: what ends a line on input: octets, or several of them, of
+            which the longest counts where more than one fits (POE: InputLiteral).
+        @param outputDelimiter: what is written behind a line; CR LF if nothing says
+            otherwise (POE: OutputLiteral).
+        @param inputPattern: a regular expression for what ends a line on input (POE:
+            InputRegexp). Where it could match more than has come, what has come counts;
+            so, with such a one, the records depend on how the stream was cut.
+        @param autodetect: take the first newline that comes for the one of this
+            connection (POE: an InputLiteral that is empty). If more than one convention
+            is used, the records depend on how the stream was cut.
+        @param encoding: the encoding of the lines, which are L{str} then.
         @param maxLength: the longest line in octets, its delimiter apart (POE:
             MaxLength).
+        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
 
-        @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if the delimiter is empty or the limit not positive.
+        @raise TypeError: if an argument is of the wrong type, or excludes another.
+        @raise ValueError: if one is out of its range.
         """
-        if delimiter is not None:
-            if not isinstance(delimiter, bytes):
-                raise TypeError(f"delimiter must be bytes, not {delimiter!r}")
-            if not delimiter:
-                raise ValueError("delimiter must have at least one octet")
-        self._delimiter = delimiter
-        self._ending = b"\r\n" if delimiter is None else delimiter
+        given = {
+            "delimiter": delimiter,
+            "inputDelimiter": inputDelimiter,
+            "inputPattern": inputPattern,
+            "autodetect": autodetect or None,
+        }
+        chosen = [name for name, value in given.items() if value is not None]
+        if len(chosen) > 1 or (delimiter is not None and outputDelimiter is not None):
+            names = " and ".join(chosen[:2]) if len(chosen) > 1 else "delimiter"
+            raise TypeError(f"{names} exclude what else says how lines end: give one")
+        if not isinstance(autodetect, bool):
+            raise TypeError(f"autodetect must be True or False, not {autodetect!r}")
+        self._settings: dict[str, Any] = {
+            "delimiter": delimiter,
+            "inputDelimiter": inputDelimiter,
+            "outputDelimiter": outputDelimiter,
+            "inputPattern": inputPattern,
+            "autodetect": autodetect,
+            "encoding": encoding,
+            "maxLength": maxLength,
+            "onTooLong": onTooLong,
+        }
         self._maxLength = checkMaxLength(maxLength)
+        self._skips = checkOnTooLong(onTooLong)
+        self._encoding = _checkEncoding(encoding)
+        self._pattern = None if inputPattern is None else _checkPattern(inputPattern)
+        self._autodetect = autodetect
+        if delimiter is not None:
+            self._literals = _checkDelimiters("delimiter", delimiter)
+        elif inputDelimiter is not None:
+            self._literals = _checkDelimiters("inputDelimiter", inputDelimiter)
+        else:
+            self._literals = ()
+        if outputDelimiter is not None and not isinstance(outputDelimiter, bytes):
+            raise TypeError(f"outputDelimiter must be bytes, not {outputDelimiter!r}")
+        self._ending = next(
+            (e for e in (delimiter, outputDelimiter) if e is not None), b"\r\n"
+        )
+        #: Where one literal begins another, what has come decides which of them it is.
+        self.chunkInvariant = not (
+            autodetect
+            or self._pattern is not None
+            or any(
+                a != b and b.startswith(a)
+                for a in self._literals
+                for b in self._literals
+            )
+        )
+        anyNewline = not self._literals and self._pattern is None
+        self.reversible = (
+            _NEWLINE.fullmatch(self._ending) is not None
+            if anyNewline
+            else self._literals == (self._ending,)
+        )
         self._empty()
 
     def _empty(self) -> None:
+        #: The newline that autodetection has found.
+        self._detected = b""
+        self._use(self._literals)
         #: The unfinished line, in the pieces it arrived in, and their length.
         self._parts: list[bytes] = []
         self._held = 0
@@ -68,30 +143,56 @@ class Line:
         #: The octet that completes the newline the last read ended in. It is no line
         #: of its own should it come next, here or in the framing that follows.
         self.swallows = b""
+        #: An unfinished line was too long, and the rest of it is to be dropped.
+        self._dropping = False
+        #: What stands behind a line that was too long, and is to be cut again.
+        self._behind = b""
         #: What the last batch was made of, if it has any line.
         self._source: list[bytes] = []
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
+    def _use(self, literals: tuple[bytes, ...]) -> None:
+        """
+        Cut at these from now on; at any newline if there are none.
+        """
+        self._delimiters = literals
+        self._delimiter = literals[0] if len(literals) == 1 else None
+        if self._pattern is not None:
+            self._regex = self._pattern
+        elif literals:
+            self._regex = re.compile(b"|".join(map(re.escape, literals)))
+        else:
+            self._regex = _NEWLINE
+
+    def feed(self, data: bytes) -> Iterable[Any]:
         """
         @return: the lines that are complete now.
 
         @raise RecordTooLong: from the iterator, behind the lines before it; also
             for an unfinished line that is already too long.
+        @raise FramingError: likewise, if a line is not in the C{encoding}.
         """
         self._source = []
+        if self._behind:
+            data, self._behind = self._behind + data, b""
+        if self.swallows and data:
+            data = self._swallow(data)
         if not data:
             return []
-        if self._delimiter is None:
-            if self.swallows:
-                if data.startswith(self.swallows):
-                    data = data[1:]
-                self.swallows = b""
-            lines = self._cutNewlines(data)
-        else:
-            if self._carry:
-                data = self._carry + data
-                self._carry = b""
+        if self._carry:
+            data = self._carry + data
+            self._carry = b""
+        if self._delimiter is not None:
             lines = data.split(self._delimiter)
+        elif self._delimiters:
+            lines = self._cutPattern(data)
+        elif self._pattern is not None:
+            data = b"".join([*self._parts, data])
+            self._parts, self._held = [], 0
+            lines = self._cutPattern(data)
+        elif self._autodetect:
+            lines = self._cutFirst(data)
+        else:
+            lines = self._cutNewlines(data)
 
         total = self._held + len(data)
         rest = lines.pop()
@@ -99,21 +200,35 @@ class Line:
             self._source = [*self._parts, data]
             if self._parts:
                 lines[0] = b"".join([*self._parts, lines[0]])
-                self._parts = []
-                self._held = 0
+                self._parts, self._held = [], 0
+            if self._dropping:
+                # That was the end of a line reported before.
+                self._dropping = False
+                self._source[0] = self._source[0][self._stop(self._source[0], 1) :]
+                del lines[0]
         if rest:
             self._keep(rest)
         # Where all octets together are within the limit, so is each line.
         if total > self._maxLength:
             return self._judged(lines)
-        return lines
+        return lines if self._encoding is None else self._decoded(lines)
+
+    # -- the ways to cut; each gives the lines, and the rest behind them
+
+    def _swallow(self, data: bytes) -> bytes:
+        """
+        @return: the octets without the one that completes the last newline.
+        """
+        swallowed, self.swallows = self.swallows, b""
+        completes = data.startswith(swallowed)
+        if self._autodetect:
+            # What has been detected is complete now, whatever it is.
+            self._use((self._detected + (swallowed if completes else b""),))
+        return data[1:] if completes else data
 
     def _cutNewlines(self, data: bytes) -> list[bytes]:
         """
-        Split at any newline, and remember the partner a last one may yet get.
-
-        @return: the lines, and the unfinished rest behind them, as L{bytes.split}
-            does.
+        At any newline; remember the partner that a last one may yet get.
         """
         if b"\n\r" in data:
             lines = _NEWLINE.split(data)
@@ -122,8 +237,6 @@ class Line:
             lines = data.splitlines()
             if data[-1:] in (b"\r", b"\n"):
                 lines.append(b"")
-        if not lines:
-            return [b""]
         if not lines[-1]:
             # Only the run of newlines at the end tells whether the last of them
             # has one octet or two.
@@ -131,34 +244,93 @@ class Line:
             self.swallows = _PARTNER.get(_NEWLINE.findall(run)[-1], b"")
         return lines
 
+    def _cutFirst(self, data: bytes) -> list[bytes]:
+        """
+        At the first newline, and from there on at those like it.
+        """
+        found = _NEWLINE.search(data)
+        if found is None:
+            return [data]
+        self._detected = found[0]
+        if found.end() == len(data) and len(found[0]) == 1:
+            # It may yet get a second octet.
+            self.swallows = _PARTNER[found[0]]
+            return [data[: found.start()], b""]
+        self._use((found[0],))
+        return data.split(found[0])
+
+    def _cutPattern(self, data: bytes) -> list[bytes]:
+        """
+        At what the regular expression matches; its groups never leak.
+        """
+        lines, start = [], 0
+        for found in self._regex.finditer(data):
+            if found.end() > found.start():
+                lines.append(data[start : found.start()])
+                start = found.end()
+        lines.append(data[start:])
+        return lines
+
     def _keep(self, rest: bytes) -> None:
         """
         Keep the unfinished line, less the octets where a delimiter may begin.
         """
-        delimiter = self._delimiter
-        if delimiter is not None and len(delimiter) > 1:
-            for size in range(min(len(delimiter) - 1, len(rest)), 0, -1):
-                if delimiter.startswith(rest[-size:]):
-                    self._carry = rest[-size:]
-                    rest = rest[:-size]
-                    break
-        if rest:
+        longest = max(map(len, self._delimiters), default=1)
+        for size in range(min(longest - 1, len(rest)), 0, -1):
+            tail = rest[-size:]
+            if any(d.startswith(tail) and d != tail for d in self._delimiters):
+                self._carry = tail
+                rest = rest[:-size]
+                break
+        if rest and not self._dropping:
             self._parts.append(rest)
             self._held += len(rest)
 
-    def _judged(self, lines: list[bytes]) -> Iterable[bytes]:
+    # -- what is done with the lines
+
+    def _judged(self, lines: list[bytes]) -> Iterable[Any]:
         """
         @return: the lines, up to the first that is too long.
         """
         limit = self._maxLength
         for position, line in enumerate(lines):
             if len(line) > limit:
-                return thenRaise(lines[:position], RecordTooLong(len(line), limit))
+                if self._skips:
+                    self._goBack(position + 1)
+                fault = RecordTooLong(len(line), limit, self._skips)
+                return thenRaise(self._decoded(lines[:position]), fault)
         if self._held > limit:
-            return thenRaise(lines, RecordTooLong(self._held, limit))
-        return lines
+            fault = RecordTooLong(self._held, limit, self._skips)
+            if self._skips:
+                self._parts, self._held = [], 0
+                self._dropping = True
+            return thenRaise(self._decoded(lines), fault)
+        return self._decoded(lines)
 
-    def finish(self) -> Iterable[bytes]:
+    def _goBack(self, count: int) -> None:
+        """
+        Cut what stands behind so many lines of the batch again, at the next feed.
+        """
+        octets = b"".join(self._source)
+        self._behind = octets[self._stop(octets, count) :]
+        self._parts, self._held = [], 0
+        self._carry = b""
+        if self._behind:
+            self.swallows = b""
+
+    def _decoded(self, lines: list[bytes]) -> Iterable[Any]:
+        if self._encoding is None:
+            return lines
+        texts: list[str] = []
+        try:
+            for line in lines:
+                texts.append(line.decode(self._encoding))
+        except UnicodeDecodeError as error:
+            fault = FramingError(f"a line is not {self._encoding}: {error}")
+            return thenRaise(texts, fault)
+        return texts
+
+    def finish(self) -> Iterable[Any]:
         """
         @return: nothing: a line without its delimiter is no record, as in POE.
 
@@ -168,45 +340,60 @@ class Line:
         self._empty()
         return thenRaise([], TruncatedRecord(rest)) if rest else []
 
-    def frame(self, record: Octets) -> bytes:
+    def frame(self, record: Any) -> bytes:
         """
         @return: the line and its delimiter.
 
-        @raise TypeError: if the record is not octets.
+        @raise TypeError: if the record is not octets, or with an C{encoding} no text.
         @raise InvalidRecord: if the delimiter stands inside the record.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        if not isinstance(record, bytes):
-            if not isinstance(record, (bytearray, memoryview)):
-                raise wrongType(record)
-            record = bytes(record)
-        if len(record) > self._maxLength:
-            raise RecordTooLong(len(record), self._maxLength)
-        framed = record + self._ending
+        if self._encoding is None:
+            line = octetsOf(record)
+        elif isinstance(record, str):
+            try:
+                line = record.encode(self._encoding)
+            except UnicodeEncodeError as error:
+                raise InvalidRecord(f"not in {self._encoding}: {error}") from error
+        else:
+            raise TypeError(
+                f"with encoding={self._encoding!r} a line is str, not {record!r:.60}"
+            )
+        if len(line) > self._maxLength:
+            raise RecordTooLong(len(line), self._maxLength)
+        framed = line + self._ending
         # Searched behind the join: a delimiter can also arise across it, as in
         # "x|" with the delimiter "||".
-        if self._delimiter is None:
-            broken = b"\n" in record or b"\r" in record
+        if self._delimiter == self._ending:
+            broken = framed.find(self._ending) != len(line)
+        elif self._delimiters or self._pattern is not None:
+            broken = bool(self._ending) and self._ending in line
         else:
-            broken = framed.find(self._ending) != len(record)
+            broken = b"\n" in line or b"\r" in line
         if broken:
             raise InvalidRecord(
-                f"a line cannot hold its own delimiter: {record!r:.60}; put the "
+                f"a line cannot hold its own delimiter: {line!r:.60}; put the "
                 "parts as lines of their own, or use Stream()"
             )
         return framed
+
+    def _stop(self, octets: bytes, count: int) -> int:
+        """
+        @return: where the C{count}-th line ends, its delimiter included.
+        """
+        found = (m.end() for m in self._regex.finditer(octets) if m.end() > m.start())
+        for _ in range(count - 1):
+            next(found)
+        return next(found)
 
     def release(self, delivered: int) -> bytes:
         """
         @return: the octets behind the first C{delivered} lines of the last batch.
         """
-        octets = b"".join(self._source or [*self._parts, self._carry])
+        octets = b"".join(self._source or [*self._parts, self._carry, self._behind])
         swallows = self.swallows
         if delivered:
-            if self._delimiter is None:
-                octets = _NEWLINE.split(octets, delivered)[delivered]
-            else:
-                octets = octets.split(self._delimiter, delivered)[delivered]
+            octets = octets[self._stop(octets, delivered) :]
         self._empty()
         # All was delivered: the second octet of the last newline may yet come,
         # should this framing be fed again.
@@ -216,6 +403,60 @@ class Line:
 
     def clone(self) -> Line:
         """
-        @return: an empty one with the same delimiter and limit.
+        @return: an empty one with the same settings.
         """
-        return Line(delimiter=self._delimiter, maxLength=self._maxLength)
+        return Line(**self._settings)
+
+
+def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
+    """
+    @return: the delimiters, the longer ones first.
+
+    @raise TypeError: if one is not octets.
+    @raise ValueError: if one is empty, or there is none.
+    """
+    values = [value] if isinstance(value, (bytes, str)) else value
+    if name == "delimiter" and not isinstance(value, bytes):
+        raise TypeError(f"delimiter must be bytes, not {value!r}")
+    if not isinstance(values, Sequence) or not all(
+        isinstance(v, bytes) for v in values
+    ):
+        raise TypeError(f"{name} must be bytes, or a sequence of them, not {value!r}")
+    if not values or not all(values):
+        raise ValueError(f"{name} must have at least one octet")
+    return tuple(sorted(values, key=len, reverse=True))
+
+
+def _checkPattern(value: object) -> re.Pattern[bytes]:
+    """
+    @raise TypeError: if that is no regular expression for octets.
+    @raise ValueError: if it is none at all, or matches nothing.
+    """
+    if isinstance(value, bytes):
+        try:
+            value = re.compile(value)
+        except re.error as error:
+            raise ValueError(f"inputPattern: {value!r}: {error}") from error
+    if not isinstance(value, re.Pattern) or not isinstance(value.pattern, bytes):
+        raise TypeError(
+            f"inputPattern must be a regular expression for bytes, not {value!r}"
+        )
+    if value.fullmatch(b""):
+        raise ValueError(f"inputPattern: {value.pattern!r} matches without an octet")
+    return value
+
+
+def _checkEncoding(value: object) -> str | None:
+    """
+    @raise TypeError: if that is no name.
+    @raise ValueError: if it is of no encoding.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"encoding must be a name, not {value!r}")
+    try:
+        codecs.lookup(value)
+    except LookupError:
+        raise ValueError(f"encoding: there is none called {value!r}") from None
+    return value

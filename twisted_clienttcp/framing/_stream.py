@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._common import Octets, wrongType
+from ._common import Octets, octetsOf
 
 
 class Stream:
@@ -41,11 +41,7 @@ class Stream:
 
         @raise TypeError: if the record is not octets.
         """
-        if isinstance(record, bytes):
-            return record
-        if isinstance(record, (bytearray, memoryview)):
-            return bytes(record)
-        raise wrongType(record)
+        return octetsOf(record)
 
     def release(self, delivered: int) -> bytes:
         """
