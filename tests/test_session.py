@@ -121,6 +121,7 @@ class HandlerTests(EventTestCase):
             {"objectStates": [(object(), "name")]},
             {"objectStates": [(object(), ["missing"])]},
             {"packageStates": 5},
+            {"packageStates": [("MyPkg", ["split"])]},
             {"sessionType": object},
             {"sessionType": Session()},
             {"sessionParams": [1]},
@@ -370,12 +371,23 @@ class QueueTests(EventTestCase):
 
     def test_olderEvents(self) -> None:
         """
-        An event put off before the end does not hold it up, and does not come after it.
+        An event put off before a loss comes all the same, and may ask for another
+        attempt.
         """
-        client, transport = self.connected(
-            autoReconnect=False, inlineStates={"a": self.noting("a")}
-        )
+        client, transport = self.connected(autoReconnect=False)
+        client.postLater(60, "reconnect")
+        transport.lose(ConnectionDone())
+        self.assertNotIn("stopped", self.events)
+        self.reactor.advance(60)
+        self.assertEqual(len(self.attempts()), 2)
+
+    def test_eventsBeforeShutdown(self) -> None:
+        """
+        One put off before the order to stop does not hold that up, and does not come.
+        """
+        client, transport = self.connected(inlineStates={"a": self.noting("a")})
         client.postLater(60, "a")
+        client.shutdown()
         transport.lose(ConnectionDone())
         self.assertEqual(self.events[-1], "stopped")
         self.assertEqual(self.reactor.getDelayedCalls(), [])

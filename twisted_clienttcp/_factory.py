@@ -273,7 +273,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._session = self._sessionFrom(
             sessionType, sessionParams, inlineStates, objectStates, packageStates
         )
-        #: Events put off later than this one may ask for another attempt.
+        #: Events put off later than this one may ask for another attempt; those before
+        #: were put off before the order to shut down.
         self._lastEvent = 0
 
         self.heap = SimpleNamespace()
@@ -514,9 +515,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Have an event handled in the next turn of the reactor, behind those posted
         before (POE: yield). C{connect}, C{reconnect} and C{shutdown} are events too.
 
-        A client does not stop while an event is to come that was posted, or put off in
-        or since C{connectError}, C{serverError} or C{disconnected}: it may ask for
-        another attempt.
+        A client that would give up does not stop while an event is to come that was
+        posted or put off: it may ask for another attempt. After C{shutdown} only those
+        posted or put off since are waited for; the others are cancelled.
 
         @raise UnknownEvent: if there is no handler for it.
         """
@@ -643,7 +644,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase is not Phase.CONNECTING:
             # Given up by order: nothing is to be told.
             return
-        self._lastEvent = self._session._serial
         expired, self._expired = self._expired, None
         self._reason = failure = expired or reason
         self._later(self._callOrLog, "connectError", failure)
@@ -808,7 +808,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
-        self._lastEvent = self._session._serial
         self._reason = disconnection.failure
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
@@ -878,6 +877,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         self._expired = None
         self._disconnection = None
+        self._lastEvent = 0
         try:
             if self.connector is None or self._moved:
                 self._moved = False

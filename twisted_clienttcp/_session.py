@@ -287,7 +287,8 @@ def fillSession(
         if event in builtIn or event.startswith("_"):
             raise ValueError(
                 f"{name}: the event name {event!r} is reserved (as are "
-                f"{', '.join(builtIn)} and all that begin with _): choose another"
+                f"{', '.join(builtIn)} and all that begin with _): choose another; for "
+                "_start and _stop there are started and stopped"
             )
         callback(f"{name}: the handler of {event!r}", handler, required=True)
         session._handle(event, handler)
@@ -308,6 +309,8 @@ def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
             events = {event: event for event in events}
         if not isinstance(events, dict):
             raise TypeError(f"{remedy}, not {events!r} in it")
+        if isinstance(holder, str):
+            raise TypeError(f"{remedy}, and not its name {holder!r}")
         for event, method in events.items():
             handler = getattr(holder, str(method), None)
             if handler is None:

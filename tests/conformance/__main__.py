@@ -40,6 +40,9 @@ async def main(reactor: Any, *words: str) -> None:
     names = options.names or sorted(
         path.stem for path in options.folder.glob("*.json") if "client" in load(path)
     )
+    for name in options.names:
+        if not (options.folder / f"{name}.json").is_file():
+            parser.error(f"there is no scenario {name} in {options.folder}")
     if not names:
         parser.error(f"there are no scenarios in {options.folder}")
     # A scenario's own faults are part of its trace.

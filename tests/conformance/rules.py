@@ -91,7 +91,6 @@ WAITING = {
     "preconnect_tls_multi_records": "for TLS",
     "preconnect_tls_peer_close": "for TLS",
     "preconnect_tls_plain_peer": "for TLS",
-    "set_filter_mid_stream": "for the framing Block",
     "set_filter_stackable_pending": "for the framings Stackable and Map",
 }
 
