@@ -165,6 +165,15 @@ class LineTests(SynchronousTestCase):
             self.assertEqual(framing.feed(b"d;"), [b"cd"])
             self.assertEqual(framing.frame(b"x"), b"x\r\n")
 
+    def test_patternInTwoReads(self) -> None:
+        """
+        What may be the beginning of a delimiter does not make a line too long.
+        """
+        framing = Line(inputPattern=b"--", maxLength=8)
+        self.assertEqual(framing.feed(b"aaaaaaaa-"), [])
+        self.assertEqual(framing.feed(b"-"), [b"aaaaaaaa"])
+        self.assertRaises(RecordTooLong, list, framing.feed(b"a" * 2000))
+
     def test_autodetect(self) -> None:
         """
         The first newline that comes is the only one; a clone looks again.

@@ -27,6 +27,7 @@ from zope.interface import implementer
 import twisted_clienttcp
 from twisted_clienttcp import ClientTCPFactory, errorDetails, framing
 
+from ..filter_cases.filters import CODE, FILTERS, translated
 from .rules import NAMES, PARAMETERS, Entry, ordered, printed
 
 #: The parameters of the original; any other is unknown to it.
@@ -60,39 +61,6 @@ POE_PARAMETERS = frozenset(
         "Started",
     ]
 )
-
-#: The filters of the original: the framing, and what its parameters are called.
-FILTERS: dict[str, tuple[str, dict[str, str]]] = {
-    "POE::Filter::Line": (
-        "Line",
-        {
-            "Literal": "delimiter",
-            "InputLiteral": "inputDelimiter",
-            "OutputLiteral": "outputDelimiter",
-            "InputRegexp": "regexp",
-            "MaxLength": "maxLength",
-        },
-    ),
-    "POE::Filter::Stream": ("Stream", {}),
-    "POE::Filter::Block": (
-        "Block",
-        {"BlockSize": "size", "LengthCodec": "codec", "MaxLength": "maxLength"},
-    ),
-    "POE::Filter::Stackable": ("Stackable", {"Filters": "framings"}),
-    "POE::Filter::Map": ("Map", {"Code": "code", "Get": "get", "Put": "put"}),
-    "POE::Filter::Grep": ("Grep", {"Code": "code", "Get": "get", "Put": "put"}),
-    "POE::Filter::RecordBlock": (
-        "RecordBlock",
-        {"BlockSize": "size", "CheckPut": "checkPut"},
-    ),
-}
-
-#: The functions that filters are given.
-CODE: dict[str, Callable[[bytes], Any]] = {
-    "upper": lambda record: record.upper(),
-    "non_empty": lambda record: bool(record),
-    "drop_empty": lambda record: [record] if record else [],
-}
 
 #: The session types.
 SESSIONS = {
@@ -239,16 +207,13 @@ class Client:
             its parameters, or as an object.
         """
         name, *arguments = [content] if kind == "class" else content
-        if name not in FILTERS:
+        known = name.removeprefix("POE::Filter::")
+        if known not in FILTERS:
             return name
-        ours, words = FILTERS[name]
+        ours, given = translated(known, self._value(arguments))
         cls = need(framing, ours)
-        given = {}
-        for word, value in zip(arguments[::2], arguments[1::2], strict=False):
-            value = self._value(value)
-            given[_known(cls, words.get(word, word))] = (
-                value.encode("latin-1") if isinstance(value, str) else value
-            )
+        for parameter in given:
+            _known(cls, parameter)
         if kind == "class":
             return cls
         if kind == "array":

@@ -31,6 +31,10 @@ _NEWLINE = re.compile(rb"\r\n?|\n\r?")
 #: A newline of one octet, and the octet that would have made it one of two.
 _PARTNER = {b"\r": b"\n", b"\n": b"\r"}
 
+#: For how many octets more than C{maxLength} an unfinished line is kept where a regular
+#: expression ends it: they may be the beginning of what it matches.
+_ROOM = 1024
+
 
 class Line:
     """
@@ -299,7 +303,7 @@ class Line:
                     self._goBack(position + 1)
                 fault = RecordTooLong(len(line), limit, self._skips)
                 return thenRaise(self._decoded(lines[:position]), fault)
-        if self._held > limit:
+        if self._held > limit + (_ROOM if self._pattern is not None else 0):
             fault = RecordTooLong(self._held, limit, self._skips)
             if self._skips:
                 self._parts, self._held = [], 0

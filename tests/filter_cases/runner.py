@@ -1,0 +1,282 @@
+"""
+Does what the request of a case says, with our framings.
+
+Whatever a request is, it is a list of steps (as of the original's C{session}), and its
+result a L{Step} for each of them, up to the first error.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted_clienttcp.errors import FramingError
+
+from .filters import CODE, CODECS, DEFAULT_LIMIT, framingClass, translated
+
+#: The cases that this package has.
+CASES = Path(__file__).parent / "filter_cases.json"
+
+
+@dataclass(eq=False)
+class Step:
+    """
+    What one step gave.
+
+    @ivar records: those that came of a read, or None for another kind of step.
+    @ivar octets: what was made of records to send; or what is pending.
+    @ivar error: what was raised, behind those records.
+    @ivar isHeld: whether a new framing could go on from what is pending.
+    """
+
+    kind: str
+    records: list[Any] | None = None
+    octets: str | None = None
+    error: object = None
+    isHeld: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and (
+            self.kind,
+            self.records,
+            self.octets,
+            bool(self.error),
+        ) == (other.kind, other.records, other.octets, bool(other.error))
+
+    def __str__(self) -> str:
+        parts = [self.kind]
+        if self.records is not None:
+            parts.append(json.dumps(self.records))
+        if self.octets is not None:
+            parts.append(self.octets or "nothing")
+        if self.error:
+            parts.append(f"error: {self.error!s:.60}")
+        return " ".join(parts)
+
+
+class Refused(Exception):
+    """
+    The constructor does not take its parameters.
+    """
+
+
+def steps(request: dict[str, Any]) -> list[list[Any]]:
+    """
+    @return: the request as steps.
+    """
+    operation = request["op"]
+    if operation == "get":
+        return [*(["get", chunk] for chunk in request["chunks"]), ["pending"]]
+    if operation == "put":
+        return [["put", request["records"]]]
+    if operation == "session":
+        return list(request["steps"])
+    if operation == "new":
+        return []
+    raise ValueError(f"there is no operation {operation!r}")
+
+
+def build(name: str, arguments: list[Any]) -> Any:
+    """
+    @return: the framing that stands for a filter.
+
+    @raise Refused: if that cannot be.
+    @raise Waiting: if there is no such framing yet.
+    """
+    values = [_value(each) for each in arguments]
+    try:
+        ours, parameters = translated(name, values)
+        if ours in ("Line", "Block", "Serialized"):
+            parameters.setdefault("maxLength", DEFAULT_LIMIT)
+        return framingClass(ours)(**parameters)
+    except (TypeError, ValueError) as e:
+        raise Refused(str(e)) from e
+
+
+def _value(value: Any) -> Any:
+    """
+    @return: an argument of the case's, as a value of ours.
+    """
+    if not isinstance(value, dict):
+        return value
+    if "filter" in value:
+        return build(value["filter"], value.get("args") or [])
+    ((kind, content),) = value.items()
+    if kind == "hex":
+        return bytes.fromhex(content)
+    if kind == "qr":
+        return re.compile(content.encode("latin-1"))
+    if kind == "code":
+        return CODE[content]
+    if kind == "codec":
+        return CODECS[content]
+    if kind == "list":
+        return [_value(each) for each in content]
+    if kind == "hash":
+        return {name: _value(each) for name, each in content.items()}
+    if kind == "serializer":
+        return content
+    raise ValueError(f"there is no value {kind!r}")
+
+
+def toRecord(record: Any) -> Any:
+    """
+    @return: a record of the case's, as one of ours.
+    """
+    if isinstance(record, str):
+        return bytes.fromhex(record)
+    if record is None:
+        return None
+    ((kind, content),) = record.items()
+    return [toRecord(each) for each in content] if kind == "list" else content
+
+
+def fromRecord(record: Any, isData: bool) -> Any:
+    """
+    @param isData: it is any value, as the original's Reference gives them.
+
+    @return: a record of ours, as the case tells it.
+    """
+    if record is None:
+        return None
+    if isData and isinstance(record, (dict, list, bool)):
+        return {"data": record}
+    if isinstance(record, (list, tuple)):
+        return {"list": [fromRecord(each, isData) for each in record]}
+    if isinstance(record, (bytes, bytearray)):
+        return bytes(record).hex()
+    return str(record).encode().hex()
+
+
+class Run:
+    """
+    The steps of one case.
+
+    @ivar isData: records are any values.
+    """
+
+    def __init__(self, request: dict[str, Any], fresh: bool = False) -> None:
+        """
+        @param fresh: build clones anew.
+        """
+        self._request = request
+        self._fresh = fresh
+        self.isData = request["filter"] == "Reference"
+        self._framings = {"main": self.build()}
+        #: How many records the last batch of each framing had.
+        self._batches = {"main": 0}
+        self._current = "main"
+        #: What each has been fed.
+        self._fed = {"main": b""}
+
+    def build(self) -> Any:
+        """
+        @return: a new framing.
+        """
+        return build(self._request["filter"], self._request.get("args") or [])
+
+    def run(self) -> list[Step]:
+        """
+        @return: what the steps gave, up to the first error.
+        """
+        results = []
+        for name, *arguments in steps(self._request):
+            step: Step = getattr(self, f"do_{name}")(*arguments)
+            step.kind = name
+            results.append(step)
+            if step.error:
+                break
+        return results
+
+    def do_get(self, octets: str) -> Step:
+        read = bytes.fromhex(octets)
+        self._fed[self._current] += read
+        records, error = self.read(self._framings[self._current], read)
+        self._batches[self._current] = len(records)
+        return Step("get", records=records, error=error)
+
+    def do_drain(self) -> Step:
+        return self.do_get("")
+
+    def do_put(self, records: list[Any]) -> Step:
+        framing = self._framings[self._current]
+        try:
+            octets = b"".join(framing.frame(toRecord(each)) for each in records)
+        except (FramingError, TypeError, ValueError) as e:
+            return Step("put", error=e)
+        return Step("put", octets=octets.hex())
+
+    def do_pending(self) -> Step:
+        pending = self.pending()
+        return Step("pending", octets=pending.hex(), isHeld=self._isHeld(pending))
+
+    def do_clone(self, name: str) -> Step:
+        original = self._framings[self._current]
+        self._framings[name] = self.build() if self._fresh else original.clone()
+        self._batches[name] = 0
+        self._fed[name] = b""
+        return Step("clone")
+
+    def do_use(self, name: str) -> Step:
+        self._current = name
+        return Step("use")
+
+    def read(self, framing: Any, octets: bytes) -> tuple[list[Any], object]:
+        """
+        @return: the records which a read gives, and the error behind them if there is
+            one.
+        """
+        records: list[Any] = []
+        error = None
+        try:
+            self._extend(records, framing.feed(octets))
+        except FramingError as e:
+            error = e
+        return records, error
+
+    def _extend(self, records: list[Any], read: Iterable[Any]) -> None:
+        for record in read:
+            records.append(fromRecord(record, self.isData))
+
+    def pending(self) -> bytes:
+        """
+        @return: what stands unfinished in the current framing, which keeps it.
+        """
+        framing = copy.deepcopy(self._framings[self._current])
+        octets: bytes = framing.release(self._batches[self._current])
+        return octets
+
+    def _isHeld(self, pending: bytes) -> bool:
+        """
+        @return: whether a new framing that is given what is pending goes on as the
+            current one does, whatever comes. (Where the records depend on the reads, it
+            can only be a part of what has come, in its order.)
+        """
+        current, fed = self._framings[self._current], self._fed[self._current]
+        octets = iter(fed)
+        if not all(octet in octets for octet in pending):
+            return False
+        if not current.chunkInvariant:
+            return True
+        swallows = getattr(current, "swallows", b"")
+        for rest in (fed, b"\n", b"\r", b"0", b"9\0" + fed):
+            new = self.build()
+            one = self.read(copy.deepcopy(current), rest)
+            if self.read(new, pending)[0]:
+                return False
+            other = self.read(new, rest[bool(swallows) and rest.startswith(swallows) :])
+            if (one[0], bool(one[1])) != (other[0], bool(other[1])):
+                return False
+        return True
+
+    def readsBack(self, octets: bytes) -> list[Any] | None:
+        """
+        @return: the records that a new framing makes of octets; None for an error.
+        """
+        records, error = self.read(self.build(), octets)
+        return None if error else records
