@@ -86,12 +86,10 @@ WAITING = {
     "marks_throttle": "for the marks",
     "marks_without_second_put": "for the marks",
     "marks_zero": "for the marks",
-    "partial_input_array_stackable": "for the framings Stackable and Map",
     "preconnect_tls": "for TLS",
     "preconnect_tls_multi_records": "for TLS",
     "preconnect_tls_peer_close": "for TLS",
     "preconnect_tls_plain_peer": "for TLS",
-    "set_filter_stackable_pending": "for the framings Stackable and Map",
 }
 
 #: Scenarios without a meaning in Python: name and reason.
