@@ -257,6 +257,49 @@ class StackTests(SynchronousTestCase):
             stack = Stackable(framings=[Line(), Grep(code=notComment)])
             self.assertEqual(stack.feed(b"#\na\n#\nb\n#\n"), [b"a", b"b"])
             self.assertEqual(stack.release(delivered), octets)
+        # Where all was dropped nobody was called who could hand it over.
+        self.assertEqual(stack.feed(b"#\n#\nb"), [])
+        self.assertEqual(stack.release(0), b"b")
+
+    def test_droppedInAList(self) -> None:
+        """
+        The newline of a line that was dropped is not taken for one of a line before it.
+        """
+        stack = Stackable(framings=[Line(), Grep(code=notComment), RecordBlock(size=2)])
+        for chunk in (b"a\n#\r", b"\n"):
+            self.assertEqual(stack.feed(chunk), [])
+        self.assertEqual(stack.release(0), b"a\n")
+        for chunk in (b"#\na\r", b"\nb"):
+            self.assertEqual(stack.feed(chunk), [])
+        self.assertEqual(stack.release(0), b"#\na\r\nb")
+
+    def test_insideABlock(self) -> None:
+        """
+        A block that is taken in part is handed over as the block of its rest.
+        """
+        stack = Stackable(framings=[int8(), Line(delimiter=b"\n")])
+        for delivered, octets in ((0, b"\1b\4c\nd\n"), (1, b"\2d\n"), (2, b"")):
+            self.assertEqual(stack.feed(b"\3a\nb"), [b"a"])
+            self.assertEqual(stack.feed(b"\4c\nd\n"), [b"bc", b"d"])
+            self.assertEqual(stack.release(delivered), octets)
+        # Blocks of fixed size are nothing but octets.
+        stack = Stackable(framings=[Block(size=3), Line(delimiter=b"\n")])
+        self.assertEqual(stack.feed(b"a\nb"), [b"a"])
+        self.assertEqual(stack.release(1), b"b")
+
+    def test_insideABlockAfterASkip(self) -> None:
+        """
+        Behind a record that was skipped a block is handed over as a whole, and later in
+        part again.
+        """
+        line = Line(delimiter=b"\n", maxLength=2, onTooLong="skip")
+        for delivered, octets in ((0, b"\4e\nf\n"), (1, b"\2f\n"), (2, b"")):
+            stack = Stackable(framings=[int8(), line])
+            self.assertRaises(RecordTooLong, list, stack.feed(b"\3ccc"))
+            self.assertEqual(stack.feed(b""), [])
+            self.assertEqual(stack.feed(b"\3\nd\n"), [b"d"])
+            self.assertEqual(stack.feed(b"\4e\nf\n"), [b"e", b"f"])
+            self.assertEqual(stack.release(delivered), octets)
 
     def test_overBatches(self) -> None:
         """

@@ -164,6 +164,8 @@ class SerializedTests(SynchronousTestCase):
         self.assertRaises(RecordTooLong, list, framing.feed(b"5\0"))
         self.assertEqual(framing.frame([12]), b"4\0[12]")
         self.assertRaises(RecordTooLong, framing.frame, [123])
+        zipped = Serialized(maxLength=20, compress=True)
+        self.assertRaises(RecordTooLong, zipped.frame, "x" * 50)
 
     def test_refused(self) -> None:
         """

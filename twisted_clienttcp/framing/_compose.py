@@ -162,7 +162,7 @@ class Layer:
         @raise FramingError: from the iterator, behind the records before it, if the
             function raised; C{__cause__} is what it raised.
         """
-        return self.take([] if self._behind and not data else [data])
+        return self.take([data])
 
     def finish(self) -> Iterable[Any]:
         """
