@@ -135,8 +135,11 @@ def _stacks(draw: st.DrawFn, grouped: bool) -> Filter:
         ("Block", ["BlockSize", 3]),
         ("Stream", []),
     ]
+    # Records that were made of one are taken together, or not at all, where the
+    # original may leave some of them in a RecordBlock: so no such ones below that.
+    several = () if grouped else ("split_comma", "duplicate")
     above = [
-        *(("Map", name) for name in ("upper", "reverse", "split_comma", "duplicate")),
+        *(("Map", name) for name in ("upper", "reverse", *several)),
         *(("Grep", name) for name in ("non_empty", "not_comment", "has_digit")),
         ("Map", "drop_empty"),
     ]

@@ -147,6 +147,22 @@ class LineTests(SynchronousTestCase):
     The ways to say how lines end.
     """
 
+    @given(
+        st.lists(st.integers(0, 1500), max_size=20),
+        st.sampled_from([b"\n", b"|", b"\r\n"]),
+        st.booleans(),
+    )
+    def test_longLines(self, sizes: list[int], delimiter: bytes, ended: bool) -> None:
+        """
+        Reads of few and long lines are cut in another way, and to the same.
+        """
+        data = delimiter.join(b"%04d" % size * (size // 4) for size in sizes)
+        data += delimiter if ended else b""
+        *lines, rest = data.split(delimiter)
+        framing = Line(delimiter=delimiter)
+        self.assertEqual(framing.feed(data), lines)
+        self.assertEqual(framing.release(len(lines)), rest)
+
     def test_several(self) -> None:
         """
         Any of them ends a line; where more than one fits the longest counts.

@@ -324,7 +324,7 @@ class LengthPrefixed(Measured):
             if count >= _RUN and length and self._isRun(data, start, count, length):
                 run = struct.Struct(f"{size}x{length}s")
                 stop = start + count * run.size
-                records += [r for (r,) in run.iter_unpack(data[start:stop])]
+                records += [r for (r,) in run.iter_unpack(memoryview(data)[start:stop])]
             else:
                 records.append(data[start + size : stop])
             start = stop
