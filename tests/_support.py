@@ -19,6 +19,18 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
 
+#: The callbacks of a client, but for C{preConnect}, which decides something.
+CALLBACKS = (
+    "started",
+    "connected",
+    "connectError",
+    "serverInput",
+    "serverError",
+    "serverFlushed",
+    "disconnected",
+    "stopped",
+)
+
 #: The seconds after which a test that waits for the network has failed.
 GUARD = 20
 
@@ -128,17 +140,7 @@ class Recorder:
         """
         @return: the callbacks as parameters for a client.
         """
-        names = (
-            "started",
-            "connected",
-            "connectError",
-            "serverInput",
-            "serverError",
-            "serverFlushed",
-            "disconnected",
-            "stopped",
-        )
-        return {name: self.callback(name) for name in names if name not in without}
+        return {name: self.callback(name) for name in CALLBACKS if name not in without}
 
     def callback(self, name: str) -> Callable[..., object]:
         def callback(client: ClientTCPFactory, *args: Any) -> object:

@@ -34,18 +34,8 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Line, Stream
 
+from ._support import CALLBACKS
 from .test_factory import Transport
-
-CALLBACKS = (
-    "started",
-    "connected",
-    "connectError",
-    "serverInput",
-    "serverError",
-    "serverFlushed",
-    "disconnected",
-    "stopped",
-)
 
 #: What a user may do at any time, also in a callback.
 ORDERS = (

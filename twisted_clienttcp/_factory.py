@@ -674,16 +674,18 @@ class ClientTCPFactory(ReconnectingClientFactory):
             # It was given up before it came.
             connection.abort()
             return
-        if self._core.phase is Phase.CONNECTING:
-            self._ownConnector("connectionMade")
+        if self._core.phase is Phase.CONNECTING and self._ownConnector is not None:
+            self._ownConnector.connectionMade()
         self._feed(self._machine.made)
 
-    def _ownConnector(self, event: str, *args: Any) -> None:
+    @property
+    def _ownConnector(self) -> EndpointConnector | None:
         """
-        Tell our own connector what Twisted's learn from their transports.
+        Our own connector, which has to be told what Twisted's learn from their
+        transports; None if the connector is one of Twisted's.
         """
-        if isinstance(self.connector, EndpointConnector):
-            getattr(self.connector, event)(*args)
+        connector = self.connector
+        return connector if isinstance(connector, EndpointConnector) else None
 
     def _secured(self, connection: ClientTCPProtocol) -> None:
         """
@@ -825,8 +827,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._callOrLog, "serverError", disconnection.failure)
         self._later(self._machine.lost)
         self._run()
-        if not self._core.hosted:
-            self._ownConnector("connectionLost", disconnection.failure)
+        if not self._core.hosted and self._ownConnector is not None:
+            self._ownConnector.connectionLost(disconnection.failure)
 
     # -- what the lifecycle asks for (its Effects)
 

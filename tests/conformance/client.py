@@ -534,6 +534,7 @@ class Client:
         self._log("snapshot", client)
 
     def do_sleep(self, client: Any, seconds: float, callback: Any) -> None:
+        # The scenario is about a callback that blocks the whole process.
         time.sleep(seconds)
 
     def do_die(self, client: Any, text: str, callback: Any) -> None:

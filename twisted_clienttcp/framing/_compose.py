@@ -198,104 +198,80 @@ class Layer:
         raise NotImplementedError
 
 
-def _functions(get: Any, put: Any, code: Any) -> tuple[Any, Any]:
+class _ByFunctions(Layer):
     """
-    @return: the function for input and the one for output.
+    A layer that is one function for input and one for output.
     """
-    if code is not None:
-        if get is not None or put is not None:
-            raise TypeError("code is for both ways: give it, or get and put")
-        get = put = code
-    elif get is None or put is None:
-        raise TypeError("code, or both get and put must be given")
-    for name, function in (("get", get), ("put", put)):
-        if not callable(function):
-            name = name if code is None else "code"
-            raise TypeError(f"{name} must be a function, not {function!r}")
-    return get, put
+
+    def __init__(
+        self,
+        *,
+        get: Callable[[Any], Any] | None = None,
+        put: Callable[[Any], Any] | None = None,
+        code: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """
+        @param get: the function for records that are received (POE: Get).
+        @param put: the function for records that are put (POE: Put).
+        @param code: one for both (POE: Code).
+
+        @raise TypeError: if one of them is no function, or missing, or one too many.
+        """
+        super().__init__()
+        if code is not None:
+            if get is not None or put is not None:
+                raise TypeError("code is for both ways: give it, or get and put")
+            get = put = code
+        elif get is None or put is None:
+            raise TypeError("code, or both get and put must be given")
+        for name, function in (("get", get), ("put", put)):
+            if not callable(function):
+                name = name if code is None else "code"
+                raise TypeError(f"{name} must be a function, not {function!r}")
+        self._get: Callable[[Any], Any] = get
+        self._put: Callable[[Any], Any] = put
+
+    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+        """
+        @return: the records that a function's result stands for.
+        """
+        raise NotImplementedError
+
+    def _convert(self, record: Any) -> Iterable[Any]:
+        return self._made(record, self._get(record))
+
+    def give(self, record: Any) -> Iterable[Any]:
+        """
+        @return: what the function for output makes of the record.
+        """
+        return self._made(record, self._put(record))
+
+    def clone(self) -> Any:
+        """
+        @return: another one with the same functions.
+        """
+        return type(self)(get=self._get, put=self._put)
 
 
-class Map(Layer):
+class Map(_ByFunctions):
     """
     Records changed by a function (POE::Filter::Map). What it returns is the record; a
     list or an iterator are several records, or none. So a record that is a list itself
     is returned in a list.
     """
 
-    def __init__(
-        self,
-        *,
-        get: Callable[[Any], Any] | None = None,
-        put: Callable[[Any], Any] | None = None,
-        code: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """
-        @param get: the function for records that are received (POE: Get).
-        @param put: the function for records that are put (POE: Put).
-        @param code: one for both (POE: Code).
-
-        @raise TypeError: if one of them is no function, or missing, or one too many.
-        """
-        super().__init__()
-        self._get, self._put = _functions(get, put, code)
-
-    def _convert(self, record: Any) -> Iterable[Any]:
-        return _several(self._get(record))
-
-    def give(self, record: Any) -> Iterable[Any]:
-        """
-        @return: what the function for output makes of the record.
-        """
-        return _several(self._put(record))
-
-    def clone(self) -> Map:
-        """
-        @return: another one with the same functions.
-        """
-        return Map(get=self._get, put=self._put)
+    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+        return result if isinstance(result, (list, Iterator)) else [result]
 
 
-def _several(result: Any) -> Iterable[Any]:
-    return result if isinstance(result, (list, Iterator)) else [result]
-
-
-class Grep(Layer):
+class Grep(_ByFunctions):
     """
     Only the records for which a function returns something true
     (POE::Filter::Grep).
     """
 
-    def __init__(
-        self,
-        *,
-        get: Callable[[Any], Any] | None = None,
-        put: Callable[[Any], Any] | None = None,
-        code: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """
-        @param get: the function for records that are received (POE: Get).
-        @param put: the function for records that are put (POE: Put).
-        @param code: one for both (POE: Code).
-
-        @raise TypeError: if one of them is no function, or missing, or one too many.
-        """
-        super().__init__()
-        self._get, self._put = _functions(get, put, code)
-
-    def _convert(self, record: Any) -> Iterable[Any]:
-        return [record] if self._get(record) else []
-
-    def give(self, record: Any) -> Iterable[Any]:
-        """
-        @return: the record, or nothing.
-        """
-        return [record] if self._put(record) else []
-
-    def clone(self) -> Grep:
-        """
-        @return: another one with the same functions.
-        """
-        return Grep(get=self._get, put=self._put)
+    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+        return [record] if result else []
 
 
 class RecordBlock(Layer):
