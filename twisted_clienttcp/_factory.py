@@ -13,18 +13,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from inspect import isawaitable, iscoroutine, isgenerator, signature
-from socket import AF_UNIX
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IProtocolFactory,
-    IReactorPluggableNameResolver,
     IReactorTime,
     IStreamClientEndpoint,
 )
@@ -36,15 +33,13 @@ from zope.interface import implementer
 from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import (
-    Address,
-    Destination,
-    EndpointAddress,
     EndpointConnector,
-    destinationFor,
 )
 from ._details import errorDetails
 from ._lifecycle import Core, Machine, Phase
 from ._session import Session, claimAlias, fillSession, releaseAlias
+from ._target import Target
+from ._waiters import Waiters, fire, waiterIn
 from .errors import (
     AliasInUse,
     CallbackError,
@@ -52,16 +47,9 @@ from .errors import (
     NotConnectedError,
     OutputLost,
 )
-from .framing import Framing, Line
+from .framing import Line
+from .framing._pattern import FramingSpec, patternFrom
 from .retry import exponential
-
-#: What can be given for a framing.
-FramingSpec = Framing | type | tuple[type, dict[str, Any]]
-
-#: What a framing must have to be one.
-_TRAITS = ("chunkInvariant", "reversible")
-_FRAMING = ("feed", "finish", "frame", "release", "clone")
-
 
 #: What is set on a client, not given to its constructor.
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
@@ -242,7 +230,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             if (function := _check.callback(name, value)) is not None
         }
         self._args = _check.sequence("args", args)
-        self._framing = _framingFrom(Line if framing is None else framing)
+        self._framing = patternFrom(Line if framing is None else framing)
         self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
         self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
@@ -250,23 +238,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
         self._reactor = _check.reactor("reactor", reactor)
         self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
-        self._domain = _check.domain(domain)
-        self._binding = _check.binding(bindAddress, bindPort, self._domain)
-        self._address: Address | None = None
+        self._target = Target(
+            remoteAddress=remoteAddress,
+            remotePort=remotePort,
+            endpoint=endpoint,
+            domain=domain,
+            bindAddress=bindAddress,
+            bindPort=bindPort,
+            reactor=self._reactor,
+        )
         #: The connector is for another address than the present one.
         self._moved = False
-        self._endpointText = endpoint if isinstance(endpoint, str) else None
-        self._endpoint = self._endpointFrom(endpoint)
-        if remoteAddress is not None or remotePort is not None:
-            self._setAddress(remoteAddress, remotePort)
-        if self._endpoint is not None:
-            _excludeAddress(
-                remoteAddress=remoteAddress,
-                remotePort=remotePort,
-                domain=domain,
-                bindAddress=bindAddress,
-                bindPort=bindPort,
-            )
         if alias is not None and (not isinstance(alias, str) or not alias):
             raise TypeError(f"alias must be a name as str, not {alias!r}")
         self._alias = alias
@@ -294,9 +276,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._disconnection: Disconnection | None = None
         self._steps: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._busy = False
-        self._waiters = _Waiters()
+        self._waiters = Waiters()
         #: Those of a stop that is about to be told.
-        self._stopping: _Waiters | None = None
+        self._stopping: Waiters | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name()} {self._core.phase.value}>"
@@ -375,12 +357,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if address is not None or port is not None:
             self._mayNotBeHosted("connect")
-            known = self._address
-            self._setAddress(
-                known.host if address is None and known else address,
-                known.port if port is None and known else port,
-            )
-            self._endpoint = self._endpointText = None
+            self._target.move(address, port)
             self._moved = True
         self.reconnect()
 
@@ -413,10 +390,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
             another attempt, it fires when the connection has ended.
         """
         if self._core.phase is Phase.STOPPED and self._stopping is not None:
-            return _waiter(self._stopping.shutdown)
+            return waiterIn(self._stopping.shutdown)
         if self._core.phase in (Phase.IDLE, Phase.STOPPED):
             return succeed(None)
-        waiter = _waiter(self._waiters.shutdown)
+        waiter = waiterIn(self._waiters.shutdown)
         self._lastEvent = self._session._serial
         self._feed(self._machine.shutdown)
         return waiter
@@ -467,7 +444,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = _framingFrom(framing)
+            built = patternFrom(framing)
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -477,14 +454,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(_framingFrom(framing))
+            connection.setInputFraming(patternFrom(framing))
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
         As L{setFraming}, for output alone (POE: set_output_filter). What has been put
         is framed already.
         """
-        self._live("setOutputFraming").setOutputFraming(_framingFrom(framing))
+        self._live("setOutputFraming").setOutputFraming(patternFrom(framing))
 
     def pauseProducing(self) -> None:
         """
@@ -559,7 +536,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return succeed(connection)
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             return fail(_neverConnected(self._outcome))
-        return _waiter(self._waiters.connected)
+        return waiterIn(self._waiters.connected)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -569,9 +546,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             if self._stopping is not None:
-                return _waiter(self._stopping.stopped)
+                return waiterIn(self._stopping.stopped)
             return succeed(None) if self._outcome is None else fail(self._outcome)
-        return _waiter(self._waiters.stopped)
+        return waiterIn(self._waiters.stopped)
 
     # -- the orders of ReconnectingClientFactory
 
@@ -883,7 +860,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         try:
             if self.connector is None or self._moved:
                 self._moved = False
-                self.connector = EndpointConnector(self._destination(), self)
+                self.connector = EndpointConnector(
+                    self._target.destination(self._theReactor(), self.connectTimeout),
+                    self,
+                )
             self.connector.connect()
         except Exception:
             self.clientConnectionFailed(self.connector, Failure())
@@ -982,7 +962,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._call("connected", transport.getPeer()):
             connection.open()
         if connection.opened:
-            _fire(self._waiters.connected, connection)
+            fire(self._waiters.connected, connection)
 
     def _tellDisconnected(self) -> None:
         """
@@ -1007,7 +987,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if not self._core.stopping:
             # An order to connect again came after that to shut down.
             self._loss = self._disconnection = None
-            _fire(self._waiters.shutdown, disconnection)
+            fire(self._waiters.shutdown, disconnection)
 
     def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
@@ -1016,7 +996,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         # An order to stop that cost octets has not gone well either.
         self._outcome = self._reason if gaveUp else self._loss
         # Those who wait from now on wait for the next time.
-        waiters, self._waiters = self._waiters, _Waiters()
+        waiters, self._waiters = self._waiters, Waiters()
         if hosted:
             waiters.connected, self._waiters.connected = [], waiters.connected
             waiters.stopped, self._waiters.stopped = [], waiters.stopped
@@ -1024,7 +1004,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._later(self._callStopped, self._outcome, hosted, waiters)
 
     def _callStopped(
-        self, failure: Failure | None, hosted: bool, waiters: _Waiters
+        self, failure: Failure | None, hosted: bool, waiters: Waiters
     ) -> None:
         disconnection, self._disconnection = self._disconnection, None
         if not hosted:
@@ -1032,9 +1012,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._call("stopped", failure)
         if self._stopping is waiters:
             self._stopping = None
-        _fire(waiters.stopped, failure)
-        _fire(waiters.connected, _neverConnected(failure))
-        _fire(waiters.shutdown, disconnection)
+        fire(waiters.stopped, failure)
+        fire(waiters.connected, _neverConnected(failure))
+        fire(waiters.shutdown, disconnection)
         if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
             releaseAlias(self._alias, self)
 
@@ -1170,56 +1150,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._reactor = reactor
         return self._reactor
 
-    def _endpointFrom(self, endpoint: Any) -> Any:
-        if endpoint is None or IStreamClientEndpoint.providedBy(endpoint):
-            return endpoint
-        if not isinstance(endpoint, str):
-            raise TypeError(
-                "endpoint must provide IStreamClientEndpoint or be a string such as "
-                f"'tcp:host:port', not {endpoint!r}"
-            )
-        try:
-            # The installed reactor is not needed before the start, so it is not
-            # installed now.
-            return clientFromString(self._reactor or _Unknown(), endpoint)
-        except Exception as e:
-            raise ValueError(
-                f"endpoint: {endpoint!r} describes no client endpoint ({e}); give one "
-                "as 'tcp:host:port'"
-            ) from e
-
-    def _setAddress(self, address: object, port: object) -> None:
-        if address is None:
-            raise TypeError("remotePort needs remoteAddress too")
-        host = _check.host("remoteAddress", address, self._domain)
-        if self._domain == AF_UNIX:
-            if port is not None:
-                raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
-            number = None
-        elif port is None:
-            raise TypeError("remoteAddress needs remotePort too")
-        else:
-            number = _check.port("remotePort", port)
-        self._address = Address(host, number, self._domain, self._binding)
-
-    def _destination(self) -> Destination:
-        if self._address is not None:
-            return destinationFor(
-                self._theReactor(), self._address, self.connectTimeout
-            )
-        endpoint = self._endpoint
-        if self._endpointText is not None:
-            endpoint = clientFromString(self._theReactor(), self._endpointText)
-        return Destination(endpoint, EndpointAddress(endpoint))
-
     def _name(self) -> str:
         """
         @return: whom this client is connected to, for people.
         """
-        if self._address is not None:
-            return str(self._address)
-        if self._endpoint is not None:
-            return self._endpointText or str(self._endpoint)
+        if self._target.known:
+            return str(self._target)
         return "?" if self.connector is None else str(self.connector.getDestination())
 
     def _mayNotBeHosted(self, order: str) -> None:
@@ -1232,7 +1168,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _mayConnect(self, order: str) -> None:
         self._mayNotBeHosted(order)
-        if self._address is None and self._endpoint is None and self.connector is None:
+        if not self._target.known and self.connector is None:
             raise ValueError(
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
@@ -1241,106 +1177,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
 def _waitable(answer: object) -> bool:
     return isinstance(answer, Deferred) or iscoroutine(answer)
-
-
-def _excludeAddress(**parameters: object) -> None:
-    """
-    @raise TypeError: if one is given beside an endpoint.
-    """
-    for name, value in parameters.items():
-        if value is not None:
-            raise TypeError(
-                f"endpoint and {name} exclude each other: the endpoint says where to "
-                "connect to"
-            )
-
-
-def _framingFrom(framing: Any) -> Framing:
-    """
-    Build the framing that is the pattern for all connections, and try it.
-
-    @raise TypeError: if it is none.
-    """
-    built = framing
-    if isinstance(framing, tuple):
-        if len(framing) != 2 or not isinstance(framing[1], dict):
-            raise TypeError(
-                f"framing must be a class and its keyword arguments, not {framing!r}"
-            )
-        try:
-            built = framing[0](**framing[1])
-        except TypeError as e:
-            raise TypeError(f"framing: {e}") from e
-    elif isinstance(framing, type):
-        built = framing()
-    _checkFraming(built, framing)
-    clone: Framing = built.clone()
-    _checkFraming(clone, f"what {built!r}.clone() returns")
-    return clone
-
-
-def _checkFraming(built: object, given: object) -> None:
-    """
-    @raise TypeError: if that is no framing.
-    """
-    missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
-    missing += [name for name in _TRAITS if not hasattr(built, name)]
-    if missing:
-        raise TypeError(
-            "framing must be a framing such as Line(), its class, or a pair of class "
-            f"and keyword arguments; {given} has no {', '.join(missing)}"
-        )
-
-
-@implementer(IReactorPluggableNameResolver)
-class _Unknown:
-    """
-    Stands for a reactor where only the description of an endpoint is judged.
-    """
-
-    nameResolver = None
-
-    def installNameResolver(self, resolver: Any) -> Any:
-        "It has none."
-
-
-class _Waiters:
-    """
-    Who waits for what is still to come.
-    """
-
-    __slots__ = ("connected", "shutdown", "stopped")
-
-    def __init__(self) -> None:
-        self.connected: list[Deferred[ClientTCPProtocol]] = []
-        self.stopped: list[Deferred[None]] = []
-        self.shutdown: list[Deferred[Disconnection | None]] = []
-
-
-def _waiter(waiting: list[Deferred[Any]]) -> Deferred[Any]:
-    """
-    @return: a Deferred of the caller's own, which he can cancel without harm to the
-        others.
-    """
-
-    def forget(cancelled: Deferred[Any]) -> None:
-        if cancelled in waiting:
-            waiting.remove(cancelled)
-
-    waiter: Deferred[Any] = Deferred(forget)
-    waiting.append(waiter)
-    return waiter
-
-
-def _fire(waiting: list[Deferred[Any]], result: Any) -> None:
-    """
-    Fire all that wait.
-    """
-    waiters = waiting[:]
-    waiting.clear()
-    for waiter in waiters:
-        if not waiter.called:
-            waiter.callback(result)
 
 
 def _neverConnected(failure: Failure | None) -> Failure:

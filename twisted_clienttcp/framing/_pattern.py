@@ -1,0 +1,53 @@
+"""
+From what a user gives for a framing to the pattern that is cloned for each connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._interface import Framing
+
+#: What can be given for a framing.
+FramingSpec = Framing | type | tuple[type, dict[str, Any]]
+
+#: What a framing must have to be one.
+_TRAITS = ("chunkInvariant", "reversible")
+_FRAMING = ("feed", "finish", "frame", "release", "clone")
+
+
+def patternFrom(framing: Any) -> Framing:
+    """
+    Build the framing that is the pattern for all connections, and try it.
+
+    @raise TypeError: if it is none.
+    """
+    built = framing
+    if isinstance(framing, tuple):
+        if len(framing) != 2 or not isinstance(framing[1], dict):
+            raise TypeError(
+                f"framing must be a class and its keyword arguments, not {framing!r}"
+            )
+        try:
+            built = framing[0](**framing[1])
+        except TypeError as e:
+            raise TypeError(f"framing: {e}") from e
+    elif isinstance(framing, type):
+        built = framing()
+    _checkFraming(built, framing)
+    clone: Framing = built.clone()
+    _checkFraming(clone, f"what {built!r}.clone() returns")
+    return clone
+
+
+def _checkFraming(built: object, given: object) -> None:
+    """
+    @raise TypeError: if that is no framing.
+    """
+    missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
+    missing += [name for name in _TRAITS if not hasattr(built, name)]
+    if missing:
+        raise TypeError(
+            "framing must be a framing such as Line(), its class, or a pair of class "
+            f"and keyword arguments; {given} has no {', '.join(missing)}"
+        )
