@@ -1,0 +1,293 @@
+"""
+A proxy that does to a connection what networks do, as a test scripts it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
+from twisted.internet.protocol import ClientFactory, Factory, Protocol
+from zope.interface import implementer
+
+from ._support import NetworkTestCase, Server, reactor
+
+#: The octets that may wait in one direction before its sender is held.
+WAITING = 64 * 1024
+
+
+class Fault(Enum):
+    """
+    What a direction can do after so many octets.
+    """
+
+    #: both sides are closed in order
+    CUT = "cut"
+    #: both sides are reset
+    RESET = "reset"
+    #: the sender is not read from any more
+    STALL = "stall"
+    #: half-open: all that comes, from either side, is swallowed, and no end of the
+    #: one side is told to the other
+    SILENCE = "silence"
+
+
+@attrs.frozen(kw_only=True)
+class Way:
+    """
+    What happens to the octets of one direction of one connection.
+
+    @ivar delay: by how many seconds each octet comes later.
+    @ivar rate: how many octets pass in a second; None for as many as come.
+    @ivar after: how many octets pass before the fault; None if there is none.
+    @ivar fault: what happens then.
+    """
+
+    delay: float = 0.0
+    rate: int | None = None
+    after: int | None = None
+    fault: Fault = Fault.CUT
+
+
+#: What harms nothing.
+CLEAR = Way()
+
+
+class _End(Enum):
+    """
+    What else than octets a direction carries.
+    """
+
+    STREAM = "the end of the stream"
+    RESET = "a reset"
+
+
+@implementer(IHalfCloseableProtocol)
+class _Side(Protocol):
+    """
+    One of the two connections of a link, and what it reads is on its way to the other.
+    """
+
+    def __init__(self, link: Link, way: Way) -> None:
+        self.link = link
+        self.passed = 0
+        self.ended = False
+        self.lost: Deferred[None] = Deferred()
+        self._way = way
+        self._waiting: deque[tuple[float, bytes | _End]] = deque()
+        self._octets = 0
+        self._free = 0.0
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def connection(self) -> Any:
+        return self.transport
+
+    @property
+    def other(self) -> _Side:
+        return self.link.far if self is self.link.near else self.link.near
+
+    def connectionMade(self) -> None:
+        self.link.made()
+
+    # -- what comes
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.link.silent:
+            return
+        # At a rate, in pieces of what passes in a hundredth of a second.
+        size = len(data) if self._way.rate is None else max(self._way.rate // 100, 1)
+        for at in range(0, len(data), size):
+            self._take(data[at : at + size])
+        if self._octets > WAITING:
+            self.connection.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        self._take(_End.STREAM)
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if not reason.check(ConnectionDone):
+            self._take(_End.RESET)
+        self.lost.callback(None)
+
+    def _take(self, piece: bytes | _End) -> None:
+        due = reactor.seconds() + self._way.delay
+        if isinstance(piece, bytes):
+            self._octets += len(piece)
+            if self._way.rate is not None:
+                self._free = max(self._free, due) + len(piece) / self._way.rate
+                due = self._free
+        self._waiting.append((max(due, self._free), piece))
+        self._pass()
+
+    # -- what goes
+
+    def _pass(self) -> None:
+        """
+        Give the other side all that is due.
+        """
+        if self._timer is not None and self._timer.active():
+            return
+        while self._waiting and not self.link.over:
+            due, piece = self._waiting[0]
+            wait = due - reactor.seconds()
+            if wait > 0:
+                self._timer = reactor.callLater(wait, self._pass)
+                return
+            self._waiting.popleft()
+            self._give(piece)
+        if not self.link.over and not self.ended:
+            self.connection.resumeProducing()
+
+    def _give(self, piece: bytes | _End) -> None:
+        if self.link.silent:
+            return
+        if piece is _End.RESET:
+            self.link.reset()
+        elif piece is _End.STREAM:
+            self.ended = True
+            self.other.connection.loseWriteConnection()
+            if self.other.ended:
+                self.link.cut()
+        else:
+            assert isinstance(piece, bytes)
+            self._octets -= len(piece)
+            if self._way.after is not None:
+                piece = piece[: self._way.after - self.passed]
+            self.passed += len(piece)
+            self.other.connection.write(piece)
+            if self.passed == self._way.after:
+                self.link.fail(self, self._way.fault)
+
+    def forget(self) -> None:
+        """
+        Let nothing more pass.
+        """
+        self._waiting.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+class Link:
+    """
+    A client's connection to the proxy, and the proxy's to the server.
+
+    @ivar near: the client's.
+    @ivar far: the server's.
+    @ivar failed: the fault that has happened, or None.
+    @ivar silent: nothing passes any more, and nobody is told.
+    @ivar over: both are closed.
+    """
+
+    def __init__(self, forth: Way, back: Way) -> None:
+        self.near = _Side(self, forth)
+        self.far = _Side(self, back)
+        self.failed: Fault | None = None
+        self.silent = False
+        self.over = False
+
+    def made(self) -> None:
+        """
+        One of the connections is there; the client is not read from before both are.
+        """
+        if self.far.transport is None:
+            self.near.connection.pauseProducing()
+        else:
+            self.near.connection.resumeProducing()
+
+    def fail(self, side: _Side, fault: Fault) -> None:
+        """
+        Let the fault happen.
+        """
+        self.failed = fault
+        if fault is Fault.CUT:
+            self.cut()
+        elif fault is Fault.RESET:
+            self.reset()
+        elif fault is Fault.STALL:
+            side.ended = True
+            side.connection.pauseProducing()
+            side.forget()
+        else:
+            self.silent = True
+
+    def cut(self) -> None:
+        """
+        Close both sides in order.
+        """
+        self._end("loseConnection")
+
+    def reset(self) -> None:
+        """
+        Reset both sides.
+        """
+        self._end("abortConnection")
+
+    def _end(self, how: str) -> None:
+        self.over = True
+        for side in (self.near, self.far):
+            side.forget()
+            if side.transport is not None:
+                getattr(side.transport, how)()
+
+
+class FaultProxy(Factory):
+    """
+    A proxy before a server on the loopback interface.
+
+    @ivar port: its port, when it listens.
+    @ivar links: the connections that were made through it.
+    """
+
+    noisy = False
+    port = 0
+
+    def __init__(self, server: Server, ways: Iterable[tuple[Way, Way]]) -> None:
+        """
+        @param ways: what is done to each connection in turn: on the way forth to the
+            server, and on the way back. To those behind the last, nothing.
+        """
+        self.links: list[Link] = []
+        self._server = server
+        self._ways = iter(ways)
+
+    def buildProtocol(self, addr: Any) -> _Side:
+        link = Link(*next(self._ways, (CLEAR, CLEAR)))
+        self.links.append(link)
+        onward = ClientFactory.forProtocol(lambda: link.far)
+        onward.noisy = False
+        reactor.connectTCP("127.0.0.1", self._server.port, onward)
+        return link.near
+
+
+class FaultyTestCase(NetworkTestCase):
+    """
+    A test with a proxy between client and server.
+    """
+
+    async def proxy(self, server: Server, *ways: tuple[Way, Way]) -> FaultProxy:
+        """
+        Start a proxy before that server, which ends with the test.
+        """
+        proxy = FaultProxy(server, ways)
+        listening = reactor.listenTCP(0, proxy, interface="127.0.0.1")
+        self.addCleanup(self._endLinks, proxy)
+        self.addCleanup(listening.stopListening)
+        proxy.port = listening.getHost().port
+        return proxy
+
+    async def _endLinks(self, proxy: FaultProxy) -> None:
+        for link in proxy.links:
+            link.reset()
+            for side in (link.near, link.far):
+                if side.transport is not None:
+                    await side.lost
