@@ -1,0 +1,227 @@
+"""
+Two network namespaces with a wire between them, which a test can break without harm to
+anybody else.
+
+A socket belongs for good to the namespace in which it was made. So one process and one
+reactor do for both ends: the test enters the client's namespace until it ends, and the
+server's for as long as it takes to listen.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution
+from twisted.trial.unittest import SkipTest
+from zope.interface import implementer
+
+from ._support import NetworkTestCase, Server, reactor
+from .test_real_servers import program
+
+#: C{setns} of this kind of namespace (linux/sched.h); in Python only since 3.12.
+CLONE_NEWNET = 0x40000000
+
+#: The addresses of the two ends.
+CLIENT, CLIENT6 = "10.99.0.1", "fd00:99::1"
+SERVER, SERVER6 = "10.99.0.2", "fd00:99::2"
+
+#: An address behind the server, that leads into a black hole: what is sent there is
+#: dropped, and nobody says so.
+NOWHERE6 = "fd00:dead::1"
+
+_serial = itertools.count()
+
+
+def _enter(namespace: int) -> None:
+    """
+    Enter a network namespace, with this thread.
+
+    @param namespace: its file descriptor.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        raise AssertionError(f"{reason}, and CI must not skip")
+    raise SkipTest(reason)
+
+
+class Wire:
+    """
+    The namespaces C{client} and C{server}, with an interface C{wire} in each.
+    """
+
+    def __init__(self) -> None:
+        self._program = program("ip")
+        name = f"clienttcp-{os.getpid()}-{next(_serial)}"
+        self._names = {end: f"{name}-{end}" for end in ("client", "server")}
+
+    def make(self) -> None:
+        """
+        Make the namespaces and connect them.
+
+        @raise SkipTest: if that is not permitted here, except in CI.
+        """
+        try:
+            self._make()
+        except subprocess.CalledProcessError as error:
+            _unavailable(f"no network namespaces: {error.stderr.strip()}")
+        except OSError as error:
+            _unavailable(f"no network namespaces: {error}")
+
+    def _make(self) -> None:
+        for name in self._names.values():
+            self._ip("netns", "add", name)
+        peer = self._names["server"]
+        self.ip(
+            "client", *f"link add wire type veth peer name wire netns {peer}".split()
+        )
+        for end, address, address6 in (
+            ("client", CLIENT, CLIENT6),
+            ("server", SERVER, SERVER6),
+        ):
+            self.ip(end, "addr", "add", f"{address}/24", "dev", "wire")
+            # Without a search for duplicates it can be used at once.
+            self.ip(end, "addr", "add", f"{address6}/64", "dev", "wire", "nodad")
+            self.ip(end, "link", "set", "lo", "up")
+            self.ip(end, "link", "set", "wire", "up")
+        with self.inside("server"):
+            Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+        self.ip("client", "route", "add", f"{NOWHERE6}/128", "via", SERVER6)
+        self.ip("server", "route", "add", "blackhole", f"{NOWHERE6}/128")
+
+    def ip(self, end: str, *words: str) -> None:
+        """
+        Run C{ip} in a namespace.
+        """
+        self._ip("-n", self._names[end], *words)
+
+    def _ip(self, *words: str) -> None:
+        subprocess.run(
+            [self._program, *words], check=True, capture_output=True, text=True
+        )
+
+    def breakOff(self) -> None:
+        """
+        Drop all that comes to the server or goes from it. The client keeps its
+        addresses and routes, and nobody tells it.
+        """
+        self.ip("server", "link", "set", "wire", "down")
+
+    def unplug(self) -> None:
+        """
+        Take the client's interface down: it has no network, and sees that.
+        """
+        self.ip("client", "link", "set", "wire", "down")
+
+    def mend(self) -> None:
+        """
+        Let everything pass again.
+        """
+        for end in ("client", "server"):
+            self.ip(end, "link", "set", "wire", "up")
+
+    @contextmanager
+    def inside(self, end: str) -> Iterator[None]:
+        """
+        Be in a namespace.
+        """
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self._names[end]}", os.O_RDONLY)
+        _enter(there)
+        try:
+            yield
+        finally:
+            _enter(here)
+            os.close(there)
+            os.close(here)
+
+    def remove(self) -> None:
+        """
+        Remove what there is.
+        """
+        for name in self._names.values():
+            if os.path.exists(f"/run/netns/{name}"):
+                self._ip("netns", "del", name)
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    """
+    A look-up that is done.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        "There is nothing to cancel."
+
+
+@implementer(IHostnameResolver)
+class Names:
+    """
+    A resolver that knows every name, and the same addresses for each.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        "Look the name up, at once."
+        resolution = _Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        for address in self._addresses:
+            kind = IPv6Address if ":" in address else IPv4Address
+            if addressTypes is None or kind in addressTypes:
+                resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
+class WireTestCase(NetworkTestCase):
+    """
+    A test on the client's end of a wire.
+    """
+
+    wire: Wire
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.addCleanup(self.wire.remove)
+        self.wire.make()
+        inside = ExitStack()
+        self.addCleanup(inside.close)
+        inside.enter_context(self.wire.inside("client"))
+
+    async def serve(self) -> Server:
+        """
+        @return: a server at the other end of the wire, at L{SERVER} and L{SERVER6}.
+        """
+        server = Server()
+        self.addCleanup(self._closeAll, server)
+        with self.wire.inside("server"):
+            # On Linux a socket of IPv6 takes both families.
+            listening = reactor.listenTCP(0, server, interface="::")
+        self.addCleanup(listening.stopListening)
+        server.port = listening.getHost().port
+        return server
