@@ -1,0 +1,44 @@
+"""
+How Sphinx builds the documents::
+
+    $ sphinx-build -n -W docs docs/_build
+
+The API pages beside them are pydoctor's, Twisted's own tool, which reads epytext. Both
+take every doubtful reference for an error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import inventory  # noqa: E402
+
+from twisted_clienttcp import __version__  # noqa: E402
+
+project = "twisted_clienttcp"
+author = "the authors of twisted_clienttcp"
+copyright = "MIT license"
+version = release = __version__
+
+extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
+exclude_patterns = ["_build"]
+nitpicky = True
+highlight_language = "text"
+pygments_style = "friendly"
+
+html_theme = "furo"
+html_title = f"twisted_clienttcp {release}"
+
+pydoctor_args = [
+    "--docformat=epytext",
+    "--project-name=twisted_clienttcp",
+    f"--project-base-dir={HERE.parent}",
+    "--html-output={outdir}/api",
+    *inventory.arguments(HERE / "_build" / "inventories"),
+    str(HERE.parent / "twisted_clienttcp"),
+]
+pydoctor_url_path = "api/"

@@ -1,0 +1,297 @@
+"""
+A world for the programs of the documents, which run in it as they stand::
+
+    $ python -m tests._world program.py
+
+Every host name is this machine, but for those below C{.invalid}, which do not exist.
+Behind the well-known ports are servers of our own, on free ports of the loopback
+interface; behind all other ports is nobody. Servers and program share one process and
+one reactor, whichever the program installs.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet import main
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IHostnameResolver
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+#: A port of the loopback interface where nobody listens.
+CLOSED = 1
+
+
+class Echo(Protocol):
+    """
+    Sends back what it gets (RFC 862).
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)  # type: ignore[union-attr]
+
+
+class Discard(Protocol):
+    """
+    Reads (RFC 863).
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        pass
+
+
+class Daytime(Protocol):
+    """
+    Tells the time and closes (RFC 867).
+    """
+
+    def connectionMade(self) -> None:
+        self.transport.write(  # type: ignore[union-attr]
+            b"Thursday, October 1, 1998 08:00:00-UTC\r\n"
+        )
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+class Web(LineReceiver):
+    """
+    A web server, for one request.
+    """
+
+    def lineReceived(self, line: bytes) -> None:
+        if not line:
+            self.sendLine(b"HTTP/1.0 200 OK")
+            self.sendLine(b"")
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+class Quotes(LineReceiver):
+    """
+    Greets, wants a login, and answers lines: the server of the tutorial.
+    """
+
+    def connectionMade(self) -> None:
+        self.sendLine(b"quotes 1.0 ready")
+
+    def lineReceived(self, line: bytes) -> None:
+        word, _, rest = line.partition(b" ")
+        if word == b"USER":
+            answer = b"OK " + rest if rest else b"NO name"
+        elif word == b"PING":
+            answer = b"PONG"
+        elif word == b"GET":
+            answer = rest + b" 42"
+        elif word == b"QUIT":
+            self.transport.loseConnection()  # type: ignore[union-attr]
+            return
+        else:
+            answer = b"ERROR what?"
+        self.sendLine(answer)
+
+
+class Mail(LineReceiver):
+    """
+    A mail server that can STARTTLS (RFC 3207), as far as a client that looks at it
+    goes.
+    """
+
+    secured = False
+
+    def connectionMade(self) -> None:
+        self.sendLine(b"220 mail.example.org ESMTP")
+
+    def lineReceived(self, line: bytes) -> None:
+        word = line.upper().split(b" ")[0]
+        if word == b"EHLO":
+            answers = [b"250-mail.example.org", b"250 8BITMIME"]
+            if not self.secured:
+                answers.insert(1, b"250-STARTTLS")
+        elif word == b"STARTTLS":
+            answers = [b"220 go ahead"]
+        elif word == b"QUIT":
+            answers = [b"221 bye"]
+        else:
+            answers = [b"250 ok"]
+        for answer in answers:
+            self.sendLine(answer)
+        if word == b"STARTTLS":
+            self.secured = True
+            self.transport.startTLS(certificate())  # type: ignore[union-attr]
+        elif word == b"QUIT":
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+class Proxy(Protocol):
+    """
+    A proxy for CONNECT (RFC 9110, 9.3.6), which leads to the echo server whatever the
+    destination.
+    """
+
+    request = b""
+    through = False
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.through:
+            self.transport.write(data)  # type: ignore[union-attr]
+            return
+        self.request += data
+        head, end, rest = self.request.partition(b"\r\n\r\n")
+        if end:
+            self.through = True
+            line = head.split(b"\r\n")[0].split(b" ")
+            good = line[0] == b"CONNECT" and line[1].count(b":") == 1
+            answer = b"200 Connection established" if good else b"400 Bad request"
+            self.transport.write(b"HTTP/1.1 " + answer + b"\r\n\r\n" + rest)  # type: ignore[union-attr]
+
+
+class Socks(Protocol):
+    """
+    A SOCKS 5 proxy without authentication (RFC 1928), which leads to the echo server
+    whatever the destination.
+    """
+
+    request = b""
+    stage = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        write = self.transport.write  # type: ignore[union-attr]
+        if self.stage == 2:
+            write(data)
+            return
+        self.request += data
+        if self.stage == 0 and len(self.request) >= 3:
+            assert self.request[:3] == b"\x05\x01\x00", self.request
+            self.request = self.request[3:]
+            self.stage = 1
+            write(b"\x05\x00")
+        if self.stage == 1 and len(self.request) > 4:
+            assert self.request[:4] == b"\x05\x01\x00\x03", self.request
+            if len(self.request) == 7 + self.request[4]:
+                self.stage = 2
+                write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x07")
+
+
+#: The servers, by port; those with TLS from the first octet apart.
+SERVERS: dict[int, type[Protocol]] = {
+    7: Echo,
+    9: Discard,
+    13: Daytime,
+    80: Web,
+    587: Mail,
+    1080: Socks,
+    1717: Quotes,
+    3128: Proxy,
+}
+SECURED: dict[int, type[Protocol]] = {
+    443: Echo,
+    1718: Quotes,
+}
+
+_context: list[Any] = []
+
+
+def certificate() -> Any:
+    """
+    @return: what a server needs for TLS, with a certificate for all names that the
+        documents use; the programs trust it, as the platform's own.
+    """
+    if not _context:
+        import trustme
+        from OpenSSL import SSL
+        from twisted.internet.ssl import ContextFactory
+
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost", "*.example.org", "example.org")
+        bundle = Path(os.environ["SSL_CERT_FILE"])
+        authority.cert_pem.write_to_path(str(bundle))
+        authority.cert_pem.write_to_path(str(bundle.with_name("ca.pem")))
+        context = SSL.Context(SSL.TLS_METHOD)
+        issued.configure_cert(context)
+
+        class Certificate(ContextFactory):
+            def getContext(self) -> Any:
+                return context
+
+        _context.append(Certificate())
+    return _context[0]
+
+
+@implementer(IHostnameResolver)
+class Resolver:
+    """
+    Knows every name.
+    """
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        class Resolution:
+            name = hostName
+
+            def cancel(self) -> None:
+                pass
+
+        resolutionReceiver.resolutionBegan(Resolution())
+        if not hostName.endswith(".invalid"):
+            resolutionReceiver.addressResolved(
+                IPv4Address("TCP", "127.0.0.1", portNumber)
+            )
+        resolutionReceiver.resolutionComplete()
+        return None
+
+
+def furnish(reactor: Any) -> None:
+    """
+    Have a reactor live in this world.
+    """
+    ports: dict[int, int] = {}
+    connectTCP = reactor.connectTCP
+
+    def connect(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        return connectTCP("127.0.0.1", ports.get(port, CLOSED), *args, **kwargs)
+
+    reactor.connectTCP = connect
+    reactor.installNameResolver(Resolver())
+    for number, kind in SERVERS.items():
+        factory = Factory.forProtocol(kind)
+        factory.noisy = False
+        listening = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        ports[number] = listening.getHost().port
+    for number, kind in SECURED.items():
+        factory = Factory.forProtocol(kind)
+        factory.noisy = False
+        listening = reactor.listenSSL(0, factory, certificate(), interface="127.0.0.1")
+        ports[number] = listening.getHost().port
+
+
+def run(program: str) -> None:
+    """
+    Run a program in this world.
+    """
+    install = main.installReactor
+
+    def installReactor(reactor: Any) -> None:
+        install(reactor)
+        furnish(reactor)
+
+    main.installReactor = installReactor
+    with TemporaryDirectory() as home:
+        os.environ["SSL_CERT_FILE"] = str(Path(home, "trusted.pem"))
+        os.chdir(home)
+        sys.argv = [program]
+        runpy.run_path(program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])
