@@ -69,13 +69,8 @@ class ProgramTests(TestCase):
         """
         Run the programs of a document.
         """
-        done = await DeferredList(
-            [
-                self.together.run(
-                    lambda p=program: Deferred.fromCoroutine(self.run1(p))
-                )
-                for program in programs(path)
-            ],
+        done: Any = await DeferredList(
+            [self.together.run(self.run1, program) for program in programs(path)],
             consumeErrors=True,
         )
         faults = [str(result.value) for success, result in done if not success]
