@@ -143,6 +143,19 @@ def delay(name: str, value: object) -> float:
     return seconds(name, value)
 
 
+def count(name: str, value: object, least: int, most: int | None = None) -> int:
+    """
+    @raise TypeError: if it is no whole number.
+    @raise ValueError: if it is out of that range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if value < least or (most is not None and value > most):
+        bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {bounds}, not {value!r}")
+    return value
+
+
 def port(name: str, value: object) -> int:
     """
     @param value: a port number, or the name of a TCP service.
