@@ -25,6 +25,7 @@ from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
 from ._support import NetworkTestCase, Recorder, Server, reactor, turn
+from .test_keepalive import settings
 
 
 def freePort() -> int:
@@ -365,12 +366,32 @@ class TLSTests(NetworkTestCase):
                 ["started", "connectError", "stopped"],
             )
 
+    async def test_keepAlive(self) -> None:
+        """
+        The kernel watches over what is below TLS.
+        """
+        server = Server()
+        trusting, _ = self.serve(server)
+        for endpoint in (True, False):
+            client = self.tls(
+                server, trusting, endpoint, Recorder(), keepAlive=(77, 11, 5)
+            )
+            await client.whenConnected()
+            self.assertEqual(settings(client), [1, 77, 11, 5])
+            await client.shutdown()
+
     def tls(
-        self, server: Server, options: Any, endpoint: bool, recorder: Recorder
+        self,
+        server: Server,
+        options: Any,
+        endpoint: bool,
+        recorder: Recorder,
+        **parameters: Any,
     ) -> ClientTCPFactory:
         """
         @return: a client that connects, by an endpoint or else by C{connectSSL}.
         """
+        parameters.update(recorder.parameters())
         if endpoint:
             plain = TCP4ClientEndpoint(reactor, "127.0.0.1", server.port)
             client = self.client(
@@ -378,12 +399,12 @@ class TLSTests(NetworkTestCase):
                 remoteAddress=None,
                 remotePort=None,
                 endpoint=wrapClientTLS(options, plain),
-                **recorder.parameters(),
+                **parameters,
             )
             client.start().addErrback(lambda failure: None)
         else:
             client = self.client(
-                server, remoteAddress=None, remotePort=None, **recorder.parameters()
+                server, remoteAddress=None, remotePort=None, **parameters
             )
             reactor.connectSSL("127.0.0.1", server.port, client, options)
         return client

@@ -38,6 +38,7 @@ FLOORS = {
     "_delivery": 1,
     "_waiters": 1,
     "_details": 2,
+    "_keepalive": 2,
     "_sender": 2,
     "_negotiation": 2,
     "_connection": 2,

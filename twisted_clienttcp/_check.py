@@ -143,6 +143,37 @@ def delay(name: str, value: object) -> float:
     return seconds(name, value)
 
 
+def keepAlive(value: object) -> KeepAlive:
+    """
+    @raise TypeError: if it is neither a flag nor three numbers.
+    @raise ValueError: if a number is out of its range, or if this platform takes none.
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, tuple) or len(value) != 3:
+        raise TypeError(
+            "keepAlive must be True, False, or (idle, interval, count), as in "
+            f"keepAlive=(60, 10, 3), not {value!r}"
+        )
+    if KEEP_IDLE is None or not hasattr(socket, "TCP_KEEPINTVL"):
+        raise ValueError("keepAlive must be True or False on this platform")
+    idle, interval, probes = value
+    # Linux's limits, which are the narrowest.
+    return (
+        count("keepAlive's idle", idle, 1, 32767),
+        count("keepAlive's interval", interval, 1, 32767),
+        count("keepAlive's count", probes, 1, 127),
+    )
+
+
+#: Whether the kernel probes a silent peer; or after how many seconds of silence, how
+#: many seconds apart, and how often before it takes it for gone.
+KeepAlive = bool | tuple[int, int, int]
+
+#: The option for the first of these; macOS has its own name for it.
+KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+
+
 def count(name: str, value: object, least: int, most: int | None = None) -> int:
     """
     @raise TypeError: if it is no whole number.

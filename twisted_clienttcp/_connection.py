@@ -45,8 +45,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
+from ._check import KeepAlive
 from ._delivery import Delivery
 from ._details import LostWhileWriting
+from ._keepalive import keepAlive
 from ._negotiation import Negotiation
 from ._sender import Sender
 from .errors import (
@@ -99,6 +101,12 @@ class Client(TypingProtocol):
     def serverInput(self) -> Callable[[Any, Any], object]:
         """
         The user's callback, called as C{serverInput(client, record)}.
+        """
+
+    @property
+    def keepAlive(self) -> KeepAlive:
+        """
+        Whether and how the kernel probes a silent peer.
         """
 
     @property
@@ -246,6 +254,7 @@ class ClientTCPProtocol(Protocol):
         it can be used only when the handshake is completed.
         """
         transport: Any = self.transport
+        keepAlive(transport, self._client.keepAlive)
         # An endpoint's wrapper around a protocol forwards half-closing and handshakes,
         # but of two such interfaces it declares only the last. Without this one the
         # transport would close at the peer's end of stream.

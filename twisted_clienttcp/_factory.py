@@ -119,6 +119,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connectTimeout: float = 30.0,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
+        keepAlive: _check.KeepAlive = True,
         shutdownOnError: bool = True,
         started: Callable[..., object] | None = None,
         args: Iterable[Any] = (),
@@ -163,6 +164,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param drainTimeout: the seconds that C{shutdown} may take to flush.
         @param lingerTimeout: the seconds to wait, after that, for the peer to end its
             side too.
+        @param keepAlive: whether the kernel probes a peer that is silent, and takes it
+            for gone if it does not answer; or C{(idle, interval, count)}: after so many
+            seconds of silence, so many seconds apart, so many times (else the kernel's
+            own numbers, on most after two hours). For TCP, not for UNIX sockets.
         @param shutdownOnError: whether the peer's end of stream ends the connection. If
             False, the connection stays, to write to, until C{shutdown} or C{reconnect}:
             the client must call one of them. Any other loss ends it at once, and so
@@ -236,6 +241,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
+        self.keepAlive = _check.keepAlive(keepAlive)
         self._reactor = _check.reactor("reactor", reactor)
         self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
         self._target = Target(
