@@ -105,6 +105,31 @@ class WireTests(WireTestCase):
         await client.whenConnected()
         self.assertLess(reactor.seconds() - begun, 1)
 
+    async def test_keepAlive(self) -> None:
+        """
+        The kernel finds a wire that drops everything, while nobody sends: after a
+        second of silence it asks, twice and a second apart.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=SERVER,
+            keepAlive=(1, 1, 2),
+            **recorder.parameters(),
+        )
+        stopped = client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        self.wire.breakOff()
+        begun = reactor.seconds()
+        await stopped
+        self.assertLess(reactor.seconds() - begun, 6)
+        self.assertEqual(
+            recorder.events[2:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "network")
+
     async def test_shutdownOverSilence(self) -> None:
         """
         Over a wire that drops everything C{shutdown()} ends in its bounds and says that
