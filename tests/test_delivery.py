@@ -4,15 +4,20 @@ Delivery: in order, each record once, whatever happens in between.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import errorDetails
+from twisted_clienttcp._connection import LARGE_READ
 from twisted_clienttcp._delivery import Delivery
+from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Line, Stream
 
@@ -129,6 +134,102 @@ class DeliveryTests(SynchronousTestCase):
         holder.append(Delivery(Line(delimiter=b"|"), (deliver, holder), print, print))
         holder[0].feed(b"a|b|")
         self.assertEqual(records, [b"a", b"b", b"c"])
+
+
+class Socket(Connection):
+    """
+    A transport over a socket of a pair.
+    """
+
+    connected = True
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 7)
+
+
+class ReadTests(ClientTestCase):
+    """
+    How much a client reads at once.
+    """
+
+    def read(self, server: socket.socket, octets: int) -> list[int]:
+        """
+        Let a server send so many octets, and the client read what has come of them.
+
+        @return: the lengths of the reads.
+        """
+        sent = server.send(bytes(octets))
+        transport: Any = self.transport
+        del self.events[:]
+        while sum(len(record) for _, record in self.events) < sent:
+            transport.doRead()
+        return [len(record) for _, record in self.events]
+
+    def pair(self) -> socket.socket:
+        """
+        @return: the server's end of a connection to a client that takes what is read.
+        """
+        self.theClient = client = self.client(framing=Stream())
+        client.start().addErrback(lambda failure: None)
+        protocol = self.attempts()[-1][2].buildProtocol(None)
+        ours, server = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(server.close)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGE_READ)
+        self.transport = Socket(ours, protocol, self.reactor)
+        protocol.makeConnection(self.transport)
+        return server
+
+    def test_fullReads(self) -> None:
+        """
+        Behind a read that is full comes a large one; behind one that is not, and so for
+        those that wait, the usual one.
+        """
+        server = self.pair()
+        usual = Socket.bufferSize
+        self.assertEqual(self.read(server, usual - 1), [usual - 1])
+        self.assertEqual(self.transport.bufferSize, usual)
+        self.assertEqual(self.read(server, usual + 100_000), [usual, 100_000])
+        self.assertEqual(self.transport.bufferSize, LARGE_READ)
+        self.assertEqual(self.read(server, 100), [100])
+        self.assertEqual(self.transport.bufferSize, usual)
+
+    def test_bound(self) -> None:
+        """
+        No read is larger than large, however many are full; a transport that reads more
+        as a rule goes on to do so.
+        """
+        self.pair()
+        octets = bytes(LARGE_READ)
+        for _ in range(3):
+            self.transport.protocol.dataReceived(octets)
+            self.assertEqual(self.transport.bufferSize, LARGE_READ)
+        self.patch(Socket, "bufferSize", 2 * LARGE_READ)
+        self.pair()
+        self.transport.protocol.dataReceived(2 * octets)
+        self.assertEqual(self.transport.bufferSize, 2 * LARGE_READ)
+
+    def test_otherTransports(self) -> None:
+        """
+        A transport of another kind is left alone.
+        """
+        _, transport = self.connected(framing=Stream())
+        transport.bufferSize = 10  # type: ignore[attr-defined]
+        transport.protocol.dataReceived(bytes(LARGE_READ))
+        self.assertEqual(transport.bufferSize, 10)  # type: ignore[attr-defined]
+
+    def test_output(self) -> None:
+        """
+        What is pending goes to the transport in chunks all the same, though the size of
+        a read is also the mark at which a transport pauses who produces for it.
+        """
+        self.pair()
+        self.transport.protocol.dataReceived(bytes(LARGE_READ))
+        self.assertEqual(self.transport.bufferSize, LARGE_READ)
+        self.theClient.put(bytes(8 * CHUNK))
+        self.reactor.advance(0)
+        self.assertEqual(self.transport._tempDataLen, CHUNK)
+        self.assertEqual(self.theClient.pendingOctets, 8 * CHUNK)
 
 
 class InputTests(ClientTestCase):

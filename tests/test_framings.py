@@ -6,6 +6,7 @@ what each of them does besides.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -330,6 +331,20 @@ class PrefixTests(SynchronousTestCase):
         framing = int32()
         read = [r for piece in pieces(stream, at) for r in framing.feed(piece)]
         self.assertEqual(read, records)
+
+    def test_releaseBehindAPart(self) -> None:
+        """
+        A record of two reads and those behind it can be taken back, each alone.
+        """
+        for make in (int32, Netstring, Block, partial(Block, size=3)):
+            stream = b"".join(map(make().frame, [b"abc"] * 20))
+            step = len(stream) // 20
+            for delivered in range(20):
+                framing = make()
+                framing.feed(stream[: step - 1])
+                self.assertEqual(framing.feed(stream[step - 1 :]), [b"abc"] * 20)
+                rest = framing.release(delivered)
+                self.assertEqual(rest, stream[delivered * step :])
 
     def test_judgedBeforeTheBody(self) -> None:
         """

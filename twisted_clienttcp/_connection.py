@@ -23,10 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from sys import maxsize
 from typing import Any, NamedTuple
 from typing import Protocol as TypingProtocol
 
 import attrs
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -63,6 +65,10 @@ from .framing import Framing
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
 LINGER_SILENCE = 5.0
+
+#: How many octets a read may take while each read takes all it can. More of them leave
+#: the cache of the processor before they are delivered.
+LARGE_READ = 262144
 
 
 @attrs.frozen(kw_only=True)
@@ -227,6 +233,10 @@ class ClientTCPProtocol(Protocol):
             framing, (client.serverInput, client), self._faulted, self._raised
         )
         self._receive: Callable[[bytes], None] = self._hear
+        #: How many octets a read takes as a rule, if the transport lets us say; whether
+        #: it may take more now.
+        self._usualRead = maxsize
+        self._readsLarge = False
         self._stage = Stage.EARLY
         self._peerEnded = False
         #: Our side is to be ended when all is flushed; it is ended.
@@ -263,6 +273,8 @@ class ClientTCPProtocol(Protocol):
             wrapper, "readConnectionLost"
         ):
             alsoProvides(wrapper, IHalfCloseableProtocol)
+        if isinstance(transport, FileDescriptor):
+            self._usualRead = transport.bufferSize
         self._sender = sender = Sender(
             transport, self._client._timeSource(), self._flushed
         )
@@ -316,6 +328,9 @@ class ClientTCPProtocol(Protocol):
         """
         Take octets from the transport.
         """
+        full = len(data) >= self._usualRead
+        if full is not self._readsLarge:
+            self._readLarge(full)
         sender = self._sender
         idle, sender.idle = sender.idle, False
         try:
@@ -323,6 +338,20 @@ class ClientTCPProtocol(Protocol):
         finally:
             if idle:
                 sender.pump()
+
+    def _readLarge(self, large: bool) -> None:
+        """
+        Read more at once from now on, or as much as usual.
+
+        Each read costs a turn of the reactor. But a few octets cost more if there is
+        a large buffer for them: so it is there only while the peer fills it.
+        """
+        self._readsLarge = large
+        # This is also the mark at which the transport pauses a push producer; the
+        # sender is none.
+        transport: Any = self.transport
+        usual = self._usualRead
+        transport.bufferSize = max(LARGE_READ, usual) if large else usual
 
     def _faulted(self, fault: Exception) -> None:
         """

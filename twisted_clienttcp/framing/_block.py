@@ -105,12 +105,14 @@ class Block(Measured):
                 break
         return None
 
-    def _cut(self, data: bytes, records: list[bytes]) -> Iterable[bytes]:
+    def _cut(
+        self, data: bytes, records: list[bytes], start: int = 0
+    ) -> Iterable[bytes]:
         size = self._size
         if size is None:
-            return super()._cut(data, records)
-        whole = len(data) - len(data) % size
-        records += [data[start : start + size] for start in range(0, whole, size)]
+            return super()._cut(data, records, start)
+        whole = len(data) - (len(data) - start) % size
+        records += [data[at : at + size] for at in range(start, whole, size)]
         if whole < len(data):
             self._keep(data[whole:], Measure(0, size))
         if records:

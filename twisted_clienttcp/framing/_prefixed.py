@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import FramingError, RecordTooLong, TruncatedRecord
@@ -108,7 +109,7 @@ class Measured:
             except FramingError as fault:
                 self._source = source
                 return thenRaise([], fault)
-            found = self._cut(data[missing:], records)
+            found = self._cut(data, records, missing)
             self._source = source
             return found
         if self._parts:
@@ -117,11 +118,13 @@ class Measured:
             self._parts, self._held = [], 0
         return self._cut(data, [])
 
-    def _cut(self, data: bytes, records: list[bytes]) -> Iterable[bytes]:
+    def _cut(
+        self, data: bytes, records: list[bytes], start: int = 0
+    ) -> Iterable[bytes]:
         """
-        @return: the records, and those that stand in the octets.
+        @return: the records, and those that stand in the octets from C{start} on.
         """
-        start, end = 0, len(data)
+        end = len(data)
         while start < end:
             try:
                 measured = self._measure(data, start)
@@ -192,7 +195,8 @@ class Measured:
 #: The formats of fixed length fields by their size.
 _FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
-#: For how many blocks of one length it is worth looking whether they are a run.
+#: For how many blocks of one length it is worth looking whether they are a run; so many
+#: are unpacked at once.
 _RUN = 8
 
 
@@ -310,11 +314,13 @@ class LengthPrefixed(Measured):
         head = field if self._strip is None else self._strip
         return Measure(head, total - head)
 
-    def _cut(self, data: bytes, records: list[bytes]) -> Iterable[bytes]:
+    def _cut(
+        self, data: bytes, records: list[bytes], start: int = 0
+    ) -> Iterable[bytes]:
         if not self._plain or self._field is None:
-            return super()._cut(data, records)
+            return super()._cut(data, records, start)
         size, unpack, limit = self._size, self._field.unpack_from, self._maxLength
-        start, end = 0, len(data)
+        end = len(data)
         while start + size <= end:
             (length,) = unpack(data, start)
             stop = start + size + length
@@ -322,9 +328,10 @@ class LengthPrefixed(Measured):
                 break
             count = (end - start) // (size + length)
             if count >= _RUN and length and self._isRun(data, start, count, length):
-                run = struct.Struct(f"{size}x{length}s")
-                stop = start + count * run.size
-                records += [r for (r,) in run.iter_unpack(memoryview(data)[start:stop])]
+                run = struct.Struct(f"{size}x{length}s" * _RUN)
+                stop = start + count // _RUN * run.size
+                blocks = run.iter_unpack(memoryview(data)[start:stop])
+                records += chain.from_iterable(blocks)
             else:
                 records.append(data[start + size : stop])
             start = stop
@@ -333,7 +340,7 @@ class LengthPrefixed(Measured):
                 self._source = [data]
             return records
         # What is left is one frame that is unfinished or too long.
-        rest = super()._cut(data[start:] if start else data, records)
+        rest = super()._cut(data, records, start)
         if records:
             self._source = [data]
         return rest
