@@ -21,20 +21,47 @@ from twisted.logger import (
     eventAsText,
     globalLogBeginner,
 )
-from zope.interface import provider
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+from zope.interface import implementer
 
 from . import ClientTCPFactory
 from ._console import Console
 from ._demo import DemoFailed, demo
-from ._options import FRAMINGS, CommandOptions
+from ._handlers import clientFrom
+from ._options import Options, refuse
+from ._progress import Progress
+from ._status import exitStatus
+from ._text import now
 
 _log = Logger()
 
 
-@provider(ILogObserver)
-def _observe(event: LogEvent) -> None:
-    text = eventAsText(event, includeTimestamp=False, includeSystem=False)
-    print(f"clienttcp: {text}", file=sys.stderr)
+@implementer(ILogObserver)
+class _Messages:
+    """
+    Messages go to standard error.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._timestamps = options["timestamps"]
+        self.progress: Progress | None = None
+        level = LogLevel.info if options["verbose"] else LogLevel.warn
+        globalLogBeginner.beginLoggingTo(
+            [FilteringLogObserver(self, [LogLevelFilterPredicate(level)])],
+            redirectStandardIO=False,
+        )
+
+    def __call__(self, event: LogEvent) -> None:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        if self.progress is not None:
+            self.progress.hide()
+        when = f"{now()} " if self._timestamps else ""
+        try:
+            print(f"{when}clienttcp: {text}", file=sys.stderr, flush=True)
+        except OSError:
+            # Nobody reads it, or not now.
+            pass
 
 
 async def _demonstrate(reactor: Any) -> int:
@@ -49,30 +76,36 @@ async def _demonstrate(reactor: Any) -> int:
     return 0
 
 
-async def _run(reactor: Any, client: ClientTCPFactory, console: Console) -> int:
+async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) -> int:
     """
     Run the client until it stops.
 
     @return: the exit status.
     """
-    status = 0
+    signalled = 0
 
     def interrupt(signum: int, frame: object) -> None:
-        nonlocal status
-        status = 128 + signum
+        nonlocal signalled
+        signalled = 128 + signum
         # The second one ends the process at once.
         signal.signal(signum, signal.SIG_DFL)
-        reactor.callFromThread(console.interrupt, signal.Signals(signum).name)
+        if console is None:
+            reactor.callFromThread(client.shutdown)
+        else:
+            reactor.callFromThread(console.interrupt, signal.Signals(signum).name)
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, interrupt)
+    failure: Failure | None = None
     try:
         await client.start()
     except Exception:
-        # The console has told what it was.
-        status = status or 1
-    await console.close()
-    return status or int(console.lost)
+        # The callbacks have told what it was.
+        failure = Failure()
+    if console is not None:
+        await console.close()
+    lost = console is not None and console.lost
+    return signalled or exitStatus(failure) or int(lost)
 
 
 def main() -> None:
@@ -81,26 +114,31 @@ def main() -> None:
 
     @raise SystemExit: with its exit status, at the end.
     """
-    options = CommandOptions()  # type: ignore[no-untyped-call]
+    options = Options()
     options.parseOptions()
-    if not options["demo"]:
-        console = Console(FRAMINGS[options["framing"]], staying=False)
-        client = options.client(
-            autoReconnect=bool(options["reconnect"]), **console.callbacks()
-        )
     for descriptor in range(3):
         # One that was closed by the caller would be that of the reactor's own next.
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    quiet = LogLevelFilterPredicate(LogLevel.warn)
-    globalLogBeginner.beginLoggingTo(
-        [FilteringLogObserver(_observe, [quiet])], redirectStandardIO=False
-    )
     from twisted.internet import reactor as _reactor
 
     reactor: Any = _reactor
+    console: Console | None = None
+    if options["client"] is not None:
+        try:
+            client = clientFrom(options, reactor)
+        except UsageError as e:
+            refuse(e)
+    elif not options["demo"]:
+        console = Console(options, reactor)
+        client = options.client(**console.callbacks())
+    messages = _Messages(options)
+    if console is not None and sys.stderr.isatty() and not sys.stdin.isatty():
+        console.progress = messages.progress = Progress(
+            sys.stderr, reactor, console.look
+        )
     status = 1
 
     def ended(result: int) -> None:
@@ -119,8 +157,6 @@ def main() -> None:
 
     reactor.callWhenRunning(start)
     reactor.run()
-    # Whoever shares it expects to find it so.
-    os.set_blocking(0, True)
     sys.exit(status)
 
 

@@ -6,68 +6,72 @@ Theory of operation:
  1. Standard input is read only while there is a connection, and while that keeps up.
     So what is read is put at once, nothing needs to be held here, and what is not read
     waits where it came from: in the pipe, the file, or the terminal.
- 2. Twisted's L{StandardIO} serves pipes, terminals and files alike: reactors poll
-    what the system cannot watch.
+ 2. The connection is read only while standard output keeps up: the client is its
+    producer.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.stdio import StandardIO
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from . import ClientTCPFactory, Disconnection, errorDetails
-from .errors import FramingError, TruncatedRecord
-from .framing import Framing, Line
+from ._options import Options
+from ._progress import Progress, octets
+from ._stdio import StandardInput, StandardOutput
+from ._text import Form, event, now
+from .errors import ClientTCPError, NotConnectedError
 
 #: The octets on their way to the server at which standard input is read no further,
 #: until the kernel has them all.
 PENDING = 128 * 1024
 
-#: The seconds of silence that end the wait for answers, after standard input has ended.
+#: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0
 
 
-@implementer(IHalfCloseableProtocol)
-class Console(Protocol):
+class Console:
     """
     Puts what standard input gives, and writes what comes to standard output.
 
     @ivar lost: octets have been lost, or standard input could not be sent to its end.
+    @ivar progress: shows how far it has come, if anything does.
     """
 
     _log = Logger()
 
-    def __init__(self, framing: type[Framing], staying: bool) -> None:
+    def __init__(self, options: Options, reactor: Any) -> None:
         """
-        @param framing: the class of the client's framing.
-        @param staying: whether the client is to stay when standard input has ended or
-            nobody reads standard output any more.
+        @param options: what is wanted.
         """
+        self._reactor = reactor
         self.lost = False
-        self._staying = staying
-        self._cut = framing()
-        self._ending = b"\n" if framing is Line else b""
+        self.progress: Progress | None = None
+        self._options = options
+        self._staying = options.staying
+        limits = {"maxLength": options["max-length"]} if options["max-length"] else {}
+        self._form = Form(options.framing, **limits)
+        default = "keep" if options.staying else "half"
+        self._eof = options["eof"] or ("close" if options["send-only"] else default)
+        self._put = 0
+        self._got = 0
+        self._input: Any = None
         self._inputEnded = False
-        self._outputEnded = False
-        self._silence: IDelayedCall | None = None
-        self._closed: Deferred[None] | None = None
+        self._output: Any = None
+        self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
 
     def callbacks(self) -> dict[str, Callable[..., object]]:
         """
         @return: the callbacks for the client.
         """
-        return {
+        own: dict[str, Callable[..., object]] = {
             "started": self._started,
             "connected": self._connected,
             "connectError": self._failed,
@@ -76,6 +80,21 @@ class Console(Protocol):
             "serverError": self._failed,
             "disconnected": self._disconnected,
         }
+        if self._options["json-events"]:
+            own["stopped"] = lambda client, failure: None
+            return {name: self._told(name, does) for name, does in own.items()}
+        return own
+
+    def _told(self, name: str, does: Callable[..., object]) -> Callable[..., object]:
+        """
+        @return: a callback that is an event too.
+        """
+
+        def callback(client: ClientTCPFactory, *args: Any) -> None:
+            does(client, *args)
+            self._print(event(name, client.pendingOctets, *args))
+
+        return callback
 
     def shutdown(self) -> None:
         """
@@ -102,134 +121,162 @@ class Console(Protocol):
         """
         Read no further.
         """
-        self._stdio.pauseProducing()
+        if self._input is not None:
+            self._input.pauseProducing()
+
+    def resume(self) -> None:
+        """
+        Read on.
+        """
+        if self._input is not None and self._client.connected:
+            self._input.resumeProducing()
 
     def close(self) -> Deferred[None]:
         """
         @return: a Deferred that fires when standard output has all that is to be
             written.
         """
-        if self._silence is not None and self._silence.active():
-            self._silence.cancel()
-        if self.transport is None or self._outputEnded:
+        if self.progress is not None:
+            self.progress.stop()
+        if self._output is None:
             return succeed(None)
-        self._closed = Deferred()
-        self._stdio.loseConnection()
+        self._output.unregisterProducer()
+        self._output.loseConnection()
         return self._closed
 
-    @property
-    def _stdio(self) -> Any:
-        return self.transport
+    def look(self) -> tuple[int, int]:
+        """
+        @return: how many octets have been read and put, and how many are pending.
+        """
+        return self._put, self._client.pendingOctets
 
     # -- what the client tells
 
     def _started(self, client: ClientTCPFactory) -> None:
         self._client = client
-        StandardIO(self)
+        if self._output is None:
+            self._output = StandardOutput(self._reactor, self._outputClosed)
+            self._output.registerProducer(client, True)
+            if not self._options["recv-only"]:
+                self._input = StandardInput(self._reactor, self._read, self._ended)
+        if self.progress is not None:
+            self.progress.start(None, None)
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
-        self._log.info("connected to {peer}", peer=peer)
-        self._stdio.resumeProducing()
+        if self._options["verbose"]:
+            self._log.info("connected to {peer}", peer=peer)
+        if self._output is not None and self._output.full:
+            client.pauseProducing()
+        if self._inputEnded:
+            self._atEnd()
+        else:
+            self.resume()
 
     def _failed(self, client: ClientTCPFactory, failure: Failure) -> None:
         self.pause()
         operation, _, text = errorDetails(failure)
         if text:
             self._log.warn("{operation}: {text}", operation=operation, text=text)
-        elif not self._inputEnded:
+        elif not self._inputEnded and self._input is not None:
             self._log.warn("the server has closed the connection")
 
-    def _serverInput(self, client: ClientTCPFactory, record: bytes) -> None:
-        self._stdio.write(record + self._ending)
-        self._awaitSilence()
+    def _serverInput(self, client: ClientTCPFactory, record: Any) -> None:
+        if not (self._options["json-events"] or self._options["send-only"]):
+            shown = self._form.write(record)
+            if self._options["timestamps"]:
+                shown = b"%b %b" % (now().encode(), shown)
+            self._got += len(shown)
+            self._print(shown)
+
+    def _print(self, shown: bytes) -> None:
+        if self.progress is not None:
+            self.progress.hide()
+        if self._output is not None:
+            self._output.write(shown)
 
     def _flushed(self, client: ClientTCPFactory) -> None:
-        if client.connected:
-            self._stdio.resumeProducing()
-        self._awaitSilence()
+        self.resume()
 
     def _disconnected(
         self, client: ClientTCPFactory, disconnection: Disconnection
     ) -> None:
-        if disconnection.truncated is not None:
+        self.pause()
+        if disconnection.truncated is not None and not self._options["json-events"]:
             # A last line without its newline is printed as it came.
-            self._stdio.write(disconnection.truncated.rest)
+            self._print(disconnection.truncated.rest)
         if disconnection.unsent:
             self.lost = True
             self._log.warn(
                 "up to {unsent} octets could not be sent", unsent=disconnection.unsent
             )
-        if self._inputEnded and not self._staying:
+        if self._options["verbose"]:
+            self._log.info(
+                "disconnected; until now {sent} sent, {got} printed",
+                sent=octets(self._put - disconnection.unsent),
+                got=octets(self._got),
+            )
+        if self._inputEnded and self._eof != "keep":
             client.shutdown()
 
     # -- what standard input and output tell
 
-    def connectionMade(self) -> None:
-        """
-        Wait for the connection.
-        """
-        self.pause()
-
-    def dataReceived(self, data: bytes) -> None:
+    def _read(self, data: bytes) -> None:
         """
         Put what standard input has given.
         """
-        try:
-            for record in self._cut.feed(data):
-                self._client.put(record)
-        except FramingError as e:
-            self.lost = True
-            self._log.error("standard input: {error}", error=e)
-            self.shutdown()
+        self._put += len(data)
+        self._putAll(self._form.read, data)
         if self._client.pendingOctets > PENDING:
             self.pause()
 
-    def readConnectionLost(self) -> None:
+    def _putAll(self, read: Callable[..., Any], *args: Any) -> None:
+        put = self._client.put
+        try:
+            for record in read(*args):
+                put(record)
+        except ClientTCPError as e:
+            self.lost = True
+            self._log.error("standard input: {error}", error=e)
+            self.shutdown()
+
+    def _ended(self) -> None:
         """
         Standard input has ended.
         """
-        try:
-            for record in self._cut.finish():
-                self._client.put(record)
-        except TruncatedRecord as e:
-            self._client.put(e.rest)
-        if not self._staying:
-            self._inputEnded = True
-            self._awaitSilence()
+        self._inputEnded = True
+        self._input = None
+        self._putAll(self._form.end)
+        self._atEnd()
 
-    def writeConnectionLost(self) -> None:
+    def _atEnd(self) -> None:
         """
-        Nobody reads standard output any more, or it takes no more.
+        Do what the end of standard input is to do.
         """
-        self._outputEnded = True
-        mode = os.fstat(1).st_mode
-        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(1)):
-            # A reader may have had enough; a file has not.
+        if self._eof == "close":
+            self._client.shutdown()
+        elif self._eof == "half":
+            try:
+                self._client.loseWriteConnection()
+            except (NotConnectedError, RuntimeError):
+                # There will be a connection, or this one is TLS.
+                pass
+
+    def _outputClosed(self) -> None:
+        """
+        Standard output has all; or nobody reads it any more, or it takes no more.
+        """
+        output, self._output = self._output, None
+        self._closed.callback(None)
+        if output is None or output.disconnecting:
+            return
+        if output.error is not None:
             self.lost = True
-            self._log.error("standard output cannot be written: is its disk full?")
+            self._log.error(
+                "standard output cannot be written: {error}",
+                error=os.strerror(output.error.errno or 0),
+            )
+        self._client.resumeProducing()
         if not self._staying:
             # Nobody waits for this either, so a server that talks on is not heard out.
             self._client.lingerTimeout = SILENCE
             self.shutdown()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Standard output has all.
-        """
-        if self._closed is not None:
-            self._closed.callback(None)
-
-    def _awaitSilence(self) -> None:
-        """
-        Behind the end of standard input: wait anew for the server to fall silent.
-        """
-        if self._silence is not None and self._silence.active():
-            self._silence.reset(SILENCE)
-        elif self._inputEnded:
-            clock = self._client._timeSource()
-            self._silence = clock.callLater(SILENCE, self._silent)
-
-    def _silent(self) -> None:
-        # While anything is pending there is a flush to come, and a new wait with it.
-        if not self._client.pendingOctets:
-            self._client.shutdown()

@@ -1,75 +1,357 @@
 """
 The options of C{twistd clienttcp}, C{twist clienttcp} and C{clienttcp}.
+
+Each option that is a parameter of the client has a row that says which: what is given
+goes there, what is not is left to the client's own default.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+import textwrap
+from collections.abc import Callable, Sequence
+from getopt import GetoptError, gnu_getopt
+from socket import AF_INET, AF_INET6, AF_UNIX
+from typing import Any, NamedTuple, NoReturn
 
 from twisted.python import usage
 
 from . import ClientTCPFactory, __version__
-from .framing import Line, Stream
-
-#: The exit status for wrong usage, as in sysexits.h.
-EX_USAGE = 64
-
-#: The framings that can be had by name.
-FRAMINGS = {"line": Line, "stream": Stream}
+from ._status import EX_USAGE
+from .framing import SPECS, Framing, Stream, fromSpec
+from .retry import exponential
 
 
-def _seconds(text: str) -> float | str:
-    """
-    @return: the number; what is none is left to the client to refuse, by name.
-    """
+def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
+        raise ValueError(f"must be a number of seconds, not {text!r}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"must be a number, not {text!r}") from None
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ValueError(f"must be a whole number, not {text!r}")
+    return int(text)
+
+
+def _octets(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}[kMG]?", text):
+        raise ValueError(
+            f"must be a number of octets, such as 65536 or 64k, not {text!r}"
+        )
+    power = " kMG".find(text[-1])
+    return int(text) if power < 1 else int(text[:-1]) * 1024**power
+
+
+def _oneOf(*words: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}, not {text!r}")
         return text
+
+    return convert
+
+
+class Option(NamedTuple):
+    """
+    A row of the table.
+
+    @ivar name: what is written behind the two hyphens.
+    @ivar takes: what stands for its value; empty if it is a flag.
+    @ivar help: what it does.
+    @ivar parameter: the parameter of the client that it is for.
+    @ivar poe: the parameter of POE that is the same.
+    @ivar convert: makes the value of the text, or raises L{ValueError}.
+    @ivar short: a letter that stands for it.
+    """
+
+    name: str
+    takes: str
+    help: str
+    parameter: str = ""
+    poe: str = ""
+    convert: Callable[[str], Any] = str
+    short: str | None = None
+
+    @property
+    def description(self) -> str:
+        """
+        What it does, and the names that it has elsewhere.
+        """
+        names = self.parameter + (f"; POE: {self.poe}" if self.poe else "")
+        return f"{self.help} [{names}]" if names else self.help
+
+
+_WHERE = (
+    Option(
+        "endpoint",
+        "ENDPOINT",
+        "Instead of HOST and PORT: a client endpoint of Twisted's, such as "
+        "tls:example.com:443.",
+        "endpoint",
+    ),
+    Option(
+        "bind",
+        "ADDRESS[:PORT]",
+        "The local side.",
+        "bindAddress, bindPort",
+        "BindAddress, BindPort",
+    ),
+    Option("ipv4", "", "Only over IPv4.", "domain", "Domain", short="4"),
+    Option("ipv6", "", "Only over IPv6.", "domain", "Domain", short="6"),
+    Option(
+        "connect-timeout",
+        "SECONDS",
+        "How long an attempt may take; 30.",
+        "connectTimeout",
+        "ConnectTimeout",
+        _seconds,
+    ),
+)
+_FRAMING = (
+    Option(
+        "framing",
+        "SPEC",
+        "How octets become records: a name, and parameters if any, as in "
+        f"line:delimiter=|. There are {', '.join(SPECS)}. If not given: line, any "
+        "newline on input, CR LF on output.",
+        "framing",
+        "Filter",
+    ),
+    Option(
+        "max-length",
+        "OCTETS",
+        "The longest record; 1M. [maxLength of the framing; POE: MaxLength]",
+        convert=_octets,
+    ),
+    Option(
+        "on-too-long",
+        "WHAT",
+        "close the connection at a longer one, or skip it. [onTooLong of the framing]",
+        convert=_oneOf("close", "skip"),
+    ),
+)
+_FLOW = (
+    Option(
+        "eof",
+        "WHAT",
+        "What the end of standard input does: half (end our side and read on; with "
+        "TLS, which cannot do that, as keep), close (end when all is sent), keep (read "
+        "on). If not given: half; close with --send-only; keep under twistd and twist.",
+        convert=_oneOf("half", "close", "keep"),
+    ),
+    Option(
+        "drain-timeout",
+        "SECONDS",
+        "How long the last flush may take; 60.",
+        "drainTimeout",
+        convert=_seconds,
+    ),
+    Option(
+        "linger",
+        "SECONDS",
+        "How long to wait for the server to end its side, when all is sent; 30.",
+        "lingerTimeout",
+        convert=_seconds,
+    ),
+)
+_STAYING = (
+    Option(
+        "reconnect",
+        "",
+        "Connect again after a failure or a loss, as twistd and twist always do.",
+        "autoReconnect",
+    ),
+    Option(
+        "initial-delay",
+        "SECONDS",
+        "The longest wait before the first new attempt; 1.",
+        "initialDelay",
+        convert=_seconds,
+    ),
+    Option(
+        "max-delay",
+        "SECONDS",
+        "The longest wait before any; 60.",
+        "maxDelay",
+        convert=_seconds,
+    ),
+    Option(
+        "factor",
+        "NUMBER",
+        "What the longest wait is multiplied by after each failure.",
+        "factor",
+        convert=_number,
+    ),
+    Option(
+        "jitter",
+        "SHARE",
+        "The share of each wait that is drawn at random, from 0 to 1; 1.",
+        "jitter",
+        convert=_number,
+    ),
+    Option(
+        "max-retries",
+        "COUNT",
+        "How many attempts may fail in a row; any number.",
+        "maxRetries",
+        convert=_count,
+    ),
+)
+_CONSOLE = (
+    Option("send-only", "", "Do not print what comes."),
+    Option("recv-only", "", "Do not read standard input."),
+    Option("timestamps", "", "Print the time before each record."),
+    Option(
+        "json-events",
+        "",
+        "Print a JSON object a line for each callback: event, time, and what it tells; "
+        "records are the record of serverInput. Octets that are no UTF-8 are "
+        '{"base64": ...}.',
+    ),
+    Option("verbose", "", "Tell of connections too, not only of faults.", short="v"),
+)
+_HANDLERS = (
+    Option(
+        "client",
+        "MODULE:OBJECT",
+        "Callbacks of your own instead of standard input and output: a class or an "
+        "object (or, without OBJECT, a module) that has them under their names; a "
+        "ClientTCPFactory, or a subclass; or a function of the reactor and the options "
+        "that returns one: options.client(serverInput=...) makes it.",
+    ),
+    Option("demo", "", "Show the client at work with a server of its own, and end."),
+)
+
+#: All options, by subject.
+GROUPS = (
+    ("Where", _WHERE),
+    ("Records", _FRAMING),
+    ("Flow and the end", _FLOW),
+    ("Staying connected", _STAYING),
+    ("Standard input and output", _CONSOLE),
+    ("Handlers", _HANDLERS),
+)
+_ALL = {option.name: option for _, options in GROUPS for option in options}
+
+#: What is given to the constructor of the client as it is, and what is set on it.
+_PARAMETERS = ("connect-timeout", "drain-timeout", "linger")
+_ATTRIBUTES = ("initial-delay", "max-delay", "factor", "jitter", "max-retries")
+
+_ABOUT = (
+    "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or "
+    "the name of a service) [remotePort]; sends what standard input gives and prints "
+    "what comes on standard output, each only as fast as the other side takes it. "
+    "With --framing=stream octets are passed as they are; with any other framing a "
+    "record is a line here: its octets, or, with jsonlines and serialized, its value "
+    "as JSON. HOST:PORT, [IPv6]:PORT and unix:/path will do too. In square brackets: "
+    "the parameter of ClientTCPFactory, and what POE::Component::Client::TCP calls "
+    "it."
+)
+
+_COMMAND = (
+    "It ends when the server ends. SIGINT and SIGTERM end it when all that was read "
+    "is sent; given twice, at once. Messages go to standard error. Exit status: 0 if "
+    "all was sent and the server ended in order; 1 if the connection failed or was "
+    "lost; 2 if TLS could not verify the server; 64 for wrong usage; 124 after a "
+    "timeout; 130 and 143 after SIGINT and SIGTERM."
+)
+
+_SERVICE = (
+    "After a failure or a loss it connects again, and stays at the end of standard "
+    "input. SIGINT and SIGTERM end it when all that was read is sent. The log goes "
+    "where that of the whole process goes, by default to standard output too. "
+    "Standard input needs twistd --nodaemon; a daemon needs --client. If the client "
+    "gives up, the log tells why, with the exit status that clienttcp would have had."
+)
+
+_EXAMPLES = (
+    r"printf 'PING\r\n' | clienttcp localhost 6379",
+    "clienttcp --framing=stream --send-only db.example:9000 < dump",
+    "twistd --pidfile=feed.pid clienttcp --client=feed:Handlers feed.example:9000",
+)
 
 
 class Options(usage.Options):
     """
     What all three commands take. What cannot be used ends the process, with one line
     on standard error.
+
+    @ivar staying: whether this is twistd or twist, and not the command of our own.
+    @ivar framing: the framing asked for.
+    @ivar given: the names of the options given.
     """
 
-    optFlags = [
-        ["demo", None, "Show the client at work with a server of its own, and end."],
-    ]
+    optFlags = [[o.name, o.short, o.help] for o in _ALL.values() if not o.takes]
     optParameters = [
-        [
-            "framing",
-            None,
-            "line",
-            "How octets become records: line or stream. [framing]",
-        ],
-        [
-            "connect-timeout",
-            None,
-            30.0,
-            "The seconds an attempt to connect may take. [connectTimeout]",
-            _seconds,
-        ],
+        [o.name, o.short, None, o.help]
+        for o in _ALL.values()
+        if o.takes and o.name != "endpoint"
     ]
     synopsis = "[options] HOST PORT"
-    #: What is true of all three commands.
-    about = (
-        "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or "
-        "the name of a service) [remotePort], sends what is read from standard input "
-        "and prints what comes on standard output: with --framing=line, lines, "
-        "whatever ends them; they are sent with CR LF and printed with LF; with "
-        "--framing=stream, octets as they are. Standard input is read only while there "
-        "is a connection that keeps up. In square brackets: the parameter of "
-        "ClientTCPFactory. "
-    )
-    longdesc = about + (
-        "After a failure or a loss it connects again. At the end of standard input it "
-        "goes on. SIGINT and SIGTERM end it when all is sent. The log goes where that "
-        "of the whole process goes, by default to standard output too."
-    )
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self["endpoint"] = []
+
+    @property
+    def staying(self) -> bool:
+        return self.parent is not None
+
+    def opt_endpoint(self, endpoint: str) -> None:
+        """
+        An endpoint; given several times, those are tried in turn.
+        """
+        self["endpoint"].append(endpoint)
+
+    def getSynopsis(self) -> str:
+        """
+        @return: how the command is called.
+        """
+        if self.staying:
+            synopsis: str = super().getSynopsis()
+            return synopsis
+        return f"Usage: clienttcp {self.synopsis}"
+
+    def getUsage(self, width: int | None = None) -> str:
+        """
+        @return: the help behind that.
+        """
+        width = width or int(os.environ.get("COLUMNS", "80"))
+
+        def wrap(text: str, indent: int = 0) -> str:
+            space = " " * indent
+            return textwrap.fill(
+                text,
+                max(width, 40),
+                initial_indent=space,
+                subsequent_indent=space,
+                break_on_hyphens=False,
+            )
+
+        parts = ["", wrap(_ABOUT), "", wrap(_SERVICE if self.staying else _COMMAND)]
+        for title, options in GROUPS:
+            parts += ["", f"{title}:"]
+            for option in options:
+                if option.name == "reconnect" and self.staying:
+                    continue
+                short = f"-{option.short}, " if option.short else ""
+                takes = f"={option.takes}" if option.takes else ""
+                parts.append(f"  {short}--{option.name}{takes}")
+                parts.append(wrap(option.description, 8))
+        parts += ["", "  --version, --help", "", "Examples:"]
+        parts += [f"  {example}" for example in _EXAMPLES]
+        return "\n".join(parts) + "\n"
 
     def opt_version(self) -> NoReturn:
         """
@@ -78,12 +360,31 @@ class Options(usage.Options):
         print(f"clienttcp {__version__}")
         sys.exit(0)
 
-    def parseArgs(self, host: str | None = None, port: str | None = None) -> None:
+    def parseArgs(self, *words: str) -> None:
         """
-        Take HOST and PORT.
+        Take HOST and PORT, in any of their forms.
         """
-        self["host"] = host
-        self["port"] = port
+        self._words = words
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse; options may stand behind HOST and PORT too. What is wrong ends the
+        process.
+
+        @raise SystemExit: with 64, if anything is wrong.
+        """
+        given = sys.argv[1:] if options is None else list(options)
+        try:
+            if "--_shell-completion" not in given:
+                pairs, words = gnu_getopt(given, self.shortOpt, self.longOpt)
+                given = [
+                    f"{name}={value}" if f"{name[2:]}=" in self.longOpt else name
+                    for name, value in pairs
+                ]
+                given += ["--", *words]
+            super().parseOptions(given)  # type: ignore[no-untyped-call]
+        except (GetoptError, usage.UsageError) as e:
+            refuse(e)
 
     def postOptions(self) -> None:
         """
@@ -91,70 +392,159 @@ class Options(usage.Options):
 
         @raise usage.UsageError: if anything is wrong.
         """
-        if self.parent is not None and not self.parent.get("nodaemon", True):
+        self.given = [name for name in _ALL if self[name] not in (None, 0, [])]
+        for name in self.given:
+            if isinstance(self[name], str):
+                try:
+                    self[name] = _ALL[name].convert(self[name])
+                except ValueError as e:
+                    raise usage.UsageError(f"--{name} {e}") from e
+        if self.parent is not None and not (
+            "client" in self.given or self.parent.get("nodaemon", True)
+        ):
             raise usage.UsageError(
-                "a daemon has no standard input and output: use twistd --nodaemon"
+                "a daemon has no standard input and output: use twistd --nodaemon, or "
+                "give it handlers with --client"
             )
+        if self.staying and self["reconnect"]:
+            raise usage.UsageError(
+                "--reconnect is for clienttcp: twistd and twist always connect again"
+            )
+        if self["send-only"] and self["recv-only"]:
+            raise usage.UsageError("--send-only and --recv-only exclude each other")
         if self["demo"]:
-            if self["host"] is not None:
-                raise usage.UsageError("--demo takes neither HOST nor PORT")
-        elif self["port"] is None:
-            raise usage.UsageError("HOST and PORT are required")
-        if self["framing"] not in FRAMINGS:
-            raise usage.UsageError(
-                f"framing must be {' or '.join(FRAMINGS)}, not {self['framing']!r}"
-            )
+            self.exclude("--demo brings its own server", but="demo")
+        if "client" in self.given:
+            console = [option.name for option in _CONSOLE if option.name != "verbose"]
+            self.exclude("--client replaces the console", only=["eof", *console])
+        self.framing = self._framing()
+        if self["timestamps"] and isinstance(self.framing, Stream):
+            raise usage.UsageError("--timestamps is for records: a stream has none")
 
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+    def exclude(
+        self, reason: str, only: Sequence[str] | None = None, but: str = ""
+    ) -> None:
         """
-        Parse; what is wrong ends the process.
+        Refuse options that would do nothing.
 
-        @raise SystemExit: with L{EX_USAGE}, if anything is wrong.
+        @param reason: why.
+        @param only: which; all, and HOST and PORT, if not given.
+        @param but: except for this one.
+
+        @raise usage.UsageError: if one is given.
         """
+        refused = self.given if only is None else set(self.given) & set(only)
+        names = [f"--{name}" for name in refused if name != but]
+        if only is None and self._words:
+            names.insert(0, "HOST and PORT")
+        if names:
+            raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(names))}")
+
+    def _framing(self) -> Framing:
+        spec = self["framing"] or "line"
+        for name, parameter in (
+            ("max-length", "maxLength"),
+            ("on-too-long", "onTooLong"),
+        ):
+            if self[name] is not None:
+                spec += f"{',' if ':' in spec else ':'}{parameter}={self[name]}"
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
-        except usage.UsageError as e:
-            _refuse(e)
+            return fromSpec(spec)
+        except ValueError as e:
+            raise usage.UsageError(f"--framing: {e}") from e
 
-    def client(self, **callbacks: Any) -> ClientTCPFactory:
+    def client(
+        self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **callbacks: Any
+    ) -> ClientTCPFactory:
         """
-        Make the client; what it does not accept ends the process.
+        Make the client that the options describe; what it does not accept ends the
+        process.
 
+        @param kind: its class.
         @param callbacks: parameters for which there are no options.
 
-        @raise SystemExit: with L{EX_USAGE}, if anything is wrong.
+        @raise SystemExit: with 64, if anything is wrong.
         """
         try:
-            return ClientTCPFactory(
-                remoteAddress=self["host"],
-                remotePort=self["port"],
-                framing=FRAMINGS[self["framing"]],
-                connectTimeout=self["connect-timeout"],
+            given = {
+                _ALL[name].parameter: self[name]
+                for name in _PARAMETERS
+                if name in self.given
+            }
+            client = kind(
+                **self._where(),
+                framing=self.framing,
+                autoReconnect=bool(self.staying or self["reconnect"]),
+                **given,
                 **callbacks,
             )
-        except (TypeError, ValueError) as e:
-            _refuse(e)
+            for name in _ATTRIBUTES:
+                if name in self.given:
+                    setattr(client, _ALL[name].parameter, self[name])
+            exponential(
+                initialDelay=client.initialDelay,
+                maxDelay=client.maxDelay,
+                factor=client.factor,
+                jitter=client.jitter or 0.0,
+            )
+        except (TypeError, ValueError, usage.UsageError) as e:
+            refuse(e)
+        return client
+
+    def _where(self) -> dict[str, Any]:
+        """
+        @return: where to connect to, as parameters of the client.
+        """
+        where: dict[str, Any] = {}
+        if self["ipv4"] or self["ipv6"]:
+            if self["ipv4"] and self["ipv6"]:
+                raise usage.UsageError("--ipv4 and --ipv6 exclude each other")
+            where["domain"] = AF_INET if self["ipv4"] else AF_INET6
+        if self["bind"] is not None:
+            address, port = _split(self["bind"])
+            where["bindAddress"] = address or None
+            where["bindPort"] = int(port) if port and port.isdecimal() else port
+        if self["endpoint"]:
+            if self._words:
+                raise usage.UsageError("--endpoint stands for HOST and PORT: leave out")
+            several = len(self["endpoint"]) > 1
+            return {
+                **where,
+                "endpoint": self["endpoint"] if several else self["endpoint"][0],
+            }
+        if len(self._words) == 1 and self._words[0].startswith("unix:"):
+            path = self._words[0].removeprefix("unix:")
+            return {"remoteAddress": path, **where, "domain": AF_UNIX}
+        host, port = _split(*self._words) if self._words else ("", None)
+        if not host or not port:
+            raise usage.UsageError(
+                "HOST and PORT are required, as in: localhost 7, localhost:7, [::1]:7, "
+                "unix:/path"
+            )
+        return {**where, "remoteAddress": host, "remotePort": port}
 
 
-class CommandOptions(Options):
+def _split(host: str, port: str | None = None, *more: str) -> tuple[str, str | None]:
     """
-    What the command of our own takes besides.
+    @return: host and port of C{HOST PORT}, C{HOST:PORT} or C{[IPv6]:PORT}; no port if
+        there is none.
     """
-
-    optFlags = [
-        ["reconnect", None, "Connect again after a failure or a loss. [autoReconnect]"],
-    ]
-    synopsis = "Usage: clienttcp [options] HOST PORT"
-    longdesc = Options.about + (
-        "After the end of standard input it reads on until the server closes, or has "
-        "been silent for a second with all sent; then it ends its side and waits for "
-        "the server to end its own. What comes meanwhile is not printed. SIGINT and "
-        "SIGTERM end it when all is sent; given twice, at once. Messages go to "
-        "standard error. Exit status: 0 if all was sent, 1 if the connection failed or "
-        "was lost, 64 for wrong usage, 130 and 143 after SIGINT and SIGTERM."
-    )
+    if more:
+        raise usage.UsageError("too many arguments: HOST and PORT are all")
+    bracketed = re.fullmatch(r"\[(.*)\](?::(.*))?", host)
+    if bracketed:
+        host, inner = bracketed.groups()
+        port = port or inner
+    elif port is None and host.count(":") == 1:
+        host, port = host.split(":")
+    return host, port
 
 
-def _refuse(error: Exception) -> NoReturn:
+def refuse(error: Exception) -> NoReturn:
+    """
+    Tell of wrong usage, and end the process.
+
+    @raise SystemExit: always.
+    """
     print(f"clienttcp: {error} (see --help)", file=sys.stderr)
     sys.exit(EX_USAGE)

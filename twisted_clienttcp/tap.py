@@ -11,30 +11,64 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
 
+from . import ClientTCPFactory
 from ._console import Console
 from ._demo import demo
-from ._options import FRAMINGS, Options
+from ._handlers import clientFrom
+from ._options import Options, refuse
+from ._status import exitStatus
 from .service import ClientTCPService
 
 __all__ = ["Options", "makeService"]
 
 
-class _ConsoleService(ClientTCPService):
+class _RunningService(ClientTCPService):
     """
-    A client between standard input and output.
+    A client whose end is that of the process.
     """
 
-    def __init__(self, options: Options) -> None:
-        self._console = Console(FRAMINGS[options["framing"]], staying=True)
-        super().__init__(options.client(**self._console.callbacks()))
+    _log = Logger()
+
+    def __init__(
+        self, client: ClientTCPFactory, console: Console | None, reactor: Any
+    ) -> None:
+        super().__init__(client)
+        self._console = console
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        """
+        Start the client.
+        """
+        super().startService()
+        self.client.whenStopped().addBoth(self._stopped)
 
     def stopService(self) -> Deferred[Any]:
         """
         Send and print all that is to be.
         """
-        self._console.pause()
-        return super().stopService().addCallback(lambda _: self._console.close())
+        console = self._console
+        if console is None:
+            return super().stopService()
+        console.pause()
+        return super().stopService().addCallback(lambda _: console.close())
+
+    def _stopped(self, outcome: Any) -> None:
+        if not self.running:
+            return
+        failure = outcome if isinstance(outcome, Failure) else None
+        status = exitStatus(failure)
+        self._log.info(
+            "The client has stopped: {why} (as exit status: {status})",
+            why="all in order" if failure is None else failure.getErrorMessage(),
+            status=status,
+        )
+        if status:
+            _fail()
+        else:
+            self._reactor.stop()
 
 
 class _DemoService(Service):
@@ -44,14 +78,14 @@ class _DemoService(Service):
 
     _log = Logger()
 
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
     def startService(self) -> None:
         """
         Play, once the reactor runs.
         """
         super().startService()  # type: ignore[no-untyped-call]
-        from twisted.internet import reactor
-
-        self._reactor: Any = reactor
         self._reactor.callWhenRunning(self._play)
 
     def _play(self) -> None:
@@ -62,12 +96,28 @@ class _DemoService(Service):
         self._log.failure(
             "The demo failed: {step}", failure, step=failure.getErrorMessage()
         )
-        # The only way to end twistd with a status that is not 0.
-        signal.raise_signal(signal.SIGTERM)
+        _fail()
+
+
+def _fail() -> None:
+    """
+    End twistd with a status that is not 0, in the only way there is.
+    """
+    signal.raise_signal(signal.SIGTERM)
 
 
 def makeService(options: Options) -> Service:
     """
     @return: the service that the options ask for.
     """
-    return _DemoService() if options["demo"] else _ConsoleService(options)
+    from twisted.internet import reactor
+
+    if options["demo"]:
+        return _DemoService(reactor)
+    if options["client"] is not None:
+        try:
+            return _RunningService(clientFrom(options, reactor), None, reactor)
+        except UsageError as e:
+            refuse(e)
+    console = Console(options, reactor)
+    return _RunningService(options.client(**console.callbacks()), console, reactor)

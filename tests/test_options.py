@@ -1,0 +1,294 @@
+"""
+What the commands take, and what becomes of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import sys
+from socket import AF_INET, AF_INET6, AF_UNIX
+from typing import Any
+
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp._factory import _ATTRIBUTES
+from twisted_clienttcp._options import GROUPS, Options
+from twisted_clienttcp.errors import RecordTooLong
+from twisted_clienttcp.framing import Line, Netstring, Stream
+
+
+class Recording(ClientTCPFactory):
+    """
+    A client that remembers what it was made of.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.given = given
+
+
+class OptionsTestCase(SynchronousTestCase):
+    """
+    Parses in this process.
+    """
+
+    def parsed(self, *words: str, **parent: Any) -> Options:
+        """
+        @param parent: the options of twistd, if any.
+        """
+        options = Options()
+        if parent:
+            options.parent = usage.Options()
+            options.parent.update(parent)
+        options.parseOptions(words)
+        return options
+
+    def given(self, *words: str, **parent: Any) -> dict[str, Any]:
+        """
+        @return: what the client is made of.
+        """
+        client = self.parsed(*words, **parent).client(
+            Recording, serverInput=lambda client, record: None
+        )
+        assert isinstance(client, Recording)
+        return client.given
+
+    def refused(self, expected: str, *words: str, **parent: Any) -> None:
+        """
+        Check that this ends the process with one line.
+        """
+        stderr = io.StringIO()
+        self.patch(sys, "stderr", stderr)
+        error = self.assertRaises(SystemExit, self.given, *words, **parent)
+        said = stderr.getvalue()
+        self.assertEqual(error.code, 64, said)
+        self.assertEqual(said.count("\n"), 1, said)
+        self.assertIn(expected, said)
+
+
+class WhereTests(OptionsTestCase):
+    """
+    HOST and PORT, and what stands for them.
+    """
+
+    def test_forms(self) -> None:
+        """
+        All forms of an address.
+        """
+        for words, host, port in (
+            (["localhost", "7"], "localhost", "7"),
+            (["localhost:7"], "localhost", "7"),
+            (["localhost", "echo"], "localhost", "echo"),
+            (["127.0.0.1:7"], "127.0.0.1", "7"),
+            (["[::1]:7"], "::1", "7"),
+            (["::1", "7"], "::1", "7"),
+            (["[::1]", "7"], "::1", "7"),
+        ):
+            given = self.given(*words)
+            where = (given["remoteAddress"], given["remotePort"])
+            self.assertEqual(where, (host, port), words)
+
+    def test_unix(self) -> None:
+        """
+        C{unix:} and a path.
+        """
+        given = self.given("unix:/run/a:b.sock")
+        self.assertEqual(given["remoteAddress"], "/run/a:b.sock")
+        self.assertEqual(given["domain"], AF_UNIX)
+        self.assertNotIn("remotePort", given)
+
+    def test_endpoint(self) -> None:
+        """
+        An endpoint instead.
+        """
+        given = self.given("--endpoint=tcp:localhost:7")
+        self.assertEqual(given["endpoint"], "tcp:localhost:7")
+        self.assertNotIn("remoteAddress", given)
+
+    def test_family(self) -> None:
+        """
+        C{-4} and C{-6}.
+        """
+        self.assertEqual(self.given("-4", "localhost", "7")["domain"], AF_INET)
+        self.assertEqual(self.given("-6", "localhost", "7")["domain"], AF_INET6)
+        self.refused("exclude", "-4", "-6", "localhost", "7")
+
+    def test_bind(self) -> None:
+        """
+        The local side: address, port, or both.
+        """
+        for bind, address, port in (
+            ("127.0.0.1", "127.0.0.1", None),
+            ("127.0.0.1:99", "127.0.0.1", 99),
+            ("[::1]:99", "::1", 99),
+            ("::1", "::1", None),
+            (":99", None, 99),
+        ):
+            given = self.given("--bind", bind, "localhost", "7")
+            self.assertEqual(given["bindAddress"], address)
+            self.assertEqual(given["bindPort"], port)
+
+    def test_refused(self) -> None:
+        """
+        What is no address names what would be one.
+        """
+        for expected, words in (
+            ("[::1]:7", []),
+            ("[::1]:7", ["localhost"]),
+            ("[::1]:7", ["::1"]),
+            ("too many", ["localhost", "7", "8"]),
+            ("remoteAddress", ["localhost:7", "8"]),
+            ("--endpoint", ["--endpoint=tcp:localhost:7", "localhost", "7"]),
+            ("endpoint", ["--endpoint=nonsense"]),
+            ("65535", ["localhost:65536"]),
+            ("bindAddress", ["--bind=nowhere", "localhost", "7"]),
+            ("remoteAddress", ["unix:"]),
+        ):
+            self.refused(expected, *words)
+
+
+class RestTests(OptionsTestCase):
+    """
+    All the other options.
+    """
+
+    def test_anywhere(self) -> None:
+        """
+        Options may stand behind the address.
+        """
+        given = self.given("localhost", "7", "--connect-timeout", "2.5")
+        self.assertEqual(given["connectTimeout"], 2.5)
+
+    def test_defaults(self) -> None:
+        """
+        What is not given is left to the client.
+        """
+        given = self.given("localhost", "7")
+        self.assertEqual(
+            set(given),
+            {
+                "remoteAddress",
+                "remotePort",
+                "framing",
+                "autoReconnect",
+                "serverInput",
+            },
+        )
+        self.assertIsInstance(given["framing"], Line)
+
+    def test_reconnect(self) -> None:
+        """
+        On under twistd, else off unless asked for.
+        """
+        for expected, words, parent in (
+            (False, [], {}),
+            (True, ["--reconnect"], {}),
+            (True, [], {"nodaemon": True}),
+            (True, [], {"twist": True}),
+        ):
+            given = self.given("localhost", "7", *words, **parent)
+            self.assertIs(given["autoReconnect"], expected)
+        self.refused("--reconnect", "--reconnect", "localhost", "7", twist=True)
+
+    def test_framing(self) -> None:
+        """
+        A framing by its description, with limits of their own options.
+        """
+        for words, kind in (
+            (["--framing=stream"], Stream),
+            (["--framing=netstring:maxLength=5"], Netstring),
+            (["--framing=line:delimiter=|", "--max-length=64k"], Line),
+            (["--on-too-long=skip"], Line),
+        ):
+            self.assertIsInstance(self.given("localhost", "7", *words)["framing"], kind)
+        framing = self.parsed("localhost", "7", "--max-length=2k").framing
+        self.assertEqual(len(framing.frame(b"x" * 2048)), 2050)
+        self.assertRaises(RecordTooLong, framing.frame, b"x" * 2049)
+
+    def test_attributes(self) -> None:
+        """
+        What is an attribute of the client is set on it, and checked.
+        """
+        client = self.parsed(
+            *("localhost", "7", "--initial-delay=2", "--max-delay=3", "--factor=4"),
+            *("--jitter=0.5", "--max-retries=0"),
+        ).client(serverInput=lambda client, record: None)
+        self.assertEqual(client.initialDelay, 2.0)
+        self.assertEqual(client.maxDelay, 3.0)
+        self.assertEqual(client.factor, 4.0)
+        self.assertEqual(client.jitter, 0.5)
+        self.assertEqual(client.maxRetries, 0)
+        self.refused("jitter", "localhost", "7", "--jitter=2")
+
+    def test_refused(self) -> None:
+        """
+        A value of the wrong kind names its option.
+        """
+        for expected, words in (
+            ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
+            ("--max-length must be a number of octets", ["--max-length=1x"]),
+            ("maxLength must be at least 1", ["--max-length=0"]),
+            ("--on-too-long must be close or skip", ["--on-too-long=x"]),
+            ("--eof must be half or close or keep", ["--eof=x"]),
+            ("--max-retries must be a whole number", ["--max-retries=-1"]),
+            ("--factor must be a number", ["--factor=x"]),
+            ("connectTimeout must be more than 0", ["--connect-timeout=0"]),
+            ("--framing: there is no framing 'xml'", ["--framing=xml"]),
+            ("--framing: stream takes", ["--framing=stream", "--max-length=5"]),
+            ("exclude each other", ["--send-only", "--recv-only"]),
+            ("--timestamps", ["--timestamps", "--framing=stream"]),
+            ("--eof", ["--client=x:y", "--eof=half"]),
+            ("HOST and PORT", ["--demo"]),
+        ):
+            self.refused(expected, "localhost", "7", *words)
+        self.refused("--framing", "--demo", "--framing=line")
+
+    def test_daemon(self) -> None:
+        """
+        A daemon has no standard input: it needs handlers.
+        """
+        self.refused("twistd --nodaemon", "localhost", "7", nodaemon=False)
+        options = self.parsed("--client=x:y", nodaemon=False)
+        self.assertEqual(options["client"], "x:y")
+
+
+class TableTests(SynchronousTestCase):
+    """
+    The table of options.
+    """
+
+    def test_parameters(self) -> None:
+        """
+        What an option says that it is for, is a parameter of the client or an attribute
+        that it knows, and POE's name for it stands in the guide for those who come from
+        there.
+        """
+        known = {*inspect.signature(ClientTCPFactory).parameters, *_ATTRIBUTES}
+        poe = re.findall("[A-Z]\\w+", inspect.getsource(ClientTCPFactory))
+        for _, options in GROUPS:
+            for option in options:
+                for name in filter(None, option.parameter.split(", ")):
+                    self.assertIn(name, known, option)
+                for name in filter(None, option.poe.split(", ")):
+                    self.assertIn(name, poe, option)
+
+    def test_help(self) -> None:
+        """
+        The help has every option, in lines that fit.
+        """
+        for parent in (None, usage.Options()):
+            options = Options()
+            options.parent = parent
+            text = options.getUsage(width=72)
+            for line in text.splitlines():
+                self.assertTrue(len(line) <= 72 or line.startswith("  "), line)
+            for _, group in GROUPS:
+                for option in group:
+                    if option.name != "reconnect":
+                        self.assertIn(f"--{option.name}", text)
+            self.assertEqual("  --reconnect" in text, parent is None)
+            self.assertEqual(text.partition("Examples:")[2].strip().count("\n"), 2)

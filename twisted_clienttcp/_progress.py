@@ -1,0 +1,99 @@
+"""
+How far a long send has come, for whoever watches a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+#: The seconds between two looks; what is done sooner is not shown.
+INTERVAL = 1.0
+
+#: What takes a line of a terminal away.
+ERASE = "\r\x1b[K"
+
+
+def octets(number: float) -> str:
+    """
+    @return: the number, for people.
+    """
+    for unit in ("octets", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "octets" else f"{number:.1f} {unit}"
+
+
+class Progress:
+    """
+    One line, which is drawn anew every second while octets are sent.
+    """
+
+    def __init__(
+        self, terminal: TextIO, clock: IReactorTime, look: Callable[[], tuple[int, int]]
+    ) -> None:
+        """
+        @param terminal: where to draw.
+        @param look: gives how many octets have been put until now, and how many of
+            them are pending.
+        """
+        self._terminal = terminal
+        self._look = look
+        self._sent = 0
+        self._drawn = False
+        self._call = LoopingCall(self._draw)
+        self._call.clock = clock
+        self._marks = ""
+
+    def start(self, highMark: int | None, lowMark: int | None) -> None:
+        """
+        Begin to draw.
+
+        @param highMark: what is pending is shown against this, if there is such a one.
+        """
+        if highMark is not None and lowMark is not None:
+            self._marks = f" (marks {octets(highMark)}, {octets(lowMark)})"
+        if not self._call.running:
+            self._call.start(INTERVAL, now=False)
+
+    def stop(self) -> None:
+        """
+        Draw no more.
+        """
+        if self._call.running:
+            self._call.stop()
+        self.hide()
+
+    def hide(self) -> None:
+        """
+        Make room for other words, until the next time.
+        """
+        if self._drawn:
+            self._drawn = False
+            self._write(ERASE)
+
+    def _draw(self) -> None:
+        put, pending = self._look()
+        sent = put - pending
+        rate = (sent - self._sent) / INTERVAL
+        self._sent = sent
+        if rate > 0 or pending:
+            self._drawn = True
+            self._write(
+                f"{ERASE}{octets(sent)} sent, {octets(max(rate, 0))}/s, "
+                f"{octets(pending)} pending{self._marks}"
+            )
+        else:
+            self.hide()
+
+    def _write(self, text: str) -> None:
+        try:
+            self._terminal.write(text)
+            self._terminal.flush()
+        except OSError:
+            # It is full, or gone.
+            pass
