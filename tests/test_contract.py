@@ -67,7 +67,7 @@ class TableTests(ClientTestCase):
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("reactor", "clock"),
-            *("keepAlive",),
+            *("keepAlive", "retryPolicy", "stableAfter"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)

@@ -1227,20 +1227,6 @@ class DelayTests(ClientTestCase):
         client.jitter = None  # type: ignore[assignment]
         self.assertEqual(self.delays(client, 1), [1])
 
-    def test_maxRetries(self) -> None:
-        """
-        After so many retries the client gives up, with the last failure.
-        """
-        client = self.client()
-        client.maxRetries = 2
-        stopped = client.start()
-        for _ in range(3):
-            self.refuse()
-            self.reactor.advance(10)
-        self.failureResultOf(stopped, ConnectionRefusedError)
-        self.assertEqual(self.events[-1], "stopped")
-        self.assertEqual(len(self.attempts()), 3)
-
     def test_resetAfterStability(self) -> None:
         """
         The waits begin anew only after a connection that has held.

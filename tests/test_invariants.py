@@ -53,6 +53,8 @@ ORDERS = (
     "postShutdown",
     "postLater",
     "stopTrying",
+    "retry",
+    "resetDelay",
     "fault",
 )
 
@@ -347,6 +349,13 @@ class ClientMachine(RuleBasedStateMachine):
         if self.told:
             self.giveUp()
             raise ZeroDivisionError(self.told[-1])
+
+    def order_retry(self) -> None:
+        self.mayGiveUp()
+        self.client.retry()
+
+    def order_resetDelay(self) -> None:
+        self.client.resetDelay()
 
     def order_stopTrying(self) -> None:
         self.client.stopTrying()

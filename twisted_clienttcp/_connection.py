@@ -322,6 +322,13 @@ class ClientTCPProtocol(Protocol):
         """
         return self._stage > Stage.OPEN
 
+    @property
+    def lost(self) -> bool:
+        """
+        Whether the transport is gone.
+        """
+        return self._lost is not None
+
     # -- input
 
     def dataReceived(self, data: bytes) -> None:

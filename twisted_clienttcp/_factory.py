@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from inspect import isawaitable, iscoroutine, isgenerator, signature
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
@@ -39,17 +39,18 @@ from ._details import errorDetails
 from ._lifecycle import Core, Machine, Phase
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from ._target import Target
-from ._waiters import Waiters, fire, waiterIn
+from ._waiters import Waiters, fire, impatient, waiterIn
 from .errors import (
     AliasInUse,
     CallbackError,
     NegotiationRefused,
     NotConnectedError,
     OutputLost,
+    RetriesExhausted,
 )
 from .framing import Line
 from .framing._pattern import FramingSpec, patternFrom
-from .retry import exponential
+from .retry import MEMORY, Attempt, Policy, exponential
 
 #: What is set on a client, not given to its constructor.
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
@@ -85,11 +86,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
     @ivar heap: a namespace of the user's own, for what callbacks share.
     @ivar connector: the connector of the last attempt.
     @ivar initialDelay: the longest wait in seconds before the first new attempt.
-    @ivar maxDelay: the longest wait in seconds before any.
+    @ivar maxDelay: the longest wait in seconds before any; what a C{retryPolicy} gives
+        is cut to it.
     @ivar factor: what the longest wait is multiplied by after each failure.
     @ivar jitter: the share of a wait that is drawn at random, from 0 to 1.
-    @ivar maxRetries: how many attempts may fail in a row before the client gives up;
+    @ivar maxRetries: after how many retries in a row that failed the client gives up;
         None for any number.
+    @ivar stableAfter: for how many seconds a connection must hold for the waits and
+        the count to begin anew.
     """
 
     noisy = False
@@ -98,8 +102,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
     maxRetries: int | None = None  # type: ignore[assignment]
     jitter: float = 1.0
 
-    #: For how many seconds a connection must hold for the delays to begin anew.
-    stableAfter: ClassVar[float] = 10.0
+    stableAfter: float = 10.0
 
     _log = Logger()
 
@@ -116,6 +119,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         bindPort: int | None = None,
         framing: FramingSpec | None = None,
         autoReconnect: bool = True,
+        retryPolicy: Policy | None = None,
+        stableAfter: float | None = None,
         connectTimeout: float = 30.0,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
@@ -159,6 +164,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param autoReconnect: whether a new attempt follows a failure or a loss. If
             False, the client stops then, unless a callback has called C{connect} or
             C{reconnect} (POE's rule).
+        @param retryPolicy: how long to wait before the next attempt, and when to give
+            up: a function from the number of failures in a row to seconds, or to None
+            to give up, instead of C{initialDelay}, C{factor} and C{jitter}; see
+            L{twisted_clienttcp.retry}. One that raises, or returns what is no number of
+            seconds, is logged and stops the client.
+        @param stableAfter: for how many seconds a connection must hold for the waits to
+            begin anew; shorter ones count as failures in a row. 10 if not given. (The
+            class may have it as an attribute.)
         @param connectTimeout: the seconds an attempt may take, from the look-up of the
             name to the end of C{preConnect} (POE: ConnectTimeout).
         @param drainTimeout: the seconds that C{shutdown} may take to flush.
@@ -237,6 +250,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._args = _check.sequence("args", args)
         self._framing = patternFrom(Line if framing is None else framing)
         self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
+        self.retryPolicy = _check.callback("retryPolicy", retryPolicy)
+        if stableAfter is not None:
+            self.stableAfter = _check.delay("stableAfter", stableAfter)
         self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
@@ -272,6 +288,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
         self._connectedAt = 0.0
+        #: When the last failures were, the newest first, and the first one in a row.
+        self._failedAt: tuple[float, ...] = ()
+        self._failingSince = 0.0
+        #: How the last attempt or connection ended.
+        self._failure: Failure | None = None
         #: Why the last attempt or connection ended, if not well; and the same if octets
         #: were lost by that.
         self._reason: Failure | None = None
@@ -342,7 +363,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise RuntimeError(
                 "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
-        self._policy()
+        self._checkDelays()
         self._claimAlias()
         self._feed(self._machine.start)
         return self.whenStopped()
@@ -530,19 +551,32 @@ class ClientTCPFactory(ReconnectingClientFactory):
         later: IDelayedCall = self._session._postLater(delay, event, *args)
         return later
 
-    def whenConnected(self) -> Deferred[ClientTCPProtocol]:
+    def whenConnected(
+        self, failAfterFailures: int | None = None
+    ) -> Deferred[ClientTCPProtocol]:
         """
+        @param failAfterFailures: after how many attempts that fail from now on (of
+            several endpoints: rounds) not to wait any longer: 1 for the first, None for
+            any number. The client goes on all the same. (As ClientService's; where one
+            drives the client, nothing tells of attempts that fail.)
+
         @return: a Deferred that fires with the connection, when C{connected} has
-            returned; at once if there is one. It fails with what stopped the client, or
-            with a L{NotConnectedError<twisted_clienttcp.errors.NotConnectedError>}, if
-            that comes before.
+            returned; at once if there is one. It fails with what C{connectError} was
+            given, if that was the last attempt to wait for; or with what stopped the
+            client, or with a L{NotConnectedError
+            <twisted_clienttcp.errors.NotConnectedError>}, if that comes before.
+
+        @raise TypeError: if C{failAfterFailures} is no whole number.
+        @raise ValueError: if it is less than 1.
         """
+        if failAfterFailures is not None:
+            _check.count("failAfterFailures", failAfterFailures, 1)
         connection = self.server
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             return fail(_neverConnected(self._outcome))
-        return waiterIn(self._waiters.connected)
+        return waiterIn(self._waiters.connected, failAfterFailures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -561,16 +595,18 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def stopTrying(self) -> None:
         """
         Make no more attempts: stop, if there is no connection, and otherwise when it is
-        lost.
+        lost. An order of the user's to connect that comes later is carried out, once.
         """
         self.continueTrying = 0
-        if self._core.phase in (Phase.WAITING, Phase.CONNECTING):
+        core = self._core
+        if core.phase in (Phase.WAITING, Phase.CONNECTING) or core.ordered:
             self._feed(self._machine.shutdown)
 
     def resetDelay(self) -> None:
         """
-        Let the delays begin anew. It need not be called: a connection that has held for
-        L{stableAfter} seconds does the same.
+        Let the delays and the count of failures begin anew. It need not be called: a
+        connection that has held for L{stableAfter} seconds does the same. A client that
+        has stopped, or waits, goes on doing so.
         """
         self.delay = self.initialDelay
         self.retries = 0
@@ -578,16 +614,41 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def retry(self, connector: Any = None) -> None:
         """
         Make another attempt after the delay that the policy gives, if it gives one, as
-        L{reconnect}.
+        L{reconnect}. Where one is under way or will come anyhow, that is it; a client
+        that has stopped, or was told to, stays so.
 
         @param connector: the connector to use from now on.
+
+        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
+        @raise ValueError: if there is nothing to connect to.
         """
         if connector is not None:
             self.connector = connector
         self._mayConnect("retry")
+        if not self._core.retryable or self._attempting or self._retryComes:
+            return
         delay = self._retryDelay()
         if delay is not None:
             self.reconnect(delay)
+
+    @property
+    def _attempting(self) -> bool:
+        """
+        Whether an attempt is under way. A subclass that has kept its end from us calls
+        C{retry} then.
+        """
+        return self._core.phase is Phase.CONNECTING and (
+            getattr(self.connector, "state", None) == "connecting"
+        )
+
+    @property
+    def _retryComes(self) -> bool:
+        """
+        Whether the present connection is lost, and there will be a retry as soon as its
+        last records are delivered.
+        """
+        connection = self.server
+        return connection is not None and connection.lost and self._retrying
 
     # -- what Twisted tells the factory
 
@@ -628,10 +689,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
-        self._reason = failure = expired or reason
-        self._later(self._callOrLog, "connectError", failure)
+        self._attemptFailed(expired or reason)
         self._later(self._machine.failed)
         self._run()
+
+    def _attemptFailed(self, failure: Failure) -> None:
+        """
+        An attempt has not reached C{connected}, and nobody here has asked for that.
+        """
+        self._reason = self._failure = failure
+        self._later(self._callOrLog, "connectError", failure)
+        self._later(fire, impatient(self._waiters.connected), failure)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         """
@@ -793,7 +861,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
-        self._reason = disconnection.failure
+        self._reason = self._failure = disconnection.failure
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
             self._disconnection = disconnection
@@ -805,7 +873,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase is Phase.NEGOTIATING:
             self._cancelNegotiation()
             if self._core.then is None:
-                self._later(self._callOrLog, "connectError", disconnection.failure)
+                self._attemptFailed(disconnection.failure)
         elif not told:
             self._later(self._callOrLog, "serverError", disconnection.failure)
         self._later(self._machine.lost)
@@ -835,19 +903,57 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if not self.continueTrying:
             return None
+        now = self._timeSource().seconds()
+        if not self.retries:
+            self._failingSince = now
         self.retries += 1
-        if self.maxRetries is not None and self.retries > self.maxRetries:
-            return None
+        self._failedAt = (now, *self._failedAt[: MEMORY - 1])
+        elapsed = now - self._failingSince
         try:
-            self.delay = self._policy()(self.retries)
-        except (TypeError, ValueError) as error:
-            # Set to nonsense since the start: say so, and do not hang.
-            self._reason = Failure(error)
+            delay = self._policyDelay(now, elapsed)
+        except Exception:
+            # Nonsense: say so, and do not hang.
+            self._reason = Failure()
             self._log.failure("no retry is possible", self._reason)
             return None
-        return self.delay
+        if delay is None:
+            last = None if self._failure is None else self._failure.value
+            self._reason = Failure(RetriesExhausted(self.retries, elapsed, last))
+        else:
+            self.delay = delay
+        return delay
 
-    def _policy(self) -> Callable[[int], float]:
+    def _policyDelay(self, now: float, elapsed: float) -> float | None:
+        self._checkDelays()
+        if self.maxRetries is not None and self.retries > self.maxRetries:
+            return None
+        policy = self._ownPolicy() if self.retryPolicy is None else self.retryPolicy
+        attempt = Attempt(
+            self.retries,
+            elapsed=elapsed,
+            ages=(now - at for at in self._failedAt),
+            failure=self._failure,
+        )
+        delay = policy(attempt)
+        if delay is None:
+            return None
+        delay = _check.delay(f"what retryPolicy returns for {attempt}", delay)
+        if delay > self.maxDelay:
+            self._log.info(
+                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
+                client=self,
+                maxDelay=self.maxDelay,
+                delay=delay,
+            )
+        return min(delay, self.maxDelay)
+
+    def _ownPolicy(self) -> Policy:
+        """
+        @return: the policy that the attributes describe.
+
+        @raise TypeError: if one is of the wrong type.
+        @raise ValueError: if one is out of its range.
+        """
         return exponential(
             initialDelay=self.initialDelay,
             maxDelay=self.maxDelay,
@@ -855,6 +961,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
             # None stands for none in ReconnectingClientFactory.
             jitter=self.jitter or 0.0,
         )
+
+    def _checkDelays(self) -> None:
+        """
+        Check the attributes, which may have been set to anything, as L{_ownPolicy}.
+        """
+        self._ownPolicy()
+        _check.delay("stableAfter", self.stableAfter)
+        if self.maxRetries is not None:
+            _check.count("maxRetries", self.maxRetries, 0)
 
     def _attempt(self) -> None:
         """
@@ -899,6 +1014,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         else:
             self._expired = expired
             self._cancelAttempt()
+            if self._expired is not None:
+                # It had ended already, and a subclass has kept that from us.
+                ClientTCPFactory.clientConnectionFailed(self, self.connector, expired)
 
     def _drain(self) -> None:
         """
@@ -948,9 +1066,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call C{started}, later.
         """
-        self.continueTrying = 1
+        if self._core.phase is Phase.WAITING:
+            # By an order of ours; who has called stopTrying() before connectTCP() wants
+            # one attempt alone, as of any ReconnectingClientFactory.
+            self.continueTrying = 1
         self._reason = None
         self._loss = None
+        self._failure = None
+        self._failedAt = ()
         self.resetDelay()
         self._later(self._call, "started", *self._args)
 
@@ -1015,7 +1138,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
         disconnection, self._disconnection = self._disconnection, None
         if not hosted:
             self._session._forget()
-            self._call("stopped", failure)
+            if "stopped" in self._callbacks:
+                self._call("stopped", failure)
+            elif failure is not None and failure.check(RetriesExhausted):
+                self._log.warn(
+                    "Client {client} gives up: {reason}",
+                    client=self._name(),
+                    reason=str(failure.value),
+                    failure=failure,
+                )
         if self._stopping is waiters:
             self._stopping = None
         fire(waiters.stopped, failure)

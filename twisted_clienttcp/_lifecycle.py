@@ -172,6 +172,25 @@ class Core:
         """
         return self.phase is Phase.STOPPED or self.then in (Then.STOP, Then.GIVE_UP)
 
+    @property
+    def ordered(self) -> bool:
+        """
+        Whether an attempt is to follow by order.
+        """
+        return self.then is not None and not isinstance(self.then, Then)
+
+    @property
+    def retryable(self) -> bool:
+        """
+        Whether an order to retry would change anything: not where an attempt is under
+        way or will follow, nor against an order to stop.
+        """
+        if self.phase in (Phase.STOPPED, Phase.NEGOTIATING):
+            return False
+        if self.phase is Phase.WAITING or self.then is not None:
+            return self.then is Then.GIVE_UP
+        return True
+
 
 class Inputs(Protocol):
     """

@@ -22,8 +22,22 @@ class Waiters:
         self.shutdown: list[Deferred[Any]] = []
 
 
-def waiterIn(waiting: list[Deferred[Any]]) -> Deferred[Any]:
+class PatientDeferred(Deferred[Any]):
     """
+    Waits for a success.
+
+    @ivar patience: how many failures make it give up.
+    """
+
+    patience: int
+
+
+def waiterIn(
+    waiting: list[Deferred[Any]], patience: int | None = None
+) -> Deferred[Any]:
+    """
+    @param patience: how many failures make the caller give up; None for any number.
+
     @return: a Deferred of the caller's own, which he can cancel without harm to the
         others.
     """
@@ -32,9 +46,31 @@ def waiterIn(waiting: list[Deferred[Any]]) -> Deferred[Any]:
         if cancelled in waiting:
             waiting.remove(cancelled)
 
-    waiter: Deferred[Any] = Deferred(forget)
+    waiter: Deferred[Any]
+    if patience is None:
+        waiter = Deferred(forget)
+    else:
+        waiter = PatientDeferred(forget)
+        waiter.patience = patience
     waiting.append(waiter)
     return waiter
+
+
+def impatient(waiting: list[Deferred[Any]]) -> list[Deferred[Any]]:
+    """
+    Count a failure.
+
+    @return: those who give up at it; they wait no longer.
+    """
+    leaving: list[Deferred[Any]] = []
+    for waiter in waiting:
+        if isinstance(waiter, PatientDeferred):
+            waiter.patience -= 1
+            if not waiter.patience:
+                leaving.append(waiter)
+    for waiter in leaving:
+        waiting.remove(waiter)
+    return leaving
 
 
 def fire(waiting: list[Deferred[Any]], result: Any) -> None:

@@ -8,6 +8,7 @@ What can go wrong, as a tree::
         UnknownEvent            no handler has that name (also a LookupError)
         UnknownAlias            no client has that name (also a LookupError)
         AliasInUse              another client has that name (also a ValueError)
+        RetriesExhausted        the retry policy has given up
         DrainTimeout            shutdown() could not flush in time
         OutputLost              the peer ended with octets unsent
         FramingError            octets or records that a framing cannot take
@@ -102,6 +103,29 @@ class AliasInUse(ClientTCPError, ValueError):
 
     operation = "alias"
     errno = errno.EEXIST
+
+
+class RetriesExhausted(ClientTCPError):
+    """
+    The client has given up: C{maxRetries}, or its C{retryPolicy}, allows no further
+    attempt. C{__cause__} is the last failure.
+
+    @ivar attempts: how many attempts had failed in a row (of several endpoints:
+        rounds), or connections that did not hold.
+    @ivar elapsed: in how many seconds, from the first of these failures to the last.
+    """
+
+    operation = "retry"
+    errno = errno.ETIMEDOUT
+
+    def __init__(
+        self, attempts: int, elapsed: float, cause: BaseException | None
+    ) -> None:
+        last = "" if cause is None else f"; the last: {type(cause).__name__}: {cause}"
+        super().__init__(f"{attempts} failures in {elapsed:.1f} seconds{last}")
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.__cause__ = cause
 
 
 class DrainTimeout(ClientTCPError):
