@@ -1,0 +1,434 @@
+"""
+What a connection weighs, and whether making it again and again leaves anything behind.
+
+Memory is the growth of what is resident; CPU time is that of the connecting process.
+Each connection is proved to work by a line that the server sends on it at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from .measure import (
+    HOST,
+    KIB,
+    Competitor,
+    Figure,
+    Opponent,
+    Ratio,
+    Work,
+    same,
+)
+from .run import Run, cpuSeconds, memory
+
+FACTORY = "ReconnectingClientFactory"
+SERVICE = "ClientService"
+TCP = "clienttcp, connectTCP"
+LITERAL = "clienttcp, address"
+NAME = "clienttcp, name"
+HOSTED = "clienttcp, ClientService"
+CYCLES = "clienttcp"
+
+#: How many attempts are under way at once.
+WINDOW = 100
+#: What part of the cycles is made before anything is counted.
+WARM = 0.2
+LINE = b"still here"
+
+
+def openFiles(number: int) -> None:
+    """
+    Allow this process so many more descriptors than it may need anyway.
+
+    @raise OSError: if the system does not allow it.
+    """
+    needed = number + 100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        if hard < needed:
+            raise OSError(f"{needed} descriptors are needed: raise `ulimit -Hn`")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# -- many connections
+
+
+@dataclass(frozen=True)
+class Crowd(Work):
+    """
+    Idle connections.
+
+    @ivar number: how many.
+    """
+
+    number: int
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Take all, and at the end send a line on each.
+        """
+        number = opponent.part(self.number)
+        openFiles(number)
+        opponent.start(number)
+        with ExitStack() as stack:
+            servers = [stack.enter_context(opponent.accept()) for _ in range(number)]
+            report = opponent.report()
+            for server in servers:
+                server.sendall(LINE + b"\n")
+            same(opponent.report()["octets"], number * len(LINE))
+        return {"memory": report["growth"] / number, "cpu": report["cpu"] / number}
+
+
+class Connecting:
+    """
+    Makes the connections of a crowd, some at a time.
+    """
+
+    def __init__(self, run: Run, connect: Callable[[], object]) -> None:
+        self._run = run
+        self._connect = connect
+        self._number = int(run.args[0])
+        self._begun = self._made = 0
+        openFiles(self._number)
+        gc.collect()
+        run.begin()
+
+    def go(self) -> None:
+        """
+        Begin as many attempts as may be under way.
+        """
+        while self._begun < self._number and self._begun - self._made < WINDOW:
+            self._begun += 1
+            self._connect()
+
+    def made(self, *args: object) -> None:
+        """
+        A connection is up.
+        """
+        self._made += 1
+        if self._made == self._number:
+            self._run.end()
+        else:
+            self.go()
+
+    def heard(self, client: Any, line: bytes) -> None:
+        """
+        The line has come on one of the connections.
+        """
+        self._run.deliver(client, line)
+        octets = self._run.delivered()
+        if octets == self._number * len(LINE):
+            self._run.tell(octets=octets)
+            # To close all of them one by one is not of interest.
+            os._exit(0)
+
+
+def _withTwisted(run: Run, connect: Callable[[Any, Connecting], object]) -> None:
+    """
+    Run the reactor.
+
+    @param connect: called with the reactor; makes a connection.
+    """
+    from twisted.internet import reactor
+
+    theReactor: Any = reactor
+
+    def begin() -> None:
+        connecting = Connecting(run, lambda: connect(theReactor, connecting))
+        connecting.go()
+
+    theReactor.callWhenRunning(begin)
+    theReactor.run()
+
+
+def _receiver(connecting: Connecting) -> type:
+    """
+    @return: a C{LineReceiver} that tells of its connection and its lines.
+    """
+    from twisted.protocols.basic import LineReceiver
+
+    members = {
+        "delimiter": b"\n",
+        "connectionMade": lambda self: connecting.made(),
+        "lineReceived": lambda self, line: connecting.heard(self, line),
+    }
+    return type("Rival", (LineReceiver,), members)
+
+
+def factories(run: Run) -> None:
+    """
+    C{ReconnectingClientFactory} and C{LineReceiver}; a factory reconnects one client.
+    """
+    from twisted.internet.protocol import ReconnectingClientFactory
+
+    def connect(reactor: Any, connecting: Connecting) -> None:
+        factory: Any = ReconnectingClientFactory.forProtocol(built(connecting))
+        factory.noisy = False
+        reactor.connectTCP(HOST, run.port, factory)
+
+    built = _once(_receiver)
+    _withTwisted(run, connect)
+
+
+def services(run: Run) -> None:
+    """
+    C{ClientService} and C{LineReceiver}, of one factory.
+    """
+    from twisted.application.internet import ClientService
+    from twisted.internet.endpoints import TCP4ClientEndpoint
+    from twisted.internet.protocol import Factory
+
+    def connect(reactor: Any, connecting: Connecting) -> None:
+        endpoint = TCP4ClientEndpoint(reactor, HOST, run.port)
+        ClientService(endpoint, factory(connecting)).startService()
+
+    def make(connecting: Connecting) -> Any:
+        made: Any = Factory.forProtocol(_receiver(connecting))
+        made.noisy = False
+        return made
+
+    factory = _once(make)
+    _withTwisted(run, connect)
+
+
+def _once(make: Callable[[Connecting], Any]) -> Callable[[Connecting], Any]:
+    """
+    @return: what makes only one for all connections.
+    """
+    made: list[Any] = []
+
+    def get(connecting: Connecting) -> Any:
+        if not made:
+            made.append(make(connecting))
+        return made[0]
+
+    return get
+
+
+def ours(run: Run, driver: str) -> None:
+    """
+    A client of ours for each connection.
+    """
+    from twisted.application.internet import ClientService
+    from twisted.internet.endpoints import TCP4ClientEndpoint
+
+    from twisted_clienttcp import ClientTCPFactory
+    from twisted_clienttcp.framing import Line
+
+    framing = Line(delimiter=b"\n")
+
+    def connect(reactor: Any, connecting: Connecting) -> None:
+        address: dict[str, Any] = {}
+        if driver in (LITERAL, NAME):
+            host = HOST if driver == LITERAL else "localhost"
+            address = {"remoteAddress": host, "remotePort": run.port}
+        client = ClientTCPFactory(
+            framing=framing,
+            connected=connecting.made,
+            serverInput=connecting.heard,
+            **address,
+        )
+        if driver == TCP:
+            reactor.connectTCP(HOST, run.port, client)
+        elif driver == HOSTED:
+            endpoint = TCP4ClientEndpoint(reactor, HOST, run.port)
+            ClientService(endpoint, client).startService()
+        else:
+            client.start()
+
+    _withTwisted(run, connect)
+
+
+def streams(run: Run) -> None:
+    """
+    C{asyncio}'s streams, with a task that reads for each.
+    """
+
+    async def main() -> None:
+        tasks = set()
+        room = asyncio.Event()
+
+        async def one() -> None:
+            reader, writer = await asyncio.open_connection(HOST, run.port)
+            connecting.made()
+            connecting.heard(writer, (await reader.readline())[:-1])
+
+        def connect() -> None:
+            tasks.add(asyncio.create_task(one()))
+
+        connecting = Connecting(run, connect)
+        connecting.go()
+        await room.wait()
+
+    asyncio.run(main())
+
+
+# -- one connection, made again and again
+
+
+@dataclass(frozen=True)
+class Cycles(Work):
+    """
+    Connections of one client, lost and made again.
+
+    @ivar number: how many.
+    """
+
+    number: int
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Take each, send a line, and close it.
+        """
+        number = opponent.part(self.number)
+        warm = max(1, round(number * WARM))
+        opponent.start(warm, number)
+        for _ in range(warm + number):
+            with opponent.accept() as server:
+                server.sendall(LINE + b"\n")
+        report = opponent.report()
+        same(report.pop("octets"), (warm + number) * len(LINE))
+        report["memory"] /= number
+        report["cpu"] /= number
+        return report
+
+
+class Cycling:
+    """
+    Counts the losses, and at two of them what there is: at the first that counts and at
+    the last.
+    """
+
+    def __init__(self, run: Run, reactor: Any) -> None:
+        self._run = run
+        self._reactor = reactor
+        self._lost = 0
+        self._warm, number = map(int, run.args)
+        self._last = self._warm + number
+
+    def lost(self, *args: object) -> None:
+        """
+        The connection is lost.
+        """
+        self._lost += 1
+        if self._lost == self._warm:
+            self._before = self._count()
+        elif self._lost == self._last:
+            before, after = self._before, self._count()
+            growth = {name: after[name] - before[name] for name in after}
+            self._run.tell(**growth, octets=self._run.delivered())
+            os._exit(0)
+
+    def _count(self) -> dict[str, float]:
+        gc.collect()
+        return {
+            "cpu": cpuSeconds(),
+            "timers": len(self._reactor.getDelayedCalls()),
+            "descriptors": len(os.listdir("/dev/fd")),
+            "memory": memory(),
+        }
+
+
+def oursAgain(run: Run) -> None:
+    """
+    Our client, with no delay.
+    """
+    from twisted.internet import reactor
+
+    from twisted_clienttcp import ClientTCPFactory
+    from twisted_clienttcp.framing import Line
+
+    theReactor: Any = reactor
+    client = ClientTCPFactory(
+        remoteAddress=HOST,
+        remotePort=run.port,
+        framing=Line(delimiter=b"\n"),
+        serverInput=run.deliver,
+        serverError=lambda client, failure: None,
+        disconnected=Cycling(run, theReactor).lost,
+    )
+    client.initialDelay = 0.0
+    client.start()
+    theReactor.run()
+
+
+def factoryAgain(run: Run) -> None:
+    """
+    C{ReconnectingClientFactory} and C{LineReceiver}, with no delay.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.protocol import ReconnectingClientFactory
+    from twisted.protocols.basic import LineReceiver
+
+    theReactor: Any = reactor
+    cycling = Cycling(run, theReactor)
+
+    class Factory(ReconnectingClientFactory):
+        noisy = False
+        initialDelay = delay = 0.0
+        protocol = type(
+            "Rival", (LineReceiver,), {"delimiter": b"\n", "lineReceived": run.deliver}
+        )
+
+        def clientConnectionLost(self, connector: Any, reason: Any) -> None:
+            cycling.lost()
+            self.retry(connector)  # type: ignore[no-untyped-call]
+
+    theReactor.connectTCP(HOST, run.port, Factory())
+    theReactor.run()
+
+
+WORKS = {
+    "idle": Crowd(
+        "5,000 idle connections",
+        {
+            FACTORY: Competitor(factories),
+            SERVICE: Competitor(services),
+            "asyncio streams": Competitor(streams),
+            **{
+                name: Competitor(partial(ours, driver=name))
+                for name in (TCP, LITERAL, NAME, HOSTED)
+            },
+        },
+        (
+            Figure(
+                "memory",
+                "KiB each",
+                1 / KIB,
+                (
+                    Ratio(FACTORY, {TCP: 2.5}, "first"),
+                    Ratio(SERVICE, {LITERAL: 1.5, NAME: 1.5, HOSTED: 1.5}, "service"),
+                ),
+                digits=1,
+            ),
+            Figure(
+                "cpu",
+                "us a connect",
+                1e6,
+                (Ratio(FACTORY, {TCP: 1.6, LITERAL: 1.6}, "first"),),
+                digits=1,
+            ),
+        ),
+        number=5000,
+    ),
+    "cycles": Cycles(
+        "5,000 cycles of one client: connect, lose, reconnect",
+        {CYCLES: Competitor(oursAgain), FACTORY: Competitor(factoryAgain)},
+        (
+            # The least object that could be left in each cycle has more octets.
+            Figure("memory", "octets a cycle", most={CYCLES: 40}, digits=1),
+            Figure("timers", "timers more", most={CYCLES: 0}, digits=0),
+            Figure("descriptors", "descriptors more", most={CYCLES: 0}, digits=0),
+            Figure("cpu", "us a cycle", 1e6, digits=1),
+        ),
+        number=5000,
+    ),
+}

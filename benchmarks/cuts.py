@@ -1,0 +1,134 @@
+"""
+The limits of the framings: the least that Python code can do to cut what was read.
+
+Each takes what was kept and what was read, and gives the records and what is to be
+kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from struct import Struct
+from typing import Any
+
+INT32 = Struct("!I")
+
+Cut = Callable[[Any, bytes], tuple[list[Any], Any]]
+
+
+def lines(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    found = data.split(b"\n")
+    found[0] = rest + found[0]
+    return found, found.pop()
+
+
+def newlines(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    data = rest + data
+    found = data.splitlines()
+    if data[-1] == 10:
+        return found, b""
+    # A CR is kept too: its LF may come.
+    return found, found.pop() + (b"\r" if data[-1] == 13 else b"")
+
+
+def matches(
+    rest: bytes, data: bytes, pattern: re.Pattern[bytes]
+) -> tuple[list[bytes], bytes]:
+    found = pattern.split(rest + data)
+    return found, found.pop()
+
+
+def longLine(rest: Any, data: bytes) -> tuple[list[bytes], list[bytes]]:
+    parts: list[bytes] = rest or []
+    end = data.find(b"\n")
+    if end < 0:
+        parts.append(data)
+        return [], parts
+    parts.append(data[:end])
+    return [b"".join(parts)], [data[end + 1 :]]
+
+
+def int32(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    data = rest + data
+    found, start, end = [], 0, len(data)
+    unpack = INT32.unpack_from
+    while start + 4 <= end:
+        behind = start + 4 + unpack(data, start)[0]
+        if behind > end:
+            break
+        found.append(data[start + 4 : behind])
+        start = behind
+    return found, data[start:]
+
+
+def longBlock(rest: Any, data: bytes) -> tuple[list[bytes], list[Any]]:
+    if not rest:
+        rest = [INT32.unpack_from(data)[0]]
+        data = data[4:]
+    rest[0] -= len(data)
+    rest.append(data)
+    return ([], rest) if rest[0] else ([b"".join(rest[1:])], [])
+
+
+def varint(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    data = rest + data
+    found, start, end = [], 0, len(data)
+    while start < end:
+        at, length, shift = start, 0, 0
+        while at < end and data[at] & 128:
+            length |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+        if at == end:
+            break
+        behind = at + 1 + (length | data[at] << shift)
+        if behind > end:
+            break
+        found.append(data[at + 1 : behind])
+        start = behind
+    return found, data[start:]
+
+
+def counted(
+    rest: bytes, data: bytes, mark: bytes = b"\0", trailer: int = 0
+) -> tuple[list[bytes], bytes]:
+    data = rest + data
+    found, start, end = [], 0, len(data)
+    while (at := data.find(mark, start)) >= 0:
+        behind = at + 1 + int(data[start:at])
+        if behind + trailer > end:
+            break
+        found.append(data[at + 1 : behind])
+        start = behind + trailer
+    return found, data[start:]
+
+
+def fixed(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    data = rest + data
+    whole = len(data) - len(data) % 64
+    return [data[start : start + 64] for start in range(0, whole, 64)], data[whole:]
+
+
+def slip(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    found = (rest + data).split(b"\xc0")
+    rest = found.pop()
+    return [
+        packet.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+        if b"\xdb" in packet
+        else packet
+        for packet in found
+        if packet
+    ], rest
+
+
+def reads(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    return [data], b""
+
+
+def converted(cut: Cut, convert: Callable[[bytes], Any]) -> Cut:
+    def cutAndConvert(rest: bytes, data: bytes) -> tuple[list[Any], bytes]:
+        found, rest = cut(rest, data)
+        return list(map(convert, found)), rest
+
+    return cutAndConvert

@@ -1,0 +1,66 @@
+"""
+How competitors of each kind are run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .measure import HOST
+from .run import Run
+
+
+def runClient(run: Run, **parameters: Any) -> None:
+    """
+    Run the whole client of ours until it stops.
+
+    @param parameters: of C{ClientTCPFactory}, beside the usual ones.
+    """
+    from twisted.internet import task
+
+    from twisted_clienttcp import ClientTCPFactory
+
+    factory: Any = ClientTCPFactory
+    given: dict[str, Any] = {
+        "remoteAddress": HOST,
+        "remotePort": run.port,
+        "autoReconnect": False,
+        "serverError": lambda client, failure: None,
+        "disconnected": run.end,
+        **parameters,
+    }
+    task.react(lambda reactor: factory(**given).start())
+
+
+def runProtocol(run: Run, base: type, **members: Any) -> None:
+    """
+    Run a C{Protocol} of Twisted's until its connection is lost.
+
+    @param members: what it is to have beside what C{base} has.
+    """
+    from twisted.internet import protocol, reactor
+
+    theReactor: Any = reactor
+
+    def connectionLost(self: object, reason: object) -> None:
+        run.end()
+        theReactor.stop()
+
+    built = type("Rival", (base,), {"connectionLost": connectionLost, **members})
+    theReactor.connectTCP(HOST, run.port, protocol.ClientFactory.forProtocol(built))
+    theReactor.run()
+
+
+def runPerl(run: Run, script: str) -> None:
+    """
+    Become perl.
+    """
+    os.execvp("perl", ["perl", "-e", script, str(run.port), *run.args])
+
+
+def runNode(run: Run, script: str) -> None:
+    """
+    Become node.
+    """
+    os.execvp("node", ["node", "-e", script, str(run.port), *run.args])

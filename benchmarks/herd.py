@@ -1,0 +1,164 @@
+"""
+A thundering herd, by simulation: many clients lose one server at one instant.
+
+An attempt takes no time. What counts is how many attempts come in one second: the most
+that do, after the first minute, as a multiple of the mean; and what the server has to
+stand in that time in all. Nothing is measured but arithmetic, and it is that of the
+classes and functions themselves; only the time is simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from heapq import heapify, heapreplace
+from statistics import mean
+from typing import Any
+
+from .measure import OURS, Competitor, Figure, Opponent, Work
+
+SECONDS = 1000
+#: From when on the herd should have spread.
+SETTLED = 60
+
+#: Gives the seconds to wait each time after a failure or a loss.
+Waits = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Herd(Work):
+    """
+    A herd of clients.
+    """
+
+    clients: int
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Let the time pass.
+        """
+        clients = opponent.part(self.clients)
+        counts = simulate([opponent.competitor.go() for _ in range(clients)])
+        usual = mean(counts[SETTLED:]) or 1
+        scale = self.clients / clients
+        return {
+            "peak": max(counts[SETTLED:]) / usual,
+            "mean": usual * scale,
+            "worst": max(counts) * scale,
+        }
+
+
+def simulate(herd: list[Waits]) -> list[int]:
+    """
+    @return: the attempts in each second.
+    """
+    counts = [0] * SECONDS
+    attempts = [(waits(), number) for number, waits in enumerate(herd)]
+    heapify(attempts)
+    while attempts[0][0] < SECONDS:
+        now, number = attempts[0]
+        counts[int(now)] += 1
+        heapreplace(attempts, (now + herd[number](), number))
+    return counts
+
+
+def counting(policy: Callable[[int], float]) -> Waits:
+    """
+    @return: the waits of a policy that is told how many attempts have failed in a row.
+    """
+    failed = 0
+
+    def wait() -> float:
+        nonlocal failed
+        failed += 1
+        return policy(failed)
+
+    return wait
+
+
+def ours() -> Waits:
+    """
+    Our policy with the client's attributes. A connection that is lost at once has not
+    held for C{stableAfter}, so that it counts as a failure.
+    """
+    from twisted_clienttcp import ClientTCPFactory as Client
+    from twisted_clienttcp.retry import exponential
+
+    return counting(
+        exponential(
+            initialDelay=Client.initialDelay,
+            maxDelay=Client.maxDelay,
+            factor=Client.factor,
+            jitter=Client.jitter,
+        )
+    )
+
+
+def reconnecting(accepted: bool) -> Waits:
+    """
+    The factory itself, with a clock that only remembers.
+
+    @param accepted: a connection was made before each loss, whereupon its documentation
+        has us call C{resetDelay}.
+    """
+    from twisted.internet.protocol import ReconnectingClientFactory
+
+    waited = 0.0
+
+    class Clock:
+        def callLater(self, seconds: float, call: object) -> None:
+            nonlocal waited
+            waited = seconds
+
+    factory: Any = ReconnectingClientFactory()
+    factory.noisy = False
+    factory.clock = Clock()
+
+    def wait() -> float:
+        if accepted:
+            factory.resetDelay()
+        factory.retry(factory)
+        return waited
+
+    return wait
+
+
+def service(accepted: bool) -> Waits:
+    """
+    The default policy of C{ClientService}, which begins anew with each connection.
+    """
+    from twisted.application.internet import backoffPolicy
+
+    policy = backoffPolicy()
+    return (lambda: policy(1)) if accepted else counting(policy)
+
+
+def _herd(title: str, accepted: bool) -> Herd:
+    # Who begins anew each time makes a thousand attempts, each.
+    share = 0.2 if accepted else 1
+    return Herd(
+        title,
+        {
+            OURS: Competitor(ours),
+            "ReconnectingClientFactory": Competitor(
+                partial(reconnecting, accepted), share=share
+            ),
+            "ClientService": Competitor(partial(service, accepted), share=share),
+        },
+        (
+            Figure("peak", "peak x mean", most={OURS: 2}, digits=2),
+            Figure("mean", "attempts/s", digits=1),
+            Figure("worst", "worst second", digits=0),
+        ),
+        clients=10_000,
+    )
+
+
+WORKS = {
+    "down": _herd("10,000 clients lose a server, which stays down", accepted=False),
+    "closes": _herd(
+        "10,000 clients lose a server, which from then on accepts and closes",
+        accepted=True,
+    ),
+}

@@ -1,0 +1,362 @@
+"""
+Works, rounds, ratios, and what must be reached.
+
+In every round each competitor does the same work once, one after the other, each in a
+process of its own; this process is the other end, and checks every octet. A ratio is to
+a figure of the same round; of everything the median is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from inspect import signature
+from shutil import which
+from statistics import median
+from threading import Timer
+from typing import Any
+
+HOST = "127.0.0.1"
+READ = 65536
+KIB = 1024
+MIB = 1024 * KIB
+
+OURS = "clienttcp"
+LIMIT = "limit"
+
+#: The seconds in which a competitor must have ended.
+PATIENCE = 600
+
+NOT_INSTALLED = "missing"
+NOT_YET = "not yet"
+
+
+class Failed(Exception):
+    """
+    A competitor has not delivered what it should.
+    """
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """
+    Who does a work.
+
+    @ivar go: does it once.
+    @ivar missing: says in a word why it cannot be done here; nothing if it can.
+    @ivar share: what part of the work is enough for one that takes long.
+    """
+
+    go: Callable[..., Any]
+    missing: Callable[[], str] = lambda: ""
+    share: float = 1
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """
+    A figure divided by that of another competitor in the same round.
+
+    @ivar to: the other one's name.
+    @ivar most: what it must be at the most, by name.
+    @ivar title: what the other one is called in print, if not by name.
+    """
+
+    to: str
+    most: dict[str, float] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """
+    Something that each run tells.
+
+    @ivar key: its name among what L{Work.measure} returns.
+    @ivar title: what it is called in print, with its unit.
+    @ivar unit: how many of that unit one is.
+    @ivar most: what it must be at the most, in that unit, by name.
+    """
+
+    key: str
+    title: str
+    unit: float = 1
+    ratios: tuple[Ratio, ...] = ()
+    most: dict[str, float] = field(default_factory=dict)
+    digits: int = 3
+
+
+@dataclass(frozen=True)
+class Work:
+    """
+    Something to do, and who competes in doing it.
+    """
+
+    title: str
+    competitors: dict[str, Competitor]
+    figures: tuple[Figure, ...]
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Let a competitor do this work once.
+
+        @raise Failed: if it has not delivered what it should.
+        @raise OSError: as well.
+        """
+        raise NotImplementedError
+
+
+class Opponent:
+    """
+    A competitor that is to do a work once, and its process.
+
+    @ivar scale: the part of the work that it is to do.
+    """
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, table: str, key: str, work: Work, name: str, scale: float):
+        self._which = (table, key, name)
+        self.name = name
+        self.competitor = work.competitors[name]
+        self.scale = scale * self.competitor.share
+        self._listener = socket.create_server((HOST, 0), backlog=4096)
+        self._listener.settimeout(60)
+        self.port: int = self._listener.getsockname()[1]
+
+    def part(self, amount: int) -> int:
+        """
+        @return: as much of that as is to be done, and not nothing.
+        """
+        return max(1, round(amount * self.scale))
+
+    def command(self, *args: object) -> list[str]:
+        """
+        @return: the command that runs the competitor (see L{benchmarks.run}).
+        """
+        words = [*self._which, self.port, *args]
+        return [sys.executable, "-m", "benchmarks.run", *map(str, words)]
+
+    def start(self, *args: object) -> None:
+        """
+        Start the process of the competitor, which gets these arguments.
+        """
+        self.launch(self.command(*args), stdout=subprocess.PIPE)
+
+    def launch(self, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        """
+        Start a process, which is killed when it takes too long.
+        """
+        self.process = process = subprocess.Popen(command, **how)
+        self._timer = Timer(PATIENCE, process.kill)
+        self._timer.daemon = True
+        self._timer.start()
+        return process
+
+    def accept(self) -> socket.socket:
+        """
+        @return: the next connection of the competitor's.
+        """
+        server, _ = self._listener.accept()
+        server.settimeout(60)
+        return server
+
+    def report(self) -> dict[str, Any]:
+        """
+        @return: the next that the competitor tells.
+        """
+        assert self.process is not None and self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"exit status {self.process.wait()}")
+        report: dict[str, Any] = json.loads(line)
+        return report
+
+    def close(self) -> None:
+        """
+        End all that is still there.
+        """
+        self._listener.close()
+        if self.process is not None:
+            self._timer.cancel()
+            self.process.kill()
+            self.process.__exit__(None, None, None)
+
+
+def expect(server: Callable[[int], bytes], pattern: bytes, octets: int) -> None:
+    """
+    Read to the end of the stream.
+
+    @param server: reads at most that many octets.
+    @param pattern: what must come, again and again.
+    @param octets: how many octets must come.
+
+    @raise Failed: if anything else comes.
+    """
+    for _ in expected(server, pattern, octets):
+        pass
+
+
+def expected(
+    server: Callable[[int], bytes], pattern: bytes, octets: int
+) -> Iterable[bytes]:
+    """
+    L{expect}, in pieces.
+    """
+    # So that whatever comes is found in one piece.
+    twice = pattern * 2
+    come = 0
+    while data := server(min(READ * 4, len(pattern))):
+        if not twice.startswith(data, come % len(pattern)):
+            raise Failed(f"other octets than were sent behind {come}")
+        come += len(data)
+        yield data
+    same(come, octets)
+
+
+@cache
+def noise() -> bytes:
+    """
+    @return: a MiB of octets, the same each time.
+    """
+    return random.Random(0).randbytes(MIB)
+
+
+def same(come: int, sent: int) -> None:
+    """
+    @raise Failed: unless as many octets came as were sent.
+    """
+    if come != sent:
+        raise Failed(f"{come} octets, not {sent}")
+
+
+# -- what competitors need
+
+
+def always() -> str:
+    return ""
+
+
+def program(name: str) -> Callable[[], str]:
+    """
+    @return: what misses the program of that name.
+    """
+    return lambda: "" if which(name) else NOT_INSTALLED
+
+
+def perl() -> str:
+    """
+    Miss perl's POE.
+    """
+    try:
+        done = subprocess.run(["perl", "-MPOE", "-e", "exit"], capture_output=True)
+    except OSError:
+        return NOT_INSTALLED
+    return NOT_INSTALLED if done.returncode else ""
+
+
+def uvloop() -> str:
+    """
+    Miss uvloop.
+    """
+    return "" if find_spec("uvloop") else NOT_INSTALLED
+
+
+def ability(*names: str) -> Callable[[], str]:
+    """
+    @return: what misses parameters or methods of our client.
+    """
+
+    def missing() -> str:
+        from twisted_clienttcp import ClientTCPFactory
+
+        parameters = signature(ClientTCPFactory).parameters
+        has = all(
+            name in parameters or hasattr(ClientTCPFactory, name) for name in names
+        )
+        return "" if has else NOT_YET
+
+    return missing
+
+
+# -- rounds
+
+
+def compare(
+    table: str, key: str, work: Work, rounds: int, scale: float
+) -> dict[str, Any]:
+    """
+    Let all competitors do one work.
+
+    @return: for each of them the medians; for those that cannot do it, the word that
+        says why.
+
+    @raise Failed: if one has not delivered what it should.
+    """
+    words = {name: who.missing() for name, who in work.competitors.items()}
+    names = [name for name, word in words.items() if not word]
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    for number in range(rounds):
+        # Nobody is always the one that follows the same other one.
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            runs[name].append(_once(table, key, work, name, scale))
+    return {
+        name: word
+        or {figure.key: _median(figure, name, runs) for figure in work.figures}
+        for name, word in words.items()
+    }
+
+
+def _once(
+    table: str, key: str, work: Work, name: str, scale: float
+) -> dict[str, float]:
+    opponent = Opponent(table, key, work, name, scale)
+    try:
+        return work.measure(opponent)
+    except (OSError, ValueError, Failed) as error:
+        raise Failed(f"{key}, {name}: {error}") from error
+    finally:
+        opponent.close()
+
+
+def _median(
+    figure: Figure, name: str, runs: dict[str, list[dict[str, float]]]
+) -> dict[str, Any]:
+    """
+    @return: what is known of one figure of one competitor.
+    """
+    own = [run[figure.key] for run in runs[name]]
+    ratios = {}
+    for ratio in figure.ratios:
+        others = [run[figure.key] for run in runs.get(ratio.to, ())]
+        value = None
+        if others and all(others):
+            value = median(a / b for a, b in zip(own, others, strict=True))
+        ratios[ratio.to] = {"ratio": value, "most": ratio.most.get(name)}
+    return {
+        "value": median(own) * figure.unit,
+        "most": figure.most.get(name),
+        "ratios": ratios,
+    }
+
+
+def machine() -> dict[str, str]:
+    """
+    @return: where this was measured.
+    """
+    return {
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "twisted": f"Twisted {version('twisted')}",
+    }

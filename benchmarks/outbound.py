@@ -1,0 +1,391 @@
+"""
+Records from a loop to the server, and a file.
+
+Everybody has the same records, one at a time, and sends the same octets: lines. All but
+the limit are told to wait when too much stands in user space, by the marks of our
+client or by what the rival has for that. What counts is the sender's CPU time from when
+the connection is up until the server has ended it, having read all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from itertools import chain, repeat
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from .drivers import runClient, runNode, runPerl, runProtocol
+from .measure import (
+    HOST,
+    KIB,
+    LIMIT,
+    MIB,
+    OURS,
+    Competitor,
+    Figure,
+    Opponent,
+    Ratio,
+    Work,
+    ability,
+    expect,
+    noise,
+    perl,
+    program,
+    uvloop,
+)
+from .run import Run
+
+PUT = "clienttcp, put"
+PUT_MANY = "clienttcp, putMany"
+PLAIN = "transport"
+
+#: Different records of 32 octets, which are sent over and over.
+BATCH = [b"%032d" % number for number in range(1000)]
+SENT = b"".join(record + b"\n" for record in BATCH)
+
+#: As asyncio's marks, and as Twisted's threshold.
+MARKS = {"highMark": 64 * KIB, "lowMark": 16 * KIB}
+
+
+@dataclass(frozen=True)
+class Outbound(Work):
+    """
+    Records that a competitor sends.
+
+    @ivar batches: how often it sends the L{BATCH}.
+    """
+
+    batches: int
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Read all and compare it.
+        """
+        batches = opponent.part(self.batches)
+        opponent.start(batches)
+        with opponent.accept() as server:
+            expect(server.recv, SENT, batches * len(SENT))
+        report = opponent.report()
+        return {"seconds": report["cpu"] / (batches * len(BATCH))}
+
+
+def batches(run: Run) -> Iterator[list[bytes]]:
+    """
+    @return: what is to be sent, a batch at a time.
+    """
+    return repeat(BATCH, int(run.args[0]))
+
+
+def records(run: Run) -> Iterator[bytes]:
+    """
+    @return: what is to be sent, a record at a time.
+    """
+    return chain.from_iterable(batches(run))
+
+
+def blocking(run: Run) -> None:
+    """
+    A blocking socket, and a loop that gathers records and joins them.
+    """
+    with socket.create_connection((HOST, run.port)) as server:
+        run.begin()
+        for batch in batches(run):
+            waiting: list[bytes] = []
+            for record in batch:
+                waiting.append(record)
+            server.sendall(b"\n".join(waiting) + b"\n")
+        server.shutdown(socket.SHUT_WR)
+        server.recv(1)
+        run.end()
+
+
+# -- ours
+
+
+def _line() -> Any:
+    from twisted_clienttcp.framing import Line
+
+    return Line(delimiter=b"\n")
+
+
+def ours(run: Run) -> None:
+    """
+    A loop that puts until it is told to stop, and goes on when there is room again.
+    """
+    waiting = records(run)
+
+    def fill(client: Any) -> None:
+        put = client.put
+        for record in waiting:
+            if put(record):
+                return
+        client.shutdown()
+
+    _runOurs(run, fill)
+
+
+def oursMany(run: Run) -> None:
+    """
+    The same, a batch at a time.
+    """
+    waiting = batches(run)
+
+    def fill(client: Any) -> None:
+        putMany = client.putMany
+        for batch in waiting:
+            if putMany(batch):
+                return
+        client.shutdown()
+
+    _runOurs(run, fill)
+
+
+def _runOurs(run: Run, fill: Any) -> None:
+    def connected(client: Any, peer: object) -> None:
+        run.begin()
+        fill(client)
+
+    runClient(
+        run,
+        framing=_line(),
+        connected=connected,
+        serverLow=fill,
+        serverInput=run.deliver,
+        **MARKS,
+    )
+
+
+# -- rivals
+
+
+def producing(run: Run, method: str) -> None:
+    """
+    A push producer of Twisted's, which calls a method of the transport or the protocol.
+    """
+    from twisted.protocols.basic import LineReceiver
+
+    single, many = records(run), batches(run)
+
+    def send(self: Any) -> None:
+        self.paused = False
+        if method == "sendLine":
+            for record in single:
+                self.sendLine(record)
+                if self.paused:
+                    return
+        elif method == "write":
+            write = self.transport.write
+            for record in single:
+                write(record + b"\n")
+                if self.paused:
+                    return
+        else:
+            writeSequence = self.transport.writeSequence
+            for batch in many:
+                writeSequence([record + b"\n" for record in batch])
+                if self.paused:
+                    return
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def pause(self: Any) -> None:
+        self.paused = True
+
+    def connectionMade(self: Any) -> None:
+        run.begin()
+        self.transport.registerProducer(self, True)
+        send(self)
+
+    runProtocol(
+        run,
+        LineReceiver,
+        delimiter=b"\n",
+        connectionMade=connectionMade,
+        pauseProducing=pause,
+        resumeProducing=send,
+    )
+
+
+def streams(run: Run, loopFrom: str) -> None:
+    """
+    C{asyncio}'s streams.
+    """
+
+    async def main() -> None:
+        reader, writer = await asyncio.open_connection(HOST, run.port)
+        run.begin()
+        for record in records(run):
+            writer.write(record + b"\n")
+            await writer.drain()
+        writer.write_eof()
+        await reader.read()
+        run.end()
+        writer.close()
+
+    import_module(loopFrom).new_event_loop().run_until_complete(main())
+
+
+_POE = r"""
+use POE qw(Component::Client::TCP Filter::Line);
+use Time::HiRes 'clock';
+my @batch = map { sprintf '%032d', $_ } 0 .. 999;
+my ($port, $left) = @ARGV;
+my $began;
+sub fill {
+  if ($left-- > 0) { $_[HEAP]{server}->put($_) for @batch }
+  else { $_[KERNEL]->yield('shutdown') }
+}
+POE::Component::Client::TCP->new(
+  RemoteAddress => '127.0.0.1', RemotePort => $port,
+  Filter => POE::Filter::Line->new(Literal => "\n"),
+  Connected => sub { $began = clock; &fill },
+  ServerInput => sub { },
+  ServerFlushed => \&fill,
+  Disconnected => sub { printf qq({"cpu": %f}\n), clock() - $began; exit },
+);
+POE::Kernel->run;
+"""
+
+_NODE = r"""
+const [port, batches] = process.argv.slice(1).map(Number);
+const batch = Array.from({length: 1000}, (_, n) => String(n).padStart(32, '0'));
+let number = 0, began;
+const fill = () => {
+  while (number < batches * 1000)
+    if (!server.write(batch[number++ % 1000] + '\n', 'latin1'))
+      return server.once('drain', fill);
+  server.end();
+};
+const server = require('net').connect(port, '127.0.0.1', () => {
+  began = process.cpuUsage();
+  fill();
+});
+server.resume();
+server.on('close', () => {
+  const {user, system} = process.cpuUsage(began);
+  console.log(JSON.stringify({cpu: (user + system) / 1e6}));
+});
+"""
+
+
+# -- a file
+
+
+@dataclass(frozen=True)
+class Sending(Work):
+    """
+    A file that a competitor sends.
+
+    @ivar size: how many MiB it has.
+    """
+
+    size: int
+
+    def measure(self, opponent: Opponent) -> dict[str, float]:
+        """
+        Read it and compare it.
+        """
+        size = opponent.part(self.size)
+        opponent.start(_file(size))
+        with opponent.accept() as server:
+            expect(server.recv, noise(), size * MIB)
+        report = opponent.report()
+        return {"seconds": report["cpu"] / size, "peak": report["peak"]}
+
+
+_files: dict[int, Any] = {}
+
+
+def _file(size: int) -> str:
+    """
+    @return: the name of a file of so many MiB, which is removed at the end.
+    """
+    if size not in _files:
+        _files[size] = made = NamedTemporaryFile(prefix="benchmarks.")  # noqa: SIM115
+        for _ in range(size):
+            made.write(noise())
+        made.flush()
+    name: str = _files[size].name
+    return name
+
+
+def fileSender(run: Run) -> None:
+    """
+    C{FileSender} with a transport as its consumer.
+    """
+    from twisted.internet.protocol import Protocol
+    from twisted.protocols.basic import FileSender
+
+    def connectionMade(self: Any) -> None:
+        run.begin()
+        sent = FileSender().beginFileTransfer(file, self.transport)
+        sent.addCallback(lambda last: self.transport.loseConnection())
+
+    with open(run.args[0], "rb") as file:
+        runProtocol(run, Protocol, connectionMade=connectionMade)
+
+
+def oursFileSender(run: Run) -> None:
+    """
+    C{FileSender} with our client as its consumer.
+    """
+    from twisted.protocols.basic import FileSender
+
+    def connected(client: Any, peer: object) -> None:
+        run.begin()
+        sent = FileSender().beginFileTransfer(file, client)
+        sent.addCallback(lambda last: client.shutdown())
+
+    with open(run.args[0], "rb") as file:
+        runClient(run, connected=connected, serverInput=run.deliver)
+
+
+WORKS = {
+    "records": Outbound(
+        "1,000,000 records of 32 octets, as lines",
+        {
+            LIMIT: Competitor(blocking),
+            PUT: Competitor(ours, ability("highMark")),
+            PUT_MANY: Competitor(oursMany, ability("highMark", "putMany")),
+            "transport.write": Competitor(partial(producing, method="write")),
+            "sendLine": Competitor(partial(producing, method="sendLine")),
+            "writeSequence": Competitor(partial(producing, method="writeSequence")),
+            "asyncio writer": Competitor(
+                partial(streams, loopFrom="asyncio"), share=0.2
+            ),
+            "uvloop writer": Competitor(
+                partial(streams, loopFrom="uvloop"), uvloop, share=0.2
+            ),
+            "POE": Competitor(partial(runPerl, script=_POE), perl, share=0.1),
+            "node": Competitor(
+                partial(runNode, script=_NODE), program("node"), share=0.2
+            ),
+        },
+        (
+            Figure(
+                "seconds",
+                "us a record",
+                1e6,
+                (Ratio(LIMIT, {PUT: 3.0, PUT_MANY: 1.3}),),
+            ),
+        ),
+        batches=1000,
+    ),
+    "file": Sending(
+        "FileSender, 1 GiB",
+        {
+            PLAIN: Competitor(fileSender),
+            OURS: Competitor(oursFileSender, ability("registerProducer")),
+        },
+        (
+            Figure("seconds", "us a MiB", 1e6, (Ratio(PLAIN, {OURS: 1.05}),), digits=1),
+            Figure("peak", "peak MiB", 1 / MIB, digits=1),
+        ),
+        size=1024,
+    ),
+}

@@ -1,0 +1,107 @@
+"""
+The process of a competitor, which does a work once and tells what it took::
+
+    python -m benchmarks.run TABLE WORK COMPETITOR PORT [ARGUMENT...]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .measure import Work
+
+_STATUS = Path("/proc/self/status")
+
+
+class Run:
+    """
+    One run of a competitor: what it calls, and what is counted meanwhile.
+
+    @ivar port: what to connect to.
+    @ivar args: what else it is told.
+    """
+
+    def __init__(self, work: Work, port: int, args: list[str]) -> None:
+        self.work: Any = work
+        self.port = port
+        self.args = args
+        octets = 0
+
+        def deliver(client: Any, record: Any) -> None:
+            nonlocal octets
+            octets += len(record)
+
+        def deliverBatch(client: Any, records: list[Any]) -> None:
+            nonlocal octets
+            octets += sum(map(len, records))
+
+        def delivered() -> int:
+            return octets
+
+        self.deliver = deliver
+        self.deliverBatch = deliverBatch
+        self.delivered = delivered
+
+    def begin(self, *args: object) -> None:
+        """
+        What counts begins now.
+        """
+        self._memory = memory()
+        self._cpu = cpuSeconds()
+
+    def end(self, *args: object) -> None:
+        """
+        What counts has ended.
+        """
+        cpu = cpuSeconds() - self._cpu
+        self.tell(
+            cpu=cpu,
+            growth=memory() - self._memory,
+            peak=memory("VmHWM") - self._memory,
+            octets=self.delivered(),
+        )
+
+    def tell(self, **report: float) -> None:
+        """
+        Tell the other end.
+        """
+        print(json.dumps(report), flush=True)
+
+
+def cpuSeconds() -> float:
+    """
+    @return: what this process has taken, user and system.
+    """
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def memory(name: str = "VmRSS") -> int:
+    """
+    @return: the octets of this process that Linux has under that name. Its C{ru_maxrss}
+        can be that of the process which has started this one; elsewhere it must do.
+    """
+    if _STATUS.exists():
+        found = re.search(rf"{name}:\s*(\d+) kB", _STATUS.read_text())
+        if found is not None:
+            return int(found[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def main(table: str, key: str, name: str, port: str, *args: str) -> None:
+    """
+    Do a work once.
+    """
+    work = import_module(f"benchmarks.{table}").WORKS[key]
+    work.competitors[name].go(Run(work, int(port), list(args)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
