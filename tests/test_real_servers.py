@@ -43,6 +43,8 @@ class Served(ProcessProtocol):
     def __init__(self) -> None:
         self.ended: Deferred[None] = Deferred()
         self.output = b""
+        #: The process, to send it signals.
+        self.process: Any = None
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         self.output += data
@@ -62,7 +64,7 @@ class RealServerTestCase(NetworkTestCase):
         Run a server until the test ends.
         """
         served = Served()
-        process = reactor.spawnProcess(
+        process = served.process = reactor.spawnProcess(
             served, program(name), [name, *arguments], env=os.environ
         )
 
@@ -90,13 +92,12 @@ class RealServerTestCase(NetworkTestCase):
         await client.shutdown()
         await stopped
 
-
-class RedisTests(RealServerTestCase):
-    """
-    redis-server.
-    """
-
     async def redis(self) -> int:
+        """
+        Run redis-server until the test ends.
+
+        @return: its port.
+        """
         port = freePort()
         served = self.serve(
             *("redis-server", "--port", str(port), "--bind", "127.0.0.1"),
@@ -104,6 +105,39 @@ class RedisTests(RealServerTestCase):
         )
         await self.accepting(port, served)
         return port
+
+    async def nginx(self) -> int:
+        """
+        Run a web server that says hello until the test ends.
+
+        @return: its port.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        port = freePort()
+        configuration = home / "nginx.conf"
+        configuration.write_text(
+            f"""
+            daemon off; master_process off; pid {home}/pid; error_log stderr;
+            events {{}}
+            http {{
+                access_log off;
+                client_body_temp_path {home}; proxy_temp_path {home};
+                fastcgi_temp_path {home}; uwsgi_temp_path {home};
+                scgi_temp_path {home};
+                server {{ listen 127.0.0.1:{port}; return 200 "hello"; }}
+            }}
+            """
+        )
+        served = self.serve("nginx", "-c", str(configuration), "-p", str(home))
+        await self.accepting(port, served)
+        return port
+
+
+class RedisTests(RealServerTestCase):
+    """
+    redis-server.
+    """
 
     async def test_ping(self) -> None:
         """
@@ -171,25 +205,7 @@ class NginxTests(RealServerTestCase):
         The synopsis of POE::Component::Client::TCP: HEAD / of a web server, and print
         what comes until it closes.
         """
-        home = Path(self.mktemp()).absolute()
-        home.mkdir()
-        port = freePort()
-        configuration = home / "nginx.conf"
-        configuration.write_text(
-            f"""
-            daemon off; master_process off; pid {home}/pid; error_log stderr;
-            events {{}}
-            http {{
-                access_log off;
-                client_body_temp_path {home}; proxy_temp_path {home};
-                fastcgi_temp_path {home}; uwsgi_temp_path {home};
-                scgi_temp_path {home};
-                server {{ listen 127.0.0.1:{port}; return 200 "hello"; }}
-            }}
-            """
-        )
-        served = self.serve("nginx", "-c", str(configuration), "-p", str(home))
-        await self.accepting(port, served)
+        port = await self.nginx()
         recorder = Recorder()
 
         def connected(client: ClientTCPFactory, peer: Any) -> None:

@@ -1,0 +1,97 @@
+"""
+A bot for IRC that says pong when somebody says !ping, and is back after a netsplit, a
+kick, or a server that was restarted::
+
+    $ python irc_bot.py irc.example.org 6667 pongbot '#chat'
+
+The connection counts as one when the server has welcomed the bot. A name that is still
+taken, by the ghost of the last connection, gets a tail.
+"""
+
+import sys
+
+from twisted.internet.task import react
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Line
+
+#: For how many seconds after a kick the bot stays away.
+SULK = 5
+
+
+def parse(line):
+    """
+    @return: the parts of a message: who sent it, the command, its arguments.
+    """
+    prefix = ""
+    if line.startswith(":"):
+        prefix, _, line = line[1:].partition(" ")
+    head, colon, last = line.partition(" :")
+    words = head.split()
+    return prefix.partition("!")[0], words[0].upper(), words[1:] + [last] * bool(colon)
+
+
+class Bot:
+    """
+    What the bot knows, and what it does.
+    """
+
+    def __init__(self, name, channel):
+        self.name = self.wanted = name
+        self.channel = channel
+
+    async def register(self, client, negotiation):
+        self.name = self.wanted
+        negotiation.put(f"NICK {self.name}")
+        negotiation.put(f"USER {self.name} 0 * :a bot")
+        while True:
+            sender, command, words = parse(await negotiation.nextRecord())
+            if command == "001":
+                return True
+            if command == "433":
+                self.name += "_"
+                negotiation.put(f"NICK {self.name}")
+            elif command == "PING":
+                negotiation.put(f"PONG :{words[-1]}")
+            elif command == "ERROR":
+                return False
+
+    def connected(self, client, peer):
+        print(f"here as {self.name}")
+        client.call("join")
+
+    def join(self, client):
+        if client.connected:
+            client.put(f"JOIN {self.channel}")
+
+    def serverInput(self, client, line):
+        sender, command, words = parse(line)
+        if command == "PING":
+            client.put(f"PONG :{words[-1]}")
+        elif command == "PRIVMSG" and words[-1] == "!ping":
+            where = sender if words[0] == self.name else words[0]
+            client.put(f"PRIVMSG {where} :pong, {sender}")
+        elif command == "KICK" and words[1] == self.name:
+            client.postLater(SULK, "join")
+
+    def disconnected(self, client, details):
+        print(f"lost by the {details.initiator}")
+
+
+def main(reactor, host, port, name, channel):
+    bot = Bot(name, channel)
+    client = ClientTCPFactory(
+        remoteAddress=host,
+        remotePort=port,
+        framing=Line(encoding="utf-8", delimiter=b"\r\n"),
+        preConnect=bot.register,
+        connected=bot.connected,
+        serverInput=bot.serverInput,
+        disconnected=bot.disconnected,
+        inlineStates={"join": bot.join},
+    )
+    return client.start()
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])

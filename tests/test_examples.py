@@ -1,0 +1,271 @@
+"""
+The examples of the documents, as a person runs them, against servers that nobody here
+wrote where there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Line
+
+from ._documents import ROOT
+from ._support import GUARD, Peer, reactor
+from .test_drivers import freePort
+from .test_real_servers import RealServerTestCase, Served
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+class Example(ProcessProtocol):
+    """
+    An example at work.
+    """
+
+    def __init__(self) -> None:
+        self.output = b""
+        self.ended: Deferred[int] = Deferred()
+        self._waiting: list[tuple[bytes, Deferred[None]]] = []
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        # A terminal ends its lines with CR LF.
+        self.output += data.replace(b"\r\n", b"\n")
+        for waiting in self._waiting[:]:
+            octets, waiter = waiting
+            if octets in self.output:
+                self._waiting.remove(waiting)
+                waiter.callback(None)
+
+    def printed(self, octets: bytes) -> Deferred[None]:
+        """
+        @return: fires when that is among what it has printed.
+        """
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((octets, waiter))
+        self.childDataReceived(1, b"")
+        return waiter.addTimeout(
+            GUARD, reactor, lambda result, seconds: self._never(octets)
+        )
+
+    def _never(self, octets: bytes) -> None:
+        raise AssertionError(f"{octets!r} is not in {self.output.decode()}")
+
+    def processEnded(self, reason: Any) -> None:
+        reason.trap(ProcessDone, ProcessTerminated)
+        self.ended.callback(reason.value.exitCode)
+
+
+class ExampleTestCase(RealServerTestCase):
+    """
+    What runs examples.
+    """
+
+    timeout = 3 * GUARD
+
+    def example(self, name: str, *arguments: object, terminal: bool = False) -> Example:
+        """
+        Run an example, until it ends or the test does.
+        """
+        example = Example()
+        process = reactor.spawnProcess(
+            example,
+            sys.executable,
+            [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            usePTY=terminal,
+        )
+
+        def stop() -> Deferred[int]:
+            if not example.ended.called:
+                process.signalProcess("KILL")
+            return example.ended
+
+        self.addCleanup(stop)
+        return example
+
+
+class HeadTests(ExampleTestCase):
+    """
+    C{http_head.py}.
+    """
+
+    async def test_nginx(self) -> None:
+        """
+        nginx's head is printed, and that is all.
+        """
+        example = self.example("http_head", "localhost", await self.nginx(), "/")
+        self.assertEqual(await example.ended, 0)
+        lines = example.output.decode().splitlines()
+        self.assertEqual(lines[0], "HTTP/1.1 200 OK")
+        self.assertIn("Content-Length: 5", lines)
+
+
+class RedisTests(ExampleTestCase):
+    """
+    C{redis_subscriber.py}.
+    """
+
+    async def order(self, port: int, order: bytes) -> None:
+        """
+        Give the server an order, and wait for an answer.
+        """
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=port,
+            framing=Line(delimiter=b"\r\n"),
+            serverInput=lambda client, line: client.shutdown(),
+        )
+        stopped = client.start()
+        await client.whenConnected()
+        client.put(order)
+        await stopped
+
+    async def test_messages(self) -> None:
+        """
+        What is published is printed, newlines and all, also after the server has cut
+        the connection.
+        """
+        port = await self.redis()
+        example = self.example("redis_subscriber", "127.0.0.1", port, "news", "weather")
+        await example.printed(b"subscribed weather\n")
+        await self.order(port, b'PUBLISH news "one\\r\\ntwo"')
+        await example.printed(b"news: one\n" + b"two\n")
+        await self.order(port, b"PUBLISH weather fine")
+        await example.printed(b"weather: fine\n")
+        example.output = b""
+        await self.order(port, b"CLIENT KILL TYPE pubsub")
+        await example.printed(b"subscribed weather\n")
+        await self.order(port, b"PUBLISH news three")
+        await example.printed(b"news: three\n")
+
+
+class IRCTests(ExampleTestCase):
+    """
+    C{irc_bot.py}.
+    """
+
+    async def ngircd(self, port: int) -> Served:
+        """
+        Run an IRC server until the test ends.
+        """
+        configuration = Path(self.mktemp()).absolute()
+        configuration.write_text(
+            f"""
+            [Global]
+            Name = irc.test
+            Info = test
+            Listen = 127.0.0.1
+            Ports = {port}
+            [Options]
+            DNS = no
+            Ident = no
+            PAM = no
+            [Limits]
+            MaxConnectionsIP = 0
+            """
+        )
+        served = self.serve("ngircd", "--nodaemon", "--config", str(configuration))
+        await self.accepting(port, served)
+        return served
+
+    async def user(self, port: int, name: str) -> Any:
+        """
+        @return: a client that is in the channel, and whose C{heap.lines} is what it
+            has heard; C{heard(text)} of the heap waits for more.
+        """
+        waiting: list[tuple[str, Deferred[None]]] = []
+
+        def heard(text: str) -> Deferred[None]:
+            waiter: Deferred[None] = Deferred()
+            waiting.append((text, waiter))
+            return waiter.addTimeout(GUARD, reactor)
+
+        def serverInput(client: ClientTCPFactory, line: str) -> None:
+            client.heap.lines.append(line)
+            for one in waiting[:]:
+                if one[0] in line:
+                    waiting.remove(one)
+                    one[1].callback(None)
+
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=port,
+            autoReconnect=False,
+            framing=Line(encoding="utf-8", delimiter=b"\r\n"),
+            serverInput=serverInput,
+            serverError=lambda client, failure: None,
+        )
+        client.heap.lines = []
+        client.heap.heard = heard
+        client.start().addErrback(lambda failure: None)
+        self.addCleanup(client.shutdown)
+        await client.whenConnected()
+        client.put(f"NICK {name}")
+        client.put(f"USER {name} 0 * :somebody")
+        welcome = heard(" 001 ")
+        await welcome
+        return client
+
+    async def test_bot(self) -> None:
+        """
+        The bot answers; its name being taken it takes another; and it is back when the
+        server is.
+        """
+        port = freePort()
+        served = await self.ngircd(port)
+        user = await self.user(port, "pongbot")
+        joined = user.heap.heard("JOIN :#chat")
+        user.put("JOIN #chat")
+        await joined
+        came = user.heap.heard("pongbot_!")
+        example = self.example("irc_bot", "127.0.0.1", port, "pongbot", "#chat")
+        await example.printed(b"here as pongbot_\n")
+        await came
+        pong = user.heap.heard("PRIVMSG #chat :pong, pongbot")
+        user.put("PRIVMSG #chat :!ping")
+        await pong
+        served.process.signalProcess("TERM")
+        await example.printed(b"lost by the peer\n")
+        await served.ended
+        await user.whenStopped().addErrback(lambda failure: None)
+        await self.ngircd(port)
+        await example.printed(b"here as pongbot\n")
+
+
+class ChatTests(ExampleTestCase):
+    """
+    C{chat.py}.
+    """
+
+    async def test_terminal(self) -> None:
+        """
+        What is typed on a terminal is sent, what comes is printed; the end of the input
+        is the end of our side.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.send("Grüß Gott\r\n".encode())
+        server.heard = lambda peer, data: peer.send(b"you say " + data)
+
+        def left(peer: Peer) -> None:
+            peer.send(b"farewell\r\n")
+            peer.close()
+
+        server.left = left
+        example = self.example("chat", "127.0.0.1", server.port, terminal=True)
+        await example.printed("Grüß Gott\n".encode())
+        transport: Any = example.transport
+        transport.write(b"look\n")
+        await example.printed(b"you say look\n")
+        self.assertEqual(server.peers[0].received, b"look\r\n")
+        transport.write(b"\x04")
+        await example.printed(b"farewell\n")
+        await example.printed(b"* closed by the peer\n")
+        self.assertEqual(await example.ended, 0)
