@@ -5,8 +5,13 @@ a terminal, towards servers on the loopback interface.
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import re
 import shutil
+import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,8 +22,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
+from twisted.protocols.basic import FileSender
+from twisted.trial.unittest import SkipTest
 
 import twisted_clienttcp
+from twisted_clienttcp._progress import ERASE
 
 from ._support import GUARD, NetworkTestCase, Peer, Server, reactor
 
@@ -37,17 +45,24 @@ class Command(ProcessProtocol):
 
     @ivar ended: fires with its status when it has ended; the negative number of the
         signal, if one has ended it.
+    @ivar outLength: how many octets it has written to its output.
+    @ivar keep: whether these are kept.
     """
+
+    keep = True
 
     def __init__(self) -> None:
         self.out = b""
+        self.outLength = 0
         self.err = b""
         self.ended: Deferred[int] = Deferred()
         self._waiting: list[tuple[bytes, Deferred[None]]] = []
 
     def outReceived(self, data: bytes) -> None:
-        self.out += data
-        self._look()
+        self.outLength += len(data)
+        if self.keep:
+            self.out += data
+            self._look()
 
     def errReceived(self, data: bytes) -> None:
         self.err += data
@@ -82,8 +97,8 @@ class Command(ProcessProtocol):
     def processEnded(self, reason: Any) -> None:
         status = 0
         if reason.check(ProcessTerminated):
-            signal = reason.value.signal
-            status = reason.value.exitCode if signal is None else -signal
+            number = reason.value.signal
+            status = reason.value.exitCode if number is None else -number
         self.ended.callback(status)
 
 
@@ -102,8 +117,7 @@ class CommandTestCase(NetworkTestCase):
             sys.executable,
             [sys.executable, *map(str, arguments)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            path=self.directory(),
-            **options,
+            **{"path": self.directory(), **options},
         )
         self.addCleanup(self._end, command, self.process)
         return command
@@ -146,6 +160,76 @@ def answers(peer: Peer, data: bytes) -> None:
     peer.send(data.upper())
     if b"bye" in peer.received:
         peer.close()
+
+
+def answersLate(peer: Peer) -> None:
+    """
+    Answer when the client has ended its side.
+    """
+    peer.send(b"late\n")
+    peer.close()
+
+
+def hold(peer: Any) -> None:
+    """
+    Read nothing.
+    """
+    peer.transport.pauseProducing()
+
+
+def position(stdin: Any) -> Callable[[], int]:
+    """
+    @return: tells how far a file has been read; also by a child, whose standard input
+        is the same open file.
+    """
+    return lambda: os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
+
+
+class Source(io.RawIOBase):
+    """
+    A file that counts, as its peer's C{sent}, what has been read.
+    """
+
+    def __init__(self, peer: Any, chunk: bytes, total: int) -> None:
+        self._peer, self._chunk, self._total = peer, chunk, total
+
+    def read(self, size: int = -1) -> bytes:
+        if self._peer.sent >= self._total:
+            return b""
+        self._peer.sent += len(self._chunk)
+        return self._chunk
+
+
+class Terminal:
+    """
+    What is shown on a terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    text = ""
+
+    async def said(self, word: str) -> None:
+        """
+        Wait for a word.
+        """
+
+        def look() -> None:
+            self.look()
+            if word in self.text:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.02).addTimeout(GUARD, reactor)
+
+    def look(self) -> None:
+        try:
+            self.text += os.read(self._descriptor, 65536).decode()
+        except OSError:
+            # Nothing new, or nobody writes any more.
+            pass
 
 
 class DemoTests(CommandTestCase):
@@ -298,9 +382,9 @@ class UsageTests(CommandTestCase):
         self.assertIn(twisted_clienttcp.__version__.encode(), done.out)
 
 
-class ConsoleTests(CommandTestCase):
+class ServedTestCase(CommandTestCase):
     """
-    Standard input goes to the server, and what comes to standard output.
+    Has a server.
     """
 
     async def serve(self) -> Server:
@@ -320,6 +404,52 @@ class ConsoleTests(CommandTestCase):
         port: int = listening.getHost().port
         await listening.stopListening()
         return port
+
+    async def met(self, server: Server) -> None:
+        """
+        Wait for the first peer.
+        """
+        met: Deferred[Any] = Deferred()
+        before = server.met
+        if not server.peers:
+
+            def meet(peer: Peer) -> None:
+                before(peer)
+                met.callback(None)
+
+            server.met = meet
+            await met.addTimeout(GUARD, reactor)
+
+    async def settled(self, position: Callable[[], int]) -> int:
+        """
+        Wait until a position has left 0 and moves no more.
+        """
+        former = [0, 0, 0]
+
+        def look() -> None:
+            former.append(position())
+            if former[-1] and len(set(former[-4:])) == 1:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.05).addTimeout(GUARD, reactor)
+        return former[-1]
+
+    def memory(self) -> int:
+        """
+        @return: the most octets of memory that the command has had.
+        """
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            raise SkipTest("there is no /proc to look at the memory of a process")
+        [line] = re.findall(r"VmHWM:\s+([0-9]+) kB", status.read_text())
+        return int(line) * 1024
+
+
+class ConsoleTests(ServedTestCase):
+    """
+    Standard input goes to the server, and what comes to standard output.
+    """
 
     async def test_fullDisk(self) -> None:
         """
@@ -344,16 +474,307 @@ class ConsoleTests(CommandTestCase):
         self.assertEqual(done.out, b"ONE\nTWO\nBYE\n")
         self.assertEqual((self.status, done.err), (0, b""))
 
-    async def test_silence(self) -> None:
+    async def test_half(self) -> None:
         """
-        When the server does not close, its silence ends the command, once the answers
-        have come. A last line needs no newline.
+        At the end of standard input our side is ended, and what the server says then is
+        printed. A last line needs no newline.
         """
+
+        def left(peer: Peer) -> None:
+            peer.send(b"at last\n")
+            peer.close()
+
         server = await self.serve()
+        server.left = left
         done = await self.run_(*CLIENTTCP, *self.where, given=b"one\ntwo")
         self.assertEqual(server.peers[0].received, b"one\r\ntwo\r\n")
-        self.assertEqual(done.out, b"ONE\nTWO\n")
+        self.assertEqual(done.out, b"ONE\nTWO\nat last\n")
         self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_keep(self) -> None:
+        """
+        With C{--eof=keep} our side stays open, and the server decides.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, "--eof=keep", *self.where)
+        command.type(b"one\n")
+        await command.said(b"ONE")
+        peer = server.peers[0]
+        self.assertFalse(peer.ended.called)
+        peer.send(b"more\n")
+        await command.said(b"more")
+        self.assertFalse(peer.ended.called)
+        peer.close()
+        await self.end(command, 0)
+
+    async def test_close(self) -> None:
+        """
+        With C{--eof=close} it ends when all is sent, and does not print what comes
+        after that. So does C{--send-only}, which prints nothing at all.
+        """
+        for option, printed in (("--eof=close", b"hello\n"), ("--send-only", b"")):
+            server = await self.serve()
+            server.met = lambda peer: peer.send(b"hello\n")
+            server.heard = lambda peer, data: None
+            server.left = answersLate
+            command = self.spawn(*CLIENTTCP, option, *self.where)
+            command.type(b"one\n", end=False)
+            await self.met(server)
+            await server.peers[0].until(b"one")
+            if printed:
+                await command.said(printed)
+            command.type(b"two\n")
+            await self.end(command, 0)
+            self.assertEqual(command.out, printed)
+            self.assertEqual(server.peers[0].received, b"one\r\ntwo\r\n")
+            self.assertEqual(command.err, b"")
+
+    async def test_receiveOnly(self) -> None:
+        """
+        With C{--recv-only} standard input is left alone.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send(b"hello\n")
+            peer.close()
+
+        server = await self.serve()
+        server.met = met
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"for somebody else\n")
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *CLIENTTCP,
+                *("--recv-only", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+            )
+            await self.end(command, 0)
+            self.assertEqual(position(stdin)(), 0)
+        self.assertEqual((command.out, command.err), (b"hello\n", b""))
+
+    async def test_framings(self) -> None:
+        """
+        With any framing but stream a record is a line here.
+        """
+        for spec, given, sent, printed in (
+            ("netstring", b"one\ntwo\n", b"3:one,3:two,", b"one\ntwo\n"),
+            (
+                "jsonlines",
+                b'{"a": [1]}\n"x"\n',
+                b'{"a":[1]}\n"x"\n',
+                b'{"a": [1]}\n"x"\n',
+            ),
+            ("line:delimiter=|", b"one\ntwo", b"one|two|", b"one\ntwo\n"),
+            (
+                "line:encoding=latin-1",
+                "é\n".encode(),
+                b"\xe9\r\n",
+                "é\n".encode(),
+            ),
+        ):
+            server = await self.serve()
+            server.heard = lambda peer, data: peer.send(data)
+            done = await self.run_(
+                *CLIENTTCP, f"--framing={spec}", *self.where, given=given
+            )
+            self.assertEqual(server.peers[0].received, sent)
+            self.assertEqual(done.out, printed)
+            self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_noRecord(self) -> None:
+        """
+        A line that is no record is told, and what stands before it is sent.
+        """
+        server = await self.serve()
+        done = await self.run_(
+            *CLIENTTCP, "--framing=jsonlines", *self.where, given=b"1\n}\n"
+        )
+        self.assertEqual(server.peers[0].received, b"1\n")
+        self.assertEqual(self.status, 1)
+        self.assertIn(b"standard input: b'}' is no JSON value", done.err)
+        self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_timestamps(self) -> None:
+        """
+        Before each record, and each message, stands the time.
+        """
+        await self.serve()
+        done = await self.run_(
+            *CLIENTTCP, "--timestamps", "-v", *self.where, given=b"one\nbye\n"
+        )
+        stamp = rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
+        times = re.findall(stamp + rb"(ONE|BYE)$", done.out, re.MULTILINE)
+        self.assertEqual(times, [b"ONE", b"BYE"])
+        told = re.findall(stamp + b"clienttcp: (\\w+)", done.err, re.MULTILINE)
+        self.assertEqual(told, [b"connected", b"disconnected"])
+
+    async def test_verbose(self) -> None:
+        """
+        With C{-v} connections are told too.
+        """
+        await self.serve()
+        done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
+        self.assertEqual(self.status, 0)
+        self.assertIn(b"clienttcp: connected to ", done.err)
+        self.assertIn(b"4 octets sent, 4 octets printed", done.err)
+
+    async def test_jsonEvents(self) -> None:
+        """
+        Every callback is a JSON object on a line, and nothing else is on standard
+        output.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send("é\r\n".encode() + b"\xff\r\nrest")
+
+        server = await self.serve()
+        server.met = met
+        server.heard = lambda peer, data: None
+        done = await self.run_(*CLIENTTCP, "--json-events", *self.where, given=b"one\n")
+        self.assertEqual((self.status, done.err), (0, b""))
+        events = [json.loads(line) for line in done.out.splitlines()]
+        for event in events:
+            self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT")
+        # When that is, is a matter of the kernels.
+        events.remove({"event": "serverFlushed", "pending": 0})
+        end = {"operation": "read", "errno": 0, "text": ""}
+        self.assertEqual(
+            events,
+            [
+                {"event": "started"},
+                {"event": "connected", "peer": f"127.0.0.1 {server.port}"},
+                {"event": "serverInput", "record": "é"},
+                {"event": "serverInput", "record": {"base64": "/w=="}},
+                {"event": "serverError", **end},
+                {
+                    "event": "disconnected",
+                    "initiator": "peer",
+                    "unsent": 0,
+                    "confirmed": True,
+                    "truncated": "rest",
+                    **end,
+                },
+                {"event": "stopped"},
+            ],
+        )
+
+    async def test_jsonEventsOfFailure(self) -> None:
+        """
+        So are those of a failure.
+        """
+        done = await self.run_(
+            *CLIENTTCP, "--json-events", "127.0.0.1", await self.freePort()
+        )
+        self.assertEqual(self.status, 1)
+        events = [json.loads(line) for line in done.out.splitlines()]
+        self.assertEqual(
+            [(event["event"], event.get("errno")) for event in events],
+            [("started", None), ("connectError", 111), ("stopped", 111)],
+        )
+
+    async def test_slowReader(self) -> None:
+        """
+        A standard output that is not read holds the server, and memory stays flat.
+        """
+        total = 64 * 1024 * 1024
+        chunk = bytes(range(256)) * 256
+
+        def talk(peer: Any) -> None:
+            peer.sent = 0
+            FileSender().beginFileTransfer(
+                Source(peer, chunk, total), peer.transport
+            ).addCallback(lambda _: peer.close())
+
+        server = await self.serve()
+        server.met = talk
+        server.left = lambda peer: None
+        command = self.spawn(*CLIENTTCP, "--framing=stream", *self.where)
+        pipes = self.process.pipes
+        pipes[1].pauseProducing()
+        await self.met(server)
+        peer: Any = server.peers[0]
+        held = await self.settled(lambda: int(peer.sent))
+        self.assertLess(held, total // 2)
+        command.keep = False
+        pipes[1].resumeProducing()
+        await peer.lost
+        self.assertLess(self.memory(), 100 * 1024 * 1024)
+        command.type(b"")
+        await self.end(command, 0)
+        self.assertEqual(command.outLength, total)
+
+    async def test_slowServer(self) -> None:
+        """
+        Of 2 GiB of standard input no more is read than what a server takes that reads
+        nothing, and memory stays flat.
+        """
+        given = Path(self.directory(), "given")
+        with given.open("wb") as sparse:
+            sparse.truncate(2 * 1024**3)
+        server = await self.serve()
+        server.met = hold
+        for spec in ("stream", "line:delimiter=\\0"):
+            with given.open("rb") as stdin:
+                self.spawn(
+                    *(*CLIENTTCP, f"--framing={spec}", *self.where),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                read = await self.settled(position(stdin))
+            self.assertLess(read, 64 * 1024 * 1024)
+            self.assertLess(self.memory(), 100 * 1024 * 1024)
+
+    async def test_progress(self) -> None:
+        """
+        On a terminal it shows how far a long send has come, and leaves nothing behind.
+        """
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"x" * 30_000_000)
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *(*CLIENTTCP, "--framing=stream", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: slave},
+            )
+        os.close(slave)
+        screen = Terminal(master)
+        await screen.said("pending")
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 0)
+        screen.look()
+        self.assertRegex(screen.text, r"MiB sent, .*/s, .*KiB pending")
+        self.assertTrue(screen.text.endswith(ERASE), screen.text)
+
+    async def test_timeout(self) -> None:
+        """
+        An attempt that takes too long is status 124.
+        """
+        # Nobody accepts, and there is room for few to wait.
+        listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(listening.close)
+        for _ in range(4):
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        done = await self.run_(
+            *CLIENTTCP, "--connect-timeout=0.3", *listening.getsockname()
+        )
+        self.assertEqual(self.status, 124, done.err)
+        self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_closedDescriptors(self) -> None:
+        """
+        It works with its standard descriptors closed.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.close()
+        command = self.spawn(*CLIENTTCP, *self.where, childFDs={})
+        await self.end(command, 0)
 
     async def test_truncated(self) -> None:
         """
@@ -467,12 +888,12 @@ class ConsoleTests(CommandTestCase):
         """
         A signal ends a command that has nothing to do.
         """
-        for signal, status in (("INT", 130), ("TERM", 143)):
+        for name, status in (("INT", 130), ("TERM", 143)):
             server = await self.serve()
             server.met = lambda peer: peer.send(b"ready\n")
             command = self.spawn(*CLIENTTCP, *self.where)
             await command.said(b"ready")
-            self.process.signalProcess(signal)
+            self.process.signalProcess(name)
             await self.end(command, status)
             self.assertEqual(command.err, b"")
 
@@ -485,47 +906,26 @@ class ConsoleTests(CommandTestCase):
         given = Path(self.directory(), "given")
         given.write_bytes(lines)
 
-        def hold(peer: Any) -> None:
-            peer.transport.pauseProducing()
-
         server = await self.serve()
         server.met = hold
         server.heard = lambda peer, data: None
         with given.open("rb") as stdin:
-
-            def position() -> int:
-                # The child's too: it is the same open file.
-                return os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
-
+            at = position(stdin)
             command = self.spawn(
                 *CLIENTTCP,
                 *self.where,
                 childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
             )
-            await self.settled(position)
-            self.assertLess(position(), len(lines))
+            await self.settled(at)
+            self.assertLess(at(), len(lines))
             self.process.signalProcess("TERM")
             await command.said(b"SIGTERM: sending the last")
             peer: Any = server.peers[0]
             peer.transport.resumeProducing()
             await self.end(command, 143)
-            read = lines[: position()]
+            read = lines[: at()]
         whole = read[: read.rindex(b"\n") + 1]
         self.assertTrue(peer.received == whole.replace(b"\n", b"\r\n"))
-
-    async def settled(self, position: Callable[[], int]) -> None:
-        """
-        Wait until a position has left 0 and moves no more.
-        """
-        former = [0, 0, 0]
-
-        def look() -> None:
-            former.append(position())
-            if former[-1] and len(set(former[-4:])) == 1:
-                looking.stop()
-
-        looking = LoopingCall(look)
-        await looking.start(0.05).addTimeout(GUARD, reactor)
 
     async def test_reconnect(self) -> None:
         """
@@ -569,3 +969,140 @@ class ConsoleTests(CommandTestCase):
             self.assertEqual(len(server.peers), 2)
             self.assertEqual(command.out, b"BYE\nAGAIN\nmore\n")
             self.assertEqual(command.err, b"")
+
+    async def test_givingUp(self) -> None:
+        """
+        When the client gives up, the log says why and what the exit status of the
+        command would have been, and the process ends.
+        """
+        port = await self.freePort()
+        for run in (TWISTD, (*TWIST, "--log-format=text")):
+            done = await self.run_(
+                *run, "clienttcp", "--max-retries=0", "127.0.0.1", port
+            )
+            self.assertEqual(self.status, -15, done.out)
+            self.assertIn(b"refused", done.out)
+            self.assertIn(b"(as exit status: 1)", done.out)
+        server = await self.serve()
+        done = await self.run_(
+            *TWISTD, "clienttcp", "--eof=close", *self.where, given=b"one\n"
+        )
+        self.assertEqual(self.status, 0, done.out)
+        self.assertEqual(server.peers[0].received, b"one\r\n")
+        self.assertIn(b"(as exit status: 0)", done.out)
+
+
+class HandlersTests(ServedTestCase):
+    """
+    C{--client} instead of standard input and output.
+    """
+
+    SOURCE = """
+class Handlers:
+    def connected(self, client, peer):
+        for number in range(20):
+            client.put(b"x" * 99_998)
+
+    def serverInput(self, client, line):
+        print(line.decode(), flush=True)
+        if line == b"enough":
+            client.shutdown()
+"""
+
+    def home(self) -> str:
+        """
+        @return: a directory with the handlers.
+        """
+        home = self.directory()
+        Path(home, "handlers.py").write_text(self.SOURCE)
+        return home
+
+    async def test_command(self) -> None:
+        """
+        The command runs them, and ends when they say so; standard input is left alone.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: (
+            peer.send(b"hello\nenough\n") if len(peer.received) == 2_000_000 else None
+        )
+        command = self.spawn(
+            *CLIENTTCP, "--client=handlers:Handlers", *self.where, path=self.home()
+        )
+        await self.end(command, 0)
+        self.assertEqual((command.out, command.err), (b"hello\nenough\n", b""))
+
+    async def test_signal(self) -> None:
+        """
+        A signal ends it when all is sent.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        command = self.spawn(
+            *CLIENTTCP, "--client=handlers:Handlers", *self.where, path=self.home()
+        )
+        await self.met(server)
+        self.process.signalProcess("TERM")
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 143)
+        self.assertEqual(len(peer.received), 2_000_000)
+
+    async def test_refused(self) -> None:
+        """
+        What cannot be loaded is one line, everywhere.
+        """
+        for run in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
+            done = await self.run_(*run, "--client=no_such:thing", "localhost", "7")
+            self.assertEqual((self.status, done.out), (USAGE, b""))
+            self.assertIn(b"there is no module no_such", done.err)
+            self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_daemon(self) -> None:
+        """
+        As a daemon with a pid file; SIGTERM ends it when all is sent.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        home = self.home()
+        pidfile = Path(home, "twistd.pid")
+        started = self.spawn(
+            *TWISTD[:2],
+            *("--pidfile=twistd.pid", "--logfile=log", "clienttcp"),
+            *("--client=handlers:Handlers", *self.where),
+            path=home,
+        )
+        await self.end(started, 0)
+        await self.met(server)
+        pid = int(pidfile.read_text())
+        self.addCleanup(killed, pid)
+        os.kill(pid, signal.SIGTERM)
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await peer.lost
+        self.assertEqual(len(peer.received), 2_000_000)
+        await self.until(lambda: not pidfile.exists())
+        self.assertIn("Server Shut Down", Path(home, "log").read_text())
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """
+        Wait until it is.
+        """
+
+        def look() -> None:
+            if true():
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.05).addTimeout(GUARD, reactor)
+
+
+def killed(pid: int) -> None:
+    """
+    End a daemon that a failed test has left.
+    """
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -30,7 +30,7 @@ from ._console import Console
 from ._demo import DemoFailed, demo
 from ._handlers import clientFrom
 from ._options import Options, refuse
-from ._progress import Progress
+from ._progress import Progress, tell
 from ._status import exitStatus
 from ._text import now
 
@@ -46,10 +46,11 @@ class _Messages:
     def __init__(self, options: Options) -> None:
         self._timestamps = options["timestamps"]
         self.progress: Progress | None = None
-        level = LogLevel.info if options["verbose"] else LogLevel.warn
+        levels = LogLevelFilterPredicate(LogLevel.warn)
+        if options["verbose"]:
+            levels.setLogLevelForNamespace("twisted_clienttcp", LogLevel.info)
         globalLogBeginner.beginLoggingTo(
-            [FilteringLogObserver(self, [LogLevelFilterPredicate(level)])],
-            redirectStandardIO=False,
+            [FilteringLogObserver(self, [levels])], redirectStandardIO=False
         )
 
     def __call__(self, event: LogEvent) -> None:
@@ -57,11 +58,7 @@ class _Messages:
         if self.progress is not None:
             self.progress.hide()
         when = f"{now()} " if self._timestamps else ""
-        try:
-            print(f"{when}clienttcp: {text}", file=sys.stderr, flush=True)
-        except OSError:
-            # Nobody reads it, or not now.
-            pass
+        tell(f"{when}clienttcp: {text}\n")
 
 
 async def _demonstrate(reactor: Any) -> int:
@@ -135,10 +132,8 @@ def main() -> None:
         console = Console(options, reactor)
         client = options.client(**console.callbacks())
     messages = _Messages(options)
-    if console is not None and sys.stderr.isatty() and not sys.stdin.isatty():
-        console.progress = messages.progress = Progress(
-            sys.stderr, reactor, console.look
-        )
+    if console is not None and os.isatty(2) and not os.isatty(0):
+        console.progress = messages.progress = Progress(reactor, console.look)
     status = 1
 
     def ended(result: int) -> None:

@@ -4,8 +4,8 @@ How far a long send has come, for whoever watches a terminal.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import TextIO
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -28,20 +28,34 @@ def octets(number: float) -> str:
     return f"{number:.0f} {unit}" if unit == "octets" else f"{number:.1f} {unit}"
 
 
+def tell(text: str) -> None:
+    """
+    Write to standard error, if it takes it now.
+    """
+    try:
+        os.write(2, text.encode(errors="backslashreplace"))
+    except OSError:
+        # Nobody reads it, or not now.
+        pass
+
+
 class Progress:
     """
     One line, which is drawn anew every second while octets are sent.
     """
 
     def __init__(
-        self, terminal: TextIO, clock: IReactorTime, look: Callable[[], tuple[int, int]]
+        self,
+        clock: IReactorTime,
+        look: Callable[[], tuple[int, int]],
+        draw: Callable[[str], None] = tell,
     ) -> None:
         """
-        @param terminal: where to draw.
         @param look: gives how many octets have been put until now, and how many of
             them are pending.
+        @param draw: draws.
         """
-        self._terminal = terminal
+        self._write = draw
         self._look = look
         self._sent = 0
         self._drawn = False
@@ -89,11 +103,3 @@ class Progress:
             )
         else:
             self.hide()
-
-    def _write(self, text: str) -> None:
-        try:
-            self._terminal.write(text)
-            self._terminal.flush()
-        except OSError:
-            # It is full, or gone.
-            pass
