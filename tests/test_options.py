@@ -209,6 +209,16 @@ class RestTests(OptionsTestCase):
         self.assertEqual(len(framing.frame(b"x" * 2048)), 2050)
         self.assertRaises(RecordTooLong, framing.frame, b"x" * 2049)
 
+    def test_keepAlive(self) -> None:
+        """
+        C{no}, or three numbers.
+        """
+        for text, expected in (("no", False), ("60,10,3", (60, 10, 3))):
+            given = self.given("localhost", "7", f"--keepalive={text}")
+            self.assertEqual(given["keepAlive"], expected)
+        self.refused("--keepalive must be", "localhost", "7", "--keepalive=60")
+        self.refused("keepAlive's idle", "localhost", "7", "--keepalive=0,1,1")
+
     def test_attributes(self) -> None:
         """
         What is an attribute of the client is set on it, and checked.

@@ -62,6 +62,14 @@ def _oneOf(*words: str) -> Callable[[str], str]:
     return convert
 
 
+def _keepAlive(text: str) -> bool | tuple[int, ...]:
+    if text == "no":
+        return False
+    if not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9}){2}", text):
+        raise ValueError(f"must be no, or as 60,10,3, not {text!r}")
+    return tuple(map(int, text.split(",")))
+
+
 class Option(NamedTuple):
     """
     A row of the table.
@@ -207,6 +215,22 @@ _STAYING = (
         "maxRetries",
         convert=_count,
     ),
+    Option(
+        "stable-after",
+        "SECONDS",
+        "For how long a connection must hold for the waits to begin anew; 10.",
+        "stableAfter",
+        convert=_seconds,
+    ),
+    Option(
+        "keepalive",
+        "IDLE,INTERVAL,COUNT",
+        "After how many seconds of silence the kernel probes the server, how many "
+        "seconds apart, and how often before it takes it for gone; no for never. If "
+        "not given: as the kernel has it.",
+        "keepAlive",
+        convert=_keepAlive,
+    ),
 )
 _CONSOLE = (
     Option("send-only", "", "Do not print what comes."),
@@ -245,7 +269,13 @@ GROUPS = (
 _ALL = {option.name: option for _, options in GROUPS for option in options}
 
 #: What is given to the constructor of the client as it is, and what is set on it.
-_PARAMETERS = ("connect-timeout", "drain-timeout", "linger")
+_PARAMETERS = (
+    "connect-timeout",
+    "drain-timeout",
+    "linger",
+    "stable-after",
+    "keepalive",
+)
 _ATTRIBUTES = ("initial-delay", "max-delay", "factor", "jitter", "max-retries")
 
 _ABOUT = (
