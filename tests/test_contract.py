@@ -67,7 +67,7 @@ class TableTests(ClientTestCase):
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("reactor", "clock"),
-            *("keepAlive", "retryPolicy", "stableAfter"),
+            *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)

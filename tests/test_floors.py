@@ -37,6 +37,7 @@ FLOORS = {
     "_session": 1,
     "_delivery": 1,
     "_waiters": 1,
+    "_watch": 1,
     "_details": 2,
     "_keepalive": 2,
     "_sender": 2,

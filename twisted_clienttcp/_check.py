@@ -143,6 +143,13 @@ def delay(name: str, value: object) -> float:
     return seconds(name, value)
 
 
+def optionalSeconds(name: str, value: object) -> float | None:
+    """
+    As L{seconds}, or None.
+    """
+    return None if value is None else seconds(name, value)
+
+
 def keepAlive(value: object) -> KeepAlive:
     """
     @raise TypeError: if it is neither a flag nor three numbers.

@@ -53,7 +53,9 @@ from ._details import LostWhileWriting
 from ._keepalive import keepAlive
 from ._negotiation import Negotiation
 from ._sender import Sender
+from ._watch import Heartbeat, Watch
 from .errors import (
+    ClientTCPError,
     DrainTimeout,
     FramingError,
     NotConnectedError,
@@ -116,6 +118,18 @@ class Client(TypingProtocol):
         """
 
     @property
+    def idleTimeout(self) -> float | None:
+        """
+        After how many seconds of silence a connection is dropped.
+        """
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """
+        What to ask a silent peer.
+        """
+
+    @property
     def drainTimeout(self) -> float:
         """
         The seconds that flushing may take at the end.
@@ -166,6 +180,11 @@ class Client(TypingProtocol):
         was left out.
 
         @param closing: whether the connection is to be closed now.
+        """
+
+    def _broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection cannot go on: drop it.
         """
 
     def _callbackRaised(self, callback: str, error: BaseException) -> None:
@@ -248,6 +267,7 @@ class ClientTCPProtocol(Protocol):
         self._truncated: TruncatedRecord | None = None
         self._lastHeard = 0.0
         self._timer: IDelayedCall | None = None
+        self._watch: Watch | None = None
         self._turn: IDelayedCall | None = None
 
     def logPrefix(self) -> str:
@@ -298,6 +318,8 @@ class ClientTCPProtocol(Protocol):
             return
         self._stage = Stage.OPEN
         self._receive = self._delivery.feed
+        if not self._peerEnded:
+            self._watchOver()
         negotiation, self.negotiation = self.negotiation, None
         early = negotiation._rest()
         if early:
@@ -338,6 +360,8 @@ class ClientTCPProtocol(Protocol):
         full = len(data) >= self._usualRead
         if full is not self._readsLarge:
             self._readLarge(full)
+        if self._watch is not None:
+            self._watch.heard()
         sender = self._sender
         idle, sender.idle = sender.idle, False
         try:
@@ -410,6 +434,8 @@ class ClientTCPProtocol(Protocol):
         transport = IPushProducer(self.transport, None)
         if transport is None or self._peerEnded or self._lost is not None:
             return
+        if self._watch is not None:
+            self._watch.reading(wanted)
         if wanted:
             transport.resumeProducing()
         else:
@@ -469,6 +495,7 @@ class ClientTCPProtocol(Protocol):
             # A transport says it again when its reading is resumed.
             return
         self._peerEnded = True
+        self._stopWatching()
         self._confirmed = self._sendingEnded
         if self._stage is Stage.OPEN:
             self._delivery.end(self._streamEnded)
@@ -497,6 +524,51 @@ class ClientTCPProtocol(Protocol):
         """
         Our half-close has been sent.
         """
+
+    # -- the silent peer
+
+    def _watchOver(self) -> None:
+        """
+        Watch over the connection, if the user wants that.
+        """
+        client = self._client
+        if client.idleTimeout is not None or client.heartbeat is not None:
+            self._watch = Watch(
+                self,
+                client._timeSource(),
+                client.idleTimeout,
+                client.heartbeat,
+                reading=not self._delivery.held,
+            )
+
+    def _stopWatching(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+
+    def _beat(self, heartbeat: Heartbeat) -> bool:
+        """
+        Ask the peer something.
+
+        @return: whether that was possible.
+        """
+        if self._sendingEnded or self._endWhenFlushed:
+            return False
+        try:
+            record = heartbeat.ask(self._client)
+            if record is not None and not self.ending:
+                self.put(record)
+        except BaseException as error:
+            self._client._callbackRaised("heartbeat", error)
+            if not isinstance(error, Exception):
+                raise
+        return True
+
+    def _silent(self, error: ClientTCPError) -> None:
+        """
+        The peer is taken for gone.
+        """
+        self._client._broken(self, Failure(error))
 
     # -- output
 
@@ -580,6 +652,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage >= Stage.FLUSHING:
             return
         self._stage = Stage.FLUSHING
+        self._stopWatching()
         self._stopInput()
         self._endWhenFlushed = True
         if self._lost is not None:
@@ -658,6 +731,7 @@ class ClientTCPProtocol(Protocol):
         """
         self._stage = Stage.GONE
         self._sendingEnded = True
+        self._stopWatching()
         self._stopInput()
         self._stopTimer()
         self._sender.stop()

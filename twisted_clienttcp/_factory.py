@@ -40,6 +40,7 @@ from ._lifecycle import Core, Machine, Phase
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from ._target import Target
 from ._waiters import Waiters, fire, impatient, waiterIn
+from ._watch import Heartbeat
 from .errors import (
     AliasInUse,
     CallbackError,
@@ -125,6 +126,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
         keepAlive: _check.KeepAlive = True,
+        idleTimeout: float | None = None,
+        heartbeat: tuple[float, Any] | None = None,
         shutdownOnError: bool = True,
         started: Callable[..., object] | None = None,
         args: Iterable[Any] = (),
@@ -181,6 +184,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
             for gone if it does not answer; or C{(idle, interval, count)}: after so many
             seconds of silence, so many seconds apart, so many times (else the kernel's
             own numbers, on most after two hours). For TCP, not for UNIX sockets.
+        @param idleTimeout: after how many seconds in which not an octet was received
+            a connection is dropped, with an L{IdleTimeout
+            <twisted_clienttcp.errors.IdleTimeout>} for C{serverError}; None for never.
+            Time in which the reading was paused does not count.
+        @param heartbeat: C{(seconds, record)}, or C{(seconds, function)}: after so many
+            seconds in which not an octet was received the record is put, or what
+            C{function(client)} returns, unless that is None. If not an octet of any
+            kind comes within as many seconds again, while the peer takes no output
+            either, the connection is half open: it is dropped, with a
+            L{HeartbeatTimeout<twisted_clienttcp.errors.HeartbeatTimeout>} for
+            C{serverError}. So that is known twice these seconds after the last octet.
         @param shutdownOnError: whether the peer's end of stream ends the connection. If
             False, the connection stays, to write to, until C{shutdown} or C{reconnect}:
             the client must call one of them. Any other loss ends it at once, and so
@@ -257,6 +271,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
+        self.idleTimeout = _check.optionalSeconds("idleTimeout", idleTimeout)
+        self.heartbeat = self._heartbeatFrom(heartbeat)
         self.keepAlive = _check.keepAlive(keepAlive)
         self._reactor = _check.reactor("reactor", reactor)
         self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
@@ -848,10 +864,20 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connection = self.server
         if connection is not None:
             failure = Failure(CallbackError(callback, error))
-            if connection.blame(failure, "local") and callback != "serverError":
-                self._later(self._callOrLog, "serverError", failure)
-            self._later(self._machine.broken)
-            self._run()
+            self._broken(connection, failure, told=callback == "serverError")
+
+    def _broken(
+        self, connection: ClientTCPProtocol, failure: Failure, told: bool = False
+    ) -> None:
+        """
+        The connection cannot go on: drop it.
+
+        @param told: C{serverError} knows it already.
+        """
+        if connection.blame(failure, "local") and not told:
+            self._later(self._callOrLog, "serverError", failure)
+        self._later(self._machine.broken)
+        self._run()
 
     def _gone(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
@@ -1208,6 +1234,25 @@ class ClientTCPFactory(ReconnectingClientFactory):
         }
         fillSession(session, builtIn, inline or {}, objects, packages)
         return session
+
+    def _heartbeatFrom(self, given: object) -> Heartbeat | None:
+        if given is None:
+            return None
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(
+                "heartbeat must be (seconds, record) or (seconds, function), as in "
+                f"heartbeat=(30, b'PING'), not {given!r}"
+            )
+        seconds = _check.seconds("heartbeat's seconds", given[0])
+        if callable(given[1]):
+            return Heartbeat(seconds, _check.callback("heartbeat", given[1]))
+        record = given[1]
+        try:
+            self._framing.clone().frame(record)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"heartbeat's record cannot be framed: {error}") from error
+        return Heartbeat(seconds, lambda client: record)
 
     def _claimAlias(self) -> None:
         if self._alias is not None:

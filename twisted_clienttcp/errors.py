@@ -9,6 +9,8 @@ What can go wrong, as a tree::
         UnknownAlias            no client has that name (also a LookupError)
         AliasInUse              another client has that name (also a ValueError)
         RetriesExhausted        the retry policy has given up
+        IdleTimeout             nothing was received for idleTimeout seconds
+        HeartbeatTimeout        no answer to a heartbeat: the connection is half open
         DrainTimeout            shutdown() could not flush in time
         OutputLost              the peer ended with octets unsent
         FramingError            octets or records that a framing cannot take
@@ -126,6 +128,36 @@ class RetriesExhausted(ClientTCPError):
         self.attempts = attempts
         self.elapsed = elapsed
         self.__cause__ = cause
+
+
+class _Silence(ClientTCPError):
+    """
+    @ivar seconds: for how many seconds nothing was received.
+    """
+
+    operation = "read"
+    errno = errno.ETIMEDOUT
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing was received for {seconds:.1f} seconds")
+        self.seconds = seconds
+
+
+class IdleTimeout(_Silence):
+    """
+    Nothing was received for C{idleTimeout} seconds, so the connection was dropped.
+
+    @ivar seconds: for how many seconds nothing was received.
+    """
+
+
+class HeartbeatTimeout(_Silence):
+    """
+    The peer has not answered a C{heartbeat}: the connection is half open, and was
+    dropped.
+
+    @ivar seconds: for how many seconds nothing was received.
+    """
 
 
 class DrainTimeout(ClientTCPError):
