@@ -9,8 +9,9 @@ What can go wrong, as a tree::
         UnknownAlias            no client has that name (also a LookupError)
         AliasInUse              another client has that name (also a ValueError)
         RetriesExhausted        the retry policy has given up
-        IdleTimeout             nothing was received for idleTimeout seconds
-        HeartbeatTimeout        no answer to a heartbeat: the connection is half open
+        PeerSilent              nothing was received for too long
+            IdleTimeout         for idleTimeout seconds
+            HeartbeatTimeout    no answer to a heartbeat: the connection is half open
         DrainTimeout            shutdown() could not flush in time
         OutputLost              the peer ended with octets unsent
         FramingError            octets or records that a framing cannot take
@@ -130,8 +131,10 @@ class RetriesExhausted(ClientTCPError):
         self.__cause__ = cause
 
 
-class _Silence(ClientTCPError):
+class PeerSilent(ClientTCPError):
     """
+    Nothing was received for too long, so the connection was dropped.
+
     @ivar seconds: for how many seconds nothing was received.
     """
 
@@ -143,20 +146,15 @@ class _Silence(ClientTCPError):
         self.seconds = seconds
 
 
-class IdleTimeout(_Silence):
+class IdleTimeout(PeerSilent):
     """
-    Nothing was received for C{idleTimeout} seconds, so the connection was dropped.
-
-    @ivar seconds: for how many seconds nothing was received.
+    Nothing was received for C{idleTimeout} seconds.
     """
 
 
-class HeartbeatTimeout(_Silence):
+class HeartbeatTimeout(PeerSilent):
     """
-    The peer has not answered a C{heartbeat}: the connection is half open, and was
-    dropped.
-
-    @ivar seconds: for how many seconds nothing was received.
+    The peer has not answered a C{heartbeat}: the connection is half open.
     """
 
 
