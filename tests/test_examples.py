@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,7 +19,7 @@ from twisted_clienttcp.framing import Line
 from ._documents import ROOT
 from ._support import GUARD, Peer, reactor
 from .test_drivers import freePort
-from .test_real_servers import RealServerTestCase, Served
+from .test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -151,30 +150,6 @@ class IRCTests(ExampleTestCase):
     """
     C{irc_bot.py}.
     """
-
-    async def ngircd(self, port: int) -> Served:
-        """
-        Run an IRC server until the test ends.
-        """
-        configuration = Path(self.mktemp()).absolute()
-        configuration.write_text(
-            f"""
-            [Global]
-            Name = irc.test
-            Info = test
-            Listen = 127.0.0.1
-            Ports = {port}
-            [Options]
-            DNS = no
-            Ident = no
-            PAM = no
-            [Limits]
-            MaxConnectionsIP = 0
-            """
-        )
-        served = self.serve("ngircd", "--nodaemon", "--config", str(configuration))
-        await self.accepting(port, served)
-        return served
 
     async def user(self, port: int, name: str) -> Any:
         """

@@ -4,6 +4,7 @@ Against servers that nobody here wrote.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
 
 from ._support import NetworkTestCase, Recorder, reactor
+from .test_command import CLIENTTCP, TWISTD, CommandTestCase
 from .test_drivers import freePort
 
 
@@ -133,6 +135,70 @@ class RealServerTestCase(NetworkTestCase):
         await self.accepting(port, served)
         return port
 
+    async def ngircd(self, port: int) -> Served:
+        """
+        Run an IRC server until the test ends.
+        """
+        configuration = Path(self.mktemp()).absolute()
+        configuration.write_text(
+            f"""
+            [Global]
+            Name = irc.test
+            Info = test
+            Listen = 127.0.0.1
+            Ports = {port}
+            [Options]
+            DNS = no
+            Ident = no
+            PAM = no
+            [Limits]
+            MaxConnectionsIP = 0
+            """
+        )
+        served = self.serve("ngircd", "--nodaemon", "--config", str(configuration))
+        await self.accepting(port, served)
+        return served
+
+    async def memcached(self) -> int:
+        """
+        Run memcached until the test ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        await self.accepting(
+            port,
+            self.serve("memcached", "-l", "127.0.0.1", "-p", str(port), "-u", "root"),
+        )
+        return port
+
+    async def poe(self) -> int:
+        """
+        Run POE::Component::Server::TCP, which says all in capitals, until the test
+        ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        served = self.serve("perl", "-e", POE_SERVER, str(port))
+        await self.accepting(port, served)
+        return port
+
+
+POE_SERVER = """
+use POE qw(Component::Server::TCP);
+POE::Component::Server::TCP->new(
+    Address => "127.0.0.1",
+    Port => $ARGV[0],
+    ClientInput => sub {
+        my ($heap, $line) = @_[HEAP, ARG0];
+        $heap->{client}->put(uc $line);
+        $_[KERNEL]->yield("shutdown") if $line eq "bye";
+    },
+);
+POE::Kernel->run;
+"""
+
 
 class RedisTests(RealServerTestCase):
     """
@@ -228,3 +294,104 @@ class NginxTests(RealServerTestCase):
             recorder.events[-3:],
             [("serverError", "read", 0), "disconnected", "stopped"],
         )
+
+
+class CommandTests(RealServerTestCase, CommandTestCase):
+    """
+    The commands against all of them.
+    """
+
+    async def check(
+        self, port: int, given: bytes, *expected: bytes, options: Any = ()
+    ) -> None:
+        """
+        Pipe something in and see what comes out.
+        """
+        done = await self.run_(*CLIENTTCP, *options, "127.0.0.1", port, given=given)
+        for part in expected:
+            self.assertIn(part, done.out)
+        self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_redis(self) -> None:
+        """
+        Commands in, answers out, through a pipe.
+        """
+        port = await self.redis()
+        await self.check(port, b"SET a 1\nINCR a\nGET a\n", b"+OK\n:2\n$1\n2\n")
+        values = b"".join(b"SET key:%d %d\r\n" % (n, n) for n in range(10_000))
+        await self.check(
+            port,
+            values + b"DBSIZE\r\n",
+            b"+OK\r\n" * 10_000 + b":10001",
+            options=["--framing=stream"],
+        )
+
+    async def test_subscriber(self) -> None:
+        """
+        With C{--eof=keep} it listens on, and under twistd until SIGTERM.
+        """
+        port = await self.redis()
+        for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
+            command = self.spawn(*run, "--eof=keep", "127.0.0.1", port)
+            process = self.process
+            command.type(b"SUBSCRIBE news\n")
+            await command.said(b"subscribe")
+            await self.check(port, b"PUBLISH news hello\n", b":1\n")
+            await command.said(b"hello")
+            process.signalProcess("TERM")
+            await self.end(command)
+            self.assertIn(self.status, (143, -15))
+            self.assertEqual(command.err, b"")
+
+    async def test_nginx(self) -> None:
+        """
+        A page.
+        """
+        await self.check(
+            await self.nginx(),
+            b"GET / HTTP/1.0\n\n",
+            *(b"HTTP/1.1 200 OK\n", b"Content-Length: 5\n", b"\n\nhello"),
+        )
+
+    async def test_memcached(self) -> None:
+        """
+        A value is stored and got.
+        """
+        await self.check(
+            await self.memcached(),
+            b"set a 0 60 5\nhello\nget a\nquit\n",
+            b"STORED\nVALUE a 0 5\nhello\nEND\n",
+        )
+
+    async def test_poe(self) -> None:
+        """
+        The original's own server.
+        """
+        port = await self.poe()
+        await self.check(port, b"hello\nbye\n", b"HELLO\nBYE\n")
+        command = self.spawn(*CLIENTTCP, "127.0.0.1", port, usePTY=True)
+        self.process.write(b"typed\n")
+        await command.said(b"TYPED")
+        self.process.write(b"\x04")
+        await self.end(command, 0)
+
+    async def test_irc(self) -> None:
+        """
+        A greeting, and a record of it in JSON.
+        """
+        port = freePort()
+        await self.ngircd(port)
+        command = self.spawn(
+            *CLIENTTCP,
+            "--json-events",
+            "--framing=line:encoding=utf-8",
+            "127.0.0.1",
+            port,
+        )
+        command.type(b"NICK somebody\nUSER somebody 0 * :me\n", end=False)
+        await command.said(b" 001 somebody ")
+        command.type(b"QUIT :bye\n")
+        await self.end(command, 0)
+        events = [json.loads(line) for line in command.out.splitlines()]
+        said = [e["record"] for e in events if e["event"] == "serverInput"]
+        self.assertIn("ERROR", said[-1])
