@@ -66,7 +66,7 @@ class TableTests(ClientTestCase):
         """
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
-            *("reactor", "clock"),
+            *("tls", "reactor", "clock"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}

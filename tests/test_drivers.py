@@ -8,7 +8,6 @@ import socket
 from typing import Any
 
 import trustme
-from OpenSSL.SSL import Error
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
@@ -20,7 +19,7 @@ from twisted.internet.error import ConnectionRefusedError, UserError
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 
 from twisted_clienttcp import ClientTCPFactory, resolve
-from twisted_clienttcp.errors import AliasInUse
+from twisted_clienttcp.errors import AliasInUse, TLSError
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
@@ -357,7 +356,7 @@ class TLSTests(NetworkTestCase):
         for endpoint in (True, False):
             recorder = Recorder()
             client = self.tls(server, wary, endpoint, recorder)
-            await self.assertFailure(client.whenStopped(), Error)
+            await self.assertFailure(client.whenStopped(), TLSError)
             self.assertEqual(
                 [
                     event if isinstance(event, str) else event[0]

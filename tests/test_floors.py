@@ -45,6 +45,7 @@ FLOORS = {
     "_connection": 2,
     "_connector": 2,
     "_target": 2,
+    "_tls": 2,
     "_factory": 3,
     "service": 4,
     "testing": 4,

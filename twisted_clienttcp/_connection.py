@@ -42,11 +42,13 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
     ISSLTransport,
+    ITLSTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
+from . import _tls
 from ._check import KeepAlive
 from ._delivery import Delivery
 from ._details import LostWhileWriting
@@ -162,6 +164,16 @@ class Client(TypingProtocol):
         The transport can be used: the TLS handshake, if there is one, is done.
         """
 
+    def _tlsOptions(self, given: Any) -> Any:
+        """
+        @return: options for TLS; those of the platform for True.
+        """
+
+    def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection must not be used.
+        """
+
     def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
         """
         The peer has ended its side before the connection was open.
@@ -258,6 +270,8 @@ class ClientTCPProtocol(Protocol):
         self._readsLarge = False
         self._stage = Stage.EARLY
         self._peerEnded = False
+        #: The TLS handshake is not done.
+        self._shaking = False
         #: Our side is to be ended when all is flushed; it is ended.
         self._endWhenFlushed = False
         self._sendingEnded = False
@@ -288,9 +302,13 @@ class ClientTCPProtocol(Protocol):
         # An endpoint's wrapper around a protocol forwards half-closing and handshakes,
         # but of two such interfaces it declares only the last. Without this one the
         # transport would close at the peer's end of stream.
+        # (TLS is to have it closed: it has no half-close.)
+        self._shaking = ISSLTransport.providedBy(transport)
         wrapper = getattr(transport, "protocol", None)
-        if not IHalfCloseableProtocol.providedBy(wrapper) and hasattr(
-            wrapper, "readConnectionLost"
+        if (
+            not self._shaking
+            and not IHalfCloseableProtocol.providedBy(wrapper)
+            and hasattr(wrapper, "readConnectionLost")
         ):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
@@ -298,17 +316,52 @@ class ClientTCPProtocol(Protocol):
         self._sender = sender = Sender(
             transport, self._client._timeSource(), self._flushed
         )
-        self.negotiation = Negotiation(transport, self._output, sender.send)
+        self.send = sender.send
+        self.negotiation = Negotiation(transport, self._output, self)
         self._receive = self.negotiation._received
         self._client._made(self)
-        if not ISSLTransport.providedBy(transport):
+        if not self._shaking:
             self._client._secured(self)
+
+    def startTLS(self, options: Any, swallow: bytes) -> Framing:
+        """
+        Send what is queued in clear text, and speak TLS from then on.
+
+        @param options: as those of L{Negotiation.startTLS}.
+        @param swallow: octets that may yet come in clear text.
+
+        @return: the framing of what comes and goes then.
+
+        @raise RuntimeError: if the transport cannot start TLS.
+        """
+        transport = self.transport
+        if not ITLSTransport.providedBy(transport):
+            raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
+        given = self._client._tlsOptions(options)
+        _tls.require("startTLS()")
+        self._sender.handOver()
+        self._shaking = True
+        framing = self._output.clone()
+        self._output = self._delivery.framing = framing
+        _tls.start(transport, given, swallow)
+        return framing
+
+    def refuse(self, failure: Failure) -> None:
+        """
+        Give the connection up before it is open.
+        """
+        self._client._giveUp(self, failure)
 
     def handshakeCompleted(self) -> None:
         """
-        The TLS handshake is done and the certificate verified.
+        The TLS handshake is done and, unless the transport has been told to go, the
+        certificate verified.
         """
-        self._client._secured(self)
+        if self.ending or not _tls.verified(self.transport):
+            return
+        self._shaking = False
+        if self.negotiation is None or not self.negotiation._secured():
+            self._client._secured(self)
 
     def open(self) -> None:
         """
@@ -740,6 +793,7 @@ class ClientTCPProtocol(Protocol):
         """
         The transport is gone.
         """
+        reason = _tls.inWords(reason, self.transport, self._shaking)
         reading = not (self._delivery.held or self._peerEnded)
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())

@@ -1,53 +1,23 @@
 """
-From an address or an endpoint to an C{IConnector}.
+From an endpoint to an C{IConnector}.
 """
 
 from __future__ import annotations
 
-import socket
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-)
 from twisted.internet.error import NotConnectingError, UserError
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
-    IHostnameResolver,
     IProtocol,
     IProtocolFactory,
-    IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
-
-
-@implementer(IAddress)
-@attrs.frozen
-class EndpointAddress:
-    """
-    The destination of an endpoint of the user's own: all that is known is the
-    endpoint.
-    """
-
-    endpoint: Any
-
-    def __str__(self) -> str:
-        return str(self.endpoint)
 
 
 @attrs.frozen
@@ -64,94 +34,6 @@ class Destination:
 
     def __str__(self) -> str:
         return str(self.address)
-
-
-@attrs.frozen
-class Address:
-    """
-    A server's address, as the user gives it.
-
-    @ivar host: a host name, an IPv4 or IPv6 literal; with C{AF_UNIX} a path.
-    @ivar port: its port; None with C{AF_UNIX}.
-    @ivar domain: the family to connect with; None for any.
-    @ivar binding: the local side; None for any.
-    """
-
-    host: str
-    port: int | None
-    domain: int | None = None
-    binding: tuple[str, int] | None = None
-
-    def __str__(self) -> str:
-        if self.port is None:
-            return self.host
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def destinationFor(reactor: Any, address: Address, timeout: float) -> Destination:
-    """
-    Choose the endpoint for an address: a literal needs no L{HostnameEndpoint}, which
-    costs nine times as much.
-
-    @param timeout: the seconds after which an endpoint gives up by itself. The
-        factory's own deadline, which also covers what comes before and after, is
-        never later.
-    """
-    host, port, binding = address.host, address.port, address.binding
-    if port is None:
-        unix = UNIXClientEndpoint(reactor, host, timeout)
-        return Destination(unix, UNIXAddress(host))
-    endpoint: Any
-    if isIPAddress(host):
-        endpoint = TCP4ClientEndpoint(reactor, host, port, timeout, binding)
-        return Destination(endpoint, IPv4Address("TCP", host, port))
-    if isIPv6Address(host):
-        endpoint = TCP6ClientEndpoint(reactor, host, port, timeout, binding)
-        return Destination(endpoint, IPv6Address("TCP", host, port))
-    if address.domain is not None:
-        reactor = _OneFamily(reactor, _ADDRESSES[address.domain])
-    endpoint = HostnameEndpoint(reactor, host, port, timeout, binding)
-    return Destination(endpoint, HostnameAddress(host.encode("idna"), port))
-
-
-#: The class of the addresses of a family.
-_ADDRESSES: dict[int, type] = {
-    socket.AF_INET: IPv4Address,
-    socket.AF_INET6: IPv6Address,
-}
-
-
-@implementer(IReactorPluggableNameResolver, IHostnameResolver)
-class _OneFamily:
-    """
-    A reactor that finds only addresses of one family.
-    """
-
-    def __init__(self, reactor: Any, kind: type) -> None:
-        self._reactor = reactor
-        self._kind = kind
-        self.nameResolver = self
-
-    def installNameResolver(self, resolver: Any) -> Any:
-        "As the reactor."
-        return self._reactor.installNameResolver(resolver)
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        "As the reactor's resolver, but for the family."
-        return self._reactor.nameResolver.resolveHostName(
-            resolutionReceiver, hostName, portNumber, [self._kind], transportSemantics
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
 
 
 class ConnectorFactory(Protocol):
@@ -255,9 +137,7 @@ class EndpointConnector:
     def _build(self, attempt: _Attempt, addr: IAddress | None) -> IProtocol | None:
         if attempt is not self._attempt:
             return None
-        self._protocol = self._factory.buildProtocol(addr)
-        protocol: IProtocol | None = self._protocol
-        return protocol
+        return self._factory.buildProtocol(addr)
 
     def _failed(self, reason: Failure, attempt: _Attempt) -> None:
         if attempt is self._attempt and self.state == "connecting":
@@ -300,12 +180,13 @@ class EndpointConnector:
         elif self.state == "connected":
             self._protocol.transport.loseConnection()
 
-    def connectionMade(self) -> None:
+    def connectionMade(self, protocol: Any) -> None:
         """
         The protocol has its transport: there is nothing left to give up. (To have built
         the protocol is not enough; an endpoint may still fail, or never go on.)
         """
         self.state = "connected"
+        self._protocol = protocol
 
     def connectionLost(self, reason: Failure) -> None:
         """

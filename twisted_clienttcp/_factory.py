@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutEr
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
+    IOpenSSLClientConnectionCreator,
     IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
@@ -30,7 +32,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _check
+from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import (
     EndpointConnector,
@@ -52,6 +54,9 @@ from .errors import (
 from .framing import Line
 from .framing._pattern import FramingSpec, patternFrom
 from .retry import MEMORY, Attempt, Policy, exponential
+
+#: A place to connect to.
+Endpoint = IStreamClientEndpoint | str
 
 #: What is set on a client, not given to its constructor.
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
@@ -114,7 +119,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         serverInput: Callable[[Any, Any], object] | None = None,
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
-        endpoint: IStreamClientEndpoint | str | None = None,
+        endpoint: Endpoint | Iterable[Endpoint] | None = None,
+        tls: IOpenSSLClientConnectionCreator | bool | None = None,
         domain: int | None = None,
         bindAddress: str | bytes | None = None,
         bindPort: int | None = None,
@@ -154,8 +160,21 @@ class ClientTCPFactory(ReconnectingClientFactory):
             address packed into 4 or 16 octets (POE: RemoteAddress).
         @param remotePort: its port: a number, or the name of a service (POE:
             RemotePort).
-        @param endpoint: an C{IStreamClientEndpoint}, or a string that describes one,
-            instead of address and port.
+        @param endpoint: instead of address and port an C{IStreamClientEndpoint}, or a
+            string that describes one, such as C{"tcp:host:port"}, whose name is looked
+            up for IPv4 and IPv6. Or a sequence of these to fail over between: one
+            attempt is one endpoint, and where it fails the next one is tried at once;
+            only when all have failed, C{connectTimeout} for each of them, does the wait
+            come that the delays give. The one that works is kept until it fails, or has
+            dropped two connections in a row before C{stableAfter}. For an order by
+            chance give a sequence that is shuffled.
+        @param tls: True for TLS with a certificate that the platform trusts and that is
+            for the host name or IP address connected to. Or what
+            C{twisted.internet.ssl.optionsForClientTLS} gives: for an authority or a
+            client certificate of one's own, or for an endpoint that is an object and
+            does not tell its host. C{preConnect} and C{connected} come when the
+            certificate has been verified; where it is not good, C{connectError} gets a
+            L{TLSError<twisted_clienttcp.errors.TLSError>}. It needs the extra C{tls}.
         @param domain: the family to connect with: C{AF_INET}, C{AF_INET6}, or
             C{AF_UNIX}, with which C{remoteAddress} is a path and there is no port. None
             for whatever the name resolves to (POE: Domain).
@@ -209,7 +228,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param connected: C{connected(client, peer)}: the connection is usable; C{peer}
             is its C{IAddress} (POE: Connected).
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
-            C{connected} (POE: ConnectError). Logged if not given.
+            C{connected} (POE: ConnectError). Which address that was is told by
+            C{client.connector.getDestination()}. Logged if not given.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
             did not ask for it; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
@@ -240,6 +260,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise TypeError: if a parameter is missing, unknown or of the wrong type.
         @raise ValueError: if one is out of its range.
+        @raise ImportError: if one needs an extra that is not installed.
         """
         if serverInput is None:
             raise TypeError(
@@ -283,6 +304,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             domain=domain,
             bindAddress=bindAddress,
             bindPort=bindPort,
+            tls=tls,
             reactor=self._reactor,
         )
         #: The connector is for another address than the present one.
@@ -680,9 +702,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.connector = connector
         self._feed(self._machine.attempting)
 
-    def buildProtocol(self, addr: IAddress | None) -> ClientTCPProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """
-        @return: the connection; None if there is one already or none is wanted.
+        @return: the connection, below TLS if that was asked for; None if there is one
+            already or none is wanted.
         """
         if self._core.phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
             self._log.warn(
@@ -695,7 +718,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connection = ClientTCPProtocol(self, self._framing.clone())
         connection.factory = self
         self._connection = connection
-        return connection
+        options = self._target.tls
+        if options is None:
+            return connection
+        return _tls.secured(options, connection, self, self._timeSource())
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """
@@ -742,7 +768,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             connection.abort()
             return
         if self._core.phase is Phase.CONNECTING and self._ownConnector is not None:
-            self._ownConnector.connectionMade()
+            self._ownConnector.connectionMade(connection)
         self._feed(self._machine.made)
 
     @property
@@ -802,8 +828,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._negotiating = None
         if not self._negotiable(connection):
             return
-        if answer:
-            self._feed(self._machine.negotiated)
+        negotiation = connection.negotiation
+        if answer and negotiation is not None:
+            negotiation._agreed(partial(self._feed, self._machine.negotiated))
         else:
             refusal = NegotiationRefused(
                 f"preConnect returned {shown or repr(answer)}: to go on it must return "
@@ -825,8 +852,17 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._giveUp(connection, Failure(refusal))
 
     def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection must not be used.
+        """
         connection.blame(failure, "local")
         self._feed(self._machine.refused)
+
+    def _tlsOptions(self, given: Any) -> Any:
+        """
+        @return: options for TLS; those of the platform for True.
+        """
+        return self._target.tlsOptions(given)
 
     def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
         """
@@ -914,7 +950,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Whether the client goes on by itself after a failure or a loss.
         """
-        return bool(self.autoReconnect and self.continueTrying)
+        return bool(self.continueTrying and (self.autoReconnect or self._target.left))
 
     @property
     def _expectant(self) -> bool:
@@ -929,6 +965,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if not self.continueTrying:
             return None
+        if self._target.left:
+            return 0.0
         now = self._timeSource().seconds()
         if not self.retries:
             self._failingSince = now
@@ -1005,7 +1043,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._disconnection = None
         self._lastEvent = 0
         try:
-            if self.connector is None or self._moved:
+            ours = self.connector is None or self._ownConnector is not None
+            if self._moved or (ours and self._target.next()) or self.connector is None:
                 self._moved = False
                 self.connector = EndpointConnector(
                     self._target.destination(self._theReactor(), self.connectTimeout),
@@ -1101,6 +1140,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._failure = None
         self._failedAt = ()
         self.resetDelay()
+        self._target.begin()
         self._later(self._call, "started", *self._args)
 
     def _tellConnected(self) -> None:
@@ -1108,6 +1148,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Call C{connected}, later.
         """
         self._connectedAt = self._timeSource().seconds()
+        self._target.reached()
         self._later(self._callConnected, self._connection)
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
@@ -1123,8 +1164,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call C{disconnected}, later.
         """
-        if self._timeSource().seconds() - self._connectedAt >= self.stableAfter:
+        stable = self._timeSource().seconds() - self._connectedAt >= self.stableAfter
+        if stable:
             self.resetDelay()
+        if self._disconnection is not None and self._disconnection.initiator != "local":
+            self._target.lost(stable)
         self._later(self._callDisconnected)
 
     def _callDisconnected(self) -> None:

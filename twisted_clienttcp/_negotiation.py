@@ -5,14 +5,40 @@ The time between having a transport and being C{connected}.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
-from .errors import NotConnectedError
+from .errors import ClearText, NotConnectedError
 from .framing import Framing
+
+
+class Wire(Protocol):
+    """
+    What a negotiation needs of its connection.
+    """
+
+    def send(self, octets: bytes) -> None:
+        """
+        Queue octets.
+        """
+
+    def startTLS(self, options: Any, swallow: bytes) -> Framing:
+        """
+        Send what is queued in clear text, and speak TLS from then on.
+
+        @param swallow: octets that may yet come in clear text.
+
+        @return: the framing of what comes and goes then; it knows nothing of what was
+            in clear text.
+        """
+
+    def refuse(self, failure: Failure) -> None:
+        """
+        Give the connection up.
+        """
 
 
 class Negotiation:
@@ -27,14 +53,16 @@ class Negotiation:
     @ivar transport: the transport of the connection.
     """
 
-    def __init__(
-        self, transport: ITransport, framing: Framing, send: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, transport: ITransport, framing: Framing, wire: Wire) -> None:
         self.transport = transport
         self._framing = framing
-        self._send = send
+        self._wire = wire
         self._held: list[bytes] = []
         self._waiter: Deferred[Any] | None = None
+        #: Who waits for the handshake, while it is going on.
+        self._handshake: Deferred[bool] | None = None
+        #: What follows it, if that has been agreed to already.
+        self._then: Callable[[], object] | None = None
         self._over: Failure | None = None
 
     def put(self, record: Any) -> None:
@@ -47,7 +75,7 @@ class Negotiation:
         """
         if self._over is not None:
             raise NotConnectedError("cannot put: the negotiation is over")
-        self._send(self._framing.frame(record))
+        self._wire.send(self._framing.frame(record))
 
     def nextRecord(self) -> Deferred[Any]:
         """
@@ -73,6 +101,79 @@ class Negotiation:
             self._reading(True)
         return waiter
 
+    def startTLS(self, options: Any = True) -> Deferred[bool]:
+        """
+        Speak TLS from now on (as STARTTLS of RFC 3207 and its like), when the server
+        has agreed to. Before this, read all that it says in clear text: nothing of that
+        may be left over, or the attempt fails. What has been put is sent in clear text.
+
+        @param options: True, with which the certificate must be trusted by the platform
+            and be for the host that is connected to; or what
+            C{twisted.internet.ssl.optionsForClientTLS} gives, or anything that the
+            transport's own C{startTLS} takes.
+
+        @return: a Deferred that fires with True when the handshake is done and the
+            certificate verified; so C{preConnect} may end with it. It fails with what
+            ended the connection: mostly a L{TLSError
+            <twisted_clienttcp.errors.TLSError>}.
+
+        @raise NotConnectedError: if the negotiation is over.
+        @raise RuntimeError: if a L{nextRecord} is still waiting, if this is TLS
+            already, or if the transport cannot start it.
+        @raise ImportError: if the extra C{tls} is not installed.
+        @raise ValueError: if the options are True and no host name is known.
+        """
+        if self._over is not None:
+            raise NotConnectedError("cannot start TLS: the negotiation is over")
+        if self._waiter is not None:
+            raise RuntimeError("startTLS() while nextRecord() is still waiting")
+        if ISSLTransport.providedBy(self.transport):
+            raise RuntimeError("startTLS() on a connection that is TLS already")
+        framing = self._framing
+        swallow: bytes = getattr(framing, "swallows", b"")
+        clear = framing.release(0) + self._rest()
+        if swallow and clear.startswith(swallow):
+            clear, swallow = clear.removeprefix(swallow), b""
+        if clear:
+            failure = Failure(ClearText(len(clear)))
+            self._wire.refuse(failure)
+            return fail(failure)
+        self._framing = self._wire.startTLS(options, swallow)
+        self._handshake = Deferred()
+        self._reading(True)
+        return self._handshake
+
+    def _agreed(self, then: Callable[[], object]) -> None:
+        """
+        C{preConnect} has agreed to the connection. Where it has started TLS, it is not
+        there yet.
+
+        @param then: called when it is; never if the handshake fails.
+        """
+        if self._handshake is None:
+            then()
+        else:
+            self._then = then
+            # Who agrees at once leaves the failure to us, and the end of the connection
+            # tells it.
+            self._handshake.addErrback(lambda failure: None)
+
+    def _secured(self) -> bool:
+        """
+        A TLS handshake is done.
+
+        @return: whether it was that of L{startTLS}.
+        """
+        handshake, self._handshake = self._handshake, None
+        if handshake is None:
+            return False
+        self._reading(self._waiter is not None)
+        handshake.callback(True)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+        return True
+
     def _forget(self, waiter: Deferred[Any]) -> None:
         self._waiter = None
         self._reading(False)
@@ -83,6 +184,10 @@ class Negotiation:
             waiter.callback(result)
 
     def _reading(self, wanted: bool) -> None:
+        """
+        Read from the transport, or do not. A handshake reads in any case.
+        """
+        wanted = wanted or self._handshake is not None
         transport = IPushProducer(self.transport, None)
         if transport is not None:
             if wanted:
@@ -132,3 +237,6 @@ class Negotiation:
         if self._over is None:
             self._over = failure
             self._fire(failure)
+            handshake, self._handshake = self._handshake, None
+            if handshake is not None and not handshake.called:
+                handshake.errback(failure)

@@ -130,6 +130,24 @@ class Sender:
         self._transport.unregisterProducer()  # type: ignore[attr-defined]
         self._empty()
 
+    def handOver(self) -> None:
+        """
+        Hand the transport all that is queued, whether it is empty or not, and produce
+        nothing for it any more: it is about to become another.
+        """
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+        outbox = self._outbox
+        outbox.emptied()
+        while chunk := outbox.take():
+            self._transport.write(chunk)
+            outbox.emptied()
+        if self._registered:
+            self._registered = False
+            self._transport.unregisterProducer()  # type: ignore[attr-defined]
+        self.idle = True
+
     def stopProducing(self) -> None:
         """
         The transport is lost. What it held stays pending.

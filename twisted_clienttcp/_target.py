@@ -1,28 +1,190 @@
 """
-Where a client connects to: an address or an endpoint, checked when it is given.
+Where a client connects to: one place, or several in turn; checked when it is given.
 """
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterable
 from socket import AF_UNIX
 from typing import Any
 
-from twisted.internet.endpoints import clientFromString
+import attrs
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    clientFromString,
+)
 from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
 from zope.interface import implementer
 
-from . import _check
-from ._connector import Address, Destination, EndpointAddress, destinationFor
+from . import _check, _tls
+from ._connector import Destination
+
+
+@attrs.frozen
+class Address:
+    """
+    A server's address, as the user gives it.
+
+    @ivar host: a host name, an IPv4 or IPv6 literal; with C{AF_UNIX} a path.
+    @ivar port: its port; None with C{AF_UNIX}.
+    @ivar domain: the family to connect with; None for any.
+    @ivar binding: the local side; None for any.
+    @ivar timeout: the longest time in seconds that TCP may take; None for no bound of
+        its own.
+    """
+
+    host: str
+    port: int | None
+    domain: int | None = None
+    binding: tuple[str, int] | None = None
+    timeout: float | None = None
+
+    def __str__(self) -> str:
+        if self.port is None:
+            return self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def name(self) -> str | None:
+        """
+        What the server's certificate must be for.
+        """
+        return None if self.port is None else self.host
+
+    def destination(self, reactor: Any, timeout: float) -> Destination:
+        """
+        Choose the endpoint: a literal needs no L{HostnameEndpoint}, which costs nine
+        times as much.
+
+        @param timeout: the seconds after which an endpoint gives up by itself. The
+            factory's own deadline, which also covers what comes before and after, is
+            never later.
+        """
+        host, port, binding = self.host, self.port, self.binding
+        if self.timeout is not None:
+            timeout = min(timeout, self.timeout)
+        if port is None:
+            unix = UNIXClientEndpoint(reactor, host, timeout)
+            return Destination(unix, UNIXAddress(host))
+        endpoint: Any
+        if isIPAddress(host):
+            endpoint = TCP4ClientEndpoint(reactor, host, port, timeout, binding)
+            return Destination(endpoint, IPv4Address("TCP", host, port))
+        if isIPv6Address(host):
+            endpoint = TCP6ClientEndpoint(reactor, host, port, timeout, binding)
+            return Destination(endpoint, IPv6Address("TCP", host, port))
+        if self.domain is not None:
+            reactor = _OneFamily(reactor, _ADDRESSES[self.domain])
+        endpoint = HostnameEndpoint(reactor, host, port, timeout, binding)
+        return Destination(endpoint, HostnameAddress(host.encode("idna"), port))
+
+
+#: The class of the addresses of a family.
+_ADDRESSES: dict[int, type] = {
+    socket.AF_INET: IPv4Address,
+    socket.AF_INET6: IPv6Address,
+}
+
+
+@implementer(IReactorPluggableNameResolver, IHostnameResolver)
+class _OneFamily:
+    """
+    A reactor that finds only addresses of one family.
+    """
+
+    def __init__(self, reactor: Any, kind: type) -> None:
+        self._reactor = reactor
+        self._kind = kind
+        self.nameResolver = self
+
+    def installNameResolver(self, resolver: Any) -> Any:
+        "As the reactor."
+        return self._reactor.installNameResolver(resolver)
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        "As the reactor's resolver, but for the family."
+        return self._reactor.nameResolver.resolveHostName(
+            resolutionReceiver, hostName, portNumber, [self._kind], transportSemantics
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+@implementer(IAddress)
+@attrs.frozen
+class EndpointAddress:
+    """
+    The destination of an endpoint of the user's own: all that is known is the
+    endpoint.
+
+    @ivar endpoint: the endpoint, or the string that describes it, as it was given.
+    """
+
+    endpoint: Any
+
+    def __str__(self) -> str:
+        return str(self.endpoint)
+
+
+@attrs.frozen
+class Given:
+    """
+    An endpoint of the user's own.
+
+    @ivar endpoint: the endpoint, or a string that describes it.
+    """
+
+    endpoint: Any
+    name: None = None
+
+    def __str__(self) -> str:
+        return str(self.endpoint)
+
+    def destination(self, reactor: Any, timeout: float) -> Destination:
+        """
+        @return: the endpoint.
+        """
+        endpoint = self.endpoint
+        if isinstance(endpoint, str):
+            endpoint = clientFromString(reactor, endpoint)
+        return Destination(endpoint, EndpointAddress(self.endpoint))
 
 
 class Target:
     """
-    What C{remoteAddress}, C{remotePort}, C{endpoint}, C{domain}, C{bindAddress} and
-    C{bindPort} say together; or nothing, if somebody else's connector knows.
+    What C{remoteAddress}, C{remotePort}, C{endpoint}, C{domain}, C{bindAddress},
+    C{bindPort} and C{tls} say together; or nothing, if somebody else's connector knows.
+
+    Of several places, the present one is kept as long as it works. Where an attempt
+    fails the next one has its turn; a I{round} is over when each has had one.
     """
+
+    __slots__ = ("_binding", "_domain", "_flaps", "_index", "_places", "_tls", "_tried")
 
     def __init__(
         self,
@@ -33,6 +195,7 @@ class Target:
         domain: object,
         bindAddress: object,
         bindPort: object,
+        tls: object,
         reactor: Any,
     ) -> None:
         """
@@ -41,15 +204,21 @@ class Target:
 
         @raise TypeError: if one is of the wrong type, missing or too many.
         @raise ValueError: if one is out of its range.
+        @raise ImportError: if one needs an extra that is not installed.
         """
         self._domain = _check.domain(domain)
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
-        self._address: Address | None = None
-        self._text = endpoint if isinstance(endpoint, str) else None
-        self._endpoint = _endpointFrom(endpoint, reactor)
+        self._tls = _tls.check("tls", tls)
+        self._places: tuple[Address | Given, ...] = ()
+        self._index = 0
+        #: How many places have had their turn in this round.
+        self._tried = 0
+        #: How many connections of this place have been lost in a row before they were
+        #: stable.
+        self._flaps = 0
         if remoteAddress is not None or remotePort is not None:
-            self._set(remoteAddress, remotePort)
-        if self._endpoint is not None:
+            self._places = (self._addressOf(remoteAddress, remotePort),)
+        if endpoint is not None:
             _excludeAddress(
                 remoteAddress=remoteAddress,
                 remotePort=remotePort,
@@ -57,18 +226,22 @@ class Target:
                 bindAddress=bindAddress,
                 bindPort=bindPort,
             )
+            self._places = _placesOf(endpoint, reactor)
+        if self._tls is not None:
+            _excludeDoubleTLS(self._places)
+        if self._tls is True:
+            for place in self._places or (None,):
+                _nameOf(place)
 
     @property
     def known(self) -> bool:
         """
         Whether there is anything to connect to.
         """
-        return self._address is not None or self._endpoint is not None
+        return bool(self._places)
 
     def __str__(self) -> str:
-        if self._address is not None:
-            return str(self._address)
-        return self._text or str(self._endpoint)
+        return str(self._places[self._index])
 
     def move(self, address: object, port: object) -> None:
         """
@@ -80,18 +253,19 @@ class Target:
         @raise TypeError: if one is of the wrong type, or missing.
         @raise ValueError: if it cannot be an address or a port.
         """
-        known = self._address
-        self._set(
-            known.host if address is None and known else address,
-            known.port if port is None and known else port,
-        )
-        self._endpoint = self._text = None
+        known = self._places[self._index] if self._places else None
+        if isinstance(known, Address):
+            address = known.host if address is None else address
+            port = known.port if port is None else port
+        self._places = (self._addressOf(address, port),)
+        self._index = self._tried = self._flaps = 0
 
-    def _set(self, address: object, port: object) -> None:
+    def _addressOf(self, address: object, port: object) -> Address:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
-        host = _check.host("remoteAddress", address, self._domain)
-        if self._domain == AF_UNIX:
+        domain, binding = self._domain, self._binding
+        host = _check.host("remoteAddress", address, domain)
+        if domain == AF_UNIX:
             if port is not None:
                 raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
             number = None
@@ -99,43 +273,186 @@ class Target:
             raise TypeError("remoteAddress needs remotePort too")
         else:
             number = _check.port("remotePort", port)
-        self._address = Address(host, number, self._domain, self._binding)
+        if domain is None and binding is not None:
+            # From a local address only its own family can be reached.
+            domain = _check.literal(binding[0])
+            if domain is not None and _check.literal(host) not in (None, domain):
+                raise ValueError(
+                    f"bindAddress {binding[0]!r} and remoteAddress {host!r} are of "
+                    "different families: give two of one"
+                )
+        return Address(host, number, domain, binding)
+
+    # -- the turns
+
+    @property
+    def left(self) -> bool:
+        """
+        Whether the last attempt has failed, and places are left that have had no turn
+        in this round.
+        """
+        return 0 < self._tried < len(self._places)
+
+    def next(self) -> bool:
+        """
+        An attempt begins: if the last one failed, it is the turn of the next place.
+
+        @return: whether it is another place than that of the last attempt.
+        """
+        former = self._index
+        if self._tried:
+            self._goOn()
+        self._tried = self._tried % max(len(self._places), 1) + 1
+        return self._index != former
+
+    def begin(self) -> None:
+        """
+        The client starts: begin a round.
+        """
+        if self._tried:
+            self._goOn()
+        self._tried = 0
+
+    def reached(self) -> None:
+        """
+        The present place works.
+        """
+        self._tried = 0
+
+    def lost(self, stable: bool) -> None:
+        """
+        A connection to the present place is lost, and that was not our wish. It is
+        tried again first; but one that accepts and drops connections over and over
+        does not work.
+        """
+        self._flaps = 0 if stable else self._flaps + 1
+        if self._flaps > 1:
+            self._goOn()
+
+    def _goOn(self) -> None:
+        self._flaps = 0
+        if self._places:
+            self._index = (self._index + 1) % len(self._places)
 
     def destination(self, reactor: Any, timeout: float) -> Destination:
         """
         @param timeout: the seconds after which an endpoint gives up by itself.
 
-        @return: where the next attempt goes.
+        @return: the present place.
         """
-        if self._address is not None:
-            return destinationFor(reactor, self._address, timeout)
-        endpoint = self._endpoint
-        if self._text is not None:
-            endpoint = clientFromString(reactor, self._text)
-        return Destination(endpoint, EndpointAddress(endpoint))
+        return self._places[self._index].destination(reactor, timeout)
+
+    # -- TLS
+
+    @property
+    def tls(self) -> Any:
+        """
+        What makes connections to the present place TLS; None if nothing does.
+        """
+        return self.tlsOptions(self._tls)
+
+    def tlsOptions(self, tls: Any) -> Any:
+        """
+        @param tls: options, or True for those of the platform.
+
+        @return: the options.
+
+        @raise ValueError: if the platform's need a host name, and there is none.
+        """
+        if tls is not True:
+            return tls
+        place = self._places[self._index] if self._places else None
+        return _tls.platformOptions(_nameOf(place))
 
 
-def _endpointFrom(endpoint: Any, reactor: Any) -> Any:
+def _nameOf(place: Address | Given | None) -> str:
     """
-    @raise TypeError: if it is none, nor the description of one.
-    @raise ValueError: if it describes none.
+    @raise ValueError: if nobody knows it.
     """
-    if endpoint is None or IStreamClientEndpoint.providedBy(endpoint):
-        return endpoint
+    if place is None or place.name is None:
+        where = "without remoteAddress or endpoint" if place is None else str(place)
+        raise ValueError(
+            f"tls=True cannot know the host that the certificate must be for: {where}; "
+            "give tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
+        )
+    return place.name
+
+
+def _placesOf(given: Any, reactor: Any) -> tuple[Address | Given, ...]:
+    """
+    @return: the places that C{endpoint} stands for.
+
+    @raise TypeError: if an item of it is neither an endpoint nor text.
+    @raise ValueError: if an item describes no endpoint, or there is none.
+    """
+    if isinstance(given, str) or IStreamClientEndpoint.providedBy(given):
+        return (_placeOf(given, reactor),)
+    if not isinstance(given, Iterable) or isinstance(given, (bytes, dict, set)):
+        return (_placeOf(given, reactor),)
+    places = tuple(_placeOf(each, reactor) for each in given)
+    if not places:
+        raise ValueError("endpoint is an empty sequence: give at least one endpoint")
+    return places
+
+
+def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
+    if IStreamClientEndpoint.providedBy(endpoint):
+        return Given(endpoint)
     if not isinstance(endpoint, str):
         raise TypeError(
-            "endpoint must provide IStreamClientEndpoint or be a string such as "
-            f"'tcp:host:port', not {endpoint!r}"
+            "endpoint must provide IStreamClientEndpoint, be a string such as "
+            f"'tcp:host:port', or a sequence of these, not {endpoint!r}"
         )
+    scheme = _schemeOf(endpoint)
+    if scheme in _SECURE:
+        _tls.require(f"endpoint {endpoint!r}")
     try:
         # The installed reactor is not needed before the start, so it is not
         # installed now.
-        return clientFromString(reactor or _Unknown(), endpoint)
+        asking = _Asking()
+        described: Any = clientFromString(
+            asking if scheme == "tcp" or reactor is None else reactor, endpoint
+        )
+        if scheme != "tcp":
+            return Given(endpoint)
+        # The endpoint would reach no host that has IPv6 alone: see to it that names
+        # are looked up for both families.
+        described.connect(None)
+        host, port, timeout, binding = asking.asked
+        return Address(
+            _check.host("endpoint", host),
+            _check.port("endpoint", port),
+            _check.literal(binding[0]) if binding else None,
+            binding,
+            timeout if "timeout=" in endpoint else None,
+        )
     except Exception as e:
         raise ValueError(
             f"endpoint: {endpoint!r} describes no client endpoint ({e}); give one "
             "as 'tcp:host:port'"
         ) from e
+
+
+#: The schemes of endpoints that speak TLS themselves.
+_SECURE = ("tls", "ssl")
+
+
+def _schemeOf(description: str) -> str:
+    return description.partition(":")[0].lower()
+
+
+def _excludeDoubleTLS(places: Iterable[Address | Given]) -> None:
+    """
+    @raise TypeError: if an endpoint speaks TLS itself.
+    """
+    for place in places:
+        if isinstance(place, Given) and isinstance(place.endpoint, str):
+            scheme = _schemeOf(place.endpoint)
+            if scheme in _SECURE:
+                raise TypeError(
+                    f"endpoint {place.endpoint!r} and tls exclude each other: it is "
+                    "TLS already; leave tls out, or give 'tcp:host:port'"
+                )
 
 
 def _excludeAddress(**parameters: object) -> None:
@@ -151,12 +468,27 @@ def _excludeAddress(**parameters: object) -> None:
 
 
 @implementer(IReactorPluggableNameResolver)
-class _Unknown:
+class _Asking:
     """
-    Stands for a reactor where only the description of an endpoint is judged.
+    Stands for a reactor where only the description of an endpoint is judged, or asked
+    what it would connect to.
+
+    @ivar asked: host, port, timeout and local side of C{connectTCP}.
     """
 
     nameResolver = None
+    asked: tuple[str, int, float, tuple[str, int] | None]
 
     def installNameResolver(self, resolver: Any) -> Any:
         "It has none."
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: float = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Any:
+        "Remember where to."
+        self.asked = host, port, timeout, bindAddress

@@ -4,6 +4,8 @@ What can go wrong, as a tree::
     ClientTCPError
         NotConnectedError       put() where no connection takes output
         NegotiationRefused      preConnect did not agree to the connection
+        TLSError                the certificate, the handshake or TLS itself failed
+            ClearText           octets came in clear text where TLS was to begin
         CallbackError           one of the user's callbacks raised
         UnknownEvent            no handler has that name (also a LookupError)
         UnknownAlias            no client has that name (also a LookupError)
@@ -63,6 +65,34 @@ class NegotiationRefused(ClientTCPError):
 
     operation = "preconnect"
     errno = errno.ECONNABORTED
+
+
+class TLSError(ClientTCPError):
+    """
+    TLS has failed: the server's certificate is not good, the server refuses us, or does
+    not speak TLS at all. The text says which; C{__cause__} is what OpenSSL or
+    service_identity said.
+    """
+
+    operation = "tls"
+    errno = errno.EPROTO
+
+
+class ClearText(TLSError):
+    """
+    Octets came in clear text, behind what was read of it, when TLS was to be started.
+    They may have been put there by somebody who wants them to be taken for protected
+    ones (as in CVE-2011-0411): nothing is done with them, and the attempt has failed.
+
+    @ivar octets: how many.
+    """
+
+    def __init__(self, octets: int) -> None:
+        super().__init__(
+            f"{octets} octets in clear text came before TLS was started: somebody may "
+            "have injected them, or preConnect has not read all that the server says"
+        )
+        self.octets = octets
 
 
 class CallbackError(ClientTCPError):

@@ -86,10 +86,6 @@ WAITING = {
     "marks_throttle": "for the marks",
     "marks_without_second_put": "for the marks",
     "marks_zero": "for the marks",
-    "preconnect_tls": "for TLS",
-    "preconnect_tls_multi_records": "for TLS",
-    "preconnect_tls_peer_close": "for TLS",
-    "preconnect_tls_plain_peer": "for TLS",
 }
 
 #: Scenarios without a meaning in Python: name and reason.
