@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
+    IOpenSSLContextFactory,
     IProtocol,
     IProtocolFactory,
     IReactorTime,
@@ -62,7 +63,11 @@ def check(name: str, value: object) -> Any:
     """
     if value is None or value is False:
         return None
-    if value is not True and not IOpenSSLClientConnectionCreator.providedBy(value):
+    if value is not True and (
+        not IOpenSSLClientConnectionCreator.providedBy(value)
+        # CertificateOptions, which verify no host name.
+        or IOpenSSLContextFactory.providedBy(value)
+    ):
         raise TypeError(
             f"{name} must be True or what optionsForClientTLS() of "
             f"twisted.internet.ssl gives, not {value!r}"
@@ -164,7 +169,8 @@ def _nameOf(identity: Any) -> str:
     """
     @return: the host name or IP address of service_identity's.
     """
-    return str(getattr(identity, "hostname", None) or getattr(identity, "ip", identity))
+    name = getattr(identity, "hostname", None) or getattr(identity, "ip", identity)
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _sentences(error: Any, connection: Any) -> Iterator[str]:
