@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ClientFactory, Protocol
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import HeartbeatTimeout
 from twisted_clienttcp.framing import Stream
 
 from ._faults import CLEAR, Fault, FaultProxy, FaultyTestCase, Way
@@ -243,3 +244,30 @@ class ResumptionTests(FaultyTestCase):
         self.assertGreater(disconnection.unsent, 0)
         self.assertFalse(disconnection.confirmed)
         self.assertEqual(server.peers[0].received, b"xxxxx")
+
+    async def test_halfOpen(self) -> None:
+        """
+        A connection that falls silent in the middle of an answer is found by the
+        heartbeat, and the next one is not harmed.
+        """
+        server = await self.listen()
+        server.heard = lambda peer, data: peer.send(data)
+        silent = Way(after=30, fault=Fault.SILENCE)
+        proxy = await self.proxy(server, (CLEAR, silent))
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remotePort=proxy.port,
+            autoReconnect=True,
+            heartbeat=(0.1, b"are you there?"),
+            **recorder.parameters(),
+        )
+        client.start()
+        while recorder.events.count("connected") < 2 or not server.peers[1:]:
+            await turn()
+        # Sixteen octets are one answer, and fourteen of the next are not.
+        self.assertEqual(recorder.events.count(("serverInput", b"are you there?")), 1)
+        self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
+        while recorder.events.count(("serverInput", b"are you there?")) < 4:
+            await turn()
+        self.assertEqual(len(recorder.disconnections), 1)

@@ -8,10 +8,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from twisted_clienttcp.errors import HeartbeatTimeout
 from twisted_clienttcp.framing import Stream
 
 from ._namespaces import NOWHERE6, SERVER, SERVER6, Names, WireTestCase
-from ._support import Recorder, reactor
+from ._support import Recorder, reactor, turn
 
 
 class WireTests(WireTestCase):
@@ -104,6 +105,42 @@ class WireTests(WireTestCase):
         client.reconnect()
         await client.whenConnected()
         self.assertLess(reactor.seconds() - begun, 1)
+
+    async def test_heartbeat(self) -> None:
+        """
+        A peer that answers is there. When the wire drops everything, that is found in
+        twice the heartbeat's seconds, with nothing to send and with more than the
+        kernel takes; and the client is back when the wire is.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: peer.send(data.replace(b"ping", b"pong"))
+        for lines in (0, 20):
+            recorder = Recorder()
+            client = self.client(
+                server,
+                remoteAddress=SERVER,
+                autoReconnect=True,
+                heartbeat=(0.2, b"ping"),
+                **recorder.parameters(),
+            )
+            client.start()
+            await client.whenConnected()
+            while recorder.events.count(("serverInput", b"pong")) < 5:
+                await turn()
+            self.assertNotIn("disconnected", recorder.events)
+            self.wire.breakOff()
+            begun = reactor.seconds()
+            for _ in range(lines):
+                client.put(b"x" * 1_000_000)
+            while "disconnected" not in recorder.events:
+                await turn()
+            self.assertLess(reactor.seconds() - begun, 1)
+            self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
+            self.assertEqual(recorder.disconnections[0].unsent > 0, lines > 0)
+            self.wire.mend()
+            client.reconnect()
+            await client.whenConnected()
+            await client.shutdown()
 
     async def test_keepAlive(self) -> None:
         """
