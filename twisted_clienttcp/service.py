@@ -8,7 +8,10 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from ._connection import ClientTCPProtocol
 from ._factory import ClientTCPFactory
 
 
@@ -18,8 +21,13 @@ class ClientTCPService(Service):
     L{ClientService<twisted.application.internet.ClientService>} it stops in order: all
     that was put is flushed first.
 
+    A client needs no privileges: it connects when the service is started, in the first
+    turn of the reactor after that, as Twisted's clients do.
+
     @ivar client: the client.
     """
+
+    _log = Logger()
 
     def __init__(self, client: ClientTCPFactory) -> None:
         """
@@ -30,34 +38,61 @@ class ClientTCPService(Service):
         if not isinstance(client, ClientTCPFactory):
             raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
         self.client = client
-        self._stopping: Deferred[Any] | None = None
 
     def startService(self) -> None:
         """
-        Start the client; when it has stopped, if it is still shutting down.
+        Start the client; if it is still shutting down, when it has stopped.
+
+        @raise ValueError: if there is nothing to connect to, or as of
+            L{start<ClientTCPFactory.start>} otherwise.
         """
         super().startService()  # type: ignore[no-untyped-call]
-        if self._stopping is None:
-            self._start()
+        if self.client.shuttingDown:
+            stopped = self.client.whenStopped()
+            stopping = not stopped.called
+            stopped.addErrback(lambda failure: None)
+            if stopping:
+                stopped.addCallback(lambda _: self._restart())
+                stopped.addErrback(self._failed)
+                return
+        self._start()
 
     def _start(self) -> None:
+        try:
+            started = self.client.start()
+        except BaseException:
+            super().stopService()  # type: ignore[no-untyped-call]
+            raise
         # Whether it stops by itself is told by its callbacks, and nobody waits here.
-        self.client.start().addErrback(lambda failure: None)
+        started.addErrback(lambda failure: None)
+
+    def _restart(self) -> None:
+        # Unless it has been stopped again.
+        if self.running:
+            self._start()
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("{client} cannot start again", failure, client=self.client)
 
     def stopService(self) -> Deferred[Any]:
         """
-        Shut the client down.
+        Shut the client down: what was put is flushed, for C{drainTimeout} seconds at
+        most.
 
-        @return: a Deferred that fires when it has stopped.
+        @return: a Deferred that fires when it has stopped, with the L{Disconnection
+            <twisted_clienttcp.Disconnection>}, or with None if there was no connection.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        stopping = self._stopping = self.client.shutdown()
+        return self.client.shutdown()
 
-        def stopped(result: Any) -> Any:
-            if self._stopping is stopping:
-                self._stopping = None
-                if self.running:
-                    self._start()
-            return result
-
-        return stopping.addCallback(stopped)
+    def whenConnected(
+        self, failAfterFailures: int | None = None
+    ) -> Deferred[ClientTCPProtocol]:
+        """
+        As the client's own L{whenConnected<ClientTCPFactory.whenConnected>}. If the
+        service was started again while it stopped, the connection to come is meant.
+        """
+        if self.running and self.client.shuttingDown:
+            again: Deferred[Any] = self.client.whenStopped()
+            return again.addBoth(lambda _: self.client.whenConnected(failAfterFailures))
+        return self.client.whenConnected(failAfterFailures)

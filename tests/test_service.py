@@ -1,0 +1,241 @@
+"""
+L{ClientTCPService}. The network is a memory reactor and the time a clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Application, IService, MultiService
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionRefusedError as Refused
+from zope.interface.verify import verifyObject
+
+from twisted_clienttcp import ClientTCPFactory, Disconnection
+from twisted_clienttcp.errors import NotConnectedError, RetriesExhausted
+from twisted_clienttcp.service import ClientTCPService
+
+from .test_factory import ClientTestCase, Transport
+
+
+class ServiceTests(ClientTestCase):
+    """
+    The service alone, and in others.
+    """
+
+    def service(self, **parameters: Any) -> ClientTCPService:
+        return ClientTCPService(self.client(**parameters))
+
+    def running(self, **parameters: Any) -> tuple[ClientTCPService, Transport]:
+        """
+        @return: a service that runs and is connected, and the transport.
+        """
+        service = self.service(**parameters)
+        service.startService()
+        return service, self.establish()
+
+    def test_interface(self) -> None:
+        """
+        It is a service of one client.
+        """
+        verifyObject(IService, self.service())
+        for wrong in (object(), ClientTCPFactory):
+            argument: Any = wrong
+            self.assertRaises(TypeError, ClientTCPService, argument)
+
+    def test_stopFlushes(self) -> None:
+        """
+        It stops when all that was put is flushed.
+        """
+        service, transport = self.running()
+        service.client.put(b"last")
+        stopped = service.stopService()
+        self.assertFalse(service.running)
+        self.reactor.advance(0)
+        self.assertNoResult(stopped)
+        transport.drain()
+        self.assertEqual(transport.sent, b"last\r\n")
+        self.assertTrue(transport.disconnecting)
+        transport.lose(ConnectionDone())
+        self.assertIsInstance(self.successResultOf(stopped), Disconnection)
+        self.assertEqual(self.events[-1], "stopped")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stopIsBounded(self) -> None:
+        """
+        But no longer than C{drainTimeout} seconds.
+        """
+        service, transport = self.running(drainTimeout=5)
+        service.client.put(b"last")
+        self.reactor.advance(0)
+        stopped = service.stopService()
+        self.reactor.advance(5)
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.successResultOf(stopped).unsent, 6)
+
+    def test_stopWithoutConnection(self) -> None:
+        """
+        Without a connection it stops at once: never started, connecting or waiting.
+        """
+        service = self.service()
+        self.assertIsNone(self.successResultOf(service.stopService()))
+        service.startService()
+        self.attempts()
+        self.assertIsNone(self.successResultOf(service.stopService()))
+        service.startService()
+        self.refuse()
+        self.assertIsNone(self.successResultOf(service.stopService()))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_tree(self) -> None:
+        """
+        In a C{MultiService} and an application it starts once, with the others, and the
+        whole stops when it has.
+        """
+        application: Any = Application("test")
+        services = MultiService()
+        services.setServiceParent(application)
+        service = self.service()
+        service.setServiceParent(services)
+        root = IService(application)
+        root.privilegedStartService()
+        self.assertEqual(self.events, [])
+        root.startService()
+        self.assertEqual(self.events, ["started"])
+        transport = self.establish()
+        stopped: Any = root.stopService()
+        self.assertNoResult(stopped)
+        transport.lose(ConnectionDone())
+        self.successResultOf(stopped)
+
+    def test_addedToWhatRuns(self) -> None:
+        """
+        Added to a service that runs it starts, and taken away it stops.
+        """
+        services = MultiService()
+        services.startService()
+        service = self.service()
+        service.setServiceParent(services)
+        self.attempts()
+        self.assertEqual(self.events, ["started"])
+        gone: Any = service.disownServiceParent()
+        self.successResultOf(gone)
+        self.assertEqual(self.events, ["started", "stopped"])
+
+    def test_startTwice(self) -> None:
+        """
+        A second start changes nothing.
+        """
+        service, _ = self.running()
+        service.startService()
+        self.assertEqual(self.events, ["started", "connected"])
+        self.assertEqual(len(self.attempts()), 1)
+
+    def test_restartWhileStopping(self) -> None:
+        """
+        Started again while it stops, it runs again when it has stopped.
+        """
+        service, transport = self.running()
+        stopped = service.stopService()
+        service.startService()
+        again = service.whenConnected()
+        self.assertTrue(service.running)
+        self.assertNoResult(stopped)
+        transport.lose(ConnectionDone())
+        self.successResultOf(stopped)
+        self.assertNoResult(again)
+        self.establish()
+        self.assertIs(self.successResultOf(again), service.client.server)
+        self.assertEqual(
+            self.events,
+            ["started", "connected", "disconnected", "stopped", "started", "connected"],
+        )
+
+    def test_changesOfMind(self) -> None:
+        """
+        However often: the last word counts, and there is one client that runs.
+        """
+        for orders, runs in ((3, False), (4, True)):
+            self.setUp()
+            service, transport = self.running()
+            stops = []
+            for order in range(orders):
+                if order % 2:
+                    service.startService()
+                else:
+                    stops.append(service.stopService())
+            transport.lose(ConnectionDone())
+            for stop in stops:
+                self.successResultOf(stop)
+            self.assertEqual(self.events.count("started"), 2 if runs else 1)
+            self.assertEqual(len(self.attempts()), 2 if runs else 1)
+            self.assertEqual(service.running, runs)
+
+    def test_cancelledStop(self) -> None:
+        """
+        Who waits for the stop no longer does no harm to the restart.
+        """
+        service, transport = self.running()
+        stopped = service.stopService()
+        service.startService()
+        stopped.cancel()
+        self.failureResultOf(stopped, CancelledError)
+        transport.lose(ConnectionDone())
+        self.assertEqual(len(self.attempts()), 2)
+
+    def test_restartWhenStopped(self) -> None:
+        """
+        Also when it has given up by itself.
+        """
+        service = self.service()
+        service.client.maxRetries = 0
+        service.startService()
+        waiter = service.whenConnected()
+        self.refuse()
+        self.failureResultOf(waiter, RetriesExhausted)
+        self.failureResultOf(service.whenConnected(), RetriesExhausted)
+        service.startService()
+        self.establish()
+        self.assertTrue(service.client.connected)
+
+    def test_whenConnected(self) -> None:
+        """
+        C{whenConnected} is the client's, before the start too.
+        """
+        service = self.service()
+        early = service.whenConnected()
+        service.startService()
+        once = service.whenConnected(failAfterFailures=1)
+        self.refuse()
+        self.failureResultOf(once, Refused)
+        self.reactor.advance(1)
+        self.establish()
+        self.assertIs(self.successResultOf(early), service.client.server)
+        service, transport = self.running()
+        service.stopService()
+        transport.lose(ConnectionDone())
+        self.failureResultOf(service.whenConnected(), NotConnectedError)
+
+    def test_cannotStart(self) -> None:
+        """
+        A client with nowhere to connect to is no running service.
+        """
+        service = ClientTCPService(ClientTCPFactory(serverInput=print))
+        self.assertRaises(ValueError, service.startService)
+        self.assertFalse(service.running)
+
+    def test_cannotStartAgain(self) -> None:
+        """
+        If it is the second start that cannot be, that is logged, and the stop still
+        told.
+        """
+        service, transport = self.running()
+        stopped = service.stopService()
+        service.startService()
+        service.client.initialDelay = -1
+        transport.lose(ConnectionDone())
+        self.successResultOf(stopped)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertFalse(service.running)
