@@ -16,6 +16,7 @@ from twisted_clienttcp.framing import Stream
 
 from ._faults import CLEAR, Fault, FaultProxy, FaultyTestCase, Way
 from ._support import Recorder, Server, reactor, turn
+from .test_tls import TLSTestCase
 
 
 class Plain(Protocol):
@@ -157,36 +158,47 @@ class ProxyTests(FaultyTestCase):
         self.assertFalse(plain.lost.called)
 
 
-class ResumptionTests(FaultyTestCase):
+def cuts(number: int, furthest: int, delay: float = 0.0) -> list[tuple[Way, Way]]:
+    """
+    @return: what to do to so many connections: cut or reset each at a random octet, one
+        on the way back and the next on the way forth, when nothing comes back of it.
+        The same at each run.
+    """
+    random = Random(number)
+    clear, ways = Way(delay=delay), []
+    for count in range(number):
+        fault = random.choice([Fault.CUT, Fault.RESET])
+        faulty = Way(delay=delay, after=random.randint(1, furthest), fault=fault)
+        ways.append((faulty, clear) if count % 2 else (clear, faulty))
+    return [*ways, (clear, clear)]
+
+
+class ResumptionTestCase(FaultyTestCase):
     """
     An application that goes on where it was, over a network that breaks.
     """
 
     timeout = 60
 
-    async def test_echo(self) -> None:
+    async def resume(
+        self,
+        server: Server,
+        lines: list[bytes],
+        ways: list[tuple[Way, Way]],
+        **tls: Any,
+    ) -> tuple[Recorder, list[int]]:
         """
-        10,000 lines go out and come back through 300 ms of delay each way and 20 cuts
-        and resets at random octets. The application resumes at the first line that was
-        not delivered to it. None is lost, doubled, torn or out of order; and what the
-        server gets is always the beginning of what was put.
-        """
-        count, cuts, random = 10_000, 20, Random(20)
-        clear = Way(delay=0.3)
-        ways = []
-        for number in range(cuts):
-            fault = random.choice([Fault.CUT, Fault.RESET])
-            faulty = Way(delay=0.3, after=random.randint(1, 8000), fault=fault)
-            # Every other one on the way forth: nothing comes back of that connection.
-            ways.append((faulty, clear) if number % 2 else (clear, faulty))
-        ways.append((clear, clear))
+        Have lines echoed through a proxy that fails on all ways but the last. After
+        each loss, send again those behind the last that was delivered. None is lost,
+        doubled, torn or out of order.
 
-        server = await self.listen()
+        @return: what was recorded, and how many had been delivered when each connection
+            was made.
+        """
         server.heard = lambda peer, data: peer.send(data)
         proxy = await self.proxy(server, *ways)
         delivered: list[bytes] = []
         resumed: list[int] = []
-        lines = [b"line %d" % number for number in range(count)]
 
         def connected(client: ClientTCPFactory, peer: Any) -> None:
             resumed.append(len(delivered))
@@ -195,7 +207,7 @@ class ResumptionTests(FaultyTestCase):
 
         def serverInput(client: ClientTCPFactory, line: bytes) -> None:
             delivered.append(line)
-            if len(delivered) == count:
+            if len(delivered) == len(lines):
                 client.shutdown()
 
         recorder = Recorder()
@@ -204,23 +216,41 @@ class ResumptionTests(FaultyTestCase):
             server,
             remotePort=proxy.port,
             autoReconnect=True,
-            **{**recorder.parameters(), "serverInput": serverInput},
+            **{**recorder.parameters(), "serverInput": serverInput, **tls},
         )
         client.factor = 1.0
         await client.start()
         self.assertEqual(delivered, lines)
-        self.assertEqual(
-            [bool(link.failed) for link in proxy.links], [True] * 20 + [False]
-        )
-        self.assertEqual(len(resumed), cuts + 1)
+        failed = [link.failed is not None for link in proxy.links]
+        self.assertEqual(failed, [True] * (len(ways) - 1) + [False])
+        ends = recorder.disconnections
+        self.assertEqual(len(ends), len(resumed))
+        self.assertEqual((ends[-1].initiator, ends[-1].unsent), ("local", 0))
+        return recorder, resumed
+
+
+class ResumptionTests(ResumptionTestCase):
+    """
+    The same, over TCP.
+    """
+
+    async def test_echo(self) -> None:
+        """
+        10,000 lines go out and come back through 300 ms of delay each way and 20 cuts
+        and resets at random octets. What the server gets is always the beginning of
+        what was put.
+        """
+        lines = [b"line %d" % number for number in range(10_000)]
+        server = await self.listen()
+        recorder, resumed = await self.resume(server, lines, cuts(20, 8000, delay=0.3))
+        self.assertEqual(len(resumed), 21)
         for start, peer in zip(resumed, server.peers, strict=True):
             put = b"".join(line + b"\r\n" for line in lines[start:])
             self.assertEqual(peer.received, put[: len(peer.received)])
         # A line that a cut has torn is told, and not delivered.
         ends = recorder.disconnections
-        self.assertEqual(len(ends), cuts + 1)
         self.assertTrue(any(end.truncated for end in ends))
-        self.assertEqual((ends[-1].initiator, ends[-1].confirmed), ("local", True))
+        self.assertTrue(ends[-1].confirmed)
 
     async def test_stalled(self) -> None:
         """
@@ -271,3 +301,23 @@ class ResumptionTests(FaultyTestCase):
         while recorder.events.count(("serverInput", b"are you there?")) < 4:
             await turn()
         self.assertEqual(len(recorder.disconnections), 1)
+
+
+class TLSResumptionTests(ResumptionTestCase, TLSTestCase):
+    """
+    The same, over TLS.
+    """
+
+    async def test_echo(self) -> None:
+        """
+        40 cuts and resets at random octets, of the handshake too: a handshake that is
+        cut is an attempt that has failed, and has made no connection.
+        """
+        lines = [b"line %d" % number for number in range(4000)]
+        recorder, resumed = await self.resume(
+            await self.serve(), lines, cuts(40, 6000), tls=self.options()
+        )
+        refused = [event for event in recorder.events if event[0] == "connectError"]
+        self.assertEqual(len(resumed) + len(refused), 41)
+        self.assertGreater(len(resumed), 5)
+        self.assertGreater(len(refused), 5)
