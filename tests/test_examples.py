@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
+import trustme
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.ssl import PrivateCertificate
+from twisted.mail.smtp import ESMTP
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
@@ -213,6 +218,69 @@ class IRCTests(ExampleTestCase):
         await user.whenStopped().addErrback(lambda failure: None)
         await self.ngircd(port)
         await example.printed(b"here as pongbot\n")
+
+
+class MailTests(ExampleTestCase):
+    """
+    C{smtp_probe.py}, and the server of C{twisted.mail}.
+    """
+
+    async def mail(self, authority: trustme.CA, withTLS: bool = True) -> int:
+        """
+        Run a mail server until the test ends.
+
+        @return: its port.
+        """
+        issued = authority.issue_cert("localhost")
+        context = PrivateCertificate.loadPEM(
+            issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
+        ).options()
+
+        def protocol() -> ESMTP:
+            return ESMTP(contextFactory=context if withTLS else None)
+
+        factory = Factory.forProtocol(protocol)
+        factory.noisy = False
+        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
+            factory
+        )
+        self.addCleanup(listening.stopListening)
+        port: int = listening.getHost().port
+        return port
+
+    async def probe(self, port: int, trusted: trustme.CA) -> tuple[int, bytes]:
+        """
+        @return: the exit status of the example, and what it has printed.
+        """
+        pem = Path(self.mktemp()).absolute()
+        trusted.cert_pem.write_to_path(str(pem))
+        example = self.example("smtp_probe", "localhost", port, pem)
+        return await example.ended, example.output
+
+    async def test_good(self) -> None:
+        """
+        A server that can TLS and whose certificate is good.
+        """
+        authority = trustme.CA()
+        status, output = await self.probe(await self.mail(authority), authority)
+        self.assertEqual(status, 0, output)
+        self.assertIn(b"nice to meet you", output)
+        self.assertNotIn(b"STARTTLS", output)
+
+    async def test_bad(self) -> None:
+        """
+        A certificate of somebody else's authority, a server without TLS, and none: the
+        reason is printed, and the exit status is 1.
+        """
+        authority = trustme.CA()
+        for port, reason in (
+            (await self.mail(trustme.CA()), b"certificate"),
+            (await self.mail(authority, withTLS=False), b"no STARTTLS"),
+            (freePort(), b"Connection refused"),
+        ):
+            status, output = await self.probe(port, authority)
+            self.assertEqual(status, 1, output)
+            self.assertIn(reason, output)
 
 
 class ChatTests(ExampleTestCase):
