@@ -10,29 +10,28 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     connectProtocol,
-    wrapClientTLS,
 )
-from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._connection import ClientTCPProtocol
 from twisted_clienttcp._outbox import CHUNK
+from twisted_clienttcp.errors import DrainTimeout
 from twisted_clienttcp.framing import Stream
 
 from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .test_closing import MANY, NaiveClient, TalkingServer
 from .test_drivers import freePort
+from .test_tls import TLSTestCase, below
 
 #: How often a thing is done that may go well by chance.
 RUNS = 20
 
 
-class TalkingTests(NetworkTestCase):
+class TalkingTests(TLSTestCase):
     """
     A peer with a small receive buffer that reads slowly and talks all the time.
     """
@@ -104,19 +103,9 @@ class TalkingTests(NetworkTestCase):
         20 of 20 runs deliver every octet through TLS too, which has no half-close, and
         whose session tickets are input that nobody asked for.
         """
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost")
-        pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
-        root = Certificate.loadPEM(authority.cert_pem.bytes())
-        server = self.talking(PrivateCertificate.loadPEM(pem).options())
+        server = self.talking(self.made.good.options())
         for run in range(RUNS):
-            endpoint = wrapClientTLS(
-                optionsForClientTLS("localhost", trustRoot=root),
-                TCP4ClientEndpoint(reactor, "127.0.0.1", server.port),
-            )
-            end = await self.closing(
-                server, run, remoteAddress=None, remotePort=None, endpoint=endpoint
-            )
+            end = await self.closing(server, run, tls=self.options())
             self.assertEqual((end.initiator, end.unsent), ("local", 0))
 
 
@@ -181,6 +170,83 @@ class FlushTests(NetworkTestCase):
         self.assertEqual(
             recorder.events[2:], ["serverFlushed", "disconnected", "stopped"]
         )
+
+
+class TLSFlushTests(TLSTestCase):
+    """
+    The same through TLS.
+    """
+
+    timeout = 60
+
+    async def shutDown(
+        self, octets: int, meanwhile: Callable[[Peer], object], **parameters: Any
+    ) -> Any:
+        """
+        @param meanwhile: called with a peer that does not read, while C{shutdown} waits
+            for it.
+
+        @return: how the connection ended.
+        """
+        server = await self.serve()
+        client = self.client(
+            server,
+            tls=self.options(),
+            framing=Stream,
+            **{**self.recorder.parameters(), **parameters},
+        )
+        client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        while not server.peers:
+            await turn()
+        below(server.peers[0]).pauseProducing()
+        if octets:
+            client.put(b"x" * octets)
+        stopped = client.shutdown()
+        reactor.callLater(0.05, meanwhile, server.peers[0])
+        return await stopped
+
+    async def test_stalled(self) -> None:
+        """
+        A peer that takes nothing: C{drainTimeout}, and what it left is told.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: None, drainTimeout=0.3)
+        self.assertTrue(end.failure.check(DrainTimeout))
+        self.assertGreater(end.unsent, 0)
+        self.assertEqual((end.initiator, end.confirmed), ("local", False))
+
+    async def test_reset(self) -> None:
+        """
+        A reset in mid-flush.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: below(peer).abortConnection())
+        self.assertGreater(end.unsent, 0)
+        self.assertEqual((end.initiator, end.confirmed), ("network", False))
+
+    async def test_mute(self) -> None:
+        """
+        A peer that does not answer our close_notify: C{lingerTimeout}.
+        """
+        end = await self.shutDown(5, lambda peer: None, lingerTimeout=0.3)
+        self.assertEqual(
+            (end.initiator, end.unsent, end.confirmed), ("local", 0, False)
+        )
+
+    async def test_cutOff(self) -> None:
+        """
+        A peer that ends TCP alone, instead of answering: nothing is confirmed.
+        """
+        end = await self.shutDown(5, lambda peer: below(peer).loseConnection())
+        self.assertEqual(
+            (end.initiator, end.unsent, end.confirmed), ("local", 0, False)
+        )
+
+    async def test_slow(self) -> None:
+        """
+        A peer that reads later gets all of it.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: below(peer).resumeProducing())
+        self.assertEqual((end.initiator, end.unsent), ("local", 0))
 
 
 class _Counting:
