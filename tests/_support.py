@@ -142,6 +142,14 @@ class Recorder:
         """
         return {name: self.callback(name) for name in CALLBACKS if name not in without}
 
+    def marks(self, high: int, low: int) -> dict[str, Any]:
+        """
+        @return: marks and their callbacks.
+        """
+        names = ("serverHigh", "serverLow")
+        told = {name: self.callback(name) for name in names}
+        return {"highMark": high, "lowMark": low, **told}
+
     def callback(self, name: str) -> Callable[..., object]:
         def callback(client: ClientTCPFactory, *args: Any) -> object:
             if name == "serverInput":

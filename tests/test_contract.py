@@ -29,6 +29,7 @@ from twisted_clienttcp import (
     post,
     resolve,
 )
+from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
@@ -66,7 +67,7 @@ class TableTests(ClientTestCase):
         """
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
-            *("tls", "reactor", "clock"),
+            *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
@@ -167,6 +168,71 @@ class MemoryContractTests(ClientTestCase):
         self.assertNotIn("serverFlushed", self.events)
         transport.drain()
         self.assertEqual(self.events.count("serverFlushed"), 1)
+
+    def test_serverHigh(self) -> None:
+        """
+        Each time that the output reaches the mark, which C{put} says too.
+        """
+        client, transport = self.connected(**self.recorder.marks(10, 5))
+        for _ in range(2):
+            self.assertIs(client.put(b"x" * 7), False)
+            self.assertIs(client.put(b"x"), True)
+            self.assertIs(client.put(b"x"), True)
+            self.reactor.advance(0)
+            transport.drain()
+        told = ["serverHigh", "serverLow", "serverFlushed"]
+        self.assertEqual(self.events, ["started", "connected", *told, *told])
+
+    def test_serverLow(self) -> None:
+        """
+        Once after each C{serverHigh}, also if there was a put between the marks.
+        """
+        client, transport = self.connected(**self.recorder.marks(CHUNK * 2, 10))
+        client.put(b"x" * CHUNK * 2)
+        self.reactor.advance(0)
+        self.assertEqual(self.events[2:], ["serverHigh"])
+        transport.drain()
+        self.assertIs(client.put(b"x"), False)
+        self.assertEqual(self.events[2:], ["serverHigh"])
+        while transport.held:
+            transport.drain()
+        self.assertEqual(self.events[2:], ["serverHigh", "serverLow", "serverFlushed"])
+
+    def test_highMark(self) -> None:
+        """
+        Checked at once; both or neither; the callbacks need them.
+        """
+        self.assertRaises(ValueError, self.client, highMark=5, lowMark=5)
+        self.assertRaises(TypeError, self.client, highMark=5)
+        error = self.assertRaises(
+            TypeError, ClientTCPFactory, serverInput=print, serverHigh=print
+        )
+        self.assertIn("highMark", str(error))
+        self.assertEqual(self.client(highMark=2, lowMark=1).highMark, 2)
+
+    def test_lowMark(self) -> None:
+        """
+        The same.
+        """
+        self.assertRaises(ValueError, self.client, highMark=5, lowMark=0)
+        self.assertRaises(TypeError, self.client, lowMark=5)
+        self.assertEqual(self.client(highMark=2, lowMark=1).lowMark, 1)
+        self.assertIsNone(self.client().lowMark)
+
+    def test_setMarks(self) -> None:
+        """
+        Both at once, or one by its attribute; what is reached already is told.
+        """
+        client, transport = self.connected(**self.recorder.marks(100, 50))
+        client.put(b"x" * 28)
+        client.setMarks(20, 10)
+        self.reactor.advance(0)
+        self.assertEqual(self.events[2:], ["serverHigh"])
+        client.highMark = 1000
+        client.lowMark = 30
+        self.assertEqual(self.events[2:], ["serverHigh", "serverLow"])
+        self.assertRaises(ValueError, setattr, client, "lowMark", 1000)
+        self.assertEqual((client.highMark, client.lowMark), (1000, 30))
 
     def test_disconnected(self) -> None:
         """

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import errorDetails
 from twisted_clienttcp._connection import LARGE_READ
-from twisted_clienttcp._delivery import Delivery
+from twisted_clienttcp._delivery import Delivery, Hold
 from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Line, Stream
@@ -67,19 +67,19 @@ class DeliveryTests(SynchronousTestCase):
                 other = b";" if framing.frame(b"") == b"|" else b"|"
                 present.swap(Line(delimiter=other))
             if len(records) in holds:
-                present.hold()
+                present.hold(Hold.USER)
 
         holder: list[Delivery] = []
         delivery = Delivery(
-            Line(delimiter=b"|"), (deliver, holder), faults.append, faults.append
+            Line(delimiter=b"|"), (deliver, holder), faults.append, faults.append, print
         )
         holder.append(delivery)
         for piece in pieces(data, at):
             delivery.feed(piece)
             if len(piece) % 2:
-                delivery.release()
+                delivery.release(Hold.USER)
         while delivery.held:
-            delivery.release()
+            delivery.release(Hold.USER)
         self.assertEqual(records, model(data, swaps))
         self.assertEqual(faults, [])
 
@@ -95,7 +95,11 @@ class DeliveryTests(SynchronousTestCase):
         records: list[bytes] = []
         ends: list[None] = []
         delivery = Delivery(
-            Endless(), (lambda to, record: to.append(record), records), print, print
+            Endless(),
+            (lambda to, record: to.append(record), records),
+            print,
+            print,
+            print,
         )
         delivery.end(lambda: ends.append(None))
         self.assertEqual((records, ends), ([b"last"], [None]))
@@ -114,7 +118,7 @@ class DeliveryTests(SynchronousTestCase):
                     holder[0].swap(Stream())
 
             holder: list[Delivery] = []
-            holder.append(Delivery(Line(), (deliver, holder), print, print))
+            holder.append(Delivery(Line(), (deliver, holder), print, print, print))
             for chunk in chunks:
                 holder[0].feed(chunk)
             self.assertEqual(records, [b"a", b"body"])
@@ -131,7 +135,8 @@ class DeliveryTests(SynchronousTestCase):
                 holder[0].feed(b"c|")
 
         holder: list[Delivery] = []
-        holder.append(Delivery(Line(delimiter=b"|"), (deliver, holder), print, print))
+        line = Line(delimiter=b"|")
+        holder.append(Delivery(line, (deliver, holder), print, print, print))
         holder[0].feed(b"a|b|")
         self.assertEqual(records, [b"a", b"b", b"c"])
 

@@ -33,6 +33,8 @@ FLOORS = {
     "framing": 1,
     "_lifecycle": 1,
     "_outbox": 1,
+    "_supply": 1,
+    "_stats": 2,
     "retry": 1,
     "_session": 1,
     "_delivery": 1,

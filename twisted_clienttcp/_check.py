@@ -115,6 +115,18 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
+def octets(name: str, value: object) -> int:
+    """
+    @raise TypeError: if it is no whole number.
+    @raise ValueError: if it is negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a number of octets, not {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} must be 0 octets or more, not {value}")
+    return value
+
+
 def seconds(name: str, value: object) -> float:
     """
     @raise TypeError: if it is no number.

@@ -29,6 +29,7 @@ from typing import Protocol as TypingProtocol
 
 import attrs
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -42,6 +43,7 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
     ISSLTransport,
+    ITCPTransport,
     ITLSTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -50,17 +52,18 @@ from zope.interface import alsoProvides, implementer
 
 from . import _tls
 from ._check import KeepAlive
-from ._delivery import Delivery
+from ._delivery import Delivery, Hold
 from ._details import LostWhileWriting
 from ._keepalive import keepAlive
 from ._negotiation import Negotiation
+from ._outbox import Marks, Outbox
 from ._sender import Sender
+from ._stats import Stats
 from ._watch import Heartbeat, Watch
 from .errors import (
     ClientTCPError,
     DrainTimeout,
     FramingError,
-    NotConnectedError,
     RecordTooLong,
     TruncatedRecord,
 )
@@ -73,6 +76,9 @@ LINGER_SILENCE = 5.0
 #: How many octets a read may take while each read takes all it can. More of them leave
 #: the cache of the processor before they are delivered.
 LARGE_READ = 262144
+#: How many octets may wait behind the record whose Deferred is waited for before the
+#: transport is read no more: one read.
+BACKLOG = 64 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +138,24 @@ class Client(TypingProtocol):
         """
 
     @property
+    def batched(self) -> bool:
+        """
+        It is C{serverInputBatch}, called as C{serverInputBatch(client, records)}.
+        """
+
+    @property
+    def marks(self) -> Marks:
+        """
+        The marks of the output.
+        """
+
+    @property
+    def noDelay(self) -> bool:
+        """
+        Whether small writes go out at once.
+        """
+
+    @property
     def drainTimeout(self) -> float:
         """
         The seconds that flushing may take at the end.
@@ -179,9 +203,16 @@ class Client(TypingProtocol):
         The peer has ended its side before the connection was open.
         """
 
-    def _flushed(self, connection: ClientTCPProtocol) -> None:
+    def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
         """
-        The kernel has every octet.
+        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
+
+        @return: whether this is a connection that there is anything to tell of.
+        """
+
+    def _outputLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The connection takes no more output, and sends none.
         """
 
     def _ended(
@@ -199,9 +230,19 @@ class Client(TypingProtocol):
         The connection cannot go on: drop it.
         """
 
-    def _callbackRaised(self, callback: str, error: BaseException) -> None:
+    def _callbackRaised(
+        self, callback: str, error: BaseException, connection: Any = None
+    ) -> None:
         """
         The user's callback of that name has raised.
+
+        @param connection: the one that it was called for, if it may be another than the
+            present one.
+        """
+
+    def shutdown(self) -> object:
+        """
+        Stop.
         """
 
     def _gone(
@@ -246,7 +287,7 @@ class Cause(NamedTuple):
     told: bool
 
 
-@implementer(IHalfCloseableProtocol, IHandshakeListener)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class ClientTCPProtocol(Protocol):
     """
     One connection of a client. L{ClientTCPFactory
@@ -254,15 +295,28 @@ class ClientTCPProtocol(Protocol):
     see this as C{client.server}, for its C{transport}.
     """
 
+    #: The queue of what is to be sent, once there is a transport.
+    outbox: Outbox
     _sender: Sender
     negotiation: Negotiation | None = None
 
     def __init__(self, client: Client, framing: Framing) -> None:
         self._client = client
-        self._output = framing
+        self._framing = framing
         self._delivery = Delivery(
-            framing, (client.serverInput, client), self._faulted, self._raised
+            framing,
+            (client.serverInput, client),
+            self._faulted,
+            self._raised,
+            self._resumed,
+            client.batched,
         )
+        self._octetsIn = 0
+        self._faults = 0
+        #: Reading is paused because too much waits for a Deferred.
+        self._throttled = False
+        #: The user knows that the high mark has been reached.
+        self._isHigh = False
         self._receive: Callable[[bytes], None] = self._hear
         #: How many octets a read takes as a rule, if the transport lets us say; whether
         #: it may take more now.
@@ -313,15 +367,27 @@ class ClientTCPProtocol(Protocol):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
             self._usualRead = transport.bufferSize
-        self._sender = sender = Sender(
-            transport, self._client._timeSource(), self._flushed
+        if self._client.noDelay and _isTCP(transport):
+            transport.setTcpNoDelay(True)
+        self._sender = Sender(
+            transport,
+            self._client._timeSource(),
+            self._framing,
+            self._client.marks,
+            self,
         )
-        self.send = sender.send
-        self.negotiation = Negotiation(transport, self._output, self)
+        self.outbox = self._sender.outbox
+        self.negotiation = Negotiation(transport, self._framing, self)
         self._receive = self.negotiation._received
         self._client._made(self)
         if not self._shaking:
             self._client._secured(self)
+
+    def send(self, octets: bytes) -> None:
+        """
+        Queue octets.
+        """
+        self.outbox.send(octets)
 
     def startTLS(self, options: Any, swallow: bytes) -> Framing:
         """
@@ -341,8 +407,9 @@ class ClientTCPProtocol(Protocol):
         _tls.require("startTLS()")
         self._sender.handOver()
         self._shaking = True
-        framing = self._output.clone()
-        self._output = self._delivery.framing = framing
+        framing = self.outbox.framing.clone()
+        self.outbox.use(framing)
+        self._delivery.framing = framing
         _tls.start(transport, given, swallow)
         return framing
 
@@ -410,18 +477,22 @@ class ClientTCPProtocol(Protocol):
         """
         Take octets from the transport.
         """
+        self._octetsIn += len(data)
         full = len(data) >= self._usualRead
         if full is not self._readsLarge:
             self._readLarge(full)
         if self._watch is not None:
             self._watch.heard()
         sender = self._sender
-        idle, sender.idle = sender.idle, False
+        held = sender.hold()
         try:
             self._receive(data)
         finally:
-            if idle:
+            if held:
                 sender.pump()
+        if self._delivery.backlog > BACKLOG and not self._throttled:
+            self._throttled = True
+            self._read(False)
 
     def _readLarge(self, large: bool) -> None:
         """
@@ -445,6 +516,7 @@ class ClientTCPProtocol(Protocol):
         if isinstance(fault, TruncatedRecord):
             self._truncated = fault
             return
+        self._faults += 1
         if isinstance(fault, RecordTooLong) and fault.skipped:
             self._client._ended(self, Failure(fault), False)
             return
@@ -458,27 +530,62 @@ class ClientTCPProtocol(Protocol):
         self._ended(Failure(fault), "local")
 
     def _raised(self, error: BaseException) -> None:
-        self._client._callbackRaised("serverInput", error)
+        callback = "serverInputBatch" if self._client.batched else "serverInput"
+        self._client._callbackRaised(callback, error, self)
+
+    def _producerRaised(self, order: str, error: BaseException) -> None:
+        self._client._callbackRaised(order, error, self)
+
+    def hold(self, who: Hold = Hold.USER) -> None:
+        """
+        Deliver no records and read nothing until L{release}.
+        """
+        if self._stage <= Stage.OPEN and not self._delivery.held & who:
+            self._delivery.hold(who)
+            self._read(False)
+
+    def release(self, who: Hold = Hold.USER) -> None:
+        """
+        Deliver what waits, and read on, unless somebody else holds the records.
+        """
+        delivery = self._delivery
+        if self._stage is Stage.EARLY:
+            delivery.held &= ~who
+        elif self._stage is Stage.OPEN and delivery.held & who:
+            delivery.release(who)
+            self._readOn()
+
+    def _resumed(self) -> None:
+        """
+        A Deferred has fired that a record waited for.
+        """
+        if self._throttled and self._delivery.backlog <= BACKLOG:
+            self._throttled = False
+            self._readOn()
+
+    def _readOn(self) -> None:
+        held = self._delivery.held & ~Hold.ANSWER
+        if self._stage is Stage.OPEN and not held and not self._throttled:
+            self._read(True)
 
     def pauseProducing(self) -> None:
         """
-        Deliver no records and read nothing until L{resumeProducing}.
+        For a consumer that this connection is registered with: hold the records. The
+        client's own pauses are kept apart.
         """
-        if self._stage <= Stage.OPEN and not self._delivery.held:
-            self._delivery.hold()
-            self._read(False)
+        self.hold(Hold.CONSUMER)
 
     def resumeProducing(self) -> None:
         """
-        Deliver what waits, and read on.
+        Release them.
         """
-        if self._stage <= Stage.OPEN and self._delivery.held:
-            if self._stage is Stage.OPEN:
-                self._delivery.release()
-            else:
-                self._delivery.held = False
-            if self._stage is Stage.OPEN and not self._delivery.held:
-                self._read(True)
+        self.release(Hold.CONSUMER)
+
+    def stopProducing(self) -> None:
+        """
+        For a consumer that takes no more: end the connection, as C{client.shutdown()}.
+        """
+        self._client.shutdown()
 
     def _read(self, wanted: bool) -> None:
         """
@@ -506,7 +613,7 @@ class ClientTCPProtocol(Protocol):
         """
         What frames the records put (POE: get_output_filter).
         """
-        return self._output
+        return self.outbox.framing
 
     def setInputFraming(self, framing: Framing) -> None:
         """
@@ -521,7 +628,7 @@ class ClientTCPProtocol(Protocol):
         """
         Frame all records that are put from now on with another framing.
         """
-        self._output = framing
+        self.outbox.use(framing)
 
     def _deliverNow(self) -> None:
         self._turn = None
@@ -610,7 +717,7 @@ class ClientTCPProtocol(Protocol):
         try:
             record = heartbeat.ask(self._client)
             if record is not None and not self.ending:
-                self.put(record)
+                self.outbox.send(self.outbox.frame(record))
         except BaseException as error:
             self._client._callbackRaised("heartbeat", error)
             if not isinstance(error, Exception):
@@ -631,24 +738,38 @@ class ClientTCPProtocol(Protocol):
         The octets accepted and not yet given to the kernel: never too few, and too
         many by one chunk (64 KiB) at the most.
         """
-        return self._sender.pending
+        return self.outbox.pending
 
-    def put(self, record: Any) -> None:
+    def _refuseOutput(self) -> None:
         """
-        Frame a record and queue it.
+        Nothing can be put any more.
+        """
+        self._sendingEnded = True
+        self.outbox.close("the sending side of the connection is closed")
 
-        @raise NotConnectedError: if our side is ended already.
-        @raise TypeError: if the framing makes no octets of it.
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        As C{client.registerProducer}.
+
+        @raise RuntimeError: if there is a producer already.
         """
         if self._sendingEnded:
-            raise NotConnectedError(
-                "cannot put: the sending side of the connection is closed"
-            )
-        octets = self._output.frame(record)
-        if type(octets) is not bytes:
-            name = type(self._output).__name__
-            raise TypeError(f"{name}.frame() must return bytes, not {octets!r:.60}")
-        self._sender.send(octets)
+            producer.stopProducing()
+        else:
+            self._sender.supplyFrom(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        As C{client.unregisterProducer}.
+        """
+        self._sender.supplyEnded()
+        self._endIfFlushed()
+
+    def reviewMarks(self) -> None:
+        """
+        The marks have been changed.
+        """
+        self._sender.review()
 
     def loseWriteConnection(self) -> None:
         """
@@ -661,13 +782,31 @@ class ClientTCPProtocol(Protocol):
                 "this transport cannot end one side alone (TLS cannot): use shutdown()"
             )
         self._endWhenFlushed = True
-        if not self._sender.pending:
-            self._endSending()
+        self._endIfFlushed()
+
+    def _high(self) -> None:
+        self._isHigh = self._client._tell(self, "serverHigh")
+
+    def _low(self) -> None:
+        # Of what was put in the negotiation nobody was told.
+        if self._isHigh:
+            self._isHigh = False
+            self._client._tell(self, "serverLow")
 
     def _flushed(self) -> None:
-        self._client._flushed(self)
+        self._client._tell(self, "serverFlushed")
         # The callback may have put more.
-        if self._endWhenFlushed and not self._sender.pending:
+        self._endIfFlushed()
+
+    @property
+    def _flushing(self) -> bool:
+        """
+        Whether there is, or may yet come, something to send.
+        """
+        return bool(self.outbox.pending) or self._sender.supply.active
+
+    def _endIfFlushed(self) -> None:
+        if self._endWhenFlushed and not self._flushing:
             self._endSending()
 
     def _endSending(self) -> None:
@@ -675,7 +814,7 @@ class ClientTCPProtocol(Protocol):
         All is flushed: end our side.
         """
         if not self._sendingEnded:
-            self._sendingEnded = True
+            self._refuseOutput()
             if _halfCloseable(self.transport) and not (
                 self._peerEnded and self._stage > Stage.OPEN
             ):
@@ -714,14 +853,14 @@ class ClientTCPProtocol(Protocol):
         # Whoever stopped the reading: the peer's end is to be seen, and a peer that
         # talks is to be heard out, or it would not hear us.
         self._read(True)
-        if self._sender.pending:
+        if self._flushing:
             self._startTimer(self._client.drainTimeout, self._drainExpired)
         else:
             self._endSending()
 
     def _drainExpired(self) -> None:
         untaken = DrainTimeout(
-            f"the peer left {self._sender.pending} octets untaken for "
+            f"the peer left {self.outbox.pending} octets untaken for "
             f"drainTimeout={self._client.drainTimeout} seconds"
         )
         self.blame(Failure(untaken), "local", told=False)
@@ -783,23 +922,27 @@ class ClientTCPProtocol(Protocol):
         Nothing goes in or out any more.
         """
         self._stage = Stage.GONE
-        self._sendingEnded = True
         self._stopWatching()
         self._stopInput()
         self._stopTimer()
+        self._stopOutput()
+
+    def _stopOutput(self) -> None:
+        self._refuseOutput()
         self._sender.stop()
+        self._client._outputLost(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         The transport is gone.
         """
         reason = _tls.inWords(reason, self.transport, self._shaking)
-        reading = not (self._delivery.held or self._peerEnded)
+        held = self._delivery.held & ~Hold.ANSWER
+        reading = not (held or self._throttled or self._peerEnded)
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())
         self._lost = reason
-        self._sendingEnded = True
-        self._sender.stop()
+        self._stopOutput()
         if self._stage is Stage.OPEN:
             self._delivery.end(self._gone)
         else:
@@ -811,7 +954,7 @@ class ClientTCPProtocol(Protocol):
         """
         reason = self._lost
         assert reason is not None
-        unsent = self._sender.pending
+        unsent = self.outbox.pending
         if self._stage is Stage.LINGERING and not unsent:
             # What the transport says of an end that we asked for is of no interest.
             self.blame(None, "local")
@@ -844,6 +987,17 @@ class ClientTCPProtocol(Protocol):
         if self.negotiation is not None:
             self.negotiation._end(failure)
 
+    def count(self, stats: Stats) -> None:
+        """
+        Add what went through this connection.
+        """
+        octets, records = self.outbox.accepted
+        stats.octetsIn += self._octetsIn
+        stats.recordsIn += self._delivery.records
+        stats.octetsOut += octets
+        stats.recordsOut += records
+        stats.framingFaults += self._faults
+
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any
     ) -> None:
@@ -863,3 +1017,13 @@ def _halfCloseable(transport: object) -> bool:
     return IHalfCloseableDescriptor.providedBy(
         transport
     ) and not ISSLTransport.providedBy(transport)
+
+
+def _isTCP(transport: Any) -> bool:
+    """
+    @return: whether it has the options of a TCP socket. The transport of a UNIX socket
+        only claims to.
+    """
+    return ITCPTransport.providedBy(transport) and isinstance(
+        transport.getHost(), (IPv4Address, IPv6Address)
+    )

@@ -2,17 +2,35 @@
 From octets to the user's callback: in order, each record once, whatever happens in
 between.
 
-There is one iterator of records not delivered yet, and the loop over it makes no test
-per record. Who wants the loop to end (a hold, another framing, the end) empties the
-iterator from inside the callback, and keeps what he took.
+There is one iterator of records not delivered yet, and the loop over it makes one test
+per record: whether the callback has answered anything. Who wants the loop to end (a
+hold, another framing, the end) empties the iterator from inside the callback, and keeps
+what he took.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import IntFlag
+from inspect import isawaitable, iscoroutine, isgenerator
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from .framing import Framing
+
+
+class Hold(IntFlag):
+    """
+    Who holds the records. Each has a hold of his own.
+    """
+
+    #: the user, by C{client.pauseProducing}
+    USER = 1
+    #: a consumer that is fed with the records, by C{client.server.pauseProducing}
+    CONSUMER = 2
+    #: the Deferred that the callback has answered the last record with
+    ANSWER = 4
 
 
 class Delivery:
@@ -21,11 +39,14 @@ class Delivery:
     another framing at any time, also from inside a delivery.
 
     @ivar framing: the present framing.
-    @ivar held: no record is delivered until L{release}.
+    @ivar held: who holds the records; nobody, if it is false.
+    @ivar records: how many were delivered.
+    @ivar backlog: how many octets wait that were not cut yet.
     """
 
     __slots__ = (
         "_atEnd",
+        "_batched",
         "_count",
         "_deliver",
         "_fault",
@@ -34,12 +55,15 @@ class Delivery:
         "_octets",
         "_pending",
         "_raised",
+        "_resumed",
         "_running",
         "_skip",
         "_stopped",
         "_waiting",
+        "backlog",
         "framing",
         "held",
+        "records",
     )
 
     def __init__(
@@ -48,16 +72,25 @@ class Delivery:
         deliver: tuple[Callable[[Any, Any], object], Any],
         faulted: Callable[[Exception], None],
         raised: Callable[[BaseException], None],
+        resumed: Callable[[], None],
+        batched: bool = False,
     ) -> None:
         """
         @param deliver: what to call with each record, and what comes before the record.
+            If it returns a Deferred or a coroutine, the next record waits for that.
         @param faulted: called with what the framing raised, behind the records that
             came before. If it does not stop the delivery, that goes on.
-        @param raised: called with what C{deliver} raised; nothing is delivered
-            afterwards.
+        @param raised: called with what C{deliver} raised, or what its answer failed
+            with; nothing is delivered afterwards.
+        @param resumed: called when an answer has come.
+        @param batched: C{deliver} takes the list of all the records there are.
         """
         self.framing = framing
-        self.held = False
+        self.held = Hold(0)
+        self.records = 0
+        self.backlog = 0
+        self._batched = batched
+        self._resumed = resumed
         self._deliver = deliver
         self._faulted = faulted
         self._raised = raised
@@ -91,6 +124,7 @@ class Delivery:
             self._skip = b""
         if self._running or self.held or self._octets:
             self._octets.append(data)
+            self.backlog += len(data)
         else:
             self._cut(self.framing.feed, data)
             self.run()
@@ -116,7 +150,8 @@ class Delivery:
         try:
             while self._advance():
                 for record in self._pending:
-                    deliver(client, record)
+                    if (answer := deliver(client, record)) is not None:
+                        self._answered(answer)
         except BaseException as error:
             self.stop()
             self._raised(error)
@@ -125,6 +160,33 @@ class Delivery:
         finally:
             self._running = False
 
+    def _answered(self, answer: object) -> None:
+        """
+        The callback has answered: wait, if there is anything to wait for.
+
+        @raise TypeError: if nobody would.
+        """
+        if iscoroutine(answer):
+            answer = Deferred.fromCoroutine(answer)
+        if isinstance(answer, Deferred):
+            self.hold(Hold.ANSWER)
+            answer.addCallbacks(self._came, self._failed)
+        elif isgenerator(answer) or isawaitable(answer):
+            raise TypeError(
+                f"it returned {answer!r}, which nothing waits for: return a Deferred "
+                "or a coroutine"
+            )
+
+    def _came(self, result: object) -> None:
+        self.held &= ~Hold.ANSWER
+        self.run()
+        self._resumed()
+
+    def _failed(self, failure: Any) -> None:
+        self.held &= ~Hold.ANSWER
+        self.stop()
+        self._raised(failure.value)
+
     def _advance(self) -> bool:
         """
         Go on to what comes next.
@@ -132,10 +194,12 @@ class Delivery:
         @return: whether there are records to deliver.
         """
         while not self._stopped:
-            if self.held and (self._waiting or self._octets):
+            if self.held and (self._waiting or self._octets or self.held & Hold.ANSWER):
                 return False
             if self._waiting:
-                self._pending, self._waiting = iter(self._waiting), []
+                waiting, self._waiting = self._waiting, []
+                self.records += len(waiting)
+                self._pending = iter([waiting] if self._batched else waiting)
                 return True
             if self._fault is not None:
                 fault, self._fault = self._fault, None
@@ -146,6 +210,7 @@ class Delivery:
             elif self._octets:
                 data = b"".join(self._octets)
                 self._octets.clear()
+                self.backlog = 0
                 self._cut(self.framing.feed, data)
             elif self._atEnd is not None and not self._finished:
                 self._finished = True
@@ -175,18 +240,32 @@ class Delivery:
         self._waiting = records
         self._count = len(records)
 
-    def hold(self) -> None:
+    def _takeBack(self) -> list[Any]:
+        """
+        End the loop over the records.
+
+        @return: those that were not delivered.
+        """
+        undelivered = [*self._pending]
+        if self._batched and undelivered:
+            undelivered = undelivered[0]
+        self.records -= len(undelivered)
+        undelivered += self._waiting
+        self._waiting = []
+        return undelivered
+
+    def hold(self, who: Hold) -> None:
         """
         Deliver nothing for now.
         """
-        self.held = True
-        self._waiting = [*self._pending, *self._waiting]
+        self.held |= who
+        self._waiting = self._takeBack()
 
-    def release(self) -> None:
+    def release(self, who: Hold) -> None:
         """
-        Go on delivering.
+        Go on delivering, if nobody else holds the records.
         """
-        self.held = False
+        self.held &= ~who
         self.run()
 
     def swap(self, framing: Framing) -> None:
@@ -195,11 +274,10 @@ class Delivery:
         there is of them is delivered when the present callback has returned, or else by
         L{run}.
         """
-        undelivered = sum(1 for _ in self._pending) + len(self._waiting)
-        self._waiting = []
-        octets = self.framing.release(self._count - undelivered)
+        octets = self.framing.release(self._count - len(self._takeBack()))
         if octets:
             self._octets.insert(0, octets)
+            self.backlog += len(octets)
         elif not self._octets:
             self._skip = getattr(self.framing, "swallows", b"")
         self._finished = False
@@ -213,9 +291,8 @@ class Delivery:
         Deliver nothing any more.
         """
         self._stopped = True
-        for _ in self._pending:
-            pass
-        self._waiting = []
+        self._takeBack()
         self._octets.clear()
+        self.backlog = 0
         self._fault = None
         self._atEnd = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
 from types import SimpleNamespace
@@ -21,9 +22,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
+    IConsumer,
     IDelayedCall,
     IOpenSSLClientConnectionCreator,
     IProtocolFactory,
+    IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
 )
@@ -34,12 +37,13 @@ from zope.interface import implementer
 
 from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
-from ._connector import (
-    EndpointConnector,
-)
+from ._connector import EndpointConnector
+from ._delivery import Hold
 from ._details import errorDetails
 from ._lifecycle import Core, Machine, Phase
+from ._outbox import Marks, OfflineQueue, Outbox
 from ._session import Session, claimAlias, fillSession, releaseAlias
+from ._stats import Stats
 from ._target import Target
 from ._waiters import Waiters, fire, impatient, waiterIn
 from ._watch import Heartbeat
@@ -62,7 +66,7 @@ Endpoint = IStreamClientEndpoint | str
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, IConsumer, IPushProducer)
 class ClientTCPFactory(ReconnectingClientFactory):
     """
     A TCP client made of callbacks (POE::Component::Client::TCP).
@@ -117,6 +121,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self,
         *,
         serverInput: Callable[[Any, Any], object] | None = None,
+        serverInputBatch: Callable[[Any, list[Any]], object] | None = None,
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
@@ -135,13 +140,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         idleTimeout: float | None = None,
         heartbeat: tuple[float, Any] | None = None,
         shutdownOnError: bool = True,
+        highMark: int | None = None,
+        lowMark: int | None = None,
+        offlineLimit: int = 0,
+        noDelay: bool = True,
         started: Callable[..., object] | None = None,
-        args: Iterable[Any] = (),
+        args: Iterable[Any] | None = None,
         preConnect: Callable[[Any, Any], object] | None = None,
         connected: Callable[[Any, IAddress], object] | None = None,
         connectError: Callable[[Any, Failure], object] | None = None,
         serverError: Callable[[Any, Failure], object] | None = None,
         serverFlushed: Callable[[Any], object] | None = None,
+        serverHigh: Callable[[Any], object] | None = None,
+        serverLow: Callable[[Any], object] | None = None,
         disconnected: Callable[[Any, Disconnection], object] | None = None,
         stopped: Callable[[Any, Failure | None], object] | None = None,
         alias: str | None = None,
@@ -155,7 +166,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
     ) -> None:
         """
         @param serverInput: C{serverInput(client, record)}: a record has come (POE:
-            ServerInput). Required.
+            ServerInput). It may return a Deferred or be a coroutine function: the next
+            record waits until that is done, and so, if more than 64 KiB wait, does the
+            peer. Required, unless C{serverInputBatch} is given.
+        @param serverInputBatch: C{serverInputBatch(client, records)}, instead: the list
+            of all the records that one read has completed.
         @param remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an
             address packed into 4 or 16 octets (POE: RemoteAddress).
         @param remotePort: its port: a number, or the name of a service (POE:
@@ -218,6 +233,16 @@ class ClientTCPFactory(ReconnectingClientFactory):
             False, the connection stays, to write to, until C{shutdown} or C{reconnect}:
             the client must call one of them. Any other loss ends it at once, and so
             does an end of stream under TLS (POE: heap shutdown_on_error).
+        @param highMark: how many octets of output may wait until L{put} returns True,
+            C{serverHigh} is called and a registered producer is paused (POE: HighMark).
+            Without marks a producer is paused at 64 KiB and resumed at 16 KiB.
+        @param lowMark: down to how many they must fall for C{serverLow} to be called
+            and the producer to be resumed (POE: LowMark).
+        @param offlineLimit: how many octets may be put without a connection, to be sent
+            when there is one, after C{connected} has returned; 0 for none. At a loss,
+            the records that no transport was handed are kept likewise, less what was
+            put in C{connected} itself.
+        @param noDelay: send small writes at once (TCP_NODELAY).
         @param started: C{started(client, *args)}: called once a start, before the first
             attempt (POE: Started).
         @param args: what C{started} gets (POE: Args).
@@ -236,6 +261,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
             ServerError). Logged if not given.
         @param serverFlushed: C{serverFlushed(client)}: the kernel has every octet that
             was put (POE: ServerFlushed).
+        @param serverHigh: C{serverHigh(client)}: the output has reached C{highMark}
+            (POE: ServerHigh).
+        @param serverLow: C{serverLow(client)}: it has fallen to C{lowMark} after that
+            (POE: ServerLow).
         @param disconnected: C{disconnected(client, disconnection)}: called exactly once
             for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
             (POE: Disconnected).
@@ -262,12 +291,22 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
-        if serverInput is None:
+        if serverInput is None and serverInputBatch is None:
             raise TypeError(
                 "serverInput is required, as in serverInput=lambda client, record: "
                 "print(record)"
             )
-        self.serverInput = _check.callback("serverInput", serverInput)
+        if serverInput is not None and serverInputBatch is not None:
+            raise TypeError("serverInput and serverInputBatch exclude each other")
+        self.batched = serverInput is None
+        name = "serverInputBatch" if self.batched else "serverInput"
+        given = serverInputBatch if self.batched else serverInput
+        self.serverInput = _check.callback(name, given, awaited=True)
+        self.marks = Marks(highMark, lowMark)
+        if not self.marks.given and not serverHigh is serverLow is None:
+            raise TypeError(
+                "serverHigh and serverLow need highMark and lowMark, in octets"
+            )
         self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
         self._callbacks: dict[str, Callable[..., object]] = {
             name: function
@@ -277,18 +316,22 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 ("connectError", connectError),
                 ("serverError", serverError),
                 ("serverFlushed", serverFlushed),
+                ("serverHigh", serverHigh),
+                ("serverLow", serverLow),
                 ("disconnected", disconnected),
                 ("stopped", stopped),
             )
             if (function := _check.callback(name, value)) is not None
         }
-        self._args = _check.sequence("args", args)
+        self._args = _check.sequence("args", () if args is None else args)
         self._framing = patternFrom(Line if framing is None else framing)
         self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
         self.retryPolicy = _check.callback("retryPolicy", retryPolicy)
         if stableAfter is not None:
             self.stableAfter = _check.delay("stableAfter", stableAfter)
         self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
+        self.noDelay = _check.flag("noDelay", noDelay)
+        self.offlineLimit = _check.octets("offlineLimit", offlineLimit)
         self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
         self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
         self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
@@ -323,6 +366,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._core = Core(self)
         self._machine = Machine(self._core)
         self._connection: ClientTCPProtocol | None = None
+        #: What is put goes into the outbox of the connection, or waits for one.
+        self._offline = OfflineQueue(self._framing, self.marks, self.offlineLimit)
+        self._outbox: Outbox = self._offline
+        self._stats = Stats()
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
         self._connectedAt = 0.0
@@ -378,10 +425,52 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def pendingOctets(self) -> int:
         """
         The octets put that the kernel does not have yet: never too few, and too many
-        by one chunk (64 KiB) at the most (POE: get_driver_out_octets).
+        by one chunk (64 KiB) at the most (POE: get_driver_out_octets). Without a
+        connection, those that wait for one.
         """
-        server = self.server
-        return 0 if server is None else server.pendingOctets
+        return self._outbox.pending
+
+    @property
+    def highMark(self) -> int | None:
+        """
+        The high mark in octets; None without marks. Setting it counts at once (POE:
+        set_high_mark of the wheel); to set both marks use L{setMarks}.
+        """
+        return self.marks.high if self.marks.given else None
+
+    @highMark.setter
+    def highMark(self, octets: int) -> None:
+        self.setMarks(octets, self.lowMark)
+
+    @property
+    def lowMark(self) -> int | None:
+        """
+        The low mark, likewise (POE: set_low_mark).
+        """
+        return self.marks.low if self.marks.given else None
+
+    @lowMark.setter
+    def lowMark(self, octets: int) -> None:
+        self.setMarks(self.highMark, octets)
+
+    @property
+    def stats(self) -> Stats:
+        """
+        The counts of this client, as they are now.
+        """
+        now = copy(self._stats)
+        now.pendingOctets = self.pendingOctets
+        now.offlineOctets = self._offline.pending
+        connection = self._connection
+        if connection is not None and connection.transport is not None:
+            connection.count(now)
+        if self.server is not None:
+            passed = self._timeSource().seconds() - self._connectedAt
+            now.secondsConnected += passed
+        octets, records = self._offline.accepted
+        now.octetsOut += octets
+        now.recordsOut += records
+        return now
 
     # -- the user's orders
 
@@ -457,22 +546,116 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._core.phase is Phase.STOPPED and self._stopping is not None:
             return waiterIn(self._stopping.shutdown)
         if self._core.phase in (Phase.IDLE, Phase.STOPPED):
+            self._dropOffline()
             return succeed(None)
         waiter = waiterIn(self._waiters.shutdown)
         self._lastEvent = self._session._serial
         self._feed(self._machine.shutdown)
         return waiter
 
-    def put(self, record: Any) -> None:
+    def abort(self) -> Deferred[Disconnection | None]:
         """
-        Send a record (POE: put of the wheel).
+        Stop at once: as L{shutdown}, but what is pending is lost, and told as
+        C{unsent}.
 
-        @raise NotConnectedError: if there is no connection, or its sending side is
-            closed.
+        @return: as L{shutdown}.
+        """
+        stopped = self.shutdown()
+        if self._connection is not None:
+            self._connection.abort()
+        return stopped
+
+    def put(self, record: Any) -> bool:
+        """
+        Send a record (POE: put of the wheel). What is put in one turn of the reactor
+        leaves together. Without a connection, it is kept for the next one, up to
+        C{offlineLimit}.
+
+        @return: whether the output that waits is at or over C{highMark}; False without
+            marks.
+
+        @raise NotConnectedError: if there is no connection and no C{offlineLimit}, or
+            the sending side of the connection is closed.
+        @raise OutputFull: if there is no connection, and this would be too much.
         @raise TypeError: if the framing takes no such record.
         @raise FramingError: if the framing cannot frame this one.
         """
-        self._live("put").put(record)
+        outbox = self._outbox
+        octets = outbox.frame(record)
+        outbox.append(octets)
+        outbox.pending = pending = outbox.pending + len(octets)
+        return pending >= outbox.edge and outbox.reached()
+
+    def putMany(self, records: Iterable[Any]) -> bool:
+        """
+        Send records, in order; if one of them cannot be framed, none is sent. Faster
+        than a L{put} for each.
+
+        @return: as L{put}.
+
+        @raise Exception: as L{put}.
+        """
+        return self._outbox.sendAll(records, bool(self.offlineLimit))
+
+    def write(self, data: bytes) -> None:
+        """
+        Send octets as they are, without framing them (C{IConsumer}).
+
+        @raise NotConnectedError: as L{put}.
+        @raise OutputFull: as L{put}.
+        @raise TypeError: if that is not octets.
+        """
+        self._outbox.write(data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        Let a producer fill the output (C{IConsumer}). It is paused at the high mark and
+        resumed at the low one, and stopped at the end of the connection. C{shutdown}
+        waits, for at most C{drainTimeout}, until it has unregistered. Without a
+        connection it is stopped at once.
+
+        @param producer: an C{IPushProducer} or C{IPullProducer}.
+        @param streaming: whether it is an C{IPushProducer}.
+
+        @raise RuntimeError: if there is one already.
+        """
+        connection = self.server
+        if connection is None:
+            producer.stopProducing()
+        else:
+            connection.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more.
+        """
+        if self.server is not None:
+            self.server.unregisterProducer()
+
+    def setMarks(self, highMark: int | None, lowMark: int | None) -> None:
+        """
+        Change both marks, for all connections. If the new ones are reached already,
+        C{serverHigh} or C{serverLow} is called.
+
+        @param highMark: in octets; None, as C{lowMark}, for no marks.
+
+        @raise TypeError: if only one is given, or one is no number.
+        @raise ValueError: unless 0 < lowMark < highMark.
+        """
+        self.marks.set(highMark, lowMark)
+        if self.server is not None:
+            self.server.reviewMarks()
+
+    def flushed(self) -> Deferred[None]:
+        """
+        @return: a Deferred that fires when the kernel has every octet that was put; at
+            once if it has. Under TLS that may be early by what one buffer of the
+            transport holds. It fails with an L{OutputLost
+            <twisted_clienttcp.errors.OutputLost>} if a part of them is lost.
+        """
+        if not self.pendingOctets:
+            return succeed(None)
+        return waiterIn(self._waiters.flushed)
 
     def _live(self, order: str) -> ClientTCPProtocol:
         connection = self.server
@@ -533,16 +716,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Deliver no records of the present connection and read nothing from it, until
         L{resumeProducing} (POE: pause_input of the wheel). A loss is seen then, or when
         something is written. Without a connection there is nothing to pause.
+
+        Register C{client.server} with a consumer that is to be fed with the records:
+        its pauses are kept apart from these.
         """
         if self.server is not None:
-            self.server.pauseProducing()
+            self.server.hold(Hold.USER)
 
     def resumeProducing(self) -> None:
         """
         Deliver what waits, and read on (POE: resume_input of the wheel).
         """
         if self.server is not None:
-            self.server.resumeProducing()
+            self.server.release(Hold.USER)
 
     def stopProducing(self) -> None:
         """
@@ -700,6 +886,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             connector.stopConnecting()
             raise
         self.connector = connector
+        self._stats.attempts += 1
         self._feed(self._machine.attempting)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -740,6 +927,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         An attempt has not reached C{connected}, and nobody here has asked for that.
         """
         self._reason = self._failure = failure
+        self._stats.failures += 1
         self._later(self._callOrLog, "connectError", failure)
         self._later(fire, impatient(self._waiters.connected), failure)
 
@@ -872,13 +1060,35 @@ class ClientTCPFactory(ReconnectingClientFactory):
             connection.blame(Failure(ConnectionDone()), "peer")
             self._feed(self._machine.refused)
 
-    def _flushed(self, connection: ClientTCPProtocol) -> None:
+    def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
         """
-        The kernel has every octet.
+        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
+
+        @return: whether this is a connection that there is anything to tell of.
         """
-        if connection is self.server:
-            self._later(self._call, "serverFlushed")
-            self._run()
+        if connection is not self.server:
+            return False
+        stats = self._stats
+        if callback == "serverFlushed":
+            stats.flushes += 1
+            fire(self._waiters.flushed, None)
+        elif callback == "serverHigh":
+            stats.highs += 1
+        else:
+            stats.lows += 1
+        self._later(self._call, callback)
+        self._run()
+        return True
+
+    def _outputLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The connection takes no more output, and sends none: records that no transport
+        was handed wait for the next one, if there is to be any.
+        """
+        outbox = connection.outbox
+        if self._outbox is outbox and not self._core.stopping and self.offlineLimit:
+            self._outbox = self._offline
+            self._offline.adopt(outbox.rest(self.offlineLimit))
 
     def _ended(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
@@ -891,14 +1101,23 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._later(self._machine.ended)
         self._run()
 
-    def _callbackRaised(self, callback: str, error: BaseException) -> None:
+    def _callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ClientTCPProtocol | None = None,
+    ) -> None:
         """
         A callback of the user's has raised: log it, and drop the connection it has left
         in a state that nobody knows.
+
+        @param connection: the one that it was called for, if it may be another than the
+            present one.
         """
         self._log.failure("{callback} raised", Failure(error), callback=callback)
-        connection = self.server
-        if connection is not None:
+        if connection is None:
+            connection = self.server
+        if connection is not None and connection is self.server:
             failure = Failure(CallbackError(callback, error))
             self._broken(connection, failure, told=callback == "serverError")
 
@@ -923,10 +1142,13 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
+        connection.count(self._stats)
+        self._stats.unsentOctets += disconnection.unsent
         self._reason = self._failure = disconnection.failure
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
             self._disconnection = disconnection
+            self._stats.losses += disconnection.initiator != "local"
             if self._reason.check(ConnectionDone):
                 lost = OutputLost(disconnection.unsent)
                 self._reason = Failure(lost) if disconnection.unsent else None
@@ -1141,6 +1363,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._failedAt = ()
         self.resetDelay()
         self._target.begin()
+        self._offline.open()
         self._later(self._call, "started", *self._args)
 
     def _tellConnected(self) -> None:
@@ -1149,6 +1372,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         self._connectedAt = self._timeSource().seconds()
         self._target.reached()
+        assert self._connection is not None
+        self._outbox = self._connection.outbox
+        self._stats.connections += 1
         self._later(self._callConnected, self._connection)
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
@@ -1156,6 +1382,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         over = NotConnectedError("the negotiation is over: use the client")
         connection.endNegotiation(Failure(over))
         if self._call("connected", transport.getPeer()):
+            if self._outbox is connection.outbox:
+                connection.outbox.own()
+                self._offline.moveTo(connection.outbox)
             connection.open()
         if connection.opened:
             fire(self._waiters.connected, connection)
@@ -1164,7 +1393,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call C{disconnected}, later.
         """
-        stable = self._timeSource().seconds() - self._connectedAt >= self.stableAfter
+        held = self._timeSource().seconds() - self._connectedAt
+        self._stats.secondsConnected += held
+        stable = held >= self.stableAfter
         if stable:
             self.resetDelay()
         if self._disconnection is not None and self._disconnection.initiator != "local":
@@ -1173,8 +1404,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _callDisconnected(self) -> None:
         self._connection = None
+        self._outbox = self._offline
         disconnection = self._disconnection
         assert disconnection is not None
+        if disconnection.unsent:
+            fire(self._waiters.flushed, Failure(OutputLost(disconnection.unsent)))
         if "disconnected" in self._callbacks:
             self._call("disconnected", disconnection)
         elif disconnection.unsent:
@@ -1192,8 +1426,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call C{stopped}, later.
         """
+        if not hosted:
+            self._dropOffline()
+            self._offline.close("the client has stopped")
         # An order to stop that cost octets has not gone well either.
-        self._outcome = self._reason if gaveUp else self._loss
+        self._outcome = (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
         waiters, self._waiters = self._waiters, Waiters()
         if hosted:
@@ -1201,6 +1438,25 @@ class ClientTCPFactory(ReconnectingClientFactory):
             waiters.stopped, self._waiters.stopped = [], waiters.stopped
         self._stopping = waiters
         self._later(self._callStopped, self._outcome, hosted, waiters)
+
+    def _dropOffline(self) -> None:
+        """
+        What waits for a connection waits in vain.
+        """
+        unsent = self._offline.pending
+        if unsent:
+            octets, records = self._offline.accepted
+            self._stats.octetsOut += octets
+            self._stats.recordsOut += records
+            self._stats.unsentOctets += unsent
+            self._offline.clear()
+            self._loss = self._loss or Failure(OutputLost(unsent))
+            self._log.warn(
+                "Client {client} stops with {unsent} octets put and never sent",
+                client=self._name(),
+                unsent=unsent,
+            )
+            fire(self._waiters.flushed, self._loss)
 
     def _callStopped(
         self, failure: Failure | None, hosted: bool, waiters: Waiters
@@ -1220,6 +1476,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if self._stopping is waiters:
             self._stopping = None
         fire(waiters.stopped, failure)
+        fire(waiters.flushed, _neverConnected(failure))
         fire(waiters.connected, _neverConnected(failure))
         fire(waiters.shutdown, disconnection)
         if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
@@ -1354,6 +1611,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call a callback for errors; without one, log what POE prints.
         """
+        self._stats.lastError = failure
         if name in self._callbacks:
             self._call(name, failure)
             return

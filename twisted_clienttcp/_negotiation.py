@@ -20,7 +20,7 @@ class Wire(Protocol):
     What a negotiation needs of its connection.
     """
 
-    def send(self, octets: bytes) -> None:
+    def send(self, octets: bytes) -> object:
         """
         Queue octets.
         """

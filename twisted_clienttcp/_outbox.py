@@ -1,43 +1,336 @@
 """
-The octets that wait to be sent, without I/O.
+The octets that wait to be sent, with their marks, without I/O.
 
-The queue counts what it has and what it has handed out, so that the number it
-gives is never less than what stands in user space: octets handed out count until
-the transport says that it is empty.
+Theory of operation:
+
+ 1. The queue counts what it has and what it has handed out, so that the number it
+    gives is never less than what stands in user space: octets handed out count until
+    the transport says that it is empty.
+ 2. Queueing a record is on every user's fast path. So it makes one comparison, with
+    C{edge}, the count from which there is more to do: nothing at all while the queue is
+    idle, else the high mark. All that is rare happens behind it, in L{Outbox.reached}.
+ 3. The queue keeps whole records until it hands them out. So those that no transport
+    was handed are known when a connection is lost.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from itertools import accumulate
+from typing import Any, NoReturn, Protocol
+
+from .errors import NotConnectedError, OutputFull
+from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
+from .framing._common import octetsOf
 
 #: How many octets a transport is handed at a time. So little that what a lost
 #: connection leaves in doubt is small, and so much that a chunk costs nothing
 #: beside the system call that sends it (Twisted sends 128 KiB at the most).
 CHUNK = 64 * 1024
 
+#: The marks at which a producer is paused and resumed if the user has given none:
+#: the write buffer's of asyncio and Twisted.
+HIGH_MARK = 64 * 1024
+LOW_MARK = 16 * 1024
+
+#: How many records are looked at to find as many as make a chunk.
+_WINDOW = 2048
+
+#: A count of octets that is never reached.
+_NEVER = 1 << 62
+
+#: Framings that give octets or raise.
+_SURE = (Line, LengthPrefixed, Netstring, Stream)
+
+
+class OutboxOwner(Protocol):
+    """
+    Who empties an L{Outbox}.
+    """
+
+    def wake(self) -> None:
+        """
+        Something is queued where nothing was going on.
+        """
+
+    def high(self, marked: bool) -> None:
+        """
+        What is pending has reached the high mark.
+
+        @param marked: it is a mark of the user's.
+        """
+
+    def low(self, marked: bool) -> None:
+        """
+        What is pending has fallen to the low mark, after L{high}.
+        """
+
+
+class Marks:
+    """
+    The high and the low mark, of one client.
+
+    @ivar given: they are the user's, not those for producers alone.
+    """
+
+    __slots__ = ("given", "high", "low")
+
+    def __init__(self, high: int | None = None, low: int | None = None) -> None:
+        self.set(high, low)
+
+    def set(self, high: int | None, low: int | None) -> None:
+        """
+        @param high: in octets; None, as C{low}, for no marks.
+
+        @raise TypeError: if only one is given, or one is no number.
+        @raise ValueError: unless 0 < low < high.
+        """
+        self.given = high is not None or low is not None
+        if not self.given:
+            high, low = HIGH_MARK, LOW_MARK
+        for name, value, other in (
+            ("highMark", high, "lowMark"),
+            ("lowMark", low, "highMark"),
+        ):
+            if value is None:
+                raise TypeError(
+                    f"{other} needs {name} too: give both marks, or neither"
+                )
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be a number of octets, not {value!r}")
+        assert high is not None and low is not None
+        if not 0 < low < high:
+            raise ValueError(
+                f"the marks must be 0 < lowMark < highMark, not lowMark={low} and "
+                f"highMark={high}"
+            )
+        self.high, self.low = high, low
+
 
 class Outbox:
     """
-    A queue of octets that is emptied in chunks.
+    A queue of framed records that is emptied in chunks.
 
+    @ivar frame: turns a record into octets; raises where none is accepted.
+    @ivar parts: what was queued, record by record.
+    @ivar append: appends to it. Who does adds to C{pending}, and calls L{reached} if
+        that is at C{edge} then.
     @ivar pending: how many octets are queued or in the transport's hands.
+    @ivar edge: see above.
     @ivar handed: how many of those are in the transport's hands.
+    @ivar isHigh: the high mark has been reached, and the low one not since.
     """
 
-    __slots__ = ("_block", "_offset", "_parts", "handed", "pending")
+    __slots__ = (
+        "_closed",
+        "_framing",
+        "_grouped",
+        "_idle",
+        "_marks",
+        "_next",
+        "_octets",
+        "_offset",
+        "_owned",
+        "_owner",
+        "_produced",
+        "_records",
+        "append",
+        "edge",
+        "frame",
+        "handed",
+        "isHigh",
+        "parts",
+        "pending",
+    )
 
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        # What was joined of the parts, and how much of it has been handed out.
-        self._block = b""
+    def __init__(self, framing: Framing, marks: Marks, owner: OutboxOwner) -> None:
+        self._marks = marks
+        self._owner = owner
+        self._produced = False
+        self._idle = True
+        #: Why nothing is accepted any more, if that is so.
+        self._closed = ""
+        self.frame: Callable[[Any], bytes]
+        self.use(framing)
+        self.parts: list[bytes] = []
+        self.append = self.parts.append
+        # The place in the parts up to which all was handed out, and how many octets
+        # were of the one behind that.
+        self._next = 0
         self._offset = 0
         self.pending = 0
         self.handed = 0
+        self.edge = 0
+        self.isHigh = False
+        # How many octets and entries of the queue were handed out, and how many records
+        # more than entries there are.
+        self._octets = 0
+        self._records = 0
+        self._grouped = 0
+        #: The first of them that is not of this connection alone.
+        self._owned = 0
 
-    def append(self, octets: bytes) -> None:
+    # -- what comes in
+
+    @property
+    def framing(self) -> Framing:
+        """
+        What frames the records.
+        """
+        return self._framing
+
+    def use(self, framing: Framing) -> None:
+        """
+        Frame the records with another framing from now on.
+        """
+        self._framing = framing
+        if not self._closed:
+            self.frame = _checked(framing)
+
+    def close(self, reason: str) -> None:
+        """
+        Accept nothing any more.
+
+        @param reason: what whoever tries is told.
+        """
+        self._closed = reason
+        self.frame = self._refuse
+
+    def _refuse(self, record: object) -> NoReturn:
+        raise NotConnectedError(f"cannot put: {self._closed}")
+
+    def send(self, octets: bytes) -> bool:
         """
         Queue octets.
+
+        @return: whether the output stands at or over the user's high mark.
+
+        @raise NotConnectedError: if nothing is accepted.
         """
-        self._parts.append(octets)
+        if self._closed:
+            self._refuse(octets)
+        self.append(octets)
         self.pending += len(octets)
+        return self.pending >= self.edge and self.reached()
+
+    def write(self, data: bytes | bytearray | memoryview) -> bool:
+        """
+        Queue octets as they are.
+
+        @return: as L{send}.
+
+        @raise TypeError: if that is not octets.
+        """
+        return self.send(octetsOf(data))
+
+    def adopt(self, parts: list[bytes]) -> bool:
+        """
+        Queue records that are framed already.
+
+        @return: as L{send}.
+        """
+        self.parts += parts
+        self.pending += sum(map(len, parts))
+        return bool(parts) and self.pending >= self.edge and self.reached()
+
+    def sendAll(self, records: Iterable[Any], apart: bool = False) -> bool:
+        """
+        Frame records and queue them, all or, if one cannot be framed, none.
+
+        @param apart: keep their octets apart, so that L{rest} gives some of them back.
+
+        @return: as L{send}.
+        """
+        framing, records = self._framing, list(records)
+        if not records:
+            return False
+        many = None if apart else getattr(framing, "frameMany", None)
+        if many is not None and not self._closed:
+            parts = [many(records)]
+            self._grouped += len(records) - 1
+        else:
+            parts = list(map(self.frame, records))
+        return self.adopt(parts)
+
+    @property
+    def accepted(self) -> tuple[int, int]:
+        """
+        How many octets and records were queued in all, less those given back.
+        """
+        queued = self.pending - self.handed
+        waiting = len(self.parts) - self._next
+        return self._octets + queued, self._records + waiting + self._grouped
+
+    def reached(self) -> bool:
+        """
+        What is pending is at the edge: do what there is to do about it.
+
+        @return: as L{send}.
+        """
+        if self._idle:
+            self._idle = False
+            self._owner.wake()
+        marks = self._marks
+        isOver = self.pending >= marks.high
+        if isOver and not self.isHigh and (marks.given or self._produced):
+            self.isHigh = True
+            self._aim()
+            self._owner.high(marks.given)
+        else:
+            self._aim()
+        return isOver and marks.given
+
+    def _aim(self) -> None:
+        """
+        Say from which count on there is more to do.
+        """
+        if self._idle:
+            self.edge = 0
+        elif self._marks.given or (self._produced and not self.isHigh):
+            self.edge = self._marks.high
+        else:
+            self.edge = _NEVER
+
+    @property
+    def idle(self) -> bool:
+        """
+        Whether the owner is to be told of the next octets that are queued. Who sets it
+        to False looks for them himself.
+        """
+        return self._idle
+
+    @idle.setter
+    def idle(self, idle: bool) -> None:
+        self._idle = idle
+        self._aim()
+
+    @property
+    def produced(self) -> bool:
+        """
+        Whether a producer is to be paused and resumed at the marks.
+        """
+        return self._produced
+
+    @produced.setter
+    def produced(self, produced: bool) -> None:
+        self._produced = produced
+        self.review()
+
+    def review(self) -> None:
+        """
+        The marks are others, or count from now on: see whether they are reached.
+        """
+        marks = self._marks
+        if self.isHigh and not (marks.given or self._produced):
+            self.isHigh = False
+        self._aim()
+        if self.pending >= marks.high and not self._idle:
+            self.reached()
+        else:
+            self._fall()
+
+    # -- what goes out
 
     def take(self) -> bytes:
         """
@@ -45,17 +338,39 @@ class Outbox:
 
         @return: at most L{CHUNK} octets; none if nothing is queued.
         """
-        if self._offset == len(self._block):
-            self._block = b"".join(self._parts)
-            self._parts.clear()
-            self._offset = 0
-        chunk = self._block[self._offset : self._offset + CHUNK]
-        self._offset += len(chunk)
-        if self._offset == len(self._block):
-            self._block = b""
-            self._offset = 0
+        parts, first = self.parts, self._next
+        if self.pending <= CHUNK and not self._offset:
+            count = len(parts) - first
+            chunk = b"".join(parts[first:] if first else parts)
+        else:
+            window = parts[first : first + _WINDOW]
+            ends = list(accumulate(map(len, window)))
+            count = bisect_right(ends, CHUNK) if not self._offset else 0
+            if count:
+                chunk = b"".join(window[:count])
+            else:
+                # One record alone is more than a chunk, or what is left of one.
+                begin = self._offset
+                chunk = window[0][begin : begin + CHUNK]
+                self._offset = begin + len(chunk)
+                if self._offset == len(window[0]):
+                    self._offset = 0
+                    count = 1
+        self._next = first + count
+        if self._next == len(parts):
+            parts.clear()
+            self._next = 0
+        elif self._next > _WINDOW and self._next > len(parts) // 2:
+            del parts[: self._next]
+            self._next = 0
+        else:
+            # To move the others up each time would cost more than their places do.
+            parts[first : self._next] = [b""] * count
         self.handed = len(chunk)
-        return chunk
+        self._octets += len(chunk)
+        self._records += count
+        # Records without an octet may stand before those that have some.
+        return chunk if chunk or not self.pending else self.take()
 
     def emptied(self) -> None:
         """
@@ -63,3 +378,154 @@ class Outbox:
         """
         self.pending -= self.handed
         self.handed = 0
+        self._fall()
+
+    def _fall(self) -> None:
+        if self.isHigh and self.pending <= self._marks.low:
+            self.isHigh = False
+            self._aim()
+            self._owner.low(self._marks.given)
+
+    def own(self) -> None:
+        """
+        What was queued until now is of this connection alone (a login), and is not for
+        L{rest}.
+        """
+        self._owned = self._records + len(self.parts) - self._next
+
+    def rest(self, limit: int) -> list[bytes]:
+        """
+        Give up records of which nothing was handed out, for another connection.
+
+        @param limit: how many octets they may be, at most.
+
+        @return: these records, in order. What stays pending is in the transport's
+            hands, or the rest of a record that is, or over the limit.
+        """
+        first = self._next + max(self._owned - self._records, bool(self._offset))
+        ends = list(accumulate(map(len, self.parts[first:])))
+        last = first + bisect_right(ends, limit)
+        kept = self.parts[first:last]
+        del self.parts[first:last]
+        self.pending -= sum(map(len, kept))
+        return kept
+
+
+def _checked(framing: Framing) -> Callable[[Any], bytes]:
+    """
+    @return: its C{frame}, which raises a L{TypeError} if it gives no octets. Where it
+        is sure to give some, that is not looked at for each record.
+    """
+    frame = framing.frame
+    if type(framing) in _SURE:
+        return frame
+
+    def checked(record: Any) -> bytes:
+        octets = frame(record)
+        if type(octets) is not bytes:
+            name = type(framing).__name__
+            raise TypeError(f"{name}.frame() must return bytes, not {octets!r:.60}")
+        return octets
+
+    return checked
+
+
+class OfflineQueue(Outbox):
+    """
+    Takes what is put without a connection, up to a limit.
+    """
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, framing: Framing, marks: Marks, limit: int) -> None:
+        """
+        @param limit: in octets; 0 for none.
+        """
+        super().__init__(framing, marks, _Nobody())
+        self._limit = limit
+        self._idle = False
+        self._aim()
+        self.open()
+
+    def open(self) -> None:
+        """
+        Accept records, after L{close}.
+        """
+        self._closed = "" if self._limit else _NO_CONNECTION
+        self.frame = self._frame
+
+    def _frame(self, record: Any) -> bytes:
+        """
+        @raise NotConnectedError: if nothing is accepted.
+        @raise OutputFull: if this would be too much.
+        """
+        self._check(0)
+        octets = _checked(self._framing)(record)
+        self._check(len(octets))
+        return octets
+
+    def _check(self, size: int) -> None:
+        if self._closed:
+            self._refuse(None)
+        if self.pending + size > self._limit:
+            raise OutputFull(size, self.pending, self._limit)
+
+    def send(self, octets: bytes) -> bool:
+        """
+        As L{Outbox.send}.
+
+        @raise NotConnectedError: if nothing is taken.
+        @raise OutputFull: if this would be too much.
+        """
+        self._check(len(octets))
+        return super().send(octets)
+
+    def sendAll(self, records: Iterable[Any], apart: bool = True) -> bool:
+        """
+        As L{Outbox.sendAll}.
+
+        @raise NotConnectedError: if nothing is taken.
+        @raise OutputFull: if all of them would be too much; then none is taken.
+        """
+        self._check(0)
+        parts = list(map(_checked(self._framing), records))
+        self._check(sum(map(len, parts)))
+        return self.adopt(parts)
+
+    def moveTo(self, outbox: Outbox) -> None:
+        """
+        Give all to an outbox that has a transport.
+        """
+        outbox.adopt(self.clear())
+
+    def clear(self) -> list[bytes]:
+        """
+        @return: what was queued, and is not any more.
+        """
+        parts = self.parts[:]
+        self.parts.clear()
+        self.pending = 0
+        self.isHigh = False
+        self._aim()
+        return parts
+
+
+class _Nobody:
+    """
+    The owner of a queue that nobody empties.
+    """
+
+    def wake(self) -> None:
+        "There is nothing to do."
+
+    def high(self, marked: bool) -> None:
+        "Nobody is told: C{put} says it."
+
+    def low(self, marked: bool) -> None:
+        "Likewise."
+
+
+_NO_CONNECTION = (
+    "there is no connection: do so from connected() on, or after whenConnected(); in "
+    "preConnect, use the negotiation; or give offlineLimit, to let records wait"
+)

@@ -9,7 +9,7 @@ is registered only while the transport holds a chunk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import (
     IConsumer,
@@ -20,68 +20,148 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from ._outbox import Outbox
+from ._outbox import Marks, Outbox
+from ._supply import Supply
+from .framing import Framing
+
+
+class SenderOwner(Protocol):
+    """
+    Who is told how the output stands.
+    """
+
+    def _high(self) -> None:
+        """
+        It has reached the user's high mark. Told in a turn of its own, or at the end of
+        a read.
+        """
+
+    def _low(self) -> None:
+        """
+        It has fallen to the user's low mark, after that.
+        """
+
+    def _flushed(self) -> None:
+        """
+        The kernel has all that was sent. With TLS this may come early by what one
+        buffer of the transport holds; with a transport that is no C{IConsumer}, handed
+        over counts as sent.
+        """
+
+    def _producerRaised(self, order: str, error: BaseException) -> None:
+        """
+        The application's producer has raised.
+        """
 
 
 @implementer(IPullProducer)
 class Sender:
     """
-    Hands the transport a chunk at a time, the next one when it is empty.
+    Hands the transport a chunk at a time, the next one when it is empty, and pauses and
+    resumes the application's producer.
 
     What is sent in one turn of the reactor leaves together, in a turn of its own,
-    unless somebody holds the output back meanwhile (see L{idle}).
+    unless somebody holds the output back meanwhile (see L{hold}).
 
-    @ivar idle: nobody is going to L{pump}. Who sets it to False promises to pump.
+    @ivar outbox: the queue.
+    @ivar supply: the application's producer.
     """
 
     __slots__ = (
         "_call",
         "_clock",
-        "_flushed",
-        "_outbox",
+        "_isConsumer",
+        "_owner",
         "_registered",
         "_stopped",
         "_transport",
-        "idle",
+        "_untold",
+        "outbox",
+        "supply",
     )
 
     def __init__(
-        self, transport: ITransport, clock: IReactorTime, flushed: Callable[[], None]
+        self,
+        transport: ITransport,
+        clock: IReactorTime,
+        framing: Framing,
+        marks: Marks,
+        owner: SenderOwner,
     ) -> None:
-        """
-        @param flushed: called each time when the kernel has all that was sent. With
-            TLS it may come early by what one buffer of the transport holds; with a
-            transport that is no C{IConsumer}, handed over counts as sent.
-        """
         self._transport = transport
         self._clock = clock
-        self._flushed = flushed
-        self._outbox = Outbox()
+        self._owner = owner
+        self._isConsumer = IConsumer.providedBy(transport)
         self._registered = False
         self._stopped = False
+        #: The high mark has been reached, and nobody told.
+        self._untold = False
         self._call: IDelayedCall | None = None
-        self.idle = True
+        self.outbox = Outbox(framing, marks, self)
+        self.supply = Supply(self._pending, owner._producerRaised)
 
-    @property
-    def pending(self) -> int:
-        """
-        The octets that the kernel does not have: never too few, and too many by one
-        chunk at the most.
-        """
-        return self._outbox.pending
+    def _pending(self) -> int:
+        return self.outbox.pending
 
-    def send(self, octets: bytes) -> None:
-        """
-        Queue octets.
-        """
-        self._outbox.append(octets)
-        if self.idle and not self._stopped:
-            self.idle = False
-            self._call = self._clock.callLater(0, self._pumpNow)
+    # -- what the outbox tells (as its owner)
 
-    def _pumpNow(self) -> None:
+    def wake(self) -> None:
+        """
+        Hand out what is queued in the next turn.
+        """
+        self._soon()
+
+    def high(self, marked: bool) -> None:
+        """
+        Pause the producer, and tell in the next turn.
+        """
+        self.supply.pause()
+        if marked:
+            self._untold = True
+            self._soon()
+
+    def low(self, marked: bool) -> None:
+        """
+        Tell; whoever empties the queue resumes the producer.
+        """
+        if marked:
+            self._tellHigh()
+            self._owner._low()
+
+    def _soon(self) -> None:
+        if self._call is None and not self._stopped:
+            self._call = self._clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
         self._call = None
         self.pump()
+
+    def _tellHigh(self) -> None:
+        if self._untold:
+            self._untold = False
+            self._owner._high()
+
+    # -- what the connection orders
+
+    def hold(self) -> bool:
+        """
+        Hand out nothing until L{pump}, even if nothing is going on.
+
+        @return: whether it is to be called.
+        """
+        outbox = self.outbox
+        if outbox.idle:
+            outbox.idle = False
+            return True
+        return False
+
+    def pump(self) -> None:
+        """
+        Hand the transport what is queued, if it is empty.
+        """
+        self._tellHigh()
+        if not self.outbox.handed and not self._stopped:
+            self._hand()
 
     def stop(self) -> None:
         """
@@ -91,28 +171,54 @@ class Sender:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
+        self.supply.stop()
 
-    def pump(self) -> None:
+    def supplyFrom(self, producer: object, streaming: bool) -> None:
         """
-        Hand the transport what is queued, if it is empty.
+        Let a producer of the application's fill the queue.
+
+        @raise RuntimeError: if there is one already.
         """
-        outbox = self._outbox
-        if outbox.handed or self._stopped:
-            return
+        self.supply.register(producer, streaming)
+        self.outbox.produced = True
+        if self.outbox.isHigh:
+            self.supply.pause()
+        elif not streaming:
+            self.supply.resume()
+
+    def supplyEnded(self) -> None:
+        """
+        The producer has no more.
+        """
+        self.supply.unregister()
+        self.outbox.produced = False
+
+    def review(self) -> None:
+        """
+        The marks have been changed.
+        """
+        self.outbox.review()
+        if not self.outbox.isHigh:
+            self.supply.resume()
+
+    def _hand(self) -> None:
+        outbox = self.outbox
         chunk = outbox.take()
         if not chunk:
-            self.idle = True
-        elif IConsumer.providedBy(self._transport):
+            outbox.idle = True
+        elif self._isConsumer:
             self._transport.write(chunk)
             # This asks for more at once, which resumeProducing knows by the flag.
-            self._transport.registerProducer(self, False)
+            self._transport.registerProducer(self, False)  # type: ignore[attr-defined]
             self._registered = True
         else:
             while chunk:
                 self._transport.write(chunk)
-                outbox.emptied()
+                self._emptied()
                 chunk = outbox.take()
             self._empty()
+
+    # -- what the transport tells
 
     def resumeProducing(self) -> None:
         """
@@ -120,9 +226,10 @@ class Sender:
         """
         if not self._registered:
             return
-        outbox = self._outbox
-        outbox.emptied()
-        chunk = outbox.take()
+        self._emptied()
+        if self._stopped or not self._registered:
+            return
+        chunk = self.outbox.take()
         if chunk:
             self._transport.write(chunk)
             return
@@ -138,7 +245,7 @@ class Sender:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
-        outbox = self._outbox
+        outbox = self.outbox
         outbox.emptied()
         while chunk := outbox.take():
             self._transport.write(chunk)
@@ -146,7 +253,7 @@ class Sender:
         if self._registered:
             self._registered = False
             self._transport.unregisterProducer()  # type: ignore[attr-defined]
-        self.idle = True
+        outbox.idle = True
 
     def stopProducing(self) -> None:
         """
@@ -154,6 +261,12 @@ class Sender:
         """
         self._registered = False
 
+    def _emptied(self) -> None:
+        outbox = self.outbox
+        outbox.emptied()
+        if self.supply.active and not outbox.isHigh:
+            self.supply.resume()
+
     def _empty(self) -> None:
-        self.idle = True
-        self._flushed()
+        self.outbox.idle = True
+        self._owner._flushed()

@@ -14,11 +14,12 @@ class Waiters:
     Who waits for what is still to come.
     """
 
-    __slots__ = ("connected", "shutdown", "stopped")
+    __slots__ = ("connected", "flushed", "shutdown", "stopped")
 
     def __init__(self) -> None:
         self.connected: list[Deferred[Any]] = []
         self.stopped: list[Deferred[Any]] = []
+        self.flushed: list[Deferred[Any]] = []
         self.shutdown: list[Deferred[Any]] = []
 
 

@@ -15,7 +15,8 @@ What can go wrong, as a tree::
             IdleTimeout         for idleTimeout seconds
             HeartbeatTimeout    no answer to a heartbeat: the connection is half open
         DrainTimeout            shutdown() could not flush in time
-        OutputLost              the peer ended with octets unsent
+        OutputLost              what was put is lost, and was never sent
+        OutputFull              put() without a connection, over offlineLimit
         FramingError            octets or records that a framing cannot take
             RecordTooLong       over the framing's maxLength
             TruncatedRecord     the stream ended inside a record
@@ -200,8 +201,9 @@ class DrainTimeout(ClientTCPError):
 
 class OutputLost(ClientTCPError):
     """
-    The peer closed the connection in order, but before it had taken all output, and
-    nothing follows: what the client has stopped with.
+    What was put is lost: the peer closed the connection in order, but before it had
+    taken all of it, or the client was stopped while it waited for a connection. What
+    the client has stopped with, and C{flushed()} fails with.
 
     @ivar unsent: how many octets may be lost, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
@@ -213,6 +215,27 @@ class OutputLost(ClientTCPError):
     def __init__(self, unsent: int) -> None:
         super().__init__(f"up to {unsent} octets were put and never sent")
         self.unsent = unsent
+
+
+class OutputFull(ClientTCPError):
+    """
+    There is no connection, and what was put would be over C{offlineLimit}. Nothing of
+    it was taken.
+
+    @ivar pending: how many octets wait already.
+    @ivar offlineLimit: how many may.
+    """
+
+    operation = "put"
+    errno = errno.ENOBUFS
+
+    def __init__(self, size: int, pending: int, offlineLimit: int) -> None:
+        super().__init__(
+            f"{size} octets beside the {pending} that wait for a connection are over "
+            f"offlineLimit={offlineLimit}"
+        )
+        self.pending = pending
+        self.offlineLimit = offlineLimit
 
 
 class FramingError(ClientTCPError):

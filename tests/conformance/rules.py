@@ -73,20 +73,7 @@ PARAMETERS: dict[str, Any] = {"autoReconnect": False, "lingerTimeout": 0.05}
 
 #: Scenarios that need what is still to come: name and what that is. Whoever brings it
 #: deletes the row.
-WAITING = {
-    "ctor_marks": "for the marks",
-    "ctor_types": "for the marks",
-    "marks_below": "for the marks",
-    "marks_exact": "for the marks",
-    "marks_high_mark_lowered": "for the marks",
-    "marks_many_puts": "for the marks",
-    "marks_one_put": "for the marks",
-    "marks_put_clears_state": "for the marks",
-    "marks_slow_peer": "for the marks",
-    "marks_throttle": "for the marks",
-    "marks_without_second_put": "for the marks",
-    "marks_zero": "for the marks",
-}
+WAITING: dict[str, str] = {}
 
 #: Scenarios without a meaning in Python: name and reason.
 NOT_APPLICABLE = {

@@ -1,0 +1,108 @@
+"""
+The producer that fills the output queue: paused and resumed at the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Supply:
+    """
+    Holds the one producer of a consumer, and asks it for no more than is wanted.
+
+    @ivar active: there is a producer.
+    """
+
+    __slots__ = ("_asking", "_paused", "_pending", "_producer", "_raised", "_streaming")
+
+    def __init__(
+        self, pending: Callable[[], int], raised: Callable[[str, BaseException], None]
+    ) -> None:
+        """
+        @param pending: tells how many octets wait to be sent.
+        @param raised: called with what a method of the producer raised, and its name.
+        """
+        self._pending = pending
+        self._raised = raised
+        self._producer: Any = None
+        self._streaming = False
+        self._paused = False
+        self._asking = False
+
+    @property
+    def active(self) -> bool:
+        """
+        Whether there is a producer.
+        """
+        return self._producer is not None
+
+    def register(self, producer: Any, streaming: bool) -> None:
+        """
+        @param streaming: it produces until it is paused; otherwise, each time when it
+            is resumed.
+
+        @raise RuntimeError: if there is one already.
+        """
+        if self._producer is not None:
+            raise RuntimeError(
+                f"cannot register {producer!r}: {self._producer!r} has not unregistered"
+            )
+        self._producer = producer
+        self._streaming = streaming
+        self._paused = False
+
+    def unregister(self) -> None:
+        """
+        There is no producer any more.
+        """
+        self._producer = None
+
+    def pause(self) -> None:
+        """
+        Enough is waiting.
+        """
+        if not self._paused:
+            self._paused = True
+            if self._streaming:
+                self._tell("pauseProducing")
+
+    def resume(self) -> None:
+        """
+        Little is waiting.
+        """
+        if self._streaming:
+            if self._paused:
+                self._paused = False
+                self._tell("resumeProducing")
+            return
+        self._paused = False
+        if self._asking:
+            return
+        self._asking = True
+        try:
+            # One that gives nothing now has been asked, and will when it has something.
+            before = -1
+            while self._producer is not None and not self._paused:
+                before, pending = self._pending(), before
+                if before == pending:
+                    break
+                self._tell("resumeProducing")
+        finally:
+            self._asking = False
+
+    def stop(self) -> None:
+        """
+        Nothing more is taken.
+        """
+        if self._producer is not None:
+            self._tell("stopProducing")
+            self._producer = None
+
+    def _tell(self, order: str) -> None:
+        if self._producer is not None:
+            try:
+                getattr(self._producer, order)()
+            except Exception as error:
+                self._raised(order, error)
