@@ -41,7 +41,7 @@ FLOORS = {
     "_waiters": 1,
     "_watch": 1,
     "_details": 2,
-    "_keepalive": 2,
+    "_tcp": 2,
     "_sender": 2,
     "_negotiation": 2,
     "_connection": 2,

@@ -12,7 +12,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory, _check
-from twisted_clienttcp._keepalive import keepAlive
+from twisted_clienttcp._tcp import keepAlive
 
 from ._support import NetworkTestCase, Server, reactor
 

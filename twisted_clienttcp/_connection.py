@@ -29,7 +29,6 @@ from typing import Protocol as TypingProtocol
 
 import attrs
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -43,7 +42,6 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
     ISSLTransport,
-    ITCPTransport,
     ITLSTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -54,11 +52,11 @@ from . import _tls
 from ._check import KeepAlive
 from ._delivery import Delivery, Hold
 from ._details import LostWhileWriting
-from ._keepalive import keepAlive
 from ._negotiation import Negotiation
 from ._outbox import Marks, Outbox
 from ._sender import Sender
 from ._stats import Stats
+from ._tcp import keepAlive, noDelay
 from ._watch import Heartbeat, Watch
 from .errors import (
     ClientTCPError,
@@ -367,8 +365,8 @@ class ClientTCPProtocol(Protocol):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
             self._usualRead = transport.bufferSize
-        if self._client.noDelay and _isTCP(transport):
-            transport.setTcpNoDelay(True)
+        if self._client.noDelay:
+            noDelay(transport)
         self._sender = Sender(
             transport,
             self._client._timeSource(),
@@ -1017,13 +1015,3 @@ def _halfCloseable(transport: object) -> bool:
     return IHalfCloseableDescriptor.providedBy(
         transport
     ) and not ISSLTransport.providedBy(transport)
-
-
-def _isTCP(transport: Any) -> bool:
-    """
-    @return: whether it has the options of a TCP socket. The transport of a UNIX socket
-        only claims to.
-    """
-    return ITCPTransport.providedBy(transport) and isinstance(
-        transport.getHost(), (IPv4Address, IPv6Address)
-    )

@@ -1,5 +1,5 @@
 """
-The kernel's own watch over a connection that is silent (RFC 9293, 3.8.4).
+The options of a TCP socket, for a transport that may have none.
 """
 
 from __future__ import annotations
@@ -10,10 +10,26 @@ from typing import Any
 from ._check import KEEP_IDLE, KeepAlive
 
 
+def noDelay(transport: Any) -> None:
+    """
+    Have small writes go out at once (RFC 9293, 3.7.4). A transport that is no TCP
+    connection is left alone.
+    """
+    connection = getattr(transport, "socket", None)
+    # The transport of a UNIX socket has the method too, and logs that it fails.
+    if getattr(connection, "family", socket.AF_INET) in (
+        socket.AF_INET,
+        socket.AF_INET6,
+    ):
+        switch = getattr(transport, "setTcpNoDelay", None)
+        if switch is not None:
+            switch(True)
+
+
 def keepAlive(transport: Any, wanted: KeepAlive) -> None:
     """
-    Have the kernel probe a silent peer, or not. A transport that is no TCP connection
-    is left alone.
+    Have the kernel probe a silent peer, or not (RFC 9293, 3.8.4). A transport that is
+    no TCP connection is left alone.
 
     @param wanted: as the parameter of L{ClientTCPFactory
         <twisted_clienttcp.ClientTCPFactory>}.
