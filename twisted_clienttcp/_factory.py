@@ -1533,7 +1533,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
             # POE hands the arguments on to Disconnected; nobody relies on it.
             "shutdown": lambda client, *args: client.shutdown(),
         }
-        fillSession(session, builtIn, inline or {}, objects, packages)
+        fillSession(
+            session, builtIn, {} if inline is None else inline, objects, packages
+        )
         return session
 
     def _heartbeatFrom(self, given: object) -> Heartbeat | None:
