@@ -544,6 +544,27 @@ class WhenConnectedTests(RetryTestCase):
         self.establish().lose()
         self.failureResultOf(waiter, ConnectionLost)
 
+    def test_rounds(self) -> None:
+        """
+        Of several endpoints, each must have failed.
+        """
+        client = self.started(
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=["tcp:127.0.0.1:7", "tcp:127.0.0.1:8"],
+        )
+        one, two = client.whenConnected(1), client.whenConnected(2)
+        self.refuse()
+        self.assertNoResult(one)
+        self.refuse()
+        self.failureResultOf(one, Refused)
+        self.assertEqual(client.retries, 1)
+        self.wait(client)
+        self.refuse()
+        self.assertNoResult(two)
+        self.establish()
+        self.assertIs(self.successResultOf(two), client.server)
+
     def test_lossIsNone(self) -> None:
         """
         The loss of a connection is no attempt that failed.

@@ -929,7 +929,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._reason = self._failure = failure
         self._stats.failures += 1
         self._later(self._callOrLog, "connectError", failure)
-        self._later(fire, impatient(self._waiters.connected), failure)
+        if not self._target.left:
+            self._later(fire, impatient(self._waiters.connected), failure)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         """
