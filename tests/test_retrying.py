@@ -398,13 +398,21 @@ class GiveUpTests(RetryTestCase):
 
     def test_changedOnTheWay(self) -> None:
         """
-        Set to nonsense later it ends the client instead of leaving it hanging.
+        Set to nonsense later it ends the client instead of leaving it hanging; so do
+        other attributes.
         """
-        client = self.started()
-        client.maxRetries = "3"  # type: ignore[assignment]
-        self.refuse()
-        self.failureResultOf(self.stop, TypeError)
-        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        for name, wrong, kind in (
+            ("maxRetries", "3", TypeError),
+            ("maxDelay", -1, ValueError),
+            ("maxDelay", float("nan"), ValueError),
+        ):
+            self.setUp()
+            client = self.started(retryPolicy=constant(1))
+            setattr(client, name, wrong)
+            self.refuse()
+            self.failureResultOf(self.stop, kind)
+            self.assertEqual(len(self.flushLoggedErrors(kind)), 1)
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_byCount(self) -> None:
         """
@@ -520,6 +528,7 @@ class WhenConnectedTests(RetryTestCase):
         self.refuse()
         self.failureResultOf(one, Refused)
         self.assertNoResult(two)
+        self.assertNotIn(one, client._waiters.connected)
         again = client.whenConnected(1)
         self.wait(client)
         self.refuse()

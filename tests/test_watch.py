@@ -246,6 +246,17 @@ class WatchTests(SynchronousTestCase):
         self.to(40)
         self.assertIsInstance(self.subject.ends[0][1], HeartbeatTimeout)
 
+    def test_tookTheQuestion(self) -> None:
+        """
+        That our own kernel has taken the question says nothing of the peer.
+        """
+        self.watch(beat=10)
+        self.subject.pendingOctets = 6
+        self.to(10)
+        self.subject.pendingOctets = 0
+        self.to(20)
+        self.assertEqual(len(self.subject.ends), 1)
+
     def test_cannotAsk(self) -> None:
         """
         Where nothing can be sent any more, only C{idleTimeout} counts.
@@ -396,6 +407,18 @@ class ClientWatchTests(ClientTestCase):
         self.reactor.advance(29)
         self.assertFalse(transport.aborted)
         self.reactor.advance(1)
+        self.assertTrue(transport.aborted)
+
+    def test_heldInConnected(self) -> None:
+        """
+        Also from the first moment on.
+        """
+        self.recorder.on["connected"] = lambda client, peer: client.pauseProducing()
+        client, transport = self.connected(idleTimeout=30)
+        self.reactor.advance(1000)
+        self.assertFalse(transport.aborted)
+        client.resumeProducing()
+        self.reactor.pump([29, 1])
         self.assertTrue(transport.aborted)
 
     def test_afterTheEnd(self) -> None:

@@ -105,7 +105,8 @@ def exponential(
             backoff = min(initialDelay * growth ** (attempt - 1), maxDelay)
         except OverflowError:
             backoff = maxDelay if initialDelay else 0.0
-        return backoff * (1.0 - jitter * random())
+        # A huge whole number may have been rounded up.
+        return min(backoff * (1.0 - jitter * random()), maxDelay)
 
     return policy
 
