@@ -384,7 +384,7 @@ class ShutdownInsideTests(NetworkTestCase):
         )
 
 
-class CycleTests(NetworkTestCase):
+class CycleTests(TLSTestCase):
     """
     Connections that come and go leave nothing behind.
     """
@@ -415,7 +415,7 @@ class CycleTests(NetworkTestCase):
         @param lose: loses a connection.
         @param run: runs the client.
         """
-        server = await self.listen()
+        server = await (self.serve() if "tls" in parameters else self.listen())
         settled: Deferred[None] = Deferred()
         left = 200
 
@@ -427,7 +427,13 @@ class CycleTests(NetworkTestCase):
             else:
                 settled.callback(None)
 
-        server.met = lambda peer: peer.send(b"hello\r\n")
+
+        def met(peer: Peer) -> None:
+            # What is behind the session tickets of TLS would wait 40 ms otherwise.
+            below(peer).setTcpNoDelay(True)
+            peer.send(b"hello\r\n")
+
+        server.met = met
         client = self.client(
             server,
             autoReconnect=True,
@@ -452,10 +458,23 @@ class CycleTests(NetworkTestCase):
 
     async def test_closed(self) -> None:
         """
-        A server that closes.
+        A server that closes, and is watched over.
         """
         await self.cycles(
-            lambda client, peer: peer.close(), lambda client, server: client.start()
+            lambda client, peer: peer.close(),
+            lambda client, server: client.start(),
+            heartbeat=(30, b"are you there?"),
+            idleTimeout=90,
+        )
+
+    async def test_tls(self) -> None:
+        """
+        The same through TLS.
+        """
+        await self.cycles(
+            lambda client, peer: peer.close(),
+            lambda client, server: client.start(),
+            tls=self.options(),
         )
 
     async def test_reset(self) -> None:
