@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,6 +48,8 @@ class Subject:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.pendingOctets = 0
+        self.taken = 0
+        self.answering = False
         self.beats: list[float] = []
         self.ends: list[tuple[float, ClientTCPError]] = []
         self.answer: Callable[[], object] = lambda: None
@@ -220,6 +223,25 @@ class WatchTests(SynchronousTestCase):
         self.to(59)
         self.assertEqual((self.subject.beats, self.subject.ends), ([10], []))
 
+    def test_answering(self) -> None:
+        """
+        While our own answer is waited for the peer is not idle, but may be gone.
+        """
+        watch = self.watch(idle=10, beat=25)
+        self.to(5)
+        self.subject.answering = True
+        self.to(24)
+        self.subject.answering = False
+        watch.answered()
+        self.to(33)
+        self.assertEqual((self.subject.beats, self.subject.ends), ([25], []))
+        self.to(34)
+        self.assertIsInstance(self.subject.ends[0][1], IdleTimeout)
+        self.watch(idle=10, beat=25)
+        self.subject.answering = True
+        self.to(50)
+        self.assertIsInstance(self.subject.ends[0][1], HeartbeatTimeout)
+
     def test_resumedTwice(self) -> None:
         """
         To resume what is not paused is no sign of the peer's.
@@ -238,10 +260,12 @@ class WatchTests(SynchronousTestCase):
         self.watch(beat=10)
         self.subject.pendingOctets = 900
         self.to(10)
-        self.subject.pendingOctets = 500
-        self.to(20)
-        self.subject.pendingOctets = 100
-        self.to(30)
+        for time in (15, 25):
+            # More may come than is taken.
+            self.subject.pendingOctets += 300
+            self.to(time)
+            self.subject.taken += 100
+            self.to(time + 5)
         self.assertEqual(self.subject.ends, [])
         self.to(40)
         self.assertIsInstance(self.subject.ends[0][1], HeartbeatTimeout)
@@ -253,7 +277,7 @@ class WatchTests(SynchronousTestCase):
         self.watch(beat=10)
         self.subject.pendingOctets = 6
         self.to(10)
-        self.subject.pendingOctets = 0
+        self.subject.pendingOctets, self.subject.taken = 0, 6
         self.to(20)
         self.assertEqual(len(self.subject.ends), 1)
 
@@ -420,6 +444,48 @@ class ClientWatchTests(ClientTestCase):
         client.resumeProducing()
         self.reactor.pump([29, 1])
         self.assertTrue(transport.aborted)
+
+    def test_slowAnswer(self) -> None:
+        """
+        A peer that waits for what our callback is slow to do is not idle.
+        """
+        answers: list[Deferred[None]] = []
+
+        def serverInput(client: ClientTCPFactory, record: bytes) -> Deferred[None]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        _, transport = self.connected(idleTimeout=30, serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\r\n")
+        self.reactor.pump([29, 50])
+        answers[0].callback(None)
+        self.reactor.advance(29)
+        self.assertFalse(transport.aborted)
+        self.reactor.advance(1)
+        self.assertTrue(transport.aborted)
+
+    def test_lostMeanwhile(self) -> None:
+        """
+        A connection that is lost is not silent: what is told is the loss, when the
+        records before it are delivered.
+        """
+        answers: list[Deferred[None]] = []
+
+        def serverInput(client: ClientTCPFactory, record: bytes) -> Deferred[None]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        _, transport = self.connected(
+            idleTimeout=30, heartbeat=(10, b"PING"), serverInput=serverInput
+        )
+        transport.protocol.dataReceived(b"a\r\n")
+        transport.lose()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.reactor.advance(100)
+        answers[0].callback(None)
+        self.assertEqual(
+            self.events[2:], [("serverError", "read", 104), "disconnected"]
+        )
 
     def test_afterTheEnd(self) -> None:
         """

@@ -557,6 +557,8 @@ class ClientTCPProtocol(Protocol):
         """
         A Deferred has fired that a record waited for.
         """
+        if self._watch is not None:
+            self._watch.answered()
         if self._throttled and self._delivery.backlog <= BACKLOG:
             self._throttled = False
             self._readOn()
@@ -703,6 +705,21 @@ class ClientTCPProtocol(Protocol):
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.stop()
+
+    @property
+    def taken(self) -> int:
+        """
+        The octets that the kernel has taken: never too many, and too few by one chunk
+        at the most.
+        """
+        return self.outbox.accepted[0] - self.outbox.pending
+
+    @property
+    def answering(self) -> bool:
+        """
+        Whether the user's answer to a record is waited for.
+        """
+        return bool(self._delivery.held & Hold.ANSWER)
 
     def _beat(self, heartbeat: Heartbeat) -> bool:
         """
@@ -940,6 +957,7 @@ class ClientTCPProtocol(Protocol):
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())
         self._lost = reason
+        self._stopWatching()
         self._stopOutput()
         if self._stage is Stage.OPEN:
             self._delivery.end(self._gone)

@@ -221,7 +221,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param idleTimeout: after how many seconds in which not an octet was received
             a connection is dropped, with an L{IdleTimeout
             <twisted_clienttcp.errors.IdleTimeout>} for C{serverError}; None for never.
-            Time in which the reading was paused does not count.
+            Time in which the reading was paused, or the answer of C{serverInput} waited
+            for, does not count.
         @param heartbeat: C{(seconds, record)}, or C{(seconds, function)}: after so many
             seconds in which not an octet was received the record is put, or what
             C{function(client)} returns, unless that is None. If not an octet of any

@@ -12,7 +12,9 @@ Theory of operation:
  4. After a C{heartbeat}'s seconds of silence the peer is asked something. It has as
     many seconds again to say anything at all. So a connection that is half open is
     found twice these seconds after the last octet.
- 5. What is asked goes behind the output that waits. While the peer takes of that, it is
+ 5. While the user's answer to a record is waited for, it may be the peer who waits: he
+    is not idle, but may be gone.
+ 6. What is asked goes behind the output that waits. While the peer takes of that, it is
     there, and has more time.
 """
 
@@ -50,6 +52,18 @@ class Watched(Protocol):
         How many octets of the output the kernel has not taken yet.
         """
 
+    @property
+    def taken(self) -> int:
+        """
+        How many it has.
+        """
+
+    @property
+    def answering(self) -> bool:
+        """
+        Whether the user's answer to a record is waited for.
+        """
+
     def _beat(self, heartbeat: Heartbeat) -> bool:
         """
         Ask the peer something.
@@ -72,14 +86,15 @@ class Watch:
     """
 
     __slots__ = (
+        "_answered",
         "_asked",
         "_clock",
         "_heard",
         "_heardBefore",
         "_over",
-        "_pending",
         "_reading",
         "_sure",
+        "_taken",
         "_timer",
         "_watched",
         "heartbeat",
@@ -105,10 +120,12 @@ class Watch:
         self.heartbeat = heartbeat
         self._reading = reading
         self._heard = clock.seconds()
-        # When the peer was asked, and what had been heard and was pending then.
+        # When an answer was waited for last.
+        self._answered = self._heard
+        # When the peer was asked, and what had been heard and taken then.
         self._asked: float | None = None
         self._heardBefore = self._heard
-        self._pending = 0
+        self._taken = 0
         self._sure = False
         self._over = False
         self._timer: IDelayedCall | None = None
@@ -119,6 +136,12 @@ class Watch:
         Something has been received.
         """
         self._heard = self._clock.seconds()
+
+    def answered(self) -> None:
+        """
+        An answer is there that was waited for.
+        """
+        self._answered = self._clock.seconds()
 
     def reading(self, wanted: bool) -> None:
         """
@@ -154,7 +177,8 @@ class Watch:
         """
         due: list[tuple[float, Callable[[float], None]]] = []
         if self.idleTimeout is not None:
-            due.append((self._heard + self.idleTimeout, self._isIdle))
+            since = max(self._heard, self._answered)
+            due.append((since + self.idleTimeout, self._isIdle))
         if self.heartbeat is not None:
             if self._asked is None:
                 due.append((self._heard + self.heartbeat.seconds, self._ask))
@@ -167,6 +191,8 @@ class Watch:
         now = self._clock.seconds()
         if not self._reading:
             self._heard = now
+        if self._watched.answering:
+            self._answered = now
         if self._asked is not None and self._heard != self._heardBefore:
             self._asked = None
         due = self._next()
@@ -189,12 +215,12 @@ class Watch:
         if not self._watched._beat(heartbeat):
             # Our side is ended, and the peer may have nothing to say.
             self.heartbeat = None
-        self._pending = self._watched.pendingOctets
+        self._taken = self._watched.taken
         self._sleep()
 
     def _unanswered(self, now: float) -> None:
-        before, self._pending = self._pending, self._watched.pendingOctets
-        if 0 < self._pending < before:
+        before, self._taken = self._taken, self._watched.taken
+        if self._watched.pendingOctets and self._taken > before:
             self._asked = now
             self._sleep()
             return
