@@ -422,7 +422,7 @@ class ClientTCPProtocol(Protocol):
         The TLS handshake is done and, unless the transport has been told to go, the
         certificate verified.
         """
-        if self.ending or not _tls.verified(self.transport):
+        if not _tls.verified(self.transport):
             return
         self._shaking = False
         if self.negotiation is None or not self.negotiation._secured():

@@ -184,7 +184,16 @@ class Target:
     fails the next one has its turn; a I{round} is over when each has had one.
     """
 
-    __slots__ = ("_binding", "_domain", "_flaps", "_index", "_places", "_tls", "_tried")
+    __slots__ = (
+        "_binding",
+        "_domain",
+        "_flaps",
+        "_index",
+        "_last",
+        "_places",
+        "_tls",
+        "_tried",
+    )
 
     def __init__(
         self,
@@ -210,7 +219,9 @@ class Target:
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
         self._places: tuple[Address | Given, ...] = ()
+        #: The place whose turn it is; that of the last attempt.
         self._index = 0
+        self._last = 0
         #: How many places have had their turn in this round.
         self._tried = 0
         #: How many connections of this place have been lost in a row before they were
@@ -258,7 +269,7 @@ class Target:
             address = known.host if address is None else address
             port = known.port if port is None else port
         self._places = (self._addressOf(address, port),)
-        self._index = self._tried = self._flaps = 0
+        self._index = self._last = self._tried = self._flaps = 0
 
     def _addressOf(self, address: object, port: object) -> Address:
         if address is None:
@@ -299,10 +310,10 @@ class Target:
 
         @return: whether it is another place than that of the last attempt.
         """
-        former = self._index
         if self._tried:
             self._goOn()
         self._tried = self._tried % max(len(self._places), 1) + 1
+        former, self._last = self._last, self._index
         return self._index != former
 
     def begin(self) -> None:

@@ -117,7 +117,10 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
 
     def first(data: bytes) -> None:
         del tls.dataReceived
-        tls.dataReceived(data.removeprefix(swallow))
+        data = data.removeprefix(swallow)
+        if data:
+            # Nothing at all it takes for an error.
+            tls.dataReceived(data)
 
     tls.dataReceived = first
 
