@@ -272,7 +272,9 @@ class ShutdownInsideTests(NetworkTestCase):
     C{shutdown()} from inside each callback.
     """
 
-    async def inside(self, name: str, **parameters: Any) -> list[str]:
+    async def inside(
+        self, name: str, marks: tuple[int, int] | None = None, **parameters: Any
+    ) -> list[str]:
         """
         A server says three lines, and ends when it has heard one; the callback of that
         name calls C{shutdown}.
@@ -295,6 +297,10 @@ class ShutdownInsideTests(NetworkTestCase):
 
         recorder = Recorder()
         recorder.on["connected"] = lambda client, peer: client.put(b"enough")
+        if marks is not None:
+            parameters["highMark"], parameters["lowMark"] = marks
+            for told in ("serverHigh", "serverLow"):
+                parameters[told] = recorder.callback(told)
         if name == "preConnect":
             parameters["preConnect"] = ordering(None)
         else:
@@ -364,6 +370,16 @@ class ShutdownInsideTests(NetworkTestCase):
             (await self.inside("serverError"))[-3:],
             ["serverError", "disconnected", "stopped"],
         )
+
+    async def test_serverHighAndLow(self) -> None:
+        """
+        In C{serverHigh} and in C{serverLow}: what is put is flushed, past the low mark.
+        """
+        for name in ("serverHigh", "serverLow"):
+            events = await self.inside(name, marks=(2, 1))
+            for told in ("serverHigh", "serverLow", "serverFlushed"):
+                self.assertEqual(events.count(told), 1)
+            self.assertEqual(events[-2:], ["disconnected", "stopped"])
 
     async def test_disconnected(self) -> None:
         """
