@@ -75,8 +75,7 @@ class FlowTestCase(NetworkTestCase):
 
     def marks(self, recorder: Recorder) -> list[str]:
         """
-        @return: C{serverHigh}, C{serverLow} and C{serverFlushed}, as they came; high
-            and low alternate.
+        @return: C{serverHigh} and C{serverLow}, as they came; they alternate.
         """
         found = [
             event for event in recorder.events if event in ("serverHigh", "serverLow")

@@ -106,7 +106,9 @@ class TalkingTests(TLSTestCase):
         server = self.talking(self.made.good.options())
         for run in range(RUNS):
             end = await self.closing(server, run, tls=self.options())
-            self.assertEqual((end.initiator, end.unsent), ("local", 0))
+            self.assertEqual(
+                (end.initiator, end.unsent, end.confirmed), ("local", 0, True)
+            )
 
 
 class FlushTests(NetworkTestCase):
@@ -243,10 +245,10 @@ class TLSFlushTests(TLSTestCase):
 
     async def test_slow(self) -> None:
         """
-        A peer that reads later gets all of it.
+        A peer that reads later gets all of it, and answers.
         """
         end = await self.shutDown(MANY * 4, lambda peer: below(peer).resumeProducing())
-        self.assertEqual((end.initiator, end.unsent), ("local", 0))
+        self.assertEqual((end.initiator, end.unsent, end.confirmed), ("local", 0, True))
 
 
 class _Counting:
@@ -442,7 +444,6 @@ class CycleTests(TLSTestCase):
                 lose(client, server.peers[-1])
             else:
                 settled.callback(None)
-
 
         def met(peer: Peer) -> None:
             # What is behind the session tickets of TLS would wait 40 ms otherwise.

@@ -93,7 +93,7 @@ class Disconnection:
     @ivar unsent: the octets that were accepted and never given to the kernel. An
         upper bound: the last chunk (64 KiB) counts whole even if a part of it was.
     @ivar confirmed: the peer ended its side after we had ended ours, so it has read
-        all there was.
+        all there was. (With TLS, it has answered our close_notify with its own.)
     @ivar truncated: the octets received behind the last complete record, as a
         L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
         were none.
@@ -972,7 +972,11 @@ class ClientTCPProtocol(Protocol):
         assert reason is not None
         unsent = self.outbox.pending
         if self._stage is Stage.LINGERING and not unsent:
-            # What the transport says of an end that we asked for is of no interest.
+            # What the transport says of an end that we asked for is of no interest, save
+            # for how TLS tells of the peer's close_notify: an end without one is a
+            # ConnectionLost.
+            if ISSLTransport.providedBy(self.transport):
+                self._confirmed = bool(reason.check(ConnectionDone))
             self.blame(None, "local")
         elif reason.check(ConnectionDone):
             # An end of stream of the peer's comes as readConnectionLost first, save
