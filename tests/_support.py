@@ -177,14 +177,13 @@ class NetworkTestCase(TestCase):
 
     timeout = GUARD
 
-    async def listen(self, server: Server | None = None) -> Server:
+    async def listen(self, server: Server | None = None, port: int = 0) -> Server:
         """
-        Start a server.
+        Start a server, on a free port if none is named.
         """
         server = Server() if server is None else server
-        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
-            server
-        )
+        endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
+        listening = await endpoint.listen(server)
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)
         server.port = listening.getHost().port

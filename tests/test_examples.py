@@ -5,8 +5,10 @@ wrote where there is one.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
 
 from ._documents import ROOT
-from ._support import GUARD, Peer, reactor
+from ._support import GUARD, Peer, Server, reactor, turn
 from .test_drivers import freePort
 from .test_real_servers import RealServerTestCase
 
@@ -312,3 +314,67 @@ class ChatTests(ExampleTestCase):
         await example.printed(b"farewell\n")
         await example.printed(b"* closed by the peer\n")
         self.assertEqual(await example.ended, 0)
+
+
+class FeederTests(ExampleTestCase):
+    """
+    C{graphite_feeder.py}.
+    """
+
+    async def test_offline(self) -> None:
+        """
+        What was measured before the server was there arrives, in order, and so does
+        what is pending when the feeder is told to end.
+        """
+        port = freePort()
+        example = self.example("graphite_feeder", "127.0.0.1", port, "hosts.me", "0.05")
+        await example.printed(b"away: Connection refused\n")
+        began = time.time()
+        server = await self.listen(Server(), port)
+        await example.printed(b"octets have waited\n")
+        while not server.peers or server.peers[0].received.count(b"\n") < 5:
+            await turn()
+        transport: Any = example.transport
+        transport.signalProcess("TERM")
+        received = await server.peers[0].ended
+        lines = received.decode().splitlines()
+        times = [float(line.split()[2]) for line in lines]
+        self.assertTrue(all(line.startswith("hosts.me.load ") for line in lines))
+        self.assertLess(times[0], began)
+        self.assertEqual(times, sorted(times))
+
+
+class ShipperTests(ExampleTestCase):
+    """
+    C{log_shipper.py}.
+    """
+
+    async def test_loss(self) -> None:
+        """
+        A server that resets the connection in the middle has the whole file in the end,
+        each octet once.
+        """
+        lines = [
+            json.dumps({"line": number, "text": "x" * 90}) for number in range(20_000)
+        ]
+        path = Path(self.mktemp())
+        path.write_text("\n".join(lines) + "\n")
+        stored = b""
+
+        def heard(peer: Peer, data: bytes) -> None:
+            nonlocal stored
+            if peer.received == data:
+                self.assertEqual(json.loads(data), {"file": path.name})
+            else:
+                stored += data
+            peer.send(json.dumps({"stored": len(stored)}).encode() + b"\n")
+            if len(server.peers) == 1 and len(stored) > 1_000_000:
+                peer.reset()
+
+        server = await self.listen()
+        server.heard = heard
+        example = self.example("log_shipper", "127.0.0.1", server.port, path.absolute())
+        self.assertEqual(await example.ended, 0, example.output)
+        self.assertEqual(len(server.peers), 2)
+        self.assertEqual(stored, path.read_bytes())
+        self.assertIn(b"all 2", example.output)

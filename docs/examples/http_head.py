@@ -14,10 +14,14 @@ from twisted_clienttcp import ClientTCPFactory
 
 def main(reactor, host, port, path="/"):
     def connected(client, peer):
-        client.put(f"HEAD {path} HTTP/1.1".encode())
-        client.put(f"Host: {host}".encode())
-        client.put(b"Connection: close")
-        client.put(b"")
+        client.putMany(
+            [
+                f"HEAD {path} HTTP/1.1".encode(),
+                f"Host: {host}".encode(),
+                b"Connection: close",
+                b"",
+            ]
+        )
 
     def serverInput(client, line):
         if line:
