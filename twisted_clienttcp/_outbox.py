@@ -169,7 +169,7 @@ class Outbox:
         self._records = 0
         self._grouped = 0
         #: The first of them that is not of this connection alone.
-        self._owned = 0
+        self._owned = _NEVER
 
     # -- what comes in
 
@@ -388,21 +388,23 @@ class Outbox:
 
     def own(self) -> None:
         """
-        What was queued until now is of this connection alone (a login), and is not for
-        L{rest}.
+        What was queued until now is of this connection alone (a login), and what comes
+        later is not.
         """
         self._owned = self._records + len(self.parts) - self._next
 
     def rest(self, limit: int) -> list[bytes]:
         """
-        Give up records of which nothing was handed out, for another connection.
+        Give up records of which nothing was handed out, for another connection; not
+        what is this one's L{own}, which is all until that is called.
 
         @param limit: how many octets they may be, at most.
 
         @return: these records, in order. What stays pending is in the transport's
             hands, or the rest of a record that is, or over the limit.
         """
-        first = self._next + max(self._owned - self._records, bool(self._offset))
+        own = min(self._owned - self._records, len(self.parts) - self._next)
+        first = self._next + max(own, bool(self._offset))
         ends = list(accumulate(map(len, self.parts[first:])))
         last = first + bisect_right(ends, limit)
         kept = self.parts[first:last]
