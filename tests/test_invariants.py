@@ -127,6 +127,8 @@ class ClientMachine(RuleBasedStateMachine):
     @initialize(
         autoReconnect=st.booleans(),
         shutdownOnError=st.booleans(),
+        maxRetries=st.sampled_from([None, None, 0, 1]),
+        watched=st.booleans(),
         connected=st.sampled_from([True, True, True, False]),
         plan=st.none() | st.tuples(st.sampled_from(CALLBACKS), st.sampled_from(ORDERS)),
     )
@@ -134,6 +136,8 @@ class ClientMachine(RuleBasedStateMachine):
         self,
         autoReconnect: bool,
         shutdownOnError: bool,
+        maxRetries: int | None,
+        watched: bool,
         connected: bool,
         plan: tuple[str, str] | None,
     ) -> None:
@@ -144,9 +148,12 @@ class ClientMachine(RuleBasedStateMachine):
             autoReconnect=autoReconnect,
             shutdownOnError=shutdownOnError,
             framing=Line(delimiter=b"\n"),
+            idleTimeout=20 if watched else None,
+            heartbeat=(3, lambda client: self.order_put()) if watched else None,
             **{name: self.callback(name) for name in CALLBACKS},
         )
         self.client.jitter = 0
+        self.client.maxRetries = maxRetries
         if plan is not None:
             self.plans[plan[0]] = plan[1]
         if connected:
