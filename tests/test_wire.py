@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 
 from twisted_clienttcp.errors import HeartbeatTimeout
 from twisted_clienttcp.framing import Stream
@@ -73,6 +74,38 @@ class WireTests(WireTestCase):
         self.assertEqual(
             recorder.events, ["started", ("connectError", "connect", 110), "stopped"]
         )
+
+    async def test_failover(self) -> None:
+        """
+        Of two endpoints the first leads nowhere: after C{connectTimeout}, without any
+        further wait, the second is used; and it is kept when that connection is lost.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=[
+                TCP6ClientEndpoint(reactor, NOWHERE6, server.port),
+                TCP4ClientEndpoint(reactor, SERVER, server.port),
+            ],
+            connectTimeout=0.3,
+            autoReconnect=True,
+            **recorder.parameters(),
+        )
+        client.start()
+        begun = reactor.seconds()
+        await client.whenConnected()
+        self.assertLess(reactor.seconds() - begun, 1)
+        timeout = ("connectError", "connect", 110)
+        self.assertEqual(recorder.events, ["started", timeout, "connected"])
+        while not server.peers:
+            await turn()
+        server.peers[0].close()
+        while recorder.events[-1] != "connected" or len(server.peers) < 2:
+            await turn()
+        self.assertEqual(recorder.events.count(timeout), 1)
 
     async def test_backAtOnce(self) -> None:
         """
