@@ -516,6 +516,46 @@ class ClientServiceTests(NetworkTestCase):
         )
         self.assertEqual(recorder.disconnections[0].initiator, "peer")
 
+    async def test_tls(self) -> None:
+        """
+        What C{tls} asks for is there whoever connects.
+        """
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost")
+        pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
+        server = Server()
+        server.heard = lambda peer, data: peer.send(data)
+        listening = reactor.listenSSL(
+            0, server, PrivateCertificate.loadPEM(pem).options(), interface="127.0.0.1"
+        )
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        recorder = Recorder()
+        heard: Deferred[None] = Deferred()
+        recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+        recorder.on["serverInput"] = lambda client, line: heard.callback(None)
+        root = Certificate.loadPEM(authority.cert_pem.bytes())
+        client = ClientTCPFactory(
+            tls=optionsForClientTLS("localhost", trustRoot=root),
+            **recorder.parameters(),
+        )
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
+        service = ClientService(endpoint, client)
+        service.startService()
+        await heard
+        await service.stopService()
+        # The service closes what is below TLS, so that is no clean end.
+        self.assertEqual(
+            recorder.events,
+            [
+                "connected",
+                "serverFlushed",
+                ("serverInput", b"hello"),
+                ("serverError", "read", 104),
+                "disconnected",
+            ],
+        )
+
 
 class ServiceTests(NetworkTestCase):
     """

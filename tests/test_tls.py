@@ -15,6 +15,7 @@ from typing import Any
 
 import trustme
 from OpenSSL import SSL
+from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionLost, TimeoutError
@@ -673,6 +674,41 @@ class StartTLSTests(TLSTestCase):
 
         await self.echo(direct, lambda client, each: each.startTLS(self.options()))
         await self.echo(direct, leavesAtOnce)
+
+    async def test_drivers(self) -> None:
+        """
+        By C{connectTCP} and by C{ClientService} as well, whose wrappers forward the
+        handshake without saying so.
+        """
+        server = await self.dialogue()
+
+        async def preConnect(client: Any, negotiation: Any) -> Any:
+            return await self.preConnect()(client, negotiation)
+
+        for hosted in (False, True):
+            self.events.clear()
+            heard: Deferred[None] = Deferred()
+            self.recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+            self.recorder.on["serverInput"] = lambda client, line, heard=heard: (
+                heard.callback(None)
+            )
+            client = ClientTCPFactory(
+                preConnect=preConnect,
+                autoReconnect=False,
+                **self.recorder.parameters(),
+            )
+            if hosted:
+                endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", server.port)
+                service = ClientService(endpoint, client)
+                service.startService()
+                await heard
+                await service.stopService()
+            else:
+                reactor.connectTCP("127.0.0.1", server.port, client)
+                await heard
+                await client.shutdown()
+            self.assertIn(("serverInput", b"hello"), self.events)
+            self.assertNotIn("connectError", {event[0] for event in self.events})
 
     async def test_left(self) -> None:
         """

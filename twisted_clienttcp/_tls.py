@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
+    IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IOpenSSLContextFactory,
     IProtocol,
@@ -21,6 +22,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.python.failure import Failure
+from zope.interface import alsoProvides
 
 from .errors import TLSError
 
@@ -111,9 +113,12 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
         that is complete without them. No TLS begins with them.
     """
     transport.startTLS(options)
+    tls = transport.protocol
+    # Not every wrapper around a protocol says that it forwards this; they do.
+    if not IHandshakeListener.providedBy(tls.wrappedProtocol):
+        alsoProvides(tls.wrappedProtocol, IHandshakeListener)
     if not swallow:
         return
-    tls = transport.protocol
 
     def first(data: bytes) -> None:
         del tls.dataReceived
