@@ -972,9 +972,9 @@ class ClientTCPProtocol(Protocol):
         assert reason is not None
         unsent = self.outbox.pending
         if self._stage is Stage.LINGERING and not unsent:
-            # What the transport says of an end that we asked for is of no interest, save
-            # for how TLS tells of the peer's close_notify: an end without one is a
-            # ConnectionLost.
+            # What the transport says of an end that we asked for is of no interest,
+            # save for how TLS tells of the peer's close_notify: an end without one is
+            # a ConnectionLost.
             if ISSLTransport.providedBy(self.transport):
                 self._confirmed = bool(reason.check(ConnectionDone))
             self.blame(None, "local")
