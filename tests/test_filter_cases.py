@@ -441,10 +441,15 @@ class RunnerTests(TestCase):
         outcome = self.judged("f0054", lambda case: None)
         self.assertEqual(outcome.verdict, "corrected", outcome)
 
-        def refuse(self: object, record: bytes) -> bytes:
-            raise InvalidRecord("no")
+        class Refusing(framing.Line):
+            def __init__(self, **arguments: Any) -> None:
+                super().__init__(**arguments)
+                self.frame = self._refuse  # type: ignore[method-assign]
 
-        self.patch(framing.Line, "frame", refuse)
+            def _refuse(self, record: bytes) -> bytes:
+                raise InvalidRecord("no")
+
+        self.patch(framing, "Line", Refusing)
         self.differs(lambda case: None, "got put error: no", "f0196")
 
     def test_corrected(self) -> None:

@@ -16,6 +16,7 @@ from twisted_clienttcp.framing import Framing, Line, Stream, int8
 from twisted_clienttcp.framing._block import Block
 from twisted_clienttcp.framing._compose import Grep, Map, RecordBlock, Stackable
 
+from .fuzz.target import octetsHeld
 from .test_framing import cuts, pieces, read
 
 
@@ -198,6 +199,7 @@ class StackTests(SynchronousTestCase):
             ([Stream()], False, True),
             ([Stream(), Line(delimiter=b"|")], True, True),
             ([int8(), Stream()], True, True),
+            ([int8(), Line(inputPattern=b";+")], False, False),
             ([Line(), Map(code=bytes.upper)], True, False),
             ([Map(code=bytes.upper), Line()], False, False),
         ):
@@ -343,6 +345,50 @@ class StackTests(SynchronousTestCase):
             self.assertEqual(error.rest, rest)
         self.assertEqual(list(Stackable(framings=[Line()]).finish()), [])
 
+    def test_endsOnce(self) -> None:
+        """
+        Behind its end a stack is empty, also if a list stood unfinished.
+        """
+        for make in STACKS.values():
+            stack = make()
+            list(stack.feed(b"a\nb"))
+            self.assertRaises(TruncatedRecord, list, stack.finish())
+            self.assertEqual(stack.finish(), [])
+            self.assertEqual(stack.release(0), b"")
+
+    def test_holdsNothingThatWasDropped(self) -> None:
+        """
+        What is dropped without end is not held, also where a list stands unfinished and
+        lines run across blocks.
+        """
+        for lower in (Line(delimiter=b"\r"), int8()):
+            stack = Stackable(
+                framings=[
+                    lower,
+                    Line(delimiter=b"\n"),
+                    Grep(code=notComment),
+                    RecordBlock(size=2),
+                ]
+            )
+            self.assertEqual(stack.feed(lower.frame(b"a\n")), [])
+            for _ in range(100):
+                self.assertEqual(stack.feed(lower.frame(b"#" * 100)), [])
+                self.assertEqual(stack.feed(lower.frame(b"\n")), [])
+            self.assertLess(octetsHeld(stack), 2000)
+            rest = everything(lower, stack.release(0))
+            self.assertEqual(b"".join(rest), b"a\n")
+
+    def test_longerThanABlock(self) -> None:
+        """
+        What is handed over and does not go into one block goes into several.
+        """
+        stack = Stackable(framings=[int8(), Line(delimiter=b"\n")])
+        line = b"0123456789" * 70
+        for part in (line[:250], line[250:500], line[500:]):
+            self.assertEqual(stack.feed(int8().frame(part)), [])
+        blocks = int8().feed(stack.release(0))
+        self.assertEqual(b"".join(blocks), line)
+
     def test_limits(self) -> None:
         """
         A limit of a part is one of the stack; the records before come first.
@@ -456,7 +502,7 @@ class LayerTests(SynchronousTestCase):
         """
         upper = Map(code=bytes.upper)
         self.assertEqual(upper.feed(b"abc"), [b"ABC"])
-        self.assertEqual(upper.feed(b""), [b""])
+        self.assertEqual(upper.feed(b""), [])
         self.assertEqual(upper.frame(b"x"), b"X")
         split = Map(code=splitComma)
         self.assertEqual(split.feed(b"a,b"), [b"a", b"b"])

@@ -173,6 +173,18 @@ class ReceiverTests(SynchronousTestCase):
             self.assertRaises(RecordTooLong, framing.frame, b"abc")
             self.assertEqual(list(framing.clone().feed(b"")), [])
 
+    def test_lineOnlyAtItsLimit(self) -> None:
+        """
+        A LineOnlyReceiver judges half a delimiter as part of the line, and the framing
+        says that.
+        """
+        framing = Receiver(LineOnlyReceiver, MAX_LENGTH=2)
+        self.assertEqual(framing.feed(b"ab\r\n"), [b"ab"])
+        self.assertEqual(read(framing, [b"ab\r", b"\n"]), ([], RecordTooLong))
+        self.assertFalse(framing.chunkInvariant)
+        for cls in (LineReceiver, Int8StringReceiver, Pipes):
+            self.assertTrue(Receiver(cls).chunkInvariant)
+
     def test_releaseBeforeFault(self) -> None:
         """
         Octets that hold a fault are handed over like any others.

@@ -173,6 +173,9 @@ class SerializedTests(SynchronousTestCase):
         """
         self.assertRaises(TypeError, Serialized().frame, b"octets")
         self.assertRaises(InvalidRecord, Serialized().frame, float("nan"))
+        # Half of a surrogate pair, which JSON can tell and UTF-8 cannot.
+        [half] = Serialized().feed(b'8\0"\\ud800"')
+        self.assertRaises(InvalidRecord, Serialized().frame, half)
 
     def test_truncated(self) -> None:
         """
@@ -265,5 +268,7 @@ class SerializedTests(SynchronousTestCase):
         framing = Serialized(compress=True, maxLength=5, onTooLong="skip")
         framing.feed(b"5\0x")
         clone = framing.clone()
-        self.assertEqual(clone._settings, framing._settings)
         self.assertEqual(list(clone.finish()), [])
+        framed = Serialized(compress=True).frame([1, 2, 3, 4])
+        error = self.assertRaises(RecordTooLong, list, clone.feed(framed))
+        self.assertTrue(error.skipped)

@@ -218,6 +218,18 @@ class LineTests(SynchronousTestCase):
         self.assertRaises(TypeError, framing.frame, b"octets")
         self.assertRaises(InvalidRecord, Line(encoding="ascii").frame, "ä")
 
+    def test_encodingWithErrorsOfItsOwn(self) -> None:
+        """
+        Some encodings raise another error than most; some codecs are none of text.
+        """
+        framing = Line(encoding="idna")
+        self.assertRaises(FramingError, list, framing.feed(b"xn--\xff\n"))
+        self.assertRaises(FramingError, list, framing.feed(b"xn--a-\x80\n"))
+        self.assertRaises(InvalidRecord, framing.frame, "\x8c")
+        for name in ("hex", "rot13"):
+            error = self.assertRaises(ValueError, Line, encoding=name)
+            self.assertIn("encoding", str(error))
+
     def test_arguments(self) -> None:
         """
         What is wrong is refused by name.
@@ -398,6 +410,16 @@ class PrefixTests(SynchronousTestCase):
             framing = LengthPrefixed(octets=2, **arguments)  # type: ignore[arg-type]
             self.assertEqual(framing.feed(stream), [record])
 
+    def test_lengthInTheRecord(self) -> None:
+        """
+        A length field that is left in the record is filled in on output; so what was
+        put is not what is read back.
+        """
+        framing = LengthPrefixed(octets=1, offset=1, strip=0)
+        self.assertFalse(framing.reversible)
+        self.assertEqual(framing.feed(framing.frame(b"a?bc")), [b"a\2bc"])
+        self.assertTrue(LengthPrefixed(octets=1, offset=1, strip=2).reversible)
+
     def test_frameTooLongForItsField(self) -> None:
         """
         A record that its length field cannot tell is refused.
@@ -452,6 +474,16 @@ class PrefixTests(SynchronousTestCase):
         self.assertEqual(framing.frame(b"xyz"), b"3:xyz")
         error = self.assertRaises(FramingError, list, framing.feed(b"x:"))
         self.assertIsInstance(error.__cause__, ValueError)
+
+    def test_noLength(self) -> None:
+        """
+        A peer that never completes the length, as the user's decoder sees it, is not
+        waited for without end.
+        """
+        framing = Block(encoder=bytes, decoder=lambda buffer: None, maxLength=100)
+        self.assertEqual(framing.feed(b"x" * 100), [])
+        error = self.assertRaises(FramingError, list, framing.feed(b"x"))
+        self.assertIn("decoder", str(error))
 
 
 class ConvertedTests(SynchronousTestCase):

@@ -103,6 +103,10 @@ class Block(Measured):
                 return Measure(len(window) - len(buffer), length)
             if len(window) < _WINDOW:
                 break
+        if len(octets) - start > max(self._maxLength, _WINDOW):
+            raise FramingError(
+                f"decoder found no length in {len(octets) - start} octets"
+            )
         return None
 
     def _cut(

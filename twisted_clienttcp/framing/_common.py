@@ -4,7 +4,7 @@ What several framings need.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import FramingError
@@ -25,6 +25,33 @@ def thenRaise(records: Iterable[Any], error: FramingError) -> Iterator[Any]:
     """
     yield from records
     raise error
+
+
+def collect(
+    owner: object, make: Callable[..., Iterable[Any]], *args: Any
+) -> tuple[list[Any], FramingError | None]:
+    """
+    @return: the good records, and the fault behind them if there is one. Whatever else
+        is raised becomes a L{FramingError}.
+    """
+    made: list[Any] = []
+    try:
+        records = make(*args)
+        if type(records) is list:
+            return records, None
+        # One by one: a list made at once would be lost when the fault comes.
+        for record in records:
+            made.append(record)
+    except FramingError as fault:
+        return made, fault
+    except Exception as error:
+        wrapped = FramingError(
+            f"{type(owner).__name__} could not read a record: "
+            f"{type(error).__name__}: {error}"
+        )
+        wrapped.__cause__ = error
+        return made, wrapped
+    return made, None
 
 
 def checkMaxLength(maxLength: object) -> int:

@@ -1,14 +1,11 @@
 """
 Framings made of framings.
 
-A stack is a chain of pairs: a framing, and a layer above it which makes records of that
-one's records. What makes a swap exact is a rule about their octets: those of a record
-below count as taken when all records made of it are delivered, and not before. So a
-swap between two records that L{Map} made of one line hands that line over again. What
-a layer has dropped is taken with the next record that is delivered, and at the latest
-with the batch it came in: a peer could send without end what is dropped. Where a layer
-cuts octets itself, as lines that run across blocks, the rest of a block that is begun
-is handed over as a block of its own.
+A stack is made of pairs. What makes records of records (L{Map}, L{Grep},
+L{RecordBlock}) lies above another framing and counts its records, as L{Converted} has
+it. What cuts octets lies across another framing, whose records are nothing but a stream
+to it: what it hands over is the end of that stream, of which the records that came last
+are handed over as they came, and the part of one before them as a record of its own.
 """
 
 from __future__ import annotations
@@ -16,186 +13,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import FramingError, TruncatedRecord
-from ._common import octetsOf, thenRaise
+from ..errors import FramingError, RecordTooLong, TruncatedRecord
+from ._common import collect, thenRaise
+from ._converted import Converted
 from ._interface import Framing
 from ._stream import Stream
 
 
-def collect(
-    owner: object, make: Callable[..., Iterable[Any]], *args: Any
-) -> tuple[list[Any], FramingError | None]:
+class Layer(Converted):
     """
-    @return: the good records, and the fault behind them if there is one. Whatever else
-        is raised becomes a L{FramingError}.
-    """
-    made: list[Any] = []
-    try:
-        records = make(*args)
-        if type(records) is list:
-            return records, None
-        # One by one: a list made at once would be lost when the fault comes.
-        for record in records:
-            made.append(record)
-    except FramingError as fault:
-        return made, fault
-    except Exception as error:
-        wrapped = FramingError(
-            f"{type(owner).__name__} could not read a record: "
-            f"{type(error).__name__}: {error}"
-        )
-        wrapped.__cause__ = error
-        return made, wrapped
-    return made, None
-
-
-class Layer:
-    """
-    What makes records of records. It is also a framing by itself, for which each read
-    is one record, as it is for L{Stream}.
+    What can lie above any framing. By itself it lies above a L{Stream}, so each read is
+    one record to it.
     """
 
-    chunkInvariant = False
-    reversible = False
-
-    #: Whether what is handed over may begin inside an input.
-    cuts = False
+    _reverses = False
 
     def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        #: What the last batch was made of; so many of it are from batches before.
-        self._inputs: list[Any] = []
-        self._old = 0
-        #: For each of these, how many records must be delivered for it to be taken.
-        self._needs: list[int] = []
-        #: What stands behind one that was faulty.
-        self._behind: list[Any] = []
-
-    # -- for subclasses
-
-    def _convert(self, record: Any) -> Iterable[Any]:
-        """
-        @return: the records made of one that was received.
-        """
-        raise NotImplementedError
-
-    def give(self, record: Any) -> Iterable[Any]:
-        """
-        @return: the records to send for one that was put.
-        """
-        raise NotImplementedError
-
-    # -- for a pair
-
-    @property
-    def waiting(self) -> bool:
-        """
-        Something stands behind a fault: L{take} goes on with it.
-        """
-        return bool(self._behind)
-
-    @property
-    def pending(self) -> int:
-        """
-        How many of the inputs would not be taken if all records were delivered.
-        """
-        return len(self._behind)
-
-    def take(self, inputs: list[Any]) -> Iterable[Any]:
-        """
-        @return: the records made of these, as L{Framing.feed} does.
-        """
-        self._old = len(self._behind) if inputs else 0
-        self._inputs = inputs = [*self._behind, *inputs]
-        self._needs = needs = []
-        self._behind = []
-        made: list[Any] = []
-        for record in inputs:
-            before = len(made)
-            records, fault = collect(self, self._convert, record)
-            made += records
-            needs.append(max(len(made), before + 1))
-            if fault is not None:
-                self._behind = inputs[len(needs) :]
-                return thenRaise(made, fault)
-        if not made:
-            # There is no record that the user could be at, so all is dropped for good.
-            needs[:] = [0] * len(needs)
-        return made
-
-    def end(self) -> Iterable[Any]:
-        """
-        @return: the records which the end of the stream completes, as
-            L{Framing.finish} does.
-        """
-        return []
-
-    def _taken(self, delivered: int) -> int:
-        """
-        @return: how many inputs are taken when so many records are delivered.
-        """
-        count = 0
-        while count < len(self._needs) and self._needs[count] <= delivered:
-            count += 1
-        return count
-
-    def split(self, delivered: int) -> tuple[list[Any], int]:
-        """
-        Be empty.
-
-        @return: the inputs of former batches that are not taken, and how many of the
-            last batch are not.
-        """
-        taken = self._taken(delivered)
-        inputs, old = self._inputs, self._old
-        self._clear()
-        return inputs[taken:old], len(inputs) - max(taken, old)
-
-    # -- the contract
-
-    def feed(self, data: bytes) -> Iterable[Any]:
-        """
-        @return: the records made of these octets.
-
-        @raise FramingError: from the iterator, behind the records before it, if the
-            function raised; C{__cause__} is what it raised.
-        """
-        return self.take([data])
-
-    def finish(self) -> Iterable[Any]:
-        """
-        @return: nothing.
-
-        @raise TruncatedRecord: from the iterator, if a record is unfinished.
-        """
-        rest = b"".join(self._inputs[len(self._inputs) - self.pending :])
-        self._clear()
-        return thenRaise([], TruncatedRecord(rest)) if rest else []
-
-    def frame(self, record: Any) -> bytes:
-        """
-        @return: the octets to send for a record. What the function raises goes to who
-            put the record.
-
-        @raise TypeError: if that are no octets.
-        """
-        return b"".join(map(octetsOf, self.give(record)))
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the reads of which a record is not among the first C{delivered}.
-        """
-        octets = b"".join(self._inputs[self._taken(delivered) :])
-        self._clear()
-        return octets
-
-    def clone(self) -> Any:
-        """
-        @return: an empty one with the same settings.
-        """
-        raise NotImplementedError
+        super().__init__(Stream())
 
 
 class _ByFunctions(Layer):
@@ -231,26 +65,17 @@ class _ByFunctions(Layer):
         self._get: Callable[[Any], Any] = get
         self._put: Callable[[Any], Any] = put
 
-    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+    def _results(self, record: Any, result: Any) -> Iterable[Any]:
         """
         @return: the records that a function's result stands for.
         """
         raise NotImplementedError
 
     def _convert(self, record: Any) -> Iterable[Any]:
-        return self._made(record, self._get(record))
+        return self._results(record, self._get(record))
 
-    def give(self, record: Any) -> Iterable[Any]:
-        """
-        @return: what the function for output makes of the record.
-        """
-        return self._made(record, self._put(record))
-
-    def clone(self) -> Any:
-        """
-        @return: another one with the same functions.
-        """
-        return type(self)(get=self._get, put=self._put)
+    def _give(self, record: Any) -> Iterable[Any]:
+        return self._results(record, self._put(record))
 
 
 class Map(_ByFunctions):
@@ -260,7 +85,7 @@ class Map(_ByFunctions):
     is returned in a list.
     """
 
-    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+    def _results(self, record: Any, result: Any) -> Iterable[Any]:
         return result if isinstance(result, (list, Iterator)) else [result]
 
 
@@ -270,7 +95,7 @@ class Grep(_ByFunctions):
     (POE::Filter::Grep).
     """
 
-    def _made(self, record: Any, result: Any) -> Iterable[Any]:
+    def _results(self, record: Any, result: Any) -> Iterable[Any]:
         return [record] if result else []
 
 
@@ -295,44 +120,83 @@ class RecordBlock(Layer):
             raise ValueError(f"size must be at least 1 record, not {size}")
         if not isinstance(checkPut, bool):
             raise TypeError(f"checkPut must be True or False, not {checkPut!r}")
-        super().__init__()
         self._size = size
         self._checkPut = checkPut
+        super().__init__()
+
+    def _lieOn(self, below: Framing) -> None:
+        super()._lieOn(below)
+        #: What was put and has not been sent.
         self._kept: list[Any] = []
 
-    @property
-    def pending(self) -> int:
-        """
-        How many records do not make a list yet.
-        """
-        return len(self._inputs) % self._size
+    def _empty(self) -> None:
+        super()._empty()
+        #: The records that make no list yet, and how many of its first list the last
+        #: batch did not bring.
+        self._waiting: list[Any] = []
+        self._old = 0
+        #: The octets of those that came before it.
+        self._held: list[bytes] = []
+        #: Whether what comes next may be the end of their last newline.
+        self._open = False
 
-    def take(self, inputs: list[Any]) -> Iterable[Any]:
+    def feed(self, data: bytes) -> Iterable[Any]:
         """
         @return: the lists that are complete now.
-        """
-        records, size = self._inputs, self._size
-        del records[: len(records) - self.pending]
-        self._old = len(records)
-        records += inputs
-        whole = len(records) - self.pending
-        return [records[start : start + size] for start in range(0, whole, size)]
 
-    def end(self) -> Iterable[Any]:
+        @raise FramingError: from the iterator, behind the lists before it, if the
+            framing below raised one.
         """
-        @raise TruncatedRecord: from the iterator, if a list is not complete.
-        """
-        return thenRaise([], TruncatedRecord(b"")) if self.pending else []
+        self._hold()
+        if data and self._open:
+            self._open = False
+            if self.swallows and data.startswith(self.swallows):
+                self._held.append(self.swallows)
+        return self._made(self._below.feed, data)
 
-    def _taken(self, delivered: int) -> int:
-        return delivered * self._size
-
-    def give(self, record: Sequence[Any]) -> Iterable[Any]:
+    def _hold(self) -> None:
         """
-        @return: the records of the list.
-
-        @raise TypeError: if it is no list.
+        Keep the octets of those records from the last batch which make no list yet.
         """
+        if len(self._waiting) <= self._count:
+            self._held = []
+            self._open = False
+        fresh = min(len(self._waiting), self._count)
+        if fresh:
+            # How many octets they are is seen when they are taken back and cut again.
+            octets = self._below.release(self._count - fresh)
+            collect(self, self._below.feed, octets)
+            rest = self._below.release(fresh)
+            collect(self, self._below.feed, rest)
+            self._held.append(octets[: len(octets) - len(rest)])
+            self._open = not rest
+
+    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
+        records, fault = collect(self._below, make, *args)
+        self._count = len(records)
+        self._old = len(self._waiting)
+        records = [*self._waiting, *records]
+        whole = len(records) - len(records) % self._size
+        self._waiting = records[whole:]
+        made = [records[n : n + self._size] for n in range(0, whole, self._size)]
+        return made if fault is None else thenRaise(made, fault)
+
+    def finish(self) -> Iterable[Any]:
+        """
+        @return: the lists which the end of the stream completes.
+
+        @raise TruncatedRecord: from the iterator, if a record or a list is not
+            complete.
+        """
+        self._hold()
+        made, fault = collect(self, self._made, self._below.finish)
+        if self._waiting and (fault is None or isinstance(fault, TruncatedRecord)):
+            rest = b"" if made else self.release(0)
+            self._waiting = []
+            fault = TruncatedRecord(rest + (fault.rest if fault else b""))
+        return made if fault is None else thenRaise(made, fault)
+
+    def _give(self, record: Sequence[Any]) -> Iterable[Any]:
         if not isinstance(record, (list, tuple)):
             raise TypeError(f"RecordBlock takes a list of records, not {record!r:.60}")
         if not self._checkPut:
@@ -342,283 +206,107 @@ class RecordBlock(Layer):
         given, self._kept = self._kept[:whole], self._kept[whole:]
         return given
 
-    def clone(self) -> RecordBlock:
-        """
-        @return: an empty one of the same size.
-        """
-        return RecordBlock(size=self._size, checkPut=self._checkPut)
-
-
-class _Cutting(Layer):
-    """
-    A framing that cuts the records of another one, which are octets.
-
-    Which octets are taken is found by a clone, which reads again what came since the
-    last record of the batch before. That cannot be told behind a record that was
-    skipped; until the next one is complete the rule for all layers holds: the input
-    that was cut is handed over as a whole.
-    """
-
-    cuts = True
-
-    def __init__(self, framing: Framing) -> None:
-        self._framing = framing
-        self.reversible = framing.reversible
-        super().__init__()
-
-    def _clear(self) -> None:
-        super()._clear()
-        #: What came since nothing was unfinished, and how many records it gave: all
-        #: of it, and before this batch. None if that cannot be told.
-        self._log: list[bytes] | None = []
-        self._made = 0
-        self._before = 0
-        #: How many inputs in it are older than this batch.
-        self._former = 0
-        #: How many records the last input gave, and whether it was faulty.
-        self._last = 0
-        self._faulty = False
-
-    @property
-    def pending(self) -> int:
-        """
-        None: the unfinished octets are known here.
-        """
-        return 0
-
-    def _settle(self) -> None:
-        """
-        Forget what has been taken.
-        """
-        if self._faulty:
-            self._log = None
-        elif self._log is not None:
-            if self._made:
-                place, rest = self._replay(self._made)
-                self._log = [rest, *self._log[place + 1 :]]
-        elif self._last:
-            rest = self._framing.release(self._last)
-            collect(self, self._framing.feed, rest)
-            self._log = [rest]
-        else:
-            return
-        self._made = 0
-        self._faulty = False
-
-    def take(self, inputs: list[Any]) -> Iterable[Any]:
-        """
-        @return: the records made of these, as L{Framing.feed} does.
-        """
-        self._settle()
-        if self._log is not None:
-            self._former = len(self._log)
-            self._log += inputs
-        self._before = self._made
-        made = super().take(inputs)
-        if self._faulty:
-            # Feeding nothing goes on behind the fault.
-            self._behind.insert(0, b"")
-        return made
-
-    def _convert(self, record: Any) -> Iterable[Any]:
-        if not isinstance(record, bytes):
-            self._faulty = True
-            raise FramingError(
-                f"{type(self._framing).__name__} cuts octets, and what is below it "
-                f"gave {type(record).__name__}"
-            )
-        records, fault = collect(self, self._framing.feed, record)
-        self._last = len(records)
-        self._made += self._last
-        if fault is not None:
-            self._faulty = True
-            return thenRaise(records, fault)
-        return records
-
-    def end(self) -> Iterable[Any]:
-        """
-        @return: the records which the end of the stream completes.
-        """
-        return self._framing.finish()
-
-    def _replay(self, count: int) -> tuple[int, bytes]:
-        """
-        @return: in which of the inputs the record of that number ends, and the octets
-            behind it there.
-        """
-        assert self._log is not None
-        if not count:
-            return -1, b""
-        other = self._framing.clone()
-        for place, octets in enumerate(self._log):
-            records, _ = collect(self, other.feed, octets)
-            if count <= len(records):
-                return place, other.release(count)
-            count -= len(records)
-        collect(self, other.finish)
-        return len(self._log) - 1, other.release(count)
-
-    def split(self, delivered: int) -> tuple[list[Any], int]:
-        """
-        Be empty.
-
-        @return: the octets that are not taken, which may begin inside an input, and how
-            many of the last inputs are not at all.
-        """
-        old: list[Any]
-        if self._log is None:
-            whole = delivered >= (self._needs[-1] if self._needs else 0)
-            rest = self._framing.release(self._last if whole else 0)
-            old, fresh = super().split(delivered)
-            if whole:
-                old = [rest]
-        else:
-            place, rest = self._replay(self._before + delivered)
-            log, former = self._log, self._former
-            old = [rest, *log[place + 1 : former]]
-            fresh = len(log) - max(place + 1, former)
-            self._framing.release(0)
-        self._clear()
-        return [octets for octets in old if octets], fresh
-
-    def give(self, record: Any) -> Iterable[Any]:
-        """
-        @return: the record, framed.
-        """
-        return [self._framing.frame(record)]
-
-
-class _Pair:
-    """
-    A framing, and a layer above it.
-    """
-
-    def __init__(self, lower: Framing, upper: Layer) -> None:
-        self._lower = lower
-        self._upper = upper
-        self.chunkInvariant = lower.chunkInvariant
-        self.reversible = lower.reversible and upper.reversible
-        #: Whether the octets below a record may have to be framed anew, so that they
-        #: cannot be told from those of the next.
-        self._blurred: bool = isinstance(lower, _Pair) and (
-            lower._upper.cuts or lower._blurred
-        )
-        self._empty()
-
-    def _empty(self) -> None:
-        #: How many records the last batch of the lower one had.
-        self._count = 0
-        #: The octets of records from batches before, which the upper one still holds.
-        self._held: list[bytes] = []
-        #: Whether what comes next may be the end of their last newline.
-        self._open = False
-        #: A fault of the lower one, behind a fault of the upper one.
-        self._late: FramingError | None = None
-
-    @property
-    def swallows(self) -> bytes:
-        """
-        As L{Framing.release} has it.
-        """
-        swallows: bytes = getattr(self._lower, "swallows", b"")
-        return swallows
-
-    def feed(self, data: bytes) -> Iterable[Any]:
-        inputs: list[Any] = []
-        fault, self._late = self._late, None
-        # Without octets, go on with what stands behind a fault.
-        if data or not (self._upper.waiting or fault):
-            self._hold()
-            if data and self._open:
-                self._open = False
-                if self.swallows and data.startswith(self.swallows):
-                    self._held.append(self.swallows)
-            if self._held and self._blurred:
-                self._held.append(data)
-            inputs, found = collect(self, self._lower.feed, data)
-            self._count = len(inputs)
-            fault = fault or found
-        made, above = collect(self, self._upper.take, inputs)
-        if above is not None:
-            self._late = fault
-            fault = above
-        return made if fault is None else thenRaise(made, fault)
-
-    def _hold(self) -> None:
-        """
-        Keep the octets of those records from the last batch which the upper one holds.
-        """
-        pending, count = self._upper.pending, self._count
-        if pending <= count:
-            self._held.clear()
-            self._open = False
-        if not pending or not count:
-            return
-        if self._blurred and self._held:
-            return
-        # How many octets they are is seen when they are taken back and cut again.
-        octets = self._lower.release(max(count - pending, 0))
-        again, _ = collect(self, self._lower.feed, octets)
-        self._count = 0
-        if self._blurred:
-            # All that follows is held with them.
-            self._held.append(octets)
-            return
-        rest = self._lower.release(len(again))
-        if rest:
-            collect(self, self._lower.feed, rest)
-        self._held.append(octets[: len(octets) - len(rest)])
-        self._open = not rest
-
-    def _framed(self, pieces: Iterable[bytes]) -> bytes:
-        """
-        @return: octets that are read back as these.
-        """
-        framed = []
-        for piece in pieces:
-            try:
-                framed.append(self._lower.frame(piece))
-            except FramingError:
-                # Part of a block of fixed size: such blocks are nothing but octets.
-                framed.append(piece)
-        return b"".join(framed)
-
-    def finish(self) -> Iterable[Any]:
-        self._hold()
-        held = b"".join(self._held)
-        inputs, fault = collect(self, self._lower.finish)
-        self._count = len(inputs)
-        made, above = collect(self, self._upper.take, inputs)
-        if above is None:
-            more, above = collect(self, self._upper.end)
-            made = [*made, *more]
-        if isinstance(above, TruncatedRecord):
-            # It is told in octets as they came.
-            held += self._framed([above.rest] if above.rest else [])
-            above = None
-            fault = fault or TruncatedRecord(b"")
-        if isinstance(fault, TruncatedRecord):
-            whole = self._blurred and self._held
-            fault = TruncatedRecord(held if whole else held + fault.rest)
-        fault = above or fault
-        return made if fault is None else thenRaise(made, fault)
-
-    def frame(self, record: Any) -> bytes:
-        return b"".join(map(self._lower.frame, self._upper.give(record)))
-
     def release(self, delivered: int) -> bytes:
-        old, fresh = self._upper.split(delivered)
-        octets = self._lower.release(max(self._count - fresh, 0))
-        if old and self._upper.cuts:
-            octets = self._framed(old) + octets
-        elif old:
-            held = b"".join(self._held)
-            octets = held if self._blurred else held + octets
+        """
+        @return: the octets behind the first C{delivered} lists of the last batch.
+        """
+        taken = delivered * self._size - self._old
+        held = b"" if delivered else b"".join(self._held)
+        octets = held + self._below.release(max(taken, 0))
         self._empty()
         return octets
 
-    def clone(self) -> _Pair:
-        return _Pair(self._lower.clone(), self._upper.clone())
+
+class _Across:
+    """
+    A framing that cuts the records of another one, which are octets.
+    """
+
+    def __init__(self, lower: Framing, upper: Framing) -> None:
+        self._lower = lower
+        self._upper = upper
+        self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
+        self.reversible = lower.reversible and upper.reversible
+        self._empty()
+
+    def _empty(self) -> None:
+        #: The records of the lower one that the last batch was made of.
+        self._pieces: list[bytes] = []
+        #: A fault of the lower one, behind a fault of the upper one.
+        self._late: FramingError | None = None
+
+    def feed(self, data: bytes) -> Iterable[Any]:
+        late, self._late = self._late, None
+        if late is None or data:
+            return self._made(late, self._lower.feed, data)
+        return self._made(late, list)
+
+    def _made(
+        self,
+        late: FramingError | None,
+        make: Callable[..., Iterable[Any]],
+        *args: Any,
+    ) -> Iterable[Any]:
+        pieces, fault = collect(self._lower, make, *args)
+        for place, piece in enumerate(pieces):
+            if not isinstance(piece, bytes):
+                del pieces[place:]
+                fault = FramingError(
+                    f"{type(self._upper).__name__} cuts octets, and what is below it "
+                    f"gave {type(piece).__name__}"
+                )
+                break
+        self._pieces = pieces
+        records, above = collect(self._upper, self._upper.feed, b"".join(pieces))
+        fault = late or fault
+        if above is not None:
+            fault, self._late = above, fault
+        return records if fault is None else thenRaise(records, fault)
+
+    def finish(self) -> Iterable[Any]:
+        records, fault = collect(self, self._made, self._late, self._lower.finish)
+        more, above = collect(self._upper, self._upper.finish)
+        if isinstance(above, TruncatedRecord):
+            # It is told in octets as they came.
+            rest = fault.rest if isinstance(fault, TruncatedRecord) else b""
+            above = TruncatedRecord(self._framed(above.rest) + rest)
+        fault = above or fault
+        return records + more if fault is None else thenRaise(records + more, fault)
+
+    def _framed(self, octets: bytes) -> bytes:
+        """
+        @return: octets that are read back as these.
+        """
+        if not octets:
+            return b""
+        try:
+            return self._lower.frame(octets)
+        except RecordTooLong:
+            half = len(octets) // 2
+            if half:
+                return self._framed(octets[:half]) + self._framed(octets[half:])
+        except Exception:
+            pass
+        # Part of a block of fixed size: such blocks are nothing but octets.
+        return octets
+
+    def frame(self, record: Any) -> bytes:
+        return self._lower.frame(self._upper.frame(record))
+
+    def release(self, delivered: int) -> bytes:
+        rest = self._upper.release(delivered)
+        end, fresh = len(rest), 0
+        for piece in reversed(self._pieces):
+            if not rest.endswith(piece, 0, end):
+                break
+            end -= len(piece)
+            fresh += 1
+        behind = self._lower.release(len(self._pieces) - fresh)
+        self._empty()
+        return self._framed(rest[:end]) + behind
+
+    def clone(self) -> _Across:
+        return _Across(self._lower.clone(), self._upper.clone())
 
 
 class Stackable:
@@ -660,12 +348,17 @@ class Stackable:
             and not isinstance(parts[1], Layer)
         ):
             del parts[0]
-        parts = [part.clone() for part in parts]
-        self._parts: list[Framing] = parts
-        self._top: Framing = parts[0]
-        for part in parts[1:]:
-            upper = part if isinstance(part, Layer) else _Cutting(part)
-            self._top = _Pair(self._top, upper)
+        self._parts: list[Framing] = [part.clone() for part in parts]
+        # For each part that cuts what lies across those before, with its layers.
+        cut: list[Framing] = []
+        for part in self._parts:
+            if cut and isinstance(part, Layer):
+                cut[-1] = part.on(cut[-1])
+            elif not cut or type(part) is not Stream:
+                cut.append(part)
+        self._top = cut[0]
+        for upper in cut[1:]:
+            self._top = _Across(self._top, upper)
         self.chunkInvariant = self._top.chunkInvariant
         self.reversible = self._top.reversible
 

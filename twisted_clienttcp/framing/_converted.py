@@ -1,97 +1,159 @@
 """
-Framings that cut with another one and convert what that gives.
+Framings that make records of the records of another one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import Any
 
 from ..errors import FramingError, InvalidRecord
-from ._common import MAX_LENGTH, Octets, octetsOf, thenRaise
+from ._common import MAX_LENGTH, Octets, collect, octetsOf, thenRaise
+from ._interface import Framing
 from ._line import Line
-
-#: Stands for octets that make no record.
-_NOTHING: Any = object()
 
 
 class Converted:
     """
-    What a framing needs whose frames end in a delimiter and are to be converted.
+    What lies above another framing, and makes any number of records of each of that
+    one's.
+
+    What makes a swap exact is a rule about the octets of those below: they are taken
+    when all records made of one are delivered, and not before. What is dropped is taken
+    with the next record that is delivered, and at the latest with the batch it came in:
+    a peer could send without end what is dropped.
     """
 
-    chunkInvariant = True
-    reversible = True
+    chunkInvariant: bool
+    reversible: bool
 
-    def __init__(self, delimiter: bytes, maxLength: int, onTooLong: str) -> None:
-        self._settings: dict[str, Any] = {
-            "maxLength": maxLength,
-            "onTooLong": onTooLong,
-        }
-        self._lines = Line(
-            delimiter=delimiter, maxLength=maxLength, onTooLong=onTooLong
-        )
-        #: Which lines of the last batch became records.
-        self._kept: list[int] = []
+    #: Whether what is given is made again of what it was made of.
+    _reverses = True
+
+    def __init__(self, below: Framing) -> None:
+        self._lieOn(below)
+
+    def _lieOn(self, below: Framing) -> None:
+        self._below = below
+        self.chunkInvariant = below.chunkInvariant
+        self.reversible = below.reversible and self._reverses
+        self._empty()
+
+    def _empty(self) -> None:
+        #: How many records below the last batch was made of.
+        self._count = 0
+        #: For each record of it, how many of these are taken when it is delivered.
+        self._ends: list[int] = []
+        #: Behind how many of these a fault was found, and the rest left for later.
+        self._stop: int | None = None
 
     # -- for subclasses
 
-    def _decode(self, line: bytes) -> Any:
+    def _convert(self, record: Any) -> Iterable[Any]:
         """
-        @return: the record, or L{_NOTHING}.
+        @return: the records made of one that was received.
 
-        @raise FramingError: if that is none.
+        @raise Exception: if it is none; what is no L{FramingError} becomes one.
+        """
+        raise NotImplementedError
+
+    def _give(self, record: Any) -> Iterable[Any]:
+        """
+        @return: the records to send for one that was put.
         """
         raise NotImplementedError
 
     # -- the contract
 
+    @property
+    def swallows(self) -> bytes:
+        """
+        As L{Framing.release} has it.
+        """
+        swallows: bytes = getattr(self._below, "swallows", b"")
+        return swallows
+
     def feed(self, data: bytes) -> Iterable[Any]:
         """
         @return: the records that are complete now.
 
-        @raise RecordTooLong: from the iterator, behind the records before it.
-        @raise FramingError: likewise, if one cannot be converted.
+        @raise FramingError: from the iterator, behind the records before it, if the
+            framing below raised one, or what that gave cannot be converted;
+            C{__cause__} is what was raised then.
         """
-        return self._converted(self._lines.feed(data))
+        if self._stop is not None:
+            data = self._below.release(self._stop) + data
+        return self._made(self._below.feed, data)
 
-    def _converted(self, lines: Iterable[bytes]) -> Iterable[Any]:
-        self._kept = []
-        records: list[Any] = []
-        position = 0
-        try:
-            for line in lines:
-                record = self._decode(line)
-                position += 1
-                if record is not _NOTHING:
-                    records.append(record)
-                    self._kept.append(position)
-        except FramingError as fault:
-            return thenRaise(records, fault)
-        return records
+    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
+        below, fault = collect(self._below, make, *args)
+        self._empty()
+        self._count = len(below)
+        made, wrong = collect(self, self._converted, below)
+        if wrong is None:
+            self._stop = None
+        fault = wrong or fault
+        return made if fault is None else thenRaise(made, fault)
+
+    def _converted(self, below: list[Any]) -> Iterator[Any]:
+        ends = self._ends
+        for place, record in enumerate(below):
+            self._stop = place + 1
+            before = len(ends)
+            for made in self._convert(record):
+                ends.append(place)
+                yield made
+            if len(ends) > before:
+                ends[-1] = place + 1
 
     def finish(self) -> Iterable[Any]:
         """
-        @return: nothing.
+        @return: the records which the end of the stream completes.
 
         @raise TruncatedRecord: from the iterator, if a record is unfinished.
         """
-        return self._converted(self._lines.finish())
+        return self._made(self._below.finish)
+
+    def frame(self, record: Any) -> bytes:
+        """
+        @return: the octets for a record.
+
+        @raise TypeError: if it is of a type that cannot be sent.
+        @raise InvalidRecord: if it would not be read back.
+        @raise RecordTooLong: if it is longer than C{maxLength}.
+        """
+        return b"".join(map(self._below.frame, self._give(record)))
 
     def release(self, delivered: int) -> bytes:
         """
-        @return: the octets behind the first C{delivered} records of the last batch.
+        @return: the octets behind the first C{delivered} records of the last batch; the
+            octets of a record that several others were made of count as taken when all
+            of these are delivered.
         """
-        lines = self._kept[delivered - 1] if delivered else 0
-        self._kept = []
-        return self._lines.release(lines)
+        if delivered:
+            taken = self._ends[delivered - 1]
+        else:
+            # Where all was dropped there is no record that the user could be at.
+            taken = 0 if self._ends or self._stop else self._count
+        octets = self._below.release(taken)
+        self._empty()
+        return octets
+
+    def on(self, below: Framing) -> Any:
+        """
+        @return: an empty one with the same settings, above that framing.
+        """
+        other = copy(self)
+        other._lieOn(below)
+        return other
 
     def clone(self) -> Any:
         """
         @return: an empty one with the same settings.
         """
-        return type(self)(**self._settings)
+        return self.on(self._below.clone())
 
 
 class JSONLines(Converted):
@@ -110,31 +172,24 @@ class JSONLines(Converted):
         @raise TypeError: if an argument is of the wrong type.
         @raise ValueError: if one is out of its range.
         """
-        super().__init__(b"\n", maxLength, onTooLong)
+        super().__init__(
+            Line(delimiter=b"\n", maxLength=maxLength, onTooLong=onTooLong)
+        )
 
-    def _decode(self, line: bytes) -> Any:
+    def _convert(self, line: bytes) -> list[Any]:
         if not line.strip():
-            return _NOTHING
+            return []
         try:
-            return json.loads(line.decode("utf-8"), parse_constant=_noNumber)
+            return [json.loads(line.decode("utf-8"), parse_constant=_noNumber)]
         except (ValueError, RecursionError) as error:
             raise FramingError(f"not JSON: {error}: {line!r:.60}") from error
 
-    def frame(self, record: Any) -> bytes:
-        """
-        @return: the value as a line of JSON.
-
-        @raise TypeError: if JSON knows no such value.
-        @raise InvalidRecord: if it is not a number that JSON knows, or not finite.
-        @raise RecordTooLong: if its line is longer than C{maxLength}.
-        """
+    def _give(self, record: Any) -> list[bytes]:
         try:
             text = json.dumps(
                 record, ensure_ascii=False, allow_nan=False, separators=(",", ":")
             )
-            return self._lines.frame(text.encode("utf-8"))
-        except FramingError:
-            raise
+            return [text.encode("utf-8")]
         except (ValueError, RecursionError) as error:
             raise InvalidRecord(f"not for JSON: {error}") from error
 
@@ -163,20 +218,26 @@ class SLIP(Converted):
         @raise TypeError: if an argument is of the wrong type.
         @raise ValueError: if one is out of its range.
         """
-        super().__init__(_END, maxLength, onTooLong)
+        super().__init__(Line(delimiter=_END, maxLength=maxLength, onTooLong=onTooLong))
 
-    def _decode(self, line: bytes) -> Any:
+    def _convert(self, line: bytes) -> list[bytes]:
         if not line:
-            return _NOTHING
+            return []
         if _ESC not in line:
-            return line
+            return [line]
         first, *others = line.split(_ESC)
         packet = [first]
         for part in others:
             if part[:1] not in (b"\xdc", b"\xdd"):
                 raise FramingError(f"SLIP escapes END and ESC, not {part[:1]!r}")
             packet += [_END if part[:1] == b"\xdc" else _ESC, part[1:]]
-        return b"".join(packet)
+        return [b"".join(packet)]
+
+    def _give(self, record: Octets) -> list[bytes]:
+        packet = octetsOf(record)
+        if not packet:
+            raise InvalidRecord("SLIP has no empty packets")
+        return [packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)]
 
     def frame(self, record: Octets) -> bytes:
         """
@@ -186,8 +247,4 @@ class SLIP(Converted):
         @raise InvalidRecord: if it is empty: SLIP has no empty packets.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        packet = octetsOf(record)
-        if not packet:
-            raise InvalidRecord("SLIP has no empty packets")
-        escaped = packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)
-        return _END + self._lines.frame(escaped)
+        return _END + super().frame(record)

@@ -11,7 +11,6 @@ anywhere.)
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -370,7 +369,7 @@ class Line:
         try:
             for line in lines:
                 texts.append(line.decode(self._encoding))
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             fault = FramingError(f"a line is not {self._encoding}: {error}")
             return thenRaise(texts, fault)
         return texts
@@ -398,7 +397,7 @@ class Line:
         elif isinstance(record, str):
             try:
                 line = record.encode(self._encoding)
-            except UnicodeEncodeError as error:
+            except UnicodeError as error:
                 raise InvalidRecord(f"not in {self._encoding}: {error}") from error
         else:
             raise TypeError(
@@ -559,7 +558,8 @@ def _checkEncoding(value: object) -> str | None:
     if not isinstance(value, str):
         raise TypeError(f"encoding must be a name, not {value!r}")
     try:
-        codecs.lookup(value)
+        "a".encode(value)
     except LookupError:
+        # Some codecs are no encodings of text, such as hex.
         raise ValueError(f"encoding: there is none called {value!r}") from None
     return value

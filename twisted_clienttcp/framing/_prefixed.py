@@ -230,7 +230,8 @@ class LengthPrefixed(Measured):
         @param adjustment: what is to be added to the number for the octets behind the
             field: -4, if it counts itself too and has 4 octets.
         @param strip: how many octets of the frame do not belong to the record: all to
-            the end of the length field, if not given.
+            the end of the length field, if not given. A length field that is left in
+            the record is filled in when that is sent.
         @param maxLength: the longest record in octets.
         @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
 
@@ -265,6 +266,8 @@ class LengthPrefixed(Measured):
         self._offset = offset
         self._adjustment = adjustment
         self._strip = strip
+        #: A length that is left in the record is written anew.
+        self.reversible = strip is None or strip == offset + self._size
         order = ">" if byteOrder == "big" else "<"
         self._field = (
             struct.Struct(order + _FORMATS[self._size])

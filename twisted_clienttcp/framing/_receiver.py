@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong, TruncatedRecord
-from ._common import thenRaise, wrongType
-from ._compose import collect
+from ._common import collect, thenRaise, wrongType
 
 
 class _Transport:
@@ -65,7 +64,6 @@ class Receiver:
     It is as fast as its class, and judges its limit as that does.
     """
 
-    chunkInvariant = True
     reversible = True
 
     def __init__(self, cls: type[Any], **attributes: Any) -> None:
@@ -92,6 +90,9 @@ class Receiver:
         self._cls = cls
         self._attributes = attributes
         self._lines = hasattr(cls, "lineReceived")
+        #: LineOnlyReceiver counts the head of a delimiter as part of the line while the
+        #: rest of it has not come, so at the limit the cuts matter.
+        self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
         self._empty()
 
     def _empty(self) -> None:

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._block import Block
-from ._common import MAX_LENGTH, checkMaxLength, checkOnTooLong
-from ._compose import Layer, _Pair
+from ._common import MAX_LENGTH, checkOnTooLong
+from ._converted import Converted
 
 
 class Serializer(Protocol):
@@ -78,50 +77,7 @@ def _serializer(serializer: Any) -> Any:
     return serializer
 
 
-class _Values(Layer):
-    """
-    Values from the records of another framing.
-    """
-
-    reversible = True
-
-    def __init__(
-        self, serializer: Any, compress: bool, maxLength: int, skips: bool
-    ) -> None:
-        super().__init__()
-        self._serializer = serializer
-        self._compress = compress
-        self._maxLength = maxLength
-        self._skips = skips
-
-    def _convert(self, record: bytes) -> Iterable[Any]:
-        return [
-            self._serializer.loads(self._inflated(record) if self._compress else record)
-        ]
-
-    def _inflated(self, record: bytes) -> bytes:
-        inflate = zlib.decompressobj()
-        # One more than is allowed tells whether it is too much.
-        octets = inflate.decompress(record, self._maxLength + 1)
-        if len(octets) > self._maxLength:
-            raise RecordTooLong(len(octets), self._maxLength, self._skips)
-        if not inflate.eof or inflate.unused_data:
-            raise FramingError("what was compressed does not end where its block does")
-        return octets
-
-    def give(self, record: Any) -> Iterable[bytes]:
-        try:
-            octets = self._serializer.dumps(record)
-        except (ValueError, RecursionError) as error:
-            raise InvalidRecord(f"cannot be serialized: {error}") from error
-        if isinstance(octets, str):
-            octets = octets.encode("utf-8")
-        if len(octets) > self._maxLength:
-            raise RecordTooLong(len(octets), self._maxLength)
-        return [zlib.compress(octets) if self._compress else octets]
-
-
-class Serialized:
+class Serialized(Converted):
     """
     Values that a serializer can express, each behind its length in decimal digits and a
     NUL (POE::Filter::Reference).
@@ -129,9 +85,6 @@ class Serialized:
     Nothing here runs code that a peer has sent, unless the serializer does: C{pickle}
     does, so it is for peers only that may run anything.
     """
-
-    chunkInvariant = True
-    reversible = True
 
     def __init__(
         self,
@@ -155,54 +108,33 @@ class Serialized:
         """
         if not isinstance(compress, bool):
             raise TypeError(f"compress must be True or False, not {compress!r}")
-        self._settings: dict[str, Any] = {
-            "serializer": serializer,
-            "compress": compress,
-            "maxLength": checkMaxLength(maxLength),
-            "onTooLong": onTooLong,
-        }
-        values = _Values(
-            _serializer(serializer), compress, maxLength, checkOnTooLong(onTooLong)
-        )
-        blocks = Block(maxLength=maxLength, onTooLong=onTooLong)
-        self._pair = _Pair(blocks, values)
+        super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
+        self._serializer = _serializer(serializer)
+        self._compress = compress
+        self._maxLength = maxLength
+        self._skips = checkOnTooLong(onTooLong)
 
-    def feed(self, data: bytes) -> Iterable[Any]:
-        """
-        @return: the values that are complete now.
+    def _convert(self, record: bytes) -> list[Any]:
+        octets = self._inflated(record) if self._compress else record
+        return [self._serializer.loads(octets)]
 
-        @raise RecordTooLong: from the iterator, behind the values before it.
-        @raise FramingError: likewise, for what is no value; C{__cause__} is what the
-            serializer raised.
-        """
-        return self._pair.feed(data)
+    def _inflated(self, record: bytes) -> bytes:
+        inflate = zlib.decompressobj()
+        # One more than is allowed tells whether it is too much.
+        octets = inflate.decompress(record, self._maxLength + 1)
+        if len(octets) > self._maxLength:
+            raise RecordTooLong(len(octets), self._maxLength, self._skips)
+        if not inflate.eof or inflate.unused_data:
+            raise FramingError("what was compressed does not end where its block does")
+        return octets
 
-    def finish(self) -> Iterable[Any]:
-        """
-        @return: nothing.
-
-        @raise TruncatedRecord: from the iterator, if a value is unfinished.
-        """
-        return self._pair.finish()
-
-    def frame(self, record: Any) -> bytes:
-        """
-        @return: the value behind its length.
-
-        @raise TypeError: if the serializer has nothing for such a value.
-        @raise InvalidRecord: if it cannot express this one.
-        @raise RecordTooLong: if that is longer than C{maxLength}.
-        """
-        return self._pair.frame(record)
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} values of the last batch.
-        """
-        return self._pair.release(delivered)
-
-    def clone(self) -> Serialized:
-        """
-        @return: an empty one with the same settings.
-        """
-        return Serialized(**self._settings)
+    def _give(self, record: Any) -> list[bytes]:
+        try:
+            octets = self._serializer.dumps(record)
+            if isinstance(octets, str):
+                octets = octets.encode("utf-8")
+        except (ValueError, RecursionError) as error:
+            raise InvalidRecord(f"cannot be serialized: {error}") from error
+        if len(octets) > self._maxLength:
+            raise RecordTooLong(len(octets), self._maxLength)
+        return [zlib.compress(octets) if self._compress else octets]
