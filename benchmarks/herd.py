@@ -136,7 +136,7 @@ def service(accepted: bool) -> Waits:
 
 def _herd(title: str, accepted: bool) -> Herd:
     # Who begins anew each time makes a thousand attempts, each.
-    share = 0.2 if accepted else 1
+    share = 0.1 if accepted else 1
     return Herd(
         title,
         {

@@ -90,18 +90,34 @@ def records(run: Run) -> Iterator[bytes]:
 
 def blocking(run: Run) -> None:
     """
-    A blocking socket, and a loop that gathers records and joins them.
+    A blocking socket, and a loop that gathers a thousand records and joins them.
+    """
+    with socket.create_connection((HOST, run.port)) as server:
+        run.begin()
+        gathered: list[bytes] = []
+        for record in records(run):
+            gathered.append(record)
+            if len(gathered) == 1000:
+                server.sendall(b"\n".join(gathered) + b"\n")
+                gathered.clear()
+        _finish(run, server)
+
+
+def blockingMany(run: Run) -> None:
+    """
+    A blocking socket that is given batches, as C{putMany} is.
     """
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
         for batch in batches(run):
-            waiting: list[bytes] = []
-            for record in batch:
-                waiting.append(record)
-            server.sendall(b"\n".join(waiting) + b"\n")
-        server.shutdown(socket.SHUT_WR)
-        server.recv(1)
-        run.end()
+            server.sendall(b"\n".join(batch) + b"\n")
+        _finish(run, server)
+
+
+def _finish(run: Run, server: socket.socket) -> None:
+    server.shutdown(socket.SHUT_WR)
+    server.recv(1)
+    run.end()
 
 
 # -- ours
@@ -350,6 +366,7 @@ WORKS = {
         "1,000,000 records of 32 octets, as lines",
         {
             LIMIT: Competitor(blocking),
+            "socket, given batches": Competitor(blockingMany),
             PUT: Competitor(ours, ability("highMark")),
             PUT_MANY: Competitor(oursMany, ability("highMark", "putMany")),
             "transport.write": Competitor(partial(producing, method="write")),
