@@ -29,7 +29,6 @@ from .measure import (
     Opponent,
     Ratio,
     Work,
-    ability,
     always,
     perl,
     same,
@@ -288,7 +287,7 @@ _BLOCKS = _field(
     "length ${$_[0]} < 4 ? undef : unpack 'N', substr ${$_[0]}, 0, 4, '' }])",
     Int32StringReceiver=_INT32_RECEIVER,
 )
-_BATCH = Competitor(partial(ours, batch=True), ability("serverInputBatch"))
+_BATCH = Competitor(partial(ours, batch=True))
 
 
 def _line(size: int) -> bytes:

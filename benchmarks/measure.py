@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from inspect import signature
 from shutil import which
 from statistics import median
 from threading import Timer
@@ -38,13 +37,19 @@ LIMIT = "limit"
 PATIENCE = 600
 
 NOT_INSTALLED = "missing"
-NOT_YET = "not yet"
 
 
 class Failed(Exception):
     """
     A competitor has not delivered what it should.
     """
+
+
+def always() -> str:
+    """
+    Miss nothing.
+    """
+    return ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Competitor:
     """
 
     go: Callable[..., Any]
-    missing: Callable[[], str] = lambda: ""
+    missing: Callable[[], str] = always
     share: float = 1
 
 
@@ -243,10 +248,6 @@ def same(come: int, sent: int) -> None:
 # -- what competitors need
 
 
-def always() -> str:
-    return ""
-
-
 def program(name: str) -> Callable[[], str]:
     """
     @return: what misses the program of that name.
@@ -270,23 +271,6 @@ def uvloop() -> str:
     Miss uvloop.
     """
     return "" if find_spec("uvloop") else NOT_INSTALLED
-
-
-def ability(*names: str) -> Callable[[], str]:
-    """
-    @return: what misses parameters or methods of our client.
-    """
-
-    def missing() -> str:
-        from twisted_clienttcp import ClientTCPFactory
-
-        parameters = signature(ClientTCPFactory).parameters
-        has = all(
-            name in parameters or hasattr(ClientTCPFactory, name) for name in names
-        )
-        return "" if has else NOT_YET
-
-    return missing
 
 
 # -- rounds

@@ -31,7 +31,6 @@ from .measure import (
     Opponent,
     Ratio,
     Work,
-    ability,
     expect,
     noise,
     perl,
@@ -367,8 +366,8 @@ WORKS = {
         {
             LIMIT: Competitor(blocking),
             "socket, given batches": Competitor(blockingMany),
-            PUT: Competitor(ours, ability("highMark")),
-            PUT_MANY: Competitor(oursMany, ability("highMark", "putMany")),
+            PUT: Competitor(ours),
+            PUT_MANY: Competitor(oursMany),
             "transport.write": Competitor(partial(producing, method="write")),
             "sendLine": Competitor(partial(producing, method="sendLine")),
             "writeSequence": Competitor(partial(producing, method="writeSequence")),
@@ -397,11 +396,11 @@ WORKS = {
         "FileSender, 1 GiB",
         {
             PLAIN: Competitor(fileSender),
-            OURS: Competitor(oursFileSender, ability("registerProducer")),
+            OURS: Competitor(oursFileSender),
         },
         (
             Figure("seconds", "us a MiB", 1e6, (Ratio(PLAIN, {OURS: 1.05}),), digits=1),
-            Figure("peak", "peak MiB", 1 / MIB, digits=1),
+            Figure("peak", "peak KiB", 1 / KIB, digits=0),
         ),
         size=1024,
     ),
