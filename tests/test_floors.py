@@ -53,6 +53,7 @@ FLOORS = {
     "testing": 4,
     "": 4,
     "_options": 5,
+    "_certificates": 5,
     "_console": 5,
     "_handlers": 5,
     "_progress": 5,

@@ -99,9 +99,11 @@ async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) 
     except Exception:
         # The callbacks have told what it was.
         failure = Failure()
+    lost = False
     if console is not None:
         await console.close()
-    lost = console is not None and console.lost
+        failure = failure or console.failure
+        lost = console.lost
     return signalled or exitStatus(failure) or int(lost)
 
 

@@ -41,6 +41,7 @@ class Console:
     Puts what standard input gives, and writes what comes to standard output.
 
     @ivar lost: octets have been lost, or standard input could not be sent to its end.
+    @ivar failure: what ended the last attempt or connection, if not well.
     @ivar progress: shows how far it has come, if anything does.
     """
 
@@ -52,6 +53,7 @@ class Console:
         """
         self._reactor = reactor
         self.lost = False
+        self.failure: Failure | None = None
         self.progress: Progress | None = None
         self._options = options
         self._staying = options.staying
@@ -163,6 +165,7 @@ class Console:
             self.progress.start(None, None)
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
+        self.failure = None
         if self._options["verbose"]:
             self._log.info("connected to {peer}", peer=peer)
         if self._output is not None and self._output.full:
@@ -176,6 +179,7 @@ class Console:
         self.pause()
         operation, _, text = errorDetails(failure)
         if text:
+            self.failure = failure
             self._log.warn("{operation}: {text}", operation=operation, text=text)
         elif not self._inputEnded and self._input is not None:
             self._log.warn("the server has closed the connection")

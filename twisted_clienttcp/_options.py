@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, NoReturn
 from twisted.python import usage
 
 from . import ClientTCPFactory, __version__
+from ._certificates import tlsFrom
 from ._status import EX_USAGE
+from ._text import Form
 from .framing import SPECS, Framing, Stream, fromSpec
 from .retry import exponential
 
@@ -60,6 +62,20 @@ def _oneOf(*words: str) -> Callable[[str], str]:
         return text
 
     return convert
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if not all(name and name.isascii() for name in names):
+        raise ValueError(f"must be names with commas between them, not {text!r}")
+    return names
+
+
+def _heartbeat(text: str) -> tuple[float, str]:
+    seconds, colon, record = text.partition(":")
+    if not colon:
+        raise ValueError(f"must be seconds and a record, as in 30:PING, not {text!r}")
+    return _seconds(seconds), record
 
 
 def _keepAlive(text: str) -> bool | tuple[int, ...]:
@@ -105,7 +121,7 @@ _WHERE = (
         "endpoint",
         "ENDPOINT",
         "Instead of HOST and PORT: a client endpoint of Twisted's, such as "
-        "tls:example.com:443.",
+        "tcp:example.com:7. Given several times, those are tried in turn.",
         "endpoint",
     ),
     Option(
@@ -125,6 +141,26 @@ _WHERE = (
         "ConnectTimeout",
         _seconds,
     ),
+)
+_TLS = (
+    Option(
+        "tls",
+        "",
+        "Speak TLS, with a certificate that the platform trusts and that is for HOST. "
+        "Each of the following asks for TLS too.",
+        "tls",
+    ),
+    Option("ca", "FILE", "Trust these certificates instead of the platform's."),
+    Option("cert", "FILE", "Our certificate in PEM, and those that vouch for it."),
+    Option("key", "FILE", "Its key, if that is not in the same file."),
+    Option("servername", "NAME", "Whom the certificate must be for, if not for HOST."),
+    Option(
+        "alpn",
+        "NAMES",
+        "The protocols that we offer, with commas between them.",
+        convert=_names,
+    ),
+    Option("insecure", "", "Verify nothing: anybody can be taken for the server."),
 )
 _FRAMING = (
     Option(
@@ -223,6 +259,21 @@ _STAYING = (
         convert=_seconds,
     ),
     Option(
+        "idle-timeout",
+        "SECONDS",
+        "After how long a silence of the server its connection is dropped; never.",
+        "idleTimeout",
+        convert=_seconds,
+    ),
+    Option(
+        "heartbeat",
+        "SECONDS:RECORD",
+        "What to send after so long a silence; if that is not answered in as long a "
+        "time, the connection is dropped.",
+        "heartbeat",
+        convert=_heartbeat,
+    ),
+    Option(
         "keepalive",
         "IDLE,INTERVAL,COUNT",
         "After how many seconds of silence the kernel probes the server, how many "
@@ -260,6 +311,7 @@ _HANDLERS = (
 #: All options, by subject.
 GROUPS = (
     ("Where", _WHERE),
+    ("TLS", _TLS),
     ("Records", _FRAMING),
     ("Flow and the end", _FLOW),
     ("Staying connected", _STAYING),
@@ -274,6 +326,7 @@ _PARAMETERS = (
     "drain-timeout",
     "linger",
     "stable-after",
+    "idle-timeout",
     "keepalive",
 )
 _ATTRIBUTES = ("initial-delay", "max-delay", "factor", "jitter", "max-retries")
@@ -501,8 +554,14 @@ class Options(usage.Options):
                 for name in _PARAMETERS
                 if name in self.given
             }
+            if "heartbeat" in self.given:
+                seconds, text = self["heartbeat"]
+                form = Form(self.framing)
+                [record] = [*form.read(os.fsencode(text)), *form.end()]
+                given["heartbeat"] = (seconds, record)
             client = kind(
                 **self._where(),
+                **self._tls(),
                 framing=self.framing,
                 autoReconnect=bool(self.staying or self["reconnect"]),
                 **given,
@@ -517,9 +576,24 @@ class Options(usage.Options):
                 factor=client.factor,
                 jitter=client.jitter or 0.0,
             )
-        except (TypeError, ValueError, usage.UsageError) as e:
+        except (ImportError, TypeError, ValueError, usage.UsageError) as e:
             refuse(e)
         return client
+
+    def _tls(self) -> dict[str, Any]:
+        """
+        @return: what TLS is to be like, as parameters of the client.
+        """
+        names = [option.name for option in _TLS]
+        if not set(names) & set(self.given):
+            return {}
+        settings = {name: self[name] for name in names if name != "tls"}
+        host = self._where().get("remoteAddress")
+        return {
+            "tls": tlsFrom(
+                host=None if host is None or host.startswith("/") else host, **settings
+            )
+        }
 
     def _where(self) -> dict[str, Any]:
         """

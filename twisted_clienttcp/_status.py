@@ -7,11 +7,12 @@ from __future__ import annotations
 from twisted.internet.error import TimeoutError
 from twisted.python.failure import Failure
 
-from .errors import DrainTimeout
+from .errors import DrainTimeout, PeerSilent, RetriesExhausted, TLSError
 
 #: The statuses beside 0, and beside 128 and the number of a signal. That for wrong
 #: usage is of sysexits.h, that for a timeout is of timeout(1).
 EX_FAILED = 1
+EX_UNVERIFIED = 2
 EX_USAGE = 64
 EX_TIMEOUT = 124
 
@@ -24,6 +25,25 @@ def exitStatus(failure: Failure | None) -> int:
     """
     if failure is None:
         return 0
-    if failure.check(TimeoutError, DrainTimeout):
+    error: BaseException | None = failure.value
+    if isinstance(error, RetriesExhausted):
+        error = error.__cause__
+    if isinstance(error, (TimeoutError, DrainTimeout, PeerSilent)):
         return EX_TIMEOUT
+    if isinstance(error, TLSError) and _isVerification(error.__cause__):
+        return EX_UNVERIFIED
     return EX_FAILED
+
+
+def _isVerification(cause: BaseException | None) -> bool:
+    """
+    @param cause: what OpenSSL or service_identity raised.
+
+    @return: whether the certificate was not good.
+    """
+    from OpenSSL.SSL import Error
+    from twisted.internet.ssl import VerificationError
+
+    if isinstance(cause, Error):
+        return any("certificate verify failed" in queued for queued in cause.args[0])
+    return isinstance(cause, VerificationError)

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.python.failure import Failure
 
 from . import Disconnection, errorDetails
@@ -134,9 +136,10 @@ def event(name: str, pending: int, value: object = None) -> bytes:
         }
         if value.truncated is not None:
             told["truncated"] = _text(value.truncated.rest)
-    elif value is not None:
-        host = getattr(value, "host", None)
-        told["peer"] = str(value) if host is None else f"{host} {value.port}"  # type: ignore[attr-defined]
+    elif isinstance(value, (IPv4Address, IPv6Address)):
+        told["peer"] = f"{value.host} {value.port}"
+    elif isinstance(value, UNIXAddress):
+        told["peer"] = os.fsdecode(value.name or "")
     return dumped(told)
 
 
