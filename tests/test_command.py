@@ -767,6 +767,67 @@ class ConsoleTests(ServedTestCase):
         self.assertEqual(self.status, 124, done.err)
         self.assertEqual(done.err.count(b"\n"), 1)
 
+    async def test_silentServer(self) -> None:
+        """
+        A server that is silent for too long is status 124; one that answers heartbeats
+        is not silent.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, "--idle-timeout=0.2", *self.where)
+        await self.end(command, 124)
+        self.assertEqual(command.err.count(b"\n"), 1, command.err)
+        server = await self.serve()
+        command = self.spawn(
+            *(*CLIENTTCP, "--idle-timeout=5", "--heartbeat=0.1:ping", *self.where)
+        )
+        await self.met(server)
+        await server.peers[0].until(b"ping\r\nping\r\n")
+        command.type(b"bye\n")
+        await self.end(command, 0)
+        server = await self.serve()
+        server.heard = lambda peer, data: None
+        command = self.spawn(*CLIENTTCP, "--heartbeat=0.1:ping", *self.where)
+        await self.end(command, 124)
+
+    async def test_failover(self) -> None:
+        """
+        Of several endpoints the first that works is taken.
+        """
+        server = await self.serve()
+        done = await self.run_(
+            *CLIENTTCP,
+            f"--endpoint=tcp:127.0.0.1:{await self.freePort()}",
+            f"--endpoint=tcp:127.0.0.1:{server.port}",
+            given=b"bye\n",
+        )
+        self.assertEqual((self.status, done.out), (0, b"BYE\n"))
+        self.assertEqual(done.err, b"clienttcp: connect: Connection refused\n")
+
+    async def test_unix(self) -> None:
+        """
+        A socket in the file system.
+        """
+        path = str(Path(self.directory(), "socket"))
+        server = Server()
+        server.heard = answers
+        listening = reactor.listenUNIX(path, server)
+        self.addCleanup(listening.stopListening)
+        done = await self.run_(
+            *CLIENTTCP, "--json-events", f"unix:{path}", given=b"one\n"
+        )
+        self.assertEqual((self.status, done.err), (0, b""))
+        self.assertEqual(json.loads(done.out.splitlines()[1])["peer"], path)
+
+    async def test_lateLoss(self) -> None:
+        """
+        A loss behind the end of standard input is a failure too.
+        """
+        server = await self.serve()
+        server.left = lambda peer: peer.reset()
+        done = await self.run_(*CLIENTTCP, *self.where, given=b"one\n")
+        self.assertEqual(self.status, 1)
+        self.assertEqual(done.err, b"clienttcp: read: Connection reset by peer\n")
+
     async def test_closedDescriptors(self) -> None:
         """
         It works with its standard descriptors closed.

@@ -219,6 +219,24 @@ class RestTests(OptionsTestCase):
         self.refused("--keepalive must be", "localhost", "7", "--keepalive=60")
         self.refused("keepAlive's idle", "localhost", "7", "--keepalive=0,1,1")
 
+    def test_heartbeat(self) -> None:
+        """
+        Seconds, and a record as a line of standard input would be one.
+        """
+        for spec, record in (("line", b"PING"), ("jsonlines", ["a"])):
+            text = "PING" if isinstance(record, bytes) else '["a"]'
+            words = ("localhost", "7", f"--framing={spec}", f"--heartbeat=2.5:{text}")
+            self.assertEqual(self.given(*words)["heartbeat"], (2.5, record))
+        for expected, text in (
+            ("--heartbeat must be seconds and a record", "30"),
+            ("--heartbeat must be a number of seconds", "x:PING"),
+            ("no JSON value", "30:}"),
+            ("one record", "30:a\nb"),
+        ):
+            framing = "--framing=jsonlines" if "}" in text else "--framing=line"
+            words = ("localhost", "7", framing, f"--heartbeat={text}")
+            self.refused(expected, *words)
+
     def test_attributes(self) -> None:
         """
         What is an attribute of the client is set on it, and checked.

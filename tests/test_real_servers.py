@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
@@ -171,6 +172,30 @@ class RealServerTestCase(NetworkTestCase):
             self.serve("memcached", "-l", "127.0.0.1", "-p", str(port), "-u", "root"),
         )
         return port
+
+    async def smtp(self) -> tuple[int, Served, str]:
+        """
+        Run a mail server that demands STARTTLS until the test ends.
+
+        @return: its port, its process, and the file with the certificate that vouches
+            for it.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        authority = trustme.CA()
+        certificate = authority.issue_cert("mail.test")
+        files = {name: str(home / name) for name in ("ca", "cert", "key")}
+        authority.cert_pem.write_to_path(files["ca"])
+        certificate.private_key_pem.write_to_path(files["key"])
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(files["cert"], append=True)
+        port = freePort()
+        served = self.serve(
+            *("aiosmtpd", "-n", "-l", f"127.0.0.1:{port}"),
+            *("--tlscert", files["cert"], "--tlskey", files["key"]),
+        )
+        await self.accepting(port, served)
+        return port, served, files["ca"]
 
     async def poe(self) -> int:
         """
@@ -395,3 +420,59 @@ class CommandTests(RealServerTestCase, CommandTestCase):
         events = [json.loads(line) for line in command.out.splitlines()]
         said = [e["record"] for e in events if e["event"] == "serverInput"]
         self.assertIn("ERROR", said[-1])
+
+    async def test_smtp(self) -> None:
+        """
+        A mail, behind STARTTLS, by handlers of the user's own.
+        """
+        port, served, authority = await self.smtp()
+        home = self.directory()
+        Path(home, "mail.py").write_text(SMTP.format(authority=authority))
+        command = self.spawn(
+            *CLIENTTCP, "--client=mail:Mail", "127.0.0.1", port, path=home
+        )
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"delivered over TLSv1.3\n")
+        self.assertIn(b"Subject: greetings", served.output)
+
+
+SMTP = """
+from twisted.internet.ssl import Certificate, optionsForClientTLS
+
+class Mail:
+    async def answer(self, negotiation, expected):
+        while True:
+            line = await negotiation.nextRecord()
+            if line[3:4] != b"-":
+                return line.startswith(expected)
+
+    async def preConnect(self, client, negotiation):
+        await self.answer(negotiation, b"220")
+        negotiation.put(b"EHLO me")
+        await self.answer(negotiation, b"250")
+        negotiation.put(b"STARTTLS")
+        if not await self.answer(negotiation, b"220"):
+            return False
+        with open({authority!r}) as file:
+            trusted = Certificate.loadPEM(file.read())
+        await negotiation.startTLS(optionsForClientTLS("mail.test", trusted))
+        return True
+
+    def connected(self, client, peer):
+        self.steps = [
+            b"EHLO me", b"MAIL FROM:<me@mail.test>", b"RCPT TO:<you@mail.test>",
+            b"DATA", b"Subject: greetings\\r\\n\\r\\nhello\\r\\n.", b"QUIT",
+        ]
+        self.serverInput(client, b"250 ")
+
+    def serverInput(self, client, line):
+        if line[3:4] == b"-":
+            return
+        if self.steps:
+            for part in self.steps.pop(0).split(b"\\r\\n"):
+                client.put(part)
+        elif line.startswith(b"221"):
+            version = client.server.transport.getHandle().get_protocol_version_name()
+            print("delivered over", version, flush=True)
+            client.shutdown()
+"""

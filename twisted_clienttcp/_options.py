@@ -22,6 +22,7 @@ from . import ClientTCPFactory, __version__
 from ._certificates import tlsFrom
 from ._status import EX_USAGE
 from ._text import Form
+from .errors import ClientTCPError
 from .framing import SPECS, Framing, Stream, fromSpec
 from .retry import exponential
 
@@ -555,10 +556,7 @@ class Options(usage.Options):
                 if name in self.given
             }
             if "heartbeat" in self.given:
-                seconds, text = self["heartbeat"]
-                form = Form(self.framing)
-                [record] = [*form.read(os.fsencode(text)), *form.end()]
-                given["heartbeat"] = (seconds, record)
+                given["heartbeat"] = self._heartbeat()
             client = kind(
                 **self._where(),
                 **self._tls(),
@@ -576,9 +574,23 @@ class Options(usage.Options):
                 factor=client.factor,
                 jitter=client.jitter or 0.0,
             )
-        except (ImportError, TypeError, ValueError, usage.UsageError) as e:
+        except (ClientTCPError, ImportError, TypeError, ValueError) as e:
+            refuse(e)
+        except usage.UsageError as e:
             refuse(e)
         return client
+
+    def _heartbeat(self) -> tuple[float, Any]:
+        """
+        @return: after how many seconds, and the record, which is given as a line of
+            standard input.
+        """
+        seconds, text = self["heartbeat"]
+        form = Form(self.framing)
+        records = [*form.read(os.fsencode(text)), *form.end()]
+        if len(records) != 1:
+            raise usage.UsageError(f"--heartbeat takes one record, not {records!r}")
+        return seconds, records[0]
 
     def _tls(self) -> dict[str, Any]:
         """

@@ -59,6 +59,8 @@ class _RunningService(ClientTCPService):
         if not self.running:
             return
         failure = outcome if isinstance(outcome, Failure) else None
+        if self._console is not None:
+            failure = failure or self._console.failure
         status = exitStatus(failure)
         self._log.info(
             "The client has stopped: {why} (as exit status: {status})",
