@@ -616,7 +616,7 @@ class ConsoleTests(ServedTestCase):
         done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
         self.assertEqual(self.status, 0)
         self.assertIn(b"clienttcp: connected to ", done.err)
-        self.assertIn(b"4 octets sent, 4 octets printed", done.err)
+        self.assertIn(b"5 octets sent, 5 octets received", done.err)
 
     async def test_jsonEvents(self) -> None:
         """
@@ -827,6 +827,74 @@ class ConsoleTests(ServedTestCase):
         done = await self.run_(*CLIENTTCP, *self.where, given=b"one\n")
         self.assertEqual(self.status, 1)
         self.assertEqual(done.err, b"clienttcp: read: Connection reset by peer\n")
+
+    async def test_offline(self) -> None:
+        """
+        With C{--offline-limit} standard input is read without a connection, up to that;
+        and nothing of it is lost, whatever the limit, when the connection comes.
+        """
+        lines = b"".join(b"%07d\n" % number for number in range(40_000))
+        for limit, most in (("100k", 200_000), ("1", 100_000), ("1G", len(lines) + 1)):
+            port = await self.freePort()
+            given = Path(self.directory(), "given")
+            given.write_bytes(lines)
+            with given.open("rb") as stdin:
+                command = self.spawn(
+                    *(*CLIENTTCP, "--reconnect", f"--offline-limit={limit}"),
+                    *("--max-delay=0.2", "127.0.0.1", port),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                await self.settled(position(stdin))
+                self.assertLess(position(stdin)(), most)
+            server = Server()
+            listening = reactor.listenTCP(port, server, interface="127.0.0.1")
+            self.addCleanup(listening.stopListening)
+            self.addCleanup(self._closeAll, server)
+            await self.end(command, 0)
+            [peer] = server.peers
+            self.assertTrue(peer.received == lines.replace(b"\n", b"\r\n"))
+
+    async def test_marks(self) -> None:
+        """
+        With marks of one's own, reaching them is an event.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"x" * 10_000_000)
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *(*CLIENTTCP, "--framing=stream", "--json-events", "--high-mark=200k"),
+                *("--low-mark=1k", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+            )
+            await self.settled(position(stdin))
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 0)
+        events = [json.loads(line) for line in command.out.splitlines()]
+        marks = [e for e in events if e["event"] in ("serverHigh", "serverLow")]
+        self.assertGreaterEqual(len(marks), 2)
+        for place, event in enumerate(marks):
+            high = place % 2 == 0
+            self.assertEqual(event["event"], "serverHigh" if high else "serverLow")
+            self.assertEqual(event["pending"] >= 200 * 1024, high)
+
+    async def test_skipped(self) -> None:
+        """
+        A record that was skipped is told, and is no reason to stop.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(b"x" * 100 + b"\r\nshort\r\n")
+        command = self.spawn(
+            *(*CLIENTTCP, "--max-length=10", "--on-too-long=skip", *self.where)
+        )
+        await command.said(b"short")
+        command.type(b"bye\n")
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"short\nBYE\n")
+        self.assertIn(b"was skipped", command.err)
 
     async def test_closedDescriptors(self) -> None:
         """

@@ -3,17 +3,19 @@ Between a client and standard input and output.
 
 Theory of operation:
 
- 1. Standard input is read only while there is a connection, and while that keeps up.
-    So what is read is put at once, nothing needs to be held here, and what is not read
-    waits where it came from: in the pipe, the file, or the terminal.
- 2. The connection is read only while standard output keeps up: the client is its
-    producer.
+ 1. Standard input is read only while there is a connection, and while that keeps up:
+    it is the client's producer. So what is read is put at once, nothing needs to be
+    held here, and what is not read waits where it came from: in the pipe, the file, or
+    the terminal. Only with an C{offlineLimit} it is read without a connection too,
+    until the client takes no more.
+ 2. The connection is read only while standard output keeps up: the client is the
+    producer of that.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -26,11 +28,7 @@ from ._options import Options
 from ._progress import Progress, octets
 from ._stdio import StandardInput, StandardOutput
 from ._text import Form, event, now
-from .errors import ClientTCPError, NotConnectedError
-
-#: The octets on their way to the server at which standard input is read no further,
-#: until the kernel has them all.
-PENDING = 128 * 1024
+from .errors import ClientTCPError, NotConnectedError, OutputFull
 
 #: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0
@@ -61,8 +59,10 @@ class Console:
         self._form = Form(options.framing, **limits)
         default = "keep" if options.staying else "half"
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
-        self._put = 0
-        self._got = 0
+        #: What the client did not take without a connection.
+        self._held: list[Any] = []
+        #: The connection that standard input is read for.
+        self._served: Any = None
         self._input: Any = None
         self._inputEnded = False
         self._output: Any = None
@@ -78,12 +78,14 @@ class Console:
             "connected": self._connected,
             "connectError": self._failed,
             "serverInput": self._serverInput,
-            "serverFlushed": self._flushed,
             "serverError": self._failed,
             "disconnected": self._disconnected,
         }
         if self._options["json-events"]:
-            own["stopped"] = lambda client, failure: None
+            for name in ("serverFlushed", "stopped"):
+                own[name] = lambda client, *args: None
+            if self._options["high-mark"] is not None:
+                own["serverHigh"] = own["serverLow"] = own["serverFlushed"]
             return {name: self._told(name, does) for name, does in own.items()}
         return own
 
@@ -102,7 +104,7 @@ class Console:
         """
         Read no further, and let the client end when all is sent.
         """
-        self.pause()
+        self.stopReading()
         self._client.shutdown()
 
     def interrupt(self, signal: str) -> None:
@@ -119,19 +121,14 @@ class Console:
             )
         self.shutdown()
 
-    def pause(self) -> None:
+    def stopReading(self) -> None:
         """
         Read no further.
         """
         if self._input is not None:
             self._input.pauseProducing()
-
-    def resume(self) -> None:
-        """
-        Read on.
-        """
-        if self._input is not None and self._client.connected:
-            self._input.resumeProducing()
+            # Or the client would wait for it at the end.
+            self._client.unregisterProducer()
 
     def close(self) -> Deferred[None]:
         """
@@ -148,9 +145,10 @@ class Console:
 
     def look(self) -> tuple[int, int]:
         """
-        @return: how many octets have been read and put, and how many are pending.
+        @return: how many octets have been put, and how many of them are pending.
         """
-        return self._put, self._client.pendingOctets
+        stats = self._client.stats
+        return stats.octetsOut, stats.pendingOctets
 
     # -- what the client tells
 
@@ -162,7 +160,12 @@ class Console:
             if not self._options["recv-only"]:
                 self._input = StandardInput(self._reactor, self._read, self._ended)
         if self.progress is not None:
-            self.progress.start(None, None)
+            self.progress.start(client.highMark, client.lowMark)
+        self._readOffline()
+
+    def _readOffline(self) -> None:
+        if self._options["offline-limit"] and self._input is not None:
+            self._input.resumeProducing()
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
@@ -170,26 +173,41 @@ class Console:
             self._log.info("connected to {peer}", peer=peer)
         if self._output is not None and self._output.full:
             client.pauseProducing()
+        # What has waited for the connection goes first, when this has returned.
+        self._reactor.callLater(0, self._goOn)
+
+    def _goOn(self) -> None:
+        """
+        There is a connection to read standard input for.
+        """
+        client = self._client
+        if not client.connected or client.server is self._served:
+            return
+        self._served = client.server
+        held, self._held = self._held, []
+        self._putAll(held)
         if self._inputEnded:
             self._atEnd()
-        else:
-            self.resume()
+        elif self._input is not None:
+            self._input.resumeProducing()
+            client.registerProducer(self._input, True)
 
     def _failed(self, client: ClientTCPFactory, failure: Failure) -> None:
-        self.pause()
         operation, _, text = errorDetails(failure)
         if text:
-            self.failure = failure
             self._log.warn("{operation}: {text}", operation=operation, text=text)
+            if getattr(failure.value, "skipped", False):
+                return
+            self.failure = failure
         elif not self._inputEnded and self._input is not None:
             self._log.warn("the server has closed the connection")
+        self.stopReading()
 
     def _serverInput(self, client: ClientTCPFactory, record: Any) -> None:
         if not (self._options["json-events"] or self._options["send-only"]):
             shown = self._form.write(record)
             if self._options["timestamps"]:
                 shown = b"%b %b" % (now().encode(), shown)
-            self._got += len(shown)
             self._print(shown)
 
     def _print(self, shown: bytes) -> None:
@@ -198,13 +216,10 @@ class Console:
         if self._output is not None:
             self._output.write(shown)
 
-    def _flushed(self, client: ClientTCPFactory) -> None:
-        self.resume()
-
     def _disconnected(
         self, client: ClientTCPFactory, disconnection: Disconnection
     ) -> None:
-        self.pause()
+        self.stopReading()
         if disconnection.truncated is not None and not self._options["json-events"]:
             # A last line without its newline is printed as it came.
             self._print(disconnection.truncated.rest)
@@ -214,13 +229,23 @@ class Console:
                 "up to {unsent} octets could not be sent", unsent=disconnection.unsent
             )
         if self._options["verbose"]:
+            stats = client.stats
             self._log.info(
-                "disconnected; until now {sent} sent, {got} printed",
-                sent=octets(self._put - disconnection.unsent),
-                got=octets(self._got),
+                "disconnected; so far {sent} sent, {got} received",
+                sent=octets(stats.octetsOut - stats.unsentOctets),
+                got=octets(stats.octetsIn),
             )
-        if self._inputEnded and self._eof != "keep":
+        if not self._inputEnded:
+            self._readOffline()
+        elif self._eof != "keep" and not self._waiting:
             client.shutdown()
+
+    @property
+    def _waiting(self) -> bool:
+        """
+        Whether something is to be sent when there is a connection.
+        """
+        return bool(self._held or self._client.pendingOctets)
 
     # -- what standard input and output tell
 
@@ -228,16 +253,21 @@ class Console:
         """
         Put what standard input has given.
         """
-        self._put += len(data)
-        self._putAll(self._form.read, data)
-        if self._client.pendingOctets > PENDING:
-            self.pause()
+        self._putAll(self._form.read(data))
 
-    def _putAll(self, read: Callable[..., Any], *args: Any) -> None:
+    def _putAll(self, records: Iterable[Any]) -> None:
+        """
+        Put records; or hold them until there is a connection.
+        """
         put = self._client.put
+        remaining = iter(records)
         try:
-            for record in read(*args):
-                put(record)
+            for record in remaining:
+                try:
+                    put(record)
+                except OutputFull:
+                    self._held = [record, *remaining]
+                    self._input.pauseProducing()
         except ClientTCPError as e:
             self.lost = True
             self._log.error("standard input: {error}", error=e)
@@ -247,20 +277,24 @@ class Console:
         """
         Standard input has ended.
         """
+        self._client.unregisterProducer()
         self._inputEnded = True
+        self._putAll(self._form.end())
         self._input = None
-        self._putAll(self._form.end)
         self._atEnd()
 
     def _atEnd(self) -> None:
         """
         Do what the end of standard input is to do.
         """
+        client = self._client
+        if not client.connected and self._waiting:
+            return
         if self._eof == "close":
-            self._client.shutdown()
+            client.shutdown()
         elif self._eof == "half":
             try:
-                self._client.loseWriteConnection()
+                client.loseWriteConnection()
             except (NotConnectedError, RuntimeError):
                 # There will be a connection, or this one is TLS.
                 pass

@@ -22,8 +22,11 @@ CALLBACKS = (
     "connected",
     "connectError",
     "serverInput",
+    "serverInputBatch",
     "serverError",
     "serverFlushed",
+    "serverHigh",
+    "serverLow",
     "disconnected",
     "stopped",
 )

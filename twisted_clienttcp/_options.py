@@ -188,6 +188,31 @@ _FRAMING = (
 )
 _FLOW = (
     Option(
+        "high-mark",
+        "OCTETS",
+        "At how many octets of output that wait standard input is read no further; "
+        "64k. OCTETS are a number, or as 64k, 2M, 1G.",
+        "highMark",
+        "HighMark",
+        _octets,
+    ),
+    Option(
+        "low-mark",
+        "OCTETS",
+        "Down to how many they must fall for it to be read again; 16k.",
+        "lowMark",
+        "LowMark",
+        _octets,
+    ),
+    Option(
+        "offline-limit",
+        "OCTETS",
+        "How many octets may wait without a connection; 0. What no connection was "
+        "handed is not lost with it then.",
+        "offlineLimit",
+        convert=_octets,
+    ),
+    Option(
         "eof",
         "WHAT",
         "What the end of standard input does: half (end our side and read on; with "
@@ -325,7 +350,10 @@ _ALL = {option.name: option for _, options in GROUPS for option in options}
 _PARAMETERS = (
     "connect-timeout",
     "drain-timeout",
+    "high-mark",
     "linger",
+    "low-mark",
+    "offline-limit",
     "stable-after",
     "idle-timeout",
     "keepalive",

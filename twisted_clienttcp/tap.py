@@ -52,7 +52,7 @@ class _RunningService(ClientTCPService):
         console = self._console
         if console is None:
             return super().stopService()
-        console.pause()
+        console.stopReading()
         return super().stopService().addCallback(lambda _: console.close())
 
     def _stopped(self, outcome: Any) -> None:
