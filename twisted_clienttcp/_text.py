@@ -85,7 +85,10 @@ class Form:
             return octets
         if self._values:
             return dumped(record)
-        return (record.encode() if isinstance(record, str) else record) + b"\n"
+        if isinstance(record, str):
+            # Some encodings have halves of surrogate pairs, UTF-8 has not.
+            record = record.encode(errors="backslashreplace")
+        return bytes(record) + b"\n"
 
 
 def _takesText(framing: Framing) -> bool:
