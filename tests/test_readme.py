@@ -37,3 +37,20 @@ class SameTests(SynchronousTestCase):
 
         for name in (*Recorder().parameters(), "preConnect"):
             self.assertIn(f"``{name}(client", README.read_text())
+
+    def test_figures(self) -> None:
+        """
+        The figures of the table are those that the benchmark has printed.
+        """
+        page = (ROOT / "docs" / "benchmarks.rst").read_text()
+        table = page.split("\n    lines of 16 octets\n")[1].split("\n\n")[0]
+        row = (
+            README.read_text().split("blocking socket's being 1\n")[1].split("\n\n")[0]
+        )
+        shown = re.findall(r"- (\d+\.\d+)$", row, re.MULTILINE)
+        for name in ("clienttcp", "LineReceiver", "asyncio streams", "POE"):
+            [figure] = re.findall(
+                rf"^      {name} +\S+ +(\d+\.\d+)", table, re.MULTILINE
+            )
+            self.assertIn(figure, shown, name)
+        self.assertEqual(len(shown), 4)
