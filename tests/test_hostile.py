@@ -303,8 +303,8 @@ class ShutdownInsideTests(NetworkTestCase):
             parameters["highMark"], parameters["lowMark"] = marks
             for told in ("serverHigh", "serverLow"):
                 parameters[told] = recorder.callback(told)
-        if name == "preConnect":
-            parameters["preConnect"] = ordering(None)
+        if name in ("preConnect", "serverInputBatch"):
+            parameters[name] = ordering(None)
         else:
             recorder.on[name] = ordering(recorder.on.get(name))
         client = self.client(
@@ -354,6 +354,14 @@ class ShutdownInsideTests(NetworkTestCase):
         """
         events = await self.inside("serverInput")
         self.assertEqual(events.count("serverInput"), 1)
+        self.assertEqual(events[-2:], ["disconnected", "stopped"])
+        self.assertNotIn("serverError", events)
+
+    async def test_serverInputBatch(self) -> None:
+        """
+        In C{serverInputBatch}: there is no other batch.
+        """
+        events = await self.inside("serverInputBatch", serverInput=None)
         self.assertEqual(events[-2:], ["disconnected", "stopped"])
         self.assertNotIn("serverError", events)
 
