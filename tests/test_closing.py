@@ -4,7 +4,10 @@ Closing without loss, over real sockets, with peers that make it hard.
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import tempfile
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,7 +19,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import DrainTimeout, OutputLost
 from twisted_clienttcp.framing import Stream
 
-from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
+from ._support import GUARD, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
 #: As many octets as no socket buffer of the loopback interface holds.
 MANY = 3_000_000
@@ -304,3 +307,49 @@ class ClosingTests(NetworkTestCase):
         await flushed
         self.assertEqual(client.pendingOctets, 0)
         self.assertEqual(recorder.events.count("serverFlushed"), 1)
+
+
+class UNIXTests(NetworkTestCase):
+    """
+    A UNIX socket is gone at once when its peer closes, unlike one of TCP.
+    """
+
+    async def test_lastWords(self) -> None:
+        """
+        What the peer has said before it closed is delivered, though we end our side
+        after that, and it counts as a clean end.
+        """
+        path = os.path.join(tempfile.mkdtemp(), "socket")
+        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(path)
+        listening.listen()
+        recorder = Recorder()
+
+        def answer(client: ClientTCPFactory) -> None:
+            peer, _ = listening.accept()
+            self.assertEqual(peer.recv(100), b"hello\r\n")
+            peer.sendall(b"last words\r\n")
+            peer.close()
+            client.loseWriteConnection()
+
+        recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+        recorder.on["serverFlushed"] = answer
+        client = ClientTCPFactory(
+            remoteAddress=path,
+            domain=socket.AF_UNIX,
+            autoReconnect=False,
+            **recorder.parameters(),
+        )
+        await client.start().addTimeout(GUARD, reactor)
+        self.assertEqual(
+            recorder.events[-4:],
+            [
+                ("serverInput", b"last words"),
+                ("serverError", "read", 0),
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "peer")

@@ -813,7 +813,7 @@ class ConsoleTests(ServedTestCase):
         listening = reactor.listenUNIX(path, server)
         self.addCleanup(listening.stopListening)
         done = await self.run_(
-            *CLIENTTCP, "--json-events", f"unix:{path}", given=b"one\n"
+            *CLIENTTCP, "--json-events", f"unix:{path}", given=b"bye\n"
         )
         self.assertEqual((self.status, done.err), (0, b""))
         self.assertEqual(json.loads(done.out.splitlines()[1])["peer"], path)

@@ -43,6 +43,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
     ITLSTransport,
+    IUNIXTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -833,8 +834,7 @@ class ClientTCPProtocol(Protocol):
             if _halfCloseable(self.transport) and not (
                 self._peerEnded and self._stage > Stage.OPEN
             ):
-                transport: Any = self.transport
-                transport.loseWriteConnection()
+                _endOurSide(self.transport)
         if self._stage is Stage.FLUSHING:
             self._awaitPeer()
 
@@ -1027,6 +1027,24 @@ class ClientTCPProtocol(Protocol):
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+
+
+def _endOurSide(transport: Any) -> None:
+    """
+    End our side alone, when all is flushed.
+
+    A transport sends nothing, literally, before it does so. At that a UNIX socket whose
+    peer has closed is lost, with what the peer has said and we have not read. So there
+    only what follows is done, and that has no name in public.
+    """
+    hidden: Any = transport
+    if IUNIXTransport.providedBy(transport) and hasattr(
+        transport, "_closeWriteConnection"
+    ):
+        hidden._writeDisconnected = True
+        hidden._closeWriteConnection()
+    else:
+        transport.loseWriteConnection()
 
 
 def _halfCloseable(transport: object) -> bool:
