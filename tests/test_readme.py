@@ -4,14 +4,68 @@ The README says what other places say. What can be run in it, L{tests.test_docs}
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import sys
 import textwrap
+from pathlib import Path
 
+from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase
 
 from ._documents import ROOT, blocks
+from ._support import NetworkTestCase, reactor, turn
+from .test_command import killed
 
 README = ROOT / "README.rst"
+
+
+class DaemonTests(NetworkTestCase):
+    """
+    The daemon.
+    """
+
+    timeout = 60
+
+    async def test_daemon(self) -> None:
+        """
+        The file of the README, but for the port, is a daemon under twistd, which logs
+        what it prints, and ends in order at SIGTERM.
+        """
+        server = await self.listen()
+        server.heard = lambda peer, data: peer.send(data)
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        [source] = [one for one in blocks(README, "python") if "Application(" in one]
+        self.assertIn("remotePort=7,", source)
+        home.joinpath("feeder.tac").write_text(
+            source.replace("remotePort=7,", f"remotePort={server.port},")
+        )
+        self.assertIn("twistd --python feeder.tac", README.read_text())
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable,
+            [
+                *("-c", "from twisted.scripts.twistd import run; run()"),
+                *("--python", "feeder.tac"),
+            ],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            path=str(home),
+            reactor=reactor,
+        )
+        self.assertEqual((out, err, code), (b"", b"", 0))
+        process = int(home.joinpath("twistd.pid").read_text())
+        self.addCleanup(killed, process)
+        while not server.peers:
+            await turn()
+        await server.peers[0].until(b"hello\r\n")
+        log = home / "twistd.log"
+        while "hello" not in log.read_text():
+            await turn()
+        os.kill(process, signal.SIGTERM)
+        self.assertEqual(await server.peers[0].ended, b"hello\r\n")
+        while home.joinpath("twistd.pid").exists():
+            await turn()
 
 
 class SameTests(SynchronousTestCase):
