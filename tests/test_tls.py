@@ -24,11 +24,14 @@ from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     PrivateCertificate,
+    VerificationError,
     optionsForClientTLS,
 )
 from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp._connection import ClientTCPProtocol
@@ -641,6 +644,27 @@ class StartTLSTests(TLSTestCase):
             ],
         )
 
+    async def test_manyRecords(self) -> None:
+        """
+        Of what comes at once, and in several pieces since that is how TLS hands it out,
+        the negotiation takes what it asks for, and C{serverInput} gets all the rest.
+        """
+        server = await self.dialogue()
+        lines = [b"%d" % number for number in range(20_000)]
+        server.secret = b"".join(line + b"\r\n" for line in lines)
+        taken: list[bytes] = []
+
+        async def preConnect(client: Any, negotiation: Any) -> bool:
+            await self.preConnect()(client, negotiation)
+            for _ in range(3):
+                taken.append(await negotiation.nextRecord())
+                await turn()
+            return True
+
+        await self.echo(server, preConnect)
+        given = [event[1] for event in self.events if event[0] == "serverInput"]
+        self.assertEqual(taken + given, [*lines, b"secret"])
+
     async def test_ways(self) -> None:
         """
         What C{startTLS} returns can be waited for, returned, or left alone: the
@@ -677,8 +701,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_drivers(self) -> None:
         """
-        By C{connectTCP} and by C{ClientService} as well, whose wrappers forward the
-        handshake without saying so.
+        By C{connectTCP} and by C{ClientService} as well.
         """
         server = await self.dialogue()
 
@@ -917,6 +940,73 @@ class StartTLSTests(TLSTestCase):
         )
         await self.assertFailure(client.start(), ConnectionLost)
         self.assertEqual(self.events[-3], ("serverError", "read", ECONNRESET))
+
+
+class Secure:
+    """
+    A transport whose TLS has no certificate of the server's.
+    """
+
+    def __init__(self) -> None:
+        directlyProvides(self, ISSLTransport)
+
+    def getHandle(self) -> Any:
+        """
+        @return: a connection that has not begun.
+        """
+        return SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+
+
+class WordTests(SynchronousTestCase):
+    """
+    Failures in words, where they are rare.
+    """
+
+    def words(self, error: Exception, shaking: bool = True) -> str:
+        """
+        @return: what is made of it.
+        """
+        value: Any = _tls.inWords(Failure(error), Secure(), shaking).value
+        self.assertIsInstance(value, TLSError)
+        self.assertIs(value.__cause__, error)
+        return str(value)
+
+    def test_openssl(self) -> None:
+        """
+        Whatever OpenSSL says, something is told.
+        """
+        for arguments, words in (
+            (([("SSL routines", "", "bad record mac")],), "bad record mac"),
+            (
+                ([("", "", "a"), ("", "", "sslv3 alert bad certificate")],),
+                "a; the server has refused: bad certificate",
+            ),
+            (
+                ([("", "", "certificate verify failed")],),
+                "the server's certificate is refused: certificate verify failed",
+            ),
+            (([],), "TLS has failed"),
+            ((), "TLS has failed"),
+        ):
+            self.assertEqual(self.words(SSL.Error(*arguments)), words)
+        self.assertIn("104", self.words(SSL.SysCallError(104, "ECONNRESET")))
+
+    def test_substitute(self) -> None:
+        """
+        A verification error that names nobody.
+        """
+        error = VerificationError(errors=())
+        self.assertIn("not for this host", self.words(error))
+
+    def test_others(self) -> None:
+        """
+        What is none of TLS stays as it is: a loss after the handshake, and any on a
+        transport that is not TLS.
+        """
+        lost = Failure(ConnectionLost())
+        self.assertIs(_tls.inWords(lost, Secure(), False), lost)
+        self.assertIs(_tls.inWords(lost, object(), True), lost)
+        self.assertIn("during the handshake", self.words(ConnectionLost()))
 
 
 class ArgumentTests(SynchronousTestCase):

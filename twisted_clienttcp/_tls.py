@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IOpenSSLContextFactory,
     IProtocol,
@@ -22,7 +21,6 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.python.failure import Failure
-from zope.interface import alsoProvides
 
 from .errors import TLSError
 
@@ -113,12 +111,9 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
         that is complete without them. No TLS begins with them.
     """
     transport.startTLS(options)
-    tls = transport.protocol
-    # Not every wrapper around a protocol says that it forwards this; they do.
-    if not IHandshakeListener.providedBy(tls.wrappedProtocol):
-        alsoProvides(tls.wrappedProtocol, IHandshakeListener)
     if not swallow:
         return
+    tls = transport.protocol
 
     def first(data: bytes) -> None:
         del tls.dataReceived
@@ -187,7 +182,7 @@ def _sentences(error: Any, connection: Any) -> Iterator[str]:
     """
     queue = error.args[0] if error.args else None
     if not isinstance(queue, list) or not queue:
-        yield str(error) or "TLS has failed"
+        yield str(error) if queue else "TLS has failed"
         return
     for _, _, said in queue:
         _, isAlert, alert = said.partition(" alert ")
