@@ -251,8 +251,14 @@ class DemoTests(CommandTestCase):
                 b"has dropped the connection",
                 b"connected again",
                 b"got 'still there?'",
+                b"pending the high mark, 262,144, is reached",
+                b"serverHigh",
+                b"serverLow",
+                b"lines have come back",
                 b"shuts down with 2,000,000 octets",
                 b"has read 2,000,000 octets: none is lost",
+                b"does not trust it: the server's certificate is refused: unknown CA",
+                b"got 'a secret'",
             ):
                 at = done.out.find(part, at + 1)
                 self.assertNotEqual(at, -1, (part, done.out))
@@ -274,6 +280,17 @@ class DemoTests(CommandTestCase):
         code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
         return await self.run_("-c", code, *arguments, "--demo")
 
+    async def test_withoutTLS(self) -> None:
+        """
+        Without the extra it says that there is more to see.
+        """
+        main = "from twisted_clienttcp.__main__ import main; main()"
+        wrong = "import sys; sys.modules['service_identity'] = None"
+        done = await self.broken(main, wrong)
+        self.assertEqual(self.status, 0, done.err)
+        self.assertIn(b"none is lost", done.out)
+        self.assertIn(b"pip install twisted_clienttcp[tls]", done.out)
+
     async def test_failures(self) -> None:
         """
         Whichever step fails is named, and the status is not 0.
@@ -285,6 +302,15 @@ class DemoTests(CommandTestCase):
             "{'__eq__': lambda self, line: False})(b'drop')",
             b"the reconnection": "demo.PATIENCE = 0.5\n"
             "demo.ClientTCPFactory._retryDelay = lambda self: None",
+            b"the marks": "demo.HIGH = 10**9",
+            b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
+            "demo.PATIENCE = 0.5",
+            b"the low mark": "demo.ClientTCPFactory.pendingOctets = "
+            "property(lambda self: 10**6)",
+            b"the stranger's certificate": "demo.TLSError = LookupError",
+            b"the connection over TLS": "import twisted.internet.ssl as ssl\n"
+            "options = ssl.optionsForClientTLS\n"
+            "ssl.optionsForClientTLS = lambda *a, **b: options('elsewhere', **b)",
             b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
             "lambda self, value: None)",
         }.items():

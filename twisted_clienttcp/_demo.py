@@ -6,6 +6,8 @@ checked.
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.defer import DeferredQueue
@@ -14,7 +16,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from . import ClientTCPFactory
+from . import ClientTCPFactory, _tls
+from .errors import TLSError
 from .framing import Line
 
 #: The line at which the server drops the connection.
@@ -25,6 +28,11 @@ PAUSE = 0.02
 
 #: The seconds that a step may take.
 PATIENCE = 4.0
+
+#: The marks, in octets, and the line that is put until the high one is reached.
+HIGH = 256 * 1024
+LOW = 64 * 1024
+LINE = b"x" * 9_998
 
 #: What is sent at the end: 2,000,000 octets.
 LAST_LINES = 20
@@ -84,20 +92,25 @@ class _Story:
     The events of a client, in order.
     """
 
-    def __init__(self, reactor: Any, address: Any) -> None:
+    def __init__(self, reactor: Any, port: Any, **parameters: Any) -> None:
         self._reactor = reactor
         self._events: DeferredQueue[tuple[str, Any]] = DeferredQueue()
-        names = ("connected", "connectError", "serverInput", "serverError")
+        names = "connected connectError serverInput serverError serverHigh serverLow"
+        address = port.getHost()
         self.client = ClientTCPFactory(
             remoteAddress=address.host,
             remotePort=address.port,
             reactor=reactor,
-            **{name: self._callback(name) for name in (*names, "disconnected")},
+            highMark=HIGH,
+            lowMark=LOW,
+            **{name: self._callback(name) for name in names.split()},
+            disconnected=self._callback("disconnected"),
+            **parameters,
         )
         self.client.initialDelay = 0.1
 
     def _callback(self, name: str) -> Any:
-        return lambda client, value: self._events.put((name, value))
+        return lambda client, value=None: self._events.put((name, value))
 
     async def expect(self, name: str, step: str) -> Any:
         """
@@ -105,13 +118,44 @@ class _Story:
 
         @raise DemoFailed: if it is not.
         """
-        try:
-            got, value = await self._events.get().addTimeout(PATIENCE, self._reactor)
-        except DeferredTimeout:
-            raise DemoFailed(f"{step}: no {name} in {PATIENCE} seconds") from None
+        got, value = await self.next(f"{step}: no {name}")
         if got != name:
+            if isinstance(value, Failure):
+                value = value.getErrorMessage()
             raise DemoFailed(f"{step}: {got} ({value}) came instead of {name}")
         return value
+
+    async def next(self, otherwise: str) -> tuple[str, Any]:
+        """
+        @return: the next callback called, and what it was given.
+
+        @raise DemoFailed: if there is none.
+        """
+        try:
+            return await self._events.get().addTimeout(PATIENCE, self._reactor)
+        except DeferredTimeout:
+            raise DemoFailed(f"{otherwise} in {PATIENCE} seconds") from None
+
+    async def exchange(self, line: bytes) -> None:
+        """
+        Send a line, and get it back.
+        """
+        self.client.put(line)
+        echo = await self.expect("serverInput", "the exchange of lines")
+        _check(echo == line, f"the exchange of lines: {line!r} came back as {echo!r}")
+        _tell(f"  sent {line.decode()!r}, got {echo.decode()!r}")
+
+    def start(self) -> None:
+        """
+        Begin. What becomes of it is told by the callbacks.
+        """
+        self.client.start().addErrback(lambda failure: None)
+
+    async def stop(self) -> None:
+        """
+        Be at an end, whatever has happened.
+        """
+        await self.client.abort()
 
 
 def _tell(text: str) -> None:
@@ -138,34 +182,33 @@ async def demo(reactor: Any) -> None:
     listener.noisy = False
     listener.clock = reactor
     port = reactor.listenTCP(0, listener, interface="127.0.0.1")
+    story = _Story(reactor, port)
     address = port.getHost()
-    story = _Story(reactor, address)
+    _tell(
+        "A server that echoes lines, and reads slowly, listens on "
+        f"{address.host}:{address.port}."
+    )
     try:
-        await _play(story, listener, f"{address.host}:{address.port}")
+        await _play(story, listener)
     finally:
-        stopped = story.client.shutdown()
-        if story.client.server is not None:
-            story.client.server.abort()
-        await stopped
+        await story.stop()
         await port.stopListening()
+    try:
+        _tls.require("it")
+    except ImportError as error:
+        _tell(f"TLS is not shown: {error}.")
+    else:
+        await _encrypted(reactor, listener)
 
 
-async def _play(story: _Story, listener: Any, address: str) -> None:
+async def _play(story: _Story, listener: Any) -> None:
     client = story.client
     expect = story.expect
-
-    async def exchange(line: bytes) -> None:
-        client.put(line)
-        echo = await expect("serverInput", "the exchange of lines")
-        _check(echo == line, f"the exchange of lines: {line!r} came back as {echo!r}")
-        _tell(f"  sent {line.decode()!r}, got {echo.decode()!r}")
-
-    _tell(f"A server that echoes lines, and reads slowly, listens on {address}.")
-    client.start()
+    story.start()
     await expect("connected", "the first connection")
     _tell("The client is connected.")
-    await exchange(b"hello")
-    await exchange(b"is anybody there?")
+    await story.exchange(b"hello")
+    await story.exchange(b"is anybody there?")
 
     client.put(DROP)
     await expect("serverError", "the drop")
@@ -174,7 +217,9 @@ async def _play(story: _Story, listener: Any, address: str) -> None:
     _tell("The server has dropped the connection.")
     await expect("connected", "the reconnection")
     _tell("The client has connected again by itself.")
-    await exchange(b"still there?")
+    await story.exchange(b"still there?")
+
+    await _throttled(story)
 
     server = listener.latest
     before = server.received
@@ -183,7 +228,14 @@ async def _play(story: _Story, listener: Any, address: str) -> None:
     pending = client.pendingOctets
     client.shutdown()
     _tell(f"The client shuts down with {pending:,} octets of output pending.")
-    disconnection = await expect("disconnected", "the shutdown")
+    disconnection = None
+    while disconnection is None:
+        name, value = await story.next("the shutdown: no disconnected")
+        if name == "disconnected":
+            disconnection = value
+        else:
+            marks = name in ("serverHigh", "serverLow")
+            _check(marks, f"the shutdown: {name} came instead of disconnected")
     counted = server.received - before
     _check(
         disconnection.confirmed and disconnection.unsent == 0,
@@ -194,3 +246,108 @@ async def _play(story: _Story, listener: Any, address: str) -> None:
         f"the shutdown: {pending} octets were pending, the server got {counted}",
     )
     _tell(f"The server has read {counted:,} octets: none is lost.")
+
+
+async def _throttled(story: _Story) -> None:
+    """
+    Put lines up to the high mark, wait for the low one, and see all of them come back.
+    """
+    client = story.client
+    lines = 1
+    while not client.put(LINE):
+        lines += 1
+        _check(lines < 1000, "the marks: put() never tells of the high mark")
+    pending = client.pendingOctets
+    await story.expect("serverHigh", "the high mark")
+    _tell(
+        f"The client has put {lines} lines: with {pending:,} octets pending the high "
+        f"mark, {HIGH:,}, is reached."
+    )
+    _tell("  serverHigh: it puts no more.")
+    left = None
+    echoed = 0
+    while left is None or echoed < lines:
+        name, value = await story.next("the low mark: no serverLow, or no echo")
+        if name == "serverLow":
+            left = client.pendingOctets
+            _tell(f"  serverLow: {left:,} are pending, the low mark is {LOW:,}. On!")
+        else:
+            _check(
+                name == "serverInput" and value == LINE,
+                f"the low mark: {name} ({value!r:.40}) came instead of serverLow",
+            )
+            echoed += 1
+    _check(left <= LOW, f"the low mark: {left} octets are pending")
+    _tell(f"All {lines} lines have come back.")
+
+
+async def _encrypted(reactor: Any, listener: Any) -> None:
+    """
+    The same server with TLS, and a certificate that nobody vouches for but we.
+    """
+    from twisted.internet.ssl import optionsForClientTLS
+
+    certificate = _throwaway()
+    port = reactor.listenSSL(0, listener, certificate.options(), interface="127.0.0.1")
+    _tell("The same server speaks TLS, with a certificate made a moment ago.")
+    strict = _Story(reactor, port, tls=True, autoReconnect=False)
+    trusting = optionsForClientTLS(port.getHost().host, trustRoot=certificate)
+    story = _Story(reactor, port, tls=trusting)
+    try:
+        strict.start()
+        refusal = await strict.expect("connectError", "the stranger's certificate")
+        _check(
+            isinstance(refusal.value, TLSError),
+            f"the stranger's certificate: {refusal.value}",
+        )
+        _tell(f"  The client does not trust it: {refusal.getErrorMessage()}.")
+        story.start()
+        await story.expect("connected", "the connection over TLS")
+        _tell("  Told to trust it, the client is connected.")
+        await story.exchange(b"a secret")
+        story.client.shutdown()
+        disconnection = await story.expect("disconnected", "the shutdown of TLS")
+        _check(disconnection.unsent == 0, f"the shutdown of TLS: {disconnection}")
+    finally:
+        await strict.stop()
+        await story.stop()
+        await port.stopListening()
+    _tell("  It has said goodbye: nobody could have read or cut short what was said.")
+
+
+def _throwaway() -> Any:
+    """
+    @return: a certificate for this machine and its key, both new.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from twisted.internet.ssl import PrivateCertificate
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "clienttcp --demo")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    return PrivateCertificate.loadPEM(
+        certificate.public_bytes(encoding)
+        + key.private_bytes(
+            encoding,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
