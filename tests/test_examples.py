@@ -5,8 +5,10 @@ wrote where there is one.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -19,9 +21,11 @@ from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.internet.ssl import PrivateCertificate
 from twisted.mail.smtp import ESMTP
+from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
+from twisted_clienttcp.testing import MemoryServer
 
 from ._documents import ROOT
 from ._support import GUARD, Peer, Server, reactor, turn
@@ -285,6 +289,79 @@ class MailTests(ExampleTestCase):
             self.assertIn(reason, output)
 
 
+class BotTests(SynchronousTestCase):
+    """
+    C{irc_bot.py} again, where time matters: without a network.
+    """
+
+    def setUp(self) -> None:
+        example = runpy.run_path(str(EXAMPLES / "irc_bot.py"))
+        self.sulk = example["SULK"]
+        self.printed = io.StringIO()
+        self.patch(sys, "stdout", self.printed)
+        client = example["makeClient"]("irc.example.org", 6667, "bot", "#chat")
+        self.server = MemoryServer(client)
+        self.server.accept()
+
+    def welcome(self) -> None:
+        """
+        The server welcomes the bot, which joins its channel.
+        """
+        self.assertEqual(self.server.read(), b"NICK bot\r\nUSER bot 0 * :a bot\r\n")
+        self.server.send(b":irc 001 bot :Welcome\r\n")
+        self.assertEqual(self.server.read(), b"JOIN #chat\r\n")
+
+    def test_register(self) -> None:
+        """
+        Before the welcome a PING is answered, and another name is tried for one that
+        is taken.
+        """
+        self.server.read()
+        self.server.send(b"PING :123\r\n:irc 433 * bot :Nickname is in use\r\n")
+        self.assertEqual(self.server.read(), b"PONG :123\r\nNICK bot_\r\n")
+        self.server.send(b":irc 001 bot_ :Welcome\r\n")
+        self.assertEqual(self.printed.getvalue(), "here as bot_\n")
+
+    def test_refused(self) -> None:
+        """
+        A server that does not want the bot is asked again, later.
+        """
+        self.server.send(b"ERROR :go away\r\n")
+        self.assertFalse(self.server.client.connected)
+        self.assertFalse(self.server.attempting)
+        self.server.advance(60)
+        self.assertTrue(self.server.attempting)
+
+    def test_kick(self) -> None:
+        """
+        After a kick the bot is back when it has sulked.
+        """
+        self.welcome()
+        self.server.send(b":op!o@h KICK #chat bot :enough\r\n")
+        self.server.advance(self.sulk - 0.1)
+        self.assertEqual(self.server.read(), b"")
+        self.server.advance(0.1)
+        self.assertEqual(self.server.read(), b"JOIN #chat\r\n")
+
+    def test_netsplit(self) -> None:
+        """
+        After a loss all begins anew.
+        """
+        self.welcome()
+        self.server.reset()
+        self.server.advance(60)
+        self.server.accept()
+        self.welcome()
+
+    def test_private(self) -> None:
+        """
+        Who asks in private is answered in private.
+        """
+        self.welcome()
+        self.server.send(b":me!m@h PRIVMSG bot :!ping\r\n")
+        self.assertEqual(self.server.read(), b"PRIVMSG me :pong, me\r\n")
+
+
 class ChatTests(ExampleTestCase):
     """
     C{chat.py}.
@@ -378,3 +455,21 @@ class ShipperTests(ExampleTestCase):
         self.assertEqual(len(server.peers), 2)
         self.assertEqual(stored, path.read_bytes())
         self.assertIn(b"all 2", example.output)
+
+
+class PageTests(SynchronousTestCase):
+    """
+    The page of the examples.
+    """
+
+    def test_whole(self) -> None:
+        """
+        It shows each example, and each has a test here.
+        """
+        page = (ROOT / "docs" / "examples.rst").read_text()
+        tests = Path(__file__).read_text()
+        for path in EXAMPLES.glob("*.py"):
+            self.assertIn(f".. literalinclude:: examples/{path.name}\n", page)
+            self.assertIn(
+                f'self.example("{path.stem}", ', tests.replace("(\n            ", "(")
+            )

@@ -78,9 +78,9 @@ class Bot:
         print(f"lost by the {details.initiator}")
 
 
-def main(reactor, host, port, name, channel):
+def makeClient(host, port, name, channel):
     bot = Bot(name, channel)
-    client = ClientTCPFactory(
+    return ClientTCPFactory(
         remoteAddress=host,
         remotePort=port,
         framing=Line(encoding="utf-8", delimiter=b"\r\n"),
@@ -90,7 +90,10 @@ def main(reactor, host, port, name, channel):
         disconnected=bot.disconnected,
         inlineStates={"join": bot.join},
     )
-    return client.start()
+
+
+def main(reactor, *arguments):
+    return makeClient(*arguments).start()
 
 
 if __name__ == "__main__":
