@@ -19,7 +19,7 @@ from twisted_clienttcp._connection import LARGE_READ
 from twisted_clienttcp._delivery import Delivery, Hold
 from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError
-from twisted_clienttcp.framing import Line, Stream
+from twisted_clienttcp.framing import Framing, Line, Stream
 
 from .test_factory import ClientTestCase
 from .test_framing import cuts, pieces
@@ -170,11 +170,11 @@ class ReadTests(ClientTestCase):
             transport.doRead()
         return [len(record) for _, record in self.events]
 
-    def pair(self) -> socket.socket:
+    def pair(self, framing: Framing | None = None) -> socket.socket:
         """
         @return: the server's end of a connection to a client that takes what is read.
         """
-        self.theClient = client = self.client(framing=Stream())
+        self.theClient = client = self.client(framing=framing or Stream())
         client.start().addErrback(lambda failure: None)
         protocol = self.attempts()[-1][2].buildProtocol(None)
         ours, server = socket.socketpair()
@@ -187,7 +187,7 @@ class ReadTests(ClientTestCase):
 
     def test_fullReads(self) -> None:
         """
-        Behind a read that is full comes a large one; behind one that is not, and so for
+        Behind a read that is full comes a larger one; behind a short one, and so for
         those that wait, the usual one.
         """
         server = self.pair()
@@ -195,24 +195,52 @@ class ReadTests(ClientTestCase):
         self.assertEqual(self.read(server, usual - 1), [usual - 1])
         self.assertEqual(self.transport.bufferSize, usual)
         self.assertEqual(self.read(server, usual + 100_000), [usual, 100_000])
-        self.assertEqual(self.transport.bufferSize, LARGE_READ)
+        self.assertEqual(self.transport.bufferSize, 2 * usual)
         self.assertEqual(self.read(server, 100), [100])
         self.assertEqual(self.transport.bufferSize, usual)
 
+    def feed(self, data: bytes) -> int:
+        """
+        @return: what the next read may take behind these octets.
+        """
+        self.transport.protocol.dataReceived(data)
+        return self.transport.bufferSize
+
     def test_bound(self) -> None:
         """
-        No read is larger than large, however many are full; a transport that reads more
-        as a rule goes on to do so.
+        However many reads are full, none is larger than large; a transport that reads
+        more as a rule goes on to do so.
         """
+        for usual in (64 * 1024, 100_000, 2 * LARGE_READ):
+            self.patch(Socket, "bufferSize", usual)
+            self.pair()
+            for _ in range(6):
+                size = self.feed(bytes(self.transport.bufferSize))
+            self.assertEqual(size, max(usual, LARGE_READ))
+            self.assertEqual(self.feed(b"short"), usual)
+            self.assertEqual(self.feed(b"short"), usual)
+
+    def test_manyRecords(self) -> None:
+        """
+        A read is not larger than usual for the sake of more records than many.
+        """
+        usual = Socket.bufferSize
+        self.pair(Line(delimiter=b"|"))
+        long, short = b"x" * 15 + b"|", b"x|"
+        self.assertEqual(self.feed(short * (usual // 2)), usual)
+        self.assertEqual(self.feed(long * (usual // 16)), 2 * usual)
+        self.assertEqual(self.feed(long * (usual // 8)), 2 * usual)
+        self.assertEqual(self.feed(short * usual), usual)
+
+    def test_held(self) -> None:
+        """
+        What waits for the user is not read in large pieces.
+        """
+        usual = Socket.bufferSize
         self.pair()
-        octets = bytes(LARGE_READ)
-        for _ in range(3):
-            self.transport.protocol.dataReceived(octets)
-            self.assertEqual(self.transport.bufferSize, LARGE_READ)
-        self.patch(Socket, "bufferSize", 2 * LARGE_READ)
-        self.pair()
-        self.transport.protocol.dataReceived(2 * octets)
-        self.assertEqual(self.transport.bufferSize, 2 * LARGE_READ)
+        self.assertEqual(self.feed(bytes(usual)), 2 * usual)
+        self.theClient.pauseProducing()
+        self.assertEqual(self.feed(bytes(2 * usual)), usual)
 
     def test_otherTransports(self) -> None:
         """
@@ -229,8 +257,7 @@ class ReadTests(ClientTestCase):
         a read is also the mark at which a transport pauses who produces for it.
         """
         self.pair()
-        self.transport.protocol.dataReceived(bytes(LARGE_READ))
-        self.assertEqual(self.transport.bufferSize, LARGE_READ)
+        self.assertGreater(self.feed(bytes(Socket.bufferSize)), Socket.bufferSize)
         self.theClient.put(bytes(8 * CHUNK))
         self.reactor.advance(0)
         self.assertEqual(self.transport._tempDataLen, CHUNK)

@@ -334,11 +334,20 @@ class PrefixTests(SynchronousTestCase):
     L{LengthPrefixed} and its like.
     """
 
-    @given(st.lists(st.sampled_from([b"abc", b"xyz", b"", b"abcd"]), max_size=60), cuts)
-    def test_runs(self, records: list[bytes], at: list[int]) -> None:
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([b"abc", b"xyz", b"", b"abcd"]), st.integers(1, 30)
+            ),
+            max_size=4,
+        ),
+        cuts,
+    )
+    def test_runs(self, runs: list[tuple[bytes, int]], at: list[int]) -> None:
         """
         Runs of blocks of one length are cut faster, and to the same.
         """
+        records = [record for record, times in runs for _ in range(times)]
         stream = b"".join(map(int32().frame, records))
         framing = int32()
         read = [r for piece in pieces(stream, at) for r in framing.feed(piece)]

@@ -72,9 +72,13 @@ from .framing import Framing
 #: C{lingering_timeout}.
 LINGER_SILENCE = 5.0
 
-#: How many octets a read may take while each read takes all it can. More of them leave
-#: the cache of the processor before they are delivered.
-LARGE_READ = 262144
+#: How many octets a read may take while each read takes all it can.
+LARGE_READ = 512 * 1024
+
+#: How many records a read may give that takes more than usual: more of them cost more
+#: memory than the reads saved are worth.
+MANY_RECORDS = 8192
+
 #: How many octets may wait behind the record whose Deferred is waited for before the
 #: transport is read no more: one read.
 BACKLOG = 64 * 1024
@@ -317,10 +321,11 @@ class ClientTCPProtocol(Protocol):
         #: The user knows that the high mark has been reached.
         self._isHigh = False
         self._receive: Callable[[bytes], None] = self._hear
-        #: How many octets a read takes as a rule, if the transport lets us say; whether
-        #: it may take more now.
-        self._usualRead = maxsize
-        self._readsLarge = False
+        #: How many octets a read takes as a rule, if the transport lets us say; below
+        #: how many the next takes less than this one, and from how many on more.
+        self._usualRead = 0
+        self._fewRead = 0
+        self._fullRead = maxsize
         self._stage = Stage.EARLY
         self._peerEnded = False
         #: The TLS handshake is not done.
@@ -365,7 +370,7 @@ class ClientTCPProtocol(Protocol):
         ):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
-            self._usualRead = transport.bufferSize
+            self._usualRead = self._fullRead = transport.bufferSize
         if self._client.noDelay:
             noDelay(transport)
         self._sender = Sender(
@@ -477,9 +482,6 @@ class ClientTCPProtocol(Protocol):
         Take octets from the transport.
         """
         self._octetsIn += len(data)
-        full = len(data) >= self._usualRead
-        if full is not self._readsLarge:
-            self._readLarge(full)
         if self._watch is not None:
             self._watch.heard()
         sender = self._sender
@@ -489,23 +491,32 @@ class ClientTCPProtocol(Protocol):
         finally:
             if held:
                 sender.pump()
+        if not self._fewRead <= len(data) < self._fullRead:
+            self._adaptRead(len(data))
         if self._delivery.backlog > BACKLOG and not self._throttled:
             self._throttled = True
             self._read(False)
 
-    def _readLarge(self, large: bool) -> None:
+    def _adaptRead(self, length: int) -> None:
         """
-        Read more at once from now on, or as much as usual.
+        Let the next read take as much as usual, or more.
 
         Each read costs a turn of the reactor. But a few octets cost more if there is
-        a large buffer for them: so it is there only while the peer fills it.
+        a large buffer for them, and all of them wait while the delivery is held: so it
+        is there only while the peer fills it and the user takes it.
         """
-        self._readsLarge = large
+        size, usual, delivery = self._fullRead, self._usualRead, self._delivery
+        records = delivery._count
+        if length < usual or records > MANY_RECORDS or delivery.held:
+            size = usual
+        elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
+            size = min(2 * size, LARGE_READ)
+        self._fullRead = size
+        self._fewRead = usual if size > usual else 0
         # This is also the mark at which the transport pauses a push producer; the
         # sender is none.
         transport: Any = self.transport
-        usual = self._usualRead
-        transport.bufferSize = max(LARGE_READ, usual) if large else usual
+        transport.bufferSize = size
 
     def _faulted(self, fault: Exception) -> None:
         """
