@@ -214,7 +214,7 @@ class ReadTests(ClientTestCase):
         for usual in (64 * 1024, 100_000, 2 * LARGE_READ):
             self.patch(Socket, "bufferSize", usual)
             self.pair()
-            for _ in range(6):
+            for _ in range(5):
                 size = self.feed(bytes(self.transport.bufferSize))
             self.assertEqual(size, max(usual, LARGE_READ))
             self.assertEqual(self.feed(b"short"), usual)
