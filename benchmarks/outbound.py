@@ -89,15 +89,15 @@ def records(run: Run) -> Iterator[bytes]:
 
 def blocking(run: Run) -> None:
     """
-    A blocking socket, and a loop that gathers a thousand records and joins them.
+    A blocking socket, and a loop that frames records, and joins each thousand.
     """
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
         gathered: list[bytes] = []
         for record in records(run):
-            gathered.append(record)
+            gathered.append(record + b"\n")
             if len(gathered) == 1000:
-                server.sendall(b"\n".join(gathered) + b"\n")
+                server.sendall(b"".join(gathered))
                 gathered.clear()
         _finish(run, server)
 

@@ -1078,8 +1078,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
             stats.highs += 1
         else:
             stats.lows += 1
-        self._later(self._call, callback)
-        self._run()
+        if callback in self._callbacks:
+            self._later(self._call, callback)
+            self._run()
         return True
 
     def _outputLost(self, connection: ClientTCPProtocol) -> None:
@@ -1090,7 +1091,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         outbox = connection.outbox
         if self._outbox is outbox and not self._core.stopping and self.offlineLimit:
             self._outbox = self._offline
-            self._offline.adopt(outbox.rest(self.offlineLimit))
+            self._offline.adopt(outbox.giveBack(self.offlineLimit))
 
     def _ended(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool

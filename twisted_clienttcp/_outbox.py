@@ -34,6 +34,9 @@ CHUNK = 64 * 1024
 HIGH_MARK = 64 * 1024
 LOW_MARK = 16 * 1024
 
+#: Up to how many octets a chunk may be guessed.
+_FEW = 4 * CHUNK
+
 #: How many records are looked at to find as many as make a chunk.
 _WINDOW = 2048
 
@@ -119,6 +122,7 @@ class Outbox:
     @ivar pending: how many octets are queued or in the transport's hands.
     @ivar edge: see above.
     @ivar handed: how many of those are in the transport's hands.
+    @ivar idle: the owner is to be told of the next octets that are queued.
     @ivar isHigh: the high mark has been reached, and the low one not since.
     """
 
@@ -126,7 +130,6 @@ class Outbox:
         "_closed",
         "_framing",
         "_grouped",
-        "_idle",
         "_marks",
         "_next",
         "_octets",
@@ -139,6 +142,7 @@ class Outbox:
         "edge",
         "frame",
         "handed",
+        "idle",
         "isHigh",
         "parts",
         "pending",
@@ -148,7 +152,7 @@ class Outbox:
         self._marks = marks
         self._owner = owner
         self._produced = False
-        self._idle = True
+        self.idle = True
         #: Why nothing is accepted any more, if that is so.
         self._closed = ""
         self.frame: Callable[[Any], bytes]
@@ -238,7 +242,7 @@ class Outbox:
         """
         Frame records and queue them, all or, if one cannot be framed, none.
 
-        @param apart: keep their octets apart, so that L{rest} gives some of them back.
+        @param apart: keep their octets apart, for L{giveBack}.
 
         @return: as L{send}.
         """
@@ -268,8 +272,8 @@ class Outbox:
 
         @return: as L{send}.
         """
-        if self._idle:
-            self._idle = False
+        if self.idle:
+            self.idle = False
             self._owner.wake()
         marks = self._marks
         isOver = self.pending >= marks.high
@@ -285,24 +289,18 @@ class Outbox:
         """
         Say from which count on there is more to do.
         """
-        if self._idle:
+        if self.idle:
             self.edge = 0
         elif self._marks.given or (self._produced and not self.isHigh):
             self.edge = self._marks.high
         else:
             self.edge = _NEVER
 
-    @property
-    def idle(self) -> bool:
+    def rest(self, idle: bool) -> None:
         """
-        Whether the owner is to be told of the next octets that are queued. Who sets it
-        to False looks for them himself.
+        Begin or cease to be idle. Who ends it looks for what is queued himself.
         """
-        return self._idle
-
-    @idle.setter
-    def idle(self, idle: bool) -> None:
-        self._idle = idle
+        self.idle = idle
         self._aim()
 
     @property
@@ -325,7 +323,7 @@ class Outbox:
         if self.isHigh and not (marks.given or self._produced):
             self.isHigh = False
         self._aim()
-        if self.pending >= marks.high and not self._idle:
+        if self.pending >= marks.high and not self.idle:
             self.reached()
         else:
             self._fall()
@@ -339,16 +337,20 @@ class Outbox:
         @return: at most L{CHUNK} octets; none if nothing is queued.
         """
         parts, first = self.parts, self._next
-        if self.pending <= CHUNK and not self._offset:
-            count = len(parts) - first
-            chunk = b"".join(parts[first:] if first else parts)
-        else:
+        if not parts:
+            return b""
+        chunk, count = b"", 0
+        if self.pending <= _FEW and not self._offset:
+            # Records are mostly of about one length: so many should make a chunk.
+            count = (len(parts) - first) // max(1, -(-self.pending // CHUNK))
+            chunk = b"".join(parts[first : first + count])
+        if not count or len(chunk) > CHUNK:
             window = parts[first : first + _WINDOW]
             ends = list(accumulate(map(len, window)))
             count = bisect_right(ends, CHUNK) if not self._offset else 0
             if count:
                 chunk = b"".join(window[:count])
-            else:
+            elif window:
                 # One record alone is more than a chunk, or what is left of one.
                 begin = self._offset
                 chunk = window[0][begin : begin + CHUNK]
@@ -378,7 +380,8 @@ class Outbox:
         """
         self.pending -= self.handed
         self.handed = 0
-        self._fall()
+        if self.isHigh:
+            self._fall()
 
     def _fall(self) -> None:
         if self.isHigh and self.pending <= self._marks.low:
@@ -393,7 +396,7 @@ class Outbox:
         """
         self._owned = self._records + len(self.parts) - self._next
 
-    def rest(self, limit: int) -> list[bytes]:
+    def giveBack(self, limit: int) -> list[bytes]:
         """
         Give up records of which nothing was handed out, for another connection; not
         what is this one's L{own}, which is all until that is called.
@@ -445,7 +448,7 @@ class OfflineQueue(Outbox):
         """
         super().__init__(framing, marks, _Nobody())
         self._limit = limit
-        self._idle = False
+        self.idle = False
         self._aim()
         self.open()
 

@@ -1,16 +1,22 @@
 """
 From the queue to the transport, and knowing when the kernel has it all.
 
-Twisted has no event for "everything is written". But a transport asks a I{pull}
-producer for more exactly when it has given its last octet to the kernel, so the
-L{Sender} is one. A transport does not close while it has a producer, so the sender
-is registered only while the transport holds a chunk.
+Theory of operation:
+
+ 1. Twisted has no event for "everything is written". But a transport asks a I{pull}
+    producer for more exactly when it has given its last octet to the kernel, so the
+    L{Sender} is one. A transport does not close while it has a producer, so the sender
+    is registered only while the transport holds a chunk.
+ 2. A socket mostly takes a chunk at once. So its transport is told to write without the
+    detour through the reactor, and only what is left over then needs rule 1. An error
+    that this meets is met again by the reactor, which reports it as any other.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
@@ -23,6 +29,9 @@ from zope.interface import implementer
 from ._outbox import Marks, Outbox
 from ._supply import Supply
 from .framing import Framing
+
+#: How many chunks are written in one turn, so that others get theirs.
+_AT_ONCE = 4
 
 
 class SenderOwner(Protocol):
@@ -71,6 +80,7 @@ class Sender:
         "_call",
         "_clock",
         "_isConsumer",
+        "_isSocket",
         "_owner",
         "_registered",
         "_stopped",
@@ -88,10 +98,11 @@ class Sender:
         marks: Marks,
         owner: SenderOwner,
     ) -> None:
-        self._transport = transport
+        self._transport: Any = transport
         self._clock = clock
         self._owner = owner
         self._isConsumer = IConsumer.providedBy(transport)
+        self._isSocket = isinstance(transport, FileDescriptor)
         self._registered = False
         self._stopped = False
         #: The high mark has been reached, and nobody told.
@@ -150,16 +161,17 @@ class Sender:
         @return: whether it is to be called.
         """
         outbox = self.outbox
-        if outbox.idle:
-            outbox.idle = False
-            return True
-        return False
+        if not outbox.idle:
+            return False
+        outbox.rest(False)
+        return True
 
     def pump(self) -> None:
         """
         Hand the transport what is queued, if it is empty.
         """
-        self._tellHigh()
+        if self._untold:
+            self._tellHigh()
         if not self.outbox.handed and not self._stopped:
             self._hand()
 
@@ -202,21 +214,39 @@ class Sender:
             self.supply.resume()
 
     def _hand(self) -> None:
-        outbox = self.outbox
-        chunk = outbox.take()
-        if not chunk:
-            outbox.idle = True
-        elif self._isConsumer:
-            self._transport.write(chunk)
-            # This asks for more at once, which resumeProducing knows by the flag.
-            self._transport.registerProducer(self, False)  # type: ignore[attr-defined]
-            self._registered = True
-        else:
-            while chunk:
-                self._transport.write(chunk)
-                self._emptied()
-                chunk = outbox.take()
-            self._empty()
+        """
+        Hand the transport chunk after chunk, until it is not empty any more or there is
+        none.
+        """
+        outbox, transport = self.outbox, self._transport
+        for _ in range(_AT_ONCE):
+            chunk = outbox.take()
+            if not chunk:
+                outbox.rest(True)
+                return
+            transport.write(chunk)
+            if self._isConsumer and not self._written():
+                # This asks for more at once, which resumeProducing knows by the flag.
+                transport.registerProducer(self, False)
+                self._registered = True
+                return
+            self._emptied()
+            if self._stopped:
+                return
+            if not outbox.pending:
+                self._empty()
+                return
+        self._soon()
+
+    def _written(self) -> bool:
+        """
+        @return: whether the kernel has taken all at once.
+        """
+        transport = self._transport
+        if not self._isSocket or transport.disconnecting:
+            return False
+        transport.doWrite()
+        return not transport.dataBuffer
 
     # -- what the transport tells
 
@@ -234,7 +264,7 @@ class Sender:
             self._transport.write(chunk)
             return
         self._registered = False
-        self._transport.unregisterProducer()  # type: ignore[attr-defined]
+        self._transport.unregisterProducer()
         self._empty()
 
     def handOver(self) -> None:
@@ -252,8 +282,8 @@ class Sender:
             outbox.emptied()
         if self._registered:
             self._registered = False
-            self._transport.unregisterProducer()  # type: ignore[attr-defined]
-        outbox.idle = True
+            self._transport.unregisterProducer()
+        outbox.rest(True)
 
     def stopProducing(self) -> None:
         """
@@ -264,9 +294,10 @@ class Sender:
     def _emptied(self) -> None:
         outbox = self.outbox
         outbox.emptied()
-        if self.supply.active and not outbox.isHigh:
-            self.supply.resume()
+        supply = self.supply
+        if supply.active and not outbox.isHigh:
+            supply.resume()
 
     def _empty(self) -> None:
-        self.outbox.idle = True
+        self.outbox.rest(True)
         self._owner._flushed()

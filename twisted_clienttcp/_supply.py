@@ -15,7 +15,15 @@ class Supply:
     @ivar active: there is a producer.
     """
 
-    __slots__ = ("_asking", "_paused", "_pending", "_producer", "_raised", "_streaming")
+    __slots__ = (
+        "_asking",
+        "_paused",
+        "_pending",
+        "_producer",
+        "_raised",
+        "_streaming",
+        "active",
+    )
 
     def __init__(
         self, pending: Callable[[], int], raised: Callable[[str, BaseException], None]
@@ -27,16 +35,10 @@ class Supply:
         self._pending = pending
         self._raised = raised
         self._producer: Any = None
+        self.active = False
         self._streaming = False
         self._paused = False
         self._asking = False
-
-    @property
-    def active(self) -> bool:
-        """
-        Whether there is a producer.
-        """
-        return self._producer is not None
 
     def register(self, producer: Any, streaming: bool) -> None:
         """
@@ -50,6 +52,7 @@ class Supply:
                 f"cannot register {producer!r}: {self._producer!r} has not unregistered"
             )
         self._producer = producer
+        self.active = True
         self._streaming = streaming
         self._paused = False
 
@@ -58,6 +61,7 @@ class Supply:
         There is no producer any more.
         """
         self._producer = None
+        self.active = False
 
     def pause(self) -> None:
         """
@@ -98,7 +102,7 @@ class Supply:
         """
         if self._producer is not None:
             self._tell("stopProducing")
-            self._producer = None
+            self.unregister()
 
     def _tell(self, order: str) -> None:
         if self._producer is not None:
