@@ -45,6 +45,7 @@ class Command(ProcessProtocol):
 
     @ivar ended: fires with its status when it has ended; the negative number of the
         signal, if one has ended it.
+    @ivar exited: fires before that, when there may still be output to read.
     @ivar outLength: how many octets it has written to its output.
     @ivar keep: whether these are kept.
     """
@@ -56,6 +57,7 @@ class Command(ProcessProtocol):
         self.outLength = 0
         self.err = b""
         self.ended: Deferred[int] = Deferred()
+        self.exited: Deferred[None] = Deferred()
         self._waiting: list[tuple[bytes, Deferred[None]]] = []
 
     def outReceived(self, data: bytes) -> None:
@@ -93,6 +95,9 @@ class Command(ProcessProtocol):
         transport.write(octets)
         if end:
             transport.closeStdin()
+
+    def processExited(self, reason: Any) -> None:
+        self.exited.callback(None)
 
     def processEnded(self, reason: Any) -> None:
         status = 0
@@ -922,6 +927,55 @@ class ConsoleTests(ServedTestCase):
         self.assertEqual(command.out, b"short\nBYE\n")
         self.assertIn(b"was skipped", command.err)
 
+    async def test_unheard(self) -> None:
+        """
+        When nobody reads standard output any more it ends, though the server says
+        nothing.
+        """
+        server = await self.serve()
+        server.left = lambda peer: None
+        command = self.spawn(*CLIENTTCP, *self.where)
+        await self.met(server)
+        self.process.closeStdout()
+        await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+
+    async def test_unread(self) -> None:
+        """
+        A signal ends it though nobody takes what it has to print, and that is told.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(b"x" * 1_000_000)
+        for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
+            command = self.spawn(*run, "--framing=stream", *self.where)
+            output = self.process.pipes[1]
+            await command.said(b"x")
+            output.pauseProducing()
+            server.peers[-1].send(b"x" * 1_000_000)
+            self.process.signalProcess("TERM")
+            await command.exited.addTimeout(GUARD, reactor)
+            output.resumeProducing()
+            await self.end(command)
+            self.assertIn(self.status, (143, -15))
+            if run is CLIENTTCP:
+                self.assertIn(b"not all that came could be printed", command.err)
+
+    async def test_unreadable(self) -> None:
+        """
+        A standard input that cannot be read is an error.
+        """
+        await self.serve()
+        with open(os.devnull, "wb") as writable:
+            command = self.spawn(
+                *(*CLIENTTCP, *self.where),
+                childFDs={0: writable.fileno(), 1: "r", 2: "r"},
+            )
+        await self.end(command, 1)
+        self.assertEqual(
+            command.err,
+            b"clienttcp: standard input cannot be read: Bad file descriptor\n",
+        )
+
     async def test_closedDescriptors(self) -> None:
         """
         It works with its standard descriptors closed.
@@ -1060,27 +1114,29 @@ class ConsoleTests(ServedTestCase):
         lines = b"".join(b"%07d\n" % number for number in range(4_000_000))
         given = Path(self.directory(), "given")
         given.write_bytes(lines)
-
-        server = await self.serve()
-        server.met = hold
-        server.heard = lambda peer, data: None
-        with given.open("rb") as stdin:
-            at = position(stdin)
-            command = self.spawn(
-                *CLIENTTCP,
-                *self.where,
-                childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
-            )
-            await self.settled(at)
-            self.assertLess(at(), len(lines))
-            self.process.signalProcess("TERM")
-            await command.said(b"SIGTERM: sending the last")
-            peer: Any = server.peers[0]
-            peer.transport.resumeProducing()
-            await self.end(command, 143)
-            read = lines[: at()]
-        whole = read[: read.rindex(b"\n") + 1]
-        self.assertTrue(peer.received == whole.replace(b"\n", b"\r\n"))
+        for run, status in (
+            (CLIENTTCP, 143),
+            ((*TWISTD, "--logfile=-", "clienttcp"), -15),
+        ):
+            server = await self.serve()
+            server.met = hold
+            server.heard = lambda peer, data: None
+            with given.open("rb") as stdin:
+                at = position(stdin)
+                command = self.spawn(
+                    *(*run, *self.where),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                await self.settled(at)
+                self.process.signalProcess("TERM")
+                await command.said(b"SIGTERM")
+                peer: Any = server.peers[0]
+                peer.transport.resumeProducing()
+                await self.end(command, status)
+                self.assertLess(at(), len(lines))
+                read = lines[: at()]
+            whole = read[: read.rindex(b"\n") + 1]
+            self.assertTrue(peer.received == whole.replace(b"\n", b"\r\n"))
 
     async def test_reconnect(self) -> None:
         """

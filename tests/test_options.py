@@ -274,6 +274,7 @@ class RestTests(OptionsTestCase):
         ):
             self.refused(expected, "localhost", "7", *words)
         self.refused("--framing", "--demo", "--framing=line")
+        self.refused("--verbose", "-v", "--client=x:y", twist=True)
 
     def test_daemon(self) -> None:
         """

@@ -48,7 +48,9 @@ class _Messages:
         self.progress: Progress | None = None
         levels = LogLevelFilterPredicate(LogLevel.warn)
         if options["verbose"]:
-            levels.setLogLevelForNamespace("twisted_clienttcp", LogLevel.info)
+            # Handlers may have something to say in any namespace of their own.
+            ours = "" if "client" in options.given else "twisted_clienttcp"
+            levels.setLogLevelForNamespace(ours, LogLevel.info)
         globalLogBeginner.beginLoggingTo(
             [FilteringLogObserver(self, [levels])], redirectStandardIO=False
         )

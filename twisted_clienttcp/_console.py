@@ -14,12 +14,12 @@ Theory of operation:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
+from twisted.internet.main import CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,6 +32,10 @@ from .errors import ClientTCPError, NotConnectedError, OutputFull
 
 #: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0
+
+#: The seconds that whoever reads standard output has to take the rest, when a signal
+#: has come.
+PATIENCE = 2.0
 
 
 class Console:
@@ -119,7 +123,20 @@ class Console:
                 signal=signal,
                 pending=self._client.pendingOctets,
             )
+        self.hurry()
         self.shutdown()
+
+    def hurry(self) -> None:
+        """
+        Wait no longer than a moment for whoever is to read standard output.
+        """
+        self._reactor.callLater(PATIENCE, self._abandonOutput)
+
+    def _abandonOutput(self) -> None:
+        if self._output is not None:
+            self.lost = True
+            self._log.warn("not all that came could be printed: nobody reads it")
+            self._output.connectionLost(Failure(CONNECTION_LOST))
 
     def stopReading(self) -> None:
         """
@@ -279,6 +296,10 @@ class Console:
         """
         self._client.unregisterProducer()
         self._inputEnded = True
+        if self._input.error is not None:
+            self.lost = True
+            reason = self._input.error.strerror
+            self._log.error("standard input cannot be read: {reason}", reason=reason)
         self._putAll(self._form.end())
         self._input = None
         self._atEnd()
@@ -305,13 +326,13 @@ class Console:
         """
         output, self._output = self._output, None
         self._closed.callback(None)
-        if output is None or output.disconnecting:
+        if output.disconnecting:
             return
         if output.error is not None:
             self.lost = True
+            reason = output.error.strerror
             self._log.error(
-                "standard output cannot be written: {error}",
-                error=os.strerror(output.error.errno or 0),
+                "standard output cannot be written: {reason}", reason=reason
             )
         self._client.resumeProducing()
         if not self._staying:

@@ -461,9 +461,11 @@ class Options(usage.Options):
                 takes = f"={option.takes}" if option.takes else ""
                 parts.append(f"  {short}--{option.name}{takes}")
                 parts.append(wrap(option.description, 8))
-        parts += ["", "  --version, --help", "", "Examples:"]
+        parts += ["", "  --version", "  -h, --help", "", "Examples:"]
         parts += [f"  {example}" for example in _EXAMPLES]
         return "\n".join(parts) + "\n"
+
+    opt_h = usage.Options.opt_help
 
     def opt_version(self) -> NoReturn:
         """
@@ -527,7 +529,11 @@ class Options(usage.Options):
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
         if "client" in self.given:
-            console = [option.name for option in _CONSOLE if option.name != "verbose"]
+            console = [
+                option.name
+                for option in _CONSOLE
+                if self.staying or option.name != "verbose"
+            ]
             self.exclude("--client replaces the console", only=["eof", *console])
         self.framing = self._framing()
         if self["timestamps"] and isinstance(self.framing, Stream):

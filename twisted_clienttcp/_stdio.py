@@ -7,6 +7,7 @@ and leaves standard input, and whatever shares it, in non-blocking mode.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -27,9 +28,12 @@ class StandardInput(FileDescriptor):
 
     The descriptor is not made non-blocking, since the mode is shared with other
     processes: it is read when it can be read, and then a read gives what there is.
+
+    @ivar error: what kept it from reading, if anything did.
     """
 
     connected = 1
+    error: OSError | None = None
 
     def __init__(
         self, reactor: Any, received: Callable[[bytes], None], ended: Callable[[], None]
@@ -56,8 +60,10 @@ class StandardInput(FileDescriptor):
             data = os.read(0, READ)
         except BlockingIOError:
             return None
-        except OSError:
-            # A terminal that has hung up.
+        except OSError as error:
+            if error.errno != errno.EIO:
+                # Or else it is a terminal that has hung up.
+                self.error = error
             return CONNECTION_LOST
         if not data:
             return CONNECTION_DONE

@@ -52,6 +52,7 @@ class _RunningService(ClientTCPService):
         console = self._console
         if console is None:
             return super().stopService()
+        console.hurry()
         console.stopReading()
         return super().stopService().addCallback(lambda _: console.close())
 
