@@ -1042,6 +1042,34 @@ class ConsoleTests(ServedTestCase):
         await self.end(command, 0)
         self.assertIn(b"BYE", command.out)
 
+    async def test_controlC(self) -> None:
+        """
+        Ctrl-C on a terminal is SIGINT.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, *self.where, usePTY=True)
+        self.process.write(b"one\n")
+        await command.said(b"ONE")
+        self.process.write(b"two\n\x03")
+        await self.end(command, 130)
+        self.assertTrue(server.peers[0].received.startswith(b"one\r\n"))
+        self.assertNotIn(b"Traceback", command.out)
+
+    async def test_sendOnlyTruncated(self) -> None:
+        """
+        With C{--send-only} not even an unfinished line is printed.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send(b"one\r\ntwo")
+            peer.close()
+
+        server = await self.serve()
+        server.met = met
+        command = self.spawn(*CLIENTTCP, "--send-only", *self.where)
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"")
+
     async def test_tooLong(self) -> None:
         """
         A line too long to be one is told, and what stands before it is sent.

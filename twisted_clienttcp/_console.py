@@ -52,6 +52,7 @@ class Console:
     def __init__(self, options: Options, reactor: Any) -> None:
         """
         @param options: what is wanted.
+        @param reactor: what reads and writes.
         """
         self._reactor = reactor
         self.lost = False
@@ -63,6 +64,7 @@ class Console:
         self._form = Form(options.framing, **limits)
         default = "keep" if options.staying else "half"
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
+        self._printing = not (options["json-events"] or options["send-only"])
         #: What the client did not take without a connection.
         self._held: list[Any] = []
         #: The connection that standard input is read for.
@@ -221,11 +223,11 @@ class Console:
         self.stopReading()
 
     def _serverInput(self, client: ClientTCPFactory, record: Any) -> None:
-        if not (self._options["json-events"] or self._options["send-only"]):
-            shown = self._form.write(record)
-            if self._options["timestamps"]:
-                shown = b"%b %b" % (now().encode(), shown)
-            self._print(shown)
+        if self._printing:
+            self._print(self._stamp() + self._form.write(record))
+
+    def _stamp(self) -> bytes:
+        return f"{now()} ".encode() if self._options["timestamps"] else b""
 
     def _print(self, shown: bytes) -> None:
         if self.progress is not None:
@@ -237,9 +239,9 @@ class Console:
         self, client: ClientTCPFactory, disconnection: Disconnection
     ) -> None:
         self.stopReading()
-        if disconnection.truncated is not None and not self._options["json-events"]:
+        if disconnection.truncated is not None and self._printing:
             # A last line without its newline is printed as it came.
-            self._print(disconnection.truncated.rest)
+            self._print(self._stamp() + disconnection.truncated.rest)
         if disconnection.unsent:
             self.lost = True
             self._log.warn(
