@@ -305,6 +305,53 @@ class TableTests(SynchronousTestCase):
                 for name in filter(None, option.poe.split(", ")):
                     self.assertIn(name, poe, option)
 
+    def test_given(self) -> None:
+        """
+        Each option that is a parameter is given to the client.
+        """
+        values: dict[str, tuple[str, Any]] = {
+            "SECONDS": ("2.5", 2.5),
+            "OCTETS": ("3k", 3072),
+            "NUMBER": ("2", 2.0),
+            "SHARE": ("0.5", 0.5),
+            "COUNT": ("3", 3),
+            "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
+            "SECONDS:RECORD": ("5:x", (5.0, b"x")),
+            "ENDPOINT": ("tcp:a:7", "tcp:a:7"),
+            "ADDRESS[:PORT]": ("127.0.0.1:9", "127.0.0.1"),
+            "SPEC": ("line", None),
+        }
+        special = {
+            "ipv4": AF_INET,
+            "ipv6": AF_INET6,
+            "reconnect": True,
+            "tls": True,
+        }
+        for _, group in GROUPS:
+            for option in group:
+                if not option.parameter:
+                    continue
+                if option.takes:
+                    text, expected = values[option.takes]
+                    words = [f"--{option.name}={text}"]
+                else:
+                    words, expected = [f"--{option.name}"], special[option.name]
+                if option.name == "high-mark":
+                    words.append("--low-mark=1")
+                if option.name == "low-mark":
+                    words.append("--high-mark=1M")
+                if option.name != "endpoint":
+                    words += ["localhost", "7"]
+                options = Options()
+                options.parseOptions(words)
+                client: Any = options.client(
+                    Recording, serverInput=lambda client, record: None
+                )
+                parameter = option.parameter.split(",")[0]
+                given = client.given.get(parameter, getattr(client, parameter, None))
+                if expected is not None:
+                    self.assertEqual(given, expected, option)
+
     def test_help(self) -> None:
         """
         The help has every option, in lines that fit.
