@@ -107,9 +107,8 @@ def _called(name: str, function: Any, *args: Any) -> Any:
 
 
 def _failed(what: str, error: Exception) -> usage.UsageError:
-    frames = extract_tb(error.__traceback__)
-    last = frames[-1]
-    return usage.UsageError(
-        f"--client: {what}: {type(error).__name__}: {error} "
-        f"({last.filename}, line {last.lineno})"
-    )
+    last = extract_tb(error.__traceback__)[-1]
+    where = ""
+    if last.filename != __file__ and not last.filename.startswith("<"):
+        where = f" ({last.filename}, line {last.lineno})"
+    return usage.UsageError(f"--client: {what}: {type(error).__name__}: {error}{where}")
