@@ -65,6 +65,9 @@ class Owner:
     Is told how an outbox or a sender stands.
     """
 
+    #: Events are posted.
+    eventful = False
+
     def __init__(self) -> None:
         self.told: list[str] = []
 

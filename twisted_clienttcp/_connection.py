@@ -171,6 +171,12 @@ class Client(TypingProtocol):
         """
 
     @property
+    def eventful(self) -> bool:
+        """
+        Whether events are posted.
+        """
+
+    @property
     def shutdownOnError(self) -> bool:
         """
         Whether the peer's end of stream ends the connection.
@@ -810,6 +816,13 @@ class ClientTCPProtocol(Protocol):
             )
         self._endWhenFlushed = True
         self._endIfFlushed()
+
+    @property
+    def eventful(self) -> bool:
+        """
+        Whether events are posted that are to be handled before a flush is told.
+        """
+        return self._client.eventful
 
     def _high(self) -> None:
         self._isHigh = self._client._tell(self, "serverHigh")

@@ -1491,6 +1491,13 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         self._later(self._machine.settle)
 
+    @property
+    def eventful(self) -> bool:
+        """
+        Whether events are posted that have not been handled yet.
+        """
+        return bool(self._session._posted)
+
     # -- what the session needs (as its owner)
 
     def _traced(self, event: str, args: tuple[Any, ...]) -> None:

@@ -10,6 +10,8 @@ Theory of operation:
  2. A socket mostly takes a chunk at once. So its transport is told to write without the
     detour through the reactor, and only what is left over then needs rule 1. An error
     that this meets is met again by the reactor, which reports it as any other.
+    Events that are posted come before the flush, though, as they do in POE: they take
+    their turn while the octets go by the reactor.
 """
 
 from __future__ import annotations
@@ -38,6 +40,12 @@ class SenderOwner(Protocol):
     """
     Who is told how the output stands.
     """
+
+    @property
+    def eventful(self) -> bool:
+        """
+        Whether events are posted that are handled in this turn or the next.
+        """
 
     def _high(self) -> None:
         """
@@ -236,6 +244,8 @@ class Sender:
             if not outbox.pending:
                 self._empty()
                 return
+            if self._owner.eventful:
+                break
         self._soon()
 
     def _written(self) -> bool:
@@ -243,7 +253,7 @@ class Sender:
         @return: whether the kernel has taken all at once.
         """
         transport = self._transport
-        if not self._isSocket or transport.disconnecting:
+        if not self._isSocket or transport.disconnecting or self._owner.eventful:
             return False
         transport.doWrite()
         return not transport.dataBuffer
