@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from twisted.protocols.basic import (
@@ -58,6 +58,13 @@ class Made:
     several: bool = False
     #: From what it hands over all other records are read, and no more.
     exact: bool = True
+
+    @cached_property
+    def pattern(self) -> Framing:
+        """
+        One that others are cloned from.
+        """
+        return self.make()
 
 
 def colon(buffer: bytearray) -> int | None:
@@ -209,7 +216,7 @@ _OTHERS: dict[str, Made] = {
             Map(code=lambda record: record + b"!"),
             RecordBlock(size=2),
         ),
-        [],
+        [[b"a", b"b"]],
         holds=6 * LIMIT + 24,
         reads=6,
         raw=False,
@@ -247,7 +254,7 @@ _OTHERS: dict[str, Made] = {
             Map(code=lambda record: record + b"!"),
             RecordBlock(size=2),
         ),
-        [],
+        [[b"a", b"b"]],
         holds=8 * LIMIT + 24,
         reads=8,
         raw=False,

@@ -16,6 +16,7 @@ from twisted.protocols.basic import (
     Int8StringReceiver,
     Int16StringReceiver,
     Int32StringReceiver,
+    LineReceiver,
     NetstringReceiver,
 )
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,10 +26,16 @@ from twisted_clienttcp.framing import (
     SLIP,
     Block,
     Framing,
+    Grep,
     JSONLines,
     LengthPrefixed,
     Line,
+    Map,
     Netstring,
+    Receiver,
+    RecordBlock,
+    Serialized,
+    Stackable,
     Stream,
     int8,
     int16,
@@ -141,6 +148,48 @@ class SomeFramings(SynchronousTestCase):
             [name for name, framing in every.items() if not framing.reversible],
             ["literals", "prefixes", "pattern", "different", "fixed"],
         )
+
+
+class SubclassTests(SynchronousTestCase):
+    """
+    A user's subclass that overrides a method or two.
+    """
+
+    def test_clone(self) -> None:
+        """
+        A clone is of the same class.
+        """
+        kinds: list[tuple[Any, dict[str, Any]]] = [
+            (Line, {}),
+            (Stream, {}),
+            (Block, {}),
+            (LengthPrefixed, {}),
+            (Netstring, {}),
+            (JSONLines, {}),
+            (SLIP, {}),
+            (Serialized, {}),
+            (Map, {"code": bytes.upper}),
+            (Grep, {"code": bool}),
+            (RecordBlock, {"size": 2}),
+            (Stackable, {"framings": [Line()]}),
+            (Receiver, {"cls": LineReceiver}),
+        ]
+        for kind, arguments in kinds:
+            own: Any = type("Own", (kind,), {})
+            self.assertIs(type(own(**arguments).clone()), own)
+
+    def test_frame(self) -> None:
+        """
+        Its C{frame} is called for each record.
+        """
+
+        class Upper(Line):
+            def frame(self, record: bytes) -> bytes:
+                return super().frame(record.upper())
+
+        for framing in (Upper(), Upper(delimiter=b"|")):
+            self.assertEqual(framing.frame(b"a")[:1], b"A")
+            self.assertEqual(framing.frameMany([b"a"])[:1], b"A")
 
 
 class LineTests(SynchronousTestCase):

@@ -149,7 +149,7 @@ class Block(Measured):
         """
         @return: an empty one with the same settings.
         """
-        return Block(
+        return type(self)(
             size=self._size,
             encoder=self._encoder,
             decoder=self._decoder,

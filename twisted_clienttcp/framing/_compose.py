@@ -213,6 +213,9 @@ class RecordBlock(Layer):
         taken = delivered * self._size - self._old
         held = b"" if delivered else b"".join(self._held)
         octets = held + self._below.release(max(taken, 0))
+        if held:
+            # What that one would swallow is not what comes next.
+            self._below = self._below.clone()
         self._empty()
         return octets
 
@@ -232,21 +235,17 @@ class _Across:
     def _empty(self) -> None:
         #: The records of the lower one that the last batch was made of.
         self._pieces: list[bytes] = []
-        #: A fault of the lower one, behind a fault of the upper one.
-        self._late: FramingError | None = None
+        #: The upper one goes on with what stands behind a fault.
+        self._goesOn = False
+        #: Faults of the lower one, behind one of the upper one.
+        self._late: list[FramingError] = []
 
     def feed(self, data: bytes) -> Iterable[Any]:
-        late, self._late = self._late, None
-        if late is None or data:
-            return self._made(late, self._lower.feed, data)
-        return self._made(late, list)
+        if not data and (self._goesOn or self._late):
+            return self._cut(b"", None)
+        return self._made(self._lower.feed, data)
 
-    def _made(
-        self,
-        late: FramingError | None,
-        make: Callable[..., Iterable[Any]],
-        *args: Any,
-    ) -> Iterable[Any]:
+    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
         pieces, fault = collect(self._lower, make, *args)
         for place, piece in enumerate(pieces):
             if not isinstance(piece, bytes):
@@ -257,21 +256,24 @@ class _Across:
                 )
                 break
         self._pieces = pieces
-        records, above = collect(self._upper, self._upper.feed, b"".join(pieces))
-        fault = late or fault
-        if above is not None:
-            fault, self._late = above, fault
-        return records if fault is None else thenRaise(records, fault)
+        return self._cut(b"".join(pieces), fault)
+
+    def _cut(self, octets: bytes, fault: FramingError | None) -> Iterable[Any]:
+        records, above = collect(self._upper, self._upper.feed, octets)
+        self._goesOn = above is not None
+        faults = [each for each in (above, *self._late, fault) if each is not None]
+        self._late = faults[1:]
+        return thenRaise(records, faults[0]) if faults else records
 
     def finish(self) -> Iterable[Any]:
-        records, fault = collect(self, self._made, self._late, self._lower.finish)
+        records, fault = collect(self, self._made, self._lower.finish)
         more, above = collect(self._upper, self._upper.finish)
         if isinstance(above, TruncatedRecord):
             # It is told in octets as they came.
             rest = fault.rest if isinstance(fault, TruncatedRecord) else b""
             above = TruncatedRecord(self._framed(above.rest) + rest)
-        fault = above or fault
-        return records + more if fault is None else thenRaise(records + more, fault)
+        records, fault = records + more, above or fault
+        return records if fault is None else thenRaise(records, fault)
 
     def _framed(self, octets: bytes) -> bytes:
         """
@@ -407,4 +409,4 @@ class Stackable:
         """
         @return: an empty one of clones of the same framings.
         """
-        return Stackable(framings=self._parts)
+        return type(self)(framings=self._parts)

@@ -163,7 +163,7 @@ class Line:
         )
         #: The octets that a line cannot hold, if it is not looked at more closely.
         self._breaking: tuple[bytes, ...] = ()
-        if self._encoding is None:
+        if self._encoding is None and type(self).frame is Line.frame:
             if anyNewline:
                 self._breaking = (b"\n", b"\r")
             elif self._literals == (self._ending,) and len(self._ending) == 1:
@@ -346,6 +346,7 @@ class Line:
         if self._held > limit + (_ROOM if self._pattern is not None else 0):
             fault = RecordTooLong(self._held, limit, self._skips)
             if self._skips:
+                self._source = self._source or [*self._parts, self._carry]
                 self._parts, self._held = [], 0
                 self._dropping = True
             return thenRaise(self._decoded(lines), fault)
@@ -474,7 +475,7 @@ class Line:
         """
         @return: an empty one with the same settings.
         """
-        return Line(**self._settings)
+        return type(self)(**self._settings)
 
 
 def _framer(

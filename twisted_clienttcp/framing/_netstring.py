@@ -62,6 +62,6 @@ class Netstring(Measured):
         """
         @return: an empty one with the same limit.
         """
-        return Netstring(
+        return type(self)(
             maxLength=self._maxLength, onTooLong="skip" if self._skips else "close"
         )

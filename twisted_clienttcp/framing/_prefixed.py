@@ -184,11 +184,10 @@ class Measured:
         octets = b"".join(self._source or self._parts)
         self._empty()
         start = 0
-        while delivered:
+        for _ in range(delivered):
             measured = self._measure(octets, start)
             assert measured is not None, "those records were delivered"
             start += sum(measured)
-            delivered -= measured.body <= self._maxLength
         return octets[start:]
 
 
@@ -406,7 +405,7 @@ class LengthPrefixed(Measured):
         """
         @return: an empty one with the same settings.
         """
-        return LengthPrefixed(
+        return type(self)(
             octets="varint" if self._varint else self._size,
             byteOrder=self._byteOrder,
             offset=self._offset,

@@ -228,4 +228,4 @@ class Receiver:
         """
         @return: an empty one of the same class.
         """
-        return Receiver(self._cls, **self._attributes)
+        return type(self)(self._cls, **self._attributes)

@@ -133,7 +133,7 @@ class Serialized(Converted):
             octets = self._serializer.dumps(record)
             if isinstance(octets, str):
                 octets = octets.encode("utf-8")
-        except (ValueError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             raise InvalidRecord(f"cannot be serialized: {error}") from error
         if len(octets) > self._maxLength:
             raise RecordTooLong(len(octets), self._maxLength)

@@ -54,4 +54,4 @@ class Stream:
         """
         @return: another one.
         """
-        return Stream()
+        return type(self)()
