@@ -21,7 +21,12 @@ from twisted.protocols.basic import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
+from twisted_clienttcp.errors import (
+    FramingError,
+    InvalidRecord,
+    RecordTooLong,
+    TruncatedRecord,
+)
 from twisted_clienttcp.framing import (
     SLIP,
     Block,
@@ -351,13 +356,37 @@ class SkipTests(SynchronousTestCase):
 
 class AgainstTwistedTests(SynchronousTestCase):
     """
-    The same stream gives what Twisted's own receivers make of it.
+    The same stream gives what Twisted's own receivers make of it: the same records, and
+    an end at the same place.
     """
 
-    @given(st.lists(st.binary(max_size=200)), cuts)
-    def test_receivers(self, records: list[bytes], at: list[int]) -> None:
+    def compare(
+        self, receiver: Any, framing: Framing, chunks: list[bytes]
+    ) -> tuple[bool, Any]:
         """
-        Int8, Int16, Int32 and netstrings, both ways.
+        @return: whether the receiver has closed, and our fault or None.
+        """
+        got: list[bytes] = []
+        receiver.stringReceived = receiver.lineReceived = got.append
+        transport = StringTransport()
+        receiver.makeConnection(transport)
+        found: list[bytes] = []
+        fault = None
+        for chunk in chunks:
+            if not transport.disconnecting:
+                receiver.dataReceived(chunk)
+            try:
+                if fault is None:
+                    found.extend(framing.feed(chunk))
+            except FramingError as error:
+                fault = error
+        self.assertEqual(found, got)
+        return transport.disconnecting, fault
+
+    @given(st.lists(st.binary(max_size=200)), cuts)
+    def test_framed(self, records: list[bytes], at: list[int]) -> None:
+        """
+        What is framed here is read there, and here.
         """
         for kind, make in (
             (Int8StringReceiver, int8),
@@ -365,17 +394,80 @@ class AgainstTwistedTests(SynchronousTestCase):
             (Int32StringReceiver, int32),
             (NetstringReceiver, Netstring),
         ):
-            got: list[bytes] = []
-            receiver: Any = kind()
-            receiver.stringReceived = got.append
-            receiver.makeConnection(StringTransport())
-            stream = b"".join(map(make().frame, records))
-            for piece in pieces(stream, at):
-                receiver.dataReceived(piece)
-            self.assertEqual(got, records)
             framing = make()
-            read = [r for piece in pieces(stream, at) for r in framing.feed(piece)]
-            self.assertEqual(read, records)
+            stream = b"".join(map(framing.frame, records))
+            ends = self.compare(kind(), framing, pieces(stream, at))
+            self.assertEqual(ends, (False, None))
+            self.assertEqual(framing.feed(stream), records)
+
+    @given(
+        st.lists(
+            st.sampled_from([b"\0", b"\0\0", b"\1", b"\0\5", b"\6", b"\xff", b"abc"])
+            | st.binary(max_size=8).map(lambda r: b"%c%b" % (len(r), r))
+            | st.binary(max_size=8).map(lambda r: b"\0\0\0%c%b" % (len(r), r))
+        ).map(b"".join),
+        cuts,
+    )
+    def test_prefixed(self, data: bytes, at: list[int]) -> None:
+        """
+        Int8, Int16 and Int32, with any octets and a limit.
+        """
+        for kind, make in (
+            (Int8StringReceiver, int8),
+            (Int16StringReceiver, int16),
+            (Int32StringReceiver, int32),
+        ):
+            for limit in (5, 255):
+                receiver: Any = kind()
+                receiver.MAX_LENGTH = limit
+                closed, fault = self.compare(
+                    receiver, make(maxLength=limit), pieces(data, at)
+                )
+                self.assertEqual(closed, isinstance(fault, RecordTooLong))
+
+    @given(
+        st.lists(
+            st.sampled_from([b"0", b"1", b"12", b":", b",", b"a", b"3:abc,", b"0:,"])
+        ).map(b"".join),
+        cuts,
+        st.sampled_from([2, 11, 500]),
+    )
+    def test_netstrings(self, data: bytes, at: list[int], limit: int) -> None:
+        """
+        Netstrings, with any octets and a limit. There the digits of a length are judged
+        as they come, here when they are complete.
+        """
+        receiver: Any = NetstringReceiver()
+        receiver.MAX_LENGTH = limit
+        framing = Netstring(maxLength=limit)
+        closed, fault = self.compare(receiver, framing, pieces(data, at))
+        if fault is None and closed:
+            error = self.assertRaises(TruncatedRecord, list, framing.finish())
+            self.assertTrue(error.rest.isdigit())
+        else:
+            self.assertEqual(closed, fault is not None)
+
+    @given(
+        st.lists(
+            st.sampled_from([b"\r\n", b"\r", b"\n", b"|", b"||", b"a", b"bcd"])
+        ).map(b"".join),
+        cuts,
+        st.sampled_from([b"\r\n", b"|", b"||"]),
+        st.sampled_from([2, 5, 500]),
+    )
+    def test_lines(
+        self, data: bytes, at: list[int], delimiter: bytes, limit: int
+    ) -> None:
+        """
+        Lines, with a limit. An unfinished one is too long here as soon as it is, there
+        when a delimiter would not fit any more.
+        """
+        receiver: Any = LineReceiver()
+        receiver.delimiter, receiver.MAX_LENGTH = delimiter, limit
+        framing = Line(delimiter=delimiter, maxLength=limit)
+        closed, fault = self.compare(receiver, framing, pieces(data, at))
+        if closed or len(data.split(delimiter)[-1]) <= limit:
+            self.assertEqual(closed, isinstance(fault, RecordTooLong))
 
 
 class PrefixTests(SynchronousTestCase):
