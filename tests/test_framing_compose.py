@@ -529,6 +529,7 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual([next(batch), next(batch), next(batch)], [b"a", b"a", b"x"])
         error = self.assertRaises(FramingError, next, batch)
         self.assertIsInstance(error.__cause__, KeyError)
+        self.assertEqual(stack.release(3), b"x\nb\n")
 
     def test_grep(self) -> None:
         """

@@ -5,7 +5,7 @@ Framings that make records of the records of another one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
@@ -91,22 +91,27 @@ class Converted:
         below, fault = collect(self._below, make, *args)
         self._empty()
         self._count = len(below)
-        made, wrong = collect(self, self._converted, below)
+        made: list[Any] = []
+        _, wrong = collect(self, self._convertAll, below, made)
         if wrong is None:
             self._stop = None
+        elif self._stop is not None:
+            # Of the faulty one, if it gave any before.
+            self._ends += [self._stop - 1] * (len(made) - len(self._ends))
         fault = wrong or fault
         return made if fault is None else thenRaise(made, fault)
 
-    def _converted(self, below: list[Any]) -> Iterator[Any]:
+    def _convertAll(self, below: list[Any], made: list[Any]) -> list[Any]:
         ends = self._ends
-        for place, record in enumerate(below):
-            self._stop = place + 1
-            before = len(ends)
-            for made in self._convert(record):
+        for place, record in enumerate(below, 1):
+            self._stop = place
+            made += self._convert(record)
+            several = len(made) - len(ends)
+            if several > 1:
+                ends += [place - 1] * (several - 1)
+            if several:
                 ends.append(place)
-                yield made
-            if len(ends) > before:
-                ends[-1] = place + 1
+        return []
 
     def finish(self) -> Iterable[Any]:
         """
