@@ -19,10 +19,14 @@ from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionLost, TimeoutError
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    ISSLTransport,
+)
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
+    ContextFactory,
     PrivateCertificate,
     VerificationError,
     optionsForClientTLS,
@@ -31,7 +35,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import directlyProvides
+from zope.interface import directlyProvides, implementer
 
 from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp._connection import ClientTCPProtocol
@@ -485,6 +489,125 @@ class VerifiedTests(TLSTestCase):
                 tls=True,
             )
             self.assertIn("is TLS already", str(error))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Broken:
+    """
+    Options whose connections cannot be made.
+
+    @ivar make: called instead; raises, or returns what is no connection.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __repr__(self) -> str:
+        return "<Broken>"
+
+    def clientConnectionForTLS(self, protocol: Any) -> Any:
+        return self.make()
+
+
+class BrokenContext(ContextFactory):
+    """
+    Options of the older kind.
+    """
+
+    def __repr__(self) -> str:
+        return "<Broken>"
+
+    def getContext(self) -> Any:
+        raise ZeroDivisionError("no context")
+
+
+class BrokenOptionsTests(TLSTestCase):
+    """
+    Options that raise when a connection is to be made end the attempt at once, and
+    nothing is sent.
+    """
+
+    cases = (
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: None, "TypeError: it has made None, which is no connection"),
+    )
+
+    async def check(self, words: str, **parameters: Any) -> None:
+        """
+        One attempt fails so.
+        """
+        server = await self.listen()
+        self.events.clear()
+        error = await self.failing(server, **parameters)
+        self.assertRefused(error, "<Broken> cannot make a TLS connection", words)
+        if "ZeroDivisionError" in words:
+            self.assertIsInstance(error.__cause__, ZeroDivisionError)
+        await server.peers[0].ended
+        self.assertEqual(server.peers[0].received, b"")
+
+    async def test_tls(self) -> None:
+        """
+        With C{tls}.
+        """
+        for make, words in self.cases:
+            await self.check(words, tls=Broken(make))
+
+    async def test_startTLS(self) -> None:
+        """
+        With C{startTLS}, which fails with the same, whether C{preConnect} looks at that
+        or not.
+        """
+        seen: list[Any] = []
+
+        async def careful(client: Any, negotiation: Any) -> bool:
+            try:
+                return bool(await negotiation.startTLS(Broken(self.cases[0][0])))
+            except TLSError as error:
+                seen.append(str(error))
+                return True
+
+        for make, words in self.cases:
+            options = Broken(make)
+            await self.check(
+                words, preConnect=lambda client, talk, o=options: talk.startTLS(o)
+            )
+        await self.check(self.cases[0][1], preConnect=careful)
+        self.assertIn("<Broken> cannot make a TLS connection", seen[0])
+
+    async def test_context(self) -> None:
+        """
+        With C{startTLS} and options of the older kind.
+        """
+        await self.check(
+            "ZeroDivisionError",
+            preConnect=lambda client, talk: talk.startTLS(BrokenContext()),
+        )
+
+    async def test_goesOn(self) -> None:
+        """
+        It counts as any failure, and the next attempt may do better.
+        """
+        server = await self.serve()
+        good = self.options()
+        options = Broken(lambda: 1 / 0)
+        self.recorder.on["connectError"] = lambda client, failure: setattr(
+            options, "clientConnectionForTLS", good.clientConnectionForTLS
+        )
+        self.recorder.on["connected"] = lambda client, peer: client.shutdown()
+        client = self.client(
+            server, tls=options, autoReconnect=True, **self.recorder.parameters()
+        )
+        await client.start()
+        self.assertEqual(
+            self.events,
+            [
+                "started",
+                ("connectError", "tls", EPROTO),
+                "connected",
+                "disconnected",
+                "stopped",
+            ],
+        )
 
 
 class Dialogue(Server):
@@ -1080,3 +1203,25 @@ class ArgumentTests(SynchronousTestCase):
                 "    raise AssertionError('no error')\n"
             )
             run(sys.executable, "-c", code)
+
+    def test_extraMissingAtStartTLS(self) -> None:
+        """
+        The same where C{startTLS} is called.
+        """
+        code = (
+            "import sys\n"
+            "sys.modules['OpenSSL'] = None\n"
+            "from twisted.internet.testing import MemoryReactorClock, StringTransport\n"
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "said = []\n"
+            "def preConnect(client, negotiation):\n"
+            "    try:\n"
+            "        negotiation.startTLS()\n"
+            "    except ImportError as error:\n"
+            "        said.append(str(error))\n"
+            "client = ClientTCPFactory(serverInput=print, preConnect=preConnect,\n"
+            "                          reactor=MemoryReactorClock())\n"
+            "client.buildProtocol(None).makeConnection(StringTransport())\n"
+            "assert 'pip install twisted_clienttcp[tls]' in said[0], said\n"
+        )
+        run(sys.executable, "-c", code)

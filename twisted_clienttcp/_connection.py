@@ -392,6 +392,8 @@ class ClientTCPProtocol(Protocol):
         self._client._made(self)
         if not self._shaking:
             self._client._secured(self)
+        elif (fault := _tls.fault(transport)) is not None:
+            self.refuse(fault)
 
     def send(self, octets: bytes) -> None:
         """
@@ -409,18 +411,21 @@ class ClientTCPProtocol(Protocol):
         @return: the framing of what comes and goes then.
 
         @raise RuntimeError: if the transport cannot start TLS.
+        @raise ImportError: if the extra C{tls} is not installed.
         """
+        _tls.require("startTLS()")
         transport = self.transport
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         given = self._client._tlsOptions(options)
-        _tls.require("startTLS()")
         self._sender.handOver()
         self._shaking = True
         framing = self.outbox.framing.clone()
         self.outbox.use(framing)
         self._delivery.framing = framing
         _tls.start(transport, given, swallow)
+        if (fault := _tls.fault(transport)) is not None:
+            self.refuse(fault)
         return framing
 
     def refuse(self, failure: Failure) -> None:

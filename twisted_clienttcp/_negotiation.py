@@ -139,6 +139,8 @@ class Negotiation:
             self._wire.refuse(failure)
             return fail(failure)
         self._framing = self._wire.startTLS(options, swallow)
+        if self._over is not None:
+            return fail(self._over)
         self._handshake = Deferred()
         self._reading(True)
         return self._handshake

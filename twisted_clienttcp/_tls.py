@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .errors import TLSError
 
@@ -99,8 +100,57 @@ def secured(
     """
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
-    factory = TLSMemoryBIOFactory(options, True, owner, clock)
+    factory = TLSMemoryBIOFactory(_Creator(options), True, owner, clock)
     return factory.protocol(factory, protocol)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Creator:
+    """
+    Makes what the options of the user's make. Where they raise, Twisted would be left
+    with half a connection, whose end it cannot tell: so it gets a whole one, which can
+    do nothing, and L{fault} tells of it.
+    """
+
+    def __init__(self, options: Any) -> None:
+        self._options = options
+
+    def clientConnectionForTLS(self, protocol: Any) -> Any:
+        """
+        @return: an OpenSSL connection.
+        """
+        from OpenSSL import SSL
+
+        options = self._options
+        made: Any = None
+        try:
+            if IOpenSSLClientConnectionCreator.providedBy(options):
+                made = options.clientConnectionForTLS(protocol)
+            else:
+                made = SSL.Connection(options.getContext(), None)
+            if not isinstance(made, SSL.Connection):
+                raise TypeError(f"it has made {made!r}, which is no connection")
+        except Exception as error:
+            context = SSL.Context(SSL.TLS_METHOD)
+            # No version of TLS is left, so it says nothing.
+            context.set_min_proto_version(SSL.TLS1_3_VERSION)
+            context.set_max_proto_version(SSL.TLS1_2_VERSION)
+            made = SSL.Connection(context, None)
+            made.fault = TLSError(
+                f"{options!r} cannot make a TLS connection: "
+                f"{type(error).__name__}: {error}"
+            )
+            made.fault.__cause__ = error
+        return made
+
+
+def fault(transport: Any) -> Failure | None:
+    """
+    @return: what keeps a TLS transport from ever beginning its handshake; mostly None.
+    """
+    getHandle = getattr(transport, "getHandle", None)
+    error = None if getHandle is None else getattr(getHandle(), "fault", None)
+    return None if error is None else Failure(error)
 
 
 def start(transport: Any, options: Any, swallow: bytes) -> None:
@@ -110,6 +160,10 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
     @param swallow: octets that may yet come in clear text, being the rest of a record
         that is complete without them. No TLS begins with them.
     """
+    # Some transports may take what is made otherwise.
+    usual = IOpenSSLClientConnectionCreator.providedBy(options)
+    if usual or hasattr(options, "getContext"):
+        options = _Creator(options)
     transport.startTLS(options)
     if not swallow:
         return
