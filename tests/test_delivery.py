@@ -123,6 +123,26 @@ class DeliveryTests(SynchronousTestCase):
                 holder[0].feed(chunk)
             self.assertEqual(records, [b"a", b"body"])
 
+    def test_swapTwiceInANewline(self) -> None:
+        """
+        Also after two others in a row, and if it came while the records were held.
+        """
+        records: list[bytes] = []
+
+        def deliver(holder: list[Delivery], record: bytes) -> None:
+            records.append(record)
+            if record == b"a":
+                holder[0].hold(Hold.USER)
+
+        holder: list[Delivery] = []
+        holder.append(Delivery(Line(), (deliver, holder), print, print, print))
+        holder[0].feed(b"a\r")
+        holder[0].feed(b"\nbody")
+        holder[0].swap(Line())
+        holder[0].swap(Stream())
+        holder[0].release(Hold.USER)
+        self.assertEqual(records, [b"a", b"body"])
+
     def test_nestedFeed(self) -> None:
         """
         Octets that come from inside a delivery are delivered behind the present ones.

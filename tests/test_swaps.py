@@ -125,14 +125,8 @@ class Swapper:
         raise AssertionError("nothing raises here") from error
 
     def read(self, chunks: Sequence[bytes]) -> list[Any]:
-        # A transport reads at least one octet.
-        for number, chunk in enumerate(filter(None, chunks)):
-            # What a newline's second octet is looked for in is the next read, not one
-            # that came while the records were held.
-            delivery = self.delivery
-            while delivery.held and bool(getattr(delivery.framing, "swallows", b"")):
-                delivery.release(Hold.USER)
-            delivery.feed(chunk)
+        for number, chunk in enumerate(chunks):
+            self.delivery.feed(chunk)
             if number % 2:
                 self.delivery.release(Hold.USER)
         self.delivery.end(lambda: None)

@@ -103,7 +103,7 @@ class Delivery:
         self._octets: list[bytes] = []
         self._atEnd: Callable[[], None] | None = None
         self._finished = False
-        #: What the former framing would have swallowed at the head of the next read.
+        #: What a former framing would have swallowed at the head of what comes next.
         self._skip = b""
         self._running = False
         self._stopped = False
@@ -119,14 +119,11 @@ class Delivery:
         """
         Deliver the records that these octets complete, when those before are delivered.
         """
-        if self._skip:
-            data = data.removeprefix(self._skip)
-            self._skip = b""
         if self._running or self.held or self._octets:
             self._octets.append(data)
             self.backlog += len(data)
         else:
-            self._cut(self.framing.feed, data)
+            self._cutOctets(data)
             self.run()
 
     def end(self, atEnd: Callable[[], None]) -> None:
@@ -211,7 +208,7 @@ class Delivery:
                 data = b"".join(self._octets)
                 self._octets.clear()
                 self.backlog = 0
-                self._cut(self.framing.feed, data)
+                self._cutOctets(data)
             elif self._atEnd is not None and not self._finished:
                 self._finished = True
                 self._cut(self.framing.finish)
@@ -222,6 +219,12 @@ class Delivery:
             else:
                 return False
         return False
+
+    def _cutOctets(self, data: bytes) -> None:
+        if self._skip and data:
+            data = data.removeprefix(self._skip)
+            self._skip = b""
+        self._cut(self.framing.feed, data)
 
     def _cut(self, cut: Callable[..., Iterable[Any]], *args: Any) -> None:
         """
@@ -278,8 +281,9 @@ class Delivery:
         if octets:
             self._octets.insert(0, octets)
             self.backlog += len(octets)
-        elif not self._octets:
-            self._skip = getattr(self.framing, "swallows", b"")
+        else:
+            # One that is empty has nothing to say of what the one before would swallow.
+            self._skip = getattr(self.framing, "swallows", b"") or self._skip
         self._finished = False
         # The fault was found in those octets; the other framing may find none.
         self._fault = None
