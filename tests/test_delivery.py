@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,6 +48,30 @@ class DeliveryTests(SynchronousTestCase):
     """
     L{Delivery}.
     """
+
+    def test_answersThatAreThere(self) -> None:
+        """
+        An answer that is there already costs nothing for the records behind it.
+        """
+        taken: list[int] = []
+
+        class Watched(Delivery):
+            def _takeBack(self) -> list[Any]:
+                waiting = super()._takeBack()
+                taken.append(len(waiting))
+                return waiting
+
+        records: list[bytes] = []
+
+        def deliver(client: Any, record: bytes) -> Deferred[None]:
+            records.append(record)
+            return succeed(None)
+
+        nothing: Any = lambda *args: None  # noqa: E731
+        Watched(Line(delimiter=b"|"), (deliver, None), nothing, nothing, nothing).feed(
+            b"x|" * 100
+        )
+        self.assertEqual((len(records), sum(taken)), (100, 0))
 
     @given(words, cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
     def test_swapsAndHolds(

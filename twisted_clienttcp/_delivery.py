@@ -166,8 +166,12 @@ class Delivery:
         if iscoroutine(answer):
             answer = Deferred.fromCoroutine(answer)
         if isinstance(answer, Deferred):
-            self.hold(Hold.ANSWER)
+            self.held |= Hold.ANSWER
             answer.addCallbacks(self._came, self._failed)
+            # To take back what waits for one that is there already would cost as much
+            # for each record as there are behind it.
+            if self.held & Hold.ANSWER:
+                self._waiting = self._takeBack()
         elif isgenerator(answer) or isawaitable(answer):
             raise TypeError(
                 f"it returned {answer!r}, which nothing waits for: return a Deferred "
