@@ -4,11 +4,15 @@ Marks and producers, over real sockets, when things go wrong.
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from collections.abc import Callable
+from tempfile import TemporaryFile
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
+from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -16,7 +20,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.framing import Stream
 
-from ._support import NetworkTestCase, Recorder, Server, turn
+from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .test_closing import MANY
 
 #: More than all buffers between two processes of this machine can hold.
@@ -109,6 +113,43 @@ class ProducerTests(FlowTestCase):
             self.assertGreater(recorder.disconnections[0].unsent, 0)
             self.assertEqual(self.marks(recorder), ["serverHigh"])
             self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
+
+    async def test_file(self) -> None:
+        """
+        A file that is sent to a slow reader is not read into memory: what is pending
+        stays below the high mark and one read of the file more, and the memory that is
+        taken below a few times that.
+        """
+        block = bytes(range(256)) * 4096
+        client, recorder, server = await self.connected()
+        peer = server.peers[0]
+        transport: Any = peer.transport
+        pending: list[int] = []
+        received = hashlib.sha256()
+
+        def heard(peer: Peer, data: bytes) -> None:
+            pending.append(client.pendingOctets)
+            received.update(data)
+            peer.received = b""
+            transport.pauseProducing()
+            reactor.callLater(0, transport.resumeProducing)
+
+        server.heard = heard
+        with TemporaryFile() as file:
+            for _ in range(30):
+                file.write(block)
+            file.seek(0)
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            transport.resumeProducing()
+            await FileSender().beginFileTransfer(file, client)
+            end: Any = await client.shutdown()
+            _, peak = tracemalloc.get_traced_memory()
+        self.assertTrue(end.confirmed)
+        self.assertEqual(received.digest(), hashlib.sha256(block * 30).digest())
+        self.assertGreater(max(pending), 50_000)
+        self.assertLess(max(pending), 200_000 + FileSender.CHUNK_SIZE)
+        self.assertLess(peak, 2_000_000)
 
     async def test_shutdownWhilePaused(self) -> None:
         """
