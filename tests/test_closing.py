@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import tempfile
 from typing import Any
 
@@ -123,6 +124,26 @@ class ClosingTests(NetworkTestCase):
         received = await server.peers[0].ended
         self.assertLess(len(received), MANY)
 
+    async def test_offlineFirst(self) -> None:
+        """
+        An order to end that is given in C{connected} itself: what has waited for the
+        connection is flushed before.
+        """
+        for order in ("shutdown", "loseWriteConnection"):
+            server = await self.listen(TalkingServer())
+            recorder = Recorder()
+            recorder.on["connected"] = lambda client, peer, order=order: getattr(
+                client, order
+            )()
+            client = self.client(
+                server, framing=Stream, offlineLimit=MANY, **recorder.parameters()
+            )
+            for _ in range(60):
+                client.put(b"x" * (MANY // 60))
+            await client.start()
+            self.assertEqual(len(await server.peers[0].ended), MANY)
+            self.assertTrue(recorder.disconnections[0].confirmed)
+
     async def test_shutdownAfterNegotiation(self) -> None:
         """
         A dialogue before C{connected} leaves nothing behind that would keep C{shutdown}
@@ -225,6 +246,48 @@ class ClosingTests(NetworkTestCase):
             recorder.events[-3:],
             [("serverError", "read", 104), "disconnected", "stopped"],
         )
+
+    async def test_resetAtTheWrite(self) -> None:
+        """
+        A reset that is met in writing, before the reactor has read again, is told as
+        one: the kernel tells of it only once, and looks closed in order after that.
+        """
+        server = await self.listen()
+        client, recorder = await self.connected(server)
+        while not server.peers:
+            await turn()
+        sending: Any = server.peers[0].transport
+        sending.stopReading()
+
+        def reset() -> None:
+            sending.socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            other = socket.socket()
+            os.dup2(other.fileno(), sending.socket.fileno())
+            other.close()
+
+        reactor.callLater(0, reset)
+        client.put(b"x")
+        await client.whenStopped().addErrback(lambda failure: None)
+        self.assertEqual(
+            recorder.events[2:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "network")
+        self.assertEqual(recorder.disconnections[0].unsent, 1)
+
+    async def test_abortedBehindUs(self) -> None:
+        """
+        What is put when somebody has aborted the transport counts as lost.
+        """
+        server = await self.listen()
+        client, recorder = await self.connected(server)
+        client.put(b"x" * 1000)
+        client.server.transport.abortConnection()  # type: ignore[union-attr]
+        await client.whenStopped().addErrback(lambda failure: None)
+        self.assertNotIn("serverFlushed", recorder.events)
+        self.assertEqual(recorder.disconnections[0].unsent, 1000)
 
     async def test_lossIsNoSuccess(self) -> None:
         """

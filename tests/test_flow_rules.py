@@ -133,24 +133,99 @@ class OutputTests(FlowTestCase):
         transport.lose()
         self.assertEqual(self.failureResultOf(waiter, OutputLost).value.unsent, 2)
 
+    def negotiating(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
+        """
+        @return: a client that has sent 20 octets in its negotiation, which goes on
+            until C{self.agreed} fires.
+        """
+        self.agreed: Deferred[bool] = Deferred()
+
+        def preConnect(client: Any, negotiation: Any) -> Deferred[bool]:
+            negotiation.put(b"x" * 19)
+            return self.agreed
+
+        client, transport = self.connected(preConnect=preConnect, **parameters)
+        self.reactor.advance(0)
+        return client, transport
+
     def test_highWhileNegotiating(self) -> None:
         """
         Marks that are reached in the negotiation are told to nobody, nor is the low one
         after that.
         """
-        agreed: Deferred[bool] = Deferred()
-
-        def preConnect(client: Any, negotiation: Any) -> Deferred[bool]:
-            negotiation.put(b"x" * 20)
-            return agreed
-
-        client, transport = self.connected(
-            preConnect=preConnect, **self.recorder.marks(10, 5)
-        )
-        self.reactor.advance(0)
-        agreed.callback(True)
+        client, transport = self.negotiating(**self.recorder.marks(10, 5))
         self.drain(transport)
-        self.assertEqual(self.events, ["started", "connected", "serverFlushed"])
+        self.agreed.callback(True)
+        self.reactor.advance(0)
+        self.assertEqual(self.events, ["started", "connected"])
+        self.assertEqual((client.stats.highs, client.stats.lows), (0, 0))
+
+    def test_highSinceTheNegotiation(self) -> None:
+        """
+        But where the output is still high when the connection is usable, that is told
+        then: who is told by C{put} that it is waits for C{serverLow}.
+        """
+        client, transport = self.negotiating(**self.recorder.marks(10, 5))
+        self.agreed.callback(True)
+        self.assertIs(client.put(b"y"), True)
+        self.drain(transport)
+        self.assertEqual(
+            self.events,
+            ["started", "connected", "serverHigh", "serverLow", "serverFlushed"],
+        )
+
+    def test_marksWhileNegotiating(self) -> None:
+        """
+        Marks that are changed in the negotiation count.
+        """
+        client, transport = self.negotiating(**self.recorder.marks(1000, 500))
+        client.setMarks(30, 10)
+        self.agreed.callback(True)
+        self.assertIs(client.put(b"y" * 8), False)
+        self.assertIs(client.put(b""), True)
+
+    def test_marksTakenAway(self) -> None:
+        """
+        Marks that are taken away while output is high make it low: nothing holds it
+        back any more.
+        """
+        client, transport = self.connected(**self.recorder.marks(10, 5))
+        client.put(b"x" * 10)
+        self.reactor.advance(0)
+        client.setMarks(None, None)
+        self.assertEqual(self.events[2:], ["serverHigh", "serverLow"])
+        client.setMarks(10, 5)
+        self.reactor.advance(0)
+        self.assertEqual(self.events[4:], ["serverHigh"])
+
+    def test_marksAfterALoss(self) -> None:
+        """
+        Marks that are changed when the connection is lost, and its output with it, tell
+        nothing of that.
+        """
+        client, transport = self.connected(**self.recorder.marks(10, 5))
+        client.put(b"x" * 10)
+        self.reactor.advance(0)
+        self.recorder.on["serverError"] = lambda client, failure: client.setMarks(
+            99, 50
+        )
+        transport.lose()
+        self.assertEqual(
+            self.events[2:],
+            ["serverHigh", ("serverError", "read", 104), "disconnected"],
+        )
+
+    def test_abortAtFlush(self) -> None:
+        """
+        Who waits for the flush may end the connection; what was to be told before that
+        is.
+        """
+        client, transport = self.connected()
+        transport.abortConnection = transport.lose  # type: ignore[method-assign]
+        client.put(b"x")
+        client.flushed().addCallback(lambda nothing: client.abort())
+        self.drain(transport)
+        self.assertEqual(self.events[2:], ["serverFlushed", "disconnected", "stopped"])
 
     def test_ordersInEach(self) -> None:
         """
@@ -291,6 +366,36 @@ class ProducerTests(FlowTestCase):
         self.assertEqual((producer.told, transport.aborted), ([], False))
         self.reactor.advance(0.1)
         self.assertEqual((producer.told, transport.aborted), (["stop"], True))
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertIn("producer has not unregistered", str(disconnection.failure.value))
+
+    def test_unregistersAtALoss(self) -> None:
+        """
+        One that unregisters when it is stopped does not make a loss an end in order.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = client.unregisterProducer  # type: ignore[method-assign]
+        client.registerProducer(producer, True)
+        client.shutdown()
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertEqual(disconnection.initiator, "network")
+
+    def test_raisesAtALoss(self) -> None:
+        """
+        One that raises when it is stopped is told of once, and so is the end.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = lambda: 1 / 0  # type: ignore[assignment]
+        client.registerProducer(producer, True)
+        transport.lose()
+        self.assertEqual(
+            self.events[2:], [("serverError", "callback", 125), "disconnected"]
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_raises(self) -> None:
         """
@@ -492,6 +597,24 @@ class AnswerTests(FlowTestCase):
         self.answers[1].callback(None)
         self.assertEqual(transport.producerState, "paused")
 
+    def test_tooMuchWhilePaused(self) -> None:
+        """
+        Where too much waits because of another hold, the transport is read on when that
+        is released.
+        """
+        client, transport = self.connected()
+
+        def serverInput(client: Any, record: Any) -> None:
+            client.setInputFraming(Stream)
+            client.pauseProducing()
+
+        self.recorder.on["serverInput"] = serverInput
+        transport.protocol.dataReceived(b"a\n" + b"x" * (BACKLOG + 1))
+        del self.recorder.on["serverInput"]
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"a", b"x" * (BACKLOG + 1)])
+        self.assertEqual(transport.producerState, "producing")
+
     def test_notAfterTheEnd(self) -> None:
         """
         Nobody who lets go reads on behind the end of the stream.
@@ -659,6 +782,64 @@ class OfflineTests(FlowTestCase):
         client.put(b"f")
         self.assertEqual(client.pendingOctets, 6)
 
+    def test_waitedForInConnected(self) -> None:
+        """
+        In connected() what waits for its return is still pending, and waited for.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        client.start()
+        client.put(b"a")
+        waiters: list[Deferred[None]] = []
+
+        def connected(client: Any, peer: Any) -> None:
+            self.assertEqual(client.pendingOctets, 2)
+            waiters.append(client.flushed())
+
+        self.recorder.on["connected"] = connected
+        transport = self.establish()
+        self.assertNoResult(waiters[0])
+        self.drain(transport)
+        self.successResultOf(waiters[0])
+
+    def test_endInConnected(self) -> None:
+        """
+        C{shutdown} in connected() comes behind what has waited for the connection.
+        """
+        for login in (b"login", None):
+            self.setUp()
+            client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+            client.start()
+            client.put(b"a")
+
+            def connected(client: Any, peer: Any, login: Any = login) -> None:
+                if login is not None:
+                    client.put(login)
+                client.shutdown()
+
+            self.recorder.on["connected"] = connected
+            transport = self.establish()
+            self.assertFalse(transport.disconnecting)
+            self.drain(transport)
+            self.assertEqual(transport.sent, b"login\na\n" if login else b"a\n")
+            self.assertTrue(transport.disconnecting)
+
+    def test_whileLingering(self) -> None:
+        """
+        When all is flushed, and the end of a connection is waited for that is to be
+        followed by another, what is put waits for that one.
+        """
+        client, transport = self.connected(
+            framing=Line(delimiter=b"\n", maxLength=5), offlineLimit=100
+        )
+        transport.protocol.dataReceived(b"toolong\n")
+        self.assertFalse(client.connected)
+        client.put(b"a")
+        transport.lose(ConnectionDone())
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"a\n")
+
     def test_framedAtOnce(self) -> None:
         """
         What cannot be framed is refused to the caller.
@@ -671,9 +852,14 @@ class OfflineTests(FlowTestCase):
         """
         C{put} says when the high mark is reached, without a callback.
         """
-        client = self.client(offlineLimit=100, **self.recorder.marks(6, 3))
+        client = self.client(offlineLimit=100, **self.recorder.marks(60, 3))
+        client.setMarks(6, 3)
         self.assertIs(client.put(b"a"), False)
         self.assertIs(client.put(b"b"), True)
+        client.setMarks(100, 50)
+        self.assertIs(client.put(b"c"), False)
+        client.setMarks(10, 5)
+        self.assertIs(client.put(b""), True)
         self.assertEqual(self.events, [])
 
     def test_keptAtALoss(self) -> None:
@@ -760,6 +946,27 @@ class OfflineTests(FlowTestCase):
         transport = self.establish()
         self.drain(transport)
         self.assertEqual(transport.sent, b"a\nb\n")
+
+    def test_waitedForOverServices(self) -> None:
+        """
+        Under a C{ClientService}, who waits for what is kept at a loss waits for the
+        next connection, as what is kept does.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        waiter: Deferred[None] = Deferred()
+        for _ in range(2):
+            transport = Transport()
+            transport.protocol = client.buildProtocol(None)
+            transport.protocol.makeConnection(transport)
+            if client.pendingOctets:
+                self.drain(transport)
+            else:
+                client.put(b"a")
+                waiter = client.flushed()
+                transport.lose()
+                self.assertNoResult(waiter)
+        self.successResultOf(waiter)
+        self.assertEqual(transport.sent, b"a\n")
 
     def test_stopTells(self) -> None:
         """
@@ -880,6 +1087,46 @@ class StatsTests(FlowTestCase):
         assert stats.lastError is not None
         self.assertTrue(stats.lastError.check(ConnectionLost))
         self.assertEqual((stats.unsentOctets, stats.offlineOctets), (0, 0))
+
+    def test_once(self) -> None:
+        """
+        A connection counts once, also while the callbacks about its end are called.
+        """
+        client, transport = self.connected()
+        seen = []
+        for name in ("serverError", "disconnected"):
+            self.recorder.on[name] = lambda client, *args: seen.append(client.stats)
+        client.put(b"abc")
+        self.drain(transport)
+        transport.protocol.dataReceived(b"a\n")
+        client.put(b"de")
+        self.reactor.advance(3)
+        transport.lose()
+        for stats in seen:
+            self.assertEqual(
+                (stats.octetsIn, stats.recordsIn, stats.octetsOut, stats.recordsOut),
+                (2, 1, 7, 2),
+            )
+            self.assertEqual(stats.pendingOctets + stats.unsentOctets, 3)
+            self.assertEqual(stats.secondsConnected, 3)
+        self.assertEqual(len(seen), 2)
+
+    def test_lostInTheNegotiation(self) -> None:
+        """
+        One that was lost in its negotiation counts once, too.
+        """
+
+        def preConnect(client: Any, negotiation: Any) -> Deferred[bool]:
+            negotiation.put(b"abc")
+            return Deferred()
+
+        client, transport = self.connected(preConnect=preConnect)
+        self.drain(transport)
+        transport.lose()
+        self.assertEqual(client.stats.octetsOut, 4)
+        self.reactor.advance(client.delay)
+        self.establish()
+        self.assertEqual(client.stats.octetsOut, 8)
 
     def test_copy(self) -> None:
         """

@@ -80,8 +80,9 @@ class Owner:
     def low(self, marked: bool) -> None:
         self.told.append("low" if marked else "room")
 
-    def _high(self) -> None:
+    def _high(self) -> bool:
         self.told.append("high")
+        return True
 
     def _low(self) -> None:
         self.told.append("low")
@@ -223,7 +224,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(outbox.send(b"x"))
         self.assertEqual(self.owner.told, ["wake", "high"])
         outbox.take()
-        self.assertFalse(outbox.isHigh is False)
+        self.assertTrue(outbox.isHigh)
         outbox.send(b"x" * 50)
         outbox.emptied()
         self.assertEqual(outbox.pending, 50)
@@ -285,6 +286,37 @@ class OutboxTests(SynchronousTestCase):
         marks.set(1000, 50)
         outbox.review()
         self.assertEqual(owner.told, ["wake", "high", "low"])
+
+    def test_reviewOfOthers(self) -> None:
+        """
+        What is high by marks that are taken away, or by a producer's where the user
+        gives his own, is low first; and high again by the new ones.
+        """
+        marks = Marks(100, 10)
+        owner = Owner()
+        outbox = Outbox(Stream(), marks, owner)
+        outbox.send(b"x" * CHUNK)
+        marks.set(None, None)
+        outbox.review()
+        self.assertEqual(owner.told, ["wake", "high", "low"])
+        outbox.produced = True
+        self.assertEqual(owner.told[3:], ["full"])
+        marks.set(CHUNK, 1)
+        outbox.review()
+        self.assertEqual(owner.told[4:], ["room", "high"])
+        outbox.produced = False
+        self.assertEqual(owner.told[6:], [])
+
+    def test_ownOnce(self) -> None:
+        """
+        What is the connection's own is what was queued until that was said first.
+        """
+        outbox = self.outbox()
+        outbox.send(b"login")
+        outbox.own()
+        outbox.send(b"other")
+        outbox.own()
+        self.assertEqual(outbox.giveBack(9), [b"other"])
 
     def test_sendAll(self) -> None:
         """
@@ -601,6 +633,26 @@ class SenderTests(SynchronousTestCase):
         self.assertEqual(producer.told, ["resume"])
         self.assertFalse(sender.supply.active)
 
+    def test_pullAfterPull(self) -> None:
+        """
+        One that registers another one when it is asked, or itself anew, having sent
+        nothing: that one is asked too.
+        """
+        sender = self.sender(AskingTransport())
+        files = [b"", b"", b"x" * 80_000]
+
+        def end() -> None:
+            file = files.pop(0)
+            if file:
+                sender.outbox.send(file)
+            else:
+                sender.supplyEnded()
+                sender.supplyFrom(producer if files[1:] else second, False)
+
+        producer, second = Producer(end), Producer(end)
+        sender.supplyFrom(producer, False)
+        self.assertEqual((producer.told, second.told), (["resume"] * 2, ["resume"]))
+
     def test_second(self) -> None:
         """
         There is one producer at a time.
@@ -616,3 +668,20 @@ class SenderTests(SynchronousTestCase):
         sender = self.sender(AskingTransport())
         sender.supplyFrom(Producer(lambda: 1 / 0), False)
         self.assertEqual(self.owner.told, ["resumeProducing"])
+
+    def test_raisesAtTheEnd(self) -> None:
+        """
+        One that raises when it is stopped is not stopped again by what that leads to.
+        """
+        self.owner._producerRaised = lambda order, error: sender.stop()  # type: ignore[method-assign]
+        sender = self.sender(AskingTransport())
+        producer = Producer()
+
+        def stopProducing() -> None:
+            producer.told.append("stop")
+            raise ZeroDivisionError
+
+        producer.stopProducing = stopProducing  # type: ignore[method-assign]
+        sender.supplyFrom(producer, True)
+        sender.stop()
+        self.assertEqual(producer.told, ["stop"])

@@ -455,6 +455,7 @@ class ClientTCPProtocol(Protocol):
         self._receive = self._delivery.feed
         if not self._peerEnded:
             self._watchOver()
+        self._sender.opened()
         negotiation, self.negotiation = self.negotiation, None
         early = negotiation._rest()
         if early:
@@ -582,11 +583,11 @@ class ClientTCPProtocol(Protocol):
         """
         if self._watch is not None:
             self._watch.answered()
-        if self._throttled and self._delivery.backlog <= BACKLOG:
-            self._throttled = False
+        if self._throttled:
             self._readOn()
 
     def _readOn(self) -> None:
+        self._throttled = self._delivery.backlog > BACKLOG
         held = self._delivery.held & ~Hold.ANSWER
         if self._stage is Stage.OPEN and not held and not self._throttled:
             self._read(True)
@@ -674,8 +675,9 @@ class ClientTCPProtocol(Protocol):
         """
         The peer has ended its side.
         """
-        if self._peerEnded:
-            # A transport says it again when its reading is resumed.
+        # A transport says it again when its reading is resumed. And where it has failed
+        # to write, this is what a reset leaves to be read, and the loss follows.
+        if self._peerEnded or self._sender.failed:
             return
         self._peerEnded = True
         self._stopWatching()
@@ -807,7 +809,8 @@ class ClientTCPProtocol(Protocol):
         """
         The marks have been changed.
         """
-        self._sender.review()
+        if self.transport is not None:
+            self._sender.review()
 
     def loseWriteConnection(self) -> None:
         """
@@ -829,11 +832,12 @@ class ClientTCPProtocol(Protocol):
         """
         return self._client.eventful
 
-    def _high(self) -> None:
+    def _high(self) -> bool:
         self._isHigh = self._client._tell(self, "serverHigh")
+        return self._isHigh
 
     def _low(self) -> None:
-        # Of what was put in the negotiation nobody was told.
+        # Of what was put in the negotiation nobody may have been told.
         if self._isHigh:
             self._isHigh = False
             self._client._tell(self, "serverLow")
@@ -851,7 +855,8 @@ class ClientTCPProtocol(Protocol):
         return bool(self.outbox.pending) or self._sender.supply.active
 
     def _endIfFlushed(self) -> None:
-        if self._endWhenFlushed and not self._flushing:
+        # A producer may unregister at being stopped, when the transport is gone.
+        if self._endWhenFlushed and not self._flushing and self._lost is None:
             self._endSending()
 
     def _endSending(self) -> None:
@@ -865,6 +870,7 @@ class ClientTCPProtocol(Protocol):
             ):
                 _endOurSide(self.transport)
         if self._stage is Stage.FLUSHING:
+            self._client._outputLost(self)
             self._awaitPeer()
 
     # -- the end
@@ -903,11 +909,13 @@ class ClientTCPProtocol(Protocol):
             self._endSending()
 
     def _drainExpired(self) -> None:
-        untaken = DrainTimeout(
-            f"the peer left {self.outbox.pending} octets untaken for "
-            f"drainTimeout={self._client.drainTimeout} seconds"
-        )
-        self.blame(Failure(untaken), "local", told=False)
+        pending, seconds = self.outbox.pending, self._client.drainTimeout
+        if pending:
+            why = f"the peer left {pending} octets untaken"
+        else:
+            why = "the producer has not unregistered"
+        undrained = DrainTimeout(f"{why} for drainTimeout={seconds} seconds")
+        self.blame(Failure(undrained), "local", told=False)
         self.abort()
 
     def _awaitPeer(self) -> None:

@@ -426,10 +426,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def pendingOctets(self) -> int:
         """
         The octets put that the kernel does not have yet: never too few, and too many
-        by one chunk (64 KiB) at the most (POE: get_driver_out_octets). Without a
-        connection, those that wait for one.
+        by one chunk (64 KiB) at the most (POE: get_driver_out_octets). Those that wait
+        for a connection are among them.
         """
-        return self._outbox.pending
+        offline = self._offline
+        pending = 0 if self._outbox is offline else self._outbox.pending
+        return pending + offline.pending
 
     @property
     def highMark(self) -> int | None:
@@ -644,8 +646,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise ValueError: unless 0 < lowMark < highMark.
         """
         self.marks.set(highMark, lowMark)
-        if self.server is not None:
-            self.server.reviewMarks()
+        self._offline.review()
+        if self._connection is not None:
+            self._connection.reviewMarks()
 
     def flushed(self) -> Deferred[None]:
         """
@@ -675,7 +678,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise NotConnectedError: if there is no connection.
         @raise RuntimeError: if the transport cannot end one side alone, as TLS cannot.
         """
-        self._live("loseWriteConnection").loseWriteConnection()
+        connection = self._live("loseWriteConnection")
+        self._sendOffline(connection)
+        connection.loseWriteConnection()
 
     def setFraming(self, framing: FramingSpec) -> None:
         """
@@ -1071,6 +1076,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if connection is not self.server:
             return False
         stats = self._stats
+        if callback in self._callbacks:
+            # Before those who wait: what they order may lead to more to tell.
+            self._later(self._call, callback)
         if callback == "serverFlushed":
             stats.flushes += 1
             fire(self._waiters.flushed, None)
@@ -1078,9 +1086,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             stats.highs += 1
         else:
             stats.lows += 1
-        if callback in self._callbacks:
-            self._later(self._call, callback)
-            self._run()
+        self._run()
         return True
 
     def _outputLost(self, connection: ClientTCPProtocol) -> None:
@@ -1145,8 +1151,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
-        connection.count(self._stats)
-        self._stats.unsentOctets += disconnection.unsent
         self._reason = self._failure = disconnection.failure
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
@@ -1158,6 +1162,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             if disconnection.unsent:
                 self._loss = self._reason
         if self._core.phase is Phase.NEGOTIATING:
+            self._forget(connection, disconnection)
             self._cancelNegotiation()
             if self._core.then is None:
                 self._attemptFailed(disconnection.failure)
@@ -1167,6 +1172,16 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._run()
         if not self._core.hosted and self._ownConnector is not None:
             self._ownConnector.connectionLost(disconnection.failure)
+
+    def _forget(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection
+    ) -> None:
+        """
+        The connection is over and done with: what it counted is the client's.
+        """
+        connection.count(self._stats)
+        self._stats.unsentOctets += disconnection.unsent
+        self._connection = None
 
     # -- what the lifecycle asks for (its Effects)
 
@@ -1313,6 +1328,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Close the connection when all its output has been taken.
         """
         if self._connection is not None:
+            self._sendOffline(self._connection)
             self._connection.close()
 
     def _abort(self) -> None:
@@ -1385,19 +1401,26 @@ class ClientTCPFactory(ReconnectingClientFactory):
         over = NotConnectedError("the negotiation is over: use the client")
         connection.endNegotiation(Failure(over))
         if self._call("connected", transport.getPeer()):
-            if self._outbox is connection.outbox:
-                connection.outbox.own()
-                self._offline.moveTo(connection.outbox)
+            self._sendOffline(connection)
             connection.open()
         if connection.opened:
             fire(self._waiters.connected, connection)
+
+    def _sendOffline(self, connection: ClientTCPProtocol) -> None:
+        """
+        What has waited for a connection goes out, behind what C{connected} has put
+        until now.
+        """
+        outbox = connection.outbox
+        if self._outbox is outbox:
+            outbox.own()
+            self._offline.moveTo(outbox)
 
     def _tellDisconnected(self) -> None:
         """
         Call C{disconnected}, later.
         """
         held = self._timeSource().seconds() - self._connectedAt
-        self._stats.secondsConnected += held
         stable = held >= self.stableAfter
         if stable:
             self.resetDelay()
@@ -1406,10 +1429,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._later(self._callDisconnected)
 
     def _callDisconnected(self) -> None:
-        self._connection = None
+        connection, disconnection = self._connection, self._disconnection
+        assert connection is not None and disconnection is not None
+        self._forget(connection, disconnection)
+        passed = self._timeSource().seconds() - self._connectedAt
+        self._stats.secondsConnected += passed
         self._outbox = self._offline
-        disconnection = self._disconnection
-        assert disconnection is not None
         if disconnection.unsent:
             fire(self._waiters.flushed, Failure(OutputLost(disconnection.unsent)))
         if "disconnected" in self._callbacks:
@@ -1439,6 +1464,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if hosted:
             waiters.connected, self._waiters.connected = [], waiters.connected
             waiters.stopped, self._waiters.stopped = [], waiters.stopped
+            waiters.flushed, self._waiters.flushed = [], waiters.flushed
         self._stopping = waiters
         self._later(self._callStopped, self._outcome, hosted, waiters)
 

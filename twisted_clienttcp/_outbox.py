@@ -127,6 +127,7 @@ class Outbox:
     """
 
     __slots__ = (
+        "_byUser",
         "_closed",
         "_framing",
         "_grouped",
@@ -167,6 +168,8 @@ class Outbox:
         self.handed = 0
         self.edge = 0
         self.isHigh = False
+        #: The high mark that was reached is the user's.
+        self._byUser = False
         # How many octets and entries of the queue were handed out, and how many records
         # more than entries there are.
         self._octets = 0
@@ -279,6 +282,7 @@ class Outbox:
         isOver = self.pending >= marks.high
         if isOver and not self.isHigh and (marks.given or self._produced):
             self.isHigh = True
+            self._byUser = marks.given
             self._aim()
             self._owner.high(marks.given)
         else:
@@ -320,8 +324,9 @@ class Outbox:
         The marks are others, or count from now on: see whether they are reached.
         """
         marks = self._marks
-        if self.isHigh and not (marks.given or self._produced):
-            self.isHigh = False
+        same = marks.given is self._byUser and (marks.given or self._produced)
+        if self.isHigh and not same:
+            self._lower()
         self._aim()
         if self.pending >= marks.high and not self.idle:
             self.reached()
@@ -385,16 +390,19 @@ class Outbox:
 
     def _fall(self) -> None:
         if self.isHigh and self.pending <= self._marks.low:
-            self.isHigh = False
-            self._aim()
-            self._owner.low(self._marks.given)
+            self._lower()
+
+    def _lower(self) -> None:
+        self.isHigh = False
+        self._aim()
+        self._owner.low(self._byUser)
 
     def own(self) -> None:
         """
         What was queued until now is of this connection alone (a login), and what comes
-        later is not.
+        later is not. The first time counts.
         """
-        self._owned = self._records + len(self.parts) - self._next
+        self._owned = min(self._owned, self._records + len(self.parts) - self._next)
 
     def giveBack(self, limit: int) -> list[bytes]:
         """

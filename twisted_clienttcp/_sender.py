@@ -9,7 +9,8 @@ Theory of operation:
     is registered only while the transport holds a chunk.
  2. A socket mostly takes a chunk at once. So its transport is told to write without the
     detour through the reactor, and only what is left over then needs rule 1. An error
-    that this meets is met again by the reactor, which reports it as any other.
+    that this meets is met again by the reactor, which reports it as any other. But the
+    kernel tells of a reset once: who reads after that finds the end of the stream.
     Events that are posted come before the flush, though, as they do in POE: they take
     their turn while the octets go by the reactor.
 """
@@ -47,10 +48,12 @@ class SenderOwner(Protocol):
         Whether events are posted that are handled in this turn or the next.
         """
 
-    def _high(self) -> None:
+    def _high(self) -> bool:
         """
         It has reached the user's high mark. Told in a turn of its own, or at the end of
         a read.
+
+        @return: whether there was anybody to tell.
         """
 
     def _low(self) -> None:
@@ -82,6 +85,7 @@ class Sender:
 
     @ivar outbox: the queue.
     @ivar supply: the application's producer.
+    @ivar failed: the kernel has refused octets.
     """
 
     __slots__ = (
@@ -94,6 +98,7 @@ class Sender:
         "_stopped",
         "_transport",
         "_untold",
+        "failed",
         "outbox",
         "supply",
     )
@@ -113,6 +118,7 @@ class Sender:
         self._isSocket = isinstance(transport, FileDescriptor)
         self._registered = False
         self._stopped = False
+        self.failed = False
         #: The high mark has been reached, and nobody told.
         self._untold = False
         self._call: IDelayedCall | None = None
@@ -145,6 +151,7 @@ class Sender:
         """
         if marked:
             self._tellHigh()
+            self._untold = False
             self._owner._low()
 
     def _soon(self) -> None:
@@ -158,7 +165,8 @@ class Sender:
     def _tellHigh(self) -> None:
         if self._untold:
             self._untold = False
-            self._owner._high()
+            if not self._owner._high():
+                self._untold = True
 
     # -- what the connection orders
 
@@ -217,9 +225,18 @@ class Sender:
         """
         The marks have been changed.
         """
+        if self._stopped:
+            return
         self.outbox.review()
         if not self.outbox.isHigh:
             self.supply.resume()
+
+    def opened(self) -> None:
+        """
+        From now on there is somebody to tell.
+        """
+        if self._untold:
+            self._soon()
 
     def _hand(self) -> None:
         """
@@ -255,8 +272,11 @@ class Sender:
         transport = self._transport
         if not self._isSocket or transport.disconnecting or self._owner.eventful:
             return False
-        transport.doWrite()
-        return not transport.dataBuffer
+        if transport.doWrite() is not None:
+            self.failed = True
+            return False
+        # One that somebody has aborted takes nothing out of its second buffer.
+        return not (transport.dataBuffer or transport._tempDataLen)
 
     # -- what the transport tells
 

@@ -17,6 +17,7 @@ class Supply:
 
     __slots__ = (
         "_asking",
+        "_before",
         "_paused",
         "_pending",
         "_producer",
@@ -39,6 +40,8 @@ class Supply:
         self._streaming = False
         self._paused = False
         self._asking = False
+        #: How many octets waited when the producer was last asked.
+        self._before = -1
 
     def register(self, producer: Any, streaming: bool) -> None:
         """
@@ -55,6 +58,7 @@ class Supply:
         self.active = True
         self._streaming = streaming
         self._paused = False
+        self._before = -1
 
     def unregister(self) -> None:
         """
@@ -70,7 +74,7 @@ class Supply:
         if not self._paused:
             self._paused = True
             if self._streaming:
-                self._tell("pauseProducing")
+                self._tell(self._producer, "pauseProducing")
 
     def resume(self) -> None:
         """
@@ -79,7 +83,7 @@ class Supply:
         if self._streaming:
             if self._paused:
                 self._paused = False
-                self._tell("resumeProducing")
+                self._tell(self._producer, "resumeProducing")
             return
         self._paused = False
         if self._asking:
@@ -87,12 +91,13 @@ class Supply:
         self._asking = True
         try:
             # One that gives nothing now has been asked, and will when it has something.
-            before = -1
+            self._before = -1
             while self._producer is not None and not self._paused:
-                before, pending = self._pending(), before
-                if before == pending:
+                pending = self._pending()
+                if pending == self._before:
                     break
-                self._tell("resumeProducing")
+                self._before = pending
+                self._tell(self._producer, "resumeProducing")
         finally:
             self._asking = False
 
@@ -100,13 +105,13 @@ class Supply:
         """
         Nothing more is taken.
         """
-        if self._producer is not None:
-            self._tell("stopProducing")
-            self.unregister()
+        producer = self._producer
+        self.unregister()
+        self._tell(producer, "stopProducing")
 
-    def _tell(self, order: str) -> None:
-        if self._producer is not None:
+    def _tell(self, producer: Any, order: str) -> None:
+        if producer is not None:
             try:
-                getattr(self._producer, order)()
+                getattr(producer, order)()
             except Exception as error:
                 self._raised(order, error)
