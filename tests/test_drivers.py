@@ -365,6 +365,29 @@ class TLSTests(NetworkTestCase):
                 ["started", "connectError", "stopped"],
             )
 
+    async def test_connectElsewhere(self) -> None:
+        """
+        Under C{connectSSL} a new address is refused: the connector of our own would
+        know nothing of that TLS.
+        """
+        server = Server()
+        trusting, _ = self.serve(server)
+        recorder = Recorder()
+        refused: list[str] = []
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            try:
+                client.connect("127.0.0.1", server.port)
+            except ValueError as error:
+                refused.append(str(error))
+            client.shutdown()
+
+        recorder.on["connected"] = connected
+        client = self.tls(server, trusting, False, recorder)
+        await client.whenStopped()
+        self.assertIn("give the factory remoteAddress, remotePort and tls", refused[0])
+        self.assertEqual(len(server.peers), 1)
+
     async def test_keepAlive(self) -> None:
         """
         The kernel watches over what is below TLS.

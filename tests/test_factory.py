@@ -5,11 +5,13 @@ network here is a memory reactor and the time a clock.
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
+    ConnectBindError,
     ConnectionDone,
     ConnectionLost,
     ConnectionRefusedError,
@@ -1303,6 +1305,9 @@ class DetailTests(SynchronousTestCase):
             (DNSLookupError("nowhere"), "getaddrinfo", -2, None),
             (NotConnectedError("x"), "put", 107, "x"),
             (OSError(101, "no"), "connect", 101, "Network is unreachable"),
+            # An IPv6 address whose zone is none of this machine's.
+            (socket.gaierror(-2, "not known"), "getaddrinfo", -2, "not known"),
+            (ConnectBindError(-2, "not known"), "bind", -2, None),
             (ValueError("what"), "connect", 5, "what"),
         ):
             details = errorDetails(Failure(error))

@@ -48,6 +48,7 @@ from twisted_clienttcp.errors import (
 
 from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .test_packaging import run
+from .test_where import Naming
 
 LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -234,6 +235,29 @@ class VerifiedTests(TLSTestCase):
             wrong = await self.serve(self.made.elsewhere)
             error = await self.failing(wrong, remoteAddress="127.0.0.1", tls=True)
             self.assertRefused(error, "not for 127.0.0.1")
+
+    async def test_names(self) -> None:
+        """
+        The dot at the end of a name, and capital letters, are no part of it for TLS.
+        """
+        server = await self.serve(
+            private(self.made.authority.issue_cert("xn--bcher-kva.example"))
+        )
+        naming = Naming(
+            reactor,
+            **{
+                name: ["127.0.0.1"]
+                for name in ("xn--bcher-kva.example.", "xn--bcher-kva.example")
+            },
+        )
+        with self.made.authority.cert_pem.tempfile() as path:
+            self.patch(os, "environ", {**os.environ})
+            os.putenv("SSL_CERT_FILE", path)
+            self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+            _tls.platformOptions.cache_clear()
+            self.addCleanup(_tls.platformOptions.cache_clear)
+            for host in ("xn--bcher-kva.example.", "B\xdcCHER.example"):
+                await self.echo(server, remoteAddress=host, tls=True, reactor=naming)
 
     async def test_platformDoesNotTrust(self) -> None:
         """
@@ -1166,6 +1190,23 @@ class ArgumentTests(SynchronousTestCase):
             given: Any = {"serverInput": print, "tls": True, **parameters}
             error = self.assertRaises(ValueError, ClientTCPFactory, **given)
             self.assertIn("optionsForClientTLS('the.host')", str(error))
+
+    def test_impossibleName(self) -> None:
+        """
+        Some names can be looked up, but no certificate is ever for them.
+        """
+        for name in ("my_service", "\u2603.example"):
+            words = f"no certificate can be for {name!r} .*optionsForClientTLS"
+            with self.assertRaisesRegex(ValueError, words):
+                ClientTCPFactory(
+                    serverInput=print, remoteAddress=name, remotePort=7, tls=True
+                )
+            client = ClientTCPFactory(
+                serverInput=print, remoteAddress="a.example", remotePort=7, tls=True
+            )
+            with self.assertRaisesRegex(ValueError, words):
+                client.connect(name)
+            self.assertIn("a.example", repr(client))
 
     def test_off(self) -> None:
         """

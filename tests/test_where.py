@@ -21,6 +21,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
+    NoRouteError,
     TimeoutError,
 )
 from twisted.internet.interfaces import (
@@ -173,6 +174,41 @@ class AddressTests(ClientTestCase):
             error = self.assertRaises(kind, ClientTCPFactory, **given_)
             self.assertIn(words, str(error), parameters)
 
+    def test_names2003(self) -> None:
+        """
+        Names that IDNA 2008 does not know, but resolvers do.
+        """
+        for host, name in (
+            ("my_service", "my_service"),
+            ("r3---sn-4g5e.example", "r3---sn-4g5e.example"),
+            ("B\xdcCHER.example", "xn--bcher-kva.example"),
+            ("\u2603.example", "xn--n3h.example"),
+        ):
+            naming = Naming(self.reactor, **{name: ["192.0.2.1"]})
+            for parameters in (
+                {"remoteAddress": host, "remotePort": 7},
+                {"endpoint": f"tcp:{host}:7"},
+                {"remoteAddress": host, "remotePort": 7, "domain": socket.AF_INET},
+            ):
+                made = self.made(reactor=naming, **parameters)
+                self.assertEqual(made[0], "192.0.2.1", host)
+
+    def test_paths(self) -> None:
+        """
+        What cannot be the path of a socket is told by the constructor; a name in the
+        abstract namespace of Linux is none.
+        """
+        unix: Any = {"domain": socket.AF_UNIX, "serverInput": print}
+        for path, words in (
+            ("/tmp/" + "\xe4" * 52, "at most 107 octets long, not 109"),
+            ("\0" + "a" * 108, "at most 108 octets long, not 109"),
+            ("/tmp/a\0b", "NUL"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                ClientTCPFactory(remoteAddress=path, **unix)
+        for path in ("/tmp/" + "a" * 102, "\0" + "a" * 107, "\0a\0b"):
+            ClientTCPFactory(remoteAddress=path, **unix)
+
     def test_lookUpFails(self) -> None:
         """
         A name that has no address is a failed attempt.
@@ -202,6 +238,107 @@ class AddressTests(ClientTestCase):
         self.reactor.advance(0.1)
         self.failureResultOf(stopped, TimeoutError)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class EachAddressTests(ClientTestCase):
+    """
+    C{client.connector.tried}: of the addresses of one name, which failed and why.
+    """
+
+    def several(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client of a name with three addresses.
+        """
+        naming = Naming(self.reactor, three=["2001:db8::1", "192.0.2.1", "192.0.2.2"])
+        return self.client(remoteAddress="three", reactor=naming, **parameters)
+
+    def failed(self, index: int, error: Exception) -> None:
+        """
+        Have one of the connections that are tried fail.
+        """
+        self.attempts()[index][2].clientConnectionFailed(None, Failure(error))
+
+    def told(self, client: ClientTCPFactory) -> list[tuple[str, Any]]:
+        """
+        @return: the hosts and what became of them.
+        """
+        return [
+            (address.host, None if failure is None else type(failure.value))
+            for address, failure in client.connector.tried.items()
+        ]
+
+    def test_all(self) -> None:
+        """
+        Each with its own failure, in the order in which they were tried; the next
+        attempt begins anew.
+        """
+        client = self.several()
+        told: list[Any] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            self.told(client)
+        )
+        client.start()
+        self.failed(0, NoRouteError())
+        self.reactor.advance(0.3)
+        self.reactor.advance(0.3)
+        self.failed(2, ConnectionRefusedError())
+        self.assertEqual(told, [])
+        self.failed(1, TimeoutError())
+        self.reactor.advance(0.3)
+        expected = [
+            ("2001:db8::1", NoRouteError),
+            ("192.0.2.1", TimeoutError),
+            ("192.0.2.2", ConnectionRefusedError),
+        ]
+        self.assertEqual(told, [expected])
+        self.reactor.advance(client.delay)
+        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+
+    def test_noAnswer(self) -> None:
+        """
+        Those that were given up have not failed: there is None of them. So is there of
+        the one that has answered.
+        """
+        client = self.several(connectTimeout=1, autoReconnect=False)
+        client.start().addErrback(lambda failure: None)
+        self.reactor.advance(0)
+        self.reactor.advance(0.3)
+        self.failed(0, NoRouteError())
+        self.reactor.advance(0.8)
+        self.assertEqual(self.events[-2][:2], ("connectError", "connect"))
+        self.assertEqual(
+            self.told(client)[:2], [("2001:db8::1", NoRouteError), ("192.0.2.1", None)]
+        )
+        client = self.several()
+        client.start()
+        self.establish()
+        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+
+    def test_logged(self) -> None:
+        """
+        Without C{connectError} the log tells all of it.
+        """
+        client = self.several(connectError=None, connectTimeout=1)
+        client.start()
+        self.reactor.advance(0)
+        self.reactor.advance(0.3)
+        with capturedLogs() as logs:
+            self.failed(0, NoRouteError())
+            self.reactor.advance(0.8)
+        said = [formatEvent(event) for event in logs if "operation" in event]
+        self.assertIn(
+            "2001:db8::1: Network is unreachable; 192.0.2.1: no answer", str(said[0])
+        )
+
+    def test_one(self) -> None:
+        """
+        A literal, or an endpoint of the user's own, is one address: there is nothing to
+        tell apart.
+        """
+        client = self.client()
+        client.start()
+        self.refuse()
+        self.assertEqual(client.connector.tried, {})
 
 
 class FailoverTests(ClientTestCase):
@@ -419,6 +556,17 @@ class FailoverTests(ClientTestCase):
         self.refuse()
         self.reactor.advance(client.delay)
         self.assertEqual(self.tried(), [1, 2, 9, 9])
+
+    def test_elsewhereWithoutTLS(self) -> None:
+        """
+        Not where the endpoints speak TLS themselves: another address would not.
+        """
+        client = self.several(["tcp:127.0.0.1:1", "tls:127.0.0.2:2"])
+        client.start()
+        error = self.assertRaises(ValueError, client.connect, "127.0.0.9", 9)
+        self.assertIn("'tls:127.0.0.2:2'", str(error))
+        self.assertIn("give the factory remoteAddress, remotePort and tls", str(error))
+        self.assertEqual(self.tried(), [1])
 
     def test_kinds(self) -> None:
         """

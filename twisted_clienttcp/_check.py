@@ -7,7 +7,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import math
+import os
 import socket
+import sys
 from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from inspect import (
@@ -249,7 +251,7 @@ def host(name: str, value: object, domain: int | None = None) -> str:
     if domain == socket.AF_UNIX:
         if not isinstance(value, str) or not value:
             raise TypeError(f"{name} must be a path as str, not {value!r}")
-        return value
+        return _path(name, value)
     if isinstance(value, bytes):
         if len(value) not in (4, 16):
             raise ValueError(
@@ -282,6 +284,29 @@ def host(name: str, value: object, domain: int | None = None) -> str:
             "host alone, without scheme, port or brackets"
         )
     return value
+
+
+def _path(name: str, value: str) -> str:
+    """
+    @raise ValueError: if the kernel has no place for it.
+    """
+    octets = os.fsencode(value)
+    # A name in the abstract namespace of Linux begins with NUL, and ends with no other.
+    abstract = octets.startswith(b"\0")
+    most = PATH_OCTETS if abstract else PATH_OCTETS - 1
+    if len(octets) > most:
+        raise ValueError(
+            f"{name}: the path of a socket is at most {most} octets long, not "
+            f"{len(octets)}: {value!r}; give a shorter one, or one from the current "
+            "directory on"
+        )
+    if b"\0" in octets and not abstract:
+        raise ValueError(f"{name}: there is a NUL in the path {value!r}")
+    return value
+
+
+#: How many octets the kernel has for the path of a socket, with the NUL at its end.
+PATH_OCTETS = 108 if sys.platform.startswith("linux") else 104
 
 
 def literal(value: str) -> int | None:

@@ -27,10 +27,13 @@ class Destination:
 
     @ivar endpoint: what connects.
     @ivar address: what it connects to.
+    @ivar tried: if that is a name, the addresses that it has and that the last attempt
+        has tried, each with its failure; None for one that had not failed.
     """
 
     endpoint: Any
     address: IAddress
+    tried: dict[IAddress, Failure | None] | None = None
 
     def __str__(self) -> str:
         return str(self.address)
@@ -110,6 +113,15 @@ class EndpointConnector:
         """
         return self._destination.address
 
+    @property
+    def tried(self) -> dict[IAddress, Failure | None]:
+        """
+        The addresses of the name connected to that the last attempt has tried, in that
+        order, each with its failure; with None if it has answered, or had not yet when
+        the attempt was over. Empty where no name is looked up here.
+        """
+        return dict(self._destination.tried or {})
+
     def connect(self) -> None:
         """
         Begin an attempt.
@@ -119,6 +131,8 @@ class EndpointConnector:
         if self.state != "disconnected":
             raise RuntimeError(f"cannot connect while {self.state}")
         self.state = "connecting"
+        if self._destination.tried:
+            self._destination.tried.clear()
         attempt = self._attempt = _Attempt(self)
         self._factory.doStart()
         try:

@@ -63,10 +63,17 @@ def errorDetails(failure: Failure) -> ErrorDetails:
         return _system("connect", errno.ETIMEDOUT)
     if isinstance(exception, error.DNSLookupError):
         return ErrorDetails("getaddrinfo", socket.EAI_NONAME, str(exception))
+    if isinstance(exception, socket.gaierror):
+        return ErrorDetails(
+            "getaddrinfo", exception.errno or socket.EAI_FAIL, exception.strerror or ""
+        )
     operation = "bind" if isinstance(exception, error.ConnectBindError) else "connect"
     number = getattr(exception, "osError", None) or getattr(exception, "errno", None)
-    if isinstance(number, int):
+    if isinstance(number, int) and number > 0:
         return _system(operation, number)
+    if isinstance(number, int):
+        # The resolver's number, for an address that cannot be bound.
+        return ErrorDetails(operation, number, failure.getErrorMessage())
     for number, kind in error.errnoMapping.items():
         if isinstance(exception, kind):
             return _system(operation, number)

@@ -44,7 +44,7 @@ from ._lifecycle import Core, Machine, Phase
 from ._outbox import Marks, OfflineQueue, Outbox
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from ._stats import Stats
-from ._target import Target
+from ._target import Target, withoutTLS
 from ._waiters import Waiters, fire, impatient, waiterIn
 from ._watch import Heartbeat
 from .errors import (
@@ -255,7 +255,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             is its C{IAddress} (POE: Connected).
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). Which address that was is told by
-            C{client.connector.getDestination()}. Logged if not given.
+            C{client.connector.getDestination()}; of a name with several of them,
+            C{client.connector.tried} tells how each has failed. Logged if not given.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
             did not ask for it; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
@@ -510,10 +511,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise RuntimeError: if the client is in the hands of a C{ClientService}.
         @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if it cannot be an address or a port.
+        @raise ValueError: if it cannot be an address or a port, or if the present
+            connections are TLS by an endpoint's or C{connectSSL}'s own doing, which
+            those to another address would not be.
         """
         if address is not None or port is not None:
             self._mayNotBeHosted("connect")
+            if getattr(self.connector, "factory", self) is not self:
+                raise withoutTLS("what connectSSL() adds is not known here")
             self._target.move(address, port)
             self._moved = True
         self.reconnect()
@@ -1654,6 +1659,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)
+        if name == "connectError" and self._ownConnector is not None:
+            text += _each(self._ownConnector.tried)
         self._log.warn(
             "Client {client} got {operation} error {errno} ({text})",
             client=self._name(),
@@ -1695,6 +1702,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
+
+
+def _each(tried: dict[IAddress, Failure | None]) -> str:
+    """
+    @return: how each address has failed, for people, if there are several.
+    """
+    if len(tried) < 2:
+        return ""
+    words = []
+    for address, failure in tried.items():
+        why = "no answer" if failure is None else errorDetails(failure).text
+        words.append(f"{getattr(address, 'host', address)}: {why}")
+    return f": {'; '.join(words)}"
 
 
 def _waitable(answer: object) -> bool:

@@ -24,12 +24,14 @@ from twisted.internet.endpoints import (
     UNIXClientEndpoint,
     clientFromString,
 )
+from twisted.internet.error import UserError
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from . import _check, _tls
@@ -61,6 +63,9 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    #: It speaks no TLS itself.
+    secure = False
+
     @property
     def name(self) -> str | None:
         """
@@ -90,10 +95,15 @@ class Address:
         if isIPv6Address(host):
             endpoint = TCP6ClientEndpoint(reactor, host, port, timeout, binding)
             return Destination(endpoint, IPv6Address("TCP", host, port))
-        if self.domain is not None:
-            reactor = _OneFamily(reactor, _ADDRESSES[self.domain])
-        endpoint = HostnameEndpoint(reactor, host, port, timeout, binding)
-        return Destination(endpoint, HostnameAddress(host.encode("idna"), port))
+        looking = _Looking(reactor, self.domain)
+        name = host.encode("idna")
+        endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
+        if endpoint._badHostname:
+            # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
+            # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
+            endpoint = HostnameEndpoint(looking, name.decode(), port, timeout, binding)
+            endpoint._badHostname = False
+        return Destination(endpoint, HostnameAddress(name, port), looking.tried)
 
 
 #: The class of the addresses of a family.
@@ -104,15 +114,23 @@ _ADDRESSES: dict[int, type] = {
 
 
 @implementer(IReactorPluggableNameResolver, IHostnameResolver)
-class _OneFamily:
+class _Looking:
     """
-    A reactor that finds only addresses of one family.
+    The reactor, for the endpoint of one name: finds addresses of one family alone, if
+    that is wanted, and notes what becomes of each.
+
+    @ivar tried: as in L{Destination}.
     """
 
-    def __init__(self, reactor: Any, kind: type) -> None:
+    def __init__(self, reactor: Any, domain: int | None) -> None:
         self._reactor = reactor
-        self._kind = kind
-        self.nameResolver = self
+        self._domain = domain
+        self.tried: dict[IAddress, Failure | None] = {}
+
+    @property
+    def nameResolver(self) -> Any:
+        "As the reactor's, but for the family."
+        return self._reactor.nameResolver if self._domain is None else self
 
     def installNameResolver(self, resolver: Any) -> Any:
         "As the reactor."
@@ -127,12 +145,50 @@ class _OneFamily:
         transportSemantics: str = "TCP",
     ) -> Any:
         "As the reactor's resolver, but for the family."
+        assert self._domain is not None
         return self._reactor.nameResolver.resolveHostName(
-            resolutionReceiver, hostName, portNumber, [self._kind], transportSemantics
+            resolutionReceiver,
+            hostName,
+            portNumber,
+            [_ADDRESSES[self._domain]],
+            transportSemantics,
         )
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, *more: Any, **named: Any
+    ) -> Any:
+        "As the reactor."
+        kind = IPv6Address if isIPv6Address(host) else IPv4Address
+        noting = _Noting(factory, kind("TCP", host, port), self.tried)
+        return self._reactor.connectTCP(host, port, noting, *more, **named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
+
+
+class _Noting:
+    """
+    The factory of one of an endpoint's connections, whose failure is noted.
+    """
+
+    __slots__ = ("_address", "_factory", "_tried")
+
+    def __init__(
+        self, factory: Any, address: IAddress, tried: dict[IAddress, Failure | None]
+    ) -> None:
+        self._factory = factory
+        self._address = address
+        self._tried = tried
+        tried[address] = None
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        "As the factory. To be given up is no failure."
+        if type(reason.value) is not UserError:
+            self._tried[self._address] = reason
+        self._factory.clientConnectionFailed(connector, reason)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._factory, name)
 
 
 @implementer(IAddress)
@@ -164,6 +220,13 @@ class Given:
 
     def __str__(self) -> str:
         return str(self.endpoint)
+
+    @property
+    def secure(self) -> bool:
+        """
+        Whether it speaks TLS itself, as far as is known.
+        """
+        return isinstance(self.endpoint, str) and _schemeOf(self.endpoint) in _SECURE
 
     def destination(self, reactor: Any, timeout: float) -> Destination:
         """
@@ -242,7 +305,7 @@ class Target:
             _excludeDoubleTLS(self._places)
         if self._tls is True:
             for place in self._places or (None,):
-                _nameOf(place)
+                _tls.platformOptions(_nameOf(place))
 
     @property
     def known(self) -> bool:
@@ -262,13 +325,20 @@ class Target:
         @param port: as C{remotePort}; None for the present one.
 
         @raise TypeError: if one is of the wrong type, or missing.
-        @raise ValueError: if it cannot be an address or a port.
+        @raise ValueError: if it cannot be an address or a port, or if it would not be
+            TLS where an endpoint is.
         """
+        for place in self._places:
+            if place.secure:
+                raise withoutTLS(f"endpoint {str(place)!r} speaks TLS itself")
         known = self._places[self._index] if self._places else None
         if isinstance(known, Address):
             address = known.host if address is None else address
             port = known.port if port is None else port
-        self._places = (self._addressOf(address, port),)
+        place = self._addressOf(address, port)
+        if self._tls is True:
+            _tls.platformOptions(_nameOf(place))
+        self._places = (place,)
         self._index = self._last = self._tried = self._flaps = 0
 
     def _addressOf(self, address: object, port: object) -> Address:
@@ -457,13 +527,21 @@ def _excludeDoubleTLS(places: Iterable[Address | Given]) -> None:
     @raise TypeError: if an endpoint speaks TLS itself.
     """
     for place in places:
-        if isinstance(place, Given) and isinstance(place.endpoint, str):
-            scheme = _schemeOf(place.endpoint)
-            if scheme in _SECURE:
-                raise TypeError(
-                    f"endpoint {place.endpoint!r} and tls exclude each other: it is "
-                    "TLS already; leave tls out, or give 'tcp:host:port'"
-                )
+        if place.secure:
+            raise TypeError(
+                f"endpoint {str(place)!r} and tls exclude each other: it is TLS "
+                "already; leave tls out, or give 'tcp:host:port'"
+            )
+
+
+def withoutTLS(why: str) -> ValueError:
+    """
+    @return: that another address would be connected to in clear text.
+    """
+    return ValueError(
+        f"connect() to another address would not be TLS: {why}; for several addresses "
+        "give the factory remoteAddress, remotePort and tls"
+    )
 
 
 def _excludeAddress(**parameters: object) -> None:

@@ -84,11 +84,24 @@ def platformOptions(name: str) -> Any:
     memory: so clients of one server share them.
 
     @param name: the host name or IP address that the certificate must be for.
+
+    @raise ValueError: if there can be none for it.
     """
     from twisted.internet.ssl import optionsForClientTLS
 
-    # The zone of an IPv6 address is known to this machine alone.
-    return optionsForClientTLS(name.partition("%")[0])
+    # The zone of an IPv6 address is known to this machine alone, and the dot at the end
+    # of a name to the resolver (RFC 6066, 3).
+    host = name.partition("%")[0].removesuffix(".")
+    if not host.isascii():
+        # IDNA 2008, which Twisted goes by, knows no capital letters.
+        host = host.lower()
+    try:
+        return optionsForClientTLS(host)
+    except ValueError as error:
+        raise ValueError(
+            f"tls=True: no certificate can be for {name!r} ({error}); give another "
+            "name, or tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
+        ) from error
 
 
 def secured(
