@@ -1131,7 +1131,8 @@ class NegotiationTests(ClientTestCase):
         self.assertEqual(
             self.events, ["started", ("connectError", "connect", 110), "stopped"]
         )
-        self.failureResultOf(stopped, TimeoutError)
+        expired = self.failureResultOf(stopped, TimeoutError)
+        self.assertIn("in 5.0 seconds: no end of preConnect", str(expired.value))
 
     def test_badRecord(self) -> None:
         """

@@ -153,6 +153,20 @@ class ServiceTests(ClientTestCase):
             ["started", "connected", "disconnected", "stopped", "started", "connected"],
         )
 
+    def test_cancelledWhenConnected(self) -> None:
+        """
+        Who waits for the connection to come can give up.
+        """
+        service, transport = self.running()
+        service.stopService()
+        service.startService()
+        again = service.whenConnected()
+        again.cancel()
+        self.failureResultOf(again, CancelledError)
+        transport.lose(ConnectionDone())
+        self.establish()
+        self.assertTrue(service.client.connected)
+
     def test_changesOfMind(self) -> None:
         """
         However often: the last word counts, and there is one client that runs.

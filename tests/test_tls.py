@@ -340,7 +340,9 @@ class VerifiedTests(TLSTestCase):
             error = await self.failing(
                 server, TimeoutError, connectTimeout=0.05, **parameters
             )
-            self.assertIn("no connection in 0.05 seconds", str(error))
+            self.assertIn(
+                "no connection in 0.05 seconds: no end of the TLS handshake", str(error)
+            )
             self.assertEqual(self.events[1], ("connectError", "connect", 110))
             self.assertEqual(len(self.events), 3)
 

@@ -5,6 +5,7 @@ Where to connect: addresses, descriptions of endpoints, and several of these in 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
 )
 from twisted.internet.error import (
+    ConnectionDone,
     ConnectionRefusedError,
     DNSLookupError,
     NoRouteError,
@@ -37,9 +39,11 @@ from zope.interface import implementer
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._target import Target
 from twisted_clienttcp.errors import RetriesExhausted
+from twisted_clienttcp.framing import Netstring
 
 from ._support import NetworkTestCase, Recorder, Server, reactor
 from .test_factory import ClientTestCase, SlowEndpoint, Transport
+from .test_packaging import run
 
 ABC = ("tcp:127.0.0.1:1", "tcp:127.0.0.2:2", "tcp:127.0.0.3:3")
 
@@ -341,6 +345,41 @@ class EachAddressTests(ClientTestCase):
         self.assertEqual(client.connector.tried, {})
 
 
+class TimeTests(SynchronousTestCase):
+    """
+    Whose time it is.
+    """
+
+    def test_timeIsSet(self) -> None:
+        """
+        Where the time of day is put back in the middle of an attempt, C{connectTimeout}
+        is none the longer, if the reactor goes by another clock.
+        """
+        code = (
+            "import signal, time\n"
+            "signal.alarm(10)\n"
+            "back, now = 0, time.time\n"
+            "time.time = lambda: now() - back\n"
+            "from twisted.internet import reactor\n"
+            "from twisted.internet.protocol import Factory, Protocol\n"
+            "reactor.seconds = time.monotonic\n"
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "def preConnect(client, negotiation):\n"
+            "    global back\n"
+            "    back = 3600\n"
+            "    return negotiation.nextRecord()\n"
+            "listening = reactor.listenTCP(0, Factory.forProtocol(Protocol),\n"
+            "                              interface='127.0.0.1')\n"
+            "client = ClientTCPFactory(serverInput=print, preConnect=preConnect,\n"
+            "                          remoteAddress='127.0.0.1',\n"
+            "                          remotePort=listening.getHost().port,\n"
+            "                          connectTimeout=0.1, autoReconnect=False)\n"
+            "client.start().addErrback(lambda failure: reactor.stop())\n"
+            "reactor.run()\n"
+        )
+        run(sys.executable, "-c", code)
+
+
 class FailoverTests(ClientTestCase):
     """
     Several endpoints: the turns they have.
@@ -509,6 +548,34 @@ class FailoverTests(ClientTestCase):
             self.assertEqual(self.tried(), ports)
             self.reactor.advance(client.delay)
         self.assertEqual(self.failed, [])
+
+    def test_silent(self) -> None:
+        """
+        So is one that accepts and says nothing, or nothing that can be read, though it
+        is we who drop the connection then.
+        """
+
+        def mute(transport: Transport) -> None:
+            self.reactor.pump([1.0] * 4)
+
+        def babbling(transport: Transport) -> None:
+            assert transport.protocol is not None
+            transport.protocol.dataReceived(b"no number:")
+
+        for fault, parameters in (
+            (mute, {"heartbeat": (1, b"?")}),
+            (mute, {"idleTimeout": 2}),
+            (babbling, {"framing": Netstring}),
+        ):
+            self.setUp()
+            client = self.several(**parameters)
+            client.start()
+            for ports in ([1], [1, 1], [1, 1, 2]):
+                self.assertEqual(self.tried(), ports)
+                transport = self.establish()
+                fault(transport)
+                transport.lose(ConnectionDone())
+                self.reactor.advance(client.delay)
 
     def test_ourOwnEnd(self) -> None:
         """

@@ -481,6 +481,13 @@ class ClientTCPProtocol(Protocol):
         return self._stage > Stage.OPEN
 
     @property
+    def shaking(self) -> bool:
+        """
+        Whether a TLS handshake is going on.
+        """
+        return self._shaking
+
+    @property
     def lost(self) -> bool:
         """
         Whether the transport is gone.

@@ -50,9 +50,11 @@ from ._watch import Heartbeat
 from .errors import (
     AliasInUse,
     CallbackError,
+    FramingError,
     NegotiationRefused,
     NotConnectedError,
     OutputLost,
+    PeerSilent,
     RetriesExhausted,
 )
 from .framing import Line
@@ -288,6 +290,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
             SessionParams).
         @param reactor: the reactor to connect with; the installed one if not given.
         @param clock: the C{IReactorTime} to tell the time by; the reactor if not given.
+            Twisted's reactors go by the time of day: if that is set while they run, all
+            that waits comes early or late. C{reactor.seconds = time.monotonic}, before
+            anything waits, has a reactor go by what nobody sets.
 
         @raise TypeError: if a parameter is missing, unknown or of the wrong type.
         @raise ValueError: if one is out of its range.
@@ -1314,11 +1319,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         End the attempt under way, with a timeout as its failure.
         """
-        expired = Failure(
-            TimeoutError(string=f"no connection in {self.connectTimeout} seconds")
-        )
+        said = f"no connection in {self.connectTimeout} seconds"
+        expired = Failure(TimeoutError(string=said))
         connection = self._connection
         if self._core.phase is Phase.NEGOTIATING and connection is not None:
+            what = "the TLS handshake" if connection.shaking else "preConnect"
+            expired = Failure(TimeoutError(string=f"{said}: no end of {what}"))
             connection.blame(expired, "local")
             self._abort()
         else:
@@ -1429,7 +1435,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         stable = held >= self.stableAfter
         if stable:
             self.resetDelay()
-        if self._disconnection is not None and self._disconnection.initiator != "local":
+        disconnection = self._disconnection
+        if disconnection is not None and (
+            disconnection.initiator != "local"
+            # It is we who go, but for what the peer does.
+            or disconnection.failure.check(PeerSilent, FramingError)
+        ):
             self._target.lost(stable)
         self._later(self._callDisconnected)
 

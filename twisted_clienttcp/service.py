@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -71,6 +71,10 @@ class ClientTCPService(Service):
         if self.running:
             self._start()
 
+    def _unlessCancelled(self, failure: Failure) -> Failure | None:
+        # What it has stopped with is of no interest to who waits for the next time.
+        return failure if failure.check(CancelledError) else None
+
     def _failed(self, failure: Failure) -> None:
         self._log.failure("{client} cannot start again", failure, client=self.client)
 
@@ -94,5 +98,7 @@ class ClientTCPService(Service):
         """
         if self.running and self.client.shuttingDown:
             again: Deferred[Any] = self.client.whenStopped()
-            return again.addBoth(lambda _: self.client.whenConnected(failAfterFailures))
+            again.addErrback(self._unlessCancelled)
+            again.addCallback(lambda _: self.client.whenConnected(failAfterFailures))
+            return again
         return self.client.whenConnected(failAfterFailures)
