@@ -615,6 +615,19 @@ class AnswerTests(FlowTestCase):
         self.assertEqual(self.records(), [b"a", b"x" * (BACKLOG + 1)])
         self.assertEqual(transport.producerState, "producing")
 
+    def test_tooMuchAfterASwap(self) -> None:
+        """
+        And where it waits for another framing, when that has taken it.
+        """
+        client, transport = self.connected()
+        transport.protocol.dataReceived(b"a")
+        client.setInputFraming(Stream)
+        transport.protocol.dataReceived(b"x" * BACKLOG)
+        self.assertEqual(transport.producerState, "paused")
+        self.reactor.advance(0)
+        self.assertEqual(self.records(), [b"a" + b"x" * BACKLOG])
+        self.assertEqual(transport.producerState, "producing")
+
     def test_notAfterTheEnd(self) -> None:
         """
         Nobody who lets go reads on behind the end of the stream.

@@ -664,6 +664,8 @@ class ClientTCPProtocol(Protocol):
     def _deliverNow(self) -> None:
         self._turn = None
         self._delivery.run()
+        if self._throttled:
+            self._readOn()
 
     def _stopInput(self) -> None:
         """
