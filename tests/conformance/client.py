@@ -6,7 +6,6 @@ and writes down what happens.
 from __future__ import annotations
 
 import errno
-import inspect
 import socket
 import time
 from collections import Counter
@@ -30,38 +29,6 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails, framing
 from ..filter_cases.filters import CODE, FILTERS, translated
 from .rules import NAMES, PARAMETERS, Entry, ordered, printed
 
-#: The parameters of the original; any other is unknown to it.
-POE_PARAMETERS = frozenset(
-    [
-        "Alias",
-        "Args",
-        "BindAddress",
-        "BindPort",
-        "ConnectError",
-        "ConnectTimeout",
-        "Connected",
-        "Disconnected",
-        "Domain",
-        "Filter",
-        "HighMark",
-        "InlineStates",
-        "LowMark",
-        "ObjectStates",
-        "PackageStates",
-        "PreConnect",
-        "RemoteAddress",
-        "RemotePort",
-        "ServerError",
-        "ServerFlushed",
-        "ServerHigh",
-        "ServerInput",
-        "ServerLow",
-        "SessionParams",
-        "SessionType",
-        "Started",
-    ]
-)
-
 #: The session types.
 SESSIONS = {
     "POE::Session": "Session",
@@ -76,39 +43,10 @@ HEAP = {
 }
 
 
-class Waiting(Exception):
-    """
-    The scenario needs what does not exist yet.
-    """
-
-
 class Unknown(Exception):
     """
     The scenario says what nobody understands.
     """
-
-
-def need(holder: Any, name: str) -> Any:
-    """
-    @return: an attribute of the component's.
-
-    @raise Waiting: if there is no such attribute yet.
-    """
-    try:
-        return getattr(holder, name)
-    except AttributeError:
-        owner = getattr(holder, "__name__", type(holder).__name__)
-        raise Waiting(f"{owner}.{name}") from None
-
-
-def _known(function: Callable[..., Any], name: str) -> str:
-    """
-    @raise Waiting: if the function has no such parameter yet.
-    """
-    if name not in inspect.signature(function).parameters:
-        owner = function.__qualname__.partition(".")[0]
-        raise Waiting(f"{owner}'s parameter {name}")
-    return name
 
 
 def _framingOf(client: Any) -> Any:
@@ -211,9 +149,7 @@ class Client:
         if known not in FILTERS:
             return name
         ours, given = translated(known, self._value(arguments))
-        cls = need(framing, ours)
-        for parameter in given:
-            _known(cls, parameter)
+        cls = getattr(framing, ours)
         if kind == "class":
             return cls
         if kind == "array":
@@ -226,13 +162,11 @@ class Client:
         @return: a parameter of the original's, as one of ours.
         """
         ours = "framing" if name == "Filter" else name[:1].lower() + name[1:]
-        if name in POE_PARAMETERS:
-            _known(ClientTCPFactory, ours)
         value = self._value(value)
         if name == "Alias" and isinstance(value, str):
             value = self._alias(value)
         elif name == "SessionType":
-            value = need(twisted_clienttcp, SESSIONS.get(value, value))
+            value = getattr(twisted_clienttcp, SESSIONS.get(value, value))
         elif name == "SessionParams":
             # Pairs are a hash here, and a hash is as wrong there as pairs are here.
             if isinstance(value, dict):
@@ -343,7 +277,7 @@ class Client:
                 if action is None:
                     raise Unknown(f"there is no action {name!r}")
                 done = action(client, *arguments, callback=args)
-            except (Waiting, Unknown) as e:
+            except Unknown as e:
                 self._end(Failure(e))
                 raise
             if name.startswith("return_"):
@@ -389,7 +323,7 @@ class Client:
         behind which the scenario goes on.
         """
         try:
-            return need(client, order)(*self._value(list(args)))
+            return getattr(client, order)(*self._value(list(args)))
         except twisted_clienttcp.errors.UnknownEvent:
             return None
 
@@ -420,9 +354,10 @@ class Client:
         if alias == "outer":
             number = None if self._steps["outer"] else errno.ESRCH
         else:
-            post = need(twisted_clienttcp, "post")
             try:
-                post(self._alias(alias), event, *self._value(list(args)))
+                twisted_clienttcp.post(
+                    self._alias(alias), event, *self._value(list(args))
+                )
             except twisted_clienttcp.errors.UnknownAlias:
                 number = errno.ESRCH
             except twisted_clienttcp.errors.UnknownEvent:
@@ -448,7 +383,7 @@ class Client:
             known = self._steps["outer"] > 0
         else:
             try:
-                need(twisted_clienttcp, "resolve")(self._alias(name))
+                twisted_clienttcp.resolve(self._alias(name))
                 known = True
             except twisted_clienttcp.errors.UnknownAlias:
                 known = False
@@ -456,20 +391,20 @@ class Client:
 
     def do_set_filter(self, client: Any, spec: Any, callback: Any) -> None:
         self._log("set_filter_begin", client)
-        need(client, "setFraming")(self._filter("object", spec))
+        client.setFraming(self._filter("object", spec))
         self._log("set_filter_end", client)
 
     def do_set_input_filter(self, client: Any, spec: Any, callback: Any) -> None:
         self._log("set_filter_begin", client)
-        need(client, "setInputFraming")(self._filter("object", spec))
+        client.setInputFraming(self._filter("object", spec))
         self._log("set_filter_end", client)
 
     def do_set_output_filter(self, client: Any, spec: Any, callback: Any) -> None:
-        need(client, "setOutputFraming")(self._filter("object", spec))
+        client.setOutputFraming(self._filter("object", spec))
 
     def do_set_same_filter(self, client: Any, callback: Any) -> None:
         self._log("set_filter_begin", client)
-        need(client, "setFraming")(_framingOf(client))
+        client.setFraming(_framingOf(client))
         self._log("set_filter_end", client)
 
     def do_flush(self, client: Any, callback: Any) -> None:
@@ -478,28 +413,25 @@ class Client:
         self._log("flush_end", client)
 
     def do_pause_input(self, client: Any, callback: Any) -> None:
-        need(client, "pauseProducing")()
+        client.pauseProducing()
 
     def do_resume_input(self, client: Any, callback: Any) -> None:
-        need(client, "resumeProducing")()
+        client.resumeProducing()
 
     def do_shutdown_output(self, client: Any, callback: Any) -> None:
-        need(client, "loseWriteConnection")()
+        client.loseWriteConnection()
         self._log("shutdown_output", client)
 
     def do_set_high_mark(self, client: Any, level: int, callback: Any) -> None:
-        need(client, "highMark")
         client.highMark = level
         self._log("set_high_mark", client, level=level)
 
     def do_set_low_mark(self, client: Any, level: int, callback: Any) -> None:
-        need(client, "lowMark")
         client.lowMark = level
         self._log("set_low_mark", client, level=level)
 
     def do_set_heap(self, client: Any, key: str, value: Any, callback: Any) -> None:
         if key in HEAP:
-            need(client, HEAP[key])
             setattr(client, HEAP[key], bool(value))
         else:
             setattr(client.heap, key, value)
@@ -507,7 +439,7 @@ class Client:
     def do_show_heap(self, client: Any, key: str, callback: Any) -> None:
         value: Any = getattr(client.heap, key, None)
         if key in HEAP:
-            value = int(need(client, HEAP[key]))
+            value = int(getattr(client, HEAP[key]))
         self._log("show_heap", client, key=key, value=value)
 
     def do_delete_server(self, client: Any, callback: Any) -> None:
@@ -550,7 +482,7 @@ class Client:
         from twisted.internet.ssl import CertificateOptions
 
         # As the original, without a look at the certificate.
-        answer = need(callback[0], "startTLS")(CertificateOptions(verify=False))
+        answer = callback[0].startTLS(CertificateOptions(verify=False))
         self._log("tls_started", client)
         return True if answer is None else answer
 
@@ -563,17 +495,14 @@ class Client:
 
     def run(self) -> Deferred[None]:
         """
-        @return: a Deferred that fires when all has happened, or fails with L{Waiting}.
+        @return: a Deferred that fires when all has happened.
         """
-        try:
-            if "ctor" in self._spec:
-                for check in self._spec["ctor"]:
-                    self._construct(check["args"])
-                self._over.callback(None)
-            else:
-                self._start()
-        except Waiting:
-            self._end(Failure())
+        if "ctor" in self._spec:
+            for check in self._spec["ctor"]:
+                self._construct(check["args"])
+            self._over.callback(None)
+        else:
+            self._start()
         return self._over
 
     def _construct(self, arguments: Any) -> None:
@@ -630,7 +559,7 @@ class Client:
             left |= {"ServerHigh", "ServerLow"}
         for name in NAMES.keys() - left:
             ours = NAMES[name]
-            parameters[_known(ClientTCPFactory, ours)] = self._callback(name)
+            parameters[ours] = self._callback(name)
         parameters["started"] = self._started
         parameters["stopped"] = self._stopped
         parameters.update(self._states())
@@ -653,7 +582,7 @@ class Client:
             for name, actions in spec.get("inline", {}).items()
         }
         if inline:
-            states[_known(ClientTCPFactory, "inlineStates")] = inline
+            states["inlineStates"] = inline
         for kind in ("object", "package"):
             table = spec.get(f"{kind}_states")
             if not table:
@@ -664,8 +593,7 @@ class Client:
             }
             cls = type("Handlers", (), methods)
             holder = cls() if kind == "object" else cls
-            parameter = _known(ClientTCPFactory, f"{kind}States")
-            states[parameter] = [(holder, table)]
+            states[f"{kind}States"] = [(holder, table)]
         return states
 
     def _at(self, kind: str, entry: dict[str, Any], client: Any) -> None:

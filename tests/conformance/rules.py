@@ -71,10 +71,6 @@ NAMES = {
 #: The parameters that make our client behave as POE's (rule 2).
 PARAMETERS: dict[str, Any] = {"autoReconnect": False, "lingerTimeout": 0.05}
 
-#: Scenarios that need what is still to come: name and what that is. Whoever brings it
-#: deletes the row.
-WAITING: dict[str, str] = {}
-
 #: Scenarios without a meaning in Python: name and reason.
 NOT_APPLICABLE = {
     "remote_address_undef": (

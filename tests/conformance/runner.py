@@ -20,7 +20,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from . import rules
-from .client import Client, Waiting
+from .client import Client
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -38,7 +38,7 @@ class Outcome:
     @ivar verdict: C{"same"}: as recorded. C{"corrected"}: as it should be, where the
         original is wrong. C{"different"}: neither. C{"unjudged"}: the original is
         wrong, and nobody has written down what is right; what always holds, holds.
-        C{"waiting"} and C{"not applicable"}: not run.
+        C{"not applicable"}: not run.
     @ivar why: the first difference, or the reason.
     @ivar trace: ours.
     """
@@ -133,8 +133,6 @@ async def run(
     name = golden["name"]
     if name in rules.NOT_APPLICABLE:
         return Outcome(name, "not applicable", rules.NOT_APPLICABLE[name])
-    if name in rules.WAITING:
-        return Outcome(name, "waiting", rules.WAITING[name])
     with TemporaryDirectory() as folder:
         peer = Peer() if golden["peer"] else None
         ports = {"main": 9}
@@ -152,8 +150,6 @@ async def run(
                 waiter.addTimeout(PATIENCE, reactor, lambda result, timeout: None)
                 await waiter
             return judge.outcome()
-        except Waiting as e:
-            return Outcome(name, "waiting", f"for {e}")
         except Exception as e:
             failed = f"the runner failed: {type(e).__name__}: {e}"
             return Outcome(name, "different", failed)
