@@ -1249,3 +1249,98 @@ class AnySequenceTests(FlowTestCase):
         told = [e for e in ofFirst if e in ("serverHigh", "serverLow")]
         first = told[: len(told) // 2 * 2]
         self.assertEqual(first, ["serverHigh", "serverLow"] * (len(first) // 2))
+
+    @settings(deadline=None, max_examples=150)
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("put"), st.sampled_from([1, 100, CHUNK, CHUNK * 2])),
+                st.tuples(
+                    st.sampled_from(
+                        ["turn", "drain", "lose", "peerEnds", "connect", "flushed"]
+                    ),
+                    st.none(),
+                ),
+            ),
+            max_size=30,
+        ),
+        st.sampled_from([200, CHUNK, CHUNK * 20]),
+        st.booleans(),
+    )
+    def test_overConnections(
+        self, plan: list[Any], offlineLimit: int, login: bool
+    ) -> None:
+        """
+        Over any number of connections, no record is sent twice or before an older one;
+        all that was accepted has been sent, or is pending, or told as lost, and counted
+        so at any time; and whoever waits for a flush is told.
+        """
+        self.setUp()
+        client = self.client(
+            framing=Line(delimiter=b"\n"),
+            offlineLimit=offlineLimit,
+            **self.recorder.marks(CHUNK, 100),
+        )
+        client.start().addErrback(lambda failure: None)
+        transports: list[Transport] = []
+        waiters: list[Deferred[None]] = []
+        live: Transport | None = None
+        accepted = number = 0
+
+        def put(octets: int) -> None:
+            nonlocal accepted, number
+            number += 1
+            record = (b"%d;" % number).ljust(octets, b".")
+            try:
+                client.put(record)
+            except (NotConnectedError, OutputFull):
+                return
+            accepted += len(record) + 1
+
+        def connected(client: Any, peer: Any) -> None:
+            nonlocal accepted
+            if login:
+                client.put(b"login")
+                accepted += 6
+
+        self.recorder.on["connected"] = connected
+        for step, octets in [*plan, ("shutdown", None)]:
+            if step == "put":
+                put(octets)
+            elif step == "turn":
+                self.reactor.advance(0)
+            elif step == "flushed":
+                waiters.append(client.flushed().addErrback(lambda failure: None))
+            elif step == "shutdown":
+                client.shutdown()
+            elif live is None:
+                self.reactor.advance(client.delay)
+                if step == "connect" and client.connector.state == "connecting":
+                    live = self.establish()
+                    transports.append(live)
+            elif step == "drain":
+                live.drain()
+                if live.disconnecting and not live.held:
+                    live.lose(ConnectionDone())
+                    live = None
+            elif step == "peerEnds":
+                live.protocol.readConnectionLost()
+            elif step == "lose":
+                live.lose()
+                live = None
+            stats = client.stats
+            sent = sum(len(transport.sent) for transport in transports)
+            self.assertEqual(stats.octetsOut, accepted)
+            self.assertEqual(sent + stats.pendingOctets + stats.unsentOctets, accepted)
+        if live is not None:
+            live.lose()
+        stats = client.stats
+        sent = sum(len(transport.sent) for transport in transports)
+        self.assertEqual(sent + stats.unsentOctets, accepted)
+        self.assertTrue(all(waiter.called for waiter in waiters))
+        numbers = []
+        for transport in transports:
+            records = transport.sent.split(b"\n")
+            self.assertTrue(not login or records[0] in (b"login", b""))
+            numbers += [int(r.split(b";")[0]) for r in records if b";" in r]
+        self.assertEqual(numbers, sorted(set(numbers)))

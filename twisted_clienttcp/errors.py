@@ -191,8 +191,8 @@ class HeartbeatTimeout(PeerSilent):
 
 class DrainTimeout(ClientTCPError):
     """
-    The peer did not take all output within C{drainTimeout} seconds of
-    C{shutdown()}, so the connection was aborted with octets unsent.
+    The peer did not take all output within C{drainTimeout} seconds of C{shutdown()}, or
+    a producer did not unregister, so the connection was aborted with octets unsent.
     """
 
     operation = "write"
