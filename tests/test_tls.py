@@ -26,7 +26,6 @@ from twisted.internet.interfaces import (
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
-    ContextFactory,
     PrivateCertificate,
     VerificationError,
     optionsForClientTLS,
@@ -535,18 +534,6 @@ class Broken:
         return self.make()
 
 
-class BrokenContext(ContextFactory):
-    """
-    Options of the older kind.
-    """
-
-    def __repr__(self) -> str:
-        return "<Broken>"
-
-    def getContext(self) -> Any:
-        raise ZeroDivisionError("no context")
-
-
 class BrokenOptionsTests(TLSTestCase):
     """
     Options that raise when a connection is to be made end the attempt at once, and
@@ -600,14 +587,20 @@ class BrokenOptionsTests(TLSTestCase):
         await self.check(self.cases[0][1], preConnect=careful)
         self.assertIn("<Broken> cannot make a TLS connection", seen[0])
 
-    async def test_context(self) -> None:
+    async def test_noOptions(self) -> None:
         """
-        With C{startTLS} and options of the older kind.
+        What would verify nothing, or is nothing of the kind, is refused by C{startTLS}
+        as by the constructor.
         """
-        await self.check(
-            "ZeroDivisionError",
-            preConnect=lambda client, talk: talk.startTLS(BrokenContext()),
-        )
+        server = await self.listen()
+        for wrong in (None, False, "localhost", CertificateOptions()):
+            refusal = await self.failing(
+                server,
+                NegotiationRefused,
+                preConnect=lambda client, talk, wrong=wrong: talk.startTLS(wrong),
+            )
+            self.assertIn("must be True or what optionsForClientTLS()", str(refusal))
+            self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     async def test_goesOn(self) -> None:
         """

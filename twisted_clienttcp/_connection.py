@@ -410,20 +410,21 @@ class ClientTCPProtocol(Protocol):
 
         @return: the framing of what comes and goes then.
 
+        @raise TypeError: if the options are no such.
         @raise RuntimeError: if the transport cannot start TLS.
         @raise ImportError: if the extra C{tls} is not installed.
         """
-        _tls.require("startTLS()")
+        options = _tls.given("options of startTLS()", options)
         transport = self.transport
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
-        given = self._client._tlsOptions(options)
+        creator = self._client._tlsOptions(options)
         self._sender.handOver()
         self._shaking = True
         framing = self.outbox.framing.clone()
         self.outbox.use(framing)
         self._delivery.framing = framing
-        _tls.start(transport, given, swallow)
+        _tls.start(transport, creator, swallow)
         if (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
         return framing

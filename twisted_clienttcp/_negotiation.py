@@ -109,8 +109,7 @@ class Negotiation:
 
         @param options: True, with which the certificate must be trusted by the platform
             and be for the host that is connected to; or what
-            C{twisted.internet.ssl.optionsForClientTLS} gives, or anything that the
-            transport's own C{startTLS} takes.
+            C{twisted.internet.ssl.optionsForClientTLS} gives: as C{tls} of the client.
 
         @return: a Deferred that fires with True when the handshake is done and the
             certificate verified; so C{preConnect} may end with it. It fails with what
@@ -120,6 +119,7 @@ class Negotiation:
         @raise NotConnectedError: if the negotiation is over.
         @raise RuntimeError: if a L{nextRecord} is still waiting, if this is TLS
             already, or if the transport cannot start it.
+        @raise TypeError: if the options are none.
         @raise ImportError: if the extra C{tls} is not installed.
         @raise ValueError: if the options are True and no host name is known.
         """

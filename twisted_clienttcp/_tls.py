@@ -64,6 +64,13 @@ def check(name: str, value: object) -> Any:
     """
     if value is None or value is False:
         return None
+    return given(name, value)
+
+
+def given(name: str, value: object) -> Any:
+    """
+    As L{check}, where it is TLS in any case.
+    """
     if value is not True and (
         not IOpenSSLClientConnectionCreator.providedBy(value)
         # CertificateOptions, which verify no host name.
@@ -137,10 +144,7 @@ class _Creator:
         options = self._options
         made: Any = None
         try:
-            if IOpenSSLClientConnectionCreator.providedBy(options):
-                made = options.clientConnectionForTLS(protocol)
-            else:
-                made = SSL.Connection(options.getContext(), None)
+            made = options.clientConnectionForTLS(protocol)
             if not isinstance(made, SSL.Connection):
                 raise TypeError(f"it has made {made!r}, which is no connection")
         except Exception as error:
@@ -173,11 +177,7 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
     @param swallow: octets that may yet come in clear text, being the rest of a record
         that is complete without them. No TLS begins with them.
     """
-    # Some transports may take what is made otherwise.
-    usual = IOpenSSLClientConnectionCreator.providedBy(options)
-    if usual or hasattr(options, "getContext"):
-        options = _Creator(options)
-    transport.startTLS(options)
+    transport.startTLS(_Creator(options))
     if not swallow:
         return
     tls = transport.protocol
