@@ -1282,9 +1282,7 @@ class AnySequenceTests(FlowTestCase):
             **self.recorder.marks(CHUNK, 100),
         )
         client.start().addErrback(lambda failure: None)
-        transports: list[Transport] = []
         waiters: list[Deferred[None]] = []
-        live: Transport | None = None
         accepted = number = 0
 
         def put(octets: int) -> None:
@@ -1304,6 +1302,8 @@ class AnySequenceTests(FlowTestCase):
                 accepted += 6
 
         self.recorder.on["connected"] = connected
+        live: Transport | None = self.establish()
+        transports = [live]
         for step, octets in [*plan, ("shutdown", None)]:
             if step == "put":
                 put(octets)
@@ -1319,6 +1319,7 @@ class AnySequenceTests(FlowTestCase):
                     live = self.establish()
                     transports.append(live)
             elif step == "drain":
+                self.reactor.advance(0)
                 live.drain()
                 if live.disconnecting and not live.held:
                     live.lose(ConnectionDone())
