@@ -648,7 +648,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
     def setMarks(self, highMark: int | None, lowMark: int | None) -> None:
         """
         Change both marks, for all connections. If the new ones are reached already,
-        C{serverHigh} or C{serverLow} is called.
+        C{serverHigh} or C{serverLow} is called. With none, nothing is high any more.
 
         @param highMark: in octets; None, as C{lowMark}, for no marks.
 
