@@ -132,7 +132,9 @@ class LineTests(SynchronousTestCase):
             try:
                 framed += framing.frame(record)
             except InvalidRecord:
-                again = read(Line(delimiter=delimiter), [record + framing._ending])
+                again = read(
+                    Line(delimiter=delimiter), [record + framing._rules.ending]
+                )
                 self.assertNotEqual(again, ([record], None))
             else:
                 kept.append(record)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from io import BytesIO
 from operator import itemgetter
 from typing import Any
@@ -119,66 +120,32 @@ class Line:
             raise TypeError(f"{names} exclude what else says how lines end: give one")
         if not isinstance(autodetect, bool):
             raise TypeError(f"autodetect must be True or False, not {autodetect!r}")
-        self._settings: dict[str, Any] = {
-            "delimiter": delimiter,
-            "inputDelimiter": inputDelimiter,
-            "outputDelimiter": outputDelimiter,
-            "inputPattern": inputPattern,
-            "autodetect": autodetect,
-            "encoding": encoding,
-            "maxLength": maxLength,
-            "onTooLong": onTooLong,
-        }
-        self._maxLength = checkMaxLength(maxLength)
-        self._skips = checkOnTooLong(onTooLong)
-        self._encoding = _checkEncoding(encoding)
-        self._pattern = None if inputPattern is None else _checkPattern(inputPattern)
-        self._autodetect = autodetect
-        if delimiter is not None:
-            self._literals = _checkDelimiters("delimiter", delimiter)
-        elif inputDelimiter is not None:
-            self._literals = _checkDelimiters("inputDelimiter", inputDelimiter)
-        else:
-            self._literals = ()
-        if outputDelimiter is not None and not isinstance(outputDelimiter, bytes):
-            raise TypeError(f"outputDelimiter must be bytes, not {outputDelimiter!r}")
-        self._ending = next(
-            (e for e in (delimiter, outputDelimiter) if e is not None), b"\r\n"
-        )
-        #: Where one literal begins another, what has come decides which of them it is.
-        self.chunkInvariant = not (
-            autodetect
-            or self._pattern is not None
-            or any(
-                a != b and b.startswith(a)
-                for a in self._literals
-                for b in self._literals
+        self._use(
+            _Rules(
+                delimiter=delimiter,
+                inputDelimiter=inputDelimiter,
+                outputDelimiter=outputDelimiter,
+                inputPattern=inputPattern,
+                autodetect=autodetect,
+                encoding=encoding,
+                maxLength=maxLength,
+                onTooLong=onTooLong,
             )
         )
-        anyNewline = not self._literals and self._pattern is None
-        self.reversible = (
-            _NEWLINE.fullmatch(self._ending) is not None
-            if anyNewline
-            else self._literals == (self._ending,)
-        )
-        #: The octets that a line cannot hold, if it is not looked at more closely.
-        self._breaking: tuple[bytes, ...] = ()
-        if self._encoding is None and type(self).frame is Line.frame:
-            if anyNewline:
-                self._breaking = (b"\n", b"\r")
-            elif self._literals == (self._ending,) and len(self._ending) == 1:
-                self._breaking = (self._ending,)
-        if self._breaking:
-            # As C{put} calls it for each record, this is worth a function of its own.
-            self.frame = _framer(  # type: ignore[assignment,method-assign]
-                self._ending, self._breaking, maxLength, self.frame
-            )
         self._empty()
 
+    def _use(self, rules: _Rules) -> None:
+        self._rules = rules
+        self._delimiter = rules.delimiter
+        self.chunkInvariant = rules.chunkInvariant
+        self.reversible = rules.reversible
+        if type(self).frame is Line.frame:
+            # As C{put} calls it for each record, the detour is worth to be left out.
+            self.frame = rules.frame  # type: ignore[assignment,method-assign]
+
     def _empty(self) -> None:
-        #: The newline that autodetection has found.
-        self._detected = b""
-        self._use(self._literals)
+        if self._rules.given is not None:
+            self._use(self._rules.given)
         #: The unfinished line, in the pieces it arrived in, and their length.
         self._parts: list[bytes] = []
         self._held = 0
@@ -193,19 +160,6 @@ class Line:
         self._behind = b""
         #: What the last batch was made of, if it has any line.
         self._source: list[bytes] = []
-
-    def _use(self, literals: tuple[bytes, ...]) -> None:
-        """
-        Cut at these from now on; at any newline if there are none.
-        """
-        self._delimiters = literals
-        self._delimiter = literals[0] if len(literals) == 1 else None
-        if self._pattern is not None:
-            self._regex = self._pattern
-        elif literals:
-            self._regex = re.compile(b"|".join(map(re.escape, literals)))
-        else:
-            self._regex = _NEWLINE
 
     def feed(self, data: bytes) -> Iterable[Any]:
         """
@@ -225,15 +179,16 @@ class Line:
         if self._carry:
             data = self._carry + data
             self._carry = b""
+        rules = self._rules
         if self._delimiter is not None:
             lines = _split(data, self._delimiter)
-        elif self._delimiters:
+        elif rules.literals:
             lines = self._cutPattern(data)
-        elif self._pattern is not None:
+        elif rules.pattern is not None:
             data = b"".join([*self._parts, data])
             self._parts, self._held = [], 0
             lines = self._cutPattern(data)
-        elif self._autodetect:
+        elif rules.autodetect:
             lines = self._cutFirst(data)
         else:
             lines = self._cutNewlines(data)
@@ -253,9 +208,9 @@ class Line:
         if rest:
             self._keep(rest)
         # Where all octets together are within the limit, so is each line.
-        if total > self._maxLength:
+        if total > rules.maxLength:
             return self._judged(lines)
-        return lines if self._encoding is None else self._decoded(lines)
+        return lines if rules.encoding is None else self._decoded(lines)
 
     # -- the ways to cut; each gives the lines, and the rest behind them
 
@@ -265,9 +220,10 @@ class Line:
         """
         swallowed, self.swallows = self.swallows, b""
         completes = data.startswith(swallowed)
-        if self._autodetect:
+        if self._rules.autodetect:
             # What has been detected is complete now, whatever it is.
-            self._use((self._detected + (swallowed if completes else b""),))
+            newline = _PARTNER[swallowed] + (swallowed if completes else b"")
+            self._use(self._rules.detected(newline))
         return data[1:] if completes else data
 
     def _cutNewlines(self, data: bytes) -> list[bytes]:
@@ -295,12 +251,11 @@ class Line:
         found = _NEWLINE.search(data)
         if found is None:
             return [data]
-        self._detected = found[0]
         if found.end() == len(data) and len(found[0]) == 1:
             # It may yet get a second octet.
             self.swallows = _PARTNER[found[0]]
             return [data[: found.start()], b""]
-        self._use((found[0],))
+        self._use(self._rules.detected(found[0]))
         return data.split(found[0])
 
     def _cutPattern(self, data: bytes) -> list[bytes]:
@@ -308,7 +263,7 @@ class Line:
         At what the regular expression matches; its groups never leak.
         """
         lines, start = [], 0
-        for found in self._regex.finditer(data):
+        for found in self._rules.regex.finditer(data):
             if found.end() > found.start():
                 lines.append(data[start : found.start()])
                 start = found.end()
@@ -319,10 +274,11 @@ class Line:
         """
         Keep the unfinished line, less the octets where a delimiter may begin.
         """
-        longest = max(map(len, self._delimiters), default=1)
+        delimiters = self._rules.literals
+        longest = max(map(len, delimiters), default=1)
         for size in range(min(longest - 1, len(rest)), 0, -1):
             tail = rest[-size:]
-            if any(d.startswith(tail) and d != tail for d in self._delimiters):
+            if any(d.startswith(tail) and d != tail for d in delimiters):
                 self._carry = tail
                 rest = rest[:-size]
                 break
@@ -336,16 +292,16 @@ class Line:
         """
         @return: the lines, up to the first that is too long.
         """
-        limit = self._maxLength
+        rules, limit = self._rules, self._rules.maxLength
         for position, line in enumerate(lines):
             if len(line) > limit:
-                if self._skips:
+                if rules.skips:
                     self._goBack(position + 1)
-                fault = RecordTooLong(len(line), limit, self._skips)
+                fault = RecordTooLong(len(line), limit, rules.skips)
                 return thenRaise(self._decoded(lines[:position]), fault)
-        if self._held > limit + (_ROOM if self._pattern is not None else 0):
-            fault = RecordTooLong(self._held, limit, self._skips)
-            if self._skips:
+        if self._held > limit + (_ROOM if rules.pattern is not None else 0):
+            fault = RecordTooLong(self._held, limit, rules.skips)
+            if rules.skips:
                 self._source = self._source or [*self._parts, self._carry]
                 self._parts, self._held = [], 0
                 self._dropping = True
@@ -364,14 +320,15 @@ class Line:
             self.swallows = b""
 
     def _decoded(self, lines: list[bytes]) -> Iterable[Any]:
-        if self._encoding is None:
+        encoding = self._rules.encoding
+        if encoding is None:
             return lines
         texts: list[str] = []
         try:
             for line in lines:
-                texts.append(line.decode(self._encoding))
+                texts.append(line.decode(encoding))
         except UnicodeError as error:
-            fault = FramingError(f"a line is not {self._encoding}: {error}")
+            fault = FramingError(f"a line is not {encoding}: {error}")
             return thenRaise(texts, fault)
         return texts
 
@@ -393,34 +350,7 @@ class Line:
         @raise InvalidRecord: if the delimiter stands inside the record.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        if self._encoding is None:
-            line = octetsOf(record)
-        elif isinstance(record, str):
-            try:
-                line = record.encode(self._encoding)
-            except UnicodeError as error:
-                raise InvalidRecord(f"not in {self._encoding}: {error}") from error
-        else:
-            raise TypeError(
-                f"with encoding={self._encoding!r} a line is str, not {record!r:.60}"
-            )
-        if len(line) > self._maxLength:
-            raise RecordTooLong(len(line), self._maxLength)
-        framed = line + self._ending
-        # Searched behind the join: a delimiter can also arise across it, as in
-        # "x|" with the delimiter "||".
-        if self._delimiter == self._ending:
-            broken = framed.find(self._ending) != len(line)
-        elif self._delimiters or self._pattern is not None:
-            broken = bool(self._ending) and self._ending in line
-        else:
-            broken = b"\n" in line or b"\r" in line
-        if broken:
-            raise InvalidRecord(
-                f"a line cannot hold its own delimiter: {line!r:.60}; put the "
-                "parts as lines of their own, or use Stream()"
-            )
-        return framed
+        return self._rules.frame(record)
 
     def frameMany(self, records: Sequence[Any]) -> bytes:
         """
@@ -428,8 +358,9 @@ class Line:
 
         @raise Exception: as L{frame}, for the first that it would raise for.
         """
-        ending, count = self._ending, len(records)
-        if self._breaking:
+        rules, count = self._rules, len(records)
+        ending = rules.ending
+        if rules.breaking and type(self).frame is Line.frame:
             try:
                 framed = ending.join(records) + ending
             except TypeError:
@@ -437,11 +368,11 @@ class Line:
             # Where each of these octets stands as often as the ending brings it, no
             # line holds one.
             if (
-                all(framed.count(b) == count * ending.count(b) for b in self._breaking)
+                all(framed.count(b) == count * ending.count(b) for b in rules.breaking)
                 and framed
                 and (
-                    len(framed) - count * len(ending) <= self._maxLength
-                    or max(map(len, records)) <= self._maxLength
+                    len(framed) - count * len(ending) <= rules.maxLength
+                    or max(map(len, records)) <= rules.maxLength
                 )
             ):
                 return framed
@@ -451,7 +382,9 @@ class Line:
         """
         @return: where the C{count}-th line ends, its delimiter included.
         """
-        found = (m.end() for m in self._regex.finditer(octets) if m.end() > m.start())
+        found = (
+            m.end() for m in self._rules.regex.finditer(octets) if m.end() > m.start()
+        )
         for _ in range(count - 1):
             next(found)
         return next(found)
@@ -475,7 +408,115 @@ class Line:
         """
         @return: an empty one with the same settings.
         """
-        return type(self)(**self._settings)
+        if type(self) is not Line:
+            return type(self)(**self._rules.arguments)
+        twin = Line.__new__(Line)
+        twin._use(self._rules)
+        twin._empty()
+        return twin
+
+
+class _Rules:
+    """
+    What the arguments of a L{Line} say, for all its clones: they differ in what they
+    have received.
+
+    @ivar arguments: these arguments.
+    @ivar literals: what ends a line on input, the longer ones first; none if any
+        newline or the C{pattern} does.
+    @ivar delimiter: the only one of them.
+    @ivar regex: what finds them, if there is none.
+    @ivar ending: what is written behind a line.
+    @ivar breaking: the octets that a line cannot hold, if it is not looked at more
+        closely.
+    @ivar frame: turns a line into octets.
+    @ivar given: the rules before these were detected; None for those.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
+        literals = _checkLiterals(arguments["delimiter"], arguments["inputDelimiter"])
+        ending = _checkEnding(arguments["delimiter"], arguments["outputDelimiter"])
+        self.pattern = pattern = _checkPattern(arguments["inputPattern"])
+        self.autodetect: bool = arguments["autodetect"]
+        self.ending = ending
+        self.encoding = _checkEncoding(arguments["encoding"])
+        self.maxLength = checkMaxLength(arguments["maxLength"])
+        self.skips = checkOnTooLong(arguments["onTooLong"])
+        self.given: _Rules | None = None
+        #: Where one literal begins another, what has come decides which of them it is.
+        self.chunkInvariant = not (
+            self.autodetect
+            or pattern is not None
+            or any(a != b and b.startswith(a) for a in literals for b in literals)
+        )
+        anyNewline = not literals and pattern is None
+        self.reversible = (
+            _NEWLINE.fullmatch(ending) is not None
+            if anyNewline
+            else literals == (ending,)
+        )
+        self.breaking: tuple[bytes, ...] = ()
+        if self.encoding is None:
+            if anyNewline:
+                self.breaking = (b"\n", b"\r")
+            elif literals == (ending,) and len(ending) == 1:
+                self.breaking = (ending,)
+        self._cutAt(literals)
+
+    def _cutAt(self, literals: tuple[bytes, ...]) -> None:
+        self.literals = literals
+        self.delimiter = literals[0] if len(literals) == 1 else None
+        if self.pattern is not None:
+            self.regex = self.pattern
+        elif literals:
+            self.regex = re.compile(b"|".join(map(re.escape, literals)))
+        else:
+            self.regex = _NEWLINE
+        self.frame: Callable[[Any], bytes] = self._frame
+        if self.breaking:
+            self.frame = _framer(
+                self.ending, self.breaking, self.maxLength, self._frame
+            )
+
+    def detected(self, newline: bytes) -> _Rules:
+        """
+        @return: these rules, with a newline that has been detected.
+        """
+        rules = copy(self)
+        rules.given = self.given or self
+        rules._cutAt((newline,))
+        return rules
+
+    def _frame(self, record: Any) -> bytes:
+        if self.encoding is None:
+            line = octetsOf(record)
+        elif isinstance(record, str):
+            try:
+                line = record.encode(self.encoding)
+            except UnicodeError as error:
+                raise InvalidRecord(f"not in {self.encoding}: {error}") from error
+        else:
+            raise TypeError(
+                f"with encoding={self.encoding!r} a line is str, not {record!r:.60}"
+            )
+        if len(line) > self.maxLength:
+            raise RecordTooLong(len(line), self.maxLength)
+        framed = line + self.ending
+        # Searched behind the join: a delimiter can also arise across it, as in
+        # "x|" with the delimiter "||".
+        if self.delimiter == self.ending:
+            broken = framed.find(self.ending) != len(line)
+        elif self.literals or self.pattern is not None:
+            broken = bool(self.ending) and self.ending in line
+        else:
+            broken = b"\n" in line or b"\r" in line
+        if broken:
+            raise InvalidRecord(
+                f"a line cannot hold its own delimiter: {line!r:.60}; put the "
+                "parts as lines of their own, or use Stream()"
+            )
+        return framed
 
 
 def _framer(
@@ -511,6 +552,24 @@ def _framer(
     return frame if first == second else frameTwo
 
 
+def _checkLiterals(delimiter: object, inputDelimiter: object) -> tuple[bytes, ...]:
+    if delimiter is not None:
+        return _checkDelimiters("delimiter", delimiter)
+    if inputDelimiter is not None:
+        return _checkDelimiters("inputDelimiter", inputDelimiter)
+    return ()
+
+
+def _checkEnding(delimiter: bytes | None, outputDelimiter: object) -> bytes:
+    if delimiter is not None:
+        return delimiter
+    if outputDelimiter is None:
+        return b"\r\n"
+    if not isinstance(outputDelimiter, bytes):
+        raise TypeError(f"outputDelimiter must be bytes, not {outputDelimiter!r}")
+    return outputDelimiter
+
+
 def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     """
     @return: the delimiters, the longer ones first.
@@ -530,11 +589,13 @@ def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     return tuple(sorted(values, key=len, reverse=True))
 
 
-def _checkPattern(value: object) -> re.Pattern[bytes]:
+def _checkPattern(value: object) -> re.Pattern[bytes] | None:
     """
     @raise TypeError: if that is no regular expression for octets.
     @raise ValueError: if it is none at all, or matches nothing.
     """
+    if value is None:
+        return None
     if isinstance(value, bytes):
         try:
             value = re.compile(value)
