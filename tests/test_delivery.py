@@ -44,6 +44,24 @@ def model(data: bytes, swaps: set[int]) -> list[bytes]:
     return records
 
 
+class Owner:
+    """
+    Collects what the delivery tells.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[BaseException | None] = []
+
+    def _faulted(self, fault: Exception) -> None:
+        self.told.append(fault)
+
+    def _raised(self, error: BaseException) -> None:
+        self.told.append(error)
+
+    def _resumed(self) -> None:
+        self.told.append(None)
+
+
 class DeliveryTests(SynchronousTestCase):
     """
     L{Delivery}.
@@ -67,10 +85,7 @@ class DeliveryTests(SynchronousTestCase):
             records.append(record)
             return succeed(None)
 
-        nothing: Any = lambda *args: None  # noqa: E731
-        Watched(Line(delimiter=b"|"), (deliver, None), nothing, nothing, nothing).feed(
-            b"x|" * 100
-        )
+        Watched(Line(delimiter=b"|"), deliver, None, Owner()).feed(b"x|" * 100)
         self.assertEqual((len(records), sum(taken)), (100, 0))
 
     @given(words, cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
@@ -82,7 +97,7 @@ class DeliveryTests(SynchronousTestCase):
         held: the records are those of one that takes one record at a time.
         """
         records: list[bytes] = []
-        faults: list[Any] = []
+        owner = Owner()
 
         def deliver(delivery: list[Delivery], record: bytes) -> None:
             [present] = delivery
@@ -95,9 +110,7 @@ class DeliveryTests(SynchronousTestCase):
                 present.hold(Hold.USER)
 
         holder: list[Delivery] = []
-        delivery = Delivery(
-            Line(delimiter=b"|"), (deliver, holder), faults.append, faults.append, print
-        )
+        delivery = Delivery(Line(delimiter=b"|"), deliver, holder, owner)
         holder.append(delivery)
         for piece in pieces(data, at):
             delivery.feed(piece)
@@ -106,7 +119,7 @@ class DeliveryTests(SynchronousTestCase):
         while delivery.held:
             delivery.release(Hold.USER)
         self.assertEqual(records, model(data, swaps))
-        self.assertEqual(faults, [])
+        self.assertEqual(owner.told, [])
 
     def test_finishIsCalledOnce(self) -> None:
         """
@@ -120,11 +133,7 @@ class DeliveryTests(SynchronousTestCase):
         records: list[bytes] = []
         ends: list[None] = []
         delivery = Delivery(
-            Endless(),
-            (lambda to, record: to.append(record), records),
-            print,
-            print,
-            print,
+            Endless(), lambda to, record: to.append(record), records, Owner()
         )
         delivery.end(lambda: ends.append(None))
         self.assertEqual((records, ends), ([b"last"], [None]))
@@ -143,7 +152,7 @@ class DeliveryTests(SynchronousTestCase):
                     holder[0].swap(Stream())
 
             holder: list[Delivery] = []
-            holder.append(Delivery(Line(), (deliver, holder), print, print, print))
+            holder.append(Delivery(Line(), deliver, holder, Owner()))
             for chunk in chunks:
                 holder[0].feed(chunk)
             self.assertEqual(records, [b"a", b"body"])
@@ -160,7 +169,7 @@ class DeliveryTests(SynchronousTestCase):
                 holder[0].hold(Hold.USER)
 
         holder: list[Delivery] = []
-        holder.append(Delivery(Line(), (deliver, holder), print, print, print))
+        holder.append(Delivery(Line(), deliver, holder, Owner()))
         holder[0].feed(b"a\r")
         holder[0].feed(b"\nbody")
         holder[0].swap(Line())
@@ -181,7 +190,7 @@ class DeliveryTests(SynchronousTestCase):
 
         holder: list[Delivery] = []
         line = Line(delimiter=b"|")
-        holder.append(Delivery(line, (deliver, holder), print, print, print))
+        holder.append(Delivery(line, deliver, holder, Owner()))
         holder[0].feed(b"a|b|")
         self.assertEqual(records, [b"a", b"b", b"c"])
 

@@ -4,11 +4,12 @@ Every cell of the lifecycle's table.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._lifecycle import Core, Inputs, Machine, Phase, Then
+from twisted_clienttcp._lifecycle import Core, Inputs, Phase, Then, give
 
 INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
 
@@ -108,6 +109,18 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ),
     ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
 }
+
+
+class Machine:
+    """
+    Has the inputs as methods.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(give, self._core, getattr(Inputs, name))
 
 
 def machineIn(phase: Phase) -> tuple[Core, Any, RecordingEffects]:

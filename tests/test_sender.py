@@ -113,15 +113,13 @@ class MarksTests(SynchronousTestCase):
         error = self.assertRaises(TypeError, Marks, None, 5)
         self.assertIn("lowMark needs highMark", str(error))
 
-    def test_kept(self) -> None:
+    def test_given(self) -> None:
         """
-        What is refused changes nothing.
+        They know whether they are the user's.
         """
         marks = Marks(2, 1)
-        self.assertRaises(ValueError, marks.set, 1, 1)
         self.assertEqual((marks.high, marks.low, marks.given), (2, 1, True))
-        marks.set(None, None)
-        self.assertFalse(marks.given)
+        self.assertFalse(Marks().given)
 
 
 class OutboxTests(SynchronousTestCase):
@@ -273,18 +271,14 @@ class OutboxTests(SynchronousTestCase):
         """
         Marks that are changed count at once, also while the output is high.
         """
-        marks = Marks(100, 10)
         owner = Owner()
-        outbox = Outbox(Stream(), marks, owner)
+        outbox = Outbox(Stream(), Marks(100, 10), owner)
         outbox.send(b"x" * 50)
-        marks.set(50, 10)
-        outbox.review()
+        outbox.mark(Marks(50, 10))
         self.assertEqual(owner.told, ["wake", "high"])
-        marks.set(1000, 49)
-        outbox.review()
+        outbox.mark(Marks(1000, 49))
         self.assertEqual(owner.told, ["wake", "high"])
-        marks.set(1000, 50)
-        outbox.review()
+        outbox.mark(Marks(1000, 50))
         self.assertEqual(owner.told, ["wake", "high", "low"])
 
     def test_reviewOfOthers(self) -> None:
@@ -292,17 +286,14 @@ class OutboxTests(SynchronousTestCase):
         What is high by marks that are taken away, or by a producer's where the user
         gives his own, is low first; and high again by the new ones.
         """
-        marks = Marks(100, 10)
         owner = Owner()
-        outbox = Outbox(Stream(), marks, owner)
+        outbox = Outbox(Stream(), Marks(100, 10), owner)
         outbox.send(b"x" * CHUNK)
-        marks.set(None, None)
-        outbox.review()
+        outbox.mark(Marks())
         self.assertEqual(owner.told, ["wake", "high", "low"])
         outbox.produced = True
         self.assertEqual(owner.told[3:], ["full"])
-        marks.set(CHUNK, 1)
-        outbox.review()
+        outbox.mark(Marks(CHUNK, 1))
         self.assertEqual(owner.told[4:], ["room", "high"])
         outbox.produced = False
         self.assertEqual(owner.told[6:], [])
@@ -631,7 +622,7 @@ class SenderTests(SynchronousTestCase):
         producer = Producer(sender.supplyEnded)
         sender.supplyFrom(producer, False)
         self.assertEqual(producer.told, ["resume"])
-        self.assertFalse(sender.supply.active)
+        self.assertFalse(sender.supplied)
 
     def test_pullAfterPull(self) -> None:
         """

@@ -100,10 +100,9 @@ class Swapper:
         self.records = self.present = 0
         self.delivery = Delivery(
             FRAMINGS[names[0]].pattern.clone(),
-            (Swapper.deliver, self),
-            self.faulted,
-            self.raised,
-            lambda: None,
+            Swapper.deliver,
+            self,
+            self,
         )
 
     def deliver(self, record: Any) -> None:
@@ -116,13 +115,16 @@ class Swapper:
         if self.records in self.holds:
             self.delivery.hold(Hold.USER)
 
-    def faulted(self, fault: Exception) -> None:
+    def _faulted(self, fault: Exception) -> None:
         self.events.append(type(fault))
         if not getattr(fault, "skipped", False):
             self.delivery.stop()
 
-    def raised(self, error: BaseException) -> None:
+    def _raised(self, error: BaseException) -> None:
         raise AssertionError("nothing raises here") from error
+
+    def _resumed(self) -> None:
+        pass
 
     def read(self, chunks: Sequence[bytes]) -> list[Any]:
         for number, chunk in enumerate(chunks):

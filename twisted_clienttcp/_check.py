@@ -164,7 +164,7 @@ def optionalSeconds(name: str, value: object) -> float | None:
     return None if value is None else seconds(name, value)
 
 
-def keepAlive(value: object) -> KeepAlive:
+def keepAlive(name: str, value: object) -> KeepAlive:
     """
     @raise TypeError: if it is neither a flag nor three numbers.
     @raise ValueError: if a number is out of its range, or if this platform takes none.
@@ -173,17 +173,17 @@ def keepAlive(value: object) -> KeepAlive:
         return value
     if not isinstance(value, tuple) or len(value) != 3:
         raise TypeError(
-            "keepAlive must be True, False, or (idle, interval, count), as in "
-            f"keepAlive=(60, 10, 3), not {value!r}"
+            f"{name} must be True, False, or (idle, interval, count), as in "
+            f"{name}=(60, 10, 3), not {value!r}"
         )
     if KEEP_IDLE is None or not hasattr(socket, "TCP_KEEPINTVL"):
-        raise ValueError("keepAlive must be True or False on this platform")
+        raise ValueError(f"{name} must be True or False on this platform")
     idle, interval, probes = value
     # Linux's limits, which are the narrowest.
     return (
-        count("keepAlive's idle", idle, 1, 32767),
-        count("keepAlive's interval", interval, 1, 32767),
-        count("keepAlive's count", probes, 1, 127),
+        count(f"{name}'s idle", idle, 1, 32767),
+        count(f"{name}'s interval", interval, 1, 32767),
+        count(f"{name}'s count", probes, 1, 127),
     )
 
 

@@ -63,6 +63,7 @@ from .errors import (
     ClientTCPError,
     DrainTimeout,
     FramingError,
+    NotConnectedError,
     RecordTooLong,
     TruncatedRecord,
 )
@@ -304,49 +305,69 @@ class ClientTCPProtocol(Protocol):
     see this as C{client.server}, for its C{transport}.
     """
 
+    # What each connection has. The rest is the class's, until it is other than there.
+    __slots__ = (
+        "_client",
+        "_delivery",
+        "_fewRead",
+        "_framing",
+        "_fullRead",
+        "_negotiation",
+        "_octetsIn",
+        "_receive",
+        "_sender",
+        "_shaking",
+        "_stage",
+        "_usualRead",
+        "_watch",
+        "factory",
+        "outbox",
+        "transport",
+    )
+
+    _client: Client
+    _sender: Sender
     #: The queue of what is to be sent, once there is a transport.
     outbox: Outbox
-    _sender: Sender
-    negotiation: Negotiation | None = None
+    factory: Any
+    transport: Any
+
+    _faults = 0
+    #: Reading is paused because too much waits for a Deferred.
+    _throttled = False
+    #: The user knows that the high mark has been reached.
+    _isHigh = False
+    _peerEnded = False
+    #: Our side is to be ended when all is flushed; it is ended.
+    _endWhenFlushed = False
+    _sendingEnded = False
+    _confirmed = False
+    _cause: Cause | None = None
+    _lost: Failure | None = None
+    _truncated: TruncatedRecord | None = None
+    _lastHeard = 0.0
+    _timer: IDelayedCall | None = None
+    _turn: IDelayedCall | None = None
 
     def __init__(self, client: Client, framing: Framing) -> None:
         self._client = client
         self._framing = framing
         self._delivery = Delivery(
-            framing,
-            (client.serverInput, client),
-            self._faulted,
-            self._raised,
-            self._resumed,
-            client.batched,
+            framing, client.serverInput, client, self, client.batched
         )
         self._octetsIn = 0
-        self._faults = 0
-        #: Reading is paused because too much waits for a Deferred.
-        self._throttled = False
-        #: The user knows that the high mark has been reached.
-        self._isHigh = False
-        self._receive: Callable[[bytes], None] = self._hear
         #: How many octets a read takes as a rule, if the transport lets us say; below
         #: how many the next takes less than this one, and from how many on more.
         self._usualRead = 0
         self._fewRead = 0
         self._fullRead = maxsize
         self._stage = Stage.EARLY
-        self._peerEnded = False
         #: The TLS handshake is not done.
         self._shaking = False
-        #: Our side is to be ended when all is flushed; it is ended.
-        self._endWhenFlushed = False
-        self._sendingEnded = False
-        self._confirmed = False
-        self._cause: Cause | None = None
-        self._lost: Failure | None = None
-        self._truncated: TruncatedRecord | None = None
-        self._lastHeard = 0.0
-        self._timer: IDelayedCall | None = None
+        self._negotiation: Negotiation | None = None
         self._watch: Watch | None = None
-        self._turn: IDelayedCall | None = None
+        self._receive: Callable[[bytes], None] = self._early
+        self.transport = None
 
     def logPrefix(self) -> str:
         """
@@ -361,7 +382,7 @@ class ClientTCPProtocol(Protocol):
         There is a transport. A TLS transport says so before anything is verified:
         it can be used only when the handshake is completed.
         """
-        transport: Any = self.transport
+        transport = self.transport
         keepAlive(transport, self._client.keepAlive)
         # An endpoint's wrapper around a protocol forwards half-closing and handshakes,
         # but of two such interfaces it declares only the last. Without this one the
@@ -387,13 +408,26 @@ class ClientTCPProtocol(Protocol):
             self,
         )
         self.outbox = self._sender.outbox
-        self.negotiation = Negotiation(transport, self._framing, self)
-        self._receive = self.negotiation._received
         self._client._made(self)
         if not self._shaking:
             self._client._secured(self)
         elif (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
+
+    @property
+    def negotiation(self) -> Negotiation:
+        """
+        What is talked through until the connection is open.
+        """
+        if self._negotiation is None:
+            self._negotiation = Negotiation(self.transport, self._framing, self)
+        return self._negotiation
+
+    def _early(self, data: bytes) -> None:
+        """
+        Take octets before C{connected} has returned.
+        """
+        self.negotiation._received(data)
 
     def send(self, octets: bytes) -> None:
         """
@@ -443,28 +477,29 @@ class ClientTCPProtocol(Protocol):
         if not _tls.verified(self.transport):
             return
         self._shaking = False
-        if self.negotiation is None or not self.negotiation._secured():
+        if self._negotiation is None or not self._negotiation._secured():
             self._client._secured(self)
 
     def open(self) -> None:
         """
         C{connected} has returned: deliver what comes, and what has come already.
         """
-        if self._stage is not Stage.EARLY or self.negotiation is None:
+        if self._stage is not Stage.EARLY:
             return
         self._stage = Stage.OPEN
         self._receive = self._delivery.feed
         if not self._peerEnded:
             self._watchOver()
         self._sender.opened()
-        negotiation, self.negotiation = self.negotiation, None
-        early = negotiation._rest()
-        if early:
-            self.dataReceived(early)
+        negotiation, self._negotiation = self._negotiation, None
+        if negotiation is not None:
+            early = negotiation._rest()
+            if early:
+                self.dataReceived(early)
         if self._stage is Stage.OPEN:
             if self._peerEnded:
                 self._delivery.end(self._streamEnded)
-            elif not self._delivery.held:
+            elif not self._delivery.held and negotiation is not None:
                 negotiation._reading(True)
 
     @property
@@ -581,6 +616,8 @@ class ClientTCPProtocol(Protocol):
         delivery = self._delivery
         if self._stage is Stage.EARLY:
             delivery.held &= ~who
+            if not delivery.held and self._negotiation is None:
+                self._read(True)
         elif self._stage is Stage.OPEN and delivery.held & who:
             delivery.release(who)
             self._readOn()
@@ -815,12 +852,12 @@ class ClientTCPProtocol(Protocol):
         self._sender.supplyEnded()
         self._endIfFlushed()
 
-    def reviewMarks(self) -> None:
+    def mark(self, marks: Marks) -> None:
         """
-        The marks have been changed.
+        Have other marks.
         """
         if self.transport is not None:
-            self._sender.review()
+            self._sender.mark(marks)
 
     def loseWriteConnection(self) -> None:
         """
@@ -862,7 +899,7 @@ class ClientTCPProtocol(Protocol):
         """
         Whether there is, or may yet come, something to send.
         """
-        return bool(self.outbox.pending) or self._sender.supply.active
+        return bool(self.outbox.pending) or self._sender.supplied
 
     def _endIfFlushed(self) -> None:
         # A producer may unregister at being stopped, when the transport is gone.
@@ -1045,14 +1082,22 @@ class ClientTCPProtocol(Protocol):
         )
         self._client._gone(self, disconnection, told)
 
+    def negotiated(self) -> None:
+        """
+        From now on records go by the client, and none by the negotiation.
+        """
+        if self._negotiation is not None:
+            over = NotConnectedError("the negotiation is over: use the client")
+            self._negotiation._end(Failure(over))
+
     def endNegotiation(self, failure: Failure) -> None:
         """
         Let no more records come or go by the negotiation.
 
         @param failure: what whoever waits for one is told.
         """
-        if self.negotiation is not None:
-            self.negotiation._end(failure)
+        if self._negotiation is not None:
+            self._negotiation._end(failure)
 
     def count(self, stats: Stats) -> None:
         """

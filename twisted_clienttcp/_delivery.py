@@ -10,10 +10,10 @@ what he took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntFlag
 from inspect import isawaitable, iscoroutine, isgenerator
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -33,6 +33,35 @@ class Hold(IntFlag):
     ANSWER = 4
 
 
+class DeliveryOwner(Protocol):
+    """
+    Who is told how the delivery goes.
+    """
+
+    def _faulted(self, fault: Exception) -> None:
+        """
+        The framing has raised that, behind the records that came before. If this does
+        not stop the delivery, it goes on.
+        """
+
+    def _raised(self, error: BaseException) -> None:
+        """
+        The callback has raised that, or its answer failed with it; nothing is delivered
+        afterwards.
+        """
+
+    def _resumed(self) -> None:
+        """
+        An answer has come.
+        """
+
+
+_NOBODY = Hold(0)
+
+#: No records.
+_NOTHING: Iterator[Any] = iter(())
+
+
 class Delivery:
     """
     Cuts octets into records and delivers them. It can be held, stopped, and given
@@ -47,15 +76,14 @@ class Delivery:
     __slots__ = (
         "_atEnd",
         "_batched",
+        "_client",
         "_count",
         "_deliver",
         "_fault",
-        "_faulted",
         "_finished",
         "_octets",
+        "_owner",
         "_pending",
-        "_raised",
-        "_resumed",
         "_running",
         "_skip",
         "_stopped",
@@ -69,38 +97,31 @@ class Delivery:
     def __init__(
         self,
         framing: Framing,
-        deliver: tuple[Callable[[Any, Any], object], Any],
-        faulted: Callable[[Exception], None],
-        raised: Callable[[BaseException], None],
-        resumed: Callable[[], None],
+        deliver: Callable[[Any, Any], object],
+        client: Any,
+        owner: DeliveryOwner,
         batched: bool = False,
     ) -> None:
         """
-        @param deliver: what to call with each record, and what comes before the record.
-            If it returns a Deferred or a coroutine, the next record waits for that.
-        @param faulted: called with what the framing raised, behind the records that
-            came before. If it does not stop the delivery, that goes on.
-        @param raised: called with what C{deliver} raised, or what its answer failed
-            with; nothing is delivered afterwards.
-        @param resumed: called when an answer has come.
+        @param deliver: what to call with the client and each record. If it returns a
+            Deferred or a coroutine, the next record waits for that.
         @param batched: C{deliver} takes the list of all the records there are.
         """
         self.framing = framing
-        self.held = Hold(0)
+        self.held = _NOBODY
         self.records = 0
         self.backlog = 0
         self._batched = batched
-        self._resumed = resumed
         self._deliver = deliver
-        self._faulted = faulted
-        self._raised = raised
+        self._client = client
+        self._owner = owner
         #: Records of the last batch: its size, those being delivered, those taken back.
         self._count = 0
-        self._pending: Iterator[Any] = iter(())
-        self._waiting: list[Any] = []
+        self._pending = _NOTHING
+        self._waiting: Sequence[Any] = ()
         #: What comes behind them: a fault, octets not cut yet, the end.
         self._fault: Exception | None = None
-        self._octets: list[bytes] = []
+        self._octets: list[bytes] | None = None
         self._atEnd: Callable[[], None] | None = None
         self._finished = False
         #: What a former framing would have swallowed at the head of what comes next.
@@ -120,11 +141,19 @@ class Delivery:
         Deliver the records that these octets complete, when those before are delivered.
         """
         if self._running or self.held or self._octets:
-            self._octets.append(data)
-            self.backlog += len(data)
+            self._wait(data)
         else:
             self._cutOctets(data)
             self.run()
+
+    def _wait(self, data: bytes) -> None:
+        """
+        Cut these octets later.
+        """
+        if self._octets is None:
+            self._octets = []
+        self._octets.append(data)
+        self.backlog += len(data)
 
     def end(self, atEnd: Callable[[], None]) -> None:
         """
@@ -143,7 +172,7 @@ class Delivery:
         if self._running:
             return
         self._running = True
-        deliver, client = self._deliver
+        deliver, client = self._deliver, self._client
         try:
             while self._advance():
                 for record in self._pending:
@@ -151,7 +180,7 @@ class Delivery:
                         self._answered(answer)
         except BaseException as error:
             self.stop()
-            self._raised(error)
+            self._owner._raised(error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -181,12 +210,12 @@ class Delivery:
     def _came(self, result: object) -> None:
         self.held &= ~Hold.ANSWER
         self.run()
-        self._resumed()
+        self._owner._resumed()
 
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.ANSWER
         self.stop()
-        self._raised(failure.value)
+        self._owner._raised(failure.value)
 
     def _advance(self) -> bool:
         """
@@ -198,7 +227,7 @@ class Delivery:
             if self.held and (self._waiting or self._octets or self.held & Hold.ANSWER):
                 return False
             if self._waiting:
-                waiting, self._waiting = self._waiting, []
+                waiting, self._waiting = self._waiting, ()
                 self.records += len(waiting)
                 self._pending = iter([waiting] if self._batched else waiting)
                 return True
@@ -206,11 +235,11 @@ class Delivery:
                 fault, self._fault = self._fault, None
                 if getattr(fault, "skipped", False):
                     # The framing goes on with what stands behind that record.
-                    self._octets.insert(0, b"")
-                self._faulted(fault)
+                    self._wait(b"")
+                self._owner._faulted(fault)
             elif self._octets:
                 data = b"".join(self._octets)
-                self._octets.clear()
+                self._octets = None
                 self.backlog = 0
                 self._cutOctets(data)
             elif self._atEnd is not None and not self._finished:
@@ -258,7 +287,7 @@ class Delivery:
             undelivered = undelivered[0]
         self.records -= len(undelivered)
         undelivered += self._waiting
-        self._waiting = []
+        self._waiting = ()
         return undelivered
 
     def hold(self, who: Hold) -> None:
@@ -283,7 +312,7 @@ class Delivery:
         """
         octets = self.framing.release(self._count - len(self._takeBack()))
         if octets:
-            self._octets.insert(0, octets)
+            self._octets = [octets, *(self._octets or ())]
             self.backlog += len(octets)
         else:
             # One that is empty has nothing to say of what the one before would swallow.
@@ -300,7 +329,7 @@ class Delivery:
         """
         self._stopped = True
         self._takeBack()
-        self._octets.clear()
+        self._octets = None
         self.backlog = 0
         self._fault = None
         self._atEnd = None

@@ -10,13 +10,12 @@ leads to is told afterwards.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
@@ -40,11 +39,18 @@ from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import EndpointConnector
 from ._delivery import Hold
 from ._details import errorDetails
-from ._lifecycle import Core, Machine, Phase
-from ._outbox import Marks, OfflineQueue, Outbox
+from ._lifecycle import Core, Inputs, Phase, give
+from ._outbox import (
+    HAS_STOPPED,
+    NOT_CONNECTED,
+    STOPPED,
+    Marks,
+    OfflineQueue,
+    Outbox,
+)
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from ._stats import Stats
-from ._target import Target, withoutTLS
+from ._target import targetFrom, withoutTLS
 from ._waiters import Waiters, fire, impatient, waiterIn
 from ._watch import Heartbeat
 from .errors import (
@@ -66,6 +72,34 @@ Endpoint = IStreamClientEndpoint | str
 
 #: What is set on a client, not given to its constructor.
 _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
+
+
+class Callbacks(NamedTuple):
+    """
+    The user's callbacks, but for those that get records or may return a Deferred.
+    """
+
+    started: Callable[..., object] | None
+    connected: Callable[..., object] | None
+    connectError: Callable[..., object] | None
+    serverError: Callable[..., object] | None
+    serverFlushed: Callable[..., object] | None
+    serverHigh: Callable[..., object] | None
+    serverLow: Callable[..., object] | None
+    disconnected: Callable[..., object] | None
+    stopped: Callable[..., object] | None
+
+
+#: The framing of those who give none.
+_LINE = Line()
+
+#: The named events that every client has.
+_BUILT_IN: dict[str, Callable[..., object]] = {
+    "connect": lambda client, *args: client.connect(*args),
+    "reconnect": lambda client, *args: client.reconnect(*args),
+    # POE hands the arguments on to Disconnected; nobody relies on it.
+    "shutdown": lambda client, *args: client.shutdown(),
+}
 
 
 @implementer(IProtocolFactory, IConsumer, IPushProducer)
@@ -95,7 +129,6 @@ class ClientTCPFactory(ReconnectingClientFactory):
         service makes the next; and stopping the service does not flush what was put.
         L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
 
-    @ivar heap: a namespace of the user's own, for what callbacks share.
     @ivar connector: the connector of the last attempt.
     @ivar initialDelay: the longest wait in seconds before the first new attempt.
     @ivar maxDelay: the longest wait in seconds before any; what a C{retryPolicy} gives
@@ -108,13 +141,69 @@ class ClientTCPFactory(ReconnectingClientFactory):
         the count to begin anew.
     """
 
+    # What each client has. The rest is the class's, until a client has its own.
+    __slots__ = (
+        "_args",
+        "_busy",
+        "_callbacks",
+        "_connectedAt",
+        "_connection",
+        "_core",
+        "_disconnection",
+        "_expired",
+        "_failedAt",
+        "_failingSince",
+        "_failure",
+        "_framing",
+        "_heap",
+        "_lastEvent",
+        "_loss",
+        "_negotiating",
+        "_offline",
+        "_outbox",
+        "_outcome",
+        "_preConnect",
+        "_reason",
+        "_session",
+        "_stats",
+        "_steps",
+        "_stopping",
+        "_target",
+        "_timer",
+        "_waiters",
+        "clock",
+        "connector",
+        "delay",
+        "numPorts",
+        "retries",
+        "serverInput",
+    )
+
     noisy = False
-    connector: Any = None
+    connector: Any
     maxDelay: float = 60.0  # type: ignore[assignment]
     maxRetries: int | None = None  # type: ignore[assignment]
     jitter: float = 1.0
 
     stableAfter: float = 10.0
+    autoReconnect = True
+    batched = False
+    connectTimeout = 30.0
+    drainTimeout = 60.0
+    lingerTimeout = 30.0
+    keepAlive: _check.KeepAlive = True
+    idleTimeout: float | None = None
+    heartbeat: Heartbeat | None = None
+    shutdownOnError = True
+    marks = Marks()
+    offlineLimit = 0
+    noDelay = True
+    retryPolicy: Policy | None = None
+
+    _alias: str | None = None
+    _reactor: Any = None
+    #: The connector is for another address than the present one.
+    _moved = False
 
     _log = Logger()
 
@@ -305,49 +394,54 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
         if serverInput is not None and serverInputBatch is not None:
             raise TypeError("serverInput and serverInputBatch exclude each other")
-        self.batched = serverInput is None
+        if serverInput is None:
+            self.batched = True
         name = "serverInputBatch" if self.batched else "serverInput"
         given = serverInputBatch if self.batched else serverInput
         self.serverInput = _check.callback(name, given, awaited=True)
-        self.marks = Marks(highMark, lowMark)
-        if not self.marks.given and not serverHigh is serverLow is None:
+        self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
+        self._callbacks = Callbacks(
+            _check.callback("started", started),
+            _check.callback("connected", connected),
+            _check.callback("connectError", connectError),
+            _check.callback("serverError", serverError),
+            _check.callback("serverFlushed", serverFlushed),
+            _check.callback("serverHigh", serverHigh),
+            _check.callback("serverLow", serverLow),
+            _check.callback("disconnected", disconnected),
+            _check.callback("stopped", stopped),
+        )
+        self._args = _check.sequence("args", () if args is None else args)
+        self._framing = patternFrom(_LINE if framing is None else framing)
+        for name, check, value in (
+            ("autoReconnect", _check.flag, autoReconnect),
+            ("retryPolicy", _check.callback, retryPolicy),
+            ("shutdownOnError", _check.flag, shutdownOnError),
+            ("noDelay", _check.flag, noDelay),
+            ("offlineLimit", _check.octets, offlineLimit),
+            ("connectTimeout", _check.seconds, connectTimeout),
+            ("drainTimeout", _check.seconds, drainTimeout),
+            ("lingerTimeout", _check.seconds, lingerTimeout),
+            ("idleTimeout", _check.optionalSeconds, idleTimeout),
+            ("keepAlive", _check.keepAlive, keepAlive),
+        ):
+            checked = check(name, value)
+            if checked != getattr(self, name):
+                setattr(self, name, checked)
+        if stableAfter is not None:
+            self.stableAfter = _check.delay("stableAfter", stableAfter)
+        if highMark is not None or lowMark is not None:
+            self.marks = Marks(highMark, lowMark)
+        elif serverHigh is not None or serverLow is not None:
             raise TypeError(
                 "serverHigh and serverLow need highMark and lowMark, in octets"
             )
-        self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
-        self._callbacks: dict[str, Callable[..., object]] = {
-            name: function
-            for name, value in (
-                ("started", started),
-                ("connected", connected),
-                ("connectError", connectError),
-                ("serverError", serverError),
-                ("serverFlushed", serverFlushed),
-                ("serverHigh", serverHigh),
-                ("serverLow", serverLow),
-                ("disconnected", disconnected),
-                ("stopped", stopped),
-            )
-            if (function := _check.callback(name, value)) is not None
-        }
-        self._args = _check.sequence("args", () if args is None else args)
-        self._framing = patternFrom(Line if framing is None else framing)
-        self.autoReconnect = _check.flag("autoReconnect", autoReconnect)
-        self.retryPolicy = _check.callback("retryPolicy", retryPolicy)
-        if stableAfter is not None:
-            self.stableAfter = _check.delay("stableAfter", stableAfter)
-        self.shutdownOnError = _check.flag("shutdownOnError", shutdownOnError)
-        self.noDelay = _check.flag("noDelay", noDelay)
-        self.offlineLimit = _check.octets("offlineLimit", offlineLimit)
-        self.connectTimeout = _check.seconds("connectTimeout", connectTimeout)
-        self.drainTimeout = _check.seconds("drainTimeout", drainTimeout)
-        self.lingerTimeout = _check.seconds("lingerTimeout", lingerTimeout)
-        self.idleTimeout = _check.optionalSeconds("idleTimeout", idleTimeout)
-        self.heartbeat = self._heartbeatFrom(heartbeat)
-        self.keepAlive = _check.keepAlive(keepAlive)
-        self._reactor = _check.reactor("reactor", reactor)
+        if heartbeat is not None:
+            self.heartbeat = self._heartbeatFrom(heartbeat)
+        if reactor is not None:
+            self._reactor = _check.reactor("reactor", reactor)
         self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
-        self._target = Target(
+        self._target = targetFrom(
             remoteAddress=remoteAddress,
             remotePort=remotePort,
             endpoint=endpoint,
@@ -355,26 +449,38 @@ class ClientTCPFactory(ReconnectingClientFactory):
             bindAddress=bindAddress,
             bindPort=bindPort,
             tls=tls,
-            reactor=self._reactor,
+            reactor=reactor,
         )
-        #: The connector is for another address than the present one.
-        self._moved = False
-        if alias is not None and (not isinstance(alias, str) or not alias):
-            raise TypeError(f"alias must be a name as str, not {alias!r}")
-        self._alias = alias
-        self._session = self._sessionFrom(
-            sessionType, sessionParams, inlineStates, objectStates, packageStates
-        )
+        if alias is not None:
+            if not isinstance(alias, str) or not alias:
+                raise TypeError(f"alias must be a name as str, not {alias!r}")
+            self._alias = alias
+        #: None until there is a named event.
+        self._session: Session | None = None
+        if not (
+            sessionType is Session
+            and sessionParams is inlineStates is None
+            and objectStates == packageStates == ()
+        ):
+            self._session = self._sessionFrom(
+                sessionType, sessionParams, inlineStates, objectStates, packageStates
+            )
         #: Events put off later than this one may ask for another attempt; those before
         #: were put off before the order to shut down.
         self._lastEvent = 0
 
-        self.heap = SimpleNamespace()
+        self.connector = None
+        self.numPorts = 0
+        self.resetDelay()
+        self._heap: Any = None
         self._core = Core(self)
-        self._machine = Machine(self._core)
         self._connection: ClientTCPProtocol | None = None
         #: What is put goes into the outbox of the connection, or waits for one.
-        self._offline = OfflineQueue(self._framing, self.marks, self.offlineLimit)
+        self._offline = NOT_CONNECTED
+        if self.offlineLimit:
+            self._offline = OfflineQueue(
+                self._framing.clone(), self.marks, self.offlineLimit
+            )
         self._outbox: Outbox = self._offline
         self._stats = Stats()
         self._negotiating: Deferred[Any] | None = None
@@ -393,9 +499,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         #: What the last C{stopped} was given.
         self._outcome: Failure | None = None
         self._disconnection: Disconnection | None = None
-        self._steps: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
         self._busy = False
-        self._waiters = Waiters()
+        self._waiters: Waiters | None = None
         #: Those of a stop that is about to be told.
         self._stopping: Waiters | None = None
 
@@ -403,6 +509,19 @@ class ClientTCPFactory(ReconnectingClientFactory):
         return f"<{type(self).__name__} {self._name()} {self._core.phase.value}>"
 
     # -- what the user reads
+
+    @property
+    def heap(self) -> Any:
+        """
+        A namespace of the user's own, for what callbacks share (POE: the heap).
+        """
+        if self._heap is None:
+            self._heap = SimpleNamespace()
+        return self._heap
+
+    @heap.setter
+    def heap(self, heap: Any) -> None:
+        self._heap = heap
 
     @property
     def connected(self) -> bool:
@@ -501,7 +620,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
         self._checkDelays()
         self._claimAlias()
-        self._feed(self._machine.start)
+        self._feed(Inputs.start)
         return self.whenStopped()
 
     def connect(
@@ -524,7 +643,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self._mayNotBeHosted("connect")
             if getattr(self.connector, "factory", self) is not self:
                 raise withoutTLS("what connectSSL() adds is not known here")
-            self._target.move(address, port)
+            self._target = self._target.moved(address, port)
             self._moved = True
         self.reconnect()
 
@@ -542,7 +661,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         seconds = _check.delay("delay", delay)
         self._mayConnect("reconnect")
         self._claimAlias()
-        self._feed(self._machine.reconnect, seconds)
+        self._feed(Inputs.reconnect, seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
@@ -557,13 +676,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
             another attempt, it fires when the connection has ended.
         """
         if self._core.phase is Phase.STOPPED and self._stopping is not None:
-            return waiterIn(self._stopping.shutdown)
+            return waiterIn(self._stopping, "shutdown")
         if self._core.phase in (Phase.IDLE, Phase.STOPPED):
             self._dropOffline()
             return succeed(None)
-        waiter = waiterIn(self._waiters.shutdown)
-        self._lastEvent = self._session._serial
-        self._feed(self._machine.shutdown)
+        waiter = self._waiter("shutdown")
+        if self._session is not None:
+            self._lastEvent = self._session._serial
+        self._feed(Inputs.shutdown)
         return waiter
 
     def abort(self) -> Deferred[Disconnection | None]:
@@ -608,7 +728,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise Exception: as L{put}.
         """
-        return self._outbox.sendAll(records, bool(self.offlineLimit))
+        return self._outbox.sendAll(records, self._offline.limit > 0)
 
     def write(self, data: bytes) -> None:
         """
@@ -655,10 +775,11 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise TypeError: if only one is given, or one is no number.
         @raise ValueError: unless 0 < lowMark < highMark.
         """
-        self.marks.set(highMark, lowMark)
-        self._offline.review()
+        self.marks = marks = Marks(highMark, lowMark)
+        if self._offline.limit:
+            self._offline.mark(marks)
         if self._connection is not None:
-            self._connection.reviewMarks()
+            self._connection.mark(marks)
 
     def flushed(self) -> Deferred[None]:
         """
@@ -669,7 +790,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if not self.pendingOctets:
             return succeed(None)
-        return waiterIn(self._waiters.flushed)
+        return self._waiter("flushed")
 
     def _live(self, order: str) -> ClientTCPProtocol:
         connection = self.server
@@ -708,7 +829,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = patternFrom(framing)
+            built = patternFrom(framing).clone()
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -718,14 +839,15 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(patternFrom(framing))
+            connection.setInputFraming(patternFrom(framing).clone())
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
         As L{setFraming}, for output alone (POE: set_output_filter). What has been put
         is framed already.
         """
-        self._live("setOutputFraming").setOutputFraming(patternFrom(framing))
+        connection = self._live("setOutputFraming")
+        connection.setOutputFraming(patternFrom(framing).clone())
 
     def pauseProducing(self) -> None:
         """
@@ -765,7 +887,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise UnknownEvent: if there is no handler for it.
         """
-        self._session._post(event, *args)
+        self._events()._post(event, *args)
 
     def call(self, event: str, *args: Any) -> object:
         """
@@ -775,7 +897,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @raise UnknownEvent: if there is no handler for it.
         """
-        return self._session._call(event, *args)
+        return self._events()._call(event, *args)
 
     def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
         """
@@ -788,7 +910,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @raise ValueError: if the seconds are negative.
         """
         delay = _check.delay("seconds", seconds)
-        later: IDelayedCall = self._session._postLater(delay, event, *args)
+        later: IDelayedCall = self._events()._postLater(delay, event, *args)
         return later
 
     def whenConnected(
@@ -816,7 +938,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return succeed(connection)
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             return fail(_neverConnected(self._outcome))
-        return waiterIn(self._waiters.connected, failAfterFailures)
+        return self._waiter("connected", failAfterFailures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -826,9 +948,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if self._core.phase is Phase.STOPPED and not self._core.hosted:
             if self._stopping is not None:
-                return waiterIn(self._stopping.stopped)
+                return waiterIn(self._stopping, "stopped")
             return succeed(None) if self._outcome is None else fail(self._outcome)
-        return waiterIn(self._waiters.stopped)
+        return self._waiter("stopped")
 
     # -- the orders of ReconnectingClientFactory
 
@@ -840,7 +962,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self.continueTrying = 0
         core = self._core
         if core.phase in (Phase.WAITING, Phase.CONNECTING) or core.ordered:
-            self._feed(self._machine.shutdown)
+            self._feed(Inputs.shutdown)
 
     def resetDelay(self) -> None:
         """
@@ -903,7 +1025,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise
         self.connector = connector
         self._stats.attempts += 1
-        self._feed(self._machine.attempting)
+        self._feed(Inputs.attempting)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
@@ -935,7 +1057,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return
         expired, self._expired = self._expired, None
         self._attemptFailed(expired or reason)
-        self._later(self._machine.failed)
+        self._later(give, self._core, Inputs.failed)
         self._run()
 
     def _attemptFailed(self, failure: Failure) -> None:
@@ -946,7 +1068,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._stats.failures += 1
         self._later(self._callOrLog, "connectError", failure)
         if not self._target.left:
-            self._later(fire, impatient(self._waiters.connected), failure)
+            self._later(fire, impatient(self._waiters or {}), failure)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         """
@@ -974,7 +1096,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             return
         if self._core.phase is Phase.CONNECTING and self._ownConnector is not None:
             self._ownConnector.connectionMade(connection)
-        self._feed(self._machine.made)
+        self._feed(Inputs.made)
 
     @property
     def _ownConnector(self) -> EndpointConnector | None:
@@ -992,7 +1114,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if not self._negotiable(connection):
             return
         if self._preConnect is None:
-            self._feed(self._machine.negotiated)
+            self._feed(Inputs.negotiated)
         else:
             self._later(self._negotiate, connection)
             self._run()
@@ -1019,8 +1141,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if iscoroutine(answer):
             answer = Deferred.fromCoroutine(answer)
         if isinstance(answer, Deferred):
-            if negotiation is not None:
-                negotiation._wait()
+            negotiation._wait()
             self._negotiating = answer
             answer.addCallback(self._agree, connection)
             answer.addErrback(self._refuse, connection)
@@ -1034,8 +1155,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if not self._negotiable(connection):
             return
         negotiation = connection.negotiation
-        if answer and negotiation is not None:
-            negotiation._agreed(partial(self._feed, self._machine.negotiated))
+        if answer:
+            negotiation._agreed(partial(self._feed, Inputs.negotiated))
         else:
             refusal = NegotiationRefused(
                 f"preConnect returned {shown or repr(answer)}: to go on it must return "
@@ -1061,7 +1182,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         The connection must not be used.
         """
         connection.blame(failure, "local")
-        self._feed(self._machine.refused)
+        self._feed(Inputs.refused)
 
     def _tlsOptions(self, given: Any) -> Any:
         """
@@ -1075,7 +1196,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if self._negotiable(connection):
             connection.blame(Failure(ConnectionDone()), "peer")
-            self._feed(self._machine.refused)
+            self._feed(Inputs.refused)
 
     def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
         """
@@ -1086,12 +1207,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if connection is not self.server:
             return False
         stats = self._stats
-        if callback in self._callbacks:
+        if getattr(self._callbacks, callback) is not None:
             # Before those who wait: what they order may lead to more to tell.
             self._later(self._call, callback)
         if callback == "serverFlushed":
             stats.flushes += 1
-            fire(self._waiters.flushed, None)
+            self._fire("flushed", None)
         elif callback == "serverHigh":
             stats.highs += 1
         else:
@@ -1105,9 +1226,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
         was handed wait for the next one, if there is to be any.
         """
         outbox = connection.outbox
-        if self._outbox is outbox and not self._core.stopping and self.offlineLimit:
+        limit = self._offline.limit
+        if self._outbox is outbox and not self._core.stopping and limit:
             self._outbox = self._offline
-            self._offline.adopt(outbox.giveBack(self.offlineLimit))
+            self._offline.adopt(outbox.giveBack(limit))
 
     def _ended(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
@@ -1117,7 +1239,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         self._later(self._callOrLog, "serverError", failure)
         if closing:
-            self._later(self._machine.ended)
+            self._later(give, self._core, Inputs.ended)
         self._run()
 
     def _callbackRaised(
@@ -1150,7 +1272,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection.blame(failure, "local") and not told:
             self._later(self._callOrLog, "serverError", failure)
-        self._later(self._machine.broken)
+        self._later(give, self._core, Inputs.broken)
         self._run()
 
     def _gone(
@@ -1178,7 +1300,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 self._attemptFailed(disconnection.failure)
         elif not told:
             self._later(self._callOrLog, "serverError", disconnection.failure)
-        self._later(self._machine.lost)
+        self._later(give, self._core, Inputs.lost)
         self._run()
         if not self._core.hosted and self._ownConnector is not None:
             self._ownConnector.connectionLost(disconnection.failure)
@@ -1207,7 +1329,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Whether an event is to come that may yet ask for another attempt.
         """
-        return self._session._expects(self._lastEvent)
+        session = self._session
+        return session is not None and session._expects(self._lastEvent)
 
     def _retryDelay(self) -> float | None:
         """
@@ -1369,7 +1492,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _timeUp(self) -> None:
         self._timer = None
-        self._feed(self._machine.timeUp)
+        self._feed(Inputs.timeUp)
 
     def _stopTimer(self) -> None:
         """
@@ -1393,7 +1516,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._failedAt = ()
         self.resetDelay()
         self._target.begin()
-        self._offline.open()
+        self._accept(True)
         self._later(self._call, "started", *self._args)
 
     def _tellConnected(self) -> None:
@@ -1409,13 +1532,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
         transport: Any = connection.transport
-        over = NotConnectedError("the negotiation is over: use the client")
-        connection.endNegotiation(Failure(over))
+        connection.negotiated()
         if self._call("connected", transport.getPeer()):
             self._sendOffline(connection)
             connection.open()
         if connection.opened:
-            fire(self._waiters.connected, connection)
+            self._fire("connected", connection)
 
     def _sendOffline(self, connection: ClientTCPProtocol) -> None:
         """
@@ -1452,8 +1574,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._stats.secondsConnected += passed
         self._outbox = self._offline
         if disconnection.unsent:
-            fire(self._waiters.flushed, Failure(OutputLost(disconnection.unsent)))
-        if "disconnected" in self._callbacks:
+            self._fire("flushed", Failure(OutputLost(disconnection.unsent)))
+        if self._callbacks.disconnected is not None:
             self._call("disconnected", disconnection)
         elif disconnection.unsent:
             self._log.warn(
@@ -1464,7 +1586,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         if not self._core.stopping:
             # An order to connect again came after that to shut down.
             self._loss = self._disconnection = None
-            fire(self._waiters.shutdown, disconnection)
+            self._fire("shutdown", disconnection)
 
     def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
@@ -1472,17 +1594,34 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if not hosted:
             self._dropOffline()
-            self._offline.close("the client has stopped")
+            self._accept(False)
         # An order to stop that cost octets has not gone well either.
         self._outcome = (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
-        waiters, self._waiters = self._waiters, Waiters()
+        waiters, self._waiters = self._waiters or {}, None
         if hosted:
-            waiters.connected, self._waiters.connected = [], waiters.connected
-            waiters.stopped, self._waiters.stopped = [], waiters.stopped
-            waiters.flushed, self._waiters.flushed = [], waiters.flushed
+            self._waiters = {
+                event: waiters.pop(event)
+                for event in ("connected", "stopped", "flushed")
+                if event in waiters
+            }
         self._stopping = waiters
         self._later(self._callStopped, self._outcome, hosted, waiters)
+
+    def _accept(self, accepting: bool) -> None:
+        """
+        Let records wait for a connection from now on, or not.
+        """
+        former = self._offline
+        if not former.limit:
+            # Nothing ever waits, and that is the same for all clients.
+            self._offline = NOT_CONNECTED if accepting else STOPPED
+            if self._outbox is former:
+                self._outbox = self._offline
+        elif accepting:
+            former.open()
+        else:
+            former.close(HAS_STOPPED)
 
     def _dropOffline(self) -> None:
         """
@@ -1501,15 +1640,16 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 client=self._name(),
                 unsent=unsent,
             )
-            fire(self._waiters.flushed, self._loss)
+            self._fire("flushed", self._loss)
 
     def _callStopped(
         self, failure: Failure | None, hosted: bool, waiters: Waiters
     ) -> None:
         disconnection, self._disconnection = self._disconnection, None
         if not hosted:
-            self._session._forget()
-            if "stopped" in self._callbacks:
+            if self._session is not None:
+                self._session._forget()
+            if self._callbacks.stopped is not None:
                 self._call("stopped", failure)
             elif failure is not None and failure.check(RetriesExhausted):
                 self._log.warn(
@@ -1520,10 +1660,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 )
         if self._stopping is waiters:
             self._stopping = None
-        fire(waiters.stopped, failure)
-        fire(waiters.flushed, _neverConnected(failure))
-        fire(waiters.connected, _neverConnected(failure))
-        fire(waiters.shutdown, disconnection)
+        fire(waiters.get("stopped"), failure)
+        fire(waiters.get("flushed"), _neverConnected(failure))
+        fire(waiters.get("connected"), _neverConnected(failure))
+        fire(waiters.get("shutdown"), disconnection)
         if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
             releaseAlias(self._alias, self)
 
@@ -1531,14 +1671,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Give C{settle} behind all that is still to be told.
         """
-        self._later(self._machine.settle)
+        self._later(give, self._core, Inputs.settle)
 
     @property
     def eventful(self) -> bool:
         """
         Whether events are posted that have not been handled yet.
         """
-        return bool(self._session._posted)
+        return self._session is not None and bool(self._session._posted)
 
     # -- what the session needs (as its owner)
 
@@ -1558,7 +1698,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         An event that was to come has been dispatched or cancelled.
         """
         if self._core.phase is Phase.WAITING:
-            self._feed(self._machine.settle)
+            self._feed(Inputs.settle)
 
     def _sessionFrom(
         self, kind: Any, parameters: Any, inline: Any, objects: Any, packages: Any
@@ -1579,20 +1719,20 @@ class ClientTCPFactory(ReconnectingClientFactory):
             raise TypeError(f"sessionParams: {e}") from e
         session = kind(**parameters)
         session._attach(self)
-        builtIn: dict[str, Callable[..., object]] = {
-            "connect": lambda client, *args: client.connect(*args),
-            "reconnect": lambda client, *args: client.reconnect(*args),
-            # POE hands the arguments on to Disconnected; nobody relies on it.
-            "shutdown": lambda client, *args: client.shutdown(),
-        }
         fillSession(
-            session, builtIn, {} if inline is None else inline, objects, packages
+            session, _BUILT_IN, {} if inline is None else inline, objects, packages
         )
         return session
 
-    def _heartbeatFrom(self, given: object) -> Heartbeat | None:
-        if given is None:
-            return None
+    def _events(self) -> Session:
+        """
+        @return: the session.
+        """
+        if self._session is None:
+            self._session = self._sessionFrom(Session, None, None, (), ())
+        return self._session
+
+    def _heartbeatFrom(self, given: object) -> Heartbeat:
         if not isinstance(given, tuple) or len(given) != 2:
             raise TypeError(
                 "heartbeat must be (seconds, record) or (seconds, function), as in "
@@ -1622,13 +1762,25 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         busy, self._busy = self._busy, True
         try:
-            given(*args)
+            give(self._core, given, *args)
         finally:
             self._busy = busy
         self._run()
 
+    def _waiter(self, event: str, patience: int | None = None) -> Deferred[Any]:
+        if self._waiters is None:
+            self._waiters = {}
+        return waiterIn(self._waiters, event, patience)
+
+    def _fire(self, event: str, result: Any) -> None:
+        """
+        Fire all that wait.
+        """
+        if self._waiters is not None:
+            fire(self._waiters.get(event), result)
+
     def _later(self, step: Callable[..., object], *args: Any) -> None:
-        self._steps.append((step, args))
+        self._steps += ((step, args),)
 
     def _run(self) -> None:
         """
@@ -1639,7 +1791,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._busy = True
         try:
             while self._steps:
-                step, args = self._steps.popleft()
+                step, args = self._steps[0]
+                self._steps = self._steps[1:]
                 step(*args)
         finally:
             self._busy = False
@@ -1650,7 +1803,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @return: whether it did not raise.
         """
-        callback = self._callbacks.get(name)
+        callback = getattr(self._callbacks, name)
         if callback is not None:
             try:
                 callback(self, *args)
@@ -1666,7 +1819,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         Call a callback for errors; without one, log what POE prints.
         """
         self._stats.lastError = failure
-        if name in self._callbacks:
+        if getattr(self._callbacks, name) is not None:
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)

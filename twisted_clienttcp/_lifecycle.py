@@ -16,13 +16,15 @@ Theory of operation:
  5. A cell of the table that is empty is an input without meaning in that phase
     (C{shutdown} of a client that is stopped, an end that was reported already). It
     changes nothing. Nothing is undefined: every phase takes every input.
- 6. The data path never comes here.
+ 6. The phase is all that the machine remembers, and it stands in the core. So there is
+    a machine only while an input is taken; a client that idles needs none.
+ 7. The data path never comes here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -148,7 +150,7 @@ class Effects(Protocol):
         """
 
 
-@dataclass
+@dataclass(slots=True)
 class Core:
     """
     What the machine knows.
@@ -158,12 +160,14 @@ class Core:
         said so yet.
     @ivar hosted: this connection was made by somebody who neither told us of its
         attempt nor lets us make another (a C{ClientService}).
+    @ivar machine: what takes the present input.
     """
 
     effects: Effects
     phase: Phase = Phase.IDLE
     then: Then | float | None = None
     hosted: bool = False
+    machine: Any = None
 
     @property
     def stopping(self) -> bool:
@@ -454,10 +458,28 @@ def _ignoring(inputs: Inputs, core: Core, *args: Any) -> None:
     """
 
 
-def _build() -> Callable[[Core], Inputs]:
+class _Index:
     """
-    @return: what makes a machine of a core: L{TABLE}, and every other cell of it
-        empty.
+    What an automaton of Automat's tells, looked up: it goes through all transitions at
+    each input itself, which costs more than all the rest.
+    """
+
+    def __init__(self, automaton: Any) -> None:
+        self.initialState = automaton.initialState
+        self._found = {
+            (state, given): (target, outputs)
+            for state, given, target, outputs in automaton.allTransitions()
+        }
+
+    def outputForInput(self, state: Any, given: str) -> tuple[Any, Any]:
+        "As Automat's."
+        return self._found[state, given]
+
+
+def _build() -> tuple[Any, dict[Phase, Any]]:
+    """
+    @return: what makes a machine of a core and a state: L{TABLE}, and every other cell
+        of it empty; and the states.
     """
     builder: Any = TypeMachineBuilder(Inputs, Core)
     states = {phase: builder.state(phase.value) for phase in Phase}
@@ -469,8 +491,25 @@ def _build() -> Callable[[Core], Inputs]:
         for name, given in vars(Inputs).items():
             if not name.startswith("_") and (phase, name) not in filled:
                 state.upon(given).loop()(_ignoring)
-    machine: Callable[[Core], Inputs] = builder.build()
-    return machine
+    machine = builder.build()
+    index = _Index(machine.__automat_automaton__)
+    return replace(machine, __automat_automaton__=index), states
 
 
-Machine = _build()
+_Machine, _states = _build()
+
+
+def give(core: Core, given: Callable[..., None], *args: Any) -> None:
+    """
+    Give an input. What is given while another one is taken is taken behind it.
+
+    @param given: one of L{Inputs}.
+    """
+    if core.machine is not None:
+        getattr(core.machine, given.__name__)(*args)
+        return
+    core.machine = machine = _Machine(core, _states[core.phase])
+    try:
+        getattr(machine, given.__name__)(*args)
+    finally:
+        core.machine = None

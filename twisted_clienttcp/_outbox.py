@@ -72,7 +72,7 @@ class OutboxOwner(Protocol):
 
 class Marks:
     """
-    The high and the low mark, of one client.
+    The high and the low mark. They do not change: other ones are other marks.
 
     @ivar given: they are the user's, not those for producers alone.
     """
@@ -80,9 +80,6 @@ class Marks:
     __slots__ = ("given", "high", "low")
 
     def __init__(self, high: int | None = None, low: int | None = None) -> None:
-        self.set(high, low)
-
-    def set(self, high: int | None, low: int | None) -> None:
         """
         @param high: in octets; None, as C{low}, for no marks.
 
@@ -319,6 +316,13 @@ class Outbox:
         self._produced = produced
         self.review()
 
+    def mark(self, marks: Marks) -> None:
+        """
+        Have other marks.
+        """
+        self._marks = marks
+        self.review()
+
     def review(self) -> None:
         """
         The marks are others, or count from now on: see whether they are reached.
@@ -446,16 +450,18 @@ def _checked(framing: Framing) -> Callable[[Any], bytes]:
 class OfflineQueue(Outbox):
     """
     Takes what is put without a connection, up to a limit.
+
+    @ivar limit: in octets; 0 for none.
     """
 
-    __slots__ = ("_limit",)
+    __slots__ = ("limit",)
 
     def __init__(self, framing: Framing, marks: Marks, limit: int) -> None:
         """
-        @param limit: in octets; 0 for none.
+        @param limit: as the attribute.
         """
         super().__init__(framing, marks, _Nobody())
-        self._limit = limit
+        self.limit = limit
         self.idle = False
         self._aim()
         self.open()
@@ -464,7 +470,7 @@ class OfflineQueue(Outbox):
         """
         Accept records, after L{close}.
         """
-        self._closed = "" if self._limit else _NO_CONNECTION
+        self._closed = "" if self.limit else _NO_CONNECTION
         self.frame = self._frame
 
     def _frame(self, record: Any) -> bytes:
@@ -480,8 +486,8 @@ class OfflineQueue(Outbox):
     def _check(self, size: int) -> None:
         if self._closed:
             self._refuse(None)
-        if self.pending + size > self._limit:
-            raise OutputFull(size, self.pending, self._limit)
+        if self.pending + size > self.limit:
+            raise OutputFull(size, self.pending, self.limit)
 
     def send(self, octets: bytes) -> bool:
         """
@@ -542,3 +548,10 @@ _NO_CONNECTION = (
     "there is no connection: do so from connected() on, or after whenConnected(); in "
     "preConnect, use the negotiation; or give offlineLimit, to let records wait"
 )
+
+HAS_STOPPED = "the client has stopped"
+
+#: The queues without a limit, which take nothing: nobody needs one of his own.
+NOT_CONNECTED = OfflineQueue(Stream(), Marks(), 0)
+STOPPED = OfflineQueue(Stream(), Marks(), 0)
+STOPPED.close(HAS_STOPPED)

@@ -84,7 +84,7 @@ class Sender:
     unless somebody holds the output back meanwhile (see L{hold}).
 
     @ivar outbox: the queue.
-    @ivar supply: the application's producer.
+    @ivar supply: the application's producer; None if there has been none.
     @ivar failed: the kernel has refused octets.
     """
 
@@ -123,10 +123,17 @@ class Sender:
         self._untold = False
         self._call: IDelayedCall | None = None
         self.outbox = Outbox(framing, marks, self)
-        self.supply = Supply(self._pending, owner._producerRaised)
+        self.supply: Supply | None = None
 
     def _pending(self) -> int:
         return self.outbox.pending
+
+    @property
+    def supplied(self) -> bool:
+        """
+        Whether there is a producer of the application's.
+        """
+        return self.supply is not None and self.supply.active
 
     # -- what the outbox tells (as its owner)
 
@@ -140,7 +147,8 @@ class Sender:
         """
         Pause the producer, and tell in the next turn.
         """
-        self.supply.pause()
+        if self.supply is not None:
+            self.supply.pause()
         if marked:
             self._untold = True
             self._soon()
@@ -199,7 +207,8 @@ class Sender:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
-        self.supply.stop()
+        if self.supply is not None:
+            self.supply.stop()
 
     def supplyFrom(self, producer: object, streaming: bool) -> None:
         """
@@ -207,6 +216,8 @@ class Sender:
 
         @raise RuntimeError: if there is one already.
         """
+        if self.supply is None:
+            self.supply = Supply(self._pending, self._owner._producerRaised)
         self.supply.register(producer, streaming)
         self.outbox.produced = True
         if self.outbox.isHigh:
@@ -218,17 +229,18 @@ class Sender:
         """
         The producer has no more.
         """
-        self.supply.unregister()
-        self.outbox.produced = False
+        if self.supply is not None:
+            self.supply.unregister()
+            self.outbox.produced = False
 
-    def review(self) -> None:
+    def mark(self, marks: Marks) -> None:
         """
-        The marks have been changed.
+        Have other marks.
         """
         if self._stopped:
             return
-        self.outbox.review()
-        if not self.outbox.isHigh:
+        self.outbox.mark(marks)
+        if self.supply is not None and not self.outbox.isHigh:
             self.supply.resume()
 
     def opened(self) -> None:
@@ -325,7 +337,7 @@ class Sender:
         outbox = self.outbox
         outbox.emptied()
         supply = self.supply
-        if supply.active and not outbox.isHigh:
+        if supply is not None and supply.active and not outbox.isHigh:
             supply.resume()
 
     def _empty(self) -> None:

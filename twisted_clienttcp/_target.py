@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from copy import copy
 from socket import AF_UNIX
 from typing import Any
 
@@ -261,14 +262,14 @@ class Target:
     def __init__(
         self,
         *,
-        remoteAddress: object,
-        remotePort: object,
-        endpoint: object,
-        domain: object,
-        bindAddress: object,
-        bindPort: object,
-        tls: object,
-        reactor: Any,
+        remoteAddress: object = None,
+        remotePort: object = None,
+        endpoint: object = None,
+        domain: object = None,
+        bindAddress: object = None,
+        bindPort: object = None,
+        tls: object = None,
+        reactor: Any = None,
     ) -> None:
         """
         @param reactor: what an endpoint's description is judged with; None if that is
@@ -317,12 +318,12 @@ class Target:
     def __str__(self) -> str:
         return str(self._places[self._index])
 
-    def move(self, address: object, port: object) -> None:
+    def moved(self, address: object, port: object) -> Target:
         """
-        Be another address.
-
         @param address: as C{remoteAddress}; None for the present one.
         @param port: as C{remotePort}; None for the present one.
+
+        @return: the same with another address.
 
         @raise TypeError: if one is of the wrong type, or missing.
         @raise ValueError: if it cannot be an address or a port, or if it would not be
@@ -338,8 +339,10 @@ class Target:
         place = self._addressOf(address, port)
         if self._tls is True:
             _tls.platformOptions(_nameOf(place))
-        self._places = (place,)
-        self._index = self._last = self._tried = self._flaps = 0
+        target = copy(self)
+        target._places = (place,)
+        target._index = target._last = target._tried = target._flaps = 0
+        return target
 
     def _addressOf(self, address: object, port: object) -> Address:
         if address is None:
@@ -380,9 +383,11 @@ class Target:
 
         @return: whether it is another place than that of the last attempt.
         """
+        if not self._places:
+            return False
         if self._tried:
             self._goOn()
-        self._tried = self._tried % max(len(self._places), 1) + 1
+        self._tried = self._tried % len(self._places) + 1
         former, self._last = self._last, self._index
         return self._index != former
 
@@ -392,13 +397,14 @@ class Target:
         """
         if self._tried:
             self._goOn()
-        self._tried = 0
+            self._tried = 0
 
     def reached(self) -> None:
         """
         The present place works.
         """
-        self._tried = 0
+        if self._tried:
+            self._tried = 0
 
     def lost(self, stable: bool) -> None:
         """
@@ -406,14 +412,15 @@ class Target:
         tried again first; but one that accepts and drops connections over and over
         does not work.
         """
+        if not self._places:
+            return
         self._flaps = 0 if stable else self._flaps + 1
         if self._flaps > 1:
             self._goOn()
 
     def _goOn(self) -> None:
         self._flaps = 0
-        if self._places:
-            self._index = (self._index + 1) % len(self._places)
+        self._index = (self._index + 1) % len(self._places)
 
     def destination(self, reactor: Any, timeout: float) -> Destination:
         """
@@ -444,6 +451,21 @@ class Target:
             return tls
         place = self._places[self._index] if self._places else None
         return _tls.platformOptions(_nameOf(place))
+
+
+#: Nothing to connect to: for all who do not know.
+NOWHERE = Target()
+
+
+def targetFrom(*, reactor: Any, **parameters: object) -> Target:
+    """
+    @return: L{NOWHERE} if nothing is said, or a L{Target} of these parameters.
+
+    @raise Exception: as L{Target}.
+    """
+    if all(value is None for value in parameters.values()):
+        return NOWHERE
+    return Target(reactor=reactor, **parameters)
 
 
 def _nameOf(place: Address | Given | None) -> str:

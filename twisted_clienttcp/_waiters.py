@@ -8,19 +8,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-
-class Waiters:
-    """
-    Who waits for what is still to come.
-    """
-
-    __slots__ = ("connected", "flushed", "shutdown", "stopped")
-
-    def __init__(self) -> None:
-        self.connected: list[Deferred[Any]] = []
-        self.stopped: list[Deferred[Any]] = []
-        self.flushed: list[Deferred[Any]] = []
-        self.shutdown: list[Deferred[Any]] = []
+#: Who waits, by the name of what for.
+Waiters = dict[str, list[Deferred[Any]]]
 
 
 class PatientDeferred(Deferred[Any]):
@@ -34,14 +23,17 @@ class PatientDeferred(Deferred[Any]):
 
 
 def waiterIn(
-    waiting: list[Deferred[Any]], patience: int | None = None
+    waiters: Waiters, event: str, patience: int | None = None
 ) -> Deferred[Any]:
     """
+    @param event: what is waited for.
     @param patience: how many failures make the caller give up; None for any number.
 
     @return: a Deferred of the caller's own, which he can cancel without harm to the
         others.
     """
+
+    waiting = waiters.setdefault(event, [])
 
     def forget(cancelled: Deferred[Any]) -> None:
         if cancelled in waiting:
@@ -57,12 +49,13 @@ def waiterIn(
     return waiter
 
 
-def impatient(waiting: list[Deferred[Any]]) -> list[Deferred[Any]]:
+def impatient(waiters: Waiters) -> list[Deferred[Any]]:
     """
     Count a failure.
 
-    @return: those who give up at it; they wait no longer.
+    @return: those of C{connected} who give up at it; they wait no longer.
     """
+    waiting = waiters.get("connected", [])
     leaving: list[Deferred[Any]] = []
     for waiter in waiting:
         if isinstance(waiter, PatientDeferred):
@@ -74,12 +67,14 @@ def impatient(waiting: list[Deferred[Any]]) -> list[Deferred[Any]]:
     return leaving
 
 
-def fire(waiting: list[Deferred[Any]], result: Any) -> None:
+def fire(waiting: list[Deferred[Any]] | None, result: Any) -> None:
     """
-    Fire all that wait.
+    Fire all that wait; they wait no longer.
     """
-    waiters = waiting[:]
+    if not waiting:
+        return
+    leaving = waiting[:]
     waiting.clear()
-    for waiter in waiters:
+    for waiter in leaving:
         if not waiter.called:
             waiter.callback(result)

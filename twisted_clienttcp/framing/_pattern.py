@@ -18,7 +18,8 @@ _FRAMING = ("feed", "finish", "frame", "release", "clone")
 
 def patternFrom(framing: Any) -> Framing:
     """
-    Build the framing that is the pattern for all connections, and try it.
+    Build the framing that is the pattern for all connections, and try it. A pattern is
+    only ever cloned, so that one may serve any number of clients.
 
     @raise TypeError: if it is none.
     """
@@ -34,20 +35,21 @@ def patternFrom(framing: Any) -> Framing:
             raise TypeError(f"framing: {e}") from e
     elif isinstance(framing, type):
         built = framing()
-    _checkFraming(built, framing)
-    clone: Framing = built.clone()
-    _checkFraming(clone, f"what {built!r}.clone() returns")
-    return clone
+    if missing := _missing(built):
+        raise _noFraming(framing, missing)
+    if missing := _missing(built.clone()):
+        raise _noFraming(f"what {built!r}.clone() returns", missing)
+    pattern: Framing = built
+    return pattern
 
 
-def _checkFraming(built: object, given: object) -> None:
-    """
-    @raise TypeError: if that is no framing.
-    """
+def _missing(built: object) -> list[str]:
     missing = [name for name in _FRAMING if not callable(getattr(built, name, None))]
-    missing += [name for name in _TRAITS if not hasattr(built, name)]
-    if missing:
-        raise TypeError(
-            "framing must be a framing such as Line(), its class, or a pair of class "
-            f"and keyword arguments; {given} has no {', '.join(missing)}"
-        )
+    return missing + [name for name in _TRAITS if not hasattr(built, name)]
+
+
+def _noFraming(given: object, missing: list[str]) -> TypeError:
+    return TypeError(
+        "framing must be a framing such as Line(), its class, or a pair of class "
+        f"and keyword arguments; {given} has no {', '.join(missing)}"
+    )
