@@ -153,6 +153,21 @@ class ServiceTests(ClientTestCase):
             ["started", "connected", "disconnected", "stopped", "started", "connected"],
         )
 
+    def test_restartAfterALoss(self) -> None:
+        """
+        Who waits for the connection to come does not care how the last one ended.
+        """
+        service, transport = self.running()
+        service.client.put(b"lost")
+        stopped = service.client.whenStopped()
+        service.stopService()
+        service.startService()
+        again = service.whenConnected()
+        transport.lose()
+        self.failureResultOf(stopped)
+        self.establish()
+        self.assertIs(self.successResultOf(again), service.client.server)
+
     def test_cancelledWhenConnected(self) -> None:
         """
         Who waits for the connection to come can give up.

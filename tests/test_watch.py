@@ -181,8 +181,22 @@ class WatchTests(SynchronousTestCase):
         self.clock.callLater(12, watch.heard)
         self.clock.advance(12)
         self.assertEqual(self.subject.ends, [])
-        self.to(22)
-        self.assertEqual([when for when, _ in self.subject.ends], [22])
+        self.clock.callLater(12, watch.heard)
+        self.clock.advance(12)
+        self.assertEqual(self.subject.ends, [])
+        self.to(34)
+        self.assertEqual([when for when, _ in self.subject.ends], [34])
+
+    def test_busyProcessAsked(self) -> None:
+        """
+        So is an answer.
+        """
+        watch = self.watch(beat=10)
+        self.to(10)
+        self.assertEqual(self.subject.beats, [10])
+        self.clock.callLater(12, watch.heard)
+        self.clock.advance(12)
+        self.assertEqual(self.subject.ends, [])
 
     def test_paused(self) -> None:
         """
