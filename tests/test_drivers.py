@@ -19,7 +19,7 @@ from twisted.internet.error import ConnectionRefusedError, UserError
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 
 from twisted_clienttcp import ClientTCPFactory, resolve
-from twisted_clienttcp.errors import AliasInUse, TLSError
+from twisted_clienttcp.errors import AliasInUse, NegotiationRefused, TLSError
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
@@ -538,6 +538,42 @@ class ClientServiceTests(NetworkTestCase):
             recorder.events, ["connected", ("serverError", "read", 0), "disconnected"]
         )
         self.assertEqual(recorder.disconnections[0].initiator, "peer")
+
+    async def test_negotiation(self) -> None:
+        """
+        What fails when there is a transport is known here: it is C{connectError}, and
+        counts for who waits. Where nobody listens nothing is told.
+        """
+        server = await self.listen()
+        for port, events in (
+            (server.port, [("connectError", "preconnect", 103)] * 2),
+            (freePort(), []),
+        ):
+            recorder = Recorder()
+            waits: list[Deferred[None]] = [Deferred(), Deferred()]
+            twice = waits[1]
+
+            def wait(attempt: int, waits: list[Deferred[None]] = waits) -> float:
+                reactor.callLater(0, waits.pop(0).callback, None)
+                return 0.01 if waits else 1000
+
+            client = ClientTCPFactory(
+                preConnect=lambda client, negotiation: False, **recorder.parameters()
+            )
+            service = ClientService(
+                TCP4ClientEndpoint(reactor, "127.0.0.1", port),
+                client,
+                retryPolicy=wait,
+            )
+            waiter = client.whenConnected(failAfterFailures=2)
+            service.startService()
+            await twice
+            await service.stopService()
+            self.assertEqual(recorder.events, events)
+            if events:
+                self.failureResultOf(waiter, NegotiationRefused)
+            else:
+                self.assertNoResult(waiter)
 
     async def test_tls(self) -> None:
         """

@@ -124,9 +124,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
       - C{reactor.connectTCP(host, port, client)}, C{connectSSL}, C{connectUNIX}: the
         whole contract too; the address is the connector's.
       - C{ClientService(endpoint, client)}: the service connects, retries and stops, and
-        does not tell us. So there are no C{started}, C{connectError} and C{stopped};
-        C{connect} and C{reconnect} raise; C{shutdown} ends the connection, and the
-        service makes the next; and stopping the service does not flush what was put.
+        does not tell us. So there are no C{started} and C{stopped}, and C{connectError}
+        is called only where TLS or C{preConnect} fails; C{connect} and C{reconnect}
+        raise; C{shutdown} ends the connection, and the service makes the next; and
+        stopping the service does not flush what was put.
         L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
 
     @ivar connector: the connector of the last attempt.
@@ -921,7 +922,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         @param failAfterFailures: after how many attempts that fail from now on (of
             several endpoints: rounds) not to wait any longer: 1 for the first, None for
             any number. The client goes on all the same. (As ClientService's; where one
-            drives the client, nothing tells of attempts that fail.)
+            drives the client, only what fails in TLS or C{preConnect} is known.)
 
         @return: a Deferred that fires with the connection, when C{connected} has
             returned; at once if there is one. It fails with what C{connectError} was
