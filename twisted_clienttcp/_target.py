@@ -99,7 +99,7 @@ class Address:
         looking = _Looking(reactor, self.domain)
         name = host.encode("idna")
         endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
-        if endpoint._badHostname:
+        if getattr(endpoint, "_badHostname", False):
             # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
             # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
             endpoint = HostnameEndpoint(looking, name.decode(), port, timeout, binding)
@@ -122,6 +122,8 @@ class _Looking:
 
     @ivar tried: as in L{Destination}.
     """
+
+    __slots__ = ("_domain", "_reactor", "tried")
 
     def __init__(self, reactor: Any, domain: int | None) -> None:
         self._reactor = reactor
