@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from twisted_clienttcp import ClientTCPFactory, errorDetails
 from twisted_clienttcp._check import delay as _valid
 from twisted_clienttcp._lifecycle import Phase
-from twisted_clienttcp.errors import NegotiationRefused, RetriesExhausted
+from twisted_clienttcp.errors import NegotiationRefused, OutputLost, RetriesExhausted
 from twisted_clienttcp.retry import (
     MEMORY,
     Attempt,
@@ -357,6 +357,7 @@ class StabilityTests(RetryTestCase):
             self.wait(client)
         transport = self.establish()
         client.resetDelay()
+        self.assertEqual((client.retries, client.delay), (0, client.initialDelay))
         transport.lose()
         self.assertEqual((client.retries, client.delay), (1, client.initialDelay))
 
@@ -472,6 +473,19 @@ class GiveUpTests(RetryTestCase):
         self.refuse()
         self.assertNoResult(self.stop)
         self.assertEqual(self.wait(client), 1)
+
+    def test_lossIsForgotten(self) -> None:
+        """
+        What was lost before is none of the loss of who is started again.
+        """
+        client = self.started(autoReconnect=False)
+        transport = self.establish()
+        client.put(b"lost")
+        transport.lose(ConnectionDone())
+        self.failureResultOf(self.stop, OutputLost)
+        self.stop = client.start()
+        client.shutdown()
+        self.assertIsNone(self.successResultOf(self.stop))
 
     def test_cleanEnds(self) -> None:
         """

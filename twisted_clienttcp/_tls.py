@@ -128,8 +128,8 @@ def secured(
 class _Creator:
     """
     Makes what the options of the user's make. Where they raise, Twisted would be left
-    with half a connection, whose end it cannot tell: so it gets a whole one, which can
-    do nothing, and L{fault} tells of it.
+    with half a connection, whose end it cannot tell: so it gets a whole one, of which
+    L{fault} tells, to be aborted in the same turn.
     """
 
     def __init__(self, options: Any) -> None:
@@ -148,11 +148,7 @@ class _Creator:
             if not isinstance(made, SSL.Connection):
                 raise TypeError(f"it has made {made!r}, which is no connection")
         except Exception as error:
-            context = SSL.Context(SSL.TLS_METHOD)
-            # No version of TLS is left, so it says nothing.
-            context.set_min_proto_version(SSL.TLS1_3_VERSION)
-            context.set_max_proto_version(SSL.TLS1_2_VERSION)
-            made = SSL.Connection(context, None)
+            made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
             made.fault = TLSError(
                 f"{options!r} cannot make a TLS connection: "
                 f"{type(error).__name__}: {error}"
