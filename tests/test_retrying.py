@@ -290,6 +290,8 @@ class StabilityTests(RetryTestCase):
         """
         client.start().addErrback(lambda failure: None)
         client.factor = 2
+        # So that the times are whole numbers, and the sums exact.
+        client.jitter = 0
         for _ in range(3):
             self.refuse()
             self.wait(client)
