@@ -1100,6 +1100,18 @@ class NegotiationTests(ClientTestCase):
         )
         self.failureResultOf(client.whenStopped(), ConnectionDone)
 
+    def test_lostWhileWaiting(self) -> None:
+        """
+        So does any other loss, and C{preConnect} is cancelled.
+        """
+        cancelled: list[Any] = []
+        _, transport = self.negotiating(lambda c, n: Deferred(cancelled.append))
+        transport.lose()
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual(
+            self.events, ["started", ("connectError", "read", 104), "stopped"]
+        )
+
     def test_shutdownMeanwhile(self) -> None:
         """
         An order to stop cancels C{preConnect} and tells no error.

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.protocol import ReconnectingClientFactory
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from twisted_clienttcp import ClientTCPFactory, errorDetails
@@ -154,11 +154,16 @@ class PolicyTests(RetryTestCase):
         Who wants to wait longer sets C{maxDelay}.
         """
         client = self.started(retryPolicy=constant(300))
-        self.refuse()
-        self.assertEqual(self.wait(client), 60)
-        client.maxDelay = 1000
-        self.refuse()
-        self.assertEqual(self.wait(client), 300)
+        with capturedLogs() as logs:
+            self.refuse()
+            self.assertEqual(self.wait(client), 60)
+        said = [str(formatEvent(event)) for event in logs if "delay" in event]
+        self.assertIn("waits maxDelay=60.0 seconds, not 300.0", said[0])
+        client.maxDelay = 300
+        with capturedLogs() as logs:
+            self.refuse()
+            self.assertEqual(self.wait(client), 300)
+        self.assertEqual([event for event in logs if "delay" in event], [])
 
     def test_none(self) -> None:
         """
@@ -937,3 +942,20 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.assertEqual(self.wait(client), client.initialDelay)
         nowhere = ClientTCPFactory(serverInput=print, reactor=self.reactor)
         self.assertRaises(ValueError, nowhere.retry)
+
+    def test_retryConnector(self) -> None:
+        """
+        The connector that is given is the one that connects.
+        """
+
+        class Another:
+            connects = 0
+
+            def connect(self) -> None:
+                self.connects += 1
+
+        client, another = self.client(), Another()
+        client.retry(another)
+        self.reactor.advance(client.delay)
+        self.assertEqual((another.connects, self.attempts()), (1, []))
+        self.assertIs(client.connector, another)
