@@ -310,11 +310,12 @@ class VerifiedTests(TLSTestCase):
     async def test_plainServer(self) -> None:
         """
         A server that speaks no TLS: one that greets, one that answers what it does not
-        understand, one that closes at once.
+        understand, one that echoes, one that closes at once.
         """
         cases: Any = (
             (lambda p: p.send(b"220 hello\r\n"), lambda p, d: None, "not speak TLS"),
             (lambda p: None, lambda p, d: p.send(b"ERROR\r\n"), "not speak TLS"),
+            (lambda p: None, lambda p, d: p.send(d), "not speak TLS"),
             (lambda p: p.close(), lambda p, d: None, "during the handshake"),
             (lambda p: None, lambda p, d: p.reset(), "during the handshake"),
         )

@@ -33,6 +33,8 @@ _NOT_TLS = {
     "http request",
     "https proxy request",
     "record layer failure",
+    # What a server that echoes sends is our own greeting.
+    "unexpected message",
 }
 
 #: The numbers of OpenSSL's X509_V_ERR_ for a chain that ends at nobody who is trusted.
