@@ -17,9 +17,57 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp.testing import MemoryServer
+from twisted_clienttcp.errors import TruncatedRecord
+from twisted_clienttcp.framing import Line
+from twisted_clienttcp.testing import FramingConformance, MemoryServer
 
 from ._support import Recorder
+
+
+class FramingConformanceTests(SynchronousTestCase):
+    """
+    L{FramingConformance} tells in words what a framing has done wrong.
+    """
+
+    def test_leftover(self) -> None:
+        """
+        One that keeps what its stream has ended in.
+        """
+
+        class Keeping(Line):
+            _rest = b""
+
+            def finish(self) -> Any:
+                self._rest = self._rest or self.release(0)
+                if self._rest:
+                    raise TruncatedRecord(self._rest)
+                return []
+
+        class Suite(FramingConformance):
+            records = (b"one", b"two")
+
+            def framing(self) -> Any:
+                return Keeping(delimiter=b"\r\n")
+
+        raised = self.assertRaises(AssertionError, Suite().test_unfinished)
+        self.assertIn("what finish() has left", str(raised))
+
+    def test_bothLimited(self) -> None:
+        """
+        One of which both kinds have the limit: nothing could be read that is too long.
+        """
+
+        class Suite(FramingConformance):
+            longest = b"four"
+            tooLong = b"fiver"
+
+            def framing(self) -> Any:
+                return Line(maxLength=4)
+
+            limited = framing
+
+        raised = self.assertRaises(AssertionError, Suite().test_limit)
+        self.assertIn("framing() must allow tooLong", str(raised))
 
 
 class MemoryServerTests(SynchronousTestCase):

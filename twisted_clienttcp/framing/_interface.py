@@ -45,7 +45,8 @@ class Framing(Protocol):
 
     def finish(self) -> Iterable[Any]:
         """
-        The stream has ended: return the records which its end completes. Called once.
+        The stream has ended: return the records which its end completes.
+        Afterwards nothing is held of what was not complete.
 
         @return: as L{feed}; it ends in
             L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>} if
