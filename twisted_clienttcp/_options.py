@@ -375,8 +375,9 @@ _COMMAND = (
     "It ends when the server ends. SIGINT and SIGTERM end it when all that was read "
     "is sent; given twice, at once. Messages go to standard error. Exit status: 0 if "
     "all was sent and the server ended in order; 1 if the connection failed or was "
-    "lost; 2 if TLS could not verify the server; 64 for wrong usage; 124 after a "
-    "timeout; 130 and 143 after SIGINT and SIGTERM."
+    "lost; 2 if TLS could not verify the server; 64 for wrong usage; 124 after "
+    "--connect-timeout, --drain-timeout, --idle-timeout or --heartbeat; 130 and 143 "
+    "after SIGINT and SIGTERM."
 )
 
 _SERVICE = (
