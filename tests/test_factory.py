@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import socket
 import sys
+from functools import partial, wraps
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -39,7 +41,7 @@ from twisted_clienttcp.errors import (
     NotConnectedError,
     RecordTooLong,
 )
-from twisted_clienttcp.framing import Line, Stream
+from twisted_clienttcp.framing import JSONLines, Line, Stream
 
 from ._support import Recorder
 from .test_packaging import run
@@ -154,6 +156,8 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "Filter", "framing?", Filter=Line)
         self.refused(TypeError, "host", "remoteAddress?", host="localhost")
         self.refused(TypeError, "initialDelay", "client.initialDelay", initialDelay=1)
+        self.refused(TypeError, "framing=Line(maxLength=...)", maxLength=5)
+        self.refused(TypeError, "framing=Line(delimiter=...)", delimiter=b"|")
 
     def test_positional(self) -> None:
         """
@@ -185,6 +189,68 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "connected", "plain function", connected=coroutine)
         self.refused(TypeError, "serverInput", "generator", serverInput=generator)
         ClientTCPFactory(serverInput=print, preConnect=coroutine)
+
+    def test_signatures(self) -> None:
+        """
+        A callback that does not take what it is called with is told at once, with that.
+        """
+        wrong: Any
+        for wrong in (
+            lambda client: None,
+            lambda client, one, two: None,
+            lambda client, one, *, two: None,
+            lambda client, *, one=None, **more: None,
+            partial(lambda client: None),
+            self.tearDown,
+        ):
+            for name in ("serverInput", "preConnect", "connected", "connectError"):
+                self.refused(TypeError, f"called as {name}(client, ", **{name: wrong})
+        batch = {"serverInput": None, "serverInputBatch": lambda client: None}
+        self.refused(TypeError, "serverInputBatch(client, records)", **batch)
+        self.refused(TypeError, "stopped(client, failure)", stopped=lambda client: None)
+        self.refused(TypeError, "serverLow(client)", serverLow=lambda: None)
+        self.refused(TypeError, "heartbeat(client)", heartbeat=(5, lambda: b"PING"))
+        self.refused(TypeError, "started(client, 1, 2)", started=len, args=(1, 2))
+
+    def test_manyOfOne(self) -> None:
+        """
+        C{putMany} of one record would send its octets, or its letters, one by one.
+        """
+        client = ClientTCPFactory(
+            serverInput=print, offlineLimit=100, framing=JSONLines
+        )
+        for record in (b"text", bytearray(b"text"), memoryview(b"text"), "text"):
+            raised = self.assertRaises(TypeError, client.putMany, record)
+            self.assertIn("put() sends one record", str(raised))
+        self.assertEqual(client.pendingOctets, 0)
+
+    def test_fittingSignatures(self) -> None:
+        """
+        All others will do: with defaults, wrapped, or with a signature that nobody
+        knows.
+        """
+
+        @wraps(lambda: None)
+        def wrapper(*args: Any) -> None:
+            pass
+
+        class Method:
+            def take(self, client: Any, record: Any, more: int = 0) -> None:
+                pass
+
+        good: Any
+        for good in (
+            print,
+            min,
+            wrapper,
+            Mock(),
+            Method().take,
+            partial(Method.take, Method()),
+            lambda client, record, more=0: None,
+            lambda client, record, *, more=0: None,
+        ):
+            ClientTCPFactory(serverInput=good)
+        ClientTCPFactory(serverInput=print, started=lambda c, a: None, args=(1,))
 
     def test_port(self) -> None:
         """
@@ -248,6 +314,7 @@ class ArgumentTests(SynchronousTestCase):
         """
         self.refused(TypeError, "framing", framing=5)
         self.refused(TypeError, "framing", framing=object())
+        self.refused(TypeError, "'int8'", "fromSpec()", framing="int8")
         self.refused(TypeError, "framing", framing=(Line,))
         self.refused(ValueError, "delimiter", framing=(Line, {"delimiter": b""}))
         self.refused(TypeError, "framing", "delim", framing=(Line, {"delim": b"|"}))
@@ -768,6 +835,22 @@ class FaultTests(ClientTestCase):
         )
         self.reactor.advance(client.delay)
         self.assertEqual(len(self.attempts()), 2)
+
+    def test_coroutine(self) -> None:
+        """
+        A coroutine that nobody would wait for is no less of a fault if it is returned
+        by a function that does not look like it.
+        """
+
+        async def greet(client: Any) -> None:
+            raise AssertionError("nobody runs this")
+
+        self.recorder.on["connected"] = lambda client, peer: greet(client)
+        _, transport = self.connected()
+        [logged] = self.flushLoggedErrors(TypeError)
+        self.assertIn("Deferred.fromCoroutine", str(logged.value))
+        self.assertEqual(self.events[-1], ("serverError", "callback", 125))
+        self.assertTrue(transport.aborted)
 
     def test_exit(self) -> None:
         """

@@ -18,6 +18,7 @@ from inspect import (
     isgeneratorfunction,
     signature,
 )
+from types import CodeType, MethodType
 from typing import Any, TypeVar
 
 Init = TypeVar("Init", bound=Callable[..., None])
@@ -34,23 +35,30 @@ SYNONYMS = {
 }
 
 
-def parameters(attributes: Collection[str]) -> Callable[[Init], Init]:
+def parameters(attributes: Collection[str], framing: type) -> Callable[[Init], Init]:
     """
     Let a constructor refuse a parameter that it does not know with a L{TypeError} that
     names the nearest one that it does.
 
     @param attributes: what is set on the object, not given to its constructor.
+    @param framing: a framing, whose parameters are its own.
     """
 
     def decorate(init: Init) -> Init:
         known = {name: name for name in signature(init).parameters if name != "self"}
         names = {name.lower(): name for name in sorted(known)} | SYNONYMS
+        cutting = signature(framing).parameters
 
         @wraps(init)
         def checked(self: Any, *args: Any, **given: Any) -> None:
             for name in given.keys() - known:
                 if name in attributes:
                     hint = f"it is an attribute: set client.{name}"
+                elif name in cutting:
+                    hint = (
+                        "it is one of the framing's, as in "
+                        f"framing={framing.__name__}({name}=...)"
+                    )
                 elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
                     hint = f"did you mean {names[near[0]]}?"
                 else:
@@ -64,9 +72,14 @@ def parameters(attributes: Collection[str]) -> Callable[[Init], Init]:
 
 
 def callback(
-    name: str, value: object, awaited: bool = False, required: bool = False
+    name: str,
+    value: object,
+    gets: tuple[str, ...] | None = None,
+    awaited: bool = False,
+    required: bool = False,
 ) -> Any:
     """
+    @param gets: the names of what it is called with; None where that varies.
     @param awaited: whether what it returns is waited for.
     @param required: whether None will not do.
 
@@ -85,7 +98,38 @@ def callback(
             f"{name} must be a plain function: nothing waits for a coroutine here; "
             "start it inside with Deferred.fromCoroutine"
         )
+    if gets is not None and not _takes(value, len(gets)):
+        raise TypeError(
+            f"{name} is called as {name}({', '.join(gets)}), which {value!r} does not "
+            "take"
+        )
     return value
+
+
+def _takes(function: Any, arguments: int) -> bool:
+    """
+    @return: whether it can be called with so many positional arguments, as far as can
+        be known: not of everything that is built in.
+    """
+    code = getattr(function, "__code__", None)
+    bound = isinstance(function, MethodType)
+    # Nearly all take just these, and to make a signature takes microseconds.
+    if (
+        isinstance(code, CodeType)
+        and code.co_argcount == arguments + bound
+        and not code.co_kwonlyargcount
+    ):
+        return True
+    try:
+        # What is wrapped may get other arguments than what wraps it.
+        signed = signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signed.bind(*range(arguments))
+    except TypeError:
+        return False
+    return True
 
 
 def sequence(name: str, value: object) -> tuple[Any, ...]:

@@ -208,7 +208,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
     _log = Logger()
 
-    @_check.parameters(attributes=_ATTRIBUTES)
+    @_check.parameters(attributes=_ATTRIBUTES, framing=Line)
     def __init__(
         self,
         *,
@@ -400,20 +400,23 @@ class ClientTCPFactory(ReconnectingClientFactory):
             self.batched = True
         name = "serverInputBatch" if self.batched else "serverInput"
         given = serverInputBatch if self.batched else serverInput
-        self.serverInput = _check.callback(name, given, awaited=True)
-        self._preConnect = _check.callback("preConnect", preConnect, awaited=True)
-        self._callbacks = Callbacks(
-            _check.callback("started", started),
-            _check.callback("connected", connected),
-            _check.callback("connectError", connectError),
-            _check.callback("serverError", serverError),
-            _check.callback("serverFlushed", serverFlushed),
-            _check.callback("serverHigh", serverHigh),
-            _check.callback("serverLow", serverLow),
-            _check.callback("disconnected", disconnected),
-            _check.callback("stopped", stopped),
+        gets = "client", "records" if self.batched else "record"
+        self.serverInput = _check.callback(name, given, gets, awaited=True)
+        self._preConnect = _check.callback(
+            "preConnect", preConnect, ("client", "negotiation"), awaited=True
         )
         self._args = _check.sequence("args", () if args is None else args)
+        self._callbacks = Callbacks(
+            _check.callback("started", started, ("client", *map(repr, self._args))),
+            _check.callback("connected", connected, ("client", "peer")),
+            _check.callback("connectError", connectError, ("client", "failure")),
+            _check.callback("serverError", serverError, ("client", "failure")),
+            _check.callback("serverFlushed", serverFlushed, ("client",)),
+            _check.callback("serverHigh", serverHigh, ("client",)),
+            _check.callback("serverLow", serverLow, ("client",)),
+            _check.callback("disconnected", disconnected, ("client", "details")),
+            _check.callback("stopped", stopped, ("client", "failure")),
+        )
         self._framing = patternFrom(_LINE if framing is None else framing)
         for name, check, value in (
             ("autoReconnect", _check.flag, autoReconnect),
@@ -728,8 +731,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
 
         @return: as L{put}.
 
+        @raise TypeError: also if that is one record, or no iterable.
         @raise Exception: as L{put}.
         """
+        if isinstance(records, (bytes, bytearray, memoryview, str)):
+            raise TypeError(
+                f"putMany takes an iterable of records, not {records!r}: put() sends "
+                "one record"
+            )
         return self._outbox.sendAll(records, self._offline.limit > 0)
 
     def write(self, data: bytes) -> None:
@@ -798,8 +807,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         connection = self.server
         if connection is None:
             raise NotConnectedError(
-                f"cannot {order} without a connection: do so from connected() on, or "
-                "after whenConnected(); in preConnect, use the negotiation"
+                f"cannot {order} without a connection: start() the client, and do so "
+                "from connected() on, or after whenConnected(); in preConnect, use the "
+                "negotiation"
             )
         return connection
 
@@ -1742,7 +1752,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
             )
         seconds = _check.seconds("heartbeat's seconds", given[0])
         if callable(given[1]):
-            return Heartbeat(seconds, _check.callback("heartbeat", given[1]))
+            return Heartbeat(
+                seconds, _check.callback("heartbeat", given[1], ("client",))
+            )
         record = given[1]
         try:
             self._framing.clone().frame(record)
@@ -1808,7 +1820,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
         callback = getattr(self._callbacks, name)
         if callback is not None:
             try:
-                callback(self, *args)
+                if iscoroutine(answer := callback(self, *args)):
+                    answer.close()
+                    raise TypeError(
+                        "it returned a coroutine, which nothing waits for here: start "
+                        "it inside with Deferred.fromCoroutine"
+                    )
             except BaseException as error:
                 self._callbackRaised(name, error)
                 if not isinstance(error, Exception):

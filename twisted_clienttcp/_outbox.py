@@ -545,8 +545,9 @@ class _Nobody:
 
 
 _NO_CONNECTION = (
-    "there is no connection: do so from connected() on, or after whenConnected(); in "
-    "preConnect, use the negotiation; or give offlineLimit, to let records wait"
+    "there is no connection: start() the client, and do so from connected() on, or "
+    "after whenConnected(); in preConnect, use the negotiation; or give offlineLimit, "
+    "to let records wait"
 )
 
 HAS_STOPPED = "the client has stopped"

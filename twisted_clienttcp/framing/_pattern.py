@@ -23,6 +23,11 @@ def patternFrom(framing: Any) -> Framing:
 
     @raise TypeError: if it is none.
     """
+    if isinstance(framing, str):
+        raise TypeError(
+            f"framing must be a framing, not the text {framing!r}: "
+            "twisted_clienttcp.framing.fromSpec() makes one of it"
+        )
     built = framing
     if isinstance(framing, tuple):
         if len(framing) != 2 or not isinstance(framing[1], dict):
