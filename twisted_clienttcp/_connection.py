@@ -4,9 +4,9 @@ become writes.
 
 Theory of operation:
 
- 1. Input goes to whatever C{_receive} is: to the L{Negotiation} until C{connected} has
-    returned, then to the L{Delivery<twisted_clienttcp._delivery.Delivery>}, and after
-    an order to close nowhere.
+ 1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
+    L{Delivery<twisted_clienttcp._delivery.Delivery>}, and after an order to close
+    nowhere.
  2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
     octets are being received goes out when all their records have been delivered.
  3. The transport is read while nothing holds the delivery, and never after the end of
@@ -283,6 +283,10 @@ class Stage(IntEnum):
     GONE = 4
 
 
+#: As each read asks for it, this is worth a name of its own.
+_OPEN = Stage.OPEN
+
+
 class Cause(NamedTuple):
     """
     Why a connection ends.
@@ -314,7 +318,6 @@ class ClientTCPProtocol(Protocol):
         "_fullRead",
         "_negotiation",
         "_octetsIn",
-        "_receive",
         "_sender",
         "_shaking",
         "_stage",
@@ -366,7 +369,6 @@ class ClientTCPProtocol(Protocol):
         self._shaking = False
         self._negotiation: Negotiation | None = None
         self._watch: Watch | None = None
-        self._receive: Callable[[bytes], None] = self._early
         self.transport = None
 
     def logPrefix(self) -> str:
@@ -422,12 +424,6 @@ class ClientTCPProtocol(Protocol):
         if self._negotiation is None:
             self._negotiation = Negotiation(self.transport, self._framing, self)
         return self._negotiation
-
-    def _early(self, data: bytes) -> None:
-        """
-        Take octets before C{connected} has returned.
-        """
-        self.negotiation._received(data)
 
     def send(self, octets: bytes) -> None:
         """
@@ -487,7 +483,6 @@ class ClientTCPProtocol(Protocol):
         if self._stage is not Stage.EARLY:
             return
         self._stage = Stage.OPEN
-        self._receive = self._delivery.feed
         if not self._peerEnded:
             self._watchOver()
         self._sender.opened()
@@ -542,7 +537,12 @@ class ClientTCPProtocol(Protocol):
         sender = self._sender
         held = sender.hold()
         try:
-            self._receive(data)
+            if self._stage is _OPEN:
+                self._delivery.feed(data)
+            elif self._stage is Stage.EARLY:
+                self.negotiation._received(data)
+            else:
+                self._lastHeard = self._client._timeSource().seconds()
         finally:
             if held:
                 sender.pump()
@@ -709,14 +709,10 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver nothing more: forget the records that wait, discard what comes.
         """
-        self._receive = self._hear
         self._delivery.stop()
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.cancel()
-
-    def _hear(self, data: bytes) -> None:
-        self._lastHeard = self._client._timeSource().seconds()
 
     def readConnectionLost(self) -> None:
         """

@@ -4,6 +4,7 @@ From an endpoint to an C{IConnector}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
@@ -14,21 +15,45 @@ from twisted.internet.interfaces import (
     IConnector,
     IProtocol,
     IProtocolFactory,
-    IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 
-@attrs.frozen
-class Destination:
+class Destination(Protocol):
     """
     Where to connect to.
+    """
 
-    @ivar endpoint: what connects.
-    @ivar address: what it connects to.
-    @ivar tried: if that is a name, the addresses that it has and that the last attempt
-        has tried, each with its failure; None for one that had not failed.
+    @property
+    def address(self) -> IAddress:
+        """
+        What is connected to.
+        """
+
+    @property
+    def tried(self) -> dict[IAddress, Failure | None] | None:
+        """
+        If that is a name, the addresses that it has and that the last attempt has
+        tried, each with its failure; None for one that had not failed.
+        """
+
+    def connect(self, attempt: Attempt) -> Callable[[], object]:
+        """
+        Begin an attempt.
+
+        @return: what gives it up.
+        """
+
+
+@attrs.frozen
+class ByEndpoint:
+    """
+    What an endpoint connects to.
+
+    @ivar endpoint: the endpoint.
+    @ivar address: as in L{Destination}.
+    @ivar tried: as in L{Destination}.
     """
 
     endpoint: Any
@@ -37,6 +62,49 @@ class Destination:
 
     def __str__(self) -> str:
         return str(self.address)
+
+    def connect(self, attempt: Attempt) -> Callable[[], object]:
+        "As L{Destination}'s."
+        result: Deferred[Any] = maybeDeferred(self.endpoint.connect, attempt)
+        result.addErrback(attempt.failed)
+        return result.cancel
+
+
+@attrs.frozen
+class ByAddress:
+    """
+    An IP address: for this the reactor's own connector will do, and the detour of an
+    endpoint costs as much as all the rest.
+
+    @ivar host: the literal.
+    @ivar port: the port.
+    @ivar kind: the class of C{address}.
+    @ivar options: what else C{connectTCP} is told.
+    """
+
+    reactor: Any
+    host: str
+    port: int
+    kind: Any
+    options: tuple[float, tuple[str, int] | None]
+    tried: None = None
+
+    @property
+    def address(self) -> IAddress:
+        "As L{Destination}'s."
+        address: IAddress = self.kind("TCP", self.host, self.port)
+        return address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    def connect(self, attempt: Attempt) -> Callable[[], object]:
+        "As L{Destination}'s."
+        connector = self.reactor.connectTCP(
+            self.host, self.port, attempt, *self.options
+        )
+        stop: Callable[[], object] = connector.stopConnecting
+        return stop
 
 
 class ConnectorFactory(Protocol):
@@ -64,20 +132,27 @@ class ConnectorFactory(Protocol):
 
 
 @implementer(IProtocolFactory)
-class _Attempt:
+class Attempt:
     """
-    One attempt of a connector: what its endpoint takes for the factory.
+    One attempt of a connector: what its destination takes for the factory.
+
+    @ivar cancel: gives it up.
     """
+
+    __slots__ = ("_connector", "cancel")
 
     def __init__(self, connector: EndpointConnector) -> None:
         self._connector = connector
-        self.result: Deferred[Any] | None = None
+        self.cancel: Callable[[], object] | None = None
 
     def doStart(self) -> None:
         "The connector has said so."
 
     def doStop(self) -> None:
         "The connector will say so."
+
+    def startedConnecting(self, connector: Any) -> None:
+        "Likewise."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
@@ -86,21 +161,38 @@ class _Attempt:
         """
         return self._connector._build(self, addr)
 
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        """
+        It has failed.
+        """
+        self.failed(reason)
+
+    def failed(self, reason: Failure) -> None:
+        """
+        It has failed.
+        """
+        self._connector._failed(reason, self)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        "The protocol will say so."
+
 
 @implementer(IConnector)
 class EndpointConnector:
     """
-    An C{IConnector} over any C{IStreamClientEndpoint}. Endpoints tell their factory
+    An C{IConnector} over any L{Destination}. Endpoints tell their factory
     neither of attempts that fail nor of connections that are lost (Twisted's ticket
     6592); this tells it as Twisted's own connectors do.
 
     @ivar state: "disconnected", "connecting" or "connected", as in Twisted's.
     """
 
+    __slots__ = ("_attempt", "_destination", "_factory", "_protocol", "state")
+
     def __init__(self, destination: Destination, factory: ConnectorFactory) -> None:
         self._destination = destination
         self._factory = factory
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._protocol: Any = None
         self.state = "disconnected"
 
@@ -133,7 +225,7 @@ class EndpointConnector:
         self.state = "connecting"
         if self._destination.tried:
             self._destination.tried.clear()
-        attempt = self._attempt = _Attempt(self)
+        attempt = self._attempt = Attempt(self)
         self._factory.doStart()
         try:
             self._factory.startedConnecting(self)
@@ -144,16 +236,17 @@ class EndpointConnector:
         if self._attempt is not attempt:
             # Given up from inside startedConnecting.
             return
-        endpoint: IStreamClientEndpoint = self._destination.endpoint
-        attempt.result = result = maybeDeferred(endpoint.connect, attempt)
-        result.addErrback(self._failed, attempt)
+        try:
+            attempt.cancel = self._destination.connect(attempt)
+        except Exception:
+            attempt.failed(Failure())
 
-    def _build(self, attempt: _Attempt, addr: IAddress | None) -> IProtocol | None:
+    def _build(self, attempt: Attempt, addr: IAddress | None) -> IProtocol | None:
         if attempt is not self._attempt:
             return None
         return self._factory.buildProtocol(addr)
 
-    def _failed(self, reason: Failure, attempt: _Attempt) -> None:
+    def _failed(self, reason: Failure, attempt: Attempt) -> None:
         if attempt is self._attempt and self.state == "connecting":
             self._over()
             self._factory.clientConnectionFailed(self, reason)
@@ -180,8 +273,8 @@ class EndpointConnector:
         if attempt is None or self.state != "connecting":
             raise NotConnectingError("we're not trying to connect")
         self._over()
-        if attempt.result is not None:
-            attempt.result.cancel()
+        if attempt.cancel is not None:
+            attempt.cancel()
         self._factory.clientConnectionFailed(self, Failure(UserError()))
         self._rest()
 
@@ -201,6 +294,8 @@ class EndpointConnector:
         """
         self.state = "connected"
         self._protocol = protocol
+        if self._attempt is not None:
+            self._attempt.cancel = None
 
     def connectionLost(self, reason: Failure) -> None:
         """

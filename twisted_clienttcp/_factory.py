@@ -145,10 +145,12 @@ class ClientTCPFactory(ReconnectingClientFactory):
     # What each client has. The rest is the class's, until a client has its own.
     __slots__ = (
         "_args",
+        "_attempts",
         "_busy",
         "_callbacks",
         "_connectedAt",
         "_connection",
+        "_connections",
         "_core",
         "_disconnection",
         "_expired",
@@ -487,7 +489,10 @@ class ClientTCPFactory(ReconnectingClientFactory):
                 self._framing.clone(), self.marks, self.offlineLimit
             )
         self._outbox: Outbox = self._offline
-        self._stats = Stats()
+        self._attempts = 0
+        self._connections = 0
+        #: What else there is to count, if there is.
+        self._stats: Stats | None = None
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
         self._connectedAt = 0.0
@@ -591,7 +596,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         The counts of this client, as they are now.
         """
-        now = copy(self._stats)
+        now = copy(self._counted())
+        now.attempts = self._attempts
+        now.connections = self._connections
         now.pendingOctets = self.pendingOctets
         now.offlineOctets = self._offline.pending
         connection = self._connection
@@ -604,6 +611,14 @@ class ClientTCPFactory(ReconnectingClientFactory):
         now.octetsOut += octets
         now.recordsOut += records
         return now
+
+    def _counted(self) -> Stats:
+        """
+        @return: what has been counted, but for what each client has.
+        """
+        if self._stats is None:
+            self._stats = Stats()
+        return self._stats
 
     # -- the user's orders
 
@@ -720,7 +735,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         outbox = self._outbox
         octets = outbox.frame(record)
-        outbox.append(octets)
+        outbox.parts.append(octets)
         outbox.pending = pending = outbox.pending + len(octets)
         return pending >= outbox.edge and outbox.reached()
 
@@ -1036,7 +1051,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
             connector.stopConnecting()
             raise
         self.connector = connector
-        self._stats.attempts += 1
+        self._attempts += 1
         self._feed(Inputs.attempting)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -1077,7 +1092,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         An attempt has not reached C{connected}, and nobody here has asked for that.
         """
         self._reason = self._failure = failure
-        self._stats.failures += 1
+        self._counted().failures += 1
         self._later(self._callOrLog, "connectError", failure)
         if not self._target.left:
             self._later(fire, impatient(self._waiters or {}), failure)
@@ -1218,7 +1233,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         if connection is not self.server:
             return False
-        stats = self._stats
+        stats = self._stats or self._counted()
         if getattr(self._callbacks, callback) is not None:
             # Before those who wait: what they order may lead to more to tell.
             self._later(self._call, callback)
@@ -1299,7 +1314,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._loss = None
         if self._core.phase is not Phase.NEGOTIATING:
             self._disconnection = disconnection
-            self._stats.losses += disconnection.initiator != "local"
+            self._counted().losses += disconnection.initiator != "local"
             if self._reason.check(ConnectionDone):
                 lost = OutputLost(disconnection.unsent)
                 self._reason = Failure(lost) if disconnection.unsent else None
@@ -1323,8 +1338,8 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         The connection is over and done with: what it counted is the client's.
         """
-        connection.count(self._stats)
-        self._stats.unsentOctets += disconnection.unsent
+        connection.count(self._counted())
+        self._counted().unsentOctets += disconnection.unsent
         self._connection = None
 
     # -- what the lifecycle asks for (its Effects)
@@ -1539,7 +1554,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         self._target.reached()
         assert self._connection is not None
         self._outbox = self._connection.outbox
-        self._stats.connections += 1
+        self._connections += 1
         self._later(self._callConnected, self._connection)
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
@@ -1583,7 +1598,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         assert connection is not None and disconnection is not None
         self._forget(connection, disconnection)
         passed = self._timeSource().seconds() - self._connectedAt
-        self._stats.secondsConnected += passed
+        self._counted().secondsConnected += passed
         self._outbox = self._offline
         if disconnection.unsent:
             self._fire("flushed", Failure(OutputLost(disconnection.unsent)))
@@ -1642,9 +1657,9 @@ class ClientTCPFactory(ReconnectingClientFactory):
         unsent = self._offline.pending
         if unsent:
             octets, records = self._offline.accepted
-            self._stats.octetsOut += octets
-            self._stats.recordsOut += records
-            self._stats.unsentOctets += unsent
+            self._counted().octetsOut += octets
+            self._counted().recordsOut += records
+            self._counted().unsentOctets += unsent
             self._offline.clear()
             self._loss = self._loss or Failure(OutputLost(unsent))
             self._log.warn(
@@ -1837,7 +1852,7 @@ class ClientTCPFactory(ReconnectingClientFactory):
         """
         Call a callback for errors; without one, log what POE prints.
         """
-        self._stats.lastError = failure
+        self._counted().lastError = failure
         if getattr(self._callbacks, name) is not None:
             self._call(name, failure)
             return

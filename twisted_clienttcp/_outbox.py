@@ -113,9 +113,8 @@ class Outbox:
     A queue of framed records that is emptied in chunks.
 
     @ivar frame: turns a record into octets; raises where none is accepted.
-    @ivar parts: what was queued, record by record.
-    @ivar append: appends to it. Who does adds to C{pending}, and calls L{reached} if
-        that is at C{edge} then.
+    @ivar parts: what was queued, record by record. Who appends to it adds to
+        C{pending}, and calls L{reached} if that is at C{edge} then.
     @ivar pending: how many octets are queued or in the transport's hands.
     @ivar edge: see above.
     @ivar handed: how many of those are in the transport's hands.
@@ -136,7 +135,6 @@ class Outbox:
         "_owner",
         "_produced",
         "_records",
-        "append",
         "edge",
         "frame",
         "handed",
@@ -156,7 +154,6 @@ class Outbox:
         self.frame: Callable[[Any], bytes]
         self.use(framing)
         self.parts: list[bytes] = []
-        self.append = self.parts.append
         # The place in the parts up to which all was handed out, and how many octets
         # were of the one behind that.
         self._next = 0
@@ -214,7 +211,7 @@ class Outbox:
         """
         if self._closed:
             self._refuse(octets)
-        self.append(octets)
+        self.parts.append(octets)
         self.pending += len(octets)
         return self.pending >= self.edge and self.reached()
 

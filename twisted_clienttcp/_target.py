@@ -20,8 +20,6 @@ from twisted.internet.address import (
 )
 from twisted.internet.endpoints import (
     HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
     UNIXClientEndpoint,
     clientFromString,
 )
@@ -36,7 +34,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from . import _check, _tls
-from ._connector import Destination
+from ._connector import ByAddress, ByEndpoint, Destination
 
 
 @attrs.frozen
@@ -76,35 +74,31 @@ class Address:
 
     def destination(self, reactor: Any, timeout: float) -> Destination:
         """
-        Choose the endpoint: a literal needs no L{HostnameEndpoint}, which costs nine
-        times as much.
+        Choose what connects: a literal needs no endpoint.
 
-        @param timeout: the seconds after which an endpoint gives up by itself. The
-            factory's own deadline, which also covers what comes before and after, is
-            never later.
+        @param timeout: the seconds after which that gives up by itself. The factory's
+            own deadline, which also covers what comes before and after, is never later.
         """
         host, port, binding = self.host, self.port, self.binding
         if self.timeout is not None:
             timeout = min(timeout, self.timeout)
         if port is None:
             unix = UNIXClientEndpoint(reactor, host, timeout)
-            return Destination(unix, UNIXAddress(host))
-        endpoint: Any
+            return ByEndpoint(unix, UNIXAddress(host))
+        options = timeout, binding
         if isIPAddress(host):
-            endpoint = TCP4ClientEndpoint(reactor, host, port, timeout, binding)
-            return Destination(endpoint, IPv4Address("TCP", host, port))
+            return ByAddress(reactor, host, port, IPv4Address, options)
         if isIPv6Address(host):
-            endpoint = TCP6ClientEndpoint(reactor, host, port, timeout, binding)
-            return Destination(endpoint, IPv6Address("TCP", host, port))
+            return ByAddress(reactor, host, port, IPv6Address, options)
         looking = _Looking(reactor, self.domain)
         name = host.encode("idna")
-        endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
+        endpoint: Any = HostnameEndpoint(looking, host, port, timeout, binding)
         if getattr(endpoint, "_badHostname", False):
             # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
             # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
             endpoint = HostnameEndpoint(looking, name.decode(), port, timeout, binding)
             endpoint._badHostname = False
-        return Destination(endpoint, HostnameAddress(name, port), looking.tried)
+        return ByEndpoint(endpoint, HostnameAddress(name, port), looking.tried)
 
 
 #: The class of the addresses of a family.
@@ -238,7 +232,7 @@ class Given:
         endpoint = self.endpoint
         if isinstance(endpoint, str):
             endpoint = clientFromString(reactor, endpoint)
-        return Destination(endpoint, EndpointAddress(self.endpoint))
+        return ByEndpoint(endpoint, EndpointAddress(self.endpoint))
 
 
 class Target:

@@ -8,8 +8,24 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+
+class Waiting(list[Deferred[Any]]):
+    """
+    Who waits for one thing.
+    """
+
+    __slots__ = ()
+
+    def forget(self, cancelled: Deferred[Any]) -> None:
+        """
+        One waits no longer.
+        """
+        if cancelled in self:
+            self.remove(cancelled)
+
+
 #: Who waits, by the name of what for.
-Waiters = dict[str, list[Deferred[Any]]]
+Waiters = dict[str, Waiting]
 
 
 class PatientDeferred(Deferred[Any]):
@@ -33,17 +49,13 @@ def waiterIn(
         others.
     """
 
-    waiting = waiters.setdefault(event, [])
-
-    def forget(cancelled: Deferred[Any]) -> None:
-        if cancelled in waiting:
-            waiting.remove(cancelled)
+    waiting = waiters.setdefault(event, Waiting())
 
     waiter: Deferred[Any]
     if patience is None:
-        waiter = Deferred(forget)
+        waiter = Deferred(waiting.forget)
     else:
-        waiter = PatientDeferred(forget)
+        waiter = PatientDeferred(waiting.forget)
         waiter.patience = patience
     waiting.append(waiter)
     return waiter
@@ -55,7 +67,7 @@ def impatient(waiters: Waiters) -> list[Deferred[Any]]:
 
     @return: those of C{connected} who give up at it; they wait no longer.
     """
-    waiting = waiters.get("connected", [])
+    waiting = waiters.get("connected", Waiting())
     leaving: list[Deferred[Any]] = []
     for waiter in waiting:
         if isinstance(waiter, PatientDeferred):

@@ -147,7 +147,7 @@ class Line:
         if self._rules.given is not None:
             self._use(self._rules.given)
         #: The unfinished line, in the pieces it arrived in, and their length.
-        self._parts: list[bytes] = []
+        self._parts: list[bytes] | tuple[()] = ()
         self._held = 0
         #: The end of the last read where a delimiter may have begun.
         self._carry = b""
@@ -159,7 +159,7 @@ class Line:
         #: What stands behind a line that was too long, and is to be cut again.
         self._behind = b""
         #: What the last batch was made of, if it has any line.
-        self._source: list[bytes] = []
+        self._source: Sequence[bytes] = ()
 
     def feed(self, data: bytes) -> Iterable[Any]:
         """
@@ -169,7 +169,7 @@ class Line:
             for an unfinished line that is already too long.
         @raise FramingError: likewise, if a line is not in the C{encoding}.
         """
-        self._source = []
+        self._source = ()
         if self._behind:
             data, self._behind = self._behind + data, b""
         if self.swallows and data:
@@ -186,7 +186,7 @@ class Line:
             lines = self._cutPattern(data)
         elif rules.pattern is not None:
             data = b"".join([*self._parts, data])
-            self._parts, self._held = [], 0
+            self._parts, self._held = (), 0
             lines = self._cutPattern(data)
         elif rules.autodetect:
             lines = self._cutFirst(data)
@@ -196,14 +196,14 @@ class Line:
         total = self._held + len(data)
         rest = lines.pop()
         if lines:
-            self._source = [*self._parts, data]
+            self._source = source = [*self._parts, data]
             if self._parts:
                 lines[0] = b"".join([*self._parts, lines[0]])
-                self._parts, self._held = [], 0
+                self._parts, self._held = (), 0
             if self._dropping:
                 # That was the end of a line reported before.
                 self._dropping = False
-                self._source[0] = self._source[0][self._stop(self._source[0], 1) :]
+                source[0] = source[0][self._stop(source[0], 1) :]
                 del lines[0]
         if rest:
             self._keep(rest)
@@ -283,7 +283,10 @@ class Line:
                 rest = rest[:-size]
                 break
         if rest and not self._dropping:
-            self._parts.append(rest)
+            if self._parts:
+                self._parts.append(rest)
+            else:
+                self._parts = [rest]
             self._held += len(rest)
 
     # -- what is done with the lines
@@ -303,7 +306,7 @@ class Line:
             fault = RecordTooLong(self._held, limit, rules.skips)
             if rules.skips:
                 self._source = self._source or [*self._parts, self._carry]
-                self._parts, self._held = [], 0
+                self._parts, self._held = (), 0
                 self._dropping = True
             return thenRaise(self._decoded(lines), fault)
         return self._decoded(lines)
@@ -314,7 +317,7 @@ class Line:
         """
         octets = b"".join(self._source)
         self._behind = octets[self._stop(octets, count) :]
-        self._parts, self._held = [], 0
+        self._parts, self._held = (), 0
         self._carry = b""
         if self._behind:
             self.swallows = b""
