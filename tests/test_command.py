@@ -646,7 +646,8 @@ class ConsoleTests(ServedTestCase):
         await self.serve()
         done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
         self.assertEqual(self.status, 0)
-        self.assertIn(b"clienttcp: connected to ", done.err)
+        told = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
+        self.assertIn(told.encode(), done.err)
         self.assertIn(b"5 octets sent, 5 octets received", done.err)
 
     async def test_jsonEvents(self) -> None:
@@ -825,14 +826,16 @@ class ConsoleTests(ServedTestCase):
         Of several endpoints the first that works is taken.
         """
         server = await self.serve()
+        free = await self.freePort()
         done = await self.run_(
             *CLIENTTCP,
-            f"--endpoint=tcp:127.0.0.1:{await self.freePort()}",
+            f"--endpoint=tcp:127.0.0.1:{free}",
             f"--endpoint=tcp:127.0.0.1:{server.port}",
             given=b"bye\n",
         )
         self.assertEqual((self.status, done.out), (0, b"BYE\n"))
-        self.assertEqual(done.err, b"clienttcp: connect: Connection refused\n")
+        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        self.assertEqual(done.err, why.encode())
 
     async def test_unix(self) -> None:
         """
@@ -1106,9 +1109,11 @@ class ConsoleTests(ServedTestCase):
         """
         A connection refused is one line, and status 1.
         """
-        done = await self.run_(*CLIENTTCP, "127.0.0.1", await self.freePort())
+        free = await self.freePort()
+        done = await self.run_(*CLIENTTCP, "127.0.0.1", free)
         self.assertEqual(self.status, 1)
-        self.assertEqual(done.err, b"clienttcp: connect: Connection refused\n")
+        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        self.assertEqual(done.err, why.encode())
 
     async def test_reset(self) -> None:
         """

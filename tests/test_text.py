@@ -9,7 +9,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as some
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -17,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import Disconnection
 from twisted_clienttcp._progress import ERASE, Progress, octets
-from twisted_clienttcp._text import Form, dumped, event
+from twisted_clienttcp._target import EndpointAddress
+from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import InvalidRecord, RecordTooLong, TruncatedRecord
 from twisted_clienttcp.framing import SPECS, Stream, fromSpec
 
@@ -174,6 +180,19 @@ class EventTests(SynchronousTestCase):
             (told["initiator"], told["unsent"], told["confirmed"], told["truncated"]),
             ("peer", 3, False, "re"),
         )
+
+    def test_places(self) -> None:
+        """
+        An address looks as it is given on the command line.
+        """
+        for address, shown in (
+            (IPv4Address("TCP", "127.0.0.1", 7), "127.0.0.1 7"),
+            (IPv6Address("TCP", "::1", 7), "::1 7"),
+            (HostnameAddress(b"localhost", 7), "localhost 7"),
+            (UNIXAddress("/run/x"), "/run/x"),
+            (EndpointAddress("unix:/run/x"), "unix:/run/x"),
+        ):
+            self.assertEqual(place(address), shown)
 
     @given(values)
     def test_dumped(self, value: Any) -> None:

@@ -27,7 +27,7 @@ from . import ClientTCPFactory, Disconnection, errorDetails
 from ._options import Options
 from ._progress import Progress, octets
 from ._stdio import StandardInput, StandardOutput
-from ._text import Form, event, now
+from ._text import Form, event, now, place
 from .errors import ClientTCPError, NotConnectedError, OutputFull
 
 #: The seconds for which a server that talks on is heard out when nobody reads that.
@@ -82,7 +82,7 @@ class Console:
         own: dict[str, Callable[..., object]] = {
             "started": self._started,
             "connected": self._connected,
-            "connectError": self._failed,
+            "connectError": self._notConnected,
             "serverInput": self._serverInput,
             "serverError": self._failed,
             "disconnected": self._disconnected,
@@ -189,7 +189,7 @@ class Console:
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
         if self._options["verbose"]:
-            self._log.info("connected to {peer}", peer=peer)
+            self._log.info("connected to {peer}", peer=place(peer))
         if self._output is not None and self._output.full:
             client.pauseProducing()
         # What has waited for the connection goes first, when this has returned.
@@ -211,10 +211,20 @@ class Console:
             self._input.resumeProducing()
             client.registerProducer(self._input, True)
 
-    def _failed(self, client: ClientTCPFactory, failure: Failure) -> None:
+    def _notConnected(self, client: ClientTCPFactory, failure: Failure) -> None:
+        self._failed(client, failure, f"{place(client.connector.getDestination())}: ")
+
+    def _failed(
+        self, client: ClientTCPFactory, failure: Failure, where: str = ""
+    ) -> None:
         operation, _, text = errorDetails(failure)
         if text:
-            self._log.warn("{operation}: {text}", operation=operation, text=text)
+            self._log.warn(
+                "{where}{operation}: {text}",
+                where=where,
+                operation=operation,
+                text=text,
+            )
             if getattr(failure.value, "skipped", False):
                 return
             self.failure = failure

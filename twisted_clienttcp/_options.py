@@ -239,7 +239,8 @@ _STAYING = (
     Option(
         "reconnect",
         "",
-        "Connect again after a failure or a loss, as twistd and twist always do.",
+        "Connect again after a failure or a loss, as twistd and twist always do. "
+        "Without it the next six have nothing to do.",
         "autoReconnect",
     ),
     Option(

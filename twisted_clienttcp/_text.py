@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
 from twisted.python.failure import Failure
 
 from . import Disconnection, errorDetails
@@ -139,11 +144,24 @@ def event(name: str, pending: int, value: object = None) -> bytes:
         }
         if value.truncated is not None:
             told["truncated"] = _text(value.truncated.rest)
-    elif isinstance(value, (IPv4Address, IPv6Address)):
-        told["peer"] = f"{value.host} {value.port}"
-    elif isinstance(value, UNIXAddress):
-        told["peer"] = os.fsdecode(value.name or "")
+    elif name == "connected":
+        told["peer"] = place(value)
     return dumped(told)
+
+
+def place(address: object) -> str:
+    """
+    @param address: an C{IAddress}.
+
+    @return: it, as it is given on the command line.
+    """
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return f"{address.host} {address.port}"
+    if isinstance(address, HostnameAddress):
+        return f"{address.hostname.decode()} {address.port}"
+    if isinstance(address, UNIXAddress):
+        return os.fsdecode(address.name or "")
+    return str(address)
 
 
 def _text(record: object) -> object:
