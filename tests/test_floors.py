@@ -48,6 +48,7 @@ FLOORS = {
     "_connector": 2,
     "_target": 2,
     "_tls": 2,
+    "_effects": 3,
     "_factory": 3,
     "service": 4,
     "testing": 4,

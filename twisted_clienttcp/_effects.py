@@ -1,0 +1,1144 @@
+"""
+What carries out the lifecycle: the half of the factory that users do not see.
+
+It translates: Twisted's factory calls, and what a connection tells, become inputs of
+the L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects it carries out. Users'
+callbacks about the lifecycle are I{steps}, called in order, one after the other and
+never inside one another; an order given in one of them takes effect at once, what it
+leads to is told afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import isawaitable, iscoroutine, isgenerator, signature
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from . import _check, _tls
+from ._connection import ClientTCPProtocol, Disconnection
+from ._connector import EndpointConnector
+from ._details import errorDetails
+from ._lifecycle import Core, Inputs, Phase, give
+from ._outbox import (
+    HAS_STOPPED,
+    NOT_CONNECTED,
+    STOPPED,
+    Marks,
+    OfflineQueue,
+    Outbox,
+)
+from ._session import Session, claimAlias, fillSession, releaseAlias
+from ._stats import Stats
+from ._waiters import Waiters, fire, impatient, waiterIn
+from ._watch import Heartbeat
+from .errors import (
+    AliasInUse,
+    CallbackError,
+    FramingError,
+    NegotiationRefused,
+    NotConnectedError,
+    OutputLost,
+    PeerSilent,
+    RetriesExhausted,
+)
+from .framing import Framing
+from .retry import MEMORY, Attempt, Policy, exponential
+
+
+class Callbacks(NamedTuple):
+    """
+    The user's callbacks, but for those that get records or may return a Deferred.
+    """
+
+    started: Callable[..., object] | None
+    connected: Callable[..., object] | None
+    connectError: Callable[..., object] | None
+    serverError: Callable[..., object] | None
+    serverFlushed: Callable[..., object] | None
+    serverHigh: Callable[..., object] | None
+    serverLow: Callable[..., object] | None
+    disconnected: Callable[..., object] | None
+    stopped: Callable[..., object] | None
+
+
+#: The named events that every client has.
+_BUILT_IN: dict[str, Callable[..., object]] = {
+    "connect": lambda client, *args: client.connect(*args),
+    "reconnect": lambda client, *args: client.reconnect(*args),
+    # POE hands the arguments on to Disconnected; nobody relies on it.
+    "shutdown": lambda client, *args: client.shutdown(),
+}
+
+
+@implementer(IProtocolFactory)
+class LifecycleFactory(ReconnectingClientFactory):
+    """
+    A factory that lives by the table. L{ClientTCPFactory
+    <twisted_clienttcp.ClientTCPFactory>} is one that takes orders.
+    """
+
+    # What each client has. The rest is the class's, until a client has its own.
+    __slots__ = (
+        "_args",
+        "_attempts",
+        "_busy",
+        "_callbacks",
+        "_connectedAt",
+        "_connection",
+        "_connections",
+        "_core",
+        "_disconnection",
+        "_expired",
+        "_failedAt",
+        "_failingSince",
+        "_failure",
+        "_framing",
+        "_heap",
+        "_lastEvent",
+        "_loss",
+        "_negotiating",
+        "_offline",
+        "_outbox",
+        "_outcome",
+        "_preConnect",
+        "_reason",
+        "_session",
+        "_stats",
+        "_steps",
+        "_stopping",
+        "_target",
+        "_timer",
+        "_waiters",
+        "clock",
+        "connector",
+        "delay",
+        "numPorts",
+        "retries",
+        "serverInput",
+    )
+
+    noisy = False
+    connector: Any
+    maxDelay: float = 60.0  # type: ignore[assignment]
+    maxRetries: int | None = None  # type: ignore[assignment]
+    jitter: float = 1.0
+
+    stableAfter: float = 10.0
+    autoReconnect = True
+    batched = False
+    connectTimeout = 30.0
+    drainTimeout = 60.0
+    lingerTimeout = 30.0
+    keepAlive: _check.KeepAlive = True
+    idleTimeout: float | None = None
+    heartbeat: Heartbeat | None = None
+    shutdownOnError = True
+    marks = Marks()
+    offlineLimit = 0
+    noDelay = True
+    retryPolicy: Policy | None = None
+
+    _alias: str | None = None
+    _reactor: Any = None
+    #: The connector is for another address than the present one.
+    _moved = False
+
+    _log = Logger()
+
+    # Given by the user, and checked by who takes it from him.
+    _args: tuple[Any, ...]
+    _callbacks: Callbacks
+    _framing: Framing
+    _preConnect: Any
+    _session: Session | None
+    _target: Any
+    clock: Any
+    serverInput: Any
+
+    def __init__(self) -> None:
+        #: Events put off later than this one may ask for another attempt; those before
+        #: were put off before the order to shut down.
+        self._lastEvent = 0
+
+        self.connector = None
+        self.numPorts = 0
+        self.resetDelay()
+        self._heap: Any = None
+        self._core = Core(self)
+        self._connection: ClientTCPProtocol | None = None
+        #: What is put goes into the outbox of the connection, or waits for one.
+        self._offline = NOT_CONNECTED
+        if self.offlineLimit:
+            self._offline = OfflineQueue(
+                self._framing.clone(), self.marks, self.offlineLimit
+            )
+        self._outbox: Outbox = self._offline
+        self._attempts = 0
+        self._connections = 0
+        #: What else there is to count, if there is.
+        self._stats: Stats | None = None
+        self._negotiating: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._connectedAt = 0.0
+        #: When the last failures were, the newest first, and the first one in a row.
+        self._failedAt: tuple[float, ...] = ()
+        self._failingSince = 0.0
+        #: How the last attempt or connection ended.
+        self._failure: Failure | None = None
+        #: Why the last attempt or connection ended, if not well; and the same if octets
+        #: were lost by that.
+        self._reason: Failure | None = None
+        self._loss: Failure | None = None
+        self._expired: Failure | None = None
+        #: What the last C{stopped} was given.
+        self._outcome: Failure | None = None
+        self._disconnection: Disconnection | None = None
+        self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
+        self._busy = False
+        self._waiters: Waiters | None = None
+        #: Those of a stop that is about to be told.
+        self._stopping: Waiters | None = None
+
+    @property
+    def connected(self) -> bool:
+        """
+        Whether there is a connection that C{connected} was called for and that is not
+        about to end (POE: heap connected).
+        """
+        return self._core.phase is Phase.CONNECTED
+
+    @property
+    def shuttingDown(self) -> bool:
+        """
+        Whether the client has stopped or is about to (POE: heap shutdown).
+        """
+        return self._core.stopping
+
+    @property
+    def server(self) -> ClientTCPProtocol | None:
+        """
+        The live connection, until C{disconnected} is called (POE: heap server).
+        """
+        if self._core.phase in (Phase.CONNECTED, Phase.DRAINING):
+            return self._connection
+        return None
+
+    def resetDelay(self) -> None:
+        """
+        Let the delays and the count of failures begin anew. It need not be called: a
+        connection that has held for L{stableAfter} seconds does the same. A client that
+        has stopped, or waits, goes on doing so.
+        """
+        self.delay = self.initialDelay
+        self.retries = 0
+
+    def _counted(self) -> Stats:
+        """
+        @return: what has been counted, but for what each client has.
+        """
+        if self._stats is None:
+            self._stats = Stats()
+        return self._stats
+
+    # -- what Twisted tells the factory
+
+    def startedConnecting(self, connector: Any) -> None:
+        """
+        An attempt has begun.
+        """
+        try:
+            self._claimAlias()
+        except AliasInUse:
+            connector.stopConnecting()
+            raise
+        self.connector = connector
+        self._attempts += 1
+        self._feed(Inputs.attempting)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """
+        @return: the connection, below TLS if that was asked for; None if there is one
+            already or none is wanted.
+        """
+        if self._core.phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
+            self._log.warn(
+                "{client} refuses a second connection, to {addr}",
+                client=self,
+                addr=addr,
+            )
+            return None
+        self._claimAlias()
+        client: Any = self
+        connection = ClientTCPProtocol(client, self._framing.clone())
+        connection.factory = self
+        self._connection = connection
+        options = self._target.tls
+        if options is None:
+            return connection
+        return _tls.secured(options, connection, self, self._timeSource())
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        """
+        An attempt has failed.
+        """
+        if self._core.phase is not Phase.CONNECTING:
+            # Given up by order: nothing is to be told.
+            return
+        expired, self._expired = self._expired, None
+        self._attemptFailed(expired or reason)
+        self._later(give, self._core, Inputs.failed)
+        self._run()
+
+    def _attemptFailed(self, failure: Failure) -> None:
+        """
+        An attempt has not reached C{connected}, and nobody here has asked for that.
+        """
+        self._reason = self._failure = failure
+        self._counted().failures += 1
+        self._later(self._callOrLog, "connectError", failure)
+        if not self._target.left:
+            self._later(fire, impatient(self._waiters or {}), failure)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        """
+        A connection is lost. The connection itself has told all about it before.
+        """
+
+    # -- what the connection tells
+
+    def _timeSource(self) -> IReactorTime:
+        """
+        @return: the clock; the installed reactor if there is none.
+        """
+        if self.clock is None:
+            self.clock = self._theReactor()
+        clock: IReactorTime = self.clock
+        return clock
+
+    def _made(self, connection: ClientTCPProtocol) -> None:
+        """
+        There is a transport.
+        """
+        if connection is not self._connection:
+            # It was given up before it came.
+            connection.abort()
+            return
+        if self._core.phase is Phase.CONNECTING and self._ownConnector is not None:
+            self._ownConnector.connectionMade(connection)
+        self._feed(Inputs.made)
+
+    @property
+    def _ownConnector(self) -> EndpointConnector | None:
+        """
+        Our own connector, which has to be told what Twisted's learn from their
+        transports; None if the connector is one of Twisted's.
+        """
+        connector = self.connector
+        return connector if isinstance(connector, EndpointConnector) else None
+
+    def _secured(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport can be used.
+        """
+        if not self._negotiable(connection):
+            return
+        if self._preConnect is None:
+            self._feed(Inputs.negotiated)
+        else:
+            self._later(self._negotiate, connection)
+            self._run()
+
+    def _negotiable(self, connection: ClientTCPProtocol) -> bool:
+        return (
+            connection is self._connection
+            and self._core.phase is Phase.NEGOTIATING
+            and not connection.ending
+        )
+
+    def _negotiate(self, connection: ClientTCPProtocol) -> None:
+        if not self._negotiable(connection):
+            return
+        negotiation = connection.negotiation
+        try:
+            answer = self._preConnect(self, negotiation)
+        except Exception:
+            self._refuse(Failure(), connection)
+            return
+        if isgenerator(answer) or (isawaitable(answer) and not _waitable(answer)):
+            self._agree(None, connection, f"{answer!r}, which is not waited for")
+            return
+        if iscoroutine(answer):
+            answer = Deferred.fromCoroutine(answer)
+        if isinstance(answer, Deferred):
+            negotiation._wait()
+            self._negotiating = answer
+            answer.addCallback(self._agree, connection)
+            answer.addErrback(self._refuse, connection)
+        else:
+            self._agree(answer, connection)
+
+    def _agree(
+        self, answer: Any, connection: ClientTCPProtocol, shown: str = ""
+    ) -> None:
+        self._negotiating = None
+        if not self._negotiable(connection):
+            return
+        negotiation = connection.negotiation
+        if answer:
+            negotiation._agreed(partial(self._feed, Inputs.negotiated))
+        else:
+            refusal = NegotiationRefused(
+                f"preConnect returned {shown or repr(answer)}: to go on it must return "
+                "True, or a Deferred or coroutine of it"
+            )
+            self._giveUp(connection, Failure(refusal))
+
+    def _refuse(self, failure: Failure, connection: ClientTCPProtocol) -> None:
+        self._negotiating = None
+        if not self._negotiable(connection):
+            # The connection was lost or given up, and this is how preConnect took it.
+            return
+        self._log.failure("preConnect raised", failure)
+        refusal = NegotiationRefused(
+            f"preConnect raised {type(failure.value).__name__}: "
+            f"{failure.getErrorMessage()}"
+        )
+        refusal.__cause__ = failure.value
+        self._giveUp(connection, Failure(refusal))
+
+    def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection must not be used.
+        """
+        connection.blame(failure, "local")
+        self._feed(Inputs.refused)
+
+    def _tlsOptions(self, given: Any) -> Any:
+        """
+        @return: options for TLS; those of the platform for True.
+        """
+        return self._target.tlsOptions(given)
+
+    def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+        """
+        The peer has ended its side before the connection was open.
+        """
+        if self._negotiable(connection):
+            connection.blame(Failure(ConnectionDone()), "peer")
+            self._feed(Inputs.refused)
+
+    def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
+        """
+        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
+
+        @return: whether this is a connection that there is anything to tell of.
+        """
+        if connection is not self.server:
+            return False
+        stats = self._stats or self._counted()
+        if getattr(self._callbacks, callback) is not None:
+            # Before those who wait: what they order may lead to more to tell.
+            self._later(self._call, callback)
+        if callback == "serverFlushed":
+            stats.flushes += 1
+            self._fire("flushed", None)
+        elif callback == "serverHigh":
+            stats.highs += 1
+        else:
+            stats.lows += 1
+        self._run()
+        return True
+
+    def _outputLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The connection takes no more output, and sends none: records that no transport
+        was handed wait for the next one, if there is to be any.
+        """
+        outbox = connection.outbox
+        limit = self._offline.limit
+        if self._outbox is outbox and not self._core.stopping and limit:
+            self._outbox = self._offline
+            self._offline.adopt(outbox.giveBack(limit))
+
+    def _ended(
+        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
+    ) -> None:
+        """
+        There will be no more input, and nobody here has asked for that.
+        """
+        self._later(self._callOrLog, "serverError", failure)
+        if closing:
+            self._later(give, self._core, Inputs.ended)
+        self._run()
+
+    def _callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ClientTCPProtocol | None = None,
+    ) -> None:
+        """
+        A callback of the user's has raised: log it, and drop the connection it has left
+        in a state that nobody knows.
+
+        @param connection: the one that it was called for, if it may be another than the
+            present one.
+        """
+        self._log.failure("{callback} raised", Failure(error), callback=callback)
+        if connection is None:
+            connection = self.server
+        if connection is not None and connection is self.server:
+            failure = Failure(CallbackError(callback, error))
+            self._broken(connection, failure, told=callback == "serverError")
+
+    def _broken(
+        self, connection: ClientTCPProtocol, failure: Failure, told: bool = False
+    ) -> None:
+        """
+        The connection cannot go on: drop it.
+
+        @param told: C{serverError} knows it already.
+        """
+        if connection.blame(failure, "local") and not told:
+            self._later(self._callOrLog, "serverError", failure)
+        self._later(give, self._core, Inputs.broken)
+        self._run()
+
+    def _gone(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+    ) -> None:
+        """
+        The transport is gone.
+        """
+        if connection is not self._connection:
+            return
+        self._reason = self._failure = disconnection.failure
+        self._loss = None
+        if self._core.phase is not Phase.NEGOTIATING:
+            self._disconnection = disconnection
+            self._counted().losses += disconnection.initiator != "local"
+            if self._reason.check(ConnectionDone):
+                lost = OutputLost(disconnection.unsent)
+                self._reason = Failure(lost) if disconnection.unsent else None
+            if disconnection.unsent:
+                self._loss = self._reason
+        if self._core.phase is Phase.NEGOTIATING:
+            self._forget(connection, disconnection)
+            self._cancelNegotiation()
+            if self._core.then is None:
+                self._attemptFailed(disconnection.failure)
+        elif not told:
+            self._later(self._callOrLog, "serverError", disconnection.failure)
+        self._later(give, self._core, Inputs.lost)
+        self._run()
+        if not self._core.hosted and self._ownConnector is not None:
+            self._ownConnector.connectionLost(disconnection.failure)
+
+    def _forget(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection
+    ) -> None:
+        """
+        The connection is over and done with: what it counted is the client's.
+        """
+        connection.count(self._counted())
+        self._counted().unsentOctets += disconnection.unsent
+        self._connection = None
+
+    # -- what the lifecycle asks for (its Effects)
+
+    @property
+    def _retrying(self) -> bool:
+        """
+        Whether the client goes on by itself after a failure or a loss.
+        """
+        return bool(self.continueTrying and (self.autoReconnect or self._target.left))
+
+    @property
+    def _expectant(self) -> bool:
+        """
+        Whether an event is to come that may yet ask for another attempt.
+        """
+        session = self._session
+        return session is not None and session._expects(self._lastEvent)
+
+    def _retryDelay(self) -> float | None:
+        """
+        @return: the seconds to wait before the next attempt, or None to give up.
+        """
+        if not self.continueTrying:
+            return None
+        if self._target.left:
+            return 0.0
+        now = self._timeSource().seconds()
+        if not self.retries:
+            self._failingSince = now
+        self.retries += 1
+        self._failedAt = (now, *self._failedAt[: MEMORY - 1])
+        elapsed = now - self._failingSince
+        try:
+            delay = self._policyDelay(now, elapsed)
+        except Exception:
+            # Nonsense: say so, and do not hang.
+            self._reason = Failure()
+            self._log.failure("no retry is possible", self._reason)
+            return None
+        if delay is None:
+            last = None if self._failure is None else self._failure.value
+            self._reason = Failure(RetriesExhausted(self.retries, elapsed, last))
+        else:
+            self.delay = delay
+        return delay
+
+    def _policyDelay(self, now: float, elapsed: float) -> float | None:
+        self._checkDelays()
+        if self.maxRetries is not None and self.retries > self.maxRetries:
+            return None
+        policy = self._ownPolicy() if self.retryPolicy is None else self.retryPolicy
+        attempt = Attempt(
+            self.retries,
+            elapsed=elapsed,
+            ages=(now - at for at in self._failedAt),
+            failure=self._failure,
+        )
+        delay = policy(attempt)
+        if delay is None:
+            return None
+        delay = _check.delay(f"what retryPolicy returns for {attempt}", delay)
+        if delay > self.maxDelay:
+            self._log.info(
+                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
+                client=self,
+                maxDelay=self.maxDelay,
+                delay=delay,
+            )
+        return min(delay, self.maxDelay)
+
+    def _ownPolicy(self) -> Policy:
+        """
+        @return: the policy that the attributes describe.
+
+        @raise TypeError: if one is of the wrong type.
+        @raise ValueError: if one is out of its range.
+        """
+        return exponential(
+            initialDelay=self.initialDelay,
+            maxDelay=self.maxDelay,
+            factor=self.factor,
+            # None stands for none in ReconnectingClientFactory.
+            jitter=self.jitter or 0.0,
+        )
+
+    def _checkDelays(self) -> None:
+        """
+        Check the attributes, which may have been set to anything, as L{_ownPolicy}.
+        """
+        self._ownPolicy()
+        _check.delay("stableAfter", self.stableAfter)
+        if self.maxRetries is not None:
+            _check.count("maxRetries", self.maxRetries, 0)
+
+    def _attempt(self) -> None:
+        """
+        Begin an attempt.
+        """
+        self._expired = None
+        self._disconnection = None
+        self._lastEvent = 0
+        try:
+            ours = self.connector is None or self._ownConnector is not None
+            if self._moved or (ours and self._target.next()) or self.connector is None:
+                self._moved = False
+                self.connector = EndpointConnector(
+                    self._target.destination(self._theReactor(), self.connectTimeout),
+                    self,
+                )
+            self.connector.connect()
+        except Exception:
+            self.clientConnectionFailed(self.connector, Failure())
+
+    def _cancelAttempt(self) -> None:
+        """
+        Forget the attempt under way.
+        """
+        self._connection = None
+        if self.connector is not None:
+            try:
+                self.connector.stopConnecting()
+            except NotConnectingError:
+                pass
+
+    def _expireAttempt(self) -> None:
+        """
+        End the attempt under way, with a timeout as its failure.
+        """
+        said = f"no connection in {self.connectTimeout} seconds"
+        expired = Failure(TimeoutError(string=said))
+        connection = self._connection
+        if self._core.phase is Phase.NEGOTIATING and connection is not None:
+            what = "the TLS handshake" if connection.shaking else "preConnect"
+            expired = Failure(TimeoutError(string=f"{said}: no end of {what}"))
+            connection.blame(expired, "local")
+            self._abort()
+        else:
+            self._expired = expired
+            self._cancelAttempt()
+            if self._expired is not None:
+                # It had ended already, and a subclass has kept that from us.
+                LifecycleFactory.clientConnectionFailed(self, self.connector, expired)
+
+    def _drain(self) -> None:
+        """
+        Close the connection when all its output has been taken.
+        """
+        if self._connection is not None:
+            self._sendOffline(self._connection)
+            self._connection.close()
+
+    def _abort(self) -> None:
+        """
+        Close the connection now.
+        """
+        if self._connection is not None:
+            self._connection.abort()
+        self._cancelNegotiation()
+
+    def _cancelNegotiation(self) -> None:
+        negotiating, self._negotiating = self._negotiating, None
+        if negotiating is not None:
+            try:
+                negotiating.cancel()
+            except Exception:
+                self._log.failure("preConnect could not be cancelled")
+
+    def _startTimer(self, seconds: float | None = None) -> None:
+        """
+        Give C{timeUp} after so many seconds, or C{connectTimeout}.
+        """
+        self._stopTimer()
+        self._timer = self._timeSource().callLater(
+            self.connectTimeout if seconds is None else seconds, self._timeUp
+        )
+
+    def _timeUp(self) -> None:
+        self._timer = None
+        self._feed(Inputs.timeUp)
+
+    def _stopTimer(self) -> None:
+        """
+        Stop the timer, if it runs.
+        """
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _tellStarted(self) -> None:
+        """
+        Call C{started}, later.
+        """
+        if self._core.phase is Phase.WAITING:
+            # By an order of ours; who has called stopTrying() before connectTCP() wants
+            # one attempt alone, as of any ReconnectingClientFactory.
+            self.continueTrying = 1
+        self._reason = None
+        self._loss = None
+        self._failure = None
+        self._failedAt = ()
+        self.resetDelay()
+        self._target.begin()
+        self._accept(True)
+        self._later(self._call, "started", *self._args)
+
+    def _tellConnected(self) -> None:
+        """
+        Call C{connected}, later.
+        """
+        self._connectedAt = self._timeSource().seconds()
+        self._target.reached()
+        assert self._connection is not None
+        self._outbox = self._connection.outbox
+        self._connections += 1
+        self._later(self._callConnected, self._connection)
+
+    def _callConnected(self, connection: ClientTCPProtocol) -> None:
+        transport: Any = connection.transport
+        connection.negotiated()
+        if self._call("connected", transport.getPeer()):
+            self._sendOffline(connection)
+            connection.open()
+        if connection.opened:
+            self._fire("connected", connection)
+
+    def _sendOffline(self, connection: ClientTCPProtocol) -> None:
+        """
+        What has waited for a connection goes out, behind what C{connected} has put
+        until now.
+        """
+        outbox = connection.outbox
+        if self._outbox is outbox:
+            outbox.own()
+            self._offline.moveTo(outbox)
+
+    def _tellDisconnected(self) -> None:
+        """
+        Call C{disconnected}, later.
+        """
+        held = self._timeSource().seconds() - self._connectedAt
+        stable = held >= self.stableAfter
+        if stable:
+            self.resetDelay()
+        disconnection = self._disconnection
+        if disconnection is not None and (
+            disconnection.initiator != "local"
+            # It is we who go, but for what the peer does.
+            or disconnection.failure.check(PeerSilent, FramingError)
+        ):
+            self._target.lost(stable)
+        self._later(self._callDisconnected)
+
+    def _callDisconnected(self) -> None:
+        connection, disconnection = self._connection, self._disconnection
+        assert connection is not None and disconnection is not None
+        self._forget(connection, disconnection)
+        passed = self._timeSource().seconds() - self._connectedAt
+        self._counted().secondsConnected += passed
+        self._outbox = self._offline
+        if disconnection.unsent:
+            self._fire("flushed", Failure(OutputLost(disconnection.unsent)))
+        if self._callbacks.disconnected is not None:
+            self._call("disconnected", disconnection)
+        elif disconnection.unsent:
+            self._log.warn(
+                "Client {client} lost up to {unsent} octets that were put and not sent",
+                client=self._name(),
+                unsent=disconnection.unsent,
+            )
+        if not self._core.stopping:
+            # An order to connect again came after that to shut down.
+            self._loss = self._disconnection = None
+            self._fire("shutdown", disconnection)
+
+    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+        """
+        Call C{stopped}, later.
+        """
+        if not hosted:
+            self._dropOffline()
+            self._accept(False)
+        # An order to stop that cost octets has not gone well either.
+        self._outcome = (self._reason if gaveUp else None) or self._loss
+        # Those who wait from now on wait for the next time.
+        waiters, self._waiters = self._waiters or {}, None
+        if hosted:
+            self._waiters = {
+                event: waiters.pop(event)
+                for event in ("connected", "stopped", "flushed")
+                if event in waiters
+            }
+        self._stopping = waiters
+        self._later(self._callStopped, self._outcome, hosted, waiters)
+
+    def _accept(self, accepting: bool) -> None:
+        """
+        Let records wait for a connection from now on, or not.
+        """
+        former = self._offline
+        if not former.limit:
+            # Nothing ever waits, and that is the same for all clients.
+            self._offline = NOT_CONNECTED if accepting else STOPPED
+            if self._outbox is former:
+                self._outbox = self._offline
+        elif accepting:
+            former.open()
+        else:
+            former.close(HAS_STOPPED)
+
+    def _dropOffline(self) -> None:
+        """
+        What waits for a connection waits in vain.
+        """
+        unsent = self._offline.pending
+        if unsent:
+            octets, records = self._offline.accepted
+            self._counted().octetsOut += octets
+            self._counted().recordsOut += records
+            self._counted().unsentOctets += unsent
+            self._offline.clear()
+            self._loss = self._loss or Failure(OutputLost(unsent))
+            self._log.warn(
+                "Client {client} stops with {unsent} octets put and never sent",
+                client=self._name(),
+                unsent=unsent,
+            )
+            self._fire("flushed", self._loss)
+
+    def _callStopped(
+        self, failure: Failure | None, hosted: bool, waiters: Waiters
+    ) -> None:
+        disconnection, self._disconnection = self._disconnection, None
+        if not hosted:
+            if self._session is not None:
+                self._session._forget()
+            if self._callbacks.stopped is not None:
+                self._call("stopped", failure)
+            elif failure is not None and failure.check(RetriesExhausted):
+                self._log.warn(
+                    "Client {client} gives up: {reason}",
+                    client=self._name(),
+                    reason=str(failure.value),
+                    failure=failure,
+                )
+        if self._stopping is waiters:
+            self._stopping = None
+        fire(waiters.get("stopped"), failure)
+        fire(waiters.get("flushed"), neverConnected(failure))
+        fire(waiters.get("connected"), neverConnected(failure))
+        fire(waiters.get("shutdown"), disconnection)
+        if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
+            releaseAlias(self._alias, self)
+
+    def _settleLater(self) -> None:
+        """
+        Give C{settle} behind all that is still to be told.
+        """
+        self._later(give, self._core, Inputs.settle)
+
+    @property
+    def eventful(self) -> bool:
+        """
+        Whether events are posted that have not been handled yet.
+        """
+        return self._session is not None and bool(self._session._posted)
+
+    # -- what the session needs (as its owner)
+
+    def _traced(self, event: str, args: tuple[Any, ...]) -> None:
+        """
+        An event is about to be dispatched, and the user wants to see that.
+        """
+        self._log.info(
+            "Client {client} dispatches {event} {args}",
+            client=self._name(),
+            event=event,
+            args=args,
+        )
+
+    def _eventDone(self) -> None:
+        """
+        An event that was to come has been dispatched or cancelled.
+        """
+        if self._core.phase is Phase.WAITING:
+            self._feed(Inputs.settle)
+
+    def _sessionFrom(
+        self, kind: Any, parameters: Any, inline: Any, objects: Any, packages: Any
+    ) -> Session:
+        if not (isinstance(kind, type) and issubclass(kind, Session)):
+            raise TypeError(
+                "sessionType must be Session, MultiDispatchSession or a subclass, not "
+                f"{kind!r}"
+            )
+        if parameters is not None and not isinstance(parameters, dict):
+            raise TypeError(
+                f"sessionParams must be a dict of keyword arguments, not {parameters!r}"
+            )
+        parameters = parameters or {}
+        try:
+            signature(kind).bind(**parameters)
+        except TypeError as e:
+            raise TypeError(f"sessionParams: {e}") from e
+        session = kind(**parameters)
+        session._attach(self)
+        fillSession(
+            session, _BUILT_IN, {} if inline is None else inline, objects, packages
+        )
+        return session
+
+    def _events(self) -> Session:
+        """
+        @return: the session.
+        """
+        if self._session is None:
+            self._session = self._sessionFrom(Session, None, None, (), ())
+        return self._session
+
+    def _heartbeatFrom(self, given: object) -> Heartbeat:
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(
+                "heartbeat must be (seconds, record) or (seconds, function), as in "
+                f"heartbeat=(30, b'PING'), not {given!r}"
+            )
+        seconds = _check.seconds("heartbeat's seconds", given[0])
+        if callable(given[1]):
+            return Heartbeat(
+                seconds, _check.callback("heartbeat", given[1], ("client",))
+            )
+        record = given[1]
+        try:
+            self._framing.clone().frame(record)
+        except Exception as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"heartbeat's record cannot be framed: {error}") from error
+        return Heartbeat(seconds, lambda client: record)
+
+    def _claimAlias(self) -> None:
+        if self._alias is not None:
+            claimAlias(self._alias, self)
+
+    # -- steps
+
+    def _feed(self, given: Callable[..., None], *args: Any) -> None:
+        """
+        Give the lifecycle an input, now, and tell what there is to tell of it
+        afterwards.
+        """
+        busy, self._busy = self._busy, True
+        try:
+            give(self._core, given, *args)
+        finally:
+            self._busy = busy
+        self._run()
+
+    def _waiter(self, event: str, patience: int | None = None) -> Deferred[Any]:
+        if self._waiters is None:
+            self._waiters = {}
+        return waiterIn(self._waiters, event, patience)
+
+    def _fire(self, event: str, result: Any) -> None:
+        """
+        Fire all that wait.
+        """
+        if self._waiters is not None:
+            fire(self._waiters.get(event), result)
+
+    def _later(self, step: Callable[..., object], *args: Any) -> None:
+        self._steps += ((step, args),)
+
+    def _run(self) -> None:
+        """
+        Do the steps that wait, unless somebody is doing it.
+        """
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._steps:
+                step, args = self._steps[0]
+                self._steps = self._steps[1:]
+                step(*args)
+        finally:
+            self._busy = False
+
+    def _call(self, name: str, *args: Any) -> bool:
+        """
+        Call a callback of the user's, if there is one.
+
+        @return: whether it did not raise.
+        """
+        callback = getattr(self._callbacks, name)
+        if callback is not None:
+            try:
+                if iscoroutine(answer := callback(self, *args)):
+                    answer.close()
+                    raise TypeError(
+                        "it returned a coroutine, which nothing waits for here: start "
+                        "it inside with Deferred.fromCoroutine"
+                    )
+            except BaseException as error:
+                self._callbackRaised(name, error)
+                if not isinstance(error, Exception):
+                    raise
+                return False
+        return True
+
+    def _callOrLog(self, name: str, failure: Failure) -> None:
+        """
+        Call a callback for errors; without one, log what POE prints.
+        """
+        self._counted().lastError = failure
+        if getattr(self._callbacks, name) is not None:
+            self._call(name, failure)
+            return
+        operation, number, text = errorDetails(failure)
+        if name == "connectError" and self._ownConnector is not None:
+            text += _each(self._ownConnector.tried)
+        self._log.warn(
+            "Client {client} got {operation} error {errno} ({text})",
+            client=self._name(),
+            operation=operation,
+            errno=number,
+            text=text or "Normal disconnection",
+            failure=failure,
+        )
+
+    # -- where to
+
+    def _theReactor(self) -> Any:
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            self._reactor = reactor
+        return self._reactor
+
+    def _name(self) -> str:
+        """
+        @return: whom this client is connected to, for people.
+        """
+        if self._target.known:
+            return str(self._target)
+        return "?" if self.connector is None else str(self.connector.getDestination())
+
+    def _mayNotBeHosted(self, order: str) -> None:
+        core = self._core
+        if core.hosted and (core.phase is not Phase.STOPPED or order != "start"):
+            raise RuntimeError(
+                f"{order}() is not for a client that a ClientService drives: the "
+                "service connects; use ClientTCPService or start() instead"
+            )
+
+    def _mayConnect(self, order: str) -> None:
+        self._mayNotBeHosted(order)
+        if not self._target.known and self.connector is None:
+            raise ValueError(
+                f"{order}() has nothing to connect to: give the factory remoteAddress "
+                "and remotePort, or endpoint"
+            )
+
+
+def _each(tried: dict[IAddress, Failure | None]) -> str:
+    """
+    @return: how each address has failed, for people, if there are several.
+    """
+    if len(tried) < 2:
+        return ""
+    words = []
+    for address, failure in tried.items():
+        why = "no answer" if failure is None else errorDetails(failure).text
+        words.append(f"{getattr(address, 'host', address)}: {why}")
+    return f": {'; '.join(words)}"
+
+
+def _waitable(answer: object) -> bool:
+    return isinstance(answer, Deferred) or iscoroutine(answer)
+
+
+def neverConnected(failure: Failure | None) -> Failure:
+    """
+    @return: why C{whenConnected} fails.
+    """
+    return failure or Failure(
+        NotConnectedError("the client was stopped before it was connected")
+    )
