@@ -13,7 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IOpenSSLClientConnectionCreator,
+)
 from twisted.logger import (
     ILogObserver,
     LogEvent,
@@ -41,6 +45,21 @@ HEAP = {
     "connected": "connected",
     "shutdown": "shuttingDown",
 }
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Unverified:
+    """
+    TLS as the original's, without a look at the certificate.
+    """
+
+    def clientConnectionForTLS(self, tlsProtocol: object) -> Any:
+        from OpenSSL.SSL import Connection
+        from twisted.internet.ssl import CertificateOptions
+
+        connection = Connection(CertificateOptions(verify=False).getContext(), None)
+        connection.set_connect_state()
+        return connection
 
 
 class Unknown(Exception):
@@ -479,10 +498,7 @@ class Client:
         return value
 
     def do_return_tls(self, client: Any, callback: Any) -> Any:
-        from twisted.internet.ssl import CertificateOptions
-
-        # As the original, without a look at the certificate.
-        answer = callback[0].startTLS(CertificateOptions(verify=False))
+        answer = callback[0].startTLS(Unverified())
         self._log("tls_started", client)
         return True if answer is None else answer
 
