@@ -209,6 +209,7 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "serverInputBatch(client, records)", **batch)
         self.refused(TypeError, "stopped(client, failure)", stopped=lambda client: None)
         self.refused(TypeError, "serverLow(client)", serverLow=lambda: None)
+        self.refused(TypeError, "retryPolicy(failures)", retryPolicy=lambda: 5)
         self.refused(TypeError, "heartbeat(client)", heartbeat=(5, lambda: b"PING"))
         self.refused(TypeError, "started(client, 1, 2)", started=len, args=(1, 2))
 

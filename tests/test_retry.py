@@ -228,6 +228,7 @@ class GiveUpTests(SynchronousTestCase):
             ("failures", giveUpByRate, (MEMORY + 1, 1), ValueError),
             ("seconds", giveUpByRate, (3, float("inf")), ValueError),
             ("policy", giveUpByCount, (1, 5), TypeError),
+            ("policy(failures)", giveUpByCount, (1, lambda: 5), TypeError),
         ):
             error = self.assertRaises(kind, make, *wrong)
             self.assertIn(name, str(error))

@@ -125,7 +125,8 @@ class MemoryServerTests(SynchronousTestCase):
         """
         server = self.serve()
         server.refuse()
-        self.assertRaises(AssertionError, server.accept)
+        raised = self.assertRaises(AssertionError, server.accept)
+        self.assertIn("waiting>; advance(1)?", str(raised))
         server.advance(0.9)
         self.assertFalse(server.attempting)
         server.advance(0.1)

@@ -106,6 +106,13 @@ def callback(
     return value
 
 
+def policy(name: str, value: object) -> Any:
+    """
+    @raise TypeError: if it cannot be called with a number of failures.
+    """
+    return callback(name, value, ("failures",))
+
+
 def _takes(function: Any, arguments: int) -> bool:
     """
     @return: whether it can be called with so many positional arguments, as far as can

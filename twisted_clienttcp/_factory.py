@@ -311,7 +311,7 @@ class ClientTCPFactory(LifecycleFactory):
         self._framing = patternFrom(_LINE if framing is None else framing)
         for name, check, value in (
             ("autoReconnect", _check.flag, autoReconnect),
-            ("retryPolicy", _check.callback, retryPolicy),
+            ("retryPolicy", _check.policy, retryPolicy),
             ("shutdownOnError", _check.flag, shutdownOnError),
             ("noDelay", _check.flag, noDelay),
             ("offlineLimit", _check.octets, offlineLimit),

@@ -197,7 +197,7 @@ def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) ->
 def _inner(policy: Policy | None) -> Policy:
     if policy is None:
         return exponential()
-    checked: Policy = _check.callback("policy", policy)
+    checked: Policy = _check.policy("policy", policy)
     return checked
 
 

@@ -529,8 +529,10 @@ class MemoryServer:
 
     def _attempt(self) -> _Transport:
         if not self.attempting:
+            due = [call.getTime() for call in self.clock.getDelayedCalls()]
+            hint = f"; advance({min(due) - self.clock.seconds():.6g})?" if due else ""
             raise AssertionError(
-                f"the client makes no attempt: it is {self.client!r}; let time advance?"
+                f"the client makes no attempt: it is {self.client!r}{hint}"
             )
         transport: _Transport = self._transport
         return transport
