@@ -145,6 +145,11 @@ def _streams(names: Sequence[str]) -> st.SearchStrategy[bytes]:
 
 numbers = st.sets(st.integers(1, 12))
 
+#: Names of framings, and a stream of what they frame.
+framingsAndStream = st.lists(
+    st.sampled_from(INVARIANT), min_size=1, max_size=3
+).flatmap(lambda names: st.tuples(st.just(names), _streams(names)))
+
 
 class SwapTests(SynchronousTestCase):
     """
@@ -166,14 +171,7 @@ class SwapTests(SynchronousTestCase):
                     self.assertEqual(found, expected, (first, second, swaps, size))
 
     @settings(max_examples=500, deadline=None)
-    @given(
-        st.lists(st.sampled_from(INVARIANT), min_size=1, max_size=3).flatmap(
-            lambda names: st.tuples(st.just(names), _streams(names))
-        ),
-        cuts,
-        numbers,
-        numbers,
-    )
+    @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,
         namesAndData: tuple[list[str], bytes],
@@ -258,14 +256,7 @@ class ClientTests(ClientTestCase):
     """
 
     @settings(max_examples=100, deadline=None)
-    @given(
-        st.lists(st.sampled_from(INVARIANT), min_size=1, max_size=3).flatmap(
-            lambda names: st.tuples(st.just(names), _streams(names))
-        ),
-        cuts,
-        numbers,
-        numbers,
-    )
+    @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,
         namesAndData: tuple[list[str], bytes],
