@@ -13,12 +13,16 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_VARARGS,
     isasyncgenfunction,
     iscoroutinefunction,
     isgeneratorfunction,
     signature,
 )
-from types import CodeType, MethodType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 Init = TypeVar("Init", bound=Callable[..., None])
@@ -51,6 +55,15 @@ def parameters(attributes: Collection[str], framing: type) -> Callable[[Init], I
 
         @wraps(init)
         def checked(self: Any, *args: Any, **given: Any) -> None:
+            try:
+                init(self, *args, **given)
+            except TypeError:
+                # To look for it before would cost all who make no mistake.
+                if error := unknown(given):
+                    raise error from None
+                raise
+
+        def unknown(given: dict[str, Any]) -> TypeError | None:
             for name in given.keys() - known:
                 if name in attributes:
                     hint = f"it is an attribute: set client.{name}"
@@ -63,8 +76,8 @@ def parameters(attributes: Collection[str], framing: type) -> Callable[[Init], I
                     hint = f"did you mean {names[near[0]]}?"
                 else:
                     hint = f"known are {', '.join(known)}"
-                raise TypeError(f"unknown parameter {name}: {hint}")
-            init(self, *args, **given)
+                return TypeError(f"unknown parameter {name}: {hint}")
+            return None
 
         return checked  # type: ignore[return-value]
 
@@ -89,11 +102,12 @@ def callback(
         return None
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {value!r}")
-    if isgeneratorfunction(value) or isasyncgenfunction(value):
+    flags = _flags(value)
+    if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
         raise TypeError(
             f"{name} must be a plain function: nothing would run a generator here"
         )
-    if not awaited and iscoroutinefunction(value):
+    if not awaited and flags & CO_COROUTINE:
         raise TypeError(
             f"{name} must be a plain function: nothing waits for a coroutine here; "
             "start it inside with Deferred.fromCoroutine"
@@ -113,20 +127,42 @@ def policy(name: str, value: object) -> Any:
     return callback(name, value, ("failures",))
 
 
+def _plain(function: object) -> FunctionType | None:
+    """
+    @return: the function, if it is one of Python's or a method; L{inspect} takes
+        microseconds to tell what its code tells.
+    """
+    inner = function.__func__ if isinstance(function, MethodType) else function
+    return inner if isinstance(inner, FunctionType) else None
+
+
+def _flags(function: object) -> int:
+    """
+    @return: of the flags of its code at least those of generators and coroutines.
+    """
+    plain = _plain(function)
+    if plain is not None and not vars(plain):
+        return plain.__code__.co_flags
+    # It may be marked, or wrap another.
+    return (
+        CO_GENERATOR * isgeneratorfunction(function)
+        | CO_ASYNC_GENERATOR * isasyncgenfunction(function)
+        | CO_COROUTINE * iscoroutinefunction(function)
+    )
+
+
 def _takes(function: Any, arguments: int) -> bool:
     """
     @return: whether it can be called with so many positional arguments, as far as can
         be known: not of everything that is built in.
     """
-    code = getattr(function, "__code__", None)
-    bound = isinstance(function, MethodType)
-    # Nearly all take just these, and to make a signature takes microseconds.
-    if (
-        isinstance(code, CodeType)
-        and code.co_argcount == arguments + bound
-        and not code.co_kwonlyargcount
-    ):
-        return True
+    plain = _plain(function)
+    if plain is not None and not plain.__code__.co_kwonlyargcount:
+        code = plain.__code__
+        most = code.co_argcount - isinstance(function, MethodType)
+        least = most - len(plain.__defaults__ or ())
+        endless = bool(code.co_flags & CO_VARARGS)
+        return least <= arguments and (endless or arguments <= most)
     try:
         # What is wrapped may get other arguments than what wraps it.
         signed = signature(function, follow_wrapped=False)

@@ -321,9 +321,9 @@ class ClientTCPFactory(LifecycleFactory):
             ("idleTimeout", _check.optionalSeconds, idleTimeout),
             ("keepAlive", _check.keepAlive, keepAlive),
         ):
-            checked = check(name, value)
-            if checked != getattr(self, name):
-                setattr(self, name, checked)
+            default = getattr(self, name)
+            if value is not default and (own := check(name, value)) != default:
+                setattr(self, name, own)
         if stableAfter is not None:
             self.stableAfter = _check.delay("stableAfter", stableAfter)
         if highMark is not None or lowMark is not None:

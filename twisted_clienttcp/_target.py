@@ -257,7 +257,6 @@ class Target:
 
     def __init__(
         self,
-        *,
         remoteAddress: object = None,
         remotePort: object = None,
         endpoint: object = None,
@@ -453,15 +452,25 @@ class Target:
 NOWHERE = Target()
 
 
-def targetFrom(*, reactor: Any, **parameters: object) -> Target:
+def targetFrom(
+    remoteAddress: object,
+    remotePort: object,
+    endpoint: object,
+    domain: object,
+    bindAddress: object,
+    bindPort: object,
+    tls: object,
+    reactor: Any,
+) -> Target:
     """
     @return: L{NOWHERE} if nothing is said, or a L{Target} of these parameters.
 
     @raise Exception: as L{Target}.
     """
-    if all(value is None for value in parameters.values()):
+    given = remoteAddress, remotePort, endpoint, domain, bindAddress, bindPort, tls
+    if all(value is None for value in given):
         return NOWHERE
-    return Target(reactor=reactor, **parameters)
+    return Target(*given, reactor)
 
 
 def _nameOf(place: Address | Given | None) -> str:

@@ -6,10 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._block import Block
 from ._interface import Framing
+from ._line import Line
+from ._netstring import Netstring
+from ._prefixed import LengthPrefixed
+from ._stream import Stream
 
 #: What can be given for a framing.
 FramingSpec = Framing | type | tuple[type, dict[str, Any]]
+
+#: These are framings, and so are their clones.
+_OURS = (Block, LengthPrefixed, Line, Netstring, Stream)
 
 #: What a framing must have to be one.
 _TRAITS = ("chunkInvariant", "reversible")
@@ -28,7 +36,7 @@ def patternFrom(framing: Any) -> Framing:
             f"framing must be a framing, not the text {framing!r}: "
             "twisted_clienttcp.framing.fromSpec() makes one of it"
         )
-    built = framing
+    built: Any = framing
     if isinstance(framing, tuple):
         if len(framing) != 2 or not isinstance(framing[1], dict):
             raise TypeError(
@@ -40,11 +48,13 @@ def patternFrom(framing: Any) -> Framing:
             raise TypeError(f"framing: {e}") from e
     elif isinstance(framing, type):
         built = framing()
+    pattern: Framing = built
+    if type(built) in _OURS:
+        return pattern
     if missing := _missing(built):
         raise _noFraming(framing, missing)
     if missing := _missing(built.clone()):
         raise _noFraming(f"what {built!r}.clone() returns", missing)
-    pattern: Framing = built
     return pattern
 
 
