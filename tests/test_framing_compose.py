@@ -89,6 +89,28 @@ class StackTests(SynchronousTestCase):
     L{Stackable}.
     """
 
+    def test_droppedOfOne(self) -> None:
+        """
+        Of a record that several were made of, what is dropped above does not give the
+        others back: they were delivered.
+        """
+
+        def split(record: bytes) -> list[bytes]:
+            return record.split(b",")
+
+        for top in (Grep(code=bool), Map(get=lambda r: [r] if r else [], put=bytes)):
+            framing = Stackable(
+                framings=[Block(size=3), Map(get=split, put=bytes), top]
+            )
+            self.assertEqual(list(framing.feed(b"a,,b,,")), [b"a", b"b"])
+            self.assertEqual(framing.clone().release(0), b"")
+            self.assertEqual(framing.release(2), b"")
+            list(framing.feed(b"a,,b,,"))
+            self.assertEqual(framing.release(1), b"b,,")
+            # Here there is one more to come of the first.
+            list(framing.feed(b"a,b"))
+            self.assertEqual(framing.release(1), b"a,b")
+
     def handOver(
         self, make: Callable[[], Framing], data: bytes, at: list[int], choice: Any
     ) -> tuple[bytes, list[Any], bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_clienttcp import _lifecycle
 from twisted_clienttcp._lifecycle import Core, Inputs, Phase, Then, give
 
 INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
@@ -259,6 +260,13 @@ class ChoiceTests(SynchronousTestCase):
         machine.settle()
         self.assertIs(core.phase, Phase.STOPPED)
         self.assertEqual(effects.calls[-1], "stopped")
+
+    def test_otherAutomat(self) -> None:
+        """
+        An Automat that keeps its transitions otherwise goes without our index.
+        """
+        other = object()
+        self.assertIs(_lifecycle._indexed(other), other)
 
     def test_settleOnce(self) -> None:
         """

@@ -491,9 +491,19 @@ def _build() -> tuple[Any, dict[Phase, Any]]:
         for name, given in vars(Inputs).items():
             if not name.startswith("_") and (phase, name) not in filled:
                 state.upon(given).loop()(_ignoring)
-    machine = builder.build()
-    index = _Index(machine.__automat_automaton__)
-    return replace(machine, __automat_automaton__=index), states
+    return _indexed(builder.build()), states
+
+
+def _indexed(machine: Any) -> Any:
+    """
+    @return: what makes the same machine, with an index; as it is, only slower, where
+        Automat keeps its transitions otherwise than the versions that we know.
+    """
+    try:
+        index = _Index(machine.__automat_automaton__)
+        return replace(machine, __automat_automaton__=index)
+    except (AttributeError, TypeError):
+        return machine
 
 
 _Machine, _states = _build()

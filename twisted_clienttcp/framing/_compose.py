@@ -206,6 +206,10 @@ class RecordBlock(Layer):
         given, self._kept = self._kept[:whole], self._kept[whole:]
         return given
 
+    def _wholeFrom(self, number: int) -> int:
+        # Each list has records of its own.
+        return number
+
     def release(self, delivered: int) -> bytes:
         """
         @return: the octets behind the first C{delivered} lists of the last batch.

@@ -44,8 +44,8 @@ class Converted:
     def _empty(self) -> None:
         #: How many records below the last batch was made of.
         self._count = 0
-        #: For each record of it, how many of these are taken when it is delivered.
-        self._ends: list[int] = []
+        #: For each record of it, which of these it was made of, counted from 1.
+        self._sources: list[int] = []
         #: Behind how many of these a fault was found, and the rest left for later.
         self._stop: int | None = None
 
@@ -97,21 +97,28 @@ class Converted:
             self._stop = None
         elif self._stop is not None:
             # Of the faulty one, if it gave any before.
-            self._ends += [self._stop - 1] * (len(made) - len(self._ends))
+            self._sources += [self._stop] * (len(made) - len(self._sources))
         fault = wrong or fault
         return made if fault is None else thenRaise(made, fault)
 
     def _convertAll(self, below: list[Any], made: list[Any]) -> list[Any]:
-        ends = self._ends
+        sources = self._sources
         for place, record in enumerate(below, 1):
             self._stop = place
             made += self._convert(record)
-            several = len(made) - len(ends)
-            if several > 1:
-                ends += [place - 1] * (several - 1)
-            if several:
-                ends.append(place)
+            sources += [place] * (len(made) - len(sources))
         return []
+
+    def _wholeFrom(self, number: int) -> int:
+        """
+        @return: up to which record of the last batch all were made of what the one of
+            that number was made of.
+        """
+        sources = self._sources
+        source = sources[number - 1]
+        while number < len(sources) and sources[number] == source:
+            number += 1
+        return number
 
     def finish(self) -> Iterable[Any]:
         """
@@ -137,11 +144,23 @@ class Converted:
             octets of a record that several others were made of count as taken when all
             of these are delivered.
         """
+        sources = self._sources
         if delivered:
-            taken = self._ends[delivered - 1]
+            taken = sources[delivered - 1]
+            following = self._count + 1
+            if delivered < len(sources):
+                following = sources[delivered]
+            if taken in (following, self._stop):
+                taken -= 1
+            elif isinstance(self._below, Converted):
+                # What is dropped of the one that they were all made of is no reason to
+                # have that once more.
+                whole = self._below._wholeFrom(taken)
+                if whole < following:
+                    taken = whole
         else:
             # Where all was dropped there is no record that the user could be at.
-            taken = 0 if self._ends or self._stop else self._count
+            taken = 0 if sources or self._stop else self._count
         octets = self._below.release(taken)
         self._empty()
         return octets
