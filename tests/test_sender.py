@@ -545,6 +545,25 @@ class SenderTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.owner.told, ["high", "low", "flushed"])
 
+    def test_highWhileItIs(self) -> None:
+        """
+        When the high mark is told, the output is still there, however late that is.
+        """
+        transport = AskingTransport()
+        sender = self.sender(transport, 100, 10)
+        pending: list[int] = []
+
+        def high() -> bool:
+            pending.append(sender.outbox.pending)
+            return True
+
+        self.owner._high = high  # type: ignore[method-assign]
+        sender.outbox.send(b"x" * 60)
+        self.clock.advance(0)
+        sender.outbox.send(b"x" * 60)
+        transport.drain()
+        self.assertEqual(pending, [120])
+
     # -- the application's producer
 
     def test_push(self) -> None:

@@ -335,6 +335,9 @@ class Sender:
 
     def _emptied(self) -> None:
         outbox = self.outbox
+        if self._untold:
+            # While it is so.
+            self._tellHigh()
         outbox.emptied()
         supply = self.supply
         if supply is not None and supply.active and not outbox.isHigh:
