@@ -378,9 +378,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         except Exception:
             self._refuse(Failure(), connection)
             return
-        if isgenerator(answer) or (isawaitable(answer) and not _waitable(answer)):
-            self._agree(None, connection, f"{answer!r}, which is not waited for")
-            return
         if iscoroutine(answer):
             answer = Deferred.fromCoroutine(answer)
         if isinstance(answer, Deferred):
@@ -388,6 +385,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._negotiating = answer
             answer.addCallback(self._agree, connection)
             answer.addErrback(self._refuse, connection)
+        elif isgenerator(answer) or isawaitable(answer):
+            self._agree(None, connection, f"{answer!r}, which is not waited for")
         else:
             self._agree(answer, connection)
 
@@ -1129,10 +1128,6 @@ def _each(tried: dict[IAddress, Failure | None]) -> str:
         why = "no answer" if failure is None else errorDetails(failure).text
         words.append(f"{getattr(address, 'host', address)}: {why}")
     return f": {'; '.join(words)}"
-
-
-def _waitable(answer: object) -> bool:
-    return isinstance(answer, Deferred) or iscoroutine(answer)
 
 
 def neverConnected(failure: Failure | None) -> Failure:
