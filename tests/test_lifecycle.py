@@ -9,18 +9,21 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import _lifecycle
-from twisted_clienttcp._lifecycle import Core, Inputs, Phase, Then, give
+from twisted_clienttcp._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
 
 INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
 
 
-class RecordingEffects:
+class RecordingClient:
     """
-    Effects that only remember what was asked for.
+    A client that only remembers what was asked for.
     """
 
     def __init__(self) -> None:
+        self._phase = Phase.IDLE
+        self._then: Then | float | None = None
+        self._hosted = False
+        self._inputs: Waiting | None = None
         self.calls: list[Any] = []
         self._retrying = True
         self._expectant = False
@@ -117,24 +120,23 @@ class Machine:
     Has the inputs as methods.
     """
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, client: RecordingClient) -> None:
+        self._client: Any = client
 
     def __getattr__(self, name: str) -> Any:
-        return partial(give, self._core, getattr(Inputs, name))
+        return partial(give, self._client, getattr(Inputs, name))
 
 
-def machineIn(phase: Phase) -> tuple[Core, Any, RecordingEffects]:
+def machineIn(phase: Phase) -> tuple[Any, Any]:
     """
-    @return: a machine that has come into that phase, and no effects yet.
+    @return: a client that has come into that phase, with no calls yet, and his machine.
     """
-    effects = RecordingEffects()
-    core = Core(effects)
-    machine = Machine(core)
+    client = RecordingClient()
+    machine = Machine(client)
     for given in WAYS[phase]:
         getattr(machine, given)()
-    effects.calls.clear()
-    return core, machine, effects
+    client.calls.clear()
+    return client, machine
 
 
 class CellTests(SynchronousTestCase):
@@ -143,16 +145,16 @@ class CellTests(SynchronousTestCase):
     """
 
     def check(self, phase: Phase, given: str) -> None:
-        core, machine, effects = machineIn(phase)
-        self.assertIs(core.phase, phase)
+        client, machine = machineIn(phase)
+        self.assertIs(client._phase, phase)
         target, calls, then = CELLS.get(
-            (phase.value, given), (phase.value, [], core.then)
+            (phase.value, given), (phase.value, [], client._then)
         )
         arguments = (7.0,) if given == "reconnect" else ()
         result = getattr(machine, given)(*arguments)
         self.assertIsNone(result)
         self.assertEqual(
-            (core.phase.value, effects.calls, core.then), (target, calls, then)
+            (client._phase.value, client.calls, client._then), (target, calls, then)
         )
 
 
@@ -175,11 +177,11 @@ class ChoiceTests(SynchronousTestCase):
     """
 
     def settled(self, phase: Phase, *inputs: str, **effects: Any) -> Any:
-        core, machine, recorded = machineIn(phase)
-        vars(recorded).update(effects)
+        client, machine = machineIn(phase)
+        vars(client).update(effects)
         for given in [*inputs, "settle"]:
             getattr(machine, given)()
-        return core, recorded.calls
+        return client, client.calls
 
     def test_everyCellIsTried(self) -> None:
         """
@@ -195,16 +197,16 @@ class ChoiceTests(SynchronousTestCase):
         """
         A failure is followed by the wait that the policy gives.
         """
-        core, calls = self.settled(Phase.CONNECTING, "failed")
-        self.assertEqual((core.phase, core.then), (Phase.WAITING, None))
+        client, calls = self.settled(Phase.CONNECTING, "failed")
+        self.assertEqual((client._phase, client._then), (Phase.WAITING, None))
         self.assertEqual(calls[-1], "timer 1.5")
 
     def test_giveUp(self) -> None:
         """
         It is followed by the end when the policy gives none.
         """
-        core, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
-        self.assertIs(core.phase, Phase.STOPPED)
+        client, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
+        self.assertIs(client._phase, Phase.STOPPED)
         self.assertEqual(calls[-1], "stopped gaveUp")
 
     def test_noRetry(self) -> None:
@@ -212,92 +214,85 @@ class ChoiceTests(SynchronousTestCase):
         It is followed by the end where nothing asks for another attempt, and is on the
         way there from the moment of the loss.
         """
-        core, machine, effects = machineIn(Phase.CONNECTED)
-        effects._retrying = False
-        self.assertFalse(core.stopping)
+        client, machine = machineIn(Phase.CONNECTED)
+        client._retrying = False
+        self.assertFalse(stopping(client))
         machine.lost()
-        self.assertTrue(core.stopping)
+        self.assertTrue(stopping(client))
         machine.settle()
-        self.assertEqual(effects.calls[-1], "stopped gaveUp")
+        self.assertEqual(client.calls[-1], "stopped gaveUp")
 
     def test_expectant(self) -> None:
         """
         The end waits while an event is to come that may ask for another attempt.
         """
-        core, machine, effects = machineIn(Phase.CONNECTED)
-        effects._expectant = True
+        client, machine = machineIn(Phase.CONNECTED)
+        client._expectant = True
         machine.shutdown()
         machine.lost()
         machine.settle()
-        self.assertIs(core.phase, Phase.WAITING)
-        self.assertTrue(core.stopping)
-        effects._expectant = False
+        self.assertIs(client._phase, Phase.WAITING)
+        self.assertTrue(stopping(client))
+        client._expectant = False
         machine.settle()
-        self.assertIs(core.phase, Phase.STOPPED)
+        self.assertIs(client._phase, Phase.STOPPED)
 
     def test_lastOrderWins(self) -> None:
         """
         While a connection ends, the last order decides.
         """
-        core, machine, effects = machineIn(Phase.CONNECTED)
+        client, machine = machineIn(Phase.CONNECTED)
         machine.shutdown()
         machine.reconnect(3.0)
-        self.assertFalse(core.stopping)
+        self.assertFalse(stopping(client))
         machine.lost()
         machine.settle()
-        self.assertEqual(effects.calls[-1], "timer 3.0")
+        self.assertEqual(client.calls[-1], "timer 3.0")
         machine.shutdown()
-        self.assertIs(core.phase, Phase.STOPPED)
+        self.assertIs(client._phase, Phase.STOPPED)
 
     def test_shutdownAfterReconnect(self) -> None:
         """
         And the other way round.
         """
-        core, machine, effects = machineIn(Phase.CONNECTED)
+        client, machine = machineIn(Phase.CONNECTED)
         machine.reconnect(3.0)
         machine.shutdown()
         machine.lost()
         machine.settle()
-        self.assertIs(core.phase, Phase.STOPPED)
-        self.assertEqual(effects.calls[-1], "stopped")
-
-    def test_otherAutomat(self) -> None:
-        """
-        An Automat that keeps its transitions otherwise goes without our index.
-        """
-        other = object()
-        self.assertIs(_lifecycle._indexed(other), other)
+        self.assertIs(client._phase, Phase.STOPPED)
+        self.assertEqual(client.calls[-1], "stopped")
 
     def test_settleOnce(self) -> None:
         """
         A second settle finds nothing to do.
         """
-        core, machine, effects = machineIn(Phase.WAITING)
+        client, machine = machineIn(Phase.WAITING)
         machine.reconnect(1.0)
         machine.reconnect(2.0)
         machine.settle()
         machine.settle()
-        self.assertEqual(effects.calls, ["settleLater", "settleLater", "timer 2.0"])
+        self.assertEqual(client.calls, ["settleLater", "settleLater", "timer 2.0"])
 
     def test_hosted(self) -> None:
         """
         A connection that somebody else has made is followed by nothing: he makes the
         next, and C{stopped} is not called.
         """
-        core, machine, effects = machineIn(Phase.IDLE)
+        client, machine = machineIn(Phase.IDLE)
         for given in ("made", "negotiated", "lost", "settle"):
             getattr(machine, given)()
-        self.assertIs(core.phase, Phase.STOPPED)
-        self.assertEqual(effects.calls[-1], "stopped hosted")
+        self.assertIs(client._phase, Phase.STOPPED)
+        self.assertEqual(client.calls[-1], "stopped hosted")
         machine.made()
-        self.assertIs(core.phase, Phase.NEGOTIATING)
+        self.assertIs(client._phase, Phase.NEGOTIATING)
 
     def test_reentrant(self) -> None:
         """
         An input given from inside an effect is taken behind the present one.
         """
-        core, machine, effects = machineIn(Phase.CONNECTED)
-        effects._drain = machine.lost  # type: ignore[attr-defined]
+        client, machine = machineIn(Phase.CONNECTED)
+        client._drain = machine.lost
         machine.shutdown()
-        self.assertIs(core.phase, Phase.DRAINING)
-        self.assertEqual(effects.calls, ["tellDisconnected", "settleLater"])
+        self.assertIs(client._phase, Phase.DRAINING)
+        self.assertEqual(client.calls, ["tellDisconnected", "settleLater"])

@@ -838,7 +838,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.failureResultOf(stopped, Refused)
         client.start().addErrback(lambda failure: None)
         self.refuse()
-        self.assertIs(client._core.phase, Phase.WAITING)
+        self.assertIs(client._phase, Phase.WAITING)
 
     def test_resetDelayRevivesNobody(self) -> None:
         """

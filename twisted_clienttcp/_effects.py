@@ -32,7 +32,7 @@ from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import EndpointConnector
 from ._details import errorDetails
-from ._lifecycle import Core, Inputs, Phase, give
+from ._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
 from ._outbox import (
     HAS_STOPPED,
     NOT_CONNECTED,
@@ -100,7 +100,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_connectedAt",
         "_connection",
         "_connections",
-        "_core",
         "_disconnection",
         "_expired",
         "_failedAt",
@@ -108,12 +107,15 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_failure",
         "_framing",
         "_heap",
+        "_hosted",
+        "_inputs",
         "_lastEvent",
         "_loss",
         "_negotiating",
         "_offline",
         "_outbox",
         "_outcome",
+        "_phase",
         "_preConnect",
         "_reason",
         "_session",
@@ -121,6 +123,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_steps",
         "_stopping",
         "_target",
+        "_then",
         "_timer",
         "_waiters",
         "clock",
@@ -178,7 +181,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         self.numPorts = 0
         self.resetDelay()
         self._heap: Any = None
-        self._core = Core(self)
+        # What the lifecycle remembers.
+        self._phase = Phase.IDLE
+        self._then: Then | float | None = None
+        self._hosted = False
+        self._inputs: Waiting | None = None
         self._connection: ClientTCPProtocol | None = None
         #: What is put goes into the outbox of the connection, or waits for one.
         self._offline = NOT_CONNECTED
@@ -219,21 +226,21 @@ class LifecycleFactory(ReconnectingClientFactory):
         Whether there is a connection that C{connected} was called for and that is not
         about to end (POE: heap connected).
         """
-        return self._core.phase is Phase.CONNECTED
+        return self._phase is Phase.CONNECTED
 
     @property
     def shuttingDown(self) -> bool:
         """
         Whether the client has stopped or is about to (POE: heap shutdown).
         """
-        return self._core.stopping
+        return stopping(self)
 
     @property
     def server(self) -> ClientTCPProtocol | None:
         """
         The live connection, until C{disconnected} is called (POE: heap server).
         """
-        if self._core.phase in (Phase.CONNECTED, Phase.DRAINING):
+        if self._phase in (Phase.CONNECTED, Phase.DRAINING):
             return self._connection
         return None
 
@@ -274,7 +281,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         @return: the connection, below TLS if that was asked for; None if there is one
             already or none is wanted.
         """
-        if self._core.phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
+        if self._phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
             self._log.warn(
                 "{client} refuses a second connection, to {addr}",
                 client=self,
@@ -295,12 +302,12 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An attempt has failed.
         """
-        if self._core.phase is not Phase.CONNECTING:
+        if self._phase is not Phase.CONNECTING:
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
         self._attemptFailed(expired or reason)
-        self._later(give, self._core, Inputs.failed)
+        self._later(give, self, Inputs.failed)
         self._run()
 
     def _attemptFailed(self, failure: Failure) -> None:
@@ -337,7 +344,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             # It was given up before it came.
             connection.abort()
             return
-        if self._core.phase is Phase.CONNECTING and self._ownConnector is not None:
+        if self._phase is Phase.CONNECTING and self._ownConnector is not None:
             self._ownConnector.connectionMade(connection)
         self._feed(Inputs.made)
 
@@ -365,7 +372,7 @@ class LifecycleFactory(ReconnectingClientFactory):
     def _negotiable(self, connection: ClientTCPProtocol) -> bool:
         return (
             connection is self._connection
-            and self._core.phase is Phase.NEGOTIATING
+            and self._phase is Phase.NEGOTIATING
             and not connection.ending
         )
 
@@ -469,7 +476,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         outbox = connection.outbox
         limit = self._offline.limit
-        if self._outbox is outbox and not self._core.stopping and limit:
+        if self._outbox is outbox and not stopping(self) and limit:
             self._outbox = self._offline
             self._offline.adopt(outbox.giveBack(limit))
 
@@ -481,7 +488,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         self._later(self._callOrLog, "serverError", failure)
         if closing:
-            self._later(give, self._core, Inputs.ended)
+            self._later(give, self, Inputs.ended)
         self._run()
 
     def _callbackRaised(
@@ -514,7 +521,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         if connection.blame(failure, "local") and not told:
             self._later(self._callOrLog, "serverError", failure)
-        self._later(give, self._core, Inputs.broken)
+        self._later(give, self, Inputs.broken)
         self._run()
 
     def _gone(
@@ -527,7 +534,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             return
         self._reason = self._failure = disconnection.failure
         self._loss = None
-        if self._core.phase is not Phase.NEGOTIATING:
+        if self._phase is not Phase.NEGOTIATING:
             self._disconnection = disconnection
             self._counted().losses += disconnection.initiator != "local"
             if self._reason.check(ConnectionDone):
@@ -535,16 +542,16 @@ class LifecycleFactory(ReconnectingClientFactory):
                 self._reason = Failure(lost) if disconnection.unsent else None
             if disconnection.unsent:
                 self._loss = self._reason
-        if self._core.phase is Phase.NEGOTIATING:
+        if self._phase is Phase.NEGOTIATING:
             self._forget(connection, disconnection)
             self._cancelNegotiation()
-            if self._core.then is None:
+            if self._then is None:
                 self._attemptFailed(disconnection.failure)
         elif not told:
             self._later(self._callOrLog, "serverError", disconnection.failure)
-        self._later(give, self._core, Inputs.lost)
+        self._later(give, self, Inputs.lost)
         self._run()
-        if not self._core.hosted and self._ownConnector is not None:
+        if not self._hosted and self._ownConnector is not None:
             self._ownConnector.connectionLost(disconnection.failure)
 
     def _forget(
@@ -687,7 +694,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         said = f"no connection in {self.connectTimeout} seconds"
         expired = Failure(TimeoutError(string=said))
         connection = self._connection
-        if self._core.phase is Phase.NEGOTIATING and connection is not None:
+        if self._phase is Phase.NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
             expired = Failure(TimeoutError(string=f"{said}: no end of {what}"))
             connection.blame(expired, "local")
@@ -748,7 +755,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Call C{started}, later.
         """
-        if self._core.phase is Phase.WAITING:
+        if self._phase is Phase.WAITING:
             # By an order of ours; who has called stopTrying() before connectTCP() wants
             # one attempt alone, as of any ReconnectingClientFactory.
             self.continueTrying = 1
@@ -825,7 +832,7 @@ class LifecycleFactory(ReconnectingClientFactory):
                 client=self._name(),
                 unsent=disconnection.unsent,
             )
-        if not self._core.stopping:
+        if not stopping(self):
             # An order to connect again came after that to shut down.
             self._loss = self._disconnection = None
             self._fire("shutdown", disconnection)
@@ -906,14 +913,14 @@ class LifecycleFactory(ReconnectingClientFactory):
         fire(waiters.get("flushed"), neverConnected(failure))
         fire(waiters.get("connected"), neverConnected(failure))
         fire(waiters.get("shutdown"), disconnection)
-        if self._alias is not None and not hosted and self._core.phase is Phase.STOPPED:
+        if self._alias is not None and not hosted and self._phase is Phase.STOPPED:
             releaseAlias(self._alias, self)
 
     def _settleLater(self) -> None:
         """
         Give C{settle} behind all that is still to be told.
         """
-        self._later(give, self._core, Inputs.settle)
+        self._later(give, self, Inputs.settle)
 
     @property
     def eventful(self) -> bool:
@@ -939,7 +946,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An event that was to come has been dispatched or cancelled.
         """
-        if self._core.phase is Phase.WAITING:
+        if self._phase is Phase.WAITING:
             self._feed(Inputs.settle)
 
     def _sessionFrom(
@@ -1006,7 +1013,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         busy, self._busy = self._busy, True
         try:
-            give(self._core, given, *args)
+            give(self, given, *args)
         finally:
             self._busy = busy
         self._run()
@@ -1101,8 +1108,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         return "?" if self.connector is None else str(self.connector.getDestination())
 
     def _mayNotBeHosted(self, order: str) -> None:
-        core = self._core
-        if core.hosted and (core.phase is not Phase.STOPPED or order != "start"):
+        if self._hosted and (self._phase is not Phase.STOPPED or order != "start"):
             raise RuntimeError(
                 f"{order}() is not for a client that a ClientService drives: the "
                 "service connects; use ClientTCPService or start() instead"

@@ -31,7 +31,7 @@ from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
 from ._delivery import Hold
 from ._effects import Callbacks, LifecycleFactory, neverConnected
-from ._lifecycle import Inputs, Phase
+from ._lifecycle import Inputs, Phase, ordered, retryable, stopping
 from ._outbox import (
     Marks,
 )
@@ -364,7 +364,7 @@ class ClientTCPFactory(LifecycleFactory):
         super().__init__()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._name()} {self._core.phase.value}>"
+        return f"<{type(self).__name__} {self._name()} {self._phase.value}>"
 
     # -- what the user reads
 
@@ -450,7 +450,7 @@ class ClientTCPFactory(LifecycleFactory):
             C{ClientService}.
         """
         self._mayConnect("start")
-        if self._core.stopping and self._core.phase is not Phase.STOPPED:
+        if stopping(self) and self._phase is not Phase.STOPPED:
             raise RuntimeError(
                 "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
@@ -511,9 +511,9 @@ class ClientTCPFactory(LifecycleFactory):
             no connection that C{connected} was called for. If a callback asks for
             another attempt, it fires when the connection has ended.
         """
-        if self._core.phase is Phase.STOPPED and self._stopping is not None:
+        if self._phase is Phase.STOPPED and self._stopping is not None:
             return waiterIn(self._stopping, "shutdown")
-        if self._core.phase in (Phase.IDLE, Phase.STOPPED):
+        if self._phase in (Phase.IDLE, Phase.STOPPED):
             self._dropOffline()
             return succeed(None)
         waiter = self._waiter("shutdown")
@@ -779,7 +779,7 @@ class ClientTCPFactory(LifecycleFactory):
         connection = self.server
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
-        if self._core.phase is Phase.STOPPED and not self._core.hosted:
+        if self._phase is Phase.STOPPED and not self._hosted:
             return fail(neverConnected(self._outcome))
         return self._waiter("connected", failAfterFailures)
 
@@ -789,7 +789,7 @@ class ClientTCPFactory(LifecycleFactory):
             with what C{stopped} gets; at once if it has stopped already. While a
             C{ClientService} drives the client it never does.
         """
-        if self._core.phase is Phase.STOPPED and not self._core.hosted:
+        if self._phase is Phase.STOPPED and not self._hosted:
             if self._stopping is not None:
                 return waiterIn(self._stopping, "stopped")
             return succeed(None) if self._outcome is None else fail(self._outcome)
@@ -803,8 +803,7 @@ class ClientTCPFactory(LifecycleFactory):
         lost. An order of the user's to connect that comes later is carried out, once.
         """
         self.continueTrying = 0
-        core = self._core
-        if core.phase in (Phase.WAITING, Phase.CONNECTING) or core.ordered:
+        if self._phase in (Phase.WAITING, Phase.CONNECTING) or ordered(self):
             self._feed(Inputs.shutdown)
 
     def retry(self, connector: Any = None) -> None:
@@ -821,7 +820,7 @@ class ClientTCPFactory(LifecycleFactory):
         if connector is not None:
             self.connector = connector
         self._mayConnect("retry")
-        if not self._core.retryable or self._attempting or self._retryComes:
+        if not retryable(self) or self._attempting or self._retryComes:
             return
         delay = self._retryDelay()
         if delay is not None:
@@ -833,7 +832,7 @@ class ClientTCPFactory(LifecycleFactory):
         Whether an attempt is under way. A subclass that has kept its end from us calls
         C{retry} then.
         """
-        return self._core.phase is Phase.CONNECTING and (
+        return self._phase is Phase.CONNECTING and (
             getattr(self.connector, "state", None) == "connecting"
         )
 

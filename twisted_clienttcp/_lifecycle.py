@@ -4,37 +4,38 @@ The lifecycle of a client, as one table.
 Theory of operation:
 
  1. The machine knows phases and orders, nothing else: no reactor, transport,
-    address or failure. What it wants done it asks of its L{Effects}.
+    address or failure. What it wants done it asks of the L{Client}.
  2. Each input returns nothing, so each may be given at any time, also from inside
-    an effect (Automat then puts it off until the running one is done).
+    an effect: then it is taken when the present one is done.
  3. Users' callbacks never run inside the machine. An effect that has something to
-    tell leaves it to the L{Effects} to tell after the input is done. So an order
+    tell leaves it to the L{Client} to tell after the input is done. So an order
     given in a callback acts at once, and the flags show it at once.
  4. What follows the present attempt or connection is decided while it ends, by
-    whoever speaks last: the policy, then the callbacks. It stands in C{core.then}
+    whoever speaks last: the policy, then the callbacks. It stands in C{_then}
     until C{settle} comes, behind the last callback, and carries it out.
  5. A cell of the table that is empty is an input without meaning in that phase
     (C{shutdown} of a client that is stopped, an end that was reported already). It
     changes nothing. Nothing is undefined: every phase takes every input.
- 6. The phase is all that the machine remembers, and it stands in the core. So there is
-    a machine only while an input is taken; a client that idles needs none.
+ 6. The machine is L{give} and the table; what it remembers stands in the client.
  7. The data path never comes here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol
-
-from automat import TypeMachineBuilder
 
 
 class Phase(Enum):
     """
     Where a client stands.
+
+    @ivar row: for each input that means something in this phase the phase that follows,
+        and what is done.
     """
+
+    row: dict[Callable[..., None], tuple[Phase, Callable[..., None]]]
 
     #: never started
     IDLE = "idle"
@@ -65,10 +66,27 @@ class Then(Enum):
     RETRY = "retry"
 
 
-class Effects(Protocol):
+#: Inputs, each with its arguments.
+Waiting = tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
+
+
+class Client(Protocol):
     """
-    What the machine asks of its owner.
+    Who lives by the table: what is remembered of him, and what he is asked for.
+
+    @ivar _phase: the present phase; the flags are read from it.
+    @ivar _then: what follows the present attempt or connection; None if nobody has
+        said so yet.
+    @ivar _hosted: this connection was made by somebody who neither told us of its
+        attempt nor lets us make another (a C{ClientService}).
+    @ivar _inputs: those that wait for the present one to be done; None if there is no
+        present one.
     """
+
+    _phase: Phase
+    _then: Then | float | None
+    _hosted: bool
+    _inputs: Waiting | None
 
     @property
     def _retrying(self) -> bool:
@@ -150,50 +168,30 @@ class Effects(Protocol):
         """
 
 
-@dataclass(slots=True)
-class Core:
+def stopping(client: Client) -> bool:
     """
-    What the machine knows.
-
-    @ivar phase: the present phase; the factory's flags are read from it.
-    @ivar then: what follows the present attempt or connection; None if nobody has
-        said so yet.
-    @ivar hosted: this connection was made by somebody who neither told us of its
-        attempt nor lets us make another (a C{ClientService}).
-    @ivar machine: what takes the present input.
+    @return: whether the client has stopped or is about to.
     """
+    return client._phase is Phase.STOPPED or client._then in (Then.STOP, Then.GIVE_UP)
 
-    effects: Effects
-    phase: Phase = Phase.IDLE
-    then: Then | float | None = None
-    hosted: bool = False
-    machine: Any = None
 
-    @property
-    def stopping(self) -> bool:
-        """
-        Whether the client has been stopped or is about to be.
-        """
-        return self.phase is Phase.STOPPED or self.then in (Then.STOP, Then.GIVE_UP)
+def ordered(client: Client) -> bool:
+    """
+    @return: whether an attempt is to follow by order.
+    """
+    return client._then is not None and not isinstance(client._then, Then)
 
-    @property
-    def ordered(self) -> bool:
-        """
-        Whether an attempt is to follow by order.
-        """
-        return self.then is not None and not isinstance(self.then, Then)
 
-    @property
-    def retryable(self) -> bool:
-        """
-        Whether an order to retry would change anything: not where an attempt is under
-        way or will follow, nor against an order to stop.
-        """
-        if self.phase in (Phase.STOPPED, Phase.NEGOTIATING):
-            return False
-        if self.phase is Phase.WAITING or self.then is not None:
-            return self.then is Then.GIVE_UP
-        return True
+def retryable(client: Client) -> bool:
+    """
+    @return: whether an order to retry would change anything: not where an attempt is
+        under way or will follow, nor against an order to stop.
+    """
+    if client._phase in (Phase.STOPPED, Phase.NEGOTIATING):
+        return False
+    if client._phase is Phase.WAITING or client._then is not None:
+        return client._then is Then.GIVE_UP
+    return True
 
 
 class Inputs(Protocol):
@@ -244,148 +242,148 @@ class Inputs(Protocol):
         "What follows is nothing."
 
 
-def _begin(inputs: Inputs, core: Core) -> None:
-    core.hosted = False
-    core.then = 0.0
-    core.effects._tellStarted()
-    core.effects._settleLater()
+def _begin(client: Client) -> None:
+    client._hosted = False
+    client._then = 0.0
+    client._tellStarted()
+    client._settleLater()
 
 
-def _beginAfter(inputs: Inputs, core: Core, delay: float) -> None:
-    _begin(inputs, core)
-    core.then = delay
+def _beginAfter(client: Client, delay: float) -> None:
+    _begin(client)
+    client._then = delay
 
 
-def _begunByOthers(inputs: Inputs, core: Core) -> None:
-    core.hosted = False
-    core.then = None
-    core.effects._startTimer()
-    core.effects._tellStarted()
+def _begunByOthers(client: Client) -> None:
+    client._hosted = False
+    client._then = None
+    client._startTimer()
+    client._tellStarted()
 
 
-def _madeByOthers(inputs: Inputs, core: Core) -> None:
-    core.hosted = True
-    core.then = None
-    core.effects._startTimer()
+def _madeByOthers(client: Client) -> None:
+    client._hosted = True
+    client._then = None
+    client._startTimer()
 
 
-def _attempt(inputs: Inputs, core: Core) -> None:
-    core.effects._startTimer()
-    core.effects._attempt()
+def _attempt(client: Client) -> None:
+    client._startTimer()
+    client._attempt()
 
 
-def _attemptedByOthers(inputs: Inputs, core: Core) -> None:
-    core.then = None
-    core.effects._startTimer()
+def _attemptedByOthers(client: Client) -> None:
+    client._then = None
+    client._startTimer()
 
 
-def _cancelAndStop(inputs: Inputs, core: Core) -> None:
-    core.effects._stopTimer()
-    core.effects._cancelAttempt()
-    core.then = None
-    core.effects._tellStopped(gaveUp=False, hosted=False)
+def _cancelAndStop(client: Client) -> None:
+    client._stopTimer()
+    client._cancelAttempt()
+    client._then = None
+    client._tellStopped(gaveUp=False, hosted=False)
 
 
-def _cancelAndWait(inputs: Inputs, core: Core, delay: float) -> None:
-    core.effects._stopTimer()
-    core.effects._cancelAttempt()
-    core.then = delay
-    core.effects._settleLater()
+def _cancelAndWait(client: Client, delay: float) -> None:
+    client._stopTimer()
+    client._cancelAttempt()
+    client._then = delay
+    client._settleLater()
 
 
-def _expireAttempt(inputs: Inputs, core: Core) -> None:
-    core.effects._expireAttempt()
+def _expireAttempt(client: Client) -> None:
+    client._expireAttempt()
 
 
-def _keepDeadline(inputs: Inputs, core: Core) -> None:
+def _keepDeadline(client: Client) -> None:
     """
     The one deadline of the attempt runs on: it covers the negotiation too.
     """
 
 
-def _abort(inputs: Inputs, core: Core) -> None:
-    core.effects._abort()
+def _abort(client: Client) -> None:
+    client._abort()
 
 
-def _connect(inputs: Inputs, core: Core) -> None:
-    core.effects._stopTimer()
-    core.effects._tellConnected()
+def _connect(client: Client) -> None:
+    client._stopTimer()
+    client._tellConnected()
 
 
-def _drainAndStop(inputs: Inputs, core: Core) -> None:
-    core.then = Then.STOP
-    core.effects._drain()
+def _drainAndStop(client: Client) -> None:
+    client._then = Then.STOP
+    client._drain()
 
 
-def _abortAndStop(inputs: Inputs, core: Core) -> None:
-    core.then = Then.STOP
-    core.effects._abort()
+def _abortAndStop(client: Client) -> None:
+    client._then = Then.STOP
+    client._abort()
 
 
-def _abortAndWait(inputs: Inputs, core: Core, delay: float) -> None:
-    core.then = delay
-    core.effects._abort()
+def _abortAndWait(client: Client, delay: float) -> None:
+    client._then = delay
+    client._abort()
 
 
-def _byPolicy(core: Core) -> None:
-    if core.then is None:
-        core.then = Then.RETRY if core.effects._retrying else Then.GIVE_UP
+def _byPolicy(client: Client) -> None:
+    if client._then is None:
+        client._then = Then.RETRY if client._retrying else Then.GIVE_UP
 
 
-def _drainByPolicy(inputs: Inputs, core: Core) -> None:
-    _byPolicy(core)
-    core.effects._drain()
+def _drainByPolicy(client: Client) -> None:
+    _byPolicy(client)
+    client._drain()
 
 
-def _abortByPolicy(inputs: Inputs, core: Core) -> None:
-    _byPolicy(core)
-    core.effects._abort()
+def _abortByPolicy(client: Client) -> None:
+    _byPolicy(client)
+    client._abort()
 
 
-def _disconnect(inputs: Inputs, core: Core) -> None:
-    _byPolicy(core)
-    core.effects._tellDisconnected()
-    core.effects._settleLater()
+def _disconnect(client: Client) -> None:
+    _byPolicy(client)
+    client._tellDisconnected()
+    client._settleLater()
 
 
-def _attemptOver(inputs: Inputs, core: Core) -> None:
-    core.effects._stopTimer()
-    _byPolicy(core)
-    core.effects._settleLater()
+def _attemptOver(client: Client) -> None:
+    client._stopTimer()
+    _byPolicy(client)
+    client._settleLater()
 
 
-def _stopAfterAll(inputs: Inputs, core: Core) -> None:
-    core.then = Then.STOP
+def _stopAfterAll(client: Client) -> None:
+    client._then = Then.STOP
 
 
-def _waitAfterAll(inputs: Inputs, core: Core, delay: float) -> None:
-    core.then = delay
-    core.effects._settleLater()
+def _waitAfterAll(client: Client, delay: float) -> None:
+    client._then = delay
+    client._settleLater()
 
 
-def _settle(inputs: Inputs, core: Core) -> None:
-    then = core.then
+def _settle(client: Client) -> None:
+    then = client._then
     if then is None:
         # An earlier settle has seen to it.
         return
-    if then is Then.RETRY and not core.hosted:
-        delay = core.effects._retryDelay()
+    if then is Then.RETRY and not client._hosted:
+        delay = client._retryDelay()
         then = Then.GIVE_UP if delay is None else delay
-    if core.hosted or isinstance(then, Then):
-        core.then = then
+    if client._hosted or isinstance(then, Then):
+        client._then = then
         # Who expects an event settles again when it has come.
-        if core.hosted or not core.effects._expectant:
-            inputs.finish()
+        if client._hosted or not client._expectant:
+            give(client, Inputs.finish)
     else:
-        core.then = None
-        core.effects._startTimer(then)
+        client._then = None
+        client._startTimer(then)
 
 
-def _finish(inputs: Inputs, core: Core) -> None:
-    gaveUp = core.then is Then.GIVE_UP
-    core.then = None
-    core.effects._stopTimer()
-    core.effects._tellStopped(gaveUp, core.hosted)
+def _finish(client: Client) -> None:
+    gaveUp = client._then is Then.GIVE_UP
+    client._then = None
+    client._stopTimer()
+    client._tellStopped(gaveUp, client._hosted)
 
 
 #: One row: in this phase, at this input, go to that phase and do this.
@@ -439,87 +437,37 @@ TABLE: tuple[Row, ...] = (
 )
 
 
-def _entering(phase: Phase, act: Callable[..., None]) -> Callable[..., None]:
+def _fill() -> None:
     """
-    @return: C{act}, with the phase entered before it acts.
+    Give each phase its row.
     """
-
-    def output(inputs: Inputs, core: Core, *args: Any) -> None:
-        core.phase = phase
-        act(inputs, core, *args)
-
-    output.__qualname__ = output.__name__ = act.__name__.lstrip("_")
-    return output
-
-
-def _ignoring(inputs: Inputs, core: Core, *args: Any) -> None:
-    """
-    The output of every empty cell.
-    """
-
-
-class _Index:
-    """
-    What an automaton of Automat's tells, looked up: it goes through all transitions at
-    each input itself, which costs more than all the rest.
-    """
-
-    def __init__(self, automaton: Any) -> None:
-        self.initialState = automaton.initialState
-        self._found = {
-            (state, given): (target, outputs)
-            for state, given, target, outputs in automaton.allTransitions()
-        }
-
-    def outputForInput(self, state: Any, given: str) -> tuple[Any, Any]:
-        "As Automat's."
-        return self._found[state, given]
-
-
-def _build() -> tuple[Any, dict[Phase, Any]]:
-    """
-    @return: what makes a machine of a core and a state: L{TABLE}, and every other cell
-        of it empty; and the states.
-    """
-    builder: Any = TypeMachineBuilder(Inputs, Core)
-    states = {phase: builder.state(phase.value) for phase in Phase}
-    filled = set()
+    for phase in Phase:
+        phase.row = {}
     for phase, given, target, act in TABLE:
-        states[phase].upon(given).to(states[target])(_entering(target, act))
-        filled.add((phase, given.__name__))
-    for phase, state in states.items():
-        for name, given in vars(Inputs).items():
-            if not name.startswith("_") and (phase, name) not in filled:
-                state.upon(given).loop()(_ignoring)
-    return _indexed(builder.build()), states
+        phase.row[given] = target, act
 
 
-def _indexed(machine: Any) -> Any:
-    """
-    @return: what makes the same machine, with an index; as it is, only slower, where
-        Automat keeps its transitions otherwise than the versions that we know.
-    """
-    try:
-        index = _Index(machine.__automat_automaton__)
-        return replace(machine, __automat_automaton__=index)
-    except (AttributeError, TypeError):
-        return machine
+_fill()
 
 
-_Machine, _states = _build()
-
-
-def give(core: Core, given: Callable[..., None], *args: Any) -> None:
+def give(client: Client, given: Callable[..., None], *args: Any) -> None:
     """
     Give an input. What is given while another one is taken is taken behind it.
 
     @param given: one of L{Inputs}.
     """
-    if core.machine is not None:
-        getattr(core.machine, given.__name__)(*args)
+    if client._inputs is not None:
+        client._inputs += ((given, args),)
         return
-    core.machine = machine = _Machine(core, _states[core.phase])
+    client._inputs = ()
     try:
-        getattr(machine, given.__name__)(*args)
+        while True:
+            row = client._phase.row
+            if given in row:
+                client._phase, act = row[given]
+                act(client, *args)
+            if not client._inputs:
+                return
+            (given, args), client._inputs = client._inputs[0], client._inputs[1:]
     finally:
-        core.machine = None
+        client._inputs = None
