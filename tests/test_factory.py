@@ -1434,6 +1434,12 @@ class ConnectorTests(ClientTestCase):
     L{EndpointConnector}.
     """
 
+    def client(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client that needs one: for this the reactor's own does not do.
+        """
+        return super().client(**{"remoteAddress": "fe80::1%0", **parameters})
+
     def test_interfaces(self) -> None:
         """
         It is an C{IConnector}; a connection can be half-closed.
@@ -1463,7 +1469,7 @@ class ConnectorTests(ClientTestCase):
         self.assertEqual(self.recorder.disconnections[0].initiator, "local")
         self.reactor.advance(client.delay)
         self.attempts()
-        connector.disconnect()
+        client.connector.disconnect()
         self.assertEqual(self.events[-1][0], "connectError")
 
     def test_factoryCalls(self) -> None:
@@ -1488,7 +1494,7 @@ class ConnectorTests(ClientTestCase):
                 super().clientConnectionFailed(connector, reason)
 
         client = Telling(
-            remoteAddress="127.0.0.1",
+            remoteAddress="fe80::1%0",
             remotePort=7,
             reactor=self.reactor,
             **self.recorder.parameters(),
@@ -1573,7 +1579,7 @@ class ConnectorTests(ClientTestCase):
                 super().startedConnecting(connector)
 
         client = Hooked(
-            remoteAddress="127.0.0.1",
+            remoteAddress="fe80::1%0",
             remotePort=7,
             reactor=self.reactor,
             **self.recorder.parameters(),

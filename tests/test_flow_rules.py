@@ -17,6 +17,7 @@ from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._connection import BACKLOG
+from twisted_clienttcp._lifecycle import Phase
 from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import (
     CallbackError,
@@ -1312,7 +1313,7 @@ class AnySequenceTests(FlowTestCase):
                 client.shutdown()
             elif live is None:
                 self.reactor.advance(client.delay)
-                if step == "connect" and client.connector.state == "connecting":
+                if step == "connect" and client._phase is Phase.CONNECTING:
                     live = self.establish()
                     transports.append(live)
             elif step == "drain":

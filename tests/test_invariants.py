@@ -31,6 +31,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp._lifecycle import Phase
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Line, Stream
 
@@ -374,8 +375,7 @@ class ClientMachine(RuleBasedStateMachine):
         return self.reactor.tcpClients[-1][2] if self.reactor.tcpClients else None
 
     def connecting(self) -> bool:
-        connector = self.client.connector
-        return connector is not None and connector.state == "connecting"
+        return self.client._phase is Phase.CONNECTING
 
     def wired(self) -> bool:
         return bool(self.connections) and not self.now.wire.lost

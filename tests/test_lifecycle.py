@@ -37,8 +37,8 @@ class RecordingClient:
             "stopped" + (" gaveUp" if gaveUp else "") + (" hosted" if hosted else "")
         )
 
-    def _startTimer(self, seconds: float | None = None) -> None:
-        self.calls.append("deadline" if seconds is None else f"timer {seconds}")
+    def _startTimer(self, seconds: float) -> None:
+        self.calls.append(f"timer {seconds}")
 
     def __getattr__(self, name: str) -> Any:
         return lambda: self.calls.append(name.lstrip("_"))
@@ -60,14 +60,14 @@ WAYS = {
 CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("idle", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
     ("idle", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
-    ("idle", "attempting"): ("connecting", ["deadline", "tellStarted"], None),
-    ("idle", "made"): ("negotiating", ["deadline"], None),
+    ("idle", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
+    ("idle", "made"): ("negotiating", ["startDeadline"], None),
     ("stopped", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
     ("stopped", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
-    ("stopped", "attempting"): ("connecting", ["deadline", "tellStarted"], None),
-    ("stopped", "made"): ("negotiating", ["deadline"], None),
-    ("waiting", "timeUp"): ("connecting", ["deadline", "attempt"], None),
-    ("waiting", "attempting"): ("connecting", ["deadline"], None),
+    ("stopped", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
+    ("stopped", "made"): ("negotiating", ["startDeadline"], None),
+    ("waiting", "timeUp"): ("connecting", ["attempt", "startDeadline"], None),
+    ("waiting", "attempting"): ("connecting", ["startDeadline"], None),
     ("waiting", "reconnect"): ("waiting", ["settleLater"], 7.0),
     ("waiting", "shutdown"): (
         "stopped",

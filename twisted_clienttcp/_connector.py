@@ -4,10 +4,8 @@ From an endpoint to an C{IConnector}.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import NotConnectingError, UserError
 from twisted.internet.interfaces import (
@@ -19,92 +17,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-
-class Destination(Protocol):
-    """
-    Where to connect to.
-    """
-
-    @property
-    def address(self) -> IAddress:
-        """
-        What is connected to.
-        """
-
-    @property
-    def tried(self) -> dict[IAddress, Failure | None] | None:
-        """
-        If that is a name, the addresses that it has and that the last attempt has
-        tried, each with its failure; None for one that had not failed.
-        """
-
-    def connect(self, attempt: Attempt) -> Callable[[], object]:
-        """
-        Begin an attempt.
-
-        @return: what gives it up.
-        """
-
-
-@attrs.frozen
-class ByEndpoint:
-    """
-    What an endpoint connects to.
-
-    @ivar endpoint: the endpoint.
-    @ivar address: as in L{Destination}.
-    @ivar tried: as in L{Destination}.
-    """
-
-    endpoint: Any
-    address: IAddress
-    tried: dict[IAddress, Failure | None] | None = None
-
-    def __str__(self) -> str:
-        return str(self.address)
-
-    def connect(self, attempt: Attempt) -> Callable[[], object]:
-        "As L{Destination}'s."
-        result: Deferred[Any] = maybeDeferred(self.endpoint.connect, attempt)
-        result.addErrback(attempt.failed)
-        return result.cancel
-
-
-@attrs.frozen
-class ByAddress:
-    """
-    An IP address: for this the reactor's own connector will do, and the detour of an
-    endpoint costs as much as all the rest.
-
-    @ivar host: the literal.
-    @ivar port: the port.
-    @ivar kind: the class of C{address}.
-    @ivar options: what else C{connectTCP} is told.
-    """
-
-    reactor: Any
-    host: str
-    port: int
-    kind: Any
-    options: tuple[float, tuple[str, int] | None]
-    tried: None = None
-
-    @property
-    def address(self) -> IAddress:
-        "As L{Destination}'s."
-        address: IAddress = self.kind("TCP", self.host, self.port)
-        return address
-
-    def __str__(self) -> str:
-        return str(self.address)
-
-    def connect(self, attempt: Attempt) -> Callable[[], object]:
-        "As L{Destination}'s."
-        connector = self.reactor.connectTCP(
-            self.host, self.port, attempt, *self.options
-        )
-        stop: Callable[[], object] = connector.stopConnecting
-        return stop
+#: Of addresses of a name, how each has failed; None for one that had not.
+Tried = dict[IAddress, Failure | None]
 
 
 class ConnectorFactory(Protocol):
@@ -134,25 +48,22 @@ class ConnectorFactory(Protocol):
 @implementer(IProtocolFactory)
 class Attempt:
     """
-    One attempt of a connector: what its destination takes for the factory.
+    One attempt of a connector: what its endpoint takes for the factory.
 
-    @ivar cancel: gives it up.
+    @ivar result: what the endpoint has returned.
     """
 
-    __slots__ = ("_connector", "cancel")
+    __slots__ = ("_connector", "result")
 
     def __init__(self, connector: EndpointConnector) -> None:
         self._connector = connector
-        self.cancel: Callable[[], object] | None = None
+        self.result: Deferred[Any] | None = None
 
     def doStart(self) -> None:
         "The connector has said so."
 
     def doStop(self) -> None:
         "The connector will say so."
-
-    def startedConnecting(self, connector: Any) -> None:
-        "Likewise."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
@@ -161,58 +72,68 @@ class Attempt:
         """
         return self._connector._build(self, addr)
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        """
-        It has failed.
-        """
-        self.failed(reason)
-
     def failed(self, reason: Failure) -> None:
         """
         It has failed.
         """
         self._connector._failed(reason, self)
 
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        "The protocol will say so."
-
 
 @implementer(IConnector)
 class EndpointConnector:
     """
-    An C{IConnector} over any L{Destination}. Endpoints tell their factory
+    An C{IConnector} over any C{IStreamClientEndpoint}. Endpoints tell their factory
     neither of attempts that fail nor of connections that are lost (Twisted's ticket
     6592); this tells it as Twisted's own connectors do.
 
     @ivar state: "disconnected", "connecting" or "connected", as in Twisted's.
     """
 
-    __slots__ = ("_attempt", "_destination", "_factory", "_protocol", "state")
+    __slots__ = (
+        "_address",
+        "_attempt",
+        "_endpoint",
+        "_factory",
+        "_protocol",
+        "_tried",
+        "state",
+    )
 
-    def __init__(self, destination: Destination, factory: ConnectorFactory) -> None:
-        self._destination = destination
+    def __init__(
+        self,
+        factory: ConnectorFactory,
+        endpoint: Any,
+        address: IAddress,
+        tried: Tried | None = None,
+    ) -> None:
+        """
+        @param address: what is connected to.
+        @param tried: where the endpoint notes what becomes of each address of its name.
+        """
         self._factory = factory
+        self._endpoint = endpoint
+        self._address = address
+        self._tried = {} if tried is None else tried
         self._attempt: Attempt | None = None
         self._protocol: Any = None
         self.state = "disconnected"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._destination} {self.state}>"
+        return f"<{type(self).__name__} {self._address} {self.state}>"
 
     def getDestination(self) -> IAddress:
         """
         @return: the address connected to.
         """
-        return self._destination.address
+        return self._address
 
     @property
-    def tried(self) -> dict[IAddress, Failure | None]:
+    def tried(self) -> Tried:
         """
-        The addresses of the name connected to that the last attempt has tried, in that
-        order, each with its failure; with None if it has answered, or had not yet when
-        the attempt was over. Empty where no name is looked up here.
+        What has become of each address in the last attempt, in the order in which they
+        were tried; nothing where the endpoint does not note it.
         """
-        return dict(self._destination.tried or {})
+        return dict(self._tried)
 
     def connect(self) -> None:
         """
@@ -223,8 +144,7 @@ class EndpointConnector:
         if self.state != "disconnected":
             raise RuntimeError(f"cannot connect while {self.state}")
         self.state = "connecting"
-        if self._destination.tried:
-            self._destination.tried.clear()
+        self._tried.clear()
         attempt = self._attempt = Attempt(self)
         self._factory.doStart()
         try:
@@ -236,10 +156,8 @@ class EndpointConnector:
         if self._attempt is not attempt:
             # Given up from inside startedConnecting.
             return
-        try:
-            attempt.cancel = self._destination.connect(attempt)
-        except Exception:
-            attempt.failed(Failure())
+        attempt.result = maybeDeferred(self._endpoint.connect, attempt)
+        attempt.result.addErrback(attempt.failed)
 
     def _build(self, attempt: Attempt, addr: IAddress | None) -> IProtocol | None:
         if attempt is not self._attempt:
@@ -273,8 +191,8 @@ class EndpointConnector:
         if attempt is None or self.state != "connecting":
             raise NotConnectingError("we're not trying to connect")
         self._over()
-        if attempt.cancel is not None:
-            attempt.cancel()
+        if attempt.result is not None:
+            attempt.result.cancel()
         self._factory.clientConnectionFailed(self, Failure(UserError()))
         self._rest()
 
@@ -295,7 +213,7 @@ class EndpointConnector:
         self.state = "connected"
         self._protocol = protocol
         if self._attempt is not None:
-            self._attempt.cancel = None
+            self._attempt.result = None
 
     def connectionLost(self, reason: Failure) -> None:
         """

@@ -30,7 +30,7 @@ from zope.interface import implementer
 
 from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
-from ._connector import EndpointConnector
+from ._connector import EndpointConnector, Tried
 from ._details import errorDetails
 from ._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
 from ._outbox import (
@@ -105,6 +105,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_failedAt",
         "_failingSince",
         "_failure",
+        "_foreign",
         "_framing",
         "_heap",
         "_hosted",
@@ -157,8 +158,6 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     _alias: str | None = None
     _reactor: Any = None
-    #: The connector is for another address than the present one.
-    _moved = False
 
     _log = Logger()
 
@@ -178,6 +177,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._lastEvent = 0
 
         self.connector = None
+        #: The connector is somebody else's, and makes all further attempts.
+        self._foreign = False
         self.numPorts = 0
         self.resetDelay()
         self._heap: Any = None
@@ -272,7 +273,10 @@ class LifecycleFactory(ReconnectingClientFactory):
         except AliasInUse:
             connector.stopConnecting()
             raise
-        self.connector = connector
+        if connector is not self.connector:
+            self.connector = connector
+            # One of ours is told of while the attempt that it is for begins.
+            self._foreign = self._phase is not Phase.CONNECTING
         self._attempts += 1
         self._feed(Inputs.attempting)
 
@@ -306,6 +310,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
+        timeout = getattr(connector, "timeout", None)
+        if timeout is not None and reason.check(TimeoutError):
+            # Twisted's connector has kept the time, and does not say which.
+            expired = _expired(timeout)
         self._attemptFailed(expired or reason)
         self._later(give, self, Inputs.failed)
         self._run()
@@ -356,6 +364,16 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         connector = self.connector
         return connector if isinstance(connector, EndpointConnector) else None
+
+    @property
+    def tried(self) -> Tried:
+        """
+        The addresses of the name connected to that the last attempt has tried, in that
+        order, each with its C{Failure}; with None if it has answered, or had not yet
+        when the attempt was over. Empty where no name is looked up here.
+        """
+        connector = self._ownConnector
+        return {} if connector is None else connector.tried
 
     def _secured(self, connection: ClientTCPProtocol) -> None:
         """
@@ -665,14 +683,12 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._disconnection = None
         self._lastEvent = 0
         try:
-            ours = self.connector is None or self._ownConnector is not None
-            if self._moved or (ours and self._target.next()) or self.connector is None:
-                self._moved = False
-                self.connector = EndpointConnector(
-                    self._target.destination(self._theReactor(), self.connectTimeout),
-                    self,
+            if self._foreign:
+                self.connector.connect()
+            else:
+                self.connector = self._target.connect(
+                    self, self._theReactor(), self.connectTimeout
                 )
-            self.connector.connect()
         except Exception:
             self.clientConnectionFailed(self.connector, Failure())
 
@@ -691,12 +707,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         End the attempt under way, with a timeout as its failure.
         """
-        said = f"no connection in {self.connectTimeout} seconds"
-        expired = Failure(TimeoutError(string=said))
+        expired = _expired(self.connectTimeout)
         connection = self._connection
         if self._phase is Phase.NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
-            expired = Failure(TimeoutError(string=f"{said}: no end of {what}"))
+            expired = _expired(self.connectTimeout, f": no end of {what}")
             connection.blame(expired, "local")
             self._abort()
         else:
@@ -730,13 +745,37 @@ class LifecycleFactory(ReconnectingClientFactory):
             except Exception:
                 self._log.failure("preConnect could not be cancelled")
 
-    def _startTimer(self, seconds: float | None = None) -> None:
+    def _startTimer(self, seconds: float) -> None:
         """
-        Give C{timeUp} after so many seconds, or C{connectTimeout}.
+        Give C{timeUp} after so many seconds.
         """
         self._stopTimer()
-        self._timer = self._timeSource().callLater(
-            self.connectTimeout if seconds is None else seconds, self._timeUp
+        self._timer = self._timeSource().callLater(seconds, self._timeUp)
+
+    def _startDeadline(self) -> None:
+        """
+        Give C{timeUp} after C{connectTimeout}, if the attempt may last so long.
+        """
+        if not self._bounded:
+            self._startTimer(self.connectTimeout)
+
+    @property
+    def _bounded(self) -> bool:
+        """
+        Whether the attempt cannot take too long anyhow: nothing is to come but the
+        transport, and that is there, or a connector of Twisted's has a timer for it.
+        """
+        if self._preConnect is not None:
+            return False
+        connection, connector = self._connection, self.connector
+        if connection is not None and connection.transport is not None:
+            return not connection.shaking
+        timeout = getattr(connector, "timeout", None)
+        return (
+            timeout is not None
+            and timeout <= self.connectTimeout
+            and connector.factory is self
+            and not self._target.speaksTLS
         )
 
     def _timeUp(self) -> None:
@@ -1079,8 +1118,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)
-        if name == "connectError" and self._ownConnector is not None:
-            text += _each(self._ownConnector.tried)
+        if name == "connectError":
+            text += _each(self.tried)
         self._log.warn(
             "Client {client} got {operation} error {errno} ({text})",
             client=self._name(),
@@ -1123,7 +1162,14 @@ class LifecycleFactory(ReconnectingClientFactory):
             )
 
 
-def _each(tried: dict[IAddress, Failure | None]) -> str:
+def _expired(seconds: float, why: str = "") -> Failure:
+    """
+    @return: that an attempt has taken too long.
+    """
+    return Failure(TimeoutError(string=f"no connection in {seconds} seconds{why}"))
+
+
+def _each(tried: Tried) -> str:
     """
     @return: how each address has failed, for people, if there are several.
     """

@@ -239,8 +239,7 @@ class ClientTCPFactory(LifecycleFactory):
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). Which address that was is told by
             C{client.connector.getDestination()}. Of a name with several of them,
-            C{client.connector.tried} tells how each has failed, where the connector is
-            ours. Logged if not given.
+            L{tried} tells how each has failed. Logged if not given.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
             did not ask for it; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
@@ -480,7 +479,7 @@ class ClientTCPFactory(LifecycleFactory):
             if getattr(self.connector, "factory", self) is not self:
                 raise withoutTLS("what connectSSL() adds is not known here")
             self._target = self._target.moved(address, port)
-            self._moved = True
+            self._foreign = False
         self.reconnect()
 
     def reconnect(self, delay: float = 0) -> None:
@@ -817,8 +816,9 @@ class ClientTCPFactory(LifecycleFactory):
         @raise RuntimeError: if the client is in the hands of a C{ClientService}.
         @raise ValueError: if there is nothing to connect to.
         """
-        if connector is not None:
+        if connector is not None and connector is not self.connector:
             self.connector = connector
+            self._foreign = True
         self._mayConnect("retry")
         if not retryable(self) or self._attempting or self._retryComes:
             return

@@ -130,10 +130,15 @@ class Client(Protocol):
         Close the connection now; C{lost} follows.
         """
 
-    def _startTimer(self, seconds: float | None = None) -> None:
+    def _startTimer(self, seconds: float) -> None:
         """
-        Give C{timeUp} after so many seconds; None: when an attempt has taken too
-        long. There is one timer: a running one is replaced.
+        Give C{timeUp} after so many seconds. There is one timer: a running one is
+        replaced.
+        """
+
+    def _startDeadline(self) -> None:
+        """
+        Give C{timeUp} when the attempt under way has taken too long.
         """
 
     def _stopTimer(self) -> None:
@@ -257,24 +262,25 @@ def _beginAfter(client: Client, delay: float) -> None:
 def _begunByOthers(client: Client) -> None:
     client._hosted = False
     client._then = None
-    client._startTimer()
+    client._startDeadline()
     client._tellStarted()
 
 
 def _madeByOthers(client: Client) -> None:
     client._hosted = True
     client._then = None
-    client._startTimer()
+    client._startDeadline()
 
 
 def _attempt(client: Client) -> None:
-    client._startTimer()
     client._attempt()
+    # Who makes the attempt is known now, and may keep the time himself.
+    client._startDeadline()
 
 
 def _attemptedByOthers(client: Client) -> None:
     client._then = None
-    client._startTimer()
+    client._startDeadline()
 
 
 def _cancelAndStop(client: Client) -> None:

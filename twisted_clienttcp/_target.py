@@ -5,7 +5,7 @@ Where a client connects to: one place, or several in turn; checked when it is gi
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from socket import AF_UNIX
 from typing import Any
@@ -20,12 +20,15 @@ from twisted.internet.address import (
 )
 from twisted.internet.endpoints import (
     HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
     UNIXClientEndpoint,
     clientFromString,
 )
 from twisted.internet.error import UserError
 from twisted.internet.interfaces import (
     IAddress,
+    IConnector,
     IHostnameResolver,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
@@ -34,7 +37,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from . import _check, _tls
-from ._connector import ByAddress, ByEndpoint, Destination
+from ._connector import ConnectorFactory, EndpointConnector, Tried
 
 
 @attrs.frozen
@@ -72,34 +75,71 @@ class Address:
         """
         return None if self.port is None else self.host
 
-    def destination(self, reactor: Any, timeout: float) -> Destination:
+    def connect(
+        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
+    ) -> IConnector:
         """
-        Choose what connects: a literal needs no endpoint.
+        Begin an attempt.
 
-        @param timeout: the seconds after which that gives up by itself. The factory's
-            own deadline, which also covers what comes before and after, is never later.
+        @param timeout: the seconds after which that gives up by itself.
+        @param direct: whether a connector of the reactor's will do: it knows nothing of
+            what is above TCP.
+
+        @return: its connector.
         """
-        host, port, binding = self.host, self.port, self.binding
         if self.timeout is not None:
             timeout = min(timeout, self.timeout)
+        if direct and self.plain:
+            # The detour of an endpoint costs as much as all the rest.
+            connector: IConnector = reactor.connectTCP(
+                self.host, self.port, factory, timeout, self.binding
+            )
+            return connector
+        ours = EndpointConnector(factory, *self._endpoint(reactor, timeout))
+        ours.connect()
+        return ours
+
+    @property
+    def plain(self) -> bool:
+        """
+        Whether this is an IP literal that C{connectTCP} does not raise for, as it does
+        if there is no such scope.
+        """
+        if self.port is None:
+            return False
+        return isIPAddress(self.host) or (
+            isIPv6Address(self.host) and "%" not in self.host
+        )
+
+    def _endpoint(
+        self, reactor: Any, timeout: float
+    ) -> tuple[Any, IAddress, Tried | None]:
+        """
+        @return: the endpoint, its address, and where it notes what it has tried.
+        """
+        host, port, binding = self.host, self.port, self.binding
         if port is None:
-            unix = UNIXClientEndpoint(reactor, host, timeout)
-            return ByEndpoint(unix, UNIXAddress(host))
-        options = timeout, binding
-        if isIPAddress(host):
-            return ByAddress(reactor, host, port, IPv4Address, options)
-        if isIPv6Address(host):
-            return ByAddress(reactor, host, port, IPv6Address, options)
+            return UNIXClientEndpoint(reactor, host, timeout), UNIXAddress(host), None
+        for isLiteral, connecting, kind in _LITERALS:
+            if isLiteral(host):
+                endpoint = connecting(reactor, host, port, timeout, binding)
+                return endpoint, kind("TCP", host, port), None
         looking = _Looking(reactor, self.domain)
         name = host.encode("idna")
-        endpoint: Any = HostnameEndpoint(looking, host, port, timeout, binding)
+        endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
         if getattr(endpoint, "_badHostname", False):
             # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
             # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
             endpoint = HostnameEndpoint(looking, name.decode(), port, timeout, binding)
             endpoint._badHostname = False
-        return ByEndpoint(endpoint, HostnameAddress(name, port), looking.tried)
+        return endpoint, HostnameAddress(name, port), looking.tried
 
+
+#: The families of IP: what tells a literal, the endpoint, the address.
+_LITERALS: tuple[tuple[Callable[[str], bool], Any, Any], ...] = (
+    (isIPAddress, TCP4ClientEndpoint, IPv4Address),
+    (isIPv6Address, TCP6ClientEndpoint, IPv6Address),
+)
 
 #: The class of the addresses of a family.
 _ADDRESSES: dict[int, type] = {
@@ -114,7 +154,7 @@ class _Looking:
     The reactor, for the endpoint of one name: finds addresses of one family alone, if
     that is wanted, and notes what becomes of each.
 
-    @ivar tried: as in L{Destination}.
+    @ivar tried: what has become of each.
     """
 
     __slots__ = ("_domain", "_reactor", "tried")
@@ -122,7 +162,7 @@ class _Looking:
     def __init__(self, reactor: Any, domain: int | None) -> None:
         self._reactor = reactor
         self._domain = domain
-        self.tried: dict[IAddress, Failure | None] = {}
+        self.tried: Tried = {}
 
     @property
     def nameResolver(self) -> Any:
@@ -170,9 +210,7 @@ class _Noting:
 
     __slots__ = ("_address", "_factory", "_tried")
 
-    def __init__(
-        self, factory: Any, address: IAddress, tried: dict[IAddress, Failure | None]
-    ) -> None:
+    def __init__(self, factory: Any, address: IAddress, tried: Tried) -> None:
         self._factory = factory
         self._address = address
         self._tried = tried
@@ -225,14 +263,20 @@ class Given:
         """
         return isinstance(self.endpoint, str) and _schemeOf(self.endpoint) in _SECURE
 
-    def destination(self, reactor: Any, timeout: float) -> Destination:
+    def connect(
+        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
+    ) -> IConnector:
         """
-        @return: the endpoint.
+        Begin an attempt.
+
+        @return: its connector.
         """
         endpoint = self.endpoint
         if isinstance(endpoint, str):
             endpoint = clientFromString(reactor, endpoint)
-        return ByEndpoint(endpoint, EndpointAddress(self.endpoint))
+        connector = EndpointConnector(factory, endpoint, EndpointAddress(self.endpoint))
+        connector.connect()
+        return connector
 
 
 class Target:
@@ -249,7 +293,6 @@ class Target:
         "_domain",
         "_flaps",
         "_index",
-        "_last",
         "_places",
         "_tls",
         "_tried",
@@ -278,9 +321,8 @@ class Target:
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
         self._places: tuple[Address | Given, ...] = ()
-        #: The place whose turn it is; that of the last attempt.
+        #: The place whose turn it is.
         self._index = 0
-        self._last = 0
         #: How many places have had their turn in this round.
         self._tried = 0
         #: How many connections of this place have been lost in a row before they were
@@ -336,7 +378,7 @@ class Target:
             _tls.platformOptions(_nameOf(place))
         target = copy(self)
         target._places = (place,)
-        target._index = target._last = target._tried = target._flaps = 0
+        target._index = target._tried = target._flaps = 0
         return target
 
     def _addressOf(self, address: object, port: object) -> Address:
@@ -372,20 +414,6 @@ class Target:
         """
         return 0 < self._tried < len(self._places)
 
-    def next(self) -> bool:
-        """
-        An attempt begins: if the last one failed, it is the turn of the next place.
-
-        @return: whether it is another place than that of the last attempt.
-        """
-        if not self._places:
-            return False
-        if self._tried:
-            self._goOn()
-        self._tried = self._tried % len(self._places) + 1
-        former, self._last = self._last, self._index
-        return self._index != former
-
     def begin(self) -> None:
         """
         The client starts: begin a round.
@@ -417,15 +445,30 @@ class Target:
         self._flaps = 0
         self._index = (self._index + 1) % len(self._places)
 
-    def destination(self, reactor: Any, timeout: float) -> Destination:
+    def connect(
+        self, factory: ConnectorFactory, reactor: Any, timeout: float
+    ) -> IConnector:
         """
-        @param timeout: the seconds after which an endpoint gives up by itself.
+        Begin an attempt: if the last one failed, at the next place.
 
-        @return: the present place.
+        @param timeout: the seconds after which it gives up by itself.
+
+        @return: its connector. It has told the factory of the attempt.
         """
-        return self._places[self._index].destination(reactor, timeout)
+        if self._tried:
+            self._goOn()
+        self._tried = self._tried % len(self._places) + 1
+        place = self._places[self._index]
+        return place.connect(factory, reactor, timeout, not self.speaksTLS)
 
     # -- TLS
+
+    @property
+    def speaksTLS(self) -> bool:
+        """
+        Whether C{tls} makes connections TLS.
+        """
+        return self._tls is not None
 
     @property
     def tls(self) -> Any:
