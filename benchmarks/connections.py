@@ -225,17 +225,15 @@ def ours(run: Run, driver: str) -> None:
 
     framing = Line(delimiter=b"\n")
 
+    def callbacks(connecting: Connecting) -> dict[str, Any]:
+        return {"connected": connecting.made, "serverInput": connecting.heard}
+
     def connect(reactor: Any, connecting: Connecting) -> None:
         address: dict[str, Any] = {}
         if driver in (LITERAL, NAME):
             host = HOST if driver == LITERAL else "localhost"
             address = {"remoteAddress": host, "remotePort": run.port}
-        client = ClientTCPFactory(
-            framing=framing,
-            connected=connecting.made,
-            serverInput=connecting.heard,
-            **address,
-        )
+        client = ClientTCPFactory(framing=framing, **given(connecting), **address)
         if driver == TCP:
             reactor.connectTCP(HOST, run.port, client)
         elif driver == HOSTED:
@@ -244,6 +242,7 @@ def ours(run: Run, driver: str) -> None:
         else:
             client.start()
 
+    given = _once(callbacks)
     _withTwisted(run, connect)
 
 

@@ -95,9 +95,14 @@ class MemoryContractTests(ClientTestCase):
         """
         Once a start, before the first attempt.
         """
+        attempts: list[int] = []
+        self.recorder.on["started"] = lambda client: attempts.append(
+            len(self.reactor.tcpClients)
+        )
         self.client().start()
         self.assertEqual(self.events, ["started"])
-        self.assertEqual(self.reactor.tcpClients, [])
+        self.assertEqual(attempts, [0])
+        self.assertEqual(len(self.reactor.tcpClients), 1)
 
     def test_args(self) -> None:
         """

@@ -202,6 +202,9 @@ class Socket(Connection):
 
     connected = True
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        "It has no such option."
+
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 7)
 

@@ -47,22 +47,22 @@ class RecordingClient:
 #: How to get into each phase.
 WAYS = {
     Phase.IDLE: [],
-    Phase.WAITING: ["start", "settle"],
-    Phase.CONNECTING: ["start", "settle", "timeUp"],
-    Phase.NEGOTIATING: ["start", "settle", "timeUp", "made"],
-    Phase.CONNECTED: ["start", "settle", "timeUp", "made", "negotiated"],
-    Phase.DRAINING: ["start", "settle", "timeUp", "made", "negotiated", "shutdown"],
+    Phase.WAITING: ["start", "settle", "failed", "settle"],
+    Phase.CONNECTING: ["start", "settle"],
+    Phase.NEGOTIATING: ["start", "settle", "made"],
+    Phase.CONNECTED: ["start", "settle", "made", "negotiated"],
+    Phase.DRAINING: ["start", "settle", "made", "negotiated", "shutdown"],
     Phase.STOPPED: ["start", "shutdown"],
 }
 
 #: phase, input: the next phase, the effects in order, and what is to follow then.
 #: What is not here changes nothing.
 CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
-    ("idle", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
+    ("idle", "start"): ("waiting", ["tellStarted", "settleLater"], Then.NOW),
     ("idle", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
     ("idle", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
     ("idle", "made"): ("negotiating", ["startDeadline"], None),
-    ("stopped", "start"): ("waiting", ["tellStarted", "settleLater"], 0.0),
+    ("stopped", "start"): ("waiting", ["tellStarted", "settleLater"], Then.NOW),
     ("stopped", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
     ("stopped", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
     ("stopped", "made"): ("negotiating", ["startDeadline"], None),

@@ -549,7 +549,7 @@ class WhenConnectedTests(RetryTestCase):
         self.refuse()
         self.failureResultOf(one, Refused)
         self.assertNoResult(two)
-        self.assertNotIn(one, (client._waiters or {})["connected"])
+        self.assertNotIn(one, client._waiters or [])
         again = client.whenConnected(1)
         self.wait(client)
         self.refuse()

@@ -5,7 +5,6 @@ Checks of arguments: each error names the parameter and the remedy.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import math
 import os
 import socket
@@ -400,11 +399,18 @@ def literal(value: str) -> int | None:
     """
     @return: the family of an IP literal; None if it is none.
     """
-    try:
-        version = ipaddress.ip_address(value).version
-    except ValueError:
-        return None
-    return socket.AF_INET if version == 4 else socket.AF_INET6
+    address, percent, scope = value.partition("%")
+    families = (socket.AF_INET6,) if percent and scope else _IP if not percent else ()
+    for family in families:
+        try:
+            socket.inet_pton(family, address)
+        except (OSError, ValueError):
+            continue
+        return family
+    return None
+
+
+_IP = (socket.AF_INET, socket.AF_INET6)
 
 
 def domain(value: object) -> int | None:

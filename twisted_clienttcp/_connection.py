@@ -393,7 +393,8 @@ class ClientTCPProtocol(Protocol):
         self._shaking = ISSLTransport.providedBy(transport)
         wrapper = getattr(transport, "protocol", None)
         if (
-            not self._shaking
+            wrapper is not self
+            and not self._shaking
             and not IHalfCloseableProtocol.providedBy(wrapper)
             and hasattr(wrapper, "readConnectionLost")
         ):

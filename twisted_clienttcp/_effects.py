@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
@@ -43,7 +43,7 @@ from ._outbox import (
 )
 from ._session import Session, claimAlias, fillSession, releaseAlias
 from ._stats import Stats
-from ._waiters import Waiters, fire, impatient, waiterIn
+from ._waiters import Waiter, fire, impatient, leave, waiterIn
 from ._watch import Heartbeat
 from .errors import (
     AliasInUse,
@@ -58,21 +58,19 @@ from .errors import (
 from .framing import Framing
 from .retry import MEMORY, Attempt, Policy, exponential
 
-
-class Callbacks(NamedTuple):
-    """
-    The user's callbacks, but for those that get records or may return a Deferred.
-    """
-
-    started: Callable[..., object] | None
-    connected: Callable[..., object] | None
-    connectError: Callable[..., object] | None
-    serverError: Callable[..., object] | None
-    serverFlushed: Callable[..., object] | None
-    serverHigh: Callable[..., object] | None
-    serverLow: Callable[..., object] | None
-    disconnected: Callable[..., object] | None
-    stopped: Callable[..., object] | None
+#: The user's callbacks, but for those that get records or may return a Deferred, and
+#: what each gets; C{started} gets C{args} too.
+CALLBACKS: dict[str, tuple[str, ...]] = {
+    "started": ("client",),
+    "connected": ("client", "peer"),
+    "connectError": ("client", "failure"),
+    "serverError": ("client", "failure"),
+    "serverFlushed": ("client",),
+    "serverHigh": ("client",),
+    "serverLow": ("client",),
+    "disconnected": ("client", "details"),
+    "stopped": ("client", "failure"),
+}
 
 
 #: The named events that every client has.
@@ -96,7 +94,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_args",
         "_attempts",
         "_busy",
-        "_callbacks",
         "_connectedAt",
         "_connection",
         "_connections",
@@ -114,6 +111,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_loss",
         "_negotiating",
         "_offline",
+        *(f"_on_{name}" for name in CALLBACKS),
         "_outbox",
         "_outcome",
         "_phase",
@@ -163,7 +161,6 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     # Given by the user, and checked by who takes it from him.
     _args: tuple[Any, ...]
-    _callbacks: Callbacks
     _framing: Framing
     _preConnect: Any
     _session: Session | None
@@ -217,9 +214,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._disconnection: Disconnection | None = None
         self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
         self._busy = False
-        self._waiters: Waiters | None = None
+        self._waiters: list[Waiter] | None = None
         #: Those of a stop that is about to be told.
-        self._stopping: Waiters | None = None
+        self._stopping: list[Waiter] | None = None
 
     @property
     def connected(self) -> bool:
@@ -326,7 +323,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._counted().failures += 1
         self._later(self._callOrLog, "connectError", failure)
         if not self._target.left:
-            self._later(fire, impatient(self._waiters or {}), failure)
+            self._later(fire, impatient(self._waiters or []), failure)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         """
@@ -474,7 +471,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         if connection is not self.server:
             return False
         stats = self._stats or self._counted()
-        if getattr(self._callbacks, callback) is not None:
+        if self._has(callback):
             # Before those who wait: what they order may lead to more to tell.
             self._later(self._call, callback)
         if callback == "serverFlushed":
@@ -550,6 +547,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         if connection is not self._connection:
             return
+        ours = None if self._hosted else self._ownConnector
         self._reason = self._failure = disconnection.failure
         self._loss = None
         if self._phase is not Phase.NEGOTIATING:
@@ -569,8 +567,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._later(self._callOrLog, "serverError", disconnection.failure)
         self._later(give, self, Inputs.lost)
         self._run()
-        if not self._hosted and self._ownConnector is not None:
-            self._ownConnector.connectionLost(disconnection.failure)
+        if ours is not None:
+            ours.connectionLost(disconnection.failure)
 
     def _forget(
         self, connection: ClientTCPProtocol, disconnection: Disconnection
@@ -833,7 +831,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         until now.
         """
         outbox = connection.outbox
-        if self._outbox is outbox:
+        if self._outbox is outbox and self._offline.limit:
             outbox.own()
             self._offline.moveTo(outbox)
 
@@ -863,7 +861,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._outbox = self._offline
         if disconnection.unsent:
             self._fire("flushed", Failure(OutputLost(disconnection.unsent)))
-        if self._callbacks.disconnected is not None:
+        if self._has("disconnected"):
             self._call("disconnected", disconnection)
         elif disconnection.unsent:
             self._log.warn(
@@ -886,13 +884,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         # An order to stop that cost octets has not gone well either.
         self._outcome = (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
-        waiters, self._waiters = self._waiters or {}, None
+        waiters, self._waiters = self._waiters or [], None
         if hosted:
-            self._waiters = {
-                event: waiters.pop(event)
-                for event in ("connected", "stopped", "flushed")
-                if event in waiters
-            }
+            self._waiters = leave(waiters, "connected", "stopped", "flushed")
         self._stopping = waiters
         self._later(self._callStopped, self._outcome, hosted, waiters)
 
@@ -931,13 +925,13 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._fire("flushed", self._loss)
 
     def _callStopped(
-        self, failure: Failure | None, hosted: bool, waiters: Waiters
+        self, failure: Failure | None, hosted: bool, waiters: list[Waiter]
     ) -> None:
         disconnection, self._disconnection = self._disconnection, None
         if not hosted:
             if self._session is not None:
                 self._session._forget()
-            if self._callbacks.stopped is not None:
+            if self._has("stopped"):
                 self._call("stopped", failure)
             elif failure is not None and failure.check(RetriesExhausted):
                 self._log.warn(
@@ -948,10 +942,9 @@ class LifecycleFactory(ReconnectingClientFactory):
                 )
         if self._stopping is waiters:
             self._stopping = None
-        fire(waiters.get("stopped"), failure)
-        fire(waiters.get("flushed"), neverConnected(failure))
-        fire(waiters.get("connected"), neverConnected(failure))
-        fire(waiters.get("shutdown"), disconnection)
+        fire(leave(waiters, "stopped"), failure)
+        fire(leave(waiters, "flushed", "connected"), neverConnected(failure))
+        fire(leave(waiters, "shutdown"), disconnection)
         if self._alias is not None and not hosted and self._phase is Phase.STOPPED:
             releaseAlias(self._alias, self)
 
@@ -1059,15 +1052,15 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _waiter(self, event: str, patience: int | None = None) -> Deferred[Any]:
         if self._waiters is None:
-            self._waiters = {}
+            self._waiters = []
         return waiterIn(self._waiters, event, patience)
 
     def _fire(self, event: str, result: Any) -> None:
         """
         Fire all that wait.
         """
-        if self._waiters is not None:
-            fire(self._waiters.get(event), result)
+        if self._waiters:
+            fire(leave(self._waiters, event), result)
 
     def _later(self, step: Callable[..., object], *args: Any) -> None:
         self._steps += ((step, args),)
@@ -1087,16 +1080,23 @@ class LifecycleFactory(ReconnectingClientFactory):
         finally:
             self._busy = False
 
+    def _has(self, name: str) -> bool:
+        """
+        @return: whether there is such a callback.
+        """
+        return getattr(self, f"_on_{name}") is not None
+
     def _call(self, name: str, *args: Any) -> bool:
         """
         Call a callback of the user's, if there is one.
 
         @return: whether it did not raise.
         """
-        callback = getattr(self._callbacks, name)
+        callback = getattr(self, f"_on_{name}")
         if callback is not None:
             try:
-                if iscoroutine(answer := callback(self, *args)):
+                answer = callback(self, *args)
+                if answer is not None and iscoroutine(answer):
                     answer.close()
                     raise TypeError(
                         "it returned a coroutine, which nothing waits for here: start "
@@ -1114,7 +1114,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         Call a callback for errors; without one, log what POE prints.
         """
         self._counted().lastError = failure
-        if getattr(self._callbacks, name) is not None:
+        if self._has(name):
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from inspect import signature
+from operator import is_
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +32,7 @@ from zope.interface import implementer
 from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
 from ._delivery import Hold
-from ._effects import Callbacks, LifecycleFactory, neverConnected
+from ._effects import CALLBACKS, LifecycleFactory, neverConnected
 from ._lifecycle import Inputs, Phase, ordered, retryable, stopping
 from ._outbox import (
     Marks,
@@ -55,6 +57,20 @@ _ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetri
 
 #: The framing of those who give none.
 _LINE = Line()
+
+#: The parameters that are attributes from then on, and what checks them.
+_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
+    "autoReconnect": _check.flag,
+    "retryPolicy": _check.policy,
+    "shutdownOnError": _check.flag,
+    "noDelay": _check.flag,
+    "offlineLimit": _check.octets,
+    "connectTimeout": _check.seconds,
+    "drainTimeout": _check.seconds,
+    "lingerTimeout": _check.seconds,
+    "idleTimeout": _check.optionalSeconds,
+    "keepAlive": _check.keepAlive,
+}
 
 
 @implementer(IProtocolFactory, IConsumer, IPushProducer)
@@ -290,39 +306,49 @@ class ClientTCPFactory(LifecycleFactory):
             self.batched = True
         name = "serverInputBatch" if self.batched else "serverInput"
         given = serverInputBatch if self.batched else serverInput
-        gets = "client", "records" if self.batched else "record"
-        self.serverInput = _check.callback(name, given, gets, awaited=True)
+        record = "records" if self.batched else "record"
+        self.serverInput = _check.callback(
+            name, given, ("client", record), awaited=True
+        )
         self._preConnect = _check.callback(
             "preConnect", preConnect, ("client", "negotiation"), awaited=True
         )
-        self._args = _check.sequence("args", () if args is None else args)
-        self._callbacks = Callbacks(
-            _check.callback("started", started, ("client", *map(repr, self._args))),
-            _check.callback("connected", connected, ("client", "peer")),
-            _check.callback("connectError", connectError, ("client", "failure")),
-            _check.callback("serverError", serverError, ("client", "failure")),
-            _check.callback("serverFlushed", serverFlushed, ("client",)),
-            _check.callback("serverHigh", serverHigh, ("client",)),
-            _check.callback("serverLow", serverLow, ("client",)),
-            _check.callback("disconnected", disconnected, ("client", "details")),
-            _check.callback("stopped", stopped, ("client", "failure")),
+        self._args = () if args is None else _check.sequence("args", args)
+        callbacks = (
+            started,
+            connected,
+            connectError,
+            serverError,
+            serverFlushed,
+            serverHigh,
+            serverLow,
+            disconnected,
+            stopped,
         )
+        for (name, gets), called in zip(CALLBACKS.items(), callbacks, strict=True):
+            if called is not None:
+                more = map(repr, self._args) if name == "started" else ()
+                _check.callback(name, called, (*gets, *more))
+            setattr(self, f"_on_{name}", called)
         self._framing = patternFrom(_LINE if framing is None else framing)
-        for name, check, value in (
-            ("autoReconnect", _check.flag, autoReconnect),
-            ("retryPolicy", _check.policy, retryPolicy),
-            ("shutdownOnError", _check.flag, shutdownOnError),
-            ("noDelay", _check.flag, noDelay),
-            ("offlineLimit", _check.octets, offlineLimit),
-            ("connectTimeout", _check.seconds, connectTimeout),
-            ("drainTimeout", _check.seconds, drainTimeout),
-            ("lingerTimeout", _check.seconds, lingerTimeout),
-            ("idleTimeout", _check.optionalSeconds, idleTimeout),
-            ("keepAlive", _check.keepAlive, keepAlive),
-        ):
-            default = getattr(self, name)
-            if value is not default and (own := check(name, value)) != default:
-                setattr(self, name, own)
+        values = (
+            autoReconnect,
+            retryPolicy,
+            shutdownOnError,
+            noDelay,
+            offlineLimit,
+            connectTimeout,
+            drainTimeout,
+            lingerTimeout,
+            idleTimeout,
+            keepAlive,
+        )
+        if not all(map(is_, values, _USUAL)):
+            for (name, check), value, usual in zip(
+                _SETTINGS.items(), values, _USUAL, strict=True
+            ):
+                if value is not usual and (own := check(name, value)) != usual:
+                    setattr(self, name, own)
         if stableAfter is not None:
             self.stableAfter = _check.delay("stableAfter", stableAfter)
         if highMark is not None or lowMark is not None:
@@ -455,7 +481,11 @@ class ClientTCPFactory(LifecycleFactory):
             )
         self._checkDelays()
         self._claimAlias()
-        self._feed(Inputs.start)
+        if self._foreign and self._phase in (Phase.IDLE, Phase.STOPPED):
+            # Its connector may be about to lose its connection, and cannot connect yet.
+            self._feed(Inputs.reconnect, 0.0)
+        else:
+            self._feed(Inputs.start)
         return self.whenStopped()
 
     def connect(
@@ -844,3 +874,9 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self.server
         return connection is not None and connection.lost and self._retrying
+
+
+#: What these are if they are not given.
+_USUAL = tuple(
+    signature(ClientTCPFactory).parameters[name].default for name in _SETTINGS
+)

@@ -64,6 +64,8 @@ class Then(Enum):
     GIVE_UP = "give up"
     #: after whatever delay the policy gives
     RETRY = "retry"
+    #: an attempt, with no delay
+    NOW = "now"
 
 
 #: Inputs, each with its arguments.
@@ -238,7 +240,7 @@ class Inputs(Protocol):
         "The transport is gone; C{connectError} or C{serverError} has been called."
 
     def timeUp(self) -> None:
-        "The timer has run down."
+        "The timer has run down, or none is needed."
 
     def settle(self) -> None:
         "All is told: do what follows."
@@ -249,7 +251,7 @@ class Inputs(Protocol):
 
 def _begin(client: Client) -> None:
     client._hosted = False
-    client._then = 0.0
+    client._then = Then.NOW
     client._tellStarted()
     client._settleLater()
 
@@ -375,7 +377,10 @@ def _settle(client: Client) -> None:
     if then is Then.RETRY and not client._hosted:
         delay = client._retryDelay()
         then = Then.GIVE_UP if delay is None else delay
-    if client._hosted or isinstance(then, Then):
+    if then is Then.NOW:
+        client._then = None
+        give(client, Inputs.timeUp)
+    elif client._hosted or isinstance(then, Then):
         client._then = then
         # Who expects an event settles again when it has come.
         if client._hosted or not client._expectant:

@@ -4,14 +4,13 @@ Where a client connects to: one place, or several in turn; checked when it is gi
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
-from socket import AF_UNIX
+from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any
 
 import attrs
-from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import (
     HostnameAddress,
     IPv4Address,
@@ -105,10 +104,10 @@ class Address:
         Whether this is an IP literal that C{connectTCP} does not raise for, as it does
         if there is no such scope.
         """
-        if self.port is None:
-            return False
-        return isIPAddress(self.host) or (
-            isIPv6Address(self.host) and "%" not in self.host
+        return (
+            self.port is not None
+            and "%" not in self.host
+            and _check.literal(self.host) is not None
         )
 
     def _endpoint(
@@ -120,10 +119,11 @@ class Address:
         host, port, binding = self.host, self.port, self.binding
         if port is None:
             return UNIXClientEndpoint(reactor, host, timeout), UNIXAddress(host), None
-        for isLiteral, connecting, kind in _LITERALS:
-            if isLiteral(host):
-                endpoint = connecting(reactor, host, port, timeout, binding)
-                return endpoint, kind("TCP", host, port), None
+        family = _check.literal(host)
+        if family is not None:
+            kind = TCP4ClientEndpoint if family == AF_INET else TCP6ClientEndpoint
+            literal: Any = kind(reactor, host, port, timeout, binding)
+            return literal, _ADDRESSES[family]("TCP", host, port), None
         looking = _Looking(reactor, self.domain)
         name = host.encode("idna")
         endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
@@ -135,16 +135,10 @@ class Address:
         return endpoint, HostnameAddress(name, port), looking.tried
 
 
-#: The families of IP: what tells a literal, the endpoint, the address.
-_LITERALS: tuple[tuple[Callable[[str], bool], Any, Any], ...] = (
-    (isIPAddress, TCP4ClientEndpoint, IPv4Address),
-    (isIPv6Address, TCP6ClientEndpoint, IPv6Address),
-)
-
 #: The class of the addresses of a family.
 _ADDRESSES: dict[int, type] = {
-    socket.AF_INET: IPv4Address,
-    socket.AF_INET6: IPv6Address,
+    AF_INET: IPv4Address,
+    AF_INET6: IPv6Address,
 }
 
 
@@ -292,8 +286,8 @@ class Target:
         "_binding",
         "_domain",
         "_flaps",
-        "_index",
-        "_places",
+        "_others",
+        "_place",
         "_tls",
         "_tried",
     )
@@ -320,16 +314,16 @@ class Target:
         self._domain = _check.domain(domain)
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
-        self._places: tuple[Address | Given, ...] = ()
-        #: The place whose turn it is.
-        self._index = 0
+        #: The place whose turn it is, and the others, in turn.
+        self._place: Address | Given | None = None
+        self._others: tuple[Address | Given, ...] = ()
         #: How many places have had their turn in this round.
         self._tried = 0
         #: How many connections of this place have been lost in a row before they were
         #: stable.
         self._flaps = 0
         if remoteAddress is not None or remotePort is not None:
-            self._places = (self._addressOf(remoteAddress, remotePort),)
+            self._place = self._addressOf(remoteAddress, remotePort)
         if endpoint is not None:
             _excludeAddress(
                 remoteAddress=remoteAddress,
@@ -338,11 +332,12 @@ class Target:
                 bindAddress=bindAddress,
                 bindPort=bindPort,
             )
-            self._places = _placesOf(endpoint, reactor)
+            self._place, *others = _placesOf(endpoint, reactor)
+            self._others = tuple(others)
         if self._tls is not None:
-            _excludeDoubleTLS(self._places)
+            _excludeDoubleTLS(self._all)
         if self._tls is True:
-            for place in self._places or (None,):
+            for place in self._all or (None,):
                 _tls.platformOptions(_nameOf(place))
 
     @property
@@ -350,10 +345,14 @@ class Target:
         """
         Whether there is anything to connect to.
         """
-        return bool(self._places)
+        return self._place is not None
+
+    @property
+    def _all(self) -> tuple[Address | Given, ...]:
+        return () if self._place is None else (self._place, *self._others)
 
     def __str__(self) -> str:
-        return str(self._places[self._index])
+        return str(self._place)
 
     def moved(self, address: object, port: object) -> Target:
         """
@@ -366,19 +365,19 @@ class Target:
         @raise ValueError: if it cannot be an address or a port, or if it would not be
             TLS where an endpoint is.
         """
-        for place in self._places:
+        for place in self._all:
             if place.secure:
                 raise withoutTLS(f"endpoint {str(place)!r} speaks TLS itself")
-        known = self._places[self._index] if self._places else None
+        known = self._place
         if isinstance(known, Address):
             address = known.host if address is None else address
             port = known.port if port is None else port
-        place = self._addressOf(address, port)
+        moved = self._addressOf(address, port)
         if self._tls is True:
-            _tls.platformOptions(_nameOf(place))
+            _tls.platformOptions(_nameOf(moved))
         target = copy(self)
-        target._places = (place,)
-        target._index = target._tried = target._flaps = 0
+        target._place, target._others = moved, ()
+        target._tried = target._flaps = 0
         return target
 
     def _addressOf(self, address: object, port: object) -> Address:
@@ -412,7 +411,7 @@ class Target:
         Whether the last attempt has failed, and places are left that have had no turn
         in this round.
         """
-        return 0 < self._tried < len(self._places)
+        return 0 < self._tried <= len(self._others)
 
     def begin(self) -> None:
         """
@@ -435,7 +434,7 @@ class Target:
         tried again first; but one that accepts and drops connections over and over
         does not work.
         """
-        if not self._places:
+        if self._place is None:
             return
         self._flaps = 0 if stable else self._flaps + 1
         if self._flaps > 1:
@@ -443,7 +442,10 @@ class Target:
 
     def _goOn(self) -> None:
         self._flaps = 0
-        self._index = (self._index + 1) % len(self._places)
+        if self._place is not None and self._others:
+            following, *others = self._others
+            self._others = (*others, self._place)
+            self._place = following
 
     def connect(
         self, factory: ConnectorFactory, reactor: Any, timeout: float
@@ -457,9 +459,9 @@ class Target:
         """
         if self._tried:
             self._goOn()
-        self._tried = self._tried % len(self._places) + 1
-        place = self._places[self._index]
-        return place.connect(factory, reactor, timeout, not self.speaksTLS)
+        self._tried = self._tried % (1 + len(self._others)) + 1
+        assert self._place is not None
+        return self._place.connect(factory, reactor, timeout, not self.speaksTLS)
 
     # -- TLS
 
@@ -487,12 +489,13 @@ class Target:
         """
         if tls is not True:
             return tls
-        place = self._places[self._index] if self._places else None
-        return _tls.platformOptions(_nameOf(place))
+        return _tls.platformOptions(_nameOf(self._place))
 
 
 #: Nothing to connect to: for all who do not know.
 NOWHERE = Target()
+
+_NOTHING = (None,) * 7
 
 
 def targetFrom(
@@ -511,7 +514,7 @@ def targetFrom(
     @raise Exception: as L{Target}.
     """
     given = remoteAddress, remotePort, endpoint, domain, bindAddress, bindPort, tls
-    if all(value is None for value in given):
+    if given == _NOTHING:
         return NOWHERE
     return Target(*given, reactor)
 

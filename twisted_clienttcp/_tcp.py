@@ -7,6 +7,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet.interfaces import IUNIXTransport
+
 from ._check import KEEP_IDLE, KeepAlive
 
 
@@ -15,15 +17,10 @@ def noDelay(transport: Any) -> None:
     Have small writes go out at once (RFC 9293, 3.7.4). A transport that is no TCP
     connection is left alone.
     """
-    connection = getattr(transport, "socket", None)
+    switch = getattr(transport, "setTcpNoDelay", None)
     # The transport of a UNIX socket has the method too, and logs that it fails.
-    if getattr(connection, "family", socket.AF_INET) in (
-        socket.AF_INET,
-        socket.AF_INET6,
-    ):
-        switch = getattr(transport, "setTcpNoDelay", None)
-        if switch is not None:
-            switch(True)
+    if switch is not None and not IUNIXTransport.providedBy(transport):
+        switch(True)
 
 
 def keepAlive(transport: Any, wanted: KeepAlive) -> None:

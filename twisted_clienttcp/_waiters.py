@@ -9,38 +9,21 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 
-class Waiting(list[Deferred[Any]]):
+class Waiter(Deferred[Any]):
     """
-    Who waits for one thing.
-    """
+    One who waits.
 
-    __slots__ = ()
-
-    def forget(self, cancelled: Deferred[Any]) -> None:
-        """
-        One waits no longer.
-        """
-        if cancelled in self:
-            self.remove(cancelled)
-
-
-#: Who waits, by the name of what for.
-Waiters = dict[str, Waiting]
-
-
-class PatientDeferred(Deferred[Any]):
-    """
-    Waits for a success.
-
-    @ivar patience: how many failures make it give up.
+    @ivar event: what for.
+    @ivar others: all who wait where he does.
+    @ivar patience: how many failures make him give up; None for any number.
     """
 
-    patience: int
+    event: str
+    others: list[Waiter]
+    patience: int | None
 
 
-def waiterIn(
-    waiters: Waiters, event: str, patience: int | None = None
-) -> Deferred[Any]:
+def waiterIn(waiters: list[Waiter], event: str, patience: int | None = None) -> Waiter:
     """
     @param event: what is waited for.
     @param patience: how many failures make the caller give up; None for any number.
@@ -48,45 +31,55 @@ def waiterIn(
     @return: a Deferred of the caller's own, which he can cancel without harm to the
         others.
     """
-
-    waiting = waiters.setdefault(event, Waiting())
-
-    waiter: Deferred[Any]
-    if patience is None:
-        waiter = Deferred(waiting.forget)
-    else:
-        waiter = PatientDeferred(waiting.forget)
-        waiter.patience = patience
-    waiting.append(waiter)
+    waiter = Waiter(_forget)
+    waiter.event = event
+    waiter.others = waiters
+    waiter.patience = patience
+    waiters.append(waiter)
     return waiter
 
 
-def impatient(waiters: Waiters) -> list[Deferred[Any]]:
+def _forget(cancelled: Any) -> None:
+    """
+    One waits no longer.
+    """
+    if cancelled in cancelled.others:
+        cancelled.others.remove(cancelled)
+
+
+def leave(waiters: list[Waiter], *events: str) -> list[Waiter]:
+    """
+    @return: who waits for one of these. They are where they can be waiting on.
+    """
+    leaving = [waiter for waiter in waiters if waiter.event in events]
+    for waiter in leaving:
+        waiters.remove(waiter)
+        waiter.others = leaving
+    return leaving
+
+
+def impatient(waiters: list[Waiter]) -> list[Waiter]:
     """
     Count a failure.
 
-    @return: those of C{connected} who give up at it; they wait no longer.
+    @return: who gives up at it; they wait no longer.
     """
-    waiting = waiters.get("connected", Waiting())
-    leaving: list[Deferred[Any]] = []
-    for waiter in waiting:
-        if isinstance(waiter, PatientDeferred):
+    leaving = []
+    for waiter in waiters:
+        if waiter.patience is not None:
             waiter.patience -= 1
             if not waiter.patience:
                 leaving.append(waiter)
     for waiter in leaving:
-        waiting.remove(waiter)
+        waiters.remove(waiter)
     return leaving
 
 
-def fire(waiting: list[Deferred[Any]] | None, result: Any) -> None:
+def fire(waiting: list[Waiter], result: Any) -> None:
     """
-    Fire all that wait; they wait no longer.
+    Fire all of these.
     """
-    if not waiting:
-        return
-    leaving = waiting[:]
-    waiting.clear()
-    for waiter in leaving:
+    for waiter in waiting[:]:
+        # The one before may have cancelled it.
         if not waiter.called:
             waiter.callback(result)
