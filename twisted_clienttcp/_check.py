@@ -101,7 +101,8 @@ def callback(
         return None
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {value!r}")
-    flags = _flags(value)
+    plain = _plain(value)
+    flags = _flags(value, plain)
     if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
         raise TypeError(
             f"{name} must be a plain function: nothing would run a generator here"
@@ -111,7 +112,7 @@ def callback(
             f"{name} must be a plain function: nothing waits for a coroutine here; "
             "start it inside with Deferred.fromCoroutine"
         )
-    if gets is not None and not _takes(value, len(gets)):
+    if gets is not None and not _takes(value, plain, len(gets)):
         raise TypeError(
             f"{name} is called as {name}({', '.join(gets)}), which {value!r} does not "
             "take"
@@ -135,11 +136,12 @@ def _plain(function: object) -> FunctionType | None:
     return inner if isinstance(inner, FunctionType) else None
 
 
-def _flags(function: object) -> int:
+def _flags(function: object, plain: FunctionType | None) -> int:
     """
+    @param plain: as L{_plain} gives it.
+
     @return: of the flags of its code at least those of generators and coroutines.
     """
-    plain = _plain(function)
     if plain is not None and not vars(plain):
         return plain.__code__.co_flags
     # It may be marked, or wrap another.
@@ -150,12 +152,13 @@ def _flags(function: object) -> int:
     )
 
 
-def _takes(function: Any, arguments: int) -> bool:
+def _takes(function: Any, plain: FunctionType | None, arguments: int) -> bool:
     """
+    @param plain: as L{_plain} gives it.
+
     @return: whether it can be called with so many positional arguments, as far as can
         be known: not of everything that is built in.
     """
-    plain = _plain(function)
     if plain is not None and not plain.__code__.co_kwonlyargcount:
         code = plain.__code__
         most = code.co_argcount - isinstance(function, MethodType)

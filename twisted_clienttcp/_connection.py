@@ -35,6 +35,7 @@ from twisted.internet.error import (
     ConnectionLost,
 )
 from twisted.internet.interfaces import (
+    IAddress,
     IDelayedCall,
     IHalfCloseableDescriptor,
     IHalfCloseableProtocol,
@@ -325,6 +326,7 @@ class ClientTCPProtocol(Protocol):
         "_watch",
         "factory",
         "outbox",
+        "peer",
         "transport",
     )
 
@@ -352,8 +354,15 @@ class ClientTCPProtocol(Protocol):
     _timer: IDelayedCall | None = None
     _turn: IDelayedCall | None = None
 
-    def __init__(self, client: Client, framing: Framing) -> None:
+    def __init__(
+        self, client: Client, framing: Framing, peer: IAddress | None = None
+    ) -> None:
+        """
+        @param peer: whom the connection is made to, if that is known.
+        """
         self._client = client
+        #: Known until somebody is told.
+        self.peer = peer
         self._framing = framing
         self._delivery = Delivery(
             framing, client.serverInput, client, self, client.batched

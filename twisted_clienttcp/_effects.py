@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
+from operator import attrgetter, is_
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -275,7 +276,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             # One of ours is told of while the attempt that it is for begins.
             self._foreign = self._phase is not Phase.CONNECTING
         self._attempts += 1
-        self._feed(Inputs.attempting)
+        if self._phase is not Phase.CONNECTING:
+            self._feed(Inputs.attempting)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
@@ -291,13 +293,12 @@ class LifecycleFactory(ReconnectingClientFactory):
             return None
         self._claimAlias()
         client: Any = self
-        connection = ClientTCPProtocol(client, self._framing.clone())
+        connection = ClientTCPProtocol(client, self._framing.clone(), addr)
         connection.factory = self
         self._connection = connection
-        options = self._target.tls
-        if options is None:
+        if not self._target.speaksTLS:
             return connection
-        return _tls.secured(options, connection, self, self._timeSource())
+        return _tls.secured(self._target.tls, connection, self, self._timeSource())
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """
@@ -668,6 +669,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Check the attributes, which may have been set to anything, as L{_ownPolicy}.
         """
+        if all(map(is_, _delaysOf(self), _USUAL)):
+            return
         self._ownPolicy()
         _check.delay("stableAfter", self.stableAfter)
         if self.maxRetries is not None:
@@ -818,8 +821,9 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
         transport: Any = connection.transport
+        peer, connection.peer = connection.peer or transport.getPeer(), None
         connection.negotiated()
-        if self._call("connected", transport.getPeer()):
+        if self._call("connected", peer):
             self._sendOffline(connection)
             connection.open()
         if connection.opened:
@@ -1048,7 +1052,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             give(self, given, *args)
         finally:
             self._busy = busy
-        self._run()
+        if self._steps:
+            self._run()
 
     def _waiter(self, event: str, patience: int | None = None) -> Deferred[Any]:
         if self._waiters is None:
@@ -1084,7 +1089,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         @return: whether there is such a callback.
         """
-        return getattr(self, f"_on_{name}") is not None
+        return hasattr(self, f"_on_{name}")
 
     def _call(self, name: str, *args: Any) -> bool:
         """
@@ -1092,7 +1097,7 @@ class LifecycleFactory(ReconnectingClientFactory):
 
         @return: whether it did not raise.
         """
-        callback = getattr(self, f"_on_{name}")
+        callback = getattr(self, f"_on_{name}", None)
         if callback is not None:
             try:
                 answer = callback(self, *args)
@@ -1160,6 +1165,15 @@ class LifecycleFactory(ReconnectingClientFactory):
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
             )
+
+
+#: What says when to make another attempt.
+_delaysOf = attrgetter(
+    "initialDelay", "maxDelay", "factor", "jitter", "stableAfter", "maxRetries"
+)
+
+#: What these are if nobody has set any.
+_USUAL = _delaysOf(LifecycleFactory)
 
 
 def _expired(seconds: float, why: str = "") -> Failure:

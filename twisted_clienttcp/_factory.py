@@ -325,11 +325,11 @@ class ClientTCPFactory(LifecycleFactory):
             disconnected,
             stopped,
         )
-        for (name, gets), called in zip(CALLBACKS.items(), callbacks, strict=True):
+        for called, (name, gets) in zip(callbacks, CALLBACKS.items(), strict=True):
             if called is not None:
                 more = map(repr, self._args) if name == "started" else ()
                 _check.callback(name, called, (*gets, *more))
-            setattr(self, f"_on_{name}", called)
+                setattr(self, f"_on_{name}", called)
         self._framing = patternFrom(_LINE if framing is None else framing)
         values = (
             autoReconnect,

@@ -280,6 +280,8 @@ class Target:
 
     Of several places, the present one is kept as long as it works. Where an attempt
     fails the next one has its turn; a I{round} is over when each has had one.
+
+    @ivar speaksTLS: whether C{tls} makes connections TLS.
     """
 
     __slots__ = (
@@ -290,6 +292,7 @@ class Target:
         "_place",
         "_tls",
         "_tried",
+        "speaksTLS",
     )
 
     def __init__(
@@ -314,6 +317,7 @@ class Target:
         self._domain = _check.domain(domain)
         self._binding = _check.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
+        self.speaksTLS = self._tls is not None
         #: The place whose turn it is, and the others, in turn.
         self._place: Address | Given | None = None
         self._others: tuple[Address | Given, ...] = ()
@@ -464,13 +468,6 @@ class Target:
         return self._place.connect(factory, reactor, timeout, not self.speaksTLS)
 
     # -- TLS
-
-    @property
-    def speaksTLS(self) -> bool:
-        """
-        Whether C{tls} makes connections TLS.
-        """
-        return self._tls is not None
 
     @property
     def tls(self) -> Any:
