@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from twisted_clienttcp._outbox import CHUNK, Marks, Outbox
 from twisted_clienttcp._sender import Sender
 from twisted_clienttcp.errors import NotConnectedError
-from twisted_clienttcp.framing import Stream
+from twisted_clienttcp.framing import Framing, Stream
 
 sizes = st.one_of(st.integers(0, 100), st.integers(CHUNK - 2, CHUNK * 3))
 
@@ -60,16 +60,14 @@ class AskingTransport(StringTransport):
         return len(self.value())
 
 
-class Owner:
+class TellingOutbox(Outbox):
     """
-    Is told how an outbox or a sender stands.
+    Notes what it is told.
     """
 
-    #: Events are posted.
-    eventful = False
-
-    def __init__(self) -> None:
+    def __init__(self, framing: Framing, marks: Marks) -> None:
         self.told: list[str] = []
+        super().__init__(framing, marks)
 
     def wake(self) -> None:
         self.told.append("wake")
@@ -79,6 +77,18 @@ class Owner:
 
     def low(self, marked: bool) -> None:
         self.told.append("low" if marked else "room")
+
+
+class Owner:
+    """
+    Is told how a sender stands.
+    """
+
+    #: Events are posted.
+    eventful = False
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
 
     def _high(self) -> bool:
         self.told.append("high")
@@ -127,9 +137,8 @@ class OutboxTests(SynchronousTestCase):
     L{Outbox}.
     """
 
-    def outbox(self, *marks: int) -> Outbox:
-        self.owner = Owner()
-        return Outbox(Stream(), Marks(*marks), self.owner)
+    def outbox(self, *marks: int) -> TellingOutbox:
+        return TellingOutbox(Stream(), Marks(*marks))
 
     @given(st.lists(st.one_of(sizes, st.none())))
     def test_nothingLost(self, plan: list[int | None]) -> None:
@@ -217,22 +226,22 @@ class OutboxTests(SynchronousTestCase):
         """
         outbox = self.outbox(100, 10)
         self.assertFalse(outbox.send(b"x" * 99))
-        self.assertEqual(self.owner.told, ["wake"])
+        self.assertEqual(outbox.told, ["wake"])
         self.assertTrue(outbox.send(b"x"))
         self.assertTrue(outbox.send(b"x"))
-        self.assertEqual(self.owner.told, ["wake", "high"])
+        self.assertEqual(outbox.told, ["wake", "high"])
         outbox.take()
         self.assertTrue(outbox.isHigh)
         outbox.send(b"x" * 50)
         outbox.emptied()
         self.assertEqual(outbox.pending, 50)
         self.assertFalse(outbox.send(b"x"))
-        self.assertEqual(self.owner.told, ["wake", "high"])
+        self.assertEqual(outbox.told, ["wake", "high"])
         outbox.take()
         outbox.emptied()
-        self.assertEqual(self.owner.told, ["wake", "high", "low"])
+        self.assertEqual(outbox.told, ["wake", "high", "low"])
         self.assertTrue(outbox.send(b"x" * 100))
-        self.assertEqual(self.owner.told, ["wake", "high", "low", "high"])
+        self.assertEqual(outbox.told, ["wake", "high", "low", "high"])
 
     def test_smallestMarks(self) -> None:
         """
@@ -243,7 +252,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(outbox.send(b"x"))
         outbox.take()
         outbox.emptied()
-        self.assertEqual(self.owner.told, ["wake", "high", "low"])
+        self.assertEqual(outbox.told, ["wake", "high", "low"])
 
     def test_noMarks(self) -> None:
         """
@@ -251,7 +260,7 @@ class OutboxTests(SynchronousTestCase):
         """
         outbox = self.outbox()
         self.assertFalse(outbox.send(b"x" * 10_000_000))
-        self.assertEqual(self.owner.told, ["wake"])
+        self.assertEqual(outbox.told, ["wake"])
 
     def test_producer(self) -> None:
         """
@@ -260,43 +269,41 @@ class OutboxTests(SynchronousTestCase):
         outbox = self.outbox()
         outbox.produced = True
         outbox.send(b"x" * (64 * 1024 - 1))
-        self.assertEqual(self.owner.told, ["wake"])
+        self.assertEqual(outbox.told, ["wake"])
         self.assertFalse(outbox.send(b"x"))
-        self.assertEqual(self.owner.told, ["wake", "full"])
+        self.assertEqual(outbox.told, ["wake", "full"])
         outbox.take()
         outbox.emptied()
-        self.assertEqual(self.owner.told, ["wake", "full", "room"])
+        self.assertEqual(outbox.told, ["wake", "full", "room"])
 
     def test_review(self) -> None:
         """
         Marks that are changed count at once, also while the output is high.
         """
-        owner = Owner()
-        outbox = Outbox(Stream(), Marks(100, 10), owner)
+        outbox = self.outbox(100, 10)
         outbox.send(b"x" * 50)
         outbox.mark(Marks(50, 10))
-        self.assertEqual(owner.told, ["wake", "high"])
+        self.assertEqual(outbox.told, ["wake", "high"])
         outbox.mark(Marks(1000, 49))
-        self.assertEqual(owner.told, ["wake", "high"])
+        self.assertEqual(outbox.told, ["wake", "high"])
         outbox.mark(Marks(1000, 50))
-        self.assertEqual(owner.told, ["wake", "high", "low"])
+        self.assertEqual(outbox.told, ["wake", "high", "low"])
 
     def test_reviewOfOthers(self) -> None:
         """
         What is high by marks that are taken away, or by a producer's where the user
         gives his own, is low first; and high again by the new ones.
         """
-        owner = Owner()
-        outbox = Outbox(Stream(), Marks(100, 10), owner)
+        outbox = self.outbox(100, 10)
         outbox.send(b"x" * CHUNK)
         outbox.mark(Marks())
-        self.assertEqual(owner.told, ["wake", "high", "low"])
+        self.assertEqual(outbox.told, ["wake", "high", "low"])
         outbox.produced = True
-        self.assertEqual(owner.told[3:], ["full"])
+        self.assertEqual(outbox.told[3:], ["full"])
         outbox.mark(Marks(CHUNK, 1))
-        self.assertEqual(owner.told[4:], ["room", "high"])
+        self.assertEqual(outbox.told[4:], ["room", "high"])
         outbox.produced = False
-        self.assertEqual(owner.told[6:], [])
+        self.assertEqual(outbox.told[6:], [])
 
     def test_ownOnce(self) -> None:
         """
@@ -317,7 +324,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertRaises(TypeError, outbox.sendAll, [b"a", "b"])
         self.assertEqual((outbox.pending, outbox.parts), (0, []))
         self.assertFalse(outbox.sendAll([]))
-        self.assertEqual(self.owner.told, [])
+        self.assertEqual(outbox.told, [])
         outbox.own()
         outbox.sendAll(iter([b"a", b"b"]), apart=True)
         self.assertEqual(outbox.giveBack(9), [b"a", b"b"])
@@ -401,7 +408,7 @@ class SenderTests(SynchronousTestCase):
         clock, transport, flushes = self.clock, AskingTransport(), []
         put, reading = b"", False
         sender = self.sender(transport, *marks)
-        outbox = sender.outbox
+        outbox = sender
         self.owner._flushed = lambda: flushes.append(len(put))  # type: ignore[method-assign]
         for seed, step in enumerate([*plan, "turn"]):
             if step == "turn":
@@ -446,7 +453,7 @@ class SenderTests(SynchronousTestCase):
         transport.write = writes.append  # type: ignore[method-assign]
         sender = self.sender(transport)
         for record in (b"a", b"b", b"c"):
-            sender.outbox.send(record)
+            sender.send(record)
         self.assertEqual(writes, [])
         self.clock.advance(0)
         self.assertEqual(writes, [b"abc"])
@@ -459,7 +466,7 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         sender = self.sender(transport)
-        sender.outbox.send(b"x")
+        sender.send(b"x")
         self.assertIsNone(transport.producer)
         self.clock.advance(0)
         self.assertIs(transport.producer, sender)
@@ -482,10 +489,10 @@ class SenderTests(SynchronousTestCase):
 
         transport: Any = Plain()
         sender = self.sender(transport)
-        sender.outbox.send(b"x" * (CHUNK * 2 + 1))
+        sender.send(b"x" * (CHUNK * 2 + 1))
         self.clock.advance(0)
         self.assertEqual(len(transport.data), CHUNK * 2 + 1)
-        self.assertEqual((sender.outbox.pending, self.flushes), (0, 1))
+        self.assertEqual((sender.pending, self.flushes), (0, 1))
 
     def test_lost(self) -> None:
         """
@@ -493,16 +500,16 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         sender = self.sender(transport)
-        sender.outbox.send(b"abc")
+        sender.send(b"abc")
         self.clock.advance(0)
-        sender.outbox.send(b"def")
+        sender.send(b"def")
         sender.stopProducing()
         sender.stop()
-        sender.outbox.send(b"ghi")
+        sender.send(b"ghi")
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(transport.sent, b"abc")
-        self.assertEqual((sender.outbox.pending, self.flushes), (9, 0))
+        self.assertEqual((sender.pending, self.flushes), (9, 0))
 
     def test_pumpAfterStop(self) -> None:
         """
@@ -512,11 +519,11 @@ class SenderTests(SynchronousTestCase):
         sender = self.sender(transport)
         self.assertTrue(sender.hold())
         self.assertFalse(sender.hold())
-        sender.outbox.send(b"abc")
+        sender.send(b"abc")
         sender.stop()
         sender.pump()
         self.assertEqual(transport.value(), b"")
-        self.assertEqual((sender.outbox.pending, self.flushes), (3, 0))
+        self.assertEqual((sender.pending, self.flushes), (3, 0))
 
     def test_stopBeforeTurn(self) -> None:
         """
@@ -524,7 +531,7 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         sender = self.sender(transport)
-        sender.outbox.send(b"abc")
+        sender.send(b"abc")
         sender.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(transport.value(), b"")
@@ -536,9 +543,9 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         sender = self.sender(transport, 100, 10)
-        sender.outbox.send(b"x")
+        sender.send(b"x")
         self.clock.advance(0)
-        sender.outbox.send(b"x" * 100)
+        sender.send(b"x" * 100)
         transport.drain()
         transport.drain()
         self.assertEqual(self.owner.told, ["high", "low", "flushed"])
@@ -554,13 +561,13 @@ class SenderTests(SynchronousTestCase):
         pending: list[int] = []
 
         def high() -> bool:
-            pending.append(sender.outbox.pending)
+            pending.append(sender.pending)
             return True
 
         self.owner._high = high  # type: ignore[method-assign]
-        sender.outbox.send(b"x" * 60)
+        sender.send(b"x" * 60)
         self.clock.advance(0)
-        sender.outbox.send(b"x" * 60)
+        sender.send(b"x" * 60)
         transport.drain()
         self.assertEqual(pending, [120])
 
@@ -575,8 +582,8 @@ class SenderTests(SynchronousTestCase):
         sender = self.sender(transport, 100, 10)
         sender.supplyFrom(producer, True)
         self.assertEqual(producer.told, [])
-        sender.outbox.send(b"x" * 100)
-        sender.outbox.send(b"x" * 100)
+        sender.send(b"x" * 100)
+        sender.send(b"x" * 100)
         self.assertEqual(producer.told, ["pause"])
         self.clock.advance(0)
         transport.drain()
@@ -591,7 +598,7 @@ class SenderTests(SynchronousTestCase):
         """
         producer = Producer()
         sender = self.sender(AskingTransport(), 100, 10)
-        sender.outbox.send(b"x" * 100)
+        sender.send(b"x" * 100)
         sender.supplyFrom(producer, True)
         self.assertEqual(producer.told, ["pause"])
 
@@ -602,7 +609,7 @@ class SenderTests(SynchronousTestCase):
         """
         transport = AskingTransport()
         sender = self.sender(transport)
-        producer = Producer(lambda: sender.outbox.send(b"x" * 30_000))
+        producer = Producer(lambda: sender.send(b"x" * 30_000))
         sender.supplyFrom(producer, False)
         self.assertEqual(producer.told, ["resume"] * 3)
         self.clock.advance(0)
@@ -627,7 +634,7 @@ class SenderTests(SynchronousTestCase):
         sender.supplyFrom(producer, False)
         self.clock.advance(1)
         self.assertEqual(producer.told, ["resume"])
-        sender.outbox.send(b"late")
+        sender.send(b"late")
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(producer.told, ["resume", "resume"])
@@ -654,7 +661,7 @@ class SenderTests(SynchronousTestCase):
         def end() -> None:
             file = files.pop(0)
             if file:
-                sender.outbox.send(file)
+                sender.send(file)
             else:
                 sender.supplyEnded()
                 sender.supplyFrom(producer if files[1:] else second, False)

@@ -55,7 +55,7 @@ from ._check import KeepAlive
 from ._delivery import Delivery, Hold
 from ._details import LostWhileWriting
 from ._negotiation import Negotiation
-from ._outbox import Marks, Outbox
+from ._outbox import Marks
 from ._sender import Sender
 from ._stats import Stats
 from ._tcp import keepAlive, noDelay
@@ -319,7 +319,6 @@ class ClientTCPProtocol(Protocol):
         "_fullRead",
         "_negotiation",
         "_octetsIn",
-        "_sender",
         "_shaking",
         "_stage",
         "_usualRead",
@@ -331,9 +330,8 @@ class ClientTCPProtocol(Protocol):
     )
 
     _client: Client
-    _sender: Sender
     #: The queue of what is to be sent, once there is a transport.
-    outbox: Outbox
+    outbox: Sender
     factory: Any
     transport: Any
 
@@ -412,14 +410,13 @@ class ClientTCPProtocol(Protocol):
             self._usualRead = self._fullRead = transport.bufferSize
         if self._client.noDelay:
             noDelay(transport)
-        self._sender = Sender(
+        self.outbox = Sender(
             transport,
             self._client._timeSource(),
             self._framing,
             self._client.marks,
             self,
         )
-        self.outbox = self._sender.outbox
         self._client._made(self)
         if not self._shaking:
             self._client._secured(self)
@@ -459,7 +456,7 @@ class ClientTCPProtocol(Protocol):
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._client._tlsOptions(options)
-        self._sender.handOver()
+        self.outbox.handOver()
         self._shaking = True
         framing = self.outbox.framing.clone()
         self.outbox.use(framing)
@@ -495,7 +492,7 @@ class ClientTCPProtocol(Protocol):
         self._stage = Stage.OPEN
         if not self._peerEnded:
             self._watchOver()
-        self._sender.opened()
+        self.outbox.opened()
         negotiation, self._negotiation = self._negotiation, None
         if negotiation is not None:
             early = negotiation._rest()
@@ -544,8 +541,8 @@ class ClientTCPProtocol(Protocol):
         self._octetsIn += len(data)
         if self._watch is not None:
             self._watch.heard()
-        sender = self._sender
-        held = sender.hold()
+        outbox = self.outbox
+        held = outbox.hold()
         try:
             if self._stage is _OPEN:
                 self._delivery.feed(data)
@@ -555,7 +552,7 @@ class ClientTCPProtocol(Protocol):
                 self._lastHeard = self._client._timeSource().seconds()
         finally:
             if held:
-                sender.pump()
+                outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
         if self._delivery.backlog > BACKLOG and not self._throttled:
@@ -730,7 +727,7 @@ class ClientTCPProtocol(Protocol):
         """
         # A transport says it again when its reading is resumed. And where it has failed
         # to write, this is what a reset leaves to be read, and the loss follows.
-        if self._peerEnded or self._sender.failed:
+        if self._peerEnded or self.outbox.failed:
             return
         self._peerEnded = True
         self._stopWatching()
@@ -849,13 +846,13 @@ class ClientTCPProtocol(Protocol):
         if self._sendingEnded:
             producer.stopProducing()
         else:
-            self._sender.supplyFrom(producer, streaming)
+            self.outbox.supplyFrom(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """
         As C{client.unregisterProducer}.
         """
-        self._sender.supplyEnded()
+        self.outbox.supplyEnded()
         self._endIfFlushed()
 
     def mark(self, marks: Marks) -> None:
@@ -863,7 +860,7 @@ class ClientTCPProtocol(Protocol):
         Have other marks.
         """
         if self.transport is not None:
-            self._sender.mark(marks)
+            self.outbox.mark(marks)
 
     def loseWriteConnection(self) -> None:
         """
@@ -905,7 +902,7 @@ class ClientTCPProtocol(Protocol):
         """
         Whether there is, or may yet come, something to send.
         """
-        return bool(self.outbox.pending) or self._sender.supplied
+        return bool(self.outbox.pending) or self.outbox.supplied
 
     def _endIfFlushed(self) -> None:
         # A producer may unregister at being stopped, when the transport is gone.
@@ -1034,7 +1031,7 @@ class ClientTCPProtocol(Protocol):
 
     def _stopOutput(self) -> None:
         self._refuseOutput()
-        self._sender.stop()
+        self.outbox.stop()
         self._client._outputLost(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

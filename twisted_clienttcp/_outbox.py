@@ -18,7 +18,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from .errors import NotConnectedError, OutputFull
 from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
@@ -45,29 +45,6 @@ _NEVER = 1 << 62
 
 #: Framings that give octets or raise.
 _SURE = (Line, LengthPrefixed, Netstring, Stream)
-
-
-class OutboxOwner(Protocol):
-    """
-    Who empties an L{Outbox}.
-    """
-
-    def wake(self) -> None:
-        """
-        Something is queued where nothing was going on.
-        """
-
-    def high(self, marked: bool) -> None:
-        """
-        What is pending has reached the high mark.
-
-        @param marked: it is a mark of the user's.
-        """
-
-    def low(self, marked: bool) -> None:
-        """
-        What is pending has fallen to the low mark, after L{high}.
-        """
 
 
 class Marks:
@@ -110,7 +87,8 @@ class Marks:
 
 class Outbox:
     """
-    A queue of framed records that is emptied in chunks.
+    A queue of framed records that is emptied in chunks. Who empties it is a subclass,
+    and is told when there is something to do.
 
     @ivar frame: turns a record into octets; raises where none is accepted.
     @ivar parts: what was queued, record by record. Who appends to it adds to
@@ -118,7 +96,7 @@ class Outbox:
     @ivar pending: how many octets are queued or in the transport's hands.
     @ivar edge: see above.
     @ivar handed: how many of those are in the transport's hands.
-    @ivar idle: the owner is to be told of the next octets that are queued.
+    @ivar idle: L{wake} is to be called at the next octets that are queued.
     @ivar isHigh: the high mark has been reached, and the low one not since.
     """
 
@@ -132,7 +110,6 @@ class Outbox:
         "_octets",
         "_offset",
         "_owned",
-        "_owner",
         "_produced",
         "_records",
         "edge",
@@ -144,9 +121,8 @@ class Outbox:
         "pending",
     )
 
-    def __init__(self, framing: Framing, marks: Marks, owner: OutboxOwner) -> None:
+    def __init__(self, framing: Framing, marks: Marks) -> None:
         self._marks = marks
-        self._owner = owner
         self._produced = False
         self.idle = True
         #: Why nothing is accepted any more, if that is so.
@@ -171,6 +147,25 @@ class Outbox:
         self._grouped = 0
         #: The first of them that is not of this connection alone.
         self._owned = _NEVER
+
+    # -- what there is to do about it
+
+    def wake(self) -> None:
+        """
+        Something is queued where nothing was going on.
+        """
+
+    def high(self, marked: bool) -> None:
+        """
+        What is pending has reached the high mark.
+
+        @param marked: it is a mark of the user's.
+        """
+
+    def low(self, marked: bool) -> None:
+        """
+        What is pending has fallen to the low mark, after L{high}.
+        """
 
     # -- what comes in
 
@@ -271,14 +266,14 @@ class Outbox:
         """
         if self.idle:
             self.idle = False
-            self._owner.wake()
+            self.wake()
         marks = self._marks
         isOver = self.pending >= marks.high
         if isOver and not self.isHigh and (marks.given or self._produced):
             self.isHigh = True
             self._byUser = marks.given
             self._aim()
-            self._owner.high(marks.given)
+            self.high(marks.given)
         else:
             self._aim()
         return isOver and marks.given
@@ -396,7 +391,7 @@ class Outbox:
     def _lower(self) -> None:
         self.isHigh = False
         self._aim()
-        self._owner.low(self._byUser)
+        self.low(self._byUser)
 
     def own(self) -> None:
         """
@@ -446,7 +441,8 @@ def _checked(framing: Framing) -> Callable[[Any], bytes]:
 
 class OfflineQueue(Outbox):
     """
-    Takes what is put without a connection, up to a limit.
+    Takes what is put without a connection, up to a limit. Nobody empties it, and
+    C{put} says whether the high mark is reached.
 
     @ivar limit: in octets; 0 for none.
     """
@@ -457,7 +453,7 @@ class OfflineQueue(Outbox):
         """
         @param limit: as the attribute.
         """
-        super().__init__(framing, marks, _Nobody())
+        super().__init__(framing, marks)
         self.limit = limit
         self.idle = False
         self._aim()
@@ -524,21 +520,6 @@ class OfflineQueue(Outbox):
         self.isHigh = False
         self._aim()
         return parts
-
-
-class _Nobody:
-    """
-    The owner of a queue that nobody empties.
-    """
-
-    def wake(self) -> None:
-        "There is nothing to do."
-
-    def high(self, marked: bool) -> None:
-        "Nobody is told: C{put} says it."
-
-    def low(self, marked: bool) -> None:
-        "Likewise."
 
 
 _NO_CONNECTION = (

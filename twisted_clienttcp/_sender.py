@@ -75,15 +75,14 @@ class SenderOwner(Protocol):
 
 
 @implementer(IPullProducer)
-class Sender:
+class Sender(Outbox):
     """
-    Hands the transport a chunk at a time, the next one when it is empty, and pauses and
-    resumes the application's producer.
+    The queue of a connection: hands the transport a chunk at a time, the next one when
+    it is empty, and pauses and resumes the application's producer.
 
     What is sent in one turn of the reactor leaves together, in a turn of its own,
     unless somebody holds the output back meanwhile (see L{hold}).
 
-    @ivar outbox: the queue.
     @ivar supply: the application's producer; None if there has been none.
     @ivar failed: the kernel has refused octets.
     """
@@ -99,7 +98,6 @@ class Sender:
         "_transport",
         "_untold",
         "failed",
-        "outbox",
         "supply",
     )
 
@@ -111,22 +109,22 @@ class Sender:
         marks: Marks,
         owner: SenderOwner,
     ) -> None:
+        super().__init__(framing, marks)
         self._transport: Any = transport
         self._clock = clock
         self._owner = owner
-        self._isConsumer = IConsumer.providedBy(transport)
         self._isSocket = isinstance(transport, FileDescriptor)
+        self._isConsumer = self._isSocket or IConsumer.providedBy(transport)
         self._registered = False
         self._stopped = False
         self.failed = False
         #: The high mark has been reached, and nobody told.
         self._untold = False
         self._call: IDelayedCall | None = None
-        self.outbox = Outbox(framing, marks, self)
         self.supply: Supply | None = None
 
     def _pending(self) -> int:
-        return self.outbox.pending
+        return self.pending
 
     @property
     def supplied(self) -> bool:
@@ -135,7 +133,7 @@ class Sender:
         """
         return self.supply is not None and self.supply.active
 
-    # -- what the outbox tells (as its owner)
+    # -- what the queue tells
 
     def wake(self) -> None:
         """
@@ -184,10 +182,9 @@ class Sender:
 
         @return: whether it is to be called.
         """
-        outbox = self.outbox
-        if not outbox.idle:
+        if not self.idle:
             return False
-        outbox.rest(False)
+        self.rest(False)
         return True
 
     def pump(self) -> None:
@@ -196,7 +193,7 @@ class Sender:
         """
         if self._untold:
             self._tellHigh()
-        if not self.outbox.handed and not self._stopped:
+        if not self.handed and not self._stopped:
             self._hand()
 
     def stop(self) -> None:
@@ -219,8 +216,8 @@ class Sender:
         if self.supply is None:
             self.supply = Supply(self._pending, self._owner._producerRaised)
         self.supply.register(producer, streaming)
-        self.outbox.produced = True
-        if self.outbox.isHigh:
+        self.produced = True
+        if self.isHigh:
             self.supply.pause()
         elif not streaming:
             self.supply.resume()
@@ -231,7 +228,7 @@ class Sender:
         """
         if self.supply is not None:
             self.supply.unregister()
-            self.outbox.produced = False
+            self.produced = False
 
     def mark(self, marks: Marks) -> None:
         """
@@ -239,8 +236,8 @@ class Sender:
         """
         if self._stopped:
             return
-        self.outbox.mark(marks)
-        if self.supply is not None and not self.outbox.isHigh:
+        super().mark(marks)
+        if self.supply is not None and not self.isHigh:
             self.supply.resume()
 
     def opened(self) -> None:
@@ -255,11 +252,11 @@ class Sender:
         Hand the transport chunk after chunk, until it is not empty any more or there is
         none.
         """
-        outbox, transport = self.outbox, self._transport
+        transport = self._transport
         for _ in range(_AT_ONCE):
-            chunk = outbox.take()
+            chunk = self.take()
             if not chunk:
-                outbox.rest(True)
+                self.rest(True)
                 return
             transport.write(chunk)
             if self._isConsumer and not self._written():
@@ -267,10 +264,10 @@ class Sender:
                 transport.registerProducer(self, False)
                 self._registered = True
                 return
-            self._emptied()
+            self._drained()
             if self._stopped:
                 return
-            if not outbox.pending:
+            if not self.pending:
                 self._empty()
                 return
             if self._owner.eventful:
@@ -298,10 +295,10 @@ class Sender:
         """
         if not self._registered:
             return
-        self._emptied()
+        self._drained()
         if self._stopped or not self._registered:
             return
-        chunk = self.outbox.take()
+        chunk = self.take()
         if chunk:
             self._transport.write(chunk)
             return
@@ -317,15 +314,14 @@ class Sender:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
-        outbox = self.outbox
-        outbox.emptied()
-        while chunk := outbox.take():
+        self.emptied()
+        while chunk := self.take():
             self._transport.write(chunk)
-            outbox.emptied()
+            self.emptied()
         if self._registered:
             self._registered = False
             self._transport.unregisterProducer()
-        outbox.rest(True)
+        self.rest(True)
 
     def stopProducing(self) -> None:
         """
@@ -333,16 +329,15 @@ class Sender:
         """
         self._registered = False
 
-    def _emptied(self) -> None:
-        outbox = self.outbox
+    def _drained(self) -> None:
         if self._untold:
             # While it is so.
             self._tellHigh()
-        outbox.emptied()
+        self.emptied()
         supply = self.supply
-        if supply is not None and supply.active and not outbox.isHigh:
+        if supply is not None and supply.active and not self.isHigh:
             supply.resume()
 
     def _empty(self) -> None:
-        self.outbox.rest(True)
+        self.rest(True)
         self._owner._flushed()
