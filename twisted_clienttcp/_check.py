@@ -99,20 +99,20 @@ def callback(
     """
     if value is None and not required:
         return None
+    if gets is not None and _plainlyTakes(value, len(gets), awaited):
+        return value
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {value!r}")
-    plain = _plain(value)
-    flags = _flags(value, plain)
-    if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+    if isgeneratorfunction(value) or isasyncgenfunction(value):
         raise TypeError(
             f"{name} must be a plain function: nothing would run a generator here"
         )
-    if not awaited and flags & CO_COROUTINE:
+    if not awaited and iscoroutinefunction(value):
         raise TypeError(
             f"{name} must be a plain function: nothing waits for a coroutine here; "
             "start it inside with Deferred.fromCoroutine"
         )
-    if gets is not None and not _takes(value, plain, len(gets)):
+    if gets is not None and not _takes(value, len(gets)):
         raise TypeError(
             f"{name} is called as {name}({', '.join(gets)}), which {value!r} does not "
             "take"
@@ -127,44 +127,35 @@ def policy(name: str, value: object) -> Any:
     return callback(name, value, ("failures",))
 
 
-def _plain(function: object) -> FunctionType | None:
+def _plainlyTakes(function: object, arguments: int, awaited: bool) -> bool:
     """
-    @return: the function, if it is one of Python's or a method; L{inspect} takes
-        microseconds to tell what its code tells.
+    @return: whether this is a function of Python's, or a method, of no special kind,
+        that can be called with so many positional arguments. Nearly all are, and
+        L{inspect} takes microseconds to tell what the code tells.
     """
     inner = function.__func__ if isinstance(function, MethodType) else function
-    return inner if isinstance(inner, FunctionType) else None
+    if not isinstance(inner, FunctionType) or vars(inner):
+        # It may be marked, or wrap another.
+        return False
+    code = inner.__code__
+    if code.co_kwonlyargcount or code.co_flags & (_RUN if awaited else _SPECIAL):
+        return False
+    most = code.co_argcount - (inner is not function)
+    if arguments > most:
+        return bool(code.co_flags & CO_VARARGS)
+    return arguments >= most - len(inner.__defaults__ or ())
 
 
-def _flags(function: object, plain: FunctionType | None) -> int:
+#: The flags of what has to be run by somebody, and of what may be waited for beside.
+_RUN = CO_GENERATOR | CO_ASYNC_GENERATOR
+_SPECIAL = _RUN | CO_COROUTINE
+
+
+def _takes(function: Any, arguments: int) -> bool:
     """
-    @param plain: as L{_plain} gives it.
-
-    @return: of the flags of its code at least those of generators and coroutines.
-    """
-    if plain is not None and not vars(plain):
-        return plain.__code__.co_flags
-    # It may be marked, or wrap another.
-    return (
-        CO_GENERATOR * isgeneratorfunction(function)
-        | CO_ASYNC_GENERATOR * isasyncgenfunction(function)
-        | CO_COROUTINE * iscoroutinefunction(function)
-    )
-
-
-def _takes(function: Any, plain: FunctionType | None, arguments: int) -> bool:
-    """
-    @param plain: as L{_plain} gives it.
-
     @return: whether it can be called with so many positional arguments, as far as can
         be known: not of everything that is built in.
     """
-    if plain is not None and not plain.__code__.co_kwonlyargcount:
-        code = plain.__code__
-        most = code.co_argcount - isinstance(function, MethodType)
-        least = most - len(plain.__defaults__ or ())
-        endless = bool(code.co_flags & CO_VARARGS)
-        return least <= arguments and (endless or arguments <= most)
     try:
         # What is wrapped may get other arguments than what wraps it.
         signed = signature(function, follow_wrapped=False)
@@ -326,13 +317,13 @@ def port(name: str, value: object) -> int:
     return value
 
 
-def host(name: str, value: object, domain: int | None = None) -> str:
+def host(name: str, value: object, domain: int | None = None) -> tuple[str, int | None]:
     """
     @param value: a host name, an IPv4 or IPv6 literal, or an address packed into 4 or
         16 octets; with C{AF_UNIX} the path of a socket.
     @param domain: the family that it must be of; None for any.
 
-    @return: the name, literal or path.
+    @return: the name, literal or path, and the family of a literal.
 
     @raise TypeError: if it is neither text nor octets.
     @raise ValueError: if it cannot be the name of a host, or is of another family.
@@ -340,28 +331,28 @@ def host(name: str, value: object, domain: int | None = None) -> str:
     if domain == socket.AF_UNIX:
         if not isinstance(value, str) or not value:
             raise TypeError(f"{name} must be a path as str, not {value!r}")
-        return _path(name, value)
+        return _path(name, value), None
     if isinstance(value, bytes):
         if len(value) not in (4, 16):
             raise ValueError(
                 f"{name}: octets are a packed address, 4 or 16 of them, not {value!r}; "
                 "give a name as str"
             )
-        family = socket.AF_INET if len(value) == 4 else socket.AF_INET6
-        value = socket.inet_ntop(family, value)
+        packed = socket.AF_INET if len(value) == 4 else socket.AF_INET6
+        value = socket.inet_ntop(packed, value)
     if not isinstance(value, str):
         raise TypeError(
             f"{name} must be a host name or an IP address as str, or a packed "
             f"address as bytes, not {value!r}"
         )
-    version = literal(value)
-    if version is not None:
-        if domain is not None and version != domain:
+    family = literal(value)
+    if family is not None:
+        if domain is not None and family != domain:
             raise ValueError(
                 f"{name}: {value!r} is not an address of the domain "
                 f"{socket.AddressFamily(domain).name}; leave domain out, or give one"
             )
-        return value
+        return value, family
     try:
         value.encode("idna")
         valid = bool(value) and not any(c.isspace() or c in ":/" for c in value)
@@ -372,7 +363,7 @@ def host(name: str, value: object, domain: int | None = None) -> str:
             f"{name}: {value!r} is neither a host name nor an IP address; give the "
             "host alone, without scheme, port or brackets"
         )
-    return value
+    return value, None
 
 
 def _path(name: str, value: str) -> str:
@@ -445,9 +436,11 @@ def binding(
         raise ValueError(
             "bindAddress and bindPort are not for domain=AF_UNIX: leave them out"
         )
-    local = "" if address is None else host("bindAddress", address, family)
-    if local and literal(local) is None:
-        raise ValueError(
-            f"bindAddress must be an IP address of this machine, not {address!r}"
-        )
+    local = ""
+    if address is not None:
+        local, localFamily = host("bindAddress", address, family)
+        if localFamily is None:
+            raise ValueError(
+                f"bindAddress must be an IP address of this machine, not {address!r}"
+            )
     return local, 0 if port_ is None or port_ == 0 else port("bindPort", port_)

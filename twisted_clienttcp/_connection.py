@@ -313,7 +313,7 @@ class ClientTCPProtocol(Protocol):
     # What each connection has. The rest is the class's, until it is other than there.
     __slots__ = (
         "_client",
-        "_delivery",
+        "_delivering",
         "_fewRead",
         "_framing",
         "_fullRead",
@@ -362,9 +362,7 @@ class ClientTCPProtocol(Protocol):
         #: Known until somebody is told.
         self.peer = peer
         self._framing = framing
-        self._delivery = Delivery(
-            framing, client.serverInput, client, self, client.batched
-        )
+        self._delivering: Delivery | None = None
         self._octetsIn = 0
         #: How many octets a read takes as a rule, if the transport lets us say; below
         #: how many the next takes less than this one, and from how many on more.
@@ -422,6 +420,19 @@ class ClientTCPProtocol(Protocol):
             self._client._secured(self)
         elif (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
+
+    @property
+    def _delivery(self) -> Delivery:
+        """
+        What takes the input. A connection on which nothing has come has none.
+        """
+        delivery = self._delivering
+        if delivery is None:
+            client = self._client
+            delivery = self._delivering = Delivery(
+                self._framing, client.serverInput, client, self, client.batched
+            )
+        return delivery
 
     @property
     def negotiation(self) -> Negotiation:
@@ -501,7 +512,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage is Stage.OPEN:
             if self._peerEnded:
                 self._delivery.end(self._streamEnded)
-            elif not self._delivery.held and negotiation is not None:
+            elif negotiation is not None and not self._delivery.held:
                 negotiation._reading(True)
 
     @property
@@ -541,11 +552,11 @@ class ClientTCPProtocol(Protocol):
         self._octetsIn += len(data)
         if self._watch is not None:
             self._watch.heard()
-        outbox = self.outbox
+        outbox, delivery = self.outbox, self._delivering or self._delivery
         held = outbox.hold()
         try:
             if self._stage is _OPEN:
-                self._delivery.feed(data)
+                delivery.feed(data)
             elif self._stage is Stage.EARLY:
                 self.negotiation._received(data)
             else:
@@ -555,7 +566,7 @@ class ClientTCPProtocol(Protocol):
                 outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
-        if self._delivery.backlog > BACKLOG and not self._throttled:
+        if delivery.backlog > BACKLOG and not self._throttled:
             self._throttled = True
             self._read(False)
 
@@ -1108,7 +1119,8 @@ class ClientTCPProtocol(Protocol):
         """
         octets, records = self.outbox.accepted
         stats.octetsIn += self._octetsIn
-        stats.recordsIn += self._delivery.records
+        if self._delivering is not None:
+            stats.recordsIn += self._delivering.records
         stats.octetsOut += octets
         stats.recordsOut += records
         stats.framingFaults += self._faults

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any
 
@@ -50,9 +51,11 @@ class Address:
     @ivar binding: the local side; None for any.
     @ivar timeout: the longest time in seconds that TCP may take; None for no bound of
         its own.
+    @ivar family: of an IP literal; None for a name or a path.
     """
 
     host: str
+    family: int | None
     port: int | None
     domain: int | None = None
     binding: tuple[str, int] | None = None
@@ -88,8 +91,9 @@ class Address:
         """
         if self.timeout is not None:
             timeout = min(timeout, self.timeout)
-        if direct and self.plain:
-            # The detour of an endpoint costs as much as all the rest.
+        if direct and self.family is not None and "%" not in self.host:
+            # The detour of an endpoint costs as much as all the rest. With a scope
+            # connectTCP would raise if there is none of that name.
             connector: IConnector = reactor.connectTCP(
                 self.host, self.port, factory, timeout, self.binding
             )
@@ -97,18 +101,6 @@ class Address:
         ours = EndpointConnector(factory, *self._endpoint(reactor, timeout))
         ours.connect()
         return ours
-
-    @property
-    def plain(self) -> bool:
-        """
-        Whether this is an IP literal that C{connectTCP} does not raise for, as it does
-        if there is no such scope.
-        """
-        return (
-            self.port is not None
-            and "%" not in self.host
-            and _check.literal(self.host) is not None
-        )
 
     def _endpoint(
         self, reactor: Any, timeout: float
@@ -119,11 +111,11 @@ class Address:
         host, port, binding = self.host, self.port, self.binding
         if port is None:
             return UNIXClientEndpoint(reactor, host, timeout), UNIXAddress(host), None
-        family = _check.literal(host)
-        if family is not None:
-            kind = TCP4ClientEndpoint if family == AF_INET else TCP6ClientEndpoint
-            literal: Any = kind(reactor, host, port, timeout, binding)
-            return literal, _ADDRESSES[family]("TCP", host, port), None
+        if self.family is not None:
+            is4 = self.family == AF_INET
+            connecting = TCP4ClientEndpoint if is4 else TCP6ClientEndpoint
+            literal: Any = connecting(reactor, host, port, timeout, binding)
+            return literal, _ADDRESSES[self.family]("TCP", host, port), None
         looking = _Looking(reactor, self.domain)
         name = host.encode("idna")
         endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
@@ -279,7 +271,8 @@ class Target:
     C{bindPort} and C{tls} say together; or nothing, if somebody else's connector knows.
 
     Of several places, the present one is kept as long as it works. Where an attempt
-    fails the next one has its turn; a I{round} is over when each has had one.
+    fails the next one has its turn; a I{round} is over when each has had one. Of one
+    place, nothing is remembered.
 
     @ivar speaksTLS: whether C{tls} makes connections TLS.
     """
@@ -388,7 +381,7 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        host = _check.host("remoteAddress", address, domain)
+        host, family = _check.host("remoteAddress", address, domain)
         if domain == AF_UNIX:
             if port is not None:
                 raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
@@ -400,12 +393,12 @@ class Target:
         if domain is None and binding is not None:
             # From a local address only its own family can be reached.
             domain = _check.literal(binding[0])
-            if domain is not None and _check.literal(host) not in (None, domain):
+            if domain is not None and family not in (None, domain):
                 raise ValueError(
                     f"bindAddress {binding[0]!r} and remoteAddress {host!r} are of "
                     "different families: give two of one"
                 )
-        return Address(host, number, domain, binding)
+        return Address(host, family, number, domain, binding)
 
     # -- the turns
 
@@ -438,18 +431,17 @@ class Target:
         tried again first; but one that accepts and drops connections over and over
         does not work.
         """
-        if self._place is None:
-            return
-        self._flaps = 0 if stable else self._flaps + 1
-        if self._flaps > 1:
-            self._goOn()
+        if self._others:
+            self._flaps = 0 if stable else self._flaps + 1
+            if self._flaps > 1:
+                self._goOn()
 
     def _goOn(self) -> None:
+        assert self._place is not None
+        following, *others = self._others
+        self._others = (*others, self._place)
+        self._place = following
         self._flaps = 0
-        if self._place is not None and self._others:
-            following, *others = self._others
-            self._others = (*others, self._place)
-            self._place = following
 
     def connect(
         self, factory: ConnectorFactory, reactor: Any, timeout: float
@@ -463,7 +455,8 @@ class Target:
         """
         if self._tried:
             self._goOn()
-        self._tried = self._tried % (1 + len(self._others)) + 1
+        if self._others:
+            self._tried = self._tried % (1 + len(self._others)) + 1
         assert self._place is not None
         return self._place.connect(factory, reactor, timeout, not self.speaksTLS)
 
@@ -489,6 +482,9 @@ class Target:
         return _tls.platformOptions(_nameOf(self._place))
 
 
+#: Of one address: nothing is remembered of it, so clients of one server share it.
+_shared = lru_cache(maxsize=128, typed=True)(Target)
+
 #: Nothing to connect to: for all who do not know.
 NOWHERE = Target()
 
@@ -513,6 +509,12 @@ def targetFrom(
     given = remoteAddress, remotePort, endpoint, domain, bindAddress, bindPort, tls
     if given == _NOTHING:
         return NOWHERE
+    if endpoint is tls is None:
+        try:
+            return _shared(*given)
+        except TypeError:
+            # One is of the wrong type, which is told below; or cannot be looked up.
+            pass
     return Target(*given, reactor)
 
 
@@ -571,7 +573,7 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
         described.connect(None)
         host, port, timeout, binding = asking.asked
         return Address(
-            _check.host("endpoint", host),
+            *_check.host("endpoint", host),
             _check.port("endpoint", port),
             _check.literal(binding[0]) if binding else None,
             binding,
