@@ -824,7 +824,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         peer, connection.peer = connection.peer or transport.getPeer(), None
         connection.negotiated()
         if self._call("connected", peer):
-            self._sendOffline(connection)
+            if self._offline.limit:
+                self._sendOffline(connection)
             connection.open()
         if connection.opened:
             self._fire("connected", connection)
@@ -835,7 +836,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         until now.
         """
         outbox = connection.outbox
-        if self._outbox is outbox and self._offline.limit:
+        if self._outbox is outbox:
             outbox.own()
             self._offline.moveTo(outbox)
 

@@ -359,9 +359,11 @@ class ClientTCPFactory(LifecycleFactory):
             )
         if heartbeat is not None:
             self.heartbeat = self._heartbeatFrom(heartbeat)
+        self.clock: Any = None
         if reactor is not None:
-            self._reactor = _check.reactor("reactor", reactor)
-        self.clock: Any = _check.reactor("clock", reactor if clock is None else clock)
+            self.clock = self._reactor = _check.reactor("reactor", reactor)
+        if clock is not None:
+            self.clock = _check.reactor("clock", clock)
         self._target = targetFrom(
             remoteAddress=remoteAddress,
             remotePort=remotePort,
