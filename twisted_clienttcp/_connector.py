@@ -17,8 +17,43 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: Of addresses of a name, how each has failed; None for one that had not.
-Tried = dict[IAddress, Failure | None]
+
+class Tried(Protocol):
+    """
+    One of the addresses of a name that was tried.
+    """
+
+    @property
+    def address(self) -> IAddress:
+        """
+        The address.
+        """
+
+    @property
+    def failure(self) -> Failure | None:
+        """
+        How it has failed; None if it has not.
+        """
+
+
+class Place(Protocol):
+    """
+    Where to connect to.
+    """
+
+    @property
+    def address(self) -> IAddress:
+        """
+        What is connected to.
+        """
+
+    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+        """
+        @param timeout: the seconds after which it gives up by itself.
+        @param tried: where it notes the addresses of a name.
+
+        @return: the C{IStreamClientEndpoint} for one attempt.
+        """
 
 
 class ConnectorFactory(Protocol):
@@ -82,7 +117,7 @@ class Attempt:
 @implementer(IConnector)
 class EndpointConnector:
     """
-    An C{IConnector} over any C{IStreamClientEndpoint}. Endpoints tell their factory
+    An C{IConnector} by way of endpoints, which tell their factory
     neither of attempts that fail nor of connections that are lost (Twisted's ticket
     6592); this tells it as Twisted's own connectors do.
 
@@ -90,11 +125,12 @@ class EndpointConnector:
     """
 
     __slots__ = (
-        "_address",
         "_attempt",
-        "_endpoint",
         "_factory",
+        "_place",
         "_protocol",
+        "_reactor",
+        "_timeout",
         "_tried",
         "state",
     )
@@ -102,38 +138,38 @@ class EndpointConnector:
     def __init__(
         self,
         factory: ConnectorFactory,
-        endpoint: Any,
-        address: IAddress,
-        tried: Tried | None = None,
+        place: Place,
+        reactor: Any,
+        timeout: float,
     ) -> None:
         """
-        @param address: what is connected to.
-        @param tried: where the endpoint notes what becomes of each address of its name.
+        @param timeout: the seconds after which an endpoint gives up by itself.
         """
         self._factory = factory
-        self._endpoint = endpoint
-        self._address = address
-        self._tried = {} if tried is None else tried
+        self._place = place
+        self._reactor = reactor
+        self._timeout = timeout
+        self._tried: list[Tried] = []
         self._attempt: Attempt | None = None
         self._protocol: Any = None
         self.state = "disconnected"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._address} {self.state}>"
+        return f"<{type(self).__name__} {self._place} {self.state}>"
 
     def getDestination(self) -> IAddress:
         """
         @return: the address connected to.
         """
-        return self._address
+        return self._place.address
 
     @property
-    def tried(self) -> Tried:
+    def tried(self) -> dict[IAddress, Failure | None]:
         """
         What has become of each address in the last attempt, in the order in which they
         were tried; nothing where the endpoint does not note it.
         """
-        return dict(self._tried)
+        return {one.address: one.failure for one in self._tried}
 
     def connect(self) -> None:
         """
@@ -144,7 +180,7 @@ class EndpointConnector:
         if self.state != "disconnected":
             raise RuntimeError(f"cannot connect while {self.state}")
         self.state = "connecting"
-        self._tried.clear()
+        self._tried = []
         attempt = self._attempt = Attempt(self)
         self._factory.doStart()
         try:
@@ -156,8 +192,12 @@ class EndpointConnector:
         if self._attempt is not attempt:
             # Given up from inside startedConnecting.
             return
-        attempt.result = maybeDeferred(self._endpoint.connect, attempt)
+        attempt.result = maybeDeferred(self._begin, attempt)
         attempt.result.addErrback(attempt.failed)
+
+    def _begin(self, attempt: Attempt) -> Any:
+        endpoint = self._place.endpoint(self._reactor, self._timeout, self._tried)
+        return endpoint.connect(attempt)
 
     def _build(self, attempt: Attempt, addr: IAddress | None) -> IProtocol | None:
         if attempt is not self._attempt:

@@ -31,7 +31,7 @@ from zope.interface import implementer
 
 from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
-from ._connector import EndpointConnector, Tried
+from ._connector import EndpointConnector
 from ._details import errorDetails
 from ._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
 from ._outbox import (
@@ -364,7 +364,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         return connector if isinstance(connector, EndpointConnector) else None
 
     @property
-    def tried(self) -> Tried:
+    def tried(self) -> dict[IAddress, Failure | None]:
         """
         The addresses of the name connected to that the last attempt has tried, in that
         order, each with its C{Failure}; with None if it has answered, or had not yet
@@ -1184,7 +1184,7 @@ def _expired(seconds: float, why: str = "") -> Failure:
     return Failure(TimeoutError(string=f"no connection in {seconds} seconds{why}"))
 
 
-def _each(tried: Tried) -> str:
+def _each(tried: dict[IAddress, Failure | None]) -> str:
     """
     @return: how each address has failed, for people, if there are several.
     """

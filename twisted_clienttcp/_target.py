@@ -77,54 +77,62 @@ class Address:
         """
         return None if self.port is None else self.host
 
+    @property
+    def address(self) -> IAddress:
+        "As L{Place}'s."
+        address: IAddress
+        if self.port is None:
+            address = UNIXAddress(self.host)
+        elif self.family is None:
+            address = HostnameAddress(self.host.encode("idna"), self.port)
+        else:
+            address = _ADDRESSES[self.family]("TCP", self.host, self.port)
+        return address
+
+    @property
+    def direct(self) -> bool:
+        """
+        Whether the reactor's own connector will do, as for an IP literal: the detour of
+        an endpoint costs as much as all the rest. For a scope that there is not it
+        would raise.
+        """
+        return self.family is not None and "%" not in self.host
+
     def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
+        self, factory: ConnectorFactory, reactor: Any, timeout: float
     ) -> IConnector:
         """
-        Begin an attempt.
-
-        @param timeout: the seconds after which that gives up by itself.
-        @param direct: whether a connector of the reactor's will do: it knows nothing of
-            what is above TCP.
+        Begin an attempt, if this is L{direct}.
 
         @return: its connector.
         """
-        if self.timeout is not None:
-            timeout = min(timeout, self.timeout)
-        if direct and self.family is not None and "%" not in self.host:
-            # The detour of an endpoint costs as much as all the rest. With a scope
-            # connectTCP would raise if there is none of that name.
-            connector: IConnector = reactor.connectTCP(
-                self.host, self.port, factory, timeout, self.binding
-            )
-            return connector
-        ours = EndpointConnector(factory, *self._endpoint(reactor, timeout))
-        ours.connect()
-        return ours
+        connector: IConnector = reactor.connectTCP(
+            self.host, self.port, factory, self._least(timeout), self.binding
+        )
+        return connector
 
-    def _endpoint(
-        self, reactor: Any, timeout: float
-    ) -> tuple[Any, IAddress, Tried | None]:
-        """
-        @return: the endpoint, its address, and where it notes what it has tried.
-        """
+    def _least(self, timeout: float) -> float:
+        return timeout if self.timeout is None else min(timeout, self.timeout)
+
+    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+        "As L{Place}'s."
         host, port, binding = self.host, self.port, self.binding
+        timeout = self._least(timeout)
         if port is None:
-            return UNIXClientEndpoint(reactor, host, timeout), UNIXAddress(host), None
+            return UNIXClientEndpoint(reactor, host, timeout)
         if self.family is not None:
             is4 = self.family == AF_INET
-            connecting = TCP4ClientEndpoint if is4 else TCP6ClientEndpoint
-            literal: Any = connecting(reactor, host, port, timeout, binding)
-            return literal, _ADDRESSES[self.family]("TCP", host, port), None
-        looking = _Looking(reactor, self.domain)
-        name = host.encode("idna")
+            kind = TCP4ClientEndpoint if is4 else TCP6ClientEndpoint
+            return kind(reactor, host, port, timeout, binding)
+        looking = _Looking(reactor, self.domain, tried)
         endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
         if getattr(endpoint, "_badHostname", False):
             # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
             # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
-            endpoint = HostnameEndpoint(looking, name.decode(), port, timeout, binding)
+            name = host.encode("idna").decode()
+            endpoint = HostnameEndpoint(looking, name, port, timeout, binding)
             endpoint._badHostname = False
-        return endpoint, HostnameAddress(name, port), looking.tried
+        return endpoint
 
 
 #: The class of the addresses of a family.
@@ -139,16 +147,14 @@ class _Looking:
     """
     The reactor, for the endpoint of one name: finds addresses of one family alone, if
     that is wanted, and notes what becomes of each.
-
-    @ivar tried: what has become of each.
     """
 
-    __slots__ = ("_domain", "_reactor", "tried")
+    __slots__ = ("_domain", "_reactor", "_tried")
 
-    def __init__(self, reactor: Any, domain: int | None) -> None:
+    def __init__(self, reactor: Any, domain: int | None, tried: list[Tried]) -> None:
         self._reactor = reactor
         self._domain = domain
-        self.tried: Tried = {}
+        self._tried = tried
 
     @property
     def nameResolver(self) -> Any:
@@ -181,8 +187,8 @@ class _Looking:
         self, host: str, port: int, factory: Any, *more: Any, **named: Any
     ) -> Any:
         "As the reactor."
-        kind = IPv6Address if isIPv6Address(host) else IPv4Address
-        noting = _Noting(factory, kind("TCP", host, port), self.tried)
+        noting = _Noting(factory, host, port)
+        self._tried.append(noting)
         return self._reactor.connectTCP(host, port, noting, *more, **named)
 
     def __getattr__(self, name: str) -> Any:
@@ -192,20 +198,29 @@ class _Looking:
 class _Noting:
     """
     The factory of one of an endpoint's connections, whose failure is noted.
+
+    @ivar failure: as L{Tried}'s.
     """
 
-    __slots__ = ("_address", "_factory", "_tried")
+    __slots__ = ("_factory", "_host", "_port", "failure")
 
-    def __init__(self, factory: Any, address: IAddress, tried: Tried) -> None:
+    def __init__(self, factory: Any, host: str, port: int) -> None:
         self._factory = factory
-        self._address = address
-        self._tried = tried
-        tried[address] = None
+        self._host = host
+        self._port = port
+        self.failure: Failure | None = None
+
+    @property
+    def address(self) -> IAddress:
+        "As L{Tried}'s."
+        kind = IPv6Address if isIPv6Address(self._host) else IPv4Address
+        address: IAddress = kind("TCP", self._host, self._port)
+        return address
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         "As the factory. To be given up is no failure."
         if type(reason.value) is not UserError:
-            self._tried[self._address] = reason
+            self.failure = reason
         self._factory.clientConnectionFailed(connector, reason)
 
     def __getattr__(self, name: str) -> Any:
@@ -233,36 +248,34 @@ class Given:
     """
     An endpoint of the user's own.
 
-    @ivar endpoint: the endpoint, or a string that describes it.
+    @ivar given: the endpoint, or a string that describes it.
     """
 
-    endpoint: Any
+    given: Any
     name: None = None
 
     def __str__(self) -> str:
-        return str(self.endpoint)
+        return str(self.given)
 
     @property
     def secure(self) -> bool:
         """
         Whether it speaks TLS itself, as far as is known.
         """
-        return isinstance(self.endpoint, str) and _schemeOf(self.endpoint) in _SECURE
+        return isinstance(self.given, str) and _schemeOf(self.given) in _SECURE
 
-    def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
-    ) -> IConnector:
-        """
-        Begin an attempt.
+    @property
+    def address(self) -> IAddress:
+        "As L{Place}'s."
+        address: IAddress = EndpointAddress(self.given)
+        return address
 
-        @return: its connector.
-        """
-        endpoint = self.endpoint
+    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+        "As L{Place}'s."
+        endpoint = self.given
         if isinstance(endpoint, str):
             endpoint = clientFromString(reactor, endpoint)
-        connector = EndpointConnector(factory, endpoint, EndpointAddress(self.endpoint))
-        connector.connect()
-        return connector
+        return endpoint
 
 
 class Target:
@@ -457,8 +470,13 @@ class Target:
             self._goOn()
         if self._others:
             self._tried = self._tried % (1 + len(self._others)) + 1
-        assert self._place is not None
-        return self._place.connect(factory, reactor, timeout, not self.speaksTLS)
+        place = self._place
+        assert place is not None
+        if isinstance(place, Address) and place.direct and not self.speaksTLS:
+            return place.connect(factory, reactor, timeout)
+        connector = EndpointConnector(factory, place, reactor, timeout)
+        connector.connect()
+        return connector
 
     # -- TLS
 
