@@ -266,11 +266,12 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An attempt has begun.
         """
-        try:
-            self._claimAlias()
-        except AliasInUse:
-            connector.stopConnecting()
-            raise
+        if self._alias is not None:
+            try:
+                self._claimAlias()
+            except AliasInUse:
+                connector.stopConnecting()
+                raise
         if connector is not self.connector:
             self.connector = connector
             # One of ours is told of while the attempt that it is for begins.
@@ -291,7 +292,8 @@ class LifecycleFactory(ReconnectingClientFactory):
                 addr=addr,
             )
             return None
-        self._claimAlias()
+        if self._alias is not None:
+            self._claimAlias()
         client: Any = self
         connection = ClientTCPProtocol(client, self._framing.clone(), addr)
         connection.factory = self
@@ -805,8 +807,10 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._failedAt = ()
         self.resetDelay()
         self._target.begin()
-        self._accept(True)
-        self._later(self._call, "started", *self._args)
+        if self._offline is not NOT_CONNECTED:
+            self._accept(True)
+        if self._has("started"):
+            self._later(self._call, "started", *self._args)
 
     def _tellConnected(self) -> None:
         """
@@ -1065,8 +1069,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Fire all that wait.
         """
-        if self._waiters:
-            fire(leave(self._waiters, event), result)
+        if self._waiters and (leaving := leave(self._waiters, event)):
+            fire(leaving, result)
 
     def _later(self, step: Callable[..., object], *args: Any) -> None:
         self._steps += ((step, args),)
@@ -1161,7 +1165,7 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _mayConnect(self, order: str) -> None:
         self._mayNotBeHosted(order)
-        if not self._target.known and self.connector is None:
+        if self.connector is None and not self._target.known:
             raise ValueError(
                 f"{order}() has nothing to connect to: give the factory remoteAddress "
                 "and remotePort, or endpoint"
