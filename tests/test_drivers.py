@@ -158,6 +158,109 @@ class StartTests(NetworkTestCase):
         self.assertEqual(recorder.events.count("stopped"), 2)
 
 
+class AgainTests(NetworkTestCase):
+    """
+    C{start()} from inside C{stopped}: the transport is still telling its loss.
+    """
+
+    async def again(self, begin: Any, **parameters: Any) -> Recorder:
+        """
+        Let the server end the first connection, and the client the second one.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close() if len(server.peers) == 1 else None
+        recorder, done = Recorder(), Deferred[None]()
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            if recorder.events.count("connected") == 2:
+                client.shutdown()
+
+        def stopped(client: ClientTCPFactory, failure: Any) -> None:
+            if recorder.events.count("stopped") == 1:
+                client.start()
+            else:
+                done.callback(None)
+
+        recorder.on.update(connected=connected, stopped=stopped)
+        client = ClientTCPFactory(
+            autoReconnect=False,
+            **recorder.parameters(),
+            **{
+                name: value(server) if callable(value) else value
+                for name, value in parameters.items()
+            },
+        )
+        begin(client, server)
+        await done
+        # The transport has told all by then.
+        await turn()
+        self.assertEqual(client.numPorts, 0)
+        self.assertEqual(
+            [event for event in recorder.events if not isinstance(event, tuple)],
+            ["started", "connected", "disconnected", "stopped"] * 2,
+        )
+        return recorder
+
+    async def test_literal(self) -> None:
+        """
+        Of an IP literal.
+        """
+        await self.again(
+            lambda client, server: client.start(),
+            remoteAddress="127.0.0.1",
+            remotePort=lambda server: server.port,
+        )
+
+    async def test_name(self) -> None:
+        """
+        Of a name.
+        """
+        await self.again(
+            lambda client, server: client.start(),
+            remoteAddress="localhost",
+            remotePort=lambda server: server.port,
+        )
+
+    async def test_connectTCP(self) -> None:
+        """
+        Under C{connectTCP}, whose connector cannot connect before that.
+        """
+        await self.again(
+            lambda client, server: reactor.connectTCP("127.0.0.1", server.port, client)
+        )
+
+
+class HookTests(NetworkTestCase):
+    """
+    A subclass's hook that raises.
+    """
+
+    async def test_startedConnecting(self) -> None:
+        """
+        It costs the attempt, whose connection is refused when it comes, and no more.
+        """
+        server = await self.listen()
+        faults = [ZeroDivisionError()]
+
+        class Hooked(ClientTCPFactory):
+            def startedConnecting(self, connector: Any) -> None:
+                if faults:
+                    raise faults.pop()
+                super().startedConnecting(connector)
+
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.shutdown()
+        client = Hooked(
+            remoteAddress="127.0.0.1", remotePort=server.port, **recorder.parameters()
+        )
+        client.initialDelay = 0.01
+        await client.start()
+        self.assertEqual(recorder.events[1][0], "connectError")
+        self.assertEqual(recorder.events[2:], ["connected", "disconnected", "stopped"])
+        await turn()
+        self.assertEqual(client.numPorts, 0)
+
+
 class ConnectTCPTests(NetworkTestCase):
     """
     C{reactor.connectTCP(host, port, client)}.

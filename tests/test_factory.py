@@ -19,6 +19,7 @@ from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
     TimeoutError,
+    UserError,
 )
 from twisted.internet.interfaces import (
     IConnector,
@@ -26,6 +27,8 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -263,7 +266,10 @@ class ArgumentTests(SynchronousTestCase):
             ValueError, "remotePort", "no-such-service", remotePort="no-such-service"
         )
         self.refused(TypeError, "remotePort", remotePort=7.5)
+        ClientTCPFactory(remoteAddress="127.0.0.1", remotePort=1, serverInput=print)
+        # What is true is not the 1 of the client before.
         self.refused(TypeError, "remotePort", remotePort=True)
+        self.refused(TypeError, "remotePort", remotePort=[7])
         self.refused(TypeError, "remoteAddress needs remotePort", remotePort=None)
 
     def test_address(self) -> None:
@@ -271,6 +277,7 @@ class ArgumentTests(SynchronousTestCase):
         An address is a name, a literal, or packed.
         """
         self.refused(TypeError, "remoteAddress", remoteAddress=5)
+        self.refused(TypeError, "remoteAddress", remoteAddress=["127.0.0.1"])
         self.refused(ValueError, "remoteAddress", remoteAddress="")
         self.refused(ValueError, "remoteAddress", remoteAddress="http://host/")
         self.refused(ValueError, "remoteAddress", remoteAddress="a" * 64)
@@ -1427,6 +1434,134 @@ class SlowEndpoint:
         self.factories.append(protocolFactory)
         self.results.append(Deferred())
         return self.results[-1]
+
+
+class TimedConnector:
+    """
+    What of one of Twisted's connectors says who keeps the time.
+    """
+
+    def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
+        self.factory = factory
+        self.timeout = timeout
+        self.reactor = reactor
+        self.stopped = False
+
+    def stopConnecting(self) -> None:
+        self.stopped = True
+
+
+class DeadlineTests(ClientTestCase):
+    """
+    Who sees to it that an attempt does not take too long.
+    """
+
+    def begun(
+        self, timeout: float | None = 30.0, wrapper: Any = None, **parameters: Any
+    ) -> tuple[ClientTCPFactory, TimedConnector]:
+        """
+        @return: a client for which a connector of Twisted's has begun an attempt.
+        """
+        client = self.client(remoteAddress=None, remotePort=None, **parameters)
+        connector = TimedConnector(wrapper or client, timeout, self.reactor)
+        client.startedConnecting(connector)
+        return client, connector
+
+    def timers(self) -> list[float]:
+        """
+        @return: when the calls are due that wait.
+        """
+        return [call.getTime() for call in self.reactor.getDelayedCalls()]
+
+    def test_theirs(self) -> None:
+        """
+        Twisted's connector, if its time is no longer than ours, and nothing is to come
+        but the transport. The failure says how long it was.
+        """
+        client, connector = self.begun(timeout=5)
+        self.assertEqual(self.timers(), [])
+        told: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            str(failure.value)
+        )
+        client.clientConnectionFailed(connector, Failure(TimeoutError()))
+        self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
+        self.assertIn("no connection in 5 seconds", told[0])
+
+    def test_ours(self) -> None:
+        """
+        The client, in every other case.
+        """
+
+        def preConnect(client: Any, negotiation: Any) -> Any:
+            return Deferred()
+
+        for parameters in (
+            {"timeout": None},
+            {"timeout": 31.0},
+            {"timeout": 1.0, "preConnect": preConnect},
+            {"timeout": 1.0, "wrapper": object()},
+            {"timeout": 1.0, "tls": optionsForClientTLS("localhost")},
+        ):
+            self.setUp()
+            client, connector = self.begun(**parameters)
+            self.assertEqual(self.timers(), [30.0], parameters)
+            self.reactor.advance(30)
+            self.assertTrue(connector.stopped)
+            client.clientConnectionFailed(connector, Failure(UserError()))
+            self.assertEqual(self.events[1:], [("connectError", "connect", 110)])
+
+    def test_otherClock(self) -> None:
+        """
+        The client, if it goes by another clock than the connector's reactor.
+        """
+        clock = Clock()
+        self.begun(clock=clock)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+
+    def test_hosted(self) -> None:
+        """
+        Nobody where a ClientService hands over a connection that can be used at once.
+        """
+        client = self.client(remoteAddress=None, remotePort=None)
+        protocol = client.buildProtocol(None)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertEqual(self.events, ["connected"])
+        self.assertEqual(self.timers(), [])
+
+    def test_hostedNegotiation(self) -> None:
+        """
+        But the client where there is something to negotiate.
+        """
+        client = self.client(
+            remoteAddress=None,
+            remotePort=None,
+            preConnect=lambda client, negotiation: Deferred(),
+        )
+        protocol = client.buildProtocol(None)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertEqual(self.timers(), [30.0])
+        self.reactor.advance(30)
+        self.assertTrue(transport.aborted)
+
+    def test_builtAndNeverMade(self) -> None:
+        """
+        And the client where an endpoint has built a protocol at once, and gives it no
+        transport.
+        """
+
+        class Hasty(SlowEndpoint):
+            def connect(self, protocolFactory: Any) -> Deferred[Any]:
+                protocolFactory.buildProtocol(None)
+                return super().connect(protocolFactory)
+
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=Hasty())
+        client.start()
+        self.assertEqual(self.timers(), [30.0])
 
 
 class ConnectorTests(ClientTestCase):

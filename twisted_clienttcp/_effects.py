@@ -777,6 +777,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         return (
             timeout is not None
             and timeout <= self.connectTimeout
+            and connector.reactor is self._timeSource()
             and connector.factory is self
             and not self._target.speaksTLS
         )
