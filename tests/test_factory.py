@@ -266,7 +266,7 @@ class ArgumentTests(SynchronousTestCase):
             ValueError, "remotePort", "no-such-service", remotePort="no-such-service"
         )
         self.refused(TypeError, "remotePort", remotePort=7.5)
-        ClientTCPFactory(remoteAddress="127.0.0.1", remotePort=1, serverInput=print)
+        ClientTCPFactory(remoteAddress="localhost", remotePort=1, serverInput=print)
         # What is true is not the 1 of the client before.
         self.refused(TypeError, "remotePort", remotePort=True)
         self.refused(TypeError, "remotePort", remotePort=[7])
