@@ -163,7 +163,9 @@ class AgainTests(NetworkTestCase):
     C{start()} from inside C{stopped}: the transport is still telling its loss.
     """
 
-    async def again(self, begin: Any, **parameters: Any) -> Recorder:
+    async def again(
+        self, begin: Any, make: Any = ClientTCPFactory, **parameters: Any
+    ) -> ClientTCPFactory:
         """
         Let the server end the first connection, and the client the second one.
         """
@@ -182,7 +184,7 @@ class AgainTests(NetworkTestCase):
                 done.callback(None)
 
         recorder.on.update(connected=connected, stopped=stopped)
-        client = ClientTCPFactory(
+        client: ClientTCPFactory = make(
             autoReconnect=False,
             **recorder.parameters(),
             **{
@@ -199,7 +201,26 @@ class AgainTests(NetworkTestCase):
             [event for event in recorder.events if not isinstance(event, tuple)],
             ["started", "connected", "disconnected", "stopped"] * 2,
         )
-        return recorder
+        return client
+
+    async def test_retry(self) -> None:
+        """
+        A subclass that retries at each loss, as those of ReconnectingClientFactory do,
+        disturbs no attempt that there is already.
+        """
+
+        class Retrying(ClientTCPFactory):
+            def clientConnectionLost(self, connector: Any, reason: Any) -> None:
+                super().clientConnectionLost(connector, reason)
+                self.retry(connector)
+
+        client = await self.again(
+            lambda client, server: client.start(),
+            make=Retrying,
+            remoteAddress="127.0.0.1",
+            remotePort=lambda server: server.port,
+        )
+        self.assertEqual(client.stats.attempts, 2)
 
     async def test_literal(self) -> None:
         """
@@ -237,7 +258,7 @@ class HookTests(NetworkTestCase):
 
     async def test_startedConnecting(self) -> None:
         """
-        It costs the attempt, whose connection is refused when it comes, and no more.
+        It costs the attempt, and no more.
         """
         server = await self.listen()
         faults = [ZeroDivisionError()]
@@ -305,6 +326,34 @@ class ConnectTCPTests(NetworkTestCase):
                 "stopped",
             ],
         )
+
+    async def test_byHand(self) -> None:
+        """
+        A user's own fail-over: C{connectTCP} to another server from C{connectError}.
+        Its connector makes all further attempts.
+        """
+        server = await self.listen()
+        # The first one is of an attempt that the client does not wait for.
+        server.met = lambda peer: peer.close() if len(server.peers) < 3 else None
+        recorder, again = Recorder(), Deferred[None]()
+
+        def connectError(client: ClientTCPFactory, failure: Any) -> None:
+            if client.connector.getDestination().port != server.port:
+                reactor.connectTCP("127.0.0.1", server.port, client)
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            if recorder.events.count("connected") == 2:
+                again.callback(None)
+
+        recorder.on.update(connectError=connectError, connected=connected)
+        client = ClientTCPFactory(**recorder.parameters())
+        client.initialDelay = 0.01
+        reactor.connectTCP("127.0.0.1", freePort(), client)
+        await again
+        self.assertEqual(client.connector.getDestination().port, server.port)
+        await client.shutdown()
+        await turn()
+        self.assertEqual(client.numPorts, 0)
 
     async def test_refused(self) -> None:
         """

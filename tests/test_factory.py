@@ -11,7 +11,9 @@ from functools import partial, wraps
 from typing import Any
 from unittest.mock import Mock
 
-from twisted.internet.defer import Deferred
+from twisted.internet.address import IPv4Address
+from twisted.internet.base import BaseConnector
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import (
     ConnectBindError,
     ConnectionDone,
@@ -19,7 +21,6 @@ from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
     TimeoutError,
-    UserError,
 )
 from twisted.internet.interfaces import (
     IConnector,
@@ -30,6 +31,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -37,6 +39,7 @@ from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory, Disconnection, errorDetails
 from twisted_clienttcp._connector import EndpointConnector
+from twisted_clienttcp._effects import CALLBACKS
 from twisted_clienttcp.errors import (
     CallbackError,
     FramingError,
@@ -45,6 +48,7 @@ from twisted_clienttcp.errors import (
     RecordTooLong,
 )
 from twisted_clienttcp.framing import JSONLines, Line, Stream
+from twisted_clienttcp.retry import constant
 
 from ._support import Recorder
 from .test_packaging import run
@@ -315,6 +319,58 @@ class ArgumentTests(SynchronousTestCase):
                 self.refused(ValueError, name, "seconds", **{name: wrong})
             self.refused(TypeError, name, "seconds", **{name: "5"})
             self.refused(TypeError, name, "seconds", **{name: True})
+
+    def test_each(self) -> None:
+        """
+        Each is what is given under its own name, and else what the class has.
+        """
+        policy, heard = constant(7), [Mock(spec=()) for _ in range(9)]
+        settings = {
+            "autoReconnect": False,
+            "retryPolicy": policy,
+            "shutdownOnError": False,
+            "noDelay": False,
+            "offlineLimit": 1,
+            "connectTimeout": 2.0,
+            "drainTimeout": 3.0,
+            "lingerTimeout": 4.0,
+            "idleTimeout": 5.0,
+            "keepAlive": (6, 7, 8),
+        }
+        for each in ({name: value} for name, value in settings.items()):
+            client: Any = ClientTCPFactory(serverInput=print, **each)  # type: ignore[arg-type]
+            usual: Any = ClientTCPFactory(serverInput=print)
+            for name in settings:
+                expected = each.get(name, getattr(usual, name))
+                self.assertEqual(getattr(client, name), expected, (each, name))
+        callbacks = dict(zip(CALLBACKS, heard, strict=True))
+        client = ClientTCPFactory(serverInput=print, highMark=2, lowMark=1, **callbacks)
+        for name, callback in callbacks.items():
+            self.assertIs(getattr(client, f"_on_{name}"), callback)
+
+    def test_ofASubclass(self) -> None:
+        """
+        What the constructor says goes before what the class has.
+        """
+
+        class Patient(ClientTCPFactory):
+            autoReconnect = False
+            connectTimeout = 5.0
+
+        client = Patient(serverInput=print, autoReconnect=True, connectTimeout=30.0)
+        self.assertEqual((client.autoReconnect, client.connectTimeout), (True, 30.0))
+
+    def test_methodWithoutSelf(self) -> None:
+        """
+        A method that does not even take its object takes nothing else.
+        """
+
+        class Odd:
+            def heard() -> None:  # type: ignore[misc]
+                pass
+
+        odd: Any = Odd()
+        self.refused(TypeError, "serverInput", serverInput=odd.heard)
 
     def test_framing(self) -> None:
         """
@@ -1436,19 +1492,28 @@ class SlowEndpoint:
         return self.results[-1]
 
 
-class TimedConnector:
+class Connecting:
     """
-    What of one of Twisted's connectors says who keeps the time.
+    A transport that is not connected yet.
     """
 
-    def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
-        self.factory = factory
-        self.timeout = timeout
-        self.reactor = reactor
-        self.stopped = False
+    def __init__(self, connector: BaseConnector) -> None:
+        self._connector = connector
 
-    def stopConnecting(self) -> None:
-        self.stopped = True
+    def failIfNotConnected(self, error: Exception) -> None:
+        self._connector.connectionFailed(Failure(error))
+
+
+class TimedConnector(BaseConnector):
+    """
+    One of Twisted's connectors, for which the network does nothing.
+    """
+
+    def _makeTransport(self) -> Any:
+        return Connecting(self)
+
+    def getDestination(self) -> Any:
+        return IPv4Address("TCP", "127.0.0.1", 7)
 
 
 class DeadlineTests(ClientTestCase):
@@ -1457,59 +1522,113 @@ class DeadlineTests(ClientTestCase):
     """
 
     def begun(
-        self, timeout: float | None = 30.0, wrapper: Any = None, **parameters: Any
-    ) -> tuple[ClientTCPFactory, TimedConnector]:
+        self,
+        timeout: float | None = 30.0,
+        make: Any = ClientTCPFactory,
+        wrap: Any = lambda client: client,
+        **parameters: Any,
+    ) -> ClientTCPFactory:
         """
         @return: a client for which a connector of Twisted's has begun an attempt.
         """
-        client = self.client(remoteAddress=None, remotePort=None, **parameters)
-        connector = TimedConnector(wrapper or client, timeout, self.reactor)
-        client.startedConnecting(connector)
-        return client, connector
+        given = {**self.recorder.parameters(), "reactor": self.reactor, **parameters}
+        client: ClientTCPFactory = make(**given)
+        connector: Any = TimedConnector(wrap(client), timeout, self.reactor)  # type: ignore[arg-type]
+        connector.connect()
+        return client
 
     def timers(self) -> list[float]:
         """
         @return: when the calls are due that wait.
         """
-        return [call.getTime() for call in self.reactor.getDelayedCalls()]
+        return sorted(call.getTime() for call in self.reactor.getDelayedCalls())
 
     def test_theirs(self) -> None:
         """
         Twisted's connector, if its time is no longer than ours, and nothing is to come
         but the transport. The failure says how long it was.
         """
-        client, connector = self.begun(timeout=5)
-        self.assertEqual(self.timers(), [])
+        self.begun(timeout=5)
+        self.assertEqual(self.timers(), [5.0])
         told: list[str] = []
         self.recorder.on["connectError"] = lambda client, failure: told.append(
             str(failure.value)
         )
-        client.clientConnectionFailed(connector, Failure(TimeoutError()))
+        self.reactor.advance(5)
         self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
         self.assertIn("no connection in 5 seconds", told[0])
+
+    def test_itsWords(self) -> None:
+        """
+        What somebody else says of a time that is up is left as it is.
+        """
+        client = self.begun(timeout=5)
+        told: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            str(failure.value)
+        )
+        client.connector.connectionFailed(Failure(TimeoutError(string="by a proxy")))
+        self.assertIn("by a proxy", told[0])
 
     def test_ours(self) -> None:
         """
         The client, in every other case.
         """
 
-        def preConnect(client: Any, negotiation: Any) -> Any:
-            return Deferred()
+        class Refusing(ClientTCPFactory):
+            def buildProtocol(self, addr: Any) -> Any:
+                return None
 
-        for parameters in (
+        cases: tuple[dict[str, Any], ...] = (
             {"timeout": None},
             {"timeout": 31.0},
-            {"timeout": 1.0, "preConnect": preConnect},
-            {"timeout": 1.0, "wrapper": object()},
-            {"timeout": 1.0, "tls": optionsForClientTLS("localhost")},
-        ):
+            {"preConnect": lambda client, negotiation: Deferred()},
+            {"wrap": WrappingFactory},
+            {"tls": optionsForClientTLS("localhost")},
+            {"make": Refusing},
+        )
+        for parameters in cases:
             self.setUp()
-            client, connector = self.begun(**parameters)
-            self.assertEqual(self.timers(), [30.0], parameters)
-            self.reactor.advance(30)
-            self.assertTrue(connector.stopped)
-            client.clientConnectionFailed(connector, Failure(UserError()))
-            self.assertEqual(self.events[1:], [("connectError", "connect", 110)])
+            self.begun(**{"timeout": 29.0, **parameters})
+            self.assertIn(30.0, self.timers(), parameters)
+            if parameters.get("timeout", 29) in (None, 31.0):
+                self.reactor.advance(30)
+                self.assertEqual(self.events[1:], [("connectError", "connect", 110)])
+
+    def test_hooked(self) -> None:
+        """
+        Of a subclass that may refuse a connection, no connector of Twisted's makes the
+        attempts, though the address is a literal.
+        """
+
+        class Refusing(ClientTCPFactory):
+            def buildProtocol(self, addr: Any) -> Any:
+                return None
+
+        client = Refusing(
+            remoteAddress="127.0.0.1",
+            remotePort=7,
+            reactor=self.reactor,
+            **self.recorder.parameters(),
+        )
+        client.start()
+        self.assertIsInstance(client.connector, EndpointConnector)
+        self.assertEqual(self.timers(), [30.0])
+
+    def test_waitIsOver(self) -> None:
+        """
+        An attempt that the user makes while the client waits is not timed out by that
+        wait.
+        """
+        client = self.begun()
+        client.initialDelay = 7
+        client.jitter = 0
+        client.connector.connectionFailed(Failure(ConnectionRefusedError()))
+        self.reactor.advance(1)
+        client.connector.connect()
+        self.reactor.advance(7)
+        self.assertEqual(self.events[1:], [("connectError", "connect", 111)])
+        self.assertEqual(self.timers(), [31.0])
 
     def test_otherClock(self) -> None:
         """
@@ -1714,7 +1833,7 @@ class ConnectorTests(ClientTestCase):
                 super().startedConnecting(connector)
 
         client = Hooked(
-            remoteAddress="fe80::1%0",
+            remoteAddress="127.0.0.1",
             remotePort=7,
             reactor=self.reactor,
             **self.recorder.parameters(),
@@ -1724,6 +1843,51 @@ class ConnectorTests(ClientTestCase):
         self.assertEqual(self.events[-1][0], "connectError")
         self.reactor.advance(client.delay)
         self.assertEqual(len(self.attempts()), 1)
+
+    def test_atOnce(self) -> None:
+        """
+        An endpoint may connect at once.
+        """
+
+        @implementer(IStreamClientEndpoint)
+        class Hasty:
+            def connect(self, factory: Any) -> Deferred[Any]:
+                transport = Transport()
+                transport.protocol = factory.buildProtocol(None)
+                transport.protocol.makeConnection(transport)
+                return succeed(transport.protocol)
+
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=Hasty())
+        client.start()
+        self.assertEqual(self.events, ["started", "connected"])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_failsAtOnce(self) -> None:
+        """
+        Or fail at once: a client that is started again each time it has stopped does
+        not keep the reactor from its other work.
+        """
+
+        @implementer(IStreamClientEndpoint)
+        class Failing:
+            def connect(self, factory: Any) -> Deferred[Any]:
+                return fail(ConnectionRefusedError())
+
+        def stopped(client: ClientTCPFactory, failure: Any) -> None:
+            if self.events.count("stopped") < 3:
+                client.start().addErrback(lambda failure: None)
+
+        self.recorder.on["stopped"] = stopped
+        client = self.client(
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=Failing(),
+            autoReconnect=False,
+        )
+        client.start().addErrback(lambda failure: None)
+        self.assertEqual(self.events.count("stopped"), 1)
+        self.reactor.advance(0)
+        self.assertEqual(self.events.count("stopped"), 3)
 
     def test_lateSuccess(self) -> None:
         """

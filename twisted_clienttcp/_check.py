@@ -159,8 +159,11 @@ def _takes(function: Any, arguments: int) -> bool:
     try:
         # What is wrapped may get other arguments than what wraps it.
         signed = signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):
+    except TypeError:
         return True
+    except ValueError:
+        # Nothing is known of it; or it is a method that does not even take its object.
+        return not isinstance(function, MethodType)
     try:
         signed.bind(*range(arguments))
     except TypeError:
@@ -394,7 +397,10 @@ def literal(value: str) -> int | None:
     @return: the family of an IP literal; None if it is none.
     """
     address, percent, scope = value.partition("%")
-    families = (socket.AF_INET6,) if percent and scope else _IP if not percent else ()
+    families = [socket.AF_INET, socket.AF_INET6]
+    if percent:
+        # Only IPv6 has scopes (RFC 4007, 11).
+        families = [socket.AF_INET6] if scope and "%" not in scope else []
     for family in families:
         try:
             socket.inet_pton(family, address)
@@ -402,9 +408,6 @@ def literal(value: str) -> int | None:
             continue
         return family
     return None
-
-
-_IP = (socket.AF_INET, socket.AF_INET6)
 
 
 def domain(value: object) -> int | None:

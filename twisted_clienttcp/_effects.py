@@ -16,6 +16,7 @@ from inspect import isawaitable, iscoroutine, isgenerator, signature
 from operator import attrgetter, is_
 from typing import Any
 
+from twisted.internet.base import BaseConnector
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
 from twisted.internet.interfaces import (
@@ -136,24 +137,29 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     noisy = False
     connector: Any
+    #: A subclass has a say in how attempts begin and what their protocol is: then only
+    #: a connector of our own knows how they end.
+    _hooked = False
     maxDelay: float = 60.0  # type: ignore[assignment]
     maxRetries: int | None = None  # type: ignore[assignment]
     jitter: float = 1.0
 
     stableAfter: float = 10.0
-    autoReconnect = True
     batched = False
-    connectTimeout = 30.0
-    drainTimeout = 60.0
-    lingerTimeout = 30.0
-    keepAlive: _check.KeepAlive = True
-    idleTimeout: float | None = None
     heartbeat: Heartbeat | None = None
-    shutdownOnError = True
     marks = Marks()
-    offlineLimit = 0
-    noDelay = True
-    retryPolicy: Policy | None = None
+
+    # As the constructor's.
+    autoReconnect: bool
+    connectTimeout: float
+    drainTimeout: float
+    idleTimeout: float | None
+    keepAlive: _check.KeepAlive
+    lingerTimeout: float
+    noDelay: bool
+    offlineLimit: int
+    retryPolicy: Policy | None
+    shutdownOnError: bool
 
     _alias: str | None = None
     _reactor: Any = None
@@ -168,6 +174,13 @@ class LifecycleFactory(ReconnectingClientFactory):
     _target: Any
     clock: Any
     serverInput: Any
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        cls._hooked = (
+            cls.startedConnecting is not LifecycleFactory.startedConnecting
+            or cls.buildProtocol is not LifecycleFactory.buildProtocol
+        )
 
     def __init__(self) -> None:
         #: Events put off later than this one may ask for another attempt; those before
@@ -272,13 +285,18 @@ class LifecycleFactory(ReconnectingClientFactory):
             except AliasInUse:
                 connector.stopConnecting()
                 raise
-        if connector is not self.connector:
-            self.connector = connector
-            # One of ours is told of while the attempt that it is for begins.
-            self._foreign = self._phase is not Phase.CONNECTING
+        self._connectBy(connector)
         self._attempts += 1
         if self._phase is not Phase.CONNECTING:
             self._feed(Inputs.attempting)
+
+    def _connectBy(self, connector: Any) -> None:
+        """
+        Make all further attempts by somebody else's connector, if this is another one.
+        """
+        if connector is not self.connector:
+            self.connector = connector
+            self._foreign = True
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
@@ -310,10 +328,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
-        timeout = getattr(connector, "timeout", None)
-        if timeout is not None and reason.check(TimeoutError):
-            # Twisted's connector has kept the time, and does not say which.
-            expired = _expired(timeout)
+        if isinstance(connector, BaseConnector) and _isTheirs(reason):
+            expired = _expired(connector.timeout)
         self._attemptFailed(expired or reason)
         self._later(give, self, Inputs.failed)
         self._run()
@@ -379,6 +395,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         The transport can be used.
         """
+        if self._inputs is not None:
+            # An endpoint that connects at once, from inside the order to: it is not
+            # taken yet that the connection is made.
+            self._later(self._secured, connection)
+            return
         if not self._negotiable(connection):
             return
         if self._preConnect is None:
@@ -583,7 +604,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._counted().unsentOctets += disconnection.unsent
         self._connection = None
 
-    # -- what the lifecycle asks for (its Effects)
+    # -- what the lifecycle asks for (as its Client)
 
     @property
     def _retrying(self) -> bool:
@@ -688,10 +709,13 @@ class LifecycleFactory(ReconnectingClientFactory):
         try:
             if self._foreign:
                 self.connector.connect()
-            else:
+                return
+            try:
                 self.connector = self._target.connect(
-                    self, self._theReactor(), self.connectTimeout
+                    self, self._theReactor(), self.connectTimeout, not self._hooked
                 )
+            finally:
+                self._foreign = False
         except Exception:
             self.clientConnectionFailed(self.connector, Failure())
 
@@ -759,27 +783,32 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Give C{timeUp} after C{connectTimeout}, if the attempt may last so long.
         """
-        if not self._bounded:
+        self._stopTimer()
+        if self._phase is Phase.NEGOTIATING:
+            # A ClientService's, which has a transport already.
+            connection = self._connection
+            lasting = connection is not None and connection.shaking
+        else:
+            lasting = not self._timed
+        if lasting or self._preConnect is not None:
             self._startTimer(self.connectTimeout)
 
     @property
-    def _bounded(self) -> bool:
+    def _timed(self) -> bool:
         """
-        Whether the attempt cannot take too long anyhow: nothing is to come but the
-        transport, and that is there, or a connector of Twisted's has a timer for it.
+        Whether the connector keeps the time, as one of Twisted's does until it asks for
+        a protocol; and TCP is all that there is to wait for, since the protocol that it
+        gets is ours, and is given the transport at once.
         """
-        if self._preConnect is not None:
-            return False
-        connection, connector = self._connection, self.connector
-        if connection is not None and connection.transport is not None:
-            return not connection.shaking
-        timeout = getattr(connector, "timeout", None)
+        connector = self.connector
         return (
-            timeout is not None
-            and timeout <= self.connectTimeout
+            isinstance(connector, BaseConnector)
+            and connector.timeout is not None
+            and connector.timeout <= self.connectTimeout
             and connector.reactor is self._timeSource()
             and connector.factory is self
             and not self._target.speaksTLS
+            and not self._hooked
         )
 
     def _timeUp(self) -> None:
@@ -826,7 +855,8 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
         transport: Any = connection.transport
-        peer, connection.peer = connection.peer or transport.getPeer(), None
+        peer = connection.peer or transport.getPeer()
+        connection.peer = None
         connection.negotiated()
         if self._call("connected", peer):
             if self._offline.limit:
@@ -1180,6 +1210,14 @@ _delaysOf = attrgetter(
 
 #: What these are if nobody has set any.
 _USUAL = _delaysOf(LifecycleFactory)
+
+
+def _isTheirs(reason: Failure) -> bool:
+    """
+    @return: whether one of Twisted's connectors says that the time is up; it does not
+        say which.
+    """
+    return isinstance(reason.value, TimeoutError) and reason.value.args == ("",)
 
 
 def _expired(seconds: float, why: str = "") -> Failure:

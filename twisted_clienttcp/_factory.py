@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from inspect import signature
-from operator import is_
+from operator import attrgetter, is_
 from types import SimpleNamespace
 from typing import Any
 
@@ -343,11 +343,12 @@ class ClientTCPFactory(LifecycleFactory):
             idleTimeout,
             keepAlive,
         )
-        if not all(map(is_, values, _USUAL)):
-            for (name, check), value, usual in zip(
-                _SETTINGS.items(), values, _USUAL, strict=True
+        settings = _settingsOf(self)
+        if not all(map(is_, values, settings)):
+            for (name, check), value, setting in zip(
+                _SETTINGS.items(), values, settings, strict=True
             ):
-                if value is not usual and (own := check(name, value)) != usual:
+                if value is not setting and (own := check(name, value)) != setting:
                     setattr(self, name, own)
         if stableAfter is not None:
             self.stableAfter = _check.delay("stableAfter", stableAfter)
@@ -467,7 +468,8 @@ class ClientTCPFactory(LifecycleFactory):
 
     def start(self) -> Deferred[None]:
         """
-        Begin: call C{started} and connect. A client that runs already goes on.
+        Begin: call C{started} and connect. A client that runs already goes on. (Where
+        an endpoint connects or fails at once, what follows is called at once too.)
 
         @return: as L{whenStopped}.
 
@@ -483,8 +485,9 @@ class ClientTCPFactory(LifecycleFactory):
             )
         self._checkDelays()
         self._claimAlias()
-        if self._foreign and self._phase in (Phase.IDLE, Phase.STOPPED):
-            # Its connector may be about to lose its connection, and cannot connect yet.
+        if self._busy and self._phase in (Phase.IDLE, Phase.STOPPED):
+            # From inside a callback, in the next turn: a connector may be in the midst
+            # of telling a loss, and one that fails at once would be tried for ever.
             self._feed(Inputs.reconnect, 0.0)
         else:
             self._feed(Inputs.start)
@@ -843,17 +846,19 @@ class ClientTCPFactory(LifecycleFactory):
         L{reconnect}. Where one is under way or will come anyhow, that is it; a client
         that has stopped, or was told to, stays so.
 
-        @param connector: the connector to use from now on.
+        @param connector: the connector to use for it, and from then on.
 
         @raise RuntimeError: if the client is in the hands of a C{ClientService}.
         @raise ValueError: if there is nothing to connect to.
         """
-        if connector is not None and connector is not self.connector:
-            self.connector = connector
-            self._foreign = True
-        self._mayConnect("retry")
+        if connector is None:
+            self._mayConnect("retry")
+        else:
+            self._mayNotBeHosted("retry")
         if not retryable(self) or self._attempting or self._retryComes:
             return
+        if connector is not None:
+            self._connectBy(connector)
         delay = self._retryDelay()
         if delay is not None:
             self.reconnect(delay)
@@ -878,7 +883,10 @@ class ClientTCPFactory(LifecycleFactory):
         return connection is not None and connection.lost and self._retrying
 
 
-#: What these are if they are not given.
-_USUAL = tuple(
-    signature(ClientTCPFactory).parameters[name].default for name in _SETTINGS
-)
+_settingsOf = attrgetter(*_SETTINGS)
+
+# What they are if they are not given is said once, by the constructor.
+for _name in _SETTINGS:
+    setattr(
+        ClientTCPFactory, _name, signature(ClientTCPFactory).parameters[_name].default
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache
+from operator import is_
 from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any
 
@@ -243,7 +244,7 @@ class EndpointAddress:
         return str(self.endpoint)
 
 
-@attrs.frozen
+@attrs.define
 class Given:
     """
     An endpoint of the user's own.
@@ -253,6 +254,7 @@ class Given:
 
     given: Any
     name: None = None
+    _built: Any = None
 
     def __str__(self) -> str:
         return str(self.given)
@@ -272,10 +274,12 @@ class Given:
 
     def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
         "As L{Place}'s."
-        endpoint = self.given
-        if isinstance(endpoint, str):
-            endpoint = clientFromString(reactor, endpoint)
-        return endpoint
+        if not isinstance(self.given, str):
+            return self.given
+        if self._built is None:
+            # For TLS this reads in what the platform trusts: not for each attempt.
+            self._built = clientFromString(reactor, self.given)
+        return self._built
 
 
 class Target:
@@ -457,12 +461,13 @@ class Target:
         self._flaps = 0
 
     def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float
+        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
     ) -> IConnector:
         """
         Begin an attempt: if the last one failed, at the next place.
 
         @param timeout: the seconds after which it gives up by itself.
+        @param direct: whether a connector of Twisted's will do for the factory.
 
         @return: its connector. It has told the factory of the attempt.
         """
@@ -472,7 +477,13 @@ class Target:
             self._tried = self._tried % (1 + len(self._others)) + 1
         place = self._place
         assert place is not None
-        if isinstance(place, Address) and place.direct and not self.speaksTLS:
+        # Twisted's connectors know nothing of what is above TCP.
+        if (
+            direct
+            and isinstance(place, Address)
+            and place.direct
+            and not self.speaksTLS
+        ):
             return place.connect(factory, reactor, timeout)
         connector = EndpointConnector(factory, place, reactor, timeout)
         connector.connect()
@@ -525,7 +536,7 @@ def targetFrom(
     @raise Exception: as L{Target}.
     """
     given = remoteAddress, remotePort, endpoint, domain, bindAddress, bindPort, tls
-    if given == _NOTHING:
+    if all(map(is_, given, _NOTHING)):
         return NOWHERE
     if endpoint is tls is None:
         try:
