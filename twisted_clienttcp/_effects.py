@@ -168,6 +168,15 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     # Given by the user, and checked by who takes it from him.
     _args: tuple[Any, ...]
+    _on_started: Any
+    _on_connected: Any
+    _on_connectError: Any
+    _on_serverError: Any
+    _on_serverFlushed: Any
+    _on_serverHigh: Any
+    _on_serverLow: Any
+    _on_disconnected: Any
+    _on_stopped: Any
     _framing: Framing
     _preConnect: Any
     _session: Session | None
@@ -505,7 +514,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             stats.highs += 1
         else:
             stats.lows += 1
-        self._run()
+        if self._steps:
+            self._run()
         return True
 
     def _outputLost(self, connection: ClientTCPProtocol) -> None:
@@ -1100,8 +1110,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Fire all that wait.
         """
-        if self._waiters and (leaving := leave(self._waiters, event)):
-            fire(leaving, result)
+        waiters = self._waiters or []
+        for waiter in waiters:
+            if waiter.event == event:
+                fire(leave(waiters, event), result)
+                return
 
     def _later(self, step: Callable[..., object], *args: Any) -> None:
         self._steps += ((step, args),)
@@ -1125,7 +1138,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         @return: whether there is such a callback.
         """
-        return hasattr(self, f"_on_{name}")
+        return getattr(self, f"_on_{name}") is not None
 
     def _call(self, name: str, *args: Any) -> bool:
         """
@@ -1133,7 +1146,7 @@ class LifecycleFactory(ReconnectingClientFactory):
 
         @return: whether it did not raise.
         """
-        callback = getattr(self, f"_on_{name}", None)
+        callback = getattr(self, f"_on_{name}")
         if callback is not None:
             try:
                 answer = callback(self, *args)

@@ -314,22 +314,21 @@ class ClientTCPFactory(LifecycleFactory):
             "preConnect", preConnect, ("client", "negotiation"), awaited=True
         )
         self._args = () if args is None else _check.sequence("args", args)
-        callbacks = (
-            started,
-            connected,
-            connectError,
-            serverError,
-            serverFlushed,
-            serverHigh,
-            serverLow,
-            disconnected,
-            stopped,
-        )
-        for called, (name, gets) in zip(callbacks, CALLBACKS.items(), strict=True):
+        self._on_started = started
+        self._on_connected = connected
+        self._on_connectError = connectError
+        self._on_serverError = serverError
+        self._on_serverFlushed = serverFlushed
+        self._on_serverHigh = serverHigh
+        self._on_serverLow = serverLow
+        self._on_disconnected = disconnected
+        self._on_stopped = stopped
+        for (name, gets), called in zip(
+            CALLBACKS.items(), _callbacksOf(self), strict=True
+        ):
             if called is not None:
                 more = map(repr, self._args) if name == "started" else ()
                 _check.callback(name, called, (*gets, *more))
-                setattr(self, f"_on_{name}", called)
         self._framing = patternFrom(_LINE if framing is None else framing)
         values = (
             autoReconnect,
@@ -884,6 +883,7 @@ class ClientTCPFactory(LifecycleFactory):
 
 
 _settingsOf = attrgetter(*_SETTINGS)
+_callbacksOf = attrgetter(*(f"_on_{name}" for name in CALLBACKS))
 
 # What they are if they are not given is said once, by the constructor.
 for _name in _SETTINGS:
