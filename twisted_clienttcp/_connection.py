@@ -284,8 +284,8 @@ class Stage(IntEnum):
     GONE = 4
 
 
-#: As each read asks for it, this is worth a name of its own.
-_OPEN = Stage.OPEN
+# As each read and each connection looks for them, they are worth names of their own.
+EARLY, OPEN, FLUSHING, LINGERING, GONE = Stage
 
 
 class Cause(NamedTuple):
@@ -369,7 +369,7 @@ class ClientTCPProtocol(Protocol):
         self._usualRead = 0
         self._fewRead = 0
         self._fullRead = maxsize
-        self._stage = Stage.EARLY
+        self._stage = EARLY
         #: The TLS handshake is not done.
         self._shaking = False
         self._negotiation: Negotiation | None = None
@@ -498,9 +498,9 @@ class ClientTCPProtocol(Protocol):
         """
         C{connected} has returned: deliver what comes, and what has come already.
         """
-        if self._stage is not Stage.EARLY:
+        if self._stage is not EARLY:
             return
-        self._stage = Stage.OPEN
+        self._stage = OPEN
         if not self._peerEnded:
             self._watchOver()
         self.outbox.opened()
@@ -509,7 +509,7 @@ class ClientTCPProtocol(Protocol):
             early = negotiation._rest()
             if early:
                 self.dataReceived(early)
-        if self._stage is Stage.OPEN:
+        if self._stage is OPEN:
             if self._peerEnded:
                 self._delivery.end(self._streamEnded)
             elif negotiation is not None and not self._delivery.held:
@@ -520,14 +520,14 @@ class ClientTCPProtocol(Protocol):
         """
         Whether C{connected} has returned and nothing has ended the connection since.
         """
-        return self._stage is Stage.OPEN
+        return self._stage is OPEN
 
     @property
     def ending(self) -> bool:
         """
         Whether the connection is about to end.
         """
-        return self._stage > Stage.OPEN
+        return self._stage > OPEN
 
     @property
     def shaking(self) -> bool:
@@ -555,9 +555,9 @@ class ClientTCPProtocol(Protocol):
         outbox, delivery = self.outbox, self._delivering or self._delivery
         held = outbox.hold()
         try:
-            if self._stage is _OPEN:
+            if self._stage is OPEN:
                 delivery.feed(data)
-            elif self._stage is Stage.EARLY:
+            elif self._stage is EARLY:
                 self.negotiation._received(data)
             else:
                 self._lastHeard = self._client._timeSource().seconds()
@@ -623,7 +623,7 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver no records and read nothing until L{release}.
         """
-        if self._stage <= Stage.OPEN and not self._delivery.held & who:
+        if self._stage <= OPEN and not self._delivery.held & who:
             self._delivery.hold(who)
             self._read(False)
 
@@ -632,11 +632,11 @@ class ClientTCPProtocol(Protocol):
         Deliver what waits, and read on, unless somebody else holds the records.
         """
         delivery = self._delivery
-        if self._stage is Stage.EARLY:
+        if self._stage is EARLY:
             delivery.held &= ~who
             if not delivery.held and self._negotiation is None:
                 self._read(True)
-        elif self._stage is Stage.OPEN and delivery.held & who:
+        elif self._stage is OPEN and delivery.held & who:
             delivery.release(who)
             self._readOn()
 
@@ -652,7 +652,7 @@ class ClientTCPProtocol(Protocol):
     def _readOn(self) -> None:
         self._throttled = self._delivery.backlog > BACKLOG
         held = self._delivery.held & ~Hold.ANSWER
-        if self._stage is Stage.OPEN and not held and not self._throttled:
+        if self._stage is OPEN and not held and not self._throttled:
             self._read(True)
 
     def pauseProducing(self) -> None:
@@ -706,7 +706,7 @@ class ClientTCPProtocol(Protocol):
         """
         Cut all octets behind the records delivered until now with another framing.
         """
-        if self._stage <= Stage.OPEN:
+        if self._stage <= OPEN:
             self._delivery.swap(framing)
             if self._delivery.waiting and self._turn is None:
                 self._turn = self._client._timeSource().callLater(0, self._deliverNow)
@@ -743,11 +743,11 @@ class ClientTCPProtocol(Protocol):
         self._peerEnded = True
         self._stopWatching()
         self._confirmed = self._sendingEnded
-        if self._stage is Stage.OPEN:
+        if self._stage is OPEN:
             self._delivery.end(self._streamEnded)
-        elif self._stage is Stage.EARLY:
+        elif self._stage is EARLY:
             self._client._negotiationEnded(self)
-        elif self._stage is Stage.LINGERING:
+        elif self._stage is LINGERING:
             self._lose()
 
     def _streamEnded(self) -> None:
@@ -927,10 +927,10 @@ class ClientTCPProtocol(Protocol):
         if not self._sendingEnded:
             self._refuseOutput()
             if _halfCloseable(self.transport) and not (
-                self._peerEnded and self._stage > Stage.OPEN
+                self._peerEnded and self._stage > OPEN
             ):
                 _endOurSide(self.transport)
-        if self._stage is Stage.FLUSHING:
+        if self._stage is FLUSHING:
             self._client._outputLost(self)
             self._awaitPeer()
 
@@ -952,9 +952,9 @@ class ClientTCPProtocol(Protocol):
         Stop input, flush, half-close, and read on until the peer ends its side, each
         within its bound.
         """
-        if self._stage >= Stage.FLUSHING:
+        if self._stage >= FLUSHING:
             return
-        self._stage = Stage.FLUSHING
+        self._stage = FLUSHING
         self._stopWatching()
         self._stopInput()
         self._endWhenFlushed = True
@@ -984,7 +984,7 @@ class ClientTCPProtocol(Protocol):
         Our side is ended: wait for the peer to end its own.
         """
         self._stopTimer()
-        self._stage = Stage.LINGERING
+        self._stage = LINGERING
         if self._peerEnded:
             self._lose()
         elif _halfCloseable(self.transport):
@@ -1017,7 +1017,7 @@ class ClientTCPProtocol(Protocol):
         """
         Close at once; what is pending is lost, and reported as C{unsent}.
         """
-        if self._stage is Stage.GONE:
+        if self._stage is GONE:
             return
         self._end()
         self.blame(None, "local")
@@ -1034,7 +1034,7 @@ class ClientTCPProtocol(Protocol):
         """
         Nothing goes in or out any more.
         """
-        self._stage = Stage.GONE
+        self._stage = GONE
         self._stopWatching()
         self._stopInput()
         self._stopTimer()
@@ -1057,7 +1057,7 @@ class ClientTCPProtocol(Protocol):
         self._lost = reason
         self._stopWatching()
         self._stopOutput()
-        if self._stage is Stage.OPEN:
+        if self._stage is OPEN:
             self._delivery.end(self._gone)
         else:
             self._gone()
@@ -1069,7 +1069,7 @@ class ClientTCPProtocol(Protocol):
         reason = self._lost
         assert reason is not None
         unsent = self.outbox.pending
-        if self._stage is Stage.LINGERING and not unsent:
+        if self._stage is LINGERING and not unsent:
             # What the transport says of an end that we asked for is of no interest,
             # save for how TLS tells of the peer's close_notify: an end without one is
             # a ConnectionLost.

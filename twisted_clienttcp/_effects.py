@@ -34,11 +34,24 @@ from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import EndpointConnector
 from ._details import errorDetails
-from ._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
+from ._lifecycle import (
+    CONNECTED,
+    CONNECTING,
+    DRAINING,
+    IDLE,
+    NEGOTIATING,
+    STOPPED,
+    WAITING,
+    Inputs,
+    Then,
+    Waiting,
+    give,
+    stopping,
+)
 from ._outbox import (
+    CLOSED,
     HAS_STOPPED,
     NOT_CONNECTED,
-    STOPPED,
     Marks,
     OfflineQueue,
     Outbox,
@@ -203,7 +216,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self.resetDelay()
         self._heap: Any = None
         # What the lifecycle remembers.
-        self._phase = Phase.IDLE
+        self._phase = IDLE
         self._then: Then | float | None = None
         self._hosted = False
         self._inputs: Waiting | None = None
@@ -247,7 +260,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         Whether there is a connection that C{connected} was called for and that is not
         about to end (POE: heap connected).
         """
-        return self._phase is Phase.CONNECTED
+        return self._phase is CONNECTED
 
     @property
     def shuttingDown(self) -> bool:
@@ -261,7 +274,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         The live connection, until C{disconnected} is called (POE: heap server).
         """
-        if self._phase in (Phase.CONNECTED, Phase.DRAINING):
+        if self._phase in (CONNECTED, DRAINING):
             return self._connection
         return None
 
@@ -296,7 +309,7 @@ class LifecycleFactory(ReconnectingClientFactory):
                 raise
         self._connectBy(connector)
         self._attempts += 1
-        if self._phase is not Phase.CONNECTING:
+        if self._phase is not CONNECTING:
             self._feed(Inputs.attempting)
 
     def _connectBy(self, connector: Any) -> None:
@@ -312,7 +325,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         @return: the connection, below TLS if that was asked for; None if there is one
             already or none is wanted.
         """
-        if self._phase not in (Phase.IDLE, Phase.STOPPED, Phase.CONNECTING):
+        if self._phase not in (IDLE, STOPPED, CONNECTING):
             self._log.warn(
                 "{client} refuses a second connection, to {addr}",
                 client=self,
@@ -333,7 +346,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An attempt has failed.
         """
-        if self._phase is not Phase.CONNECTING:
+        if self._phase is not CONNECTING:
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
@@ -377,7 +390,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             # It was given up before it came.
             connection.abort()
             return
-        if self._phase is Phase.CONNECTING and self._ownConnector is not None:
+        if self._phase is CONNECTING and self._ownConnector is not None:
             self._ownConnector.connectionMade(connection)
         self._feed(Inputs.made)
 
@@ -420,7 +433,7 @@ class LifecycleFactory(ReconnectingClientFactory):
     def _negotiable(self, connection: ClientTCPProtocol) -> bool:
         return (
             connection is self._connection
-            and self._phase is Phase.NEGOTIATING
+            and self._phase is NEGOTIATING
             and not connection.ending
         )
 
@@ -584,7 +597,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         ours = None if self._hosted else self._ownConnector
         self._reason = self._failure = disconnection.failure
         self._loss = None
-        if self._phase is not Phase.NEGOTIATING:
+        if self._phase is not NEGOTIATING:
             self._disconnection = disconnection
             self._counted().losses += disconnection.initiator != "local"
             if self._reason.check(ConnectionDone):
@@ -592,7 +605,7 @@ class LifecycleFactory(ReconnectingClientFactory):
                 self._reason = Failure(lost) if disconnection.unsent else None
             if disconnection.unsent:
                 self._loss = self._reason
-        if self._phase is Phase.NEGOTIATING:
+        if self._phase is NEGOTIATING:
             self._forget(connection, disconnection)
             self._cancelNegotiation()
             if self._then is None:
@@ -746,7 +759,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         expired = _expired(self.connectTimeout)
         connection = self._connection
-        if self._phase is Phase.NEGOTIATING and connection is not None:
+        if self._phase is NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
             expired = _expired(self.connectTimeout, f": no end of {what}")
             connection.blame(expired, "local")
@@ -794,7 +807,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         Give C{timeUp} after C{connectTimeout}, if the attempt may last so long.
         """
         self._stopTimer()
-        if self._phase is Phase.NEGOTIATING:
+        if self._phase is NEGOTIATING:
             # A ClientService's, which has a transport already.
             connection = self._connection
             lasting = connection is not None and connection.shaking
@@ -837,7 +850,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         Call C{started}, later.
         """
-        if self._phase is Phase.WAITING:
+        if self._phase is WAITING:
             # By an order of ours; who has called stopTrying() before connectTCP() wants
             # one attempt alone, as of any ReconnectingClientFactory.
             self.continueTrying = 1
@@ -947,7 +960,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         former = self._offline
         if not former.limit:
             # Nothing ever waits, and that is the same for all clients.
-            self._offline = NOT_CONNECTED if accepting else STOPPED
+            self._offline = NOT_CONNECTED if accepting else CLOSED
             if self._outbox is former:
                 self._outbox = self._offline
         elif accepting:
@@ -995,7 +1008,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         fire(leave(waiters, "stopped"), failure)
         fire(leave(waiters, "flushed", "connected"), neverConnected(failure))
         fire(leave(waiters, "shutdown"), disconnection)
-        if self._alias is not None and not hosted and self._phase is Phase.STOPPED:
+        if self._alias is not None and not hosted and self._phase is STOPPED:
             releaseAlias(self._alias, self)
 
     def _settleLater(self) -> None:
@@ -1028,7 +1041,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An event that was to come has been dispatched or cancelled.
         """
-        if self._phase is Phase.WAITING:
+        if self._phase is WAITING:
             self._feed(Inputs.settle)
 
     def _sessionFrom(
@@ -1201,7 +1214,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         return "?" if self.connector is None else str(self.connector.getDestination())
 
     def _mayNotBeHosted(self, order: str) -> None:
-        if self._hosted and (self._phase is not Phase.STOPPED or order != "start"):
+        if self._hosted and (self._phase is not STOPPED or order != "start"):
             raise RuntimeError(
                 f"{order}() is not for a client that a ClientService drives: the "
                 "service connects; use ClientTCPService or start() instead"

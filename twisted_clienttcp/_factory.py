@@ -33,7 +33,16 @@ from . import _check
 from ._connection import ClientTCPProtocol, Disconnection
 from ._delivery import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
-from ._lifecycle import Inputs, Phase, ordered, retryable, stopping
+from ._lifecycle import (
+    CONNECTING,
+    IDLE,
+    STOPPED,
+    WAITING,
+    Inputs,
+    ordered,
+    retryable,
+    stopping,
+)
 from ._outbox import (
     Marks,
 )
@@ -478,13 +487,13 @@ class ClientTCPFactory(LifecycleFactory):
             C{ClientService}.
         """
         self._mayConnect("start")
-        if stopping(self) and self._phase is not Phase.STOPPED:
+        if stopping(self) and self._phase is not STOPPED:
             raise RuntimeError(
                 "start() while shutting down: wait for whenStopped(), or reconnect()"
             )
         self._checkDelays()
         self._claimAlias()
-        if self._busy and self._phase in (Phase.IDLE, Phase.STOPPED):
+        if self._busy and self._phase in (IDLE, STOPPED):
             # From inside a callback, in the next turn: a connector may be in the midst
             # of telling a loss, and one that fails at once would be tried for ever.
             self._feed(Inputs.reconnect, 0.0)
@@ -544,9 +553,9 @@ class ClientTCPFactory(LifecycleFactory):
             no connection that C{connected} was called for. If a callback asks for
             another attempt, it fires when the connection has ended.
         """
-        if self._phase is Phase.STOPPED and self._stopping is not None:
+        if self._phase is STOPPED and self._stopping is not None:
             return waiterIn(self._stopping, "shutdown")
-        if self._phase in (Phase.IDLE, Phase.STOPPED):
+        if self._phase in (IDLE, STOPPED):
             self._dropOffline()
             return succeed(None)
         waiter = self._waiter("shutdown")
@@ -812,7 +821,7 @@ class ClientTCPFactory(LifecycleFactory):
         connection = self.server
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
-        if self._phase is Phase.STOPPED and not self._hosted:
+        if self._phase is STOPPED and not self._hosted:
             return fail(neverConnected(self._outcome))
         return self._waiter("connected", failAfterFailures)
 
@@ -822,7 +831,7 @@ class ClientTCPFactory(LifecycleFactory):
             with what C{stopped} gets; at once if it has stopped already. While a
             C{ClientService} drives the client it never does.
         """
-        if self._phase is Phase.STOPPED and not self._hosted:
+        if self._phase is STOPPED and not self._hosted:
             if self._stopping is not None:
                 return waiterIn(self._stopping, "stopped")
             return succeed(None) if self._outcome is None else fail(self._outcome)
@@ -836,7 +845,7 @@ class ClientTCPFactory(LifecycleFactory):
         lost. An order of the user's to connect that comes later is carried out, once.
         """
         self.continueTrying = 0
-        if self._phase in (Phase.WAITING, Phase.CONNECTING) or ordered(self):
+        if self._phase in (WAITING, CONNECTING) or ordered(self):
             self._feed(Inputs.shutdown)
 
     def retry(self, connector: Any = None) -> None:
@@ -868,7 +877,7 @@ class ClientTCPFactory(LifecycleFactory):
         Whether an attempt is under way. A subclass that has kept its end from us calls
         C{retry} then.
         """
-        return self._phase is Phase.CONNECTING and (
+        return self._phase is CONNECTING and (
             getattr(self.connector, "state", None) == "connecting"
         )
 

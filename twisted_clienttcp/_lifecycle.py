@@ -53,6 +53,11 @@ class Phase(Enum):
     STOPPED = "stopped"
 
 
+# By these names they are found in a third of the time, and each connection looks for
+# some dozens.
+IDLE, CONNECTING, NEGOTIATING, CONNECTED, DRAINING, WAITING, STOPPED = Phase
+
+
 class Then(Enum):
     """
     What may follow an attempt or a connection, beside a delay in seconds.
@@ -66,6 +71,9 @@ class Then(Enum):
     RETRY = "retry"
     #: an attempt, with no delay
     NOW = "now"
+
+
+STOP, GIVE_UP, RETRY, NOW = Then
 
 
 #: Inputs, each with its arguments.
@@ -179,7 +187,7 @@ def stopping(client: Client) -> bool:
     """
     @return: whether the client has stopped or is about to.
     """
-    return client._phase is Phase.STOPPED or client._then in (Then.STOP, Then.GIVE_UP)
+    return client._phase is STOPPED or client._then in (STOP, GIVE_UP)
 
 
 def ordered(client: Client) -> bool:
@@ -194,10 +202,10 @@ def retryable(client: Client) -> bool:
     @return: whether an order to retry would change anything: not where an attempt is
         under way or will follow, nor against an order to stop.
     """
-    if client._phase in (Phase.STOPPED, Phase.NEGOTIATING):
+    if client._phase in (STOPPED, NEGOTIATING):
         return False
-    if client._phase is Phase.WAITING or client._then is not None:
-        return client._then is Then.GIVE_UP
+    if client._phase is WAITING or client._then is not None:
+        return client._then is GIVE_UP
     return True
 
 
@@ -251,7 +259,7 @@ class Inputs(Protocol):
 
 def _begin(client: Client) -> None:
     client._hosted = False
-    client._then = Then.NOW
+    client._then = NOW
     client._tellStarted()
     client._settleLater()
 
@@ -319,12 +327,12 @@ def _connect(client: Client) -> None:
 
 
 def _drainAndStop(client: Client) -> None:
-    client._then = Then.STOP
+    client._then = STOP
     client._drain()
 
 
 def _abortAndStop(client: Client) -> None:
-    client._then = Then.STOP
+    client._then = STOP
     client._abort()
 
 
@@ -335,7 +343,7 @@ def _abortAndWait(client: Client, delay: float) -> None:
 
 def _byPolicy(client: Client) -> None:
     if client._then is None:
-        client._then = Then.RETRY if client._retrying else Then.GIVE_UP
+        client._then = RETRY if client._retrying else GIVE_UP
 
 
 def _drainByPolicy(client: Client) -> None:
@@ -361,7 +369,7 @@ def _attemptOver(client: Client) -> None:
 
 
 def _stopAfterAll(client: Client) -> None:
-    client._then = Then.STOP
+    client._then = STOP
 
 
 def _waitAfterAll(client: Client, delay: float) -> None:
@@ -374,10 +382,10 @@ def _settle(client: Client) -> None:
     if then is None:
         # An earlier settle has seen to it.
         return
-    if then is Then.RETRY and not client._hosted:
+    if then is RETRY and not client._hosted:
         delay = client._retryDelay()
-        then = Then.GIVE_UP if delay is None else delay
-    if then is Then.NOW:
+        then = GIVE_UP if delay is None else delay
+    if then is NOW:
         client._then = None
         give(client, Inputs.timeUp)
     elif client._hosted or isinstance(then, Then):
@@ -391,7 +399,7 @@ def _settle(client: Client) -> None:
 
 
 def _finish(client: Client) -> None:
-    gaveUp = client._then is Then.GIVE_UP
+    gaveUp = client._then is GIVE_UP
     client._then = None
     client._stopTimer()
     client._tellStopped(gaveUp, client._hosted)
@@ -400,51 +408,50 @@ def _finish(client: Client) -> None:
 #: One row: in this phase, at this input, go to that phase and do this.
 Row = tuple[Phase, Callable[..., None], Phase, Callable[..., None]]
 
-_P = Phase
 _I = Inputs
 
 TABLE: tuple[Row, ...] = (
     # -- nothing is going on; a ClientService may still hand us a connection
-    (_P.IDLE, _I.start, _P.WAITING, _begin),
-    (_P.IDLE, _I.reconnect, _P.WAITING, _beginAfter),
-    (_P.IDLE, _I.attempting, _P.CONNECTING, _begunByOthers),
-    (_P.IDLE, _I.made, _P.NEGOTIATING, _madeByOthers),
-    (_P.STOPPED, _I.start, _P.WAITING, _begin),
-    (_P.STOPPED, _I.reconnect, _P.WAITING, _beginAfter),
-    (_P.STOPPED, _I.attempting, _P.CONNECTING, _begunByOthers),
-    (_P.STOPPED, _I.made, _P.NEGOTIATING, _madeByOthers),
+    (IDLE, _I.start, WAITING, _begin),
+    (IDLE, _I.reconnect, WAITING, _beginAfter),
+    (IDLE, _I.attempting, CONNECTING, _begunByOthers),
+    (IDLE, _I.made, NEGOTIATING, _madeByOthers),
+    (STOPPED, _I.start, WAITING, _begin),
+    (STOPPED, _I.reconnect, WAITING, _beginAfter),
+    (STOPPED, _I.attempting, CONNECTING, _begunByOthers),
+    (STOPPED, _I.made, NEGOTIATING, _madeByOthers),
     # -- between two attempts
-    (_P.WAITING, _I.settle, _P.WAITING, _settle),
-    (_P.WAITING, _I.timeUp, _P.CONNECTING, _attempt),
-    (_P.WAITING, _I.attempting, _P.CONNECTING, _attemptedByOthers),
-    (_P.WAITING, _I.reconnect, _P.WAITING, _waitAfterAll),
-    (_P.WAITING, _I.shutdown, _P.STOPPED, _cancelAndStop),
-    (_P.WAITING, _I.finish, _P.STOPPED, _finish),
+    (WAITING, _I.settle, WAITING, _settle),
+    (WAITING, _I.timeUp, CONNECTING, _attempt),
+    (WAITING, _I.attempting, CONNECTING, _attemptedByOthers),
+    (WAITING, _I.reconnect, WAITING, _waitAfterAll),
+    (WAITING, _I.shutdown, STOPPED, _cancelAndStop),
+    (WAITING, _I.finish, STOPPED, _finish),
     # -- an attempt is under way
-    (_P.CONNECTING, _I.made, _P.NEGOTIATING, _keepDeadline),
-    (_P.CONNECTING, _I.failed, _P.WAITING, _attemptOver),
-    (_P.CONNECTING, _I.timeUp, _P.CONNECTING, _expireAttempt),
-    (_P.CONNECTING, _I.reconnect, _P.WAITING, _cancelAndWait),
-    (_P.CONNECTING, _I.shutdown, _P.STOPPED, _cancelAndStop),
+    (CONNECTING, _I.made, NEGOTIATING, _keepDeadline),
+    (CONNECTING, _I.failed, WAITING, _attemptOver),
+    (CONNECTING, _I.timeUp, CONNECTING, _expireAttempt),
+    (CONNECTING, _I.reconnect, WAITING, _cancelAndWait),
+    (CONNECTING, _I.shutdown, STOPPED, _cancelAndStop),
     # -- a transport, but not yet a connection: it ends with its transport
-    (_P.NEGOTIATING, _I.negotiated, _P.CONNECTED, _connect),
-    (_P.NEGOTIATING, _I.refused, _P.NEGOTIATING, _abort),
-    (_P.NEGOTIATING, _I.timeUp, _P.NEGOTIATING, _expireAttempt),
-    (_P.NEGOTIATING, _I.reconnect, _P.NEGOTIATING, _abortAndWait),
-    (_P.NEGOTIATING, _I.shutdown, _P.NEGOTIATING, _abortAndStop),
-    (_P.NEGOTIATING, _I.lost, _P.WAITING, _attemptOver),
+    (NEGOTIATING, _I.negotiated, CONNECTED, _connect),
+    (NEGOTIATING, _I.refused, NEGOTIATING, _abort),
+    (NEGOTIATING, _I.timeUp, NEGOTIATING, _expireAttempt),
+    (NEGOTIATING, _I.reconnect, NEGOTIATING, _abortAndWait),
+    (NEGOTIATING, _I.shutdown, NEGOTIATING, _abortAndStop),
+    (NEGOTIATING, _I.lost, WAITING, _attemptOver),
     # -- records flow
-    (_P.CONNECTED, _I.shutdown, _P.DRAINING, _drainAndStop),
-    (_P.CONNECTED, _I.reconnect, _P.DRAINING, _abortAndWait),
-    (_P.CONNECTED, _I.ended, _P.DRAINING, _drainByPolicy),
-    (_P.CONNECTED, _I.broken, _P.DRAINING, _abortByPolicy),
-    (_P.CONNECTED, _I.lost, _P.DRAINING, _disconnect),
+    (CONNECTED, _I.shutdown, DRAINING, _drainAndStop),
+    (CONNECTED, _I.reconnect, DRAINING, _abortAndWait),
+    (CONNECTED, _I.ended, DRAINING, _drainByPolicy),
+    (CONNECTED, _I.broken, DRAINING, _abortByPolicy),
+    (CONNECTED, _I.lost, DRAINING, _disconnect),
     # -- the connection is on its way out; the last order decides what follows
-    (_P.DRAINING, _I.shutdown, _P.DRAINING, _stopAfterAll),
-    (_P.DRAINING, _I.reconnect, _P.DRAINING, _abortAndWait),
-    (_P.DRAINING, _I.broken, _P.DRAINING, _abort),
-    (_P.DRAINING, _I.lost, _P.DRAINING, _disconnect),
-    (_P.DRAINING, _I.settle, _P.WAITING, _settle),
+    (DRAINING, _I.shutdown, DRAINING, _stopAfterAll),
+    (DRAINING, _I.reconnect, DRAINING, _abortAndWait),
+    (DRAINING, _I.broken, DRAINING, _abort),
+    (DRAINING, _I.lost, DRAINING, _disconnect),
+    (DRAINING, _I.settle, WAITING, _settle),
 )
 
 

@@ -127,8 +127,8 @@ class Outbox:
         self.idle = True
         #: Why nothing is accepted any more, if that is so.
         self._closed = ""
-        self.frame: Callable[[Any], bytes]
-        self.use(framing)
+        self._framing = framing
+        self.frame: Callable[[Any], bytes] = _checked(framing)
         self.parts: list[bytes] = []
         # The place in the parts up to which all was handed out, and how many octets
         # were of the one behind that.
@@ -532,5 +532,5 @@ HAS_STOPPED = "the client has stopped"
 
 #: The queues without a limit, which take nothing: nobody needs one of his own.
 NOT_CONNECTED = OfflineQueue(Stream(), Marks(), 0)
-STOPPED = OfflineQueue(Stream(), Marks(), 0)
-STOPPED.close(HAS_STOPPED)
+CLOSED = OfflineQueue(Stream(), Marks(), 0)
+CLOSED.close(HAS_STOPPED)
