@@ -1579,6 +1579,10 @@ class DeadlineTests(ClientTestCase):
             def buildProtocol(self, addr: Any) -> Any:
                 return None
 
+        class Keeping(ClientTCPFactory):
+            def clientConnectionFailed(self, connector: Any, reason: Any) -> None:
+                pass
+
         cases: tuple[dict[str, Any], ...] = (
             {"timeout": None},
             {"timeout": 31.0},
@@ -1586,6 +1590,7 @@ class DeadlineTests(ClientTestCase):
             {"wrap": WrappingFactory},
             {"tls": optionsForClientTLS("localhost")},
             {"make": Refusing},
+            {"make": Keeping},
         )
         for parameters in cases:
             self.setUp()

@@ -150,8 +150,8 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     noisy = False
     connector: Any
-    #: A subclass has a say in how attempts begin and what their protocol is: then only
-    #: a connector of our own knows how they end.
+    #: A subclass has a say in how attempts begin, what their protocol is and how they
+    #: fail: then only a connector and a deadline of our own see to it that they end.
     _hooked = False
     maxDelay: float = 60.0  # type: ignore[assignment]
     maxRetries: int | None = None  # type: ignore[assignment]
@@ -199,9 +199,9 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        cls._hooked = (
-            cls.startedConnecting is not LifecycleFactory.startedConnecting
-            or cls.buildProtocol is not LifecycleFactory.buildProtocol
+        cls._hooked = any(
+            getattr(cls, name) is not getattr(LifecycleFactory, name)
+            for name in ("startedConnecting", "buildProtocol", "clientConnectionFailed")
         )
 
     def __init__(self) -> None:
