@@ -40,9 +40,11 @@ def complain(name: str, data: bytes, error: BaseException) -> None:
     print(f"    python -m tests.fuzz --input {data.hex()} '{name}'", flush=True)
 
 
-def fuzz(atheris: Any, name: str, made: Any, runs: int, seed: int) -> None:
+def fuzz(atheris: Any, name: str, made: Any, runs: int, seed: int, corpus: str) -> None:
     """
     Fuzz one framing, and leave this process: with status 0 only if nothing was found.
+
+    @param corpus: a folder for the inputs.
     """
     target = import_module(f"{__package__}.target")
 
@@ -53,13 +55,12 @@ def fuzz(atheris: Any, name: str, made: Any, runs: int, seed: int) -> None:
             complain(name, data, error)
             os._exit(1)
 
-    with TemporaryDirectory() as corpus:
-        for number, data in enumerate(seeds(made)):
-            Path(corpus, str(number)).write_bytes(data)
-        options = (f"-runs={runs}", f"-max_len={LONGEST}", f"-seed={seed}")
-        quiet = ("-verbosity=0", "-timeout=20", f"-artifact_prefix={corpus}/")
-        atheris.Setup(["fuzz", *options, *quiet, corpus], one)
-        atheris.Fuzz()
+    for number, data in enumerate(seeds(made)):
+        Path(corpus, str(number)).write_bytes(data)
+    options = (f"-runs={runs}", f"-max_len={LONGEST}", f"-seed={seed}")
+    quiet = ("-verbosity=0", "-timeout=20", f"-artifact_prefix={corpus}/")
+    atheris.Setup(["fuzz", *options, *quiet, corpus], one)
+    atheris.Fuzz()
 
 
 def fuzzAll(atheris: Any, framings: Mapping[str, Any], runs: int, seed: int) -> int:
@@ -70,11 +71,13 @@ def fuzzAll(atheris: Any, framings: Mapping[str, Any], runs: int, seed: int) -> 
     """
     found = 0
     for name, made in framings.items():
-        child = os.fork()
-        if not child:
-            fuzz(atheris, name, made, runs, seed)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
+        # The child leaves without a look back, so the folder is not its own.
+        with TemporaryDirectory() as corpus:
+            child = os.fork()
+            if not child:
+                fuzz(atheris, name, made, runs, seed, corpus)
+                os._exit(0)
+            _, status = os.waitpid(child, 0)
         if status:
             found += 1
             print(f"{name}: found with seed {seed}, status {status}", flush=True)
