@@ -264,7 +264,7 @@ class ClientTCPFactory(LifecycleFactory):
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). Which address that was is told by
             C{client.connector.getDestination()}. Of a name with several of them,
-            L{tried} tells how each has failed. Logged if not given.
+            C{client.tried} tells how each has failed. Logged if not given.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
             did not ask for it; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
