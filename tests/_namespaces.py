@@ -24,7 +24,7 @@ from twisted.trial.unittest import SkipTest
 from zope.interface import implementer
 
 from ._support import NetworkTestCase, Server, reactor
-from .test_real_servers import program
+from .network.test_real_servers import program
 
 #: C{setns} of this kind of namespace (linux/sched.h); in Python only since 3.12.
 CLONE_NEWNET = 0x40000000

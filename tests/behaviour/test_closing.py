@@ -1,0 +1,418 @@
+"""
+Closing without loss, over real sockets, with peers that make it hard.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import tempfile
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import LoopingCall
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import DrainTimeout, OutputLost
+from twisted_clienttcp.framing import Stream
+
+from .._support import GUARD, NetworkTestCase, Peer, Recorder, Server, reactor, turn
+
+#: As many octets as no socket buffer of the loopback interface holds.
+MANY = 3_000_000
+
+
+class TalkingServer(Server):
+    """
+    A server with a small receive buffer that reads slowly and talks all the time, until
+    its client has ended its side.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = self.slow
+
+    def slow(self, peer: Peer) -> None:
+        transport: Any = peer.transport
+        transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+        talking = LoopingCall(peer.send, b"blah " * 200)
+        talking.start(0.001)
+        resuming: list[Any] = []
+
+        def pause(peer: Peer, data: bytes) -> None:
+            transport.pauseProducing()
+            resuming[:] = [reactor.callLater(0.001, transport.resumeProducing)]
+
+        def lost(result: None) -> None:
+            talking.stop()
+            if resuming and resuming[0].active():
+                resuming[0].cancel()
+
+        peer.lost.addCallback(lost)
+
+        self.heard = pause
+
+
+class NaiveClient(Protocol):
+    """
+    The same job as Twisted's users do it: C{transport.write} and C{loseConnection}.
+    """
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.write(b"x" * MANY)
+        transport.loseConnection()
+
+
+class ClosingTests(NetworkTestCase):
+    """
+    C{shutdown()}.
+    """
+
+    timeout = 60
+
+    async def connected(
+        self, server: Server, **parameters: Any
+    ) -> tuple[ClientTCPFactory, Recorder]:
+        """
+        @return: a connected client of octets, and what it records.
+        """
+        recorder = Recorder()
+        client = self.client(
+            server, framing=Stream, **{**recorder.parameters(), **parameters}
+        )
+        client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        return client, recorder
+
+    async def test_talkingPeer(self) -> None:
+        """
+        A peer that reads slowly and is itself talking gets every octet.
+        """
+        server = await self.listen(TalkingServer())
+        client, recorder = await self.connected(server)
+        client.put(b"x" * MANY)
+        disconnection = await client.shutdown()
+        self.assertEqual(len(await server.peers[0].ended), MANY)
+        assert disconnection is not None
+        self.assertEqual(
+            (disconnection.initiator, disconnection.unsent, disconnection.confirmed),
+            ("local", 0, True),
+        )
+        self.assertNotIn("serverError", [event[0] for event in recorder.events])
+
+    async def test_talkingPeerBites(self) -> None:
+        """
+        The same peer loses most of what is written and then closed as usual: so the
+        test above is one that can fail.
+        """
+        from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+
+        server = await self.listen(TalkingServer())
+        endpoint = TCP4ClientEndpoint(
+            reactor,
+            "127.0.0.1",
+            server.port,
+        )
+        await connectProtocol(endpoint, NaiveClient())
+        while not server.peers:
+            await turn()
+        received = await server.peers[0].ended
+        self.assertLess(len(received), MANY)
+
+    async def test_offlineFirst(self) -> None:
+        """
+        An order to end that is given in C{connected} itself: what has waited for the
+        connection is flushed before.
+        """
+        for order in ("shutdown", "loseWriteConnection"):
+            server = await self.listen(TalkingServer())
+            recorder = Recorder()
+            recorder.on["connected"] = lambda client, peer, order=order: getattr(
+                client, order
+            )()
+            client = self.client(
+                server, framing=Stream, offlineLimit=MANY, **recorder.parameters()
+            )
+            for _ in range(60):
+                client.put(b"x" * (MANY // 60))
+            await client.start()
+            self.assertEqual(len(await server.peers[0].ended), MANY)
+            self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_shutdownAfterNegotiation(self) -> None:
+        """
+        A dialogue before C{connected} leaves nothing behind that would keep C{shutdown}
+        from hearing the peer.
+        """
+
+        async def preConnect(client: Any, negotiation: Any) -> bool:
+            return bool(await negotiation.nextRecord() == b"welcome")
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            client.setOutputFraming(Stream)
+            client.put(b"x" * MANY)
+            client.shutdown()
+
+        server = await self.listen(TalkingServer())
+        slow = server.met
+
+        def met(peer: Peer) -> None:
+            peer.send(b"welcome\r\n")
+            slow(peer)
+
+        server.met = met
+        recorder = Recorder()
+        recorder.on["connected"] = connected
+        client = self.client(server, preConnect=preConnect, **recorder.parameters())
+        await client.start()
+        self.assertEqual(len(await server.peers[0].ended), MANY)
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_idle(self) -> None:
+        """
+        With nothing to flush the peer sees our end of stream, and C{serverFlushed} is
+        not called.
+        """
+        server = await self.listen()
+        client, recorder = await self.connected(server)
+        await client.shutdown()
+        self.assertEqual(
+            recorder.events, ["started", "connected", "disconnected", "stopped"]
+        )
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_peerNeverReads(self) -> None:
+        """
+        A peer that takes nothing is left after C{drainTimeout}, and the octets it has
+        not taken are told.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        client, recorder = await self.connected(server, drainTimeout=0.2)
+        client.put(b"x" * MANY * 4)
+        disconnection = await client.shutdown()
+        assert disconnection is not None
+        self.assertTrue(disconnection.failure.check(DrainTimeout))
+        self.assertGreater(disconnection.unsent, 0)
+        self.assertFalse(disconnection.confirmed)
+        self.assertEqual(
+            recorder.events[-3:],
+            [("serverError", "write", 110), "disconnected", "stopped"],
+        )
+
+    async def test_peerNeverEnds(self) -> None:
+        """
+        A peer that goes on talking and never ends its side is left after
+        C{lingerTimeout}, unconfirmed.
+        """
+        server = await self.listen()
+        server.left = lambda peer: None
+
+        def talk() -> None:
+            for peer in server.peers:
+                peer.send(b"blah")
+
+        talking = LoopingCall(talk)
+        talking.start(0.02)
+        self.addCleanup(talking.stop)
+        client, recorder = await self.connected(server, lingerTimeout=0.3)
+        disconnection = await client.shutdown()
+        assert disconnection is not None
+        self.assertEqual(
+            (disconnection.initiator, disconnection.unsent, disconnection.confirmed),
+            ("local", 0, False),
+        )
+
+    async def test_resetInFlush(self) -> None:
+        """
+        A reset while flushing is one C{serverError}, and the octets lost are told.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        client, recorder = await self.connected(server)
+        client.put(b"x" * MANY * 4)
+        shutdown = client.shutdown()
+        reactor.callLater(0.05, server.peers[0].reset)
+        disconnection = await shutdown
+        assert disconnection is not None
+        self.assertEqual(disconnection.initiator, "network")
+        self.assertGreater(disconnection.unsent, 0)
+        self.assertEqual(
+            recorder.events[-3:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+
+    async def test_resetAtTheWrite(self) -> None:
+        """
+        A reset that is met in writing, before the reactor has read again, is told as
+        one: the kernel tells of it only once, and looks closed in order after that.
+        """
+        server = await self.listen()
+        client, recorder = await self.connected(server)
+        while not server.peers:
+            await turn()
+        sending: Any = server.peers[0].transport
+        sending.stopReading()
+
+        def reset() -> None:
+            sending.socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            other = socket.socket()
+            os.dup2(other.fileno(), sending.socket.fileno())
+            other.close()
+
+        reactor.callLater(0, reset)
+        client.put(b"x")
+        await client.whenStopped().addErrback(lambda failure: None)
+        self.assertEqual(
+            recorder.events[2:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "network")
+        self.assertEqual(recorder.disconnections[0].unsent, 1)
+
+    async def test_abortedBehindUs(self) -> None:
+        """
+        What is put when somebody has aborted the transport counts as lost.
+        """
+        server = await self.listen()
+        client, recorder = await self.connected(server)
+        client.put(b"x" * 1000)
+        client.server.transport.abortConnection()  # type: ignore[union-attr]
+        await client.whenStopped().addErrback(lambda failure: None)
+        self.assertNotIn("serverFlushed", recorder.events)
+        self.assertEqual(recorder.disconnections[0].unsent, 1000)
+
+    async def test_lossIsNoSuccess(self) -> None:
+        """
+        An order to stop that cost octets fails C{start()}, and so does a server that
+        closes in order before it has taken all.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        client = self.client(
+            server, framing=Stream, serverInput=print, drainTimeout=0.2
+        )
+        stopped = client.start()
+        await client.whenConnected()
+        client.put(b"x" * MANY * 4)
+        client.shutdown()
+        await self.assertFailure(stopped, DrainTimeout)
+        await self.assertFailure(client.whenStopped(), DrainTimeout)
+
+        client = self.client(server, framing=Stream, serverInput=print, drainTimeout=5)
+        stopped = client.start()
+        await client.whenConnected()
+        while len(server.peers) < 2:
+            await turn()
+        client.put(b"x" * MANY * 4)
+        server.peers[1].close()
+        await self.assertFailure(stopped, OutputLost, ConnectionLost)
+
+    async def test_halfCloseOutputPending(self) -> None:
+        """
+        A peer that ends its side while output is pending still gets all of it.
+        """
+        server = await self.listen()
+
+        def met(peer: Peer) -> None:
+            transport: Any = peer.transport
+            transport.pauseProducing()
+            transport.loseWriteConnection()
+            reactor.callLater(0.05, transport.resumeProducing)
+
+        server.met = met
+        client, recorder = await self.connected(
+            server, connected=lambda client, peer: client.put(b"x" * MANY)
+        )
+        await client.whenStopped()
+        self.assertEqual(len(await server.peers[0].ended), MANY)
+        self.assertEqual(
+            recorder.events,
+            [
+                "started",
+                ("serverError", "read", 0),
+                "serverFlushed",
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "peer")
+
+    async def test_flushIsExact(self) -> None:
+        """
+        While the peer does not read, C{serverFlushed} is not called, and what is
+        pending is at least what the kernel has not taken.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        client, recorder = await self.connected(server)
+        client.put(b"x" * MANY * 4)
+        previous = -1
+        while client.pendingOctets != previous or previous == MANY * 4:
+            previous = client.pendingOctets
+            pause: Deferred[None] = Deferred()
+            reactor.callLater(0.02, pause.callback, None)
+            await pause
+        self.assertNotIn("serverFlushed", recorder.events)
+        connection: Any = client.server
+        held = len(connection.transport.dataBuffer) - connection.transport.offset
+        self.assertGreaterEqual(client.pendingOctets, held)
+        flushed: Deferred[None] = Deferred()
+        recorder.on["serverFlushed"] = lambda client: flushed.callback(None)
+        server.peers[0].transport.resumeProducing()  # type: ignore[union-attr]
+        await flushed
+        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(recorder.events.count("serverFlushed"), 1)
+
+
+class UNIXTests(NetworkTestCase):
+    """
+    A UNIX socket is gone at once when its peer closes, unlike one of TCP.
+    """
+
+    async def test_lastWords(self) -> None:
+        """
+        What the peer has said before it closed is delivered, though we end our side
+        after that, and it counts as a clean end.
+        """
+        path = os.path.join(tempfile.mkdtemp(), "socket")
+        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(path)
+        listening.listen()
+        recorder = Recorder()
+
+        def answer(client: ClientTCPFactory) -> None:
+            peer, _ = listening.accept()
+            self.assertEqual(peer.recv(100), b"hello\r\n")
+            peer.sendall(b"last words\r\n")
+            peer.close()
+            client.loseWriteConnection()
+
+        recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+        recorder.on["serverFlushed"] = answer
+        client = ClientTCPFactory(
+            remoteAddress=path,
+            domain=socket.AF_UNIX,
+            autoReconnect=False,
+            **recorder.parameters(),
+        )
+        await client.start().addTimeout(GUARD, reactor)
+        self.assertEqual(
+            recorder.events[-4:],
+            [
+                ("serverInput", b"last words"),
+                ("serverError", "read", 0),
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "peer")

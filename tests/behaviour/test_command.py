@@ -1,0 +1,1352 @@
+"""
+The three commands as people run them: processes of their own, with pipes, files and
+a terminal, towards servers on the loopback interface.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall
+from twisted.protocols.basic import FileSender
+from twisted.trial.unittest import SkipTest
+
+import twisted_clienttcp
+from twisted_clienttcp._progress import ERASE
+
+from .._support import GUARD, NetworkTestCase, Peer, Server, reactor
+
+ROOT = Path(twisted_clienttcp.__file__).parent.parent
+
+CLIENTTCP = ("-m", "twisted_clienttcp")
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
+TWIST = ("-m", "twisted")
+
+USAGE = 64
+
+
+class Command(ProcessProtocol):
+    """
+    A running command.
+
+    @ivar ended: fires with its status when it has ended; the negative number of the
+        signal, if one has ended it.
+    @ivar exited: fires before that, when there may still be output to read.
+    @ivar outLength: how many octets it has written to its output.
+    @ivar keep: whether these are kept.
+    """
+
+    keep = True
+
+    def __init__(self) -> None:
+        self.out = b""
+        self.outLength = 0
+        self.err = b""
+        self.ended: Deferred[int] = Deferred()
+        self.exited: Deferred[None] = Deferred()
+        self._waiting: list[tuple[bytes, Deferred[None]]] = []
+
+    def outReceived(self, data: bytes) -> None:
+        self.outLength += len(data)
+        if self.keep:
+            self.out += data
+            self._look()
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data
+        self._look()
+
+    def said(self, octets: bytes) -> Deferred[None]:
+        """
+        @return: fires when those octets have been written to either output.
+        """
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((octets, waiter))
+        self._look()
+        return waiter.addTimeout(GUARD, reactor)
+
+    def _look(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for octets, waiter in waiting:
+            if octets in self.out or octets in self.err:
+                waiter.callback(None)
+            else:
+                self._waiting.append((octets, waiter))
+
+    def type(self, octets: bytes, end: bool = True) -> None:
+        """
+        Give standard input.
+        """
+        transport: Any = self.transport
+        transport.write(octets)
+        if end:
+            transport.closeStdin()
+
+    def processExited(self, reason: Any) -> None:
+        self.exited.callback(None)
+
+    def processEnded(self, reason: Any) -> None:
+        status = 0
+        if reason.check(ProcessTerminated):
+            number = reason.value.signal
+            status = reason.value.exitCode if number is None else -number
+        self.ended.callback(status)
+
+
+class CommandTestCase(NetworkTestCase):
+    """
+    Runs commands.
+    """
+
+    def spawn(self, *arguments: object, **options: Any) -> Command:
+        """
+        Start Python with those arguments, in a directory of its own.
+        """
+        command = Command()
+        self.process = reactor.spawnProcess(
+            command,
+            sys.executable,
+            [sys.executable, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            **{"path": self.directory(), **options},
+        )
+        self.addCleanup(self._end, command, self.process)
+        return command
+
+    def directory(self) -> str:
+        """
+        @return: a directory that goes when the test ends.
+        """
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory)
+        return directory
+
+    async def _end(self, command: Command, process: Any) -> None:
+        if process.pid is not None:
+            process.signalProcess("KILL")
+            await command.ended
+
+    async def run_(self, *arguments: object, given: bytes = b"") -> Command:
+        """
+        @return: a command that has ended, with its C{status}.
+        """
+        command = self.spawn(*arguments)
+        command.type(given)
+        await self.end(command)
+        return command
+
+    async def end(self, command: Command, status: int | None = None) -> None:
+        """
+        Wait for the end, and check the status.
+        """
+        self.status = await command.ended.addTimeout(GUARD, reactor)
+        if status is not None:
+            self.assertEqual(self.status, status, command.err)
+
+
+def answers(peer: Peer, data: bytes) -> None:
+    """
+    Answer in capitals, and close behind a line that says C{bye}.
+    """
+    peer.send(data.upper())
+    if b"bye" in peer.received:
+        peer.close()
+
+
+def answersLate(peer: Peer) -> None:
+    """
+    Answer when the client has ended its side.
+    """
+    peer.send(b"late\n")
+    peer.close()
+
+
+def hold(peer: Any) -> None:
+    """
+    Read nothing.
+    """
+    peer.transport.pauseProducing()
+
+
+def position(stdin: Any) -> Callable[[], int]:
+    """
+    @return: tells how far a file has been read; also by a child, whose standard input
+        is the same open file.
+    """
+    return lambda: os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
+
+
+class Source(io.RawIOBase):
+    """
+    A file that counts, as its peer's C{sent}, what has been read.
+    """
+
+    def __init__(self, peer: Any, chunk: bytes, total: int) -> None:
+        self._peer, self._chunk, self._total = peer, chunk, total
+
+    def read(self, size: int = -1) -> bytes:
+        if self._peer.sent >= self._total:
+            return b""
+        self._peer.sent += len(self._chunk)
+        return self._chunk
+
+
+class Terminal:
+    """
+    What is shown on a terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    text = ""
+
+    async def said(self, word: str) -> None:
+        """
+        Wait for a word.
+        """
+
+        def look() -> None:
+            self.look()
+            if word in self.text:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.02).addTimeout(GUARD, reactor)
+
+    def look(self) -> None:
+        try:
+            self.text += os.read(self._descriptor, 65536).decode()
+        except OSError:
+            # Nothing new, or nobody writes any more.
+            pass
+
+
+class DemoTests(CommandTestCase):
+    """
+    The demo tells its story, and fails if a step does.
+    """
+
+    async def test_story(self) -> None:
+        """
+        All three commands tell it and end with status 0.
+        """
+        for command in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
+            done = await self.run_(*command, "--demo")
+            self.assertEqual(self.status, 0, done.err)
+            at = -1
+            for part in (
+                b"is connected",
+                b"got 'hello'",
+                b"has dropped the connection",
+                b"connected again",
+                b"got 'still there?'",
+                b"pending the high mark, 262,144, is reached",
+                b"serverHigh",
+                b"serverLow",
+                b"lines have come back",
+                b"shuts down with 2,000,000 octets",
+                b"has read 2,000,000 octets: none is lost",
+                b"does not trust it: the server's certificate is refused: unknown CA",
+                b"got 'a secret'",
+            ):
+                at = done.out.find(part, at + 1)
+                self.assertNotEqual(at, -1, (part, done.out))
+
+    async def test_unheard(self) -> None:
+        """
+        C{--demo | head -1} ends quietly.
+        """
+        command = self.spawn(*CLIENTTCP, "--demo")
+        await command.said(b"\n")
+        self.process.closeStdout()
+        await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+
+    async def broken(self, run: str, wrong: str, *arguments: str) -> Command:
+        """
+        Run the demo with a server in which something is wrong.
+        """
+        code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
+        return await self.run_("-c", code, *arguments, "--demo")
+
+    async def test_withoutTLS(self) -> None:
+        """
+        Without the extra it says that there is more to see.
+        """
+        main = "from twisted_clienttcp.__main__ import main; main()"
+        wrong = "import sys; sys.modules['service_identity'] = None"
+        done = await self.broken(main, wrong)
+        self.assertEqual(self.status, 0, done.err)
+        self.assertIn(b"none is lost", done.out)
+        self.assertIn(b"pip install twisted_clienttcp[tls]", done.out)
+
+    async def test_failures(self) -> None:
+        """
+        Whichever step fails is named, and the status is not 0.
+        """
+        for step, wrong in {
+            b"the exchange of lines": "demo.EchoServer.dataReceived = "
+            "lambda self, data: self.transport.write(data.upper())",
+            b"the drop": "demo.DROP = type('', (bytes,), "
+            "{'__eq__': lambda self, line: False})(b'drop')",
+            b"the reconnection": "demo.PATIENCE = 0.5\n"
+            "demo.ClientTCPFactory._retryDelay = lambda self: None",
+            b"the marks": "demo.HIGH = 10**9",
+            b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
+            "demo.PATIENCE = 0.5",
+            b"the low mark": "demo.ClientTCPFactory.pendingOctets = "
+            "property(lambda self: 10**6)",
+            b"the stranger's certificate": "demo.TLSError = LookupError",
+            b"the connection over TLS": "import twisted.internet.ssl as ssl\n"
+            "options = ssl.optionsForClientTLS\n"
+            "ssl.optionsForClientTLS = lambda *a, **b: options('elsewhere', **b)",
+            b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
+            "lambda self, value: None)",
+        }.items():
+            main = "from twisted_clienttcp.__main__ import main; main()"
+            done = await self.broken(main, wrong)
+            self.assertEqual(self.status, 1, (step, done.out, done.err))
+            self.assertIn(b"the demo failed: " + step, done.err)
+            self.assertNotIn(b"Traceback", done.err)
+
+    async def test_failureUnderTwistd(self) -> None:
+        """
+        Under twistd the log says it, and the process ends by SIGTERM.
+        """
+        wrong = "demo.EchoServer.dataReceived = lambda self, data: None"
+        wrong += "\ndemo.PATIENCE = 0.1"
+        for run, arguments in (
+            ("from twisted.scripts.twistd import run; run()", ("--nodaemon",)),
+            ("from twisted.application.twist._twist import Twist; Twist.main()", ()),
+        ):
+            done = await self.broken(run, wrong, *arguments, "clienttcp")
+            self.assertEqual(self.status, -15, done.out + done.err)
+            self.assertIn(b"the exchange of lines: no serverInput", done.out)
+
+
+class UsageTests(CommandTestCase):
+    """
+    Wrong usage is told in one line.
+    """
+
+    async def test_refused(self) -> None:
+        """
+        What cannot be used is one line on standard error, and status 64.
+        """
+        for word, arguments in {
+            b"--no-such": ["--no-such", "localhost", "7"],
+            b"HOST and PORT": ["localhost"],
+            b"too many": ["localhost", "7", "8"],
+            b"65535": ["localhost", "65536"],
+            b"no-such-service": ["localhost", "no-such-service"],
+            b"remoteAddress": ["http://localhost", "7"],
+            b"framing": ["--framing=xml", "localhost", "7"],
+            b"seconds": ["--connect-timeout=soon", "localhost", "7"],
+            b"more than 0": ["--connect-timeout=-1", "localhost", "7"],
+            b"--demo": ["--demo", "localhost", "7"],
+        }.items():
+            await self.refused(word, *CLIENTTCP, *arguments)
+
+    async def refused(self, word: bytes, *arguments: str) -> None:
+        """
+        Check one.
+        """
+        done = await self.run_(*arguments)
+        self.assertEqual((self.status, done.out), (USAGE, b""), done.err)
+        self.assertEqual(done.err.count(b"\n"), 1, done.err)
+        self.assertIn(word, done.err)
+
+    async def test_refusedUnderTwistd(self) -> None:
+        """
+        The same under twistd and twist.
+        """
+        for command in (TWISTD, TWIST):
+            for word, arguments in {
+                b"--no-such": ["--no-such", "localhost", "7"],
+                b"--reconnect": ["--reconnect", "localhost", "7"],
+                b"65535": ["localhost", "65536"],
+            }.items():
+                await self.refused(word, *command, "clienttcp", *arguments)
+
+    async def test_daemon(self) -> None:
+        """
+        A daemon is refused: it has no standard input and output.
+        """
+        await self.refused(b"nodaemon", *TWISTD[:2], "clienttcp", "localhost", "7")
+
+    async def test_help(self) -> None:
+        """
+        Each command lists what it takes.
+        """
+        for command, reconnects in (
+            (CLIENTTCP, True),
+            ((*TWISTD, "clienttcp"), False),
+            ((*TWIST, "clienttcp"), False),
+        ):
+            done = await self.run_(*command, "--help")
+            self.assertEqual(self.status, 0, done.err)
+            for part in (b"HOST PORT", b"--framing=", b"[connectTimeout;", b"--demo"):
+                self.assertIn(part, done.out)
+            self.assertEqual(b"--reconnect" in done.out, reconnects)
+
+    async def test_version(self) -> None:
+        """
+        C{--version} tells ours.
+        """
+        done = await self.run_(*CLIENTTCP, "--version")
+        self.assertIn(twisted_clienttcp.__version__.encode(), done.out)
+
+
+class ServedTestCase(CommandTestCase):
+    """
+    Has a server.
+    """
+
+    async def serve(self) -> Server:
+        """
+        @return: a server that L{answers}.
+        """
+        server = await self.listen()
+        server.heard = answers
+        self.where = ("127.0.0.1", server.port)
+        return server
+
+    async def freePort(self) -> int:
+        """
+        @return: the number of a port that nobody listens on.
+        """
+        listening = reactor.listenTCP(0, Server(), interface="127.0.0.1")
+        port: int = listening.getHost().port
+        await listening.stopListening()
+        return port
+
+    async def met(self, server: Server) -> None:
+        """
+        Wait for the first peer.
+        """
+        met: Deferred[Any] = Deferred()
+        before = server.met
+        if not server.peers:
+
+            def meet(peer: Peer) -> None:
+                before(peer)
+                met.callback(None)
+
+            server.met = meet
+            await met.addTimeout(GUARD, reactor)
+
+    async def settled(self, position: Callable[[], int]) -> int:
+        """
+        Wait until a position has left 0 and moves no more.
+        """
+        former = [0, 0, 0]
+
+        def look() -> None:
+            former.append(position())
+            if former[-1] and len(set(former[-4:])) == 1:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.05).addTimeout(GUARD, reactor)
+        return former[-1]
+
+    def memory(self) -> int:
+        """
+        @return: the most octets of memory that the command has had.
+        """
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            raise SkipTest("there is no /proc to look at the memory of a process")
+        [line] = re.findall(r"VmHWM:\s+([0-9]+) kB", status.read_text())
+        return int(line) * 1024
+
+
+class ConsoleTests(ServedTestCase):
+    """
+    Standard input goes to the server, and what comes to standard output.
+    """
+
+    async def test_fullDisk(self) -> None:
+        """
+        A standard output that takes nothing is an error: what came is lost.
+        """
+        await self.serve()
+        with open("/dev/full", "wb") as full:
+            command = self.spawn(
+                *CLIENTTCP, *self.where, childFDs={0: "w", 1: full.fileno(), 2: "r"}
+            )
+        command.type(b"one\nbye\n")
+        self.assertEqual(await command.ended, 1)
+        self.assertIn(b"standard output cannot be written", command.err)
+
+    async def test_pipe(self) -> None:
+        """
+        Lines go and come; nothing else is on standard output or error.
+        """
+        server = await self.serve()
+        done = await self.run_(*CLIENTTCP, *self.where, given=b"one\ntwo\r\nbye\n")
+        self.assertEqual(server.peers[0].received, b"one\r\ntwo\r\nbye\r\n")
+        self.assertEqual(done.out, b"ONE\nTWO\nBYE\n")
+        self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_half(self) -> None:
+        """
+        At the end of standard input our side is ended, and what the server says then is
+        printed. A last line needs no newline.
+        """
+
+        def left(peer: Peer) -> None:
+            peer.send(b"at last\n")
+            peer.close()
+
+        server = await self.serve()
+        server.left = left
+        done = await self.run_(*CLIENTTCP, *self.where, given=b"one\ntwo")
+        self.assertEqual(server.peers[0].received, b"one\r\ntwo\r\n")
+        self.assertEqual(done.out, b"ONE\nTWO\nat last\n")
+        self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_keep(self) -> None:
+        """
+        With C{--eof=keep} our side stays open, and the server decides.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, "--eof=keep", *self.where)
+        command.type(b"one\n")
+        await command.said(b"ONE")
+        peer = server.peers[0]
+        self.assertFalse(peer.ended.called)
+        peer.send(b"more\n")
+        await command.said(b"more")
+        self.assertFalse(peer.ended.called)
+        peer.close()
+        await self.end(command, 0)
+
+    async def test_close(self) -> None:
+        """
+        With C{--eof=close} it ends when all is sent, and does not print what comes
+        after that. So does C{--send-only}, which prints nothing at all.
+        """
+        for option, printed in (("--eof=close", b"hello\n"), ("--send-only", b"")):
+            server = await self.serve()
+            server.met = lambda peer: peer.send(b"hello\n")
+            server.heard = lambda peer, data: None
+            server.left = answersLate
+            command = self.spawn(*CLIENTTCP, option, *self.where)
+            command.type(b"one\n", end=False)
+            await self.met(server)
+            await server.peers[0].until(b"one")
+            if printed:
+                await command.said(printed)
+            command.type(b"two\n")
+            await self.end(command, 0)
+            self.assertEqual(command.out, printed)
+            self.assertEqual(server.peers[0].received, b"one\r\ntwo\r\n")
+            self.assertEqual(command.err, b"")
+
+    async def test_receiveOnly(self) -> None:
+        """
+        With C{--recv-only} standard input is left alone.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send(b"hello\n")
+            peer.close()
+
+        server = await self.serve()
+        server.met = met
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"for somebody else\n")
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *CLIENTTCP,
+                *("--recv-only", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+            )
+            await self.end(command, 0)
+            self.assertEqual(position(stdin)(), 0)
+        self.assertEqual((command.out, command.err), (b"hello\n", b""))
+
+    async def test_framings(self) -> None:
+        """
+        With any framing but stream a record is a line here.
+        """
+        for spec, given, sent, printed in (
+            ("netstring", b"one\ntwo\n", b"3:one,3:two,", b"one\ntwo\n"),
+            (
+                "jsonlines",
+                b'{"a": [1]}\n"x"\n',
+                b'{"a":[1]}\n"x"\n',
+                b'{"a": [1]}\n"x"\n',
+            ),
+            ("line:delimiter=|", b"one\ntwo", b"one|two|", b"one\ntwo\n"),
+            (
+                "line:encoding=latin-1",
+                "é\n".encode(),
+                b"\xe9\r\n",
+                "é\n".encode(),
+            ),
+        ):
+            server = await self.serve()
+            server.heard = lambda peer, data: peer.send(data)
+            done = await self.run_(
+                *CLIENTTCP, f"--framing={spec}", *self.where, given=given
+            )
+            self.assertEqual(server.peers[0].received, sent)
+            self.assertEqual(done.out, printed)
+            self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_noRecord(self) -> None:
+        """
+        A line that is no record is told, and what stands before it is sent.
+        """
+        server = await self.serve()
+        done = await self.run_(
+            *CLIENTTCP, "--framing=jsonlines", *self.where, given=b"1\n}\n"
+        )
+        self.assertEqual(server.peers[0].received, b"1\n")
+        self.assertEqual(self.status, 1)
+        self.assertIn(b"standard input: b'}' is no JSON value", done.err)
+        self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_timestamps(self) -> None:
+        """
+        Before each record, and each message, stands the time.
+        """
+        await self.serve()
+        done = await self.run_(
+            *CLIENTTCP, "--timestamps", "-v", *self.where, given=b"one\nbye\n"
+        )
+        stamp = rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
+        times = re.findall(stamp + rb"(ONE|BYE)$", done.out, re.MULTILINE)
+        self.assertEqual(times, [b"ONE", b"BYE"])
+        told = re.findall(stamp + b"clienttcp: (\\w+)", done.err, re.MULTILINE)
+        self.assertEqual(told, [b"connected", b"disconnected"])
+
+    async def test_verbose(self) -> None:
+        """
+        With C{-v} connections are told too.
+        """
+        await self.serve()
+        done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
+        self.assertEqual(self.status, 0)
+        told = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
+        self.assertIn(told.encode(), done.err)
+        self.assertIn(b"5 octets sent, 5 octets received", done.err)
+
+    async def test_jsonEvents(self) -> None:
+        """
+        Every callback is a JSON object on a line, and nothing else is on standard
+        output.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send("é\r\n".encode() + b"\xff\r\nrest")
+
+        server = await self.serve()
+        server.met = met
+        server.heard = lambda peer, data: None
+        done = await self.run_(*CLIENTTCP, "--json-events", *self.where, given=b"one\n")
+        self.assertEqual((self.status, done.err), (0, b""))
+        events = [json.loads(line) for line in done.out.splitlines()]
+        for event in events:
+            self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT")
+        # When that is, is a matter of the kernels.
+        events.remove({"event": "serverFlushed", "pending": 0})
+        end = {"operation": "read", "errno": 0, "text": ""}
+        self.assertEqual(
+            events,
+            [
+                {"event": "started"},
+                {"event": "connected", "peer": f"127.0.0.1 {server.port}"},
+                {"event": "serverInput", "record": "é"},
+                {"event": "serverInput", "record": {"base64": "/w=="}},
+                {"event": "serverError", **end},
+                {
+                    "event": "disconnected",
+                    "initiator": "peer",
+                    "unsent": 0,
+                    "confirmed": True,
+                    "truncated": "rest",
+                    **end,
+                },
+                {"event": "stopped"},
+            ],
+        )
+
+    async def test_jsonEventsOfFailure(self) -> None:
+        """
+        So are those of a failure.
+        """
+        done = await self.run_(
+            *CLIENTTCP, "--json-events", "127.0.0.1", await self.freePort()
+        )
+        self.assertEqual(self.status, 1)
+        events = [json.loads(line) for line in done.out.splitlines()]
+        self.assertEqual(
+            [(event["event"], event.get("errno")) for event in events],
+            [("started", None), ("connectError", 111), ("stopped", 111)],
+        )
+
+    async def test_slowReader(self) -> None:
+        """
+        A standard output that is not read holds the server, and memory stays flat.
+        """
+        total = 64 * 1024 * 1024
+        chunk = bytes(range(256)) * 256
+
+        def talk(peer: Any) -> None:
+            peer.sent = 0
+            FileSender().beginFileTransfer(
+                Source(peer, chunk, total), peer.transport
+            ).addCallback(lambda _: peer.close())
+
+        server = await self.serve()
+        server.met = talk
+        server.left = lambda peer: None
+        command = self.spawn(*CLIENTTCP, "--framing=stream", *self.where)
+        pipes = self.process.pipes
+        pipes[1].pauseProducing()
+        await self.met(server)
+        peer: Any = server.peers[0]
+        held = await self.settled(lambda: int(peer.sent))
+        self.assertLess(held, total // 2)
+        command.keep = False
+        pipes[1].resumeProducing()
+        await peer.lost
+        self.assertLess(self.memory(), 100 * 1024 * 1024)
+        command.type(b"")
+        await self.end(command, 0)
+        self.assertEqual(command.outLength, total)
+
+    async def test_slowServer(self) -> None:
+        """
+        Of 2 GiB of standard input no more is read than what a server takes that reads
+        nothing, and memory stays flat.
+        """
+        given = Path(self.directory(), "given")
+        with given.open("wb") as sparse:
+            sparse.truncate(2 * 1024**3)
+        server = await self.serve()
+        server.met = hold
+        for spec in ("stream", "line:delimiter=\\0"):
+            with given.open("rb") as stdin:
+                self.spawn(
+                    *(*CLIENTTCP, f"--framing={spec}", *self.where),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                read = await self.settled(position(stdin))
+            self.assertLess(read, 64 * 1024 * 1024)
+            self.assertLess(self.memory(), 100 * 1024 * 1024)
+
+    async def test_progress(self) -> None:
+        """
+        On a terminal it shows how far a long send has come, and leaves nothing behind.
+        """
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"x" * 30_000_000)
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *(*CLIENTTCP, "--framing=stream", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: slave},
+            )
+        os.close(slave)
+        screen = Terminal(master)
+        await screen.said("pending")
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 0)
+        screen.look()
+        self.assertRegex(screen.text, r"MiB sent, .*/s, .*KiB pending")
+        self.assertTrue(screen.text.endswith(ERASE), screen.text)
+
+    async def test_timeout(self) -> None:
+        """
+        An attempt that takes too long is status 124.
+        """
+        # Nobody accepts, and there is room for few to wait.
+        listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(listening.close)
+        for _ in range(4):
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        done = await self.run_(
+            *CLIENTTCP, "--connect-timeout=0.3", *listening.getsockname()
+        )
+        self.assertEqual(self.status, 124, done.err)
+        self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_silentServer(self) -> None:
+        """
+        A server that is silent for too long is status 124; one that answers heartbeats
+        is not silent.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, "--idle-timeout=0.2", *self.where)
+        await self.end(command, 124)
+        self.assertEqual(command.err.count(b"\n"), 1, command.err)
+        server = await self.serve()
+        command = self.spawn(
+            *(*CLIENTTCP, "--idle-timeout=5", "--heartbeat=0.1:ping", *self.where)
+        )
+        await self.met(server)
+        await server.peers[0].until(b"ping\r\nping\r\n")
+        command.type(b"bye\n")
+        await self.end(command, 0)
+        server = await self.serve()
+        server.heard = lambda peer, data: None
+        command = self.spawn(*CLIENTTCP, "--heartbeat=0.1:ping", *self.where)
+        await self.end(command, 124)
+
+    async def test_failover(self) -> None:
+        """
+        Of several endpoints the first that works is taken.
+        """
+        server = await self.serve()
+        free = await self.freePort()
+        done = await self.run_(
+            *CLIENTTCP,
+            f"--endpoint=tcp:127.0.0.1:{free}",
+            f"--endpoint=tcp:127.0.0.1:{server.port}",
+            given=b"bye\n",
+        )
+        self.assertEqual((self.status, done.out), (0, b"BYE\n"))
+        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        self.assertEqual(done.err, why.encode())
+
+    async def test_unix(self) -> None:
+        """
+        A socket in the file system.
+        """
+        path = str(Path(self.directory(), "socket"))
+        server = Server()
+        server.heard = answers
+        listening = reactor.listenUNIX(path, server)
+        self.addCleanup(listening.stopListening)
+        done = await self.run_(
+            *CLIENTTCP, "--json-events", f"unix:{path}", given=b"bye\n"
+        )
+        self.assertEqual((self.status, done.err), (0, b""))
+        self.assertEqual(json.loads(done.out.splitlines()[1])["peer"], path)
+
+    async def test_lateLoss(self) -> None:
+        """
+        A loss behind the end of standard input is a failure too.
+        """
+        server = await self.serve()
+        server.left = lambda peer: peer.reset()
+        done = await self.run_(*CLIENTTCP, *self.where, given=b"one\n")
+        self.assertEqual(self.status, 1)
+        self.assertEqual(done.err, b"clienttcp: read: Connection reset by peer\n")
+
+    async def test_offline(self) -> None:
+        """
+        With C{--offline-limit} standard input is read without a connection, up to that;
+        and nothing of it is lost, whatever the limit, when the connection comes.
+        """
+        lines = b"".join(b"%07d\n" % number for number in range(40_000))
+        for limit, most in (("100k", 200_000), ("1", 100_000), ("1G", len(lines) + 1)):
+            port = await self.freePort()
+            given = Path(self.directory(), "given")
+            given.write_bytes(lines)
+            with given.open("rb") as stdin:
+                command = self.spawn(
+                    *(*CLIENTTCP, "--reconnect", f"--offline-limit={limit}"),
+                    *("--max-delay=0.2", "127.0.0.1", port),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                await self.settled(position(stdin))
+                self.assertLess(position(stdin)(), most)
+            server = Server()
+            listening = reactor.listenTCP(port, server, interface="127.0.0.1")
+            self.addCleanup(listening.stopListening)
+            self.addCleanup(self._closeAll, server)
+            await self.end(command, 0)
+            [peer] = server.peers
+            self.assertTrue(peer.received == lines.replace(b"\n", b"\r\n"))
+
+    async def test_marks(self) -> None:
+        """
+        With marks of one's own, reaching them is an event.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        given = Path(self.directory(), "given")
+        given.write_bytes(b"x" * 10_000_000)
+        with given.open("rb") as stdin:
+            command = self.spawn(
+                *(*CLIENTTCP, "--framing=stream", "--json-events", "--high-mark=200k"),
+                *("--low-mark=1k", *self.where),
+                childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+            )
+            await self.settled(position(stdin))
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 0)
+        events = [json.loads(line) for line in command.out.splitlines()]
+        marks = [e for e in events if e["event"] in ("serverHigh", "serverLow")]
+        self.assertGreaterEqual(len(marks), 2)
+        for place, event in enumerate(marks):
+            high = place % 2 == 0
+            self.assertEqual(event["event"], "serverHigh" if high else "serverLow")
+            self.assertEqual(event["pending"] >= 200 * 1024, high)
+
+    async def test_skipped(self) -> None:
+        """
+        A record that was skipped is told, and is no reason to stop.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(b"x" * 100 + b"\r\nshort\r\n")
+        command = self.spawn(
+            *(*CLIENTTCP, "--max-length=10", "--on-too-long=skip", *self.where)
+        )
+        await command.said(b"short")
+        command.type(b"bye\n")
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"short\nBYE\n")
+        self.assertIn(b"was skipped", command.err)
+
+    async def test_unheard(self) -> None:
+        """
+        When nobody reads standard output any more it ends, though the server says
+        nothing.
+        """
+        server = await self.serve()
+        server.left = lambda peer: None
+        command = self.spawn(*CLIENTTCP, *self.where)
+        await self.met(server)
+        self.process.closeStdout()
+        await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+
+    async def test_unread(self) -> None:
+        """
+        A signal ends it though nobody takes what it has to print, and that is told.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(b"x" * 1_000_000)
+        for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
+            command = self.spawn(*run, "--framing=stream", *self.where)
+            output = self.process.pipes[1]
+            await command.said(b"x")
+            output.pauseProducing()
+            server.peers[-1].send(b"x" * 1_000_000)
+            self.process.signalProcess("TERM")
+            await command.exited.addTimeout(GUARD, reactor)
+            output.resumeProducing()
+            await self.end(command)
+            self.assertIn(self.status, (143, -15))
+            if run is CLIENTTCP:
+                self.assertIn(b"not all that came could be printed", command.err)
+
+    async def test_unreadable(self) -> None:
+        """
+        A standard input that cannot be read is an error.
+        """
+        await self.serve()
+        with open(os.devnull, "wb") as writable:
+            command = self.spawn(
+                *(*CLIENTTCP, *self.where),
+                childFDs={0: writable.fileno(), 1: "r", 2: "r"},
+            )
+        await self.end(command, 1)
+        self.assertEqual(
+            command.err,
+            b"clienttcp: standard input cannot be read: Bad file descriptor\n",
+        )
+
+    async def test_closedDescriptors(self) -> None:
+        """
+        It works with its standard descriptors closed.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.close()
+        command = self.spawn(*CLIENTTCP, *self.where, childFDs={})
+        await self.end(command, 0)
+
+    async def test_truncated(self) -> None:
+        """
+        An unfinished last line of the server's is printed as it came. That the server
+        closed before the end of standard input is told.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send(b"one\r\ntwo")
+            peer.close()
+
+        server = await self.serve()
+        server.met = met
+        command = self.spawn(*CLIENTTCP, *self.where)
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"one\ntwo")
+        self.assertEqual(
+            command.err, b"clienttcp: the server has closed the connection\n"
+        )
+
+    async def test_files(self) -> None:
+        """
+        Both may be files, and all octets arrive as they are.
+        """
+        octets = bytes(range(256)) * 4000 + b"bye"
+
+        def echo(peer: Peer, data: bytes) -> None:
+            peer.send(data)
+            if data.endswith(b"bye"):
+                peer.close()
+
+        server = await self.serve()
+        server.heard = echo
+        given, got = (Path(self.directory(), name) for name in ("given", "got"))
+        given.write_bytes(octets)
+        with given.open("rb") as stdin, got.open("wb") as stdout:
+            command = self.spawn(
+                *CLIENTTCP,
+                "--framing=stream",
+                *self.where,
+                childFDs={0: stdin.fileno(), 1: stdout.fileno(), 2: "r"},
+            )
+            await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+        self.assertTrue(got.read_bytes() == octets)
+
+    async def test_terminal(self) -> None:
+        """
+        Both may be a terminal.
+        """
+        await self.serve()
+        command = self.spawn(*CLIENTTCP, *self.where, usePTY=True)
+        self.process.write(b"one\n")
+        await command.said(b"ONE")
+        self.process.write(b"bye\n")
+        await self.end(command, 0)
+        self.assertIn(b"BYE", command.out)
+
+    async def test_controlC(self) -> None:
+        """
+        Ctrl-C on a terminal is SIGINT.
+        """
+        server = await self.serve()
+        command = self.spawn(*CLIENTTCP, *self.where, usePTY=True)
+        self.process.write(b"one\n")
+        await command.said(b"ONE")
+        self.process.write(b"two\n\x03")
+        await self.end(command, 130)
+        self.assertTrue(server.peers[0].received.startswith(b"one\r\n"))
+        self.assertNotIn(b"Traceback", command.out)
+
+    async def test_sendOnlyTruncated(self) -> None:
+        """
+        With C{--send-only} not even an unfinished line is printed.
+        """
+
+        def met(peer: Peer) -> None:
+            peer.send(b"one\r\ntwo")
+            peer.close()
+
+        server = await self.serve()
+        server.met = met
+        command = self.spawn(*CLIENTTCP, "--send-only", *self.where)
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"")
+
+    async def test_tooLong(self) -> None:
+        """
+        A line too long to be one is told, and what stands before it is sent.
+        """
+        server = await self.serve()
+        given = b"one\n" + b"x" * 1_100_000
+        done = await self.run_(*CLIENTTCP, *self.where, given=given)
+        self.assertEqual(server.peers[0].received, b"one\r\n")
+        self.assertEqual(self.status, 1)
+        self.assertIn(b"maxLength", done.err)
+        self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_closedOutput(self) -> None:
+        """
+        When nobody reads standard output any more, as behind C{| head -1}, the command
+        ends quietly, though the server talks on.
+        """
+
+        def talk(peer: Peer) -> None:
+            talking = LoopingCall(peer.send, b"line\n")
+            talking.start(0.001)
+            peer.lost.addCallback(lambda _: talking.stop())
+
+        server = await self.serve()
+        server.met = talk
+        server.left = lambda peer: None
+        command = self.spawn(*CLIENTTCP, *self.where)
+        await command.said(b"line\n")
+        self.process.closeStdout()
+        await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+
+    async def test_refused(self) -> None:
+        """
+        A connection refused is one line, and status 1.
+        """
+        free = await self.freePort()
+        done = await self.run_(*CLIENTTCP, "127.0.0.1", free)
+        self.assertEqual(self.status, 1)
+        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        self.assertEqual(done.err, why.encode())
+
+    async def test_reset(self) -> None:
+        """
+        A connection lost is one line, and status 1.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: peer.reset()
+        command = self.spawn(*CLIENTTCP, *self.where)
+        command.type(b"one\n", end=False)
+        await self.end(command, 1)
+        self.assertEqual(command.err, b"clienttcp: read: Connection reset by peer\n")
+
+    async def test_interrupted(self) -> None:
+        """
+        A signal ends a command that has nothing to do.
+        """
+        for name, status in (("INT", 130), ("TERM", 143)):
+            server = await self.serve()
+            server.met = lambda peer: peer.send(b"ready\n")
+            command = self.spawn(*CLIENTTCP, *self.where)
+            await command.said(b"ready")
+            self.process.signalProcess(name)
+            await self.end(command, status)
+            self.assertEqual(command.err, b"")
+
+    async def test_interruptedWhileSending(self) -> None:
+        """
+        A signal loses nothing of what has been read from standard input; and what the
+        server does not take is not read.
+        """
+        lines = b"".join(b"%07d\n" % number for number in range(4_000_000))
+        given = Path(self.directory(), "given")
+        given.write_bytes(lines)
+        for run, status in (
+            (CLIENTTCP, 143),
+            ((*TWISTD, "--logfile=-", "clienttcp"), -15),
+        ):
+            server = await self.serve()
+            server.met = hold
+            server.heard = lambda peer, data: None
+            with given.open("rb") as stdin:
+                at = position(stdin)
+                command = self.spawn(
+                    *(*run, *self.where),
+                    childFDs={0: stdin.fileno(), 1: "r", 2: "r"},
+                )
+                await self.settled(at)
+                self.process.signalProcess("TERM")
+                await command.said(b"SIGTERM")
+                peer: Any = server.peers[0]
+                peer.transport.resumeProducing()
+                await self.end(command, status)
+                self.assertLess(at(), len(lines))
+                read = lines[: at()]
+            whole = read[: read.rindex(b"\n") + 1]
+            self.assertTrue(peer.received == whole.replace(b"\n", b"\r\n"))
+
+    async def test_reconnect(self) -> None:
+        """
+        With C{--reconnect} a failure is no end, and what is typed meanwhile is sent
+        when there is a connection.
+        """
+        port = await self.freePort()
+        command = self.spawn(*CLIENTTCP, "--reconnect", "127.0.0.1", port)
+        command.type(b"one\n", end=False)
+        await command.said(b"refused")
+        server = Server()
+        server.heard = lambda peer, data: peer.reset() if data else None
+        listening = reactor.listenTCP(port, server, interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        await command.said(b"reset")
+        server.heard = answers
+        command.type(b"bye\n")
+        await self.end(command, 0)
+        self.assertEqual(
+            [peer.received for peer in server.peers], [b"one\r\n", b"bye\r\n"]
+        )
+        self.assertEqual(command.out, b"BYE\n")
+
+    async def test_twistd(self) -> None:
+        """
+        Under twistd and twist it connects again, goes on behind the end of standard
+        input, and ends with a signal when all is sent.
+        """
+        for run in ((*TWISTD, "--logfile=log"), (*TWIST, "--log-file=log")):
+            server = await self.serve()
+            command = self.spawn(*run, "clienttcp", *self.where)
+            command.type(b"bye\n", end=False)
+            await command.said(b"BYE")
+            command.type(b"again\n")
+            await command.said(b"AGAIN")
+            server.peers[-1].send(b"more\n")
+            await command.said(b"more")
+            self.process.signalProcess("TERM")
+            await self.end(command, -15)
+            self.assertEqual(len(server.peers), 2)
+            self.assertEqual(command.out, b"BYE\nAGAIN\nmore\n")
+            self.assertEqual(command.err, b"")
+
+    async def test_givingUp(self) -> None:
+        """
+        When the client gives up, the log says why and what the exit status of the
+        command would have been, and the process ends.
+        """
+        port = await self.freePort()
+        for run in (TWISTD, (*TWIST, "--log-format=text")):
+            done = await self.run_(
+                *run, "clienttcp", "--max-retries=0", "127.0.0.1", port
+            )
+            self.assertEqual(self.status, -15, done.out)
+            self.assertIn(b"refused", done.out)
+            self.assertIn(b"(as exit status: 1)", done.out)
+        server = await self.serve()
+        done = await self.run_(
+            *TWISTD, "clienttcp", "--eof=close", *self.where, given=b"one\n"
+        )
+        self.assertEqual(self.status, 0, done.out)
+        self.assertEqual(server.peers[0].received, b"one\r\n")
+        self.assertIn(b"(as exit status: 0)", done.out)
+
+
+class HandlersTests(ServedTestCase):
+    """
+    C{--client} instead of standard input and output.
+    """
+
+    SOURCE = """
+class Handlers:
+    def connected(self, client, peer):
+        for number in range(20):
+            client.put(b"x" * 99_998)
+
+    def serverInput(self, client, line):
+        print(line.decode(), flush=True)
+        if line == b"enough":
+            client.shutdown()
+"""
+
+    def home(self) -> str:
+        """
+        @return: a directory with the handlers.
+        """
+        home = self.directory()
+        Path(home, "handlers.py").write_text(self.SOURCE)
+        return home
+
+    async def test_command(self) -> None:
+        """
+        The command runs them, and ends when they say so; standard input is left alone.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: (
+            peer.send(b"hello\nenough\n") if len(peer.received) == 2_000_000 else None
+        )
+        command = self.spawn(
+            *CLIENTTCP, "--client=handlers:Handlers", *self.where, path=self.home()
+        )
+        await self.end(command, 0)
+        self.assertEqual((command.out, command.err), (b"hello\nenough\n", b""))
+
+    async def test_signal(self) -> None:
+        """
+        A signal ends it when all is sent.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        command = self.spawn(
+            *CLIENTTCP, "--client=handlers:Handlers", *self.where, path=self.home()
+        )
+        await self.met(server)
+        self.process.signalProcess("TERM")
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await self.end(command, 143)
+        self.assertEqual(len(peer.received), 2_000_000)
+
+    async def test_refused(self) -> None:
+        """
+        What cannot be loaded is one line, everywhere.
+        """
+        for run in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
+            done = await self.run_(*run, "--client=no_such:thing", "localhost", "7")
+            self.assertEqual((self.status, done.out), (USAGE, b""))
+            self.assertIn(b"there is no module no_such", done.err)
+            self.assertEqual(done.err.count(b"\n"), 1)
+
+    async def test_daemon(self) -> None:
+        """
+        As a daemon with a pid file; SIGTERM ends it when all is sent.
+        """
+        server = await self.serve()
+        server.met = hold
+        server.heard = lambda peer, data: None
+        home = self.home()
+        pidfile = Path(home, "twistd.pid")
+        started = self.spawn(
+            *TWISTD[:2],
+            *("--pidfile=twistd.pid", "--logfile=log", "clienttcp"),
+            *("--client=handlers:Handlers", *self.where),
+            path=home,
+        )
+        await self.end(started, 0)
+        await self.met(server)
+        pid = int(pidfile.read_text())
+        self.addCleanup(killed, pid)
+        os.kill(pid, signal.SIGTERM)
+        peer: Any = server.peers[0]
+        peer.transport.resumeProducing()
+        await peer.lost
+        self.assertEqual(len(peer.received), 2_000_000)
+        await self.until(lambda: not pidfile.exists())
+        self.assertIn("Server Shut Down", Path(home, "log").read_text())
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """
+        Wait until it is.
+        """
+
+        def look() -> None:
+            if true():
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.05).addTimeout(GUARD, reactor)
+
+
+def killed(pid: int) -> None:
+    """
+    End a daemon that a failed test has left.
+    """
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

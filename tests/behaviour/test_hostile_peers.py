@@ -1,0 +1,539 @@
+"""
+Peers that make it hard, over real sockets, more than once.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    connectProtocol,
+)
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp._connection import ClientTCPProtocol
+from twisted_clienttcp._outbox import CHUNK
+from twisted_clienttcp.errors import DrainTimeout
+from twisted_clienttcp.framing import Stream
+
+from .._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
+from .test_closing import MANY, NaiveClient, TalkingServer
+from .test_drivers import freePort
+from .test_tls import TLSTestCase, below
+
+#: How often a thing is done that may go well by chance.
+RUNS = 20
+
+
+class TalkingTests(TLSTestCase):
+    """
+    A peer with a small receive buffer that reads slowly and talks all the time.
+    """
+
+    timeout = 100
+
+    def talking(self, options: Any = None) -> TalkingServer:
+        """
+        @param options: for TLS; none for plain TCP.
+        """
+        server = TalkingServer()
+        if options is None:
+            listening = reactor.listenTCP(0, server, interface="127.0.0.1")
+        else:
+            listening = reactor.listenSSL(0, server, options, interface="127.0.0.1")
+        # Those accepted inherit it.
+        listening.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        server.port = listening.getHost().port
+        return server
+
+    async def closing(self, server: Server, run: int, **parameters: Any) -> Any:
+        """
+        @return: what C{disconnected} tells after C{shutdown} with much to send.
+        """
+        recorder = Recorder()
+        client = self.client(
+            server, framing=Stream, **{**recorder.parameters(), **parameters}
+        )
+        client.start()
+        await client.whenConnected()
+        client.put(b"x" * MANY)
+        disconnection = await client.shutdown()
+        self.assertEqual(len(await server.peers[run].ended), MANY)
+        self.assertEqual(
+            recorder.events[-3:], ["serverFlushed", "disconnected", "stopped"]
+        )
+        return disconnection
+
+    async def test_everyRun(self) -> None:
+        """
+        20 of 20 runs deliver every octet, and are confirmed.
+        """
+        server = self.talking()
+        for run in range(RUNS):
+            end = await self.closing(server, run)
+            self.assertEqual(
+                (end.initiator, end.unsent, end.confirmed), ("local", 0, True)
+            )
+
+    async def test_everyRunBites(self) -> None:
+        """
+        The same peer loses most of what is sent by C{transport.write} and
+        C{loseConnection}.
+        """
+        server = self.talking()
+        received = 0
+        for run in range(RUNS):
+            endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", server.port)
+            await connectProtocol(endpoint, NaiveClient())
+            while len(server.peers) == run:
+                await turn()
+            received += len(await server.peers[run].ended)
+        self.assertLess(received, RUNS * MANY / 2)
+
+    async def test_everyRunTLS(self) -> None:
+        """
+        20 of 20 runs deliver every octet through TLS too, which has no half-close, and
+        whose session tickets are input that nobody asked for.
+        """
+        server = self.talking(self.made.good.options())
+        for run in range(RUNS):
+            end = await self.closing(server, run, tls=self.options())
+            self.assertEqual(
+                (end.initiator, end.unsent, end.confirmed), ("local", 0, True)
+            )
+
+
+class FlushTests(NetworkTestCase):
+    """
+    Things that happen while much is on its way.
+    """
+
+    timeout = 60
+
+    async def test_resetAfterSome(self) -> None:
+        """
+        A peer that takes a part and then resets: what is told as C{unsent} is never
+        less than what was lost in user space, and at most a chunk more.
+        """
+        server = await self.listen()
+
+        def heard(peer: Peer, data: bytes) -> None:
+            if len(peer.received) > 1_000_000:
+                peer.reset()
+
+        server.heard = heard
+        recorder = Recorder()
+        client = self.client(server, framing=Stream, **recorder.parameters())
+        client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        connection: Any = client.server
+        sent: list[int] = []
+        taking = connection.transport.socket
+        connection.transport.socket = _Counting(taking, sent)
+        client.put(b"x" * MANY * 4)
+        await client.shutdown()
+        [end] = recorder.disconnections
+        self.assertEqual(end.initiator, "network")
+        lost = MANY * 4 - sum(sent)
+        self.assertGreaterEqual(end.unsent, lost)
+        self.assertLessEqual(end.unsent, lost + CHUNK)
+
+    async def test_halfCloseDuringShutdown(self) -> None:
+        """
+        A peer that ends its side while C{shutdown} flushes still gets all of it.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        server.left = lambda peer: None
+        recorder = Recorder()
+        client = self.client(server, framing=Stream, **recorder.parameters())
+        client.start()
+        await client.whenConnected()
+        client.put(b"x" * MANY)
+        stopped = client.shutdown()
+        peer: Any = server.peers[0]
+        peer.transport.loseWriteConnection()
+        for _ in range(10):
+            await turn()
+        peer.transport.resumeProducing()
+        self.assertEqual(len(await peer.ended), MANY)
+        peer.close()
+        end = await stopped
+        assert end is not None
+        self.assertEqual((end.initiator, end.unsent), ("local", 0))
+        self.assertEqual(
+            recorder.events[2:], ["serverFlushed", "disconnected", "stopped"]
+        )
+
+
+class TLSFlushTests(TLSTestCase):
+    """
+    The same through TLS.
+    """
+
+    timeout = 60
+
+    async def shutDown(
+        self, octets: int, meanwhile: Callable[[Peer], object], **parameters: Any
+    ) -> Any:
+        """
+        @param meanwhile: called with a peer that does not read, while C{shutdown} waits
+            for it.
+
+        @return: how the connection ended.
+        """
+        server = await self.serve()
+        client = self.client(
+            server,
+            tls=self.options(),
+            framing=Stream,
+            **{**self.recorder.parameters(), **parameters},
+        )
+        client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        while not server.peers:
+            await turn()
+        below(server.peers[0]).pauseProducing()
+        if octets:
+            client.put(b"x" * octets)
+        stopped = client.shutdown()
+        reactor.callLater(0.05, meanwhile, server.peers[0])
+        return await stopped
+
+    async def test_stalled(self) -> None:
+        """
+        A peer that takes nothing: C{drainTimeout}, and what it left is told.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: None, drainTimeout=0.3)
+        self.assertTrue(end.failure.check(DrainTimeout))
+        self.assertGreater(end.unsent, 0)
+        self.assertEqual((end.initiator, end.confirmed), ("local", False))
+
+    async def test_reset(self) -> None:
+        """
+        A reset in mid-flush.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: below(peer).abortConnection())
+        self.assertGreater(end.unsent, 0)
+        self.assertEqual((end.initiator, end.confirmed), ("network", False))
+
+    async def test_mute(self) -> None:
+        """
+        A peer that does not answer our close_notify: C{lingerTimeout}.
+        """
+        end = await self.shutDown(5, lambda peer: None, lingerTimeout=0.3)
+        self.assertEqual(
+            (end.initiator, end.unsent, end.confirmed), ("local", 0, False)
+        )
+
+    async def test_cutOff(self) -> None:
+        """
+        A peer that ends TCP alone, instead of answering: nothing is confirmed.
+        """
+        end = await self.shutDown(5, lambda peer: below(peer).loseConnection())
+        self.assertEqual(
+            (end.initiator, end.unsent, end.confirmed), ("local", 0, False)
+        )
+
+    async def test_slow(self) -> None:
+        """
+        A peer that reads later gets all of it, and answers.
+        """
+        end = await self.shutDown(MANY * 4, lambda peer: below(peer).resumeProducing())
+        self.assertEqual((end.initiator, end.unsent, end.confirmed), ("local", 0, True))
+
+
+class _Counting:
+    """
+    A socket that notes what it sends.
+    """
+
+    def __init__(self, taking: Any, sent: list[int]) -> None:
+        self._taking = taking
+        self._sent = sent
+
+    def send(self, octets: Any) -> int:
+        taken: int = self._taking.send(octets)
+        self._sent.append(taken)
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._taking, name)
+
+
+class ShutdownInsideTests(NetworkTestCase):
+    """
+    C{shutdown()} from inside each callback.
+    """
+
+    async def inside(
+        self, name: str, marks: tuple[int, int] | None = None, **parameters: Any
+    ) -> list[str]:
+        """
+        A server says three lines, and ends when it has heard one; the callback of that
+        name calls C{shutdown}.
+
+        @return: the names of the callbacks, in order.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.send(b"one\r\ntwo\r\nthree\r\n")
+        server.heard = lambda peer, data: peer.close()
+        orders: list[Any] = []
+
+        def ordering(first: Callable[..., object] | None) -> Callable[..., object]:
+            def callback(client: ClientTCPFactory, *args: Any) -> bool:
+                if first is not None:
+                    first(client, *args)
+                orders.append(client.shutdown())
+                return True
+
+            return callback
+
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.put(b"enough")
+        if marks is not None:
+            parameters["highMark"], parameters["lowMark"] = marks
+            for told in ("serverHigh", "serverLow"):
+                parameters[told] = recorder.callback(told)
+        if name in ("preConnect", "serverInputBatch"):
+            parameters[name] = ordering(None)
+        else:
+            recorder.on[name] = ordering(recorder.on.get(name))
+        client = self.client(
+            server,
+            **{"autoReconnect": True, **recorder.parameters(), **parameters},
+        )
+        await client.start().addErrback(lambda failure: None)
+        self.assertEqual(len(orders), 1)
+        await orders[0]
+        return [
+            event if isinstance(event, str) else event[0] for event in recorder.events
+        ]
+
+    async def test_started(self) -> None:
+        """
+        In C{started}: there is no attempt.
+        """
+        self.assertEqual(await self.inside("started"), ["started", "stopped"])
+
+    async def test_connectError(self) -> None:
+        """
+        In C{connectError}: there is no other attempt.
+        """
+        self.assertEqual(
+            await self.inside("connectError", remotePort=freePort()),
+            ["started", "connectError", "stopped"],
+        )
+
+    async def test_preConnect(self) -> None:
+        """
+        In C{preConnect}, whatever that returns then: the attempt is given up.
+        """
+        self.assertEqual(await self.inside("preConnect"), ["started", "stopped"])
+
+    async def test_connected(self) -> None:
+        """
+        In C{connected}: what was put there is flushed, and nothing is delivered.
+        """
+        self.assertEqual(
+            await self.inside("connected"),
+            ["started", "connected", "serverFlushed", "disconnected", "stopped"],
+        )
+
+    async def test_serverInput(self) -> None:
+        """
+        In C{serverInput}: there is no other record, though more have been received.
+        """
+        events = await self.inside("serverInput")
+        self.assertEqual(events.count("serverInput"), 1)
+        self.assertEqual(events[-2:], ["disconnected", "stopped"])
+        self.assertNotIn("serverError", events)
+
+    async def test_serverInputBatch(self) -> None:
+        """
+        In C{serverInputBatch}: there is no other batch.
+        """
+        events = await self.inside("serverInputBatch", serverInput=None)
+        self.assertEqual(events[-2:], ["disconnected", "stopped"])
+        self.assertNotIn("serverError", events)
+
+    async def test_serverFlushed(self) -> None:
+        """
+        In C{serverFlushed}: nothing but the end follows.
+        """
+        events = await self.inside("serverFlushed")
+        self.assertEqual(events[-3:], ["serverFlushed", "disconnected", "stopped"])
+
+    async def test_serverError(self) -> None:
+        """
+        In C{serverError}: the client does not connect again.
+        """
+        self.assertEqual(
+            (await self.inside("serverError"))[-3:],
+            ["serverError", "disconnected", "stopped"],
+        )
+
+    async def test_serverHighAndLow(self) -> None:
+        """
+        In C{serverHigh} and in C{serverLow}: what is put is flushed, past the low mark.
+        """
+        for name in ("serverHigh", "serverLow"):
+            events = await self.inside(name, marks=(2, 1))
+            for told in ("serverHigh", "serverLow", "serverFlushed"):
+                self.assertEqual(events.count(told), 1)
+            self.assertEqual(events[-2:], ["disconnected", "stopped"])
+
+    async def test_disconnected(self) -> None:
+        """
+        In C{disconnected}: the same.
+        """
+        self.assertEqual(
+            (await self.inside("disconnected"))[-3:],
+            ["serverError", "disconnected", "stopped"],
+        )
+
+    async def test_stopped(self) -> None:
+        """
+        In C{stopped}: it is stopped.
+        """
+        self.assertEqual(
+            (await self.inside("stopped", autoReconnect=False))[-2:],
+            ["disconnected", "stopped"],
+        )
+
+
+class CycleTests(TLSTestCase):
+    """
+    Connections that come and go leave nothing behind.
+    """
+
+    timeout = 60
+
+    def remains(self) -> tuple[int, int, int]:
+        """
+        @return: how many files are open, timers run, and connections are remembered.
+        """
+        gc.collect()
+        return (
+            len(os.listdir("/dev/fd")),
+            len(reactor.getDelayedCalls()),
+            sum(isinstance(thing, ClientTCPProtocol) for thing in gc.get_objects()),
+        )
+
+    async def cycles(
+        self,
+        lose: Callable[[ClientTCPFactory, Peer], object],
+        run: Callable[[ClientTCPFactory, Server], object],
+        **parameters: Any,
+    ) -> None:
+        """
+        Lose and make 200 connections, then 200 more, and compare what there is while
+        the last stays.
+
+        @param lose: loses a connection.
+        @param run: runs the client.
+        """
+        server = await (self.serve() if "tls" in parameters else self.listen())
+        settled: Deferred[None] = Deferred()
+        left = 200
+
+        def serverInput(client: ClientTCPFactory, record: bytes) -> None:
+            nonlocal left
+            left -= 1
+            if left > 0:
+                lose(client, server.peers[-1])
+            else:
+                settled.callback(None)
+
+        def met(peer: Peer) -> None:
+            # What is behind the session tickets of TLS would wait 40 ms otherwise.
+            below(peer).setTcpNoDelay(True)
+            peer.send(b"hello\r\n")
+
+        server.met = met
+        client = self.client(
+            server,
+            autoReconnect=True,
+            serverInput=serverInput,
+            serverError=lambda client, failure: None,
+            **parameters,
+        )
+        client.initialDelay = client.maxDelay = 0.0001
+        run(client, server)
+        remains = []
+        for _ in range(2):
+            await settled
+            for peer in server.peers[:-1]:
+                await peer.lost
+            # What is done later in the same turn is done.
+            await turn()
+            remains.append(self.remains())
+            settled, left = Deferred(), 200
+            lose(client, server.peers[-1])
+        await settled
+        self.assertEqual(remains[0], remains[1])
+
+    async def test_closed(self) -> None:
+        """
+        A server that closes, and is watched over.
+        """
+        await self.cycles(
+            lambda client, peer: peer.close(),
+            lambda client, server: client.start(),
+            heartbeat=(30, b"are you there?"),
+            idleTimeout=90,
+        )
+
+    async def test_tls(self) -> None:
+        """
+        The same through TLS.
+        """
+        await self.cycles(
+            lambda client, peer: peer.close(),
+            lambda client, server: client.start(),
+            tls=self.options(),
+        )
+
+    async def test_reset(self) -> None:
+        """
+        A server that resets, found by its name.
+        """
+        await self.cycles(
+            lambda client, peer: peer.reset(),
+            lambda client, server: client.start(),
+            remoteAddress="localhost",
+        )
+
+    async def test_reconnect(self) -> None:
+        """
+        C{reconnect()}, after a negotiation.
+        """
+
+        async def preConnect(client: ClientTCPFactory, negotiation: Any) -> bool:
+            return bool(await negotiation.nextRecord())
+
+        await self.cycles(
+            lambda client, peer: client.reconnect(),
+            lambda client, server: client.start(),
+            preConnect=preConnect,
+            connected=lambda client, peer: client.serverInput(client, b""),
+        )
+
+    async def test_connectTCP(self) -> None:
+        """
+        Twisted's own connector.
+        """
+        await self.cycles(
+            lambda client, peer: peer.close(),
+            lambda client, server: reactor.connectTCP("localhost", server.port, client),
+            remoteAddress=None,
+            remotePort=None,
+        )

@@ -1,0 +1,548 @@
+"""
+Orders, network events and time in any order: what a client promises holds after each
+step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp._lifecycle import Phase
+from twisted_clienttcp.errors import NotConnectedError
+from twisted_clienttcp.framing import Line, Stream
+
+from .._support import CALLBACKS
+from .test_factory import Transport
+
+#: What a user may do at any time, also in a callback.
+ORDERS = (
+    "start",
+    "shutdown",
+    "reconnect",
+    "reconnectLater",
+    "connect",
+    "put",
+    "pause",
+    "resume",
+    "swap",
+    "endSending",
+    "postReconnect",
+    "postShutdown",
+    "postLater",
+    "stopTrying",
+    "retry",
+    "resetDelay",
+    "fault",
+)
+
+
+@implementer(IHalfCloseableDescriptor)
+class Wire(Transport):
+    """
+    A transport that does what a socket's does, when the test lets it.
+    """
+
+    lost = False
+    halfClosing = False
+    peerEnded = False
+
+    def loseWriteConnection(self) -> None:
+        self.halfClosing = True
+
+    def readConnectionLost(self, reason: Any) -> None:
+        pass
+
+    def writeConnectionLost(self, reason: Any) -> None:
+        pass
+
+    def lose(self, reason: Any = None) -> None:
+        if not self.lost:
+            self.lost = True
+            super().lose(reason)
+
+
+class Connection:
+    """
+    What the network and the callbacks said of one connection.
+
+    @ivar givenUp: an order has ended it: no record may follow.
+    @ivar mayBeGivenUp: a posted order ends it in some turn: records may be left out.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.connected = 0
+        self.disconnected = 0
+        self.errors = 0
+        self.givenUp = False
+        self.mayBeGivenUp = False
+        self.sent = b""
+        self.delivered: list[bytes] = []
+        self.swapped = False
+        self.put = b""
+
+
+class ClientMachine(RuleBasedStateMachine):
+    """
+    A client, its network, and what it has told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reactor = MemoryReactorClock()
+        self.connections: list[Connection] = []
+        self.plans: dict[str, str] = {}
+        self.running = False
+        self.ordered: list[Deferred[Any]] = []
+        self.stops: list[Deferred[Any]] = []
+        self.records = 0
+        self.laters: list[Any] = []
+        self.broken: list[AssertionError] = []
+        #: The callbacks that are giving orders.
+        self.told: list[str] = []
+
+    @initialize(
+        autoReconnect=st.booleans(),
+        shutdownOnError=st.booleans(),
+        maxRetries=st.sampled_from([None, None, 0, 1]),
+        watched=st.booleans(),
+        connected=st.sampled_from([True, True, True, False]),
+        plan=st.none() | st.tuples(st.sampled_from(CALLBACKS), st.sampled_from(ORDERS)),
+    )
+    def build(
+        self,
+        autoReconnect: bool,
+        shutdownOnError: bool,
+        maxRetries: int | None,
+        watched: bool,
+        connected: bool,
+        plan: tuple[str, str] | None,
+    ) -> None:
+        self.client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=7,
+            reactor=self.reactor,
+            autoReconnect=autoReconnect,
+            shutdownOnError=shutdownOnError,
+            framing=Line(delimiter=b"\n"),
+            idleTimeout=20 if watched else None,
+            heartbeat=(3, lambda client: self.order_put()) if watched else None,
+            **{name: self.callback(name) for name in CALLBACKS},
+        )
+        self.client.jitter = 0
+        self.client.maxRetries = maxRetries
+        if plan is not None:
+            self.plans[plan[0]] = plan[1]
+        if connected:
+            self.connectAgain()
+
+    @precondition(lambda self: not (self.connections and self.client.connected))
+    @rule()
+    def connectAgain(self) -> None:
+        """
+        Most of what can go wrong needs a connection.
+        """
+        if not self.running:
+            self.order_start()
+        self.reactor.advance(5)
+        if self.connecting():
+            self.succeed()
+
+    @precondition(lambda self: self.client.connected)
+    @rule()
+    def putAndDrain(self) -> None:
+        """
+        And much of it needs output.
+        """
+        self.order_put()
+        if self.wired():
+            self.drain()
+
+    # -- what the client tells
+
+    @property
+    def now(self) -> Connection:
+        return self.connections[-1]
+
+    def callback(self, name: str) -> Any:
+        check = getattr(self, f"told_{name}")
+
+        def call(client: ClientTCPFactory, *args: Any) -> None:
+            try:
+                assert self.running or name == "started", f"{name} after stopped"
+                check(*args)
+            except AssertionError as broken:
+                # Raised here it would only be one more callback that raises.
+                self.broken.append(broken)
+            plan = self.plans.pop(name, None)
+            if plan is not None:
+                self.told.append(name)
+                try:
+                    self.order(plan)
+                finally:
+                    self.told.pop()
+
+        return call
+
+    def told_started(self) -> None:
+        assert not self.running
+        self.running = True
+
+    def told_connected(self, peer: Any) -> None:
+        self.now.connected += 1
+        if any(later.active() for later in self.laters):
+            self.mayGiveUp()
+        assert self.now.connected == 1
+        assert self.client.server is not None
+
+    def told_connectError(self, failure: Failure) -> None:
+        assert not (self.connections and self.now.connected > self.now.disconnected)
+
+    def told_serverInput(self, record: bytes) -> None:
+        assert self.now.connected and not self.now.disconnected
+        assert not self.now.givenUp, "a record after the connection was given up"
+        self.now.delivered.append(record)
+
+    def told_serverError(self, failure: Failure) -> None:
+        assert self.now.connected and not self.now.disconnected
+        self.now.errors += 1
+        # Without shutdownOnError the end of the peer's side is one, the loss another.
+        assert self.now.errors <= (1 if self.client.shutdownOnError else 2)
+
+    def told_serverFlushed(self) -> None:
+        assert self.now.connected and not self.now.disconnected
+        assert self.client.pendingOctets == 0
+
+    def told_disconnected(self, disconnection: Any) -> None:
+        connection = self.now
+        connection.disconnected += 1
+        assert connection.connected == connection.disconnected == 1
+        assert self.client.server is None and not self.client.connected
+        lost = len(connection.put) - len(connection.wire.sent)
+        assert disconnection.unsent >= lost - connection.wire.held
+        complete = connection.sent.split(b"\n")[:-1]
+        if connection.swapped:
+            octets = connection.sent.replace(b"\n", b"")
+            got = b"".join(connection.delivered).replace(b"\n", b"")
+            assert octets.startswith(got)
+        else:
+            assert connection.delivered == complete[: len(connection.delivered)]
+            if not (connection.givenUp or connection.mayBeGivenUp):
+                assert connection.delivered == complete, "a record was lost"
+
+    def told_stopped(self, failure: Failure | None) -> None:
+        assert self.client.shuttingDown
+        for connection in self.connections:
+            assert connection.connected == connection.disconnected
+        self.running = False
+
+    # -- what the user does
+
+    @rule(order=st.sampled_from(ORDERS))
+    def order(self, order: str) -> None:
+        getattr(self, f"order_{order}")()
+
+    @rule(name=st.sampled_from(CALLBACKS), order=st.sampled_from(ORDERS))
+    def plan(self, name: str, order: str) -> None:
+        """
+        The next callback of that name gives that order.
+        """
+        self.plans[name] = order
+
+    def giveUp(self) -> None:
+        if self.connections:
+            self.now.givenUp = True
+
+    def order_start(self) -> None:
+        try:
+            stopped = self.client.start()
+        except RuntimeError:
+            assert self.client.shuttingDown
+        else:
+            self.stops.append(stopped)
+            stopped.addErrback(lambda failure: None)
+
+    def order_shutdown(self) -> None:
+        self.giveUp()
+        self.ordered.append(self.client.shutdown())
+
+    def order_reconnect(self) -> None:
+        self.giveUp()
+        self.client.reconnect()
+
+    def order_reconnectLater(self) -> None:
+        self.giveUp()
+        self.client.reconnect(5)
+
+    def order_connect(self) -> None:
+        self.giveUp()
+        self.client.connect("127.0.0.1", 8)
+
+    def mayGiveUp(self) -> None:
+        if self.connections:
+            self.now.mayBeGivenUp = True
+
+    def order_postReconnect(self) -> None:
+        self.mayGiveUp()
+        self.client.post("reconnect")
+
+    def order_postShutdown(self) -> None:
+        self.mayGiveUp()
+        self.client.post("shutdown")
+
+    def order_postLater(self) -> None:
+        self.mayGiveUp()
+        self.laters.append(self.client.postLater(9, "reconnect"))
+
+    def order_put(self) -> None:
+        self.records += 1
+        record = b"%06d" % self.records * 1000
+        try:
+            self.client.put(record)
+        except NotConnectedError:
+            pass
+        else:
+            assert self.client.server is not None
+            framing: Any = self.client.server.outputFraming
+            self.now.put += framing.frame(record)
+
+    def order_pause(self) -> None:
+        self.client.pauseProducing()
+
+    def order_resume(self) -> None:
+        self.client.resumeProducing()
+
+    def order_swap(self) -> None:
+        try:
+            self.client.setInputFraming(Stream)
+        except NotConnectedError:
+            pass
+        else:
+            self.now.swapped = True
+
+    def order_endSending(self) -> None:
+        try:
+            self.client.loseWriteConnection()
+        except NotConnectedError:
+            pass
+
+    def order_fault(self) -> None:
+        """
+        A callback raises, which costs the connection.
+        """
+        if self.told:
+            self.giveUp()
+            raise ZeroDivisionError(self.told[-1])
+
+    def order_retry(self) -> None:
+        self.mayGiveUp()
+        self.client.retry()
+
+    def order_resetDelay(self) -> None:
+        self.client.resetDelay()
+
+    def order_stopTrying(self) -> None:
+        self.client.stopTrying()
+
+    # -- what the network does
+
+    @property
+    def attempt(self) -> Any:
+        return self.reactor.tcpClients[-1][2] if self.reactor.tcpClients else None
+
+    def connecting(self) -> bool:
+        return self.client._phase is Phase.CONNECTING
+
+    def wired(self) -> bool:
+        return bool(self.connections) and not self.now.wire.lost
+
+    @precondition(connecting)
+    @rule()
+    def succeed(self) -> None:
+        self.reactor.advance(0)
+        if not self.connecting():
+            return
+        protocol = self.attempt.buildProtocol(None)
+        wire = Wire()
+        wire.protocol = protocol
+        self.connections.append(Connection(wire))
+        protocol.makeConnection(wire)
+
+    @precondition(connecting)
+    @rule()
+    def fail(self) -> None:
+        self.attempt.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+
+    @precondition(wired)
+    @rule(data=st.sampled_from([b"a\n", b"b\nc\nd", b"e", b"\n", b"f\ng\nh\ni\n"]))
+    def send(self, data: bytes) -> None:
+        wire = self.now.wire
+        reading = wire.producerState == "producing" and not wire.disconnecting
+        if reading and not wire.peerEnded and not wire.aborted:
+            self.now.sent += data
+            wire.protocol.dataReceived(data)
+
+    @precondition(lambda self: self.client.connected)
+    @rule(
+        order=st.sampled_from(ORDERS),
+        event=st.sampled_from(["reset", "peerEnds", "drain"]),
+    )
+    def orderInMidBatch(self, order: str, event: str) -> None:
+        """
+        The order is given with records of the same read still to come, and the network
+        goes on.
+        """
+        self.plans["serverInput"] = order
+        if self.wired():
+            self.send(b"f\ng\nh\ni\n")
+        if self.wired():
+            getattr(self, event)()
+
+    @precondition(wired)
+    @rule()
+    def peerEnds(self) -> None:
+        wire = self.now.wire
+        if wire.producerState == "producing" and not (wire.peerEnded or wire.aborted):
+            wire.peerEnded = True
+            wire.protocol.readConnectionLost()
+
+    @precondition(wired)
+    @rule()
+    def reset(self) -> None:
+        self.now.wire.lose(ConnectionLost())
+
+    @precondition(wired)
+    @rule()
+    def drain(self) -> None:
+        """
+        The kernel takes what the transport has; a close that waited for that is done.
+        """
+        self.reactor.advance(0)
+        wire = self.now.wire
+        if wire.aborted:
+            wire.lose(ConnectionAborted())
+            return
+        wire.drain()
+        if wire.held or wire.producer is not None or wire.lost:
+            return
+        if wire.disconnecting:
+            wire.lose(ConnectionDone())
+        elif wire.halfClosing:
+            wire.protocol.writeConnectionLost()
+
+    @rule(seconds=st.sampled_from([0, 0.5, 3, 6, 40]))
+    def passTime(self, seconds: float) -> None:
+        self.reactor.advance(seconds)
+
+    # -- what holds at all times
+
+    @invariant()
+    def promises(self) -> None:
+        if self.broken:
+            raise self.broken[0]
+
+    @invariant()
+    def flags(self) -> None:
+        client = self.client
+        live = bool(self.connections) and (self.now.connected > self.now.disconnected)
+        assert live == (client.server is not None)
+        assert not (client.connected and client.shuttingDown)
+        if client.connected:
+            assert live
+
+    @invariant()
+    def counts(self) -> None:
+        if self.client.server is not None:
+            wire = self.now.wire
+            inUserSpace = len(self.now.put) - len(wire.sent)
+            pending = self.client.pendingOctets
+            assert pending >= inUserSpace, (pending, inUserSpace)
+            assert pending <= inUserSpace + 65536
+
+    @invariant()
+    def order_of_octets(self) -> None:
+        for connection in self.connections:
+            assert connection.put.startswith(connection.wire.sent)
+
+    @invariant()
+    def oneOwnedTimer(self) -> None:
+        if not self.running and not self.client._steps:
+            assert all(deferred.called for deferred in self.ordered)
+            assert self.timers() == [], "a timer after stopped"
+
+    def timers(self) -> list[Any]:
+        """
+        @return: what is to be called, but for events that the user has posted since.
+        """
+        return [
+            call
+            for call in self.reactor.getDelayedCalls()
+            if "Session." not in str(call)
+        ]
+
+    def teardown(self) -> None:
+        """
+        However it stands, an order to stop leads to the end.
+        """
+        self.plans.clear()
+        for later in self.laters:
+            if later.active():
+                later.cancel()
+        self.reactor.advance(0)
+        self.giveUp()
+        stopped = self.client.shutdown()
+        for _ in range(3):
+            self.reactor.advance(100)
+            if self.wired():
+                self.now.wire.lose(ConnectionDone())
+        self.reactor.advance(100)
+        self.promises()
+        assert stopped.called
+        assert not self.running
+        assert all(deferred.called for deferred in self.stops)
+        assert self.timers() == []
+
+
+class InvariantTests(SynchronousTestCase):
+    """
+    L{ClientMachine}, played many times.
+    """
+
+    def test_anyOrder(self) -> None:
+        """
+        Nothing that is promised is broken, whatever happens in whatever order.
+        """
+        try:
+            run_state_machine_as_test(
+                ClientMachine,
+                settings=settings(
+                    max_examples=200, stateful_step_count=50, deadline=None
+                ),
+            )
+        finally:
+            # Those of the callbacks that were told to raise.
+            self.flushLoggedErrors(ZeroDivisionError)

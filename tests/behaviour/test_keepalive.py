@@ -1,0 +1,127 @@
+"""
+The kernel's keepalive.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import ClientTCPFactory, _check
+from twisted_clienttcp._tcp import keepAlive
+
+from .._support import NetworkTestCase, Server, reactor
+
+
+def settings(client: ClientTCPFactory) -> list[int]:
+    """
+    @return: whether the kernel watches over the connection, and how.
+    """
+    transport: Any = client.server and client.server.transport
+    read = transport.socket.getsockopt
+    return [
+        int(read(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0),
+        read(socket.IPPROTO_TCP, _check.KEEP_IDLE),
+        read(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+        read(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+    ]
+
+
+class SettingTests(NetworkTestCase):
+    """
+    What the kernel is told.
+    """
+
+    async def test_settings(self) -> None:
+        """
+        By default it watches, with numbers of its own; it does not with False; and with
+        ours if there are any.
+        """
+        server = await self.listen()
+        found = []
+        for wanted in (True, False, (77, 11, 5)):
+            client = self.client(server, serverInput=print, keepAlive=wanted)
+            client.start().addErrback(lambda failure: None)
+            await client.whenConnected()
+            found.append(settings(client))
+            await client.shutdown()
+        self.assertEqual([one[0] for one in found], [1, 0, 1])
+        self.assertEqual(found[0][1:], found[1][1:])
+        self.assertEqual(found[2], [1, 77, 11, 5])
+
+    async def test_unix(self) -> None:
+        """
+        A UNIX socket has none, and connects all the same.
+        """
+        server, path = Server(), os.path.abspath(self.mktemp())
+        listening = await UNIXServerEndpoint(reactor, path).listen(server)
+        self.addCleanup(listening.stopListening)
+        client = ClientTCPFactory(
+            serverInput=print,
+            remoteAddress=path,
+            domain=socket.AF_UNIX,
+            autoReconnect=False,
+            keepAlive=(77, 11, 5),
+        )
+        client.start()
+        await client.whenConnected()
+        await client.shutdown()
+
+
+class ArgumentTests(SynchronousTestCase):
+    """
+    Wrong settings.
+    """
+
+    def test_nonsense(self) -> None:
+        """
+        They are refused by name, with an example or the range.
+        """
+        for wrong, kind, words in (
+            (5, TypeError, "(idle, interval, count)"),
+            ((60, 10), TypeError, "(idle, interval, count)"),
+            ([60, 10, 3], TypeError, "(idle, interval, count)"),
+            ((60, 10, "3"), TypeError, "count"),
+            ((0, 10, 3), ValueError, "idle must be from 1 to 32767"),
+            ((60, 40000, 3), ValueError, "interval must be"),
+            ((60, 10, 128), ValueError, "count must be from 1 to 127"),
+            ((True, 10, 3), TypeError, "idle"),
+            ((1.5, 10, 3), TypeError, "idle"),
+        ):
+            error = self.assertRaises(
+                kind, ClientTCPFactory, serverInput=print, keepAlive=wrong
+            )
+            self.assertIn("keepAlive", str(error))
+            self.assertIn(words, str(error))
+
+    def test_otherPlatforms(self) -> None:
+        """
+        Where the kernel takes no numbers, they are refused; a flag is not.
+        """
+        self.patch(_check, "KEEP_IDLE", None)
+        error = self.assertRaises(
+            ValueError, ClientTCPFactory, serverInput=print, keepAlive=(60, 10, 3)
+        )
+        self.assertIn("platform", str(error))
+        ClientTCPFactory(serverInput=print, keepAlive=True)
+
+    def test_refusedByTheKernel(self) -> None:
+        """
+        A connection that is lost already may refuse it; that is told by its transport,
+        and not from here.
+        """
+
+        class Refusing:
+            asked = 0
+
+            def setTcpKeepAlive(self, enabled: bool) -> None:
+                self.asked += 1
+                raise OSError("Invalid argument")
+
+        transport = Refusing()
+        keepAlive(transport, True)
+        self.assertEqual(transport.asked, 1)

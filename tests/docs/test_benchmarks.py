@@ -1,0 +1,411 @@
+"""
+The benchmarks run, print what they should, and fail when an octet is missing.
+
+Nothing here is about how fast anything is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+from xml.etree import ElementTree
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks import connections, echo, herd, inbound, outbound, pipe
+from benchmarks.__main__ import TABLES
+from benchmarks.measure import (
+    LIMIT,
+    OURS,
+    Competitor,
+    Failed,
+    Figure,
+    Opponent,
+    Ratio,
+    Work,
+    compare,
+)
+from benchmarks.plot import plot
+from benchmarks.show import show
+
+ROOT = Path(__file__).parent.parent.parent
+
+#: What little of each table is enough here.
+FEW: dict[str, tuple[str, ...]] = {
+    "inbound": ("--only", "lines16", "hugeBlock"),
+    "framings": ("--only", "netstring", "json"),
+    "pipe": ("--scale", "0.002"),
+}
+
+
+def run(table: str, *args: object) -> subprocess.CompletedProcess[str]:
+    """
+    Run a table as its reader would.
+    """
+    command = [sys.executable, "-m", "benchmarks", table, "--rounds", "1"]
+    command += ["--scale", "0.001", *FEW.get(table, ()), *map(str, args)]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+class TableTests(SynchronousTestCase):
+    """
+    Each table, once, with next to nothing to do.
+    """
+
+    def check(self, table: str) -> None:
+        """
+        Every work and every competitor has its row, with a number or a word.
+        """
+        done = run(table)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        works = TABLES[table]
+        only = [word for word in FEW.get(table, ()) if word in works]
+        blocks = done.stdout.split("\n\n")[1:]
+        self.assertEqual(len(blocks), len(only or works), done.stdout)
+        for key, block in zip(only or works, blocks, strict=True):
+            title, heads, *rows = block.splitlines()
+            self.assertEqual(title, works[key].title)
+            for figure in works[key].figures:
+                self.assertIn(figure.title, heads)
+            for name, row in zip(works[key].competitors, rows, strict=True):
+                self.assertRegex(row, rf"^  {name} +(-?\d[\d.]*\b|missing$)")
+
+    def test_inbound(self) -> None:
+        """
+        Records that come.
+        """
+        self.check("inbound")
+
+    def test_framings(self) -> None:
+        """
+        The other framings.
+        """
+        self.check("framings")
+
+    def test_outbound(self) -> None:
+        """
+        Records that go, and a file.
+        """
+        self.check("outbound")
+
+    def test_echo(self) -> None:
+        """
+        Lines that go and come back.
+        """
+        self.check("echo")
+
+    def test_herd(self) -> None:
+        """
+        The simulation.
+        """
+        self.check("herd")
+
+    def test_connections(self) -> None:
+        """
+        Connections that are idle, and that are made again and again.
+        """
+        self.check("connections")
+
+    def test_pipe(self) -> None:
+        """
+        The command.
+        """
+        self.check("pipe")
+
+    def test_jsonAndPlot(self) -> None:
+        """
+        The same as JSON, for one work, and as a picture.
+        """
+        picture = Path(self.mktemp()).absolute()
+        done = run("herd", "--only", "down", "--json", "--plot", picture)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(list(report["works"]), ["down"])
+        self.assertEqual(report["works"]["down"][OURS]["peak"]["most"], 2)
+        self.assertIn("10,000 clients", picture.read_text())
+
+    def test_unknownWork(self) -> None:
+        """
+        A work that there is not is named, with those that there are.
+        """
+        done = run("echo", "--only", "nothing")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no work 'nothing': there are lines", done.stderr)
+
+
+class LossTests(SynchronousTestCase):
+    """
+    A competitor that does not deliver all fails the benchmark, by name.
+    """
+
+    def fails(self, work: Work, reason: str, script: str | None = None) -> None:
+        """
+        One round of that work fails for that reason.
+
+        @param script: what its competitor runs instead, with C{server} connected.
+        """
+        if script is not None:
+            head = dedent(
+                """\
+                import json, socket, sys
+                port = int(sys.argv[1])
+                server = socket.create_connection(("127.0.0.1", port))
+                def tell(**report):
+                    print(json.dumps({"cpu": 1, "peak": 0, "growth": 0, **report}))
+                """
+            )
+            lines = head + dedent(script)
+
+            def command(opponent: Opponent, *args: object) -> list[str]:
+                return [
+                    sys.executable,
+                    "-c",
+                    lines,
+                    str(opponent.port),
+                    *map(str, args),
+                ]
+
+            self.patch(Opponent, "command", command)
+        name = next(iter(work.competitors))
+        work = replace(work, competitors={name: work.competitors[name]})
+        failed = self.assertRaises(Failed, compare, "table", "key", work, 1, 0.001)
+        self.assertRegex(str(failed), f"^key, {name}: {reason}")
+
+    def test_inbound(self) -> None:
+        """
+        Fewer octets have been delivered than were sent.
+        """
+        script = """
+            while server.recv(65536): pass
+            tell(octets=15999)
+            """
+        self.fails(inbound.WORKS["lines16"], "15999 octets, not 16000$", script)
+
+    def test_outbound(self) -> None:
+        """
+        The last octet has not come.
+        """
+        script = """
+            from benchmarks.outbound import SENT
+            server.sendall(SENT[:-1])
+            server.shutdown(socket.SHUT_WR)
+            server.recv(1)
+            tell()
+            """
+        self.fails(outbound.WORKS["records"], "32999 octets, not 33000$", script)
+
+    def test_otherOctets(self) -> None:
+        """
+        As many octets have come as should, but not these.
+        """
+        script = """
+            from benchmarks.outbound import SENT
+            server.sendall(SENT[33:] + SENT[:33])
+            """
+        self.fails(outbound.WORKS["records"], "other octets than were sent", script)
+
+    def test_file(self) -> None:
+        """
+        A file has come twice.
+        """
+        script = """
+            server.sendall(open(sys.argv[2], "rb").read() * 2)
+            """
+        self.fails(outbound.WORKS["file"], "2097152 octets, not 1048576$", script)
+
+    def test_echo(self) -> None:
+        """
+        A line that came back has not been delivered.
+        """
+        script = """
+            from benchmarks.outbound import SENT
+            server.sendall(SENT[:33 * 50])
+            server.shutdown(socket.SHUT_WR)
+            while server.recv(65536): pass
+            tell(octets=32 * 49)
+            """
+        self.fails(echo.WORKS["lines"], "1568 octets, not 1600$", script)
+
+    def test_connections(self) -> None:
+        """
+        A connection is silent.
+        """
+        script = """
+            more = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+            tell(octets=0)
+            tell(octets=40)
+            """
+        self.fails(connections.WORKS["idle"], "40 octets, not 50$", script)
+
+    def test_cycles(self) -> None:
+        """
+        A connection was lost before it was heard.
+        """
+        script = """
+            for _ in range(5):
+                server = socket.create_connection(("127.0.0.1", port))
+            tell(octets=50, memory=0)
+            """
+        self.fails(connections.WORKS["cycles"], "50 octets, not 60$", script)
+
+    def test_pipe(self) -> None:
+        """
+        A command keeps the last octet to itself.
+        """
+        script = dedent(
+            """
+            import socket, sys
+            server = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+            if sys.argv[2] == "into":
+                server.sendall(sys.stdin.buffer.read()[:-1])
+            else:
+                data = server.makefile("rb").read()
+                sys.stdout.buffer.write(data[:-1])
+            """
+        )
+
+        def command(port: str, into: bool) -> list[str]:
+            return [sys.executable, "-c", script, port, "into" if into else "out"]
+
+        for key, work in pipe.WORKS.items():
+            lossy = replace(work, competitors={key: Competitor(command)})
+            self.fails(lossy, "1048575 octets, not 1048576$")
+
+    def test_ends(self) -> None:
+        """
+        A competitor ends without a word.
+        """
+        script = """
+            while server.recv(65536): pass
+            sys.exit(3)
+            """
+        self.fails(inbound.WORKS["lines16"], "exit status 3$", script)
+
+
+class HerdTests(SynchronousTestCase):
+    """
+    The simulation counts what comes.
+    """
+
+    def test_counts(self) -> None:
+        """
+        Each attempt is counted in its second, until the time is over.
+        """
+        counts = herd.simulate([lambda: 100.0, lambda: 250.0, lambda: 2000.0])
+        attempts = {second: n for second, n in enumerate(counts) if n}
+        once = dict.fromkeys([100, 200, 250, 300, 400, 600, 700, 750, 800, 900], 1)
+        self.assertEqual(attempts, {**once, 500: 2})
+
+    def test_counting(self) -> None:
+        """
+        A policy is told the number of failures in a row, from 1 on.
+        """
+        wait = herd.counting(float)
+        self.assertEqual([wait(), wait(), wait()], [1.0, 2.0, 3.0])
+
+    def test_reconnecting(self) -> None:
+        """
+        The factory's waits grow, but not if it was connected each time.
+        """
+        self.patch(random, "normalvariate", lambda mean, deviation: mean)
+        growing = herd.reconnecting(accepted=False)
+        first, *_, last = [growing() for _ in range(10)]
+        self.assertLess(first, 3)
+        self.assertGreater(last, 100)
+        steady = herd.reconnecting(accepted=True)
+        self.assertLess(max(steady() for _ in range(10)), 3)
+
+
+class ReportTests(SynchronousTestCase):
+    """
+    What is made of figures.
+    """
+
+    def work(self, *seconds: float) -> tuple[Work, dict[str, Any]]:
+        """
+        @return: a work in which we are to take at most twice the limit, and the results
+            of rounds in which we take so many seconds and the limit 2.
+        """
+        ours = iter(seconds)
+
+        class Fake(Work):
+            def measure(self, opponent: Opponent) -> dict[str, float]:
+                return {"seconds": 2.0 if opponent.name == LIMIT else next(ours)}
+
+        competitors = {
+            LIMIT: Competitor(int),
+            OURS: Competitor(int),
+            "rival": Competitor(int, lambda: "missing"),
+        }
+        figure = Figure("seconds", "ms", 1e3, (Ratio(LIMIT, {OURS: 2}),), digits=1)
+        work = Fake("a work", competitors, (figure,))
+        return work, compare("table", "key", work, len(seconds), 1)
+
+    def test_medians(self) -> None:
+        """
+        What is shown is the median of the rounds, also of the ratios.
+        """
+        _, results = self.work(3, 100, 1)
+        self.assertEqual(
+            results[OURS]["seconds"],
+            {"value": 3000, "most": None, "ratios": {LIMIT: {"ratio": 1.5, "most": 2}}},
+        )
+
+    def test_met(self) -> None:
+        """
+        What is reached stands beside what must be, and who is missing is named.
+        """
+        work, results = self.work(3)
+        self.assertEqual(
+            [line.split() for line in show(work, results).splitlines()],
+            [
+                ["a", "work"],
+                ["ms", "x", "limit", "at", "most"],
+                ["limit", "2000.0", "1.00"],
+                ["clienttcp", "3000.0", "1.50", "2.00"],
+                ["rival", "missing"],
+            ],
+        )
+
+    def test_missed(self) -> None:
+        """
+        What is not reached is marked.
+        """
+        [row] = [line for line in show(*self.work(5)).splitlines() if OURS in line]
+        self.assertRegex(row, r"2\.50 +2\.00 MISSED$")
+
+    def test_plot(self) -> None:
+        """
+        There is a bar for each ratio, from 1 on, and a mark for each bound.
+        """
+        work, results = self.work(1)
+        tree = ElementTree.fromstring(plot("<title>", {"key": work}, {"key": results}))
+        found = {
+            kind: [each.attrib for each in tree.iter() if each.get("class") == kind]
+            for kind in ("ours", "rival", "one", "most")
+        }
+        [one], [ours], [limit], [most] = (
+            found[kind] for kind in ("one", "ours", "rival", "most")
+        )
+        # Half as much as the limit: as far to the left as the bound is to the right.
+        self.assertEqual(float(limit["width"]), 0)
+        middle = float(one["x1"])
+        self.assertAlmostEqual(float(ours["x"]) + float(ours["width"]), middle, delta=1)
+        self.assertAlmostEqual(
+            float(ours["width"]), float(most["x1"]) - middle, delta=1
+        )

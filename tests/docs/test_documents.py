@@ -1,0 +1,176 @@
+"""
+The documents keep their word: what can be run in them is run.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import runpy
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from twisted_clienttcp import errors
+from twisted_clienttcp._lifecycle import TABLE, Phase
+
+from .._documents import DOCUMENTS, ROOT, Program, programs
+from .._support import GUARD, reactor
+
+
+class Run(ProcessProtocol):
+    """
+    A program at work. One that does not end by itself is interrupted, as by Ctrl-C,
+    when it has printed all that it should.
+    """
+
+    def __init__(self, program: Program) -> None:
+        output = program.output
+        self.wanted = None if output is None else output.encode()
+        self.endless = program.endless
+        self.out = b""
+        self.err = b""
+        self.ended: Deferred[Run] = Deferred(self.kill)
+        self.status: Any = None
+
+    def kill(self, cancelled: object) -> None:
+        self.transport.signalProcess("KILL")  # type: ignore[union-attr]
+
+    def outReceived(self, data: bytes) -> None:
+        self.out += data
+        if self.endless and self.out.startswith(self.wanted or b""):
+            self.transport.signalProcess("INT")  # type: ignore[union-attr]
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data
+
+    def processEnded(self, reason: Any) -> None:
+        reason.trap(ProcessDone, ProcessTerminated)
+        self.status = reason.value
+        if not self.ended.called:
+            self.ended.callback(self)
+
+
+class ProgramTests(TestCase):
+    """
+    The programs of each document, in a world of their own.
+    """
+
+    timeout = 10 * GUARD
+    #: How many run at a time.
+    together = DeferredSemaphore(2)
+
+    async def runAll(self, path: Path) -> None:
+        """
+        Run the programs of a document.
+        """
+        done: Any = await DeferredList(
+            [self.together.run(self.run1, program) for program in programs(path)],
+            consumeErrors=True,
+        )
+        faults = [str(result.value) for success, result in done if not success]
+        self.assertEqual(faults, [], "\n".join(faults))
+
+    async def run1(self, program: Program) -> None:
+        """
+        It ends well, prints what the document says, and complains of nothing.
+        """
+        file = Path(self.mktemp()).absolute().with_suffix(".py")
+        file.write_text(program.source)
+        run = Run(program)
+        reactor.spawnProcess(
+            run,
+            sys.executable,
+            [sys.executable, "-m", "tests._world", str(file)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            path=str(ROOT),
+        )
+        await run.ended.addTimeout(GUARD, reactor)
+        about = f"{program}: {run.status}\n{run.out.decode()}{run.err.decode()}"
+        self.assertEqual(run.err, b"", about)
+        if run.endless:
+            self.assertTrue(run.out.startswith(run.wanted or b""), about)
+            return
+        self.assertEqual(run.status.exitCode, 0, about)
+        if run.wanted is not None:
+            self.assertEqual(run.out, run.wanted, about)
+
+
+def _test(path: Path) -> Callable[[ProgramTests], Coroutine[Any, Any, None]]:
+    async def test(self: ProgramTests) -> None:
+        await self.runAll(path)
+
+    test.__doc__ = f"The programs of {path.relative_to(ROOT)}."
+    return test
+
+
+for _path in DOCUMENTS:
+    if programs(_path):
+        _name = "_".join(_path.relative_to(ROOT).with_suffix("").parts)
+        setattr(ProgramTests, f"test_{_name}", _test(_path))
+
+
+class DoctestTests(SynchronousTestCase):
+    """
+    What is shown as a dialogue with Python.
+    """
+
+    def test_documents(self) -> None:
+        """
+        Python answers as the documents say.
+        """
+        for path in DOCUMENTS:
+            done = doctest.testfile(str(path), module_relative=False)
+            self.assertEqual(done.failed, 0, path)
+
+
+class LifecycleTests(SynchronousTestCase):
+    """
+    The picture and the page of the lifecycle are those of the machine.
+    """
+
+    def test_upToDate(self) -> None:
+        """
+        What C{docs/lifecycle.py} would write is what is there. If not, run it.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "lifecycle.py"))
+        drawn = written["drawnFrom"](written["PICTURE"].read_text())
+        self.assertEqual(drawn, written["dot"]())
+        self.assertEqual(written["PAGE"].read_text(), written["page"]())
+
+    def test_whole(self) -> None:
+        """
+        Every row of the table is in the text the picture is drawn from.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "lifecycle.py"))
+        lines = written["dot"]().split("\n")
+        for source, given, target, _ in TABLE:
+            if source is Phase.IDLE:
+                continue
+            if source is target:
+                start = f"  {source.value} [label="
+            else:
+                start = f"  {source.value} -> {target.value} [label="
+            [line] = [line for line in lines if line.startswith(start)]
+            self.assertRegex(line, rf"\b{given.__name__}\b")
+
+
+class ErrorsTests(SynchronousTestCase):
+    """
+    The page of the errors.
+    """
+
+    def test_whole(self) -> None:
+        """
+        Each error of ours has a row.
+        """
+        page = (ROOT / "docs" / "errors.rst").read_text()
+        for name, thing in vars(errors).items():
+            if isinstance(thing, type) and thing is not errors.ClientTCPError:
+                self.assertIn(f"   * - ``{name}``\n", page)

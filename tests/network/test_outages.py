@@ -1,0 +1,227 @@
+"""
+Over a wire that breaks: what happens when a network says nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+
+from twisted_clienttcp.errors import HeartbeatTimeout
+from twisted_clienttcp.framing import Stream
+
+from .._namespaces import NOWHERE6, SERVER, SERVER6, Names, WireTestCase
+from .._support import Recorder, reactor, turn
+
+
+class WireTests(WireTestCase):
+    """
+    A client at one end of the wire and a server at the other.
+    """
+
+    async def test_exchange(self) -> None:
+        """
+        The wire carries both families.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: peer.send(data)
+        for address in (SERVER, SERVER6):
+            recorder = Recorder()
+            recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+            recorder.on["serverInput"] = lambda client, line: client.shutdown()
+            client = self.client(server, remoteAddress=address, **recorder.parameters())
+            await client.start()
+            self.assertIn(("serverInput", b"hello"), recorder.events)
+            self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_blackholeBeside(self) -> None:
+        """
+        A name with an IPv6 address that leads nowhere and an IPv4 address that works is
+        connected to within a second, whichever comes first.
+        """
+        server = await self.serve()
+        for addresses in ((NOWHERE6, SERVER), (SERVER, NOWHERE6)):
+            before = reactor.installNameResolver(Names(*addresses))
+            try:
+                client = self.client(
+                    server, remoteAddress="both.example", serverInput=print
+                )
+                begun = reactor.seconds()
+                client.start()
+                connection: Any = await client.whenConnected()
+                self.assertLess(reactor.seconds() - begun, 1)
+                self.assertIn(SERVER, connection.transport.getPeer().host)
+            finally:
+                reactor.installNameResolver(before)
+            await client.shutdown()
+
+    async def test_blackhole(self) -> None:
+        """
+        The address alone really leads nowhere: there is no answer at all, and
+        C{connectTimeout} ends the attempt.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=NOWHERE6,
+            connectTimeout=0.3,
+            **recorder.parameters(),
+        )
+        await client.start().addErrback(lambda failure: None)
+        self.assertEqual(
+            recorder.events, ["started", ("connectError", "connect", 110), "stopped"]
+        )
+
+    async def test_failover(self) -> None:
+        """
+        Of two endpoints the first leads nowhere: after C{connectTimeout}, without any
+        further wait, the second is used; and it is kept when that connection is lost.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=None,
+            remotePort=None,
+            endpoint=[
+                TCP6ClientEndpoint(reactor, NOWHERE6, server.port),
+                TCP4ClientEndpoint(reactor, SERVER, server.port),
+            ],
+            connectTimeout=0.3,
+            autoReconnect=True,
+            **recorder.parameters(),
+        )
+        client.start()
+        begun = reactor.seconds()
+        await client.whenConnected()
+        self.assertLess(reactor.seconds() - begun, 1)
+        timeout = ("connectError", "connect", 110)
+        self.assertEqual(recorder.events, ["started", timeout, "connected"])
+        while not server.peers:
+            await turn()
+        server.peers[0].close()
+        while recorder.events[-1] != "connected" or len(server.peers) < 2:
+            await turn()
+        self.assertEqual(recorder.events.count(timeout), 1)
+
+    async def test_backAtOnce(self) -> None:
+        """
+        While the client waits to try again the network comes back: after
+        C{reconnect()} it is used at once, however long the wait was to be.
+        """
+        server = await self.serve()
+        waiting: Deferred[None] = Deferred()
+        recorder = Recorder()
+        recorder.on["connectError"] = lambda client, failure: waiting.callback(None)
+        client = self.client(
+            server,
+            remoteAddress=SERVER,
+            autoReconnect=True,
+            **recorder.parameters(),
+        )
+        client.initialDelay = 50.0
+        client.jitter = 0.0
+        client.start()
+        await client.whenConnected()
+        self.wire.unplug()
+        # The connection is dropped by order; nothing can tell the server.
+        client.reconnect()
+        await waiting
+        self.assertEqual(
+            recorder.events[-2:], ["disconnected", ("connectError", "connect", 101)]
+        )
+        self.wire.mend()
+        begun = reactor.seconds()
+        client.reconnect()
+        await client.whenConnected()
+        self.assertLess(reactor.seconds() - begun, 1)
+
+    async def test_heartbeat(self) -> None:
+        """
+        A peer that answers is there. When the wire drops everything, that is found in
+        twice the heartbeat's seconds, with nothing to send and with more than the
+        kernel takes; and the client is back when the wire is.
+        """
+        server = await self.serve()
+        server.heard = lambda peer, data: peer.send(data.replace(b"ping", b"pong"))
+        for lines in (0, 20):
+            recorder = Recorder()
+            client = self.client(
+                server,
+                remoteAddress=SERVER,
+                autoReconnect=True,
+                heartbeat=(0.2, b"ping"),
+                **recorder.parameters(),
+            )
+            client.start()
+            await client.whenConnected()
+            while recorder.events.count(("serverInput", b"pong")) < 5:
+                await turn()
+            self.assertNotIn("disconnected", recorder.events)
+            self.wire.breakOff()
+            begun = reactor.seconds()
+            for _ in range(lines):
+                client.put(b"x" * 1_000_000)
+            while "disconnected" not in recorder.events:
+                await turn()
+            self.assertLess(reactor.seconds() - begun, 1)
+            self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
+            self.assertEqual(recorder.disconnections[0].unsent > 0, lines > 0)
+            self.wire.mend()
+            client.reconnect()
+            await client.whenConnected()
+            await client.shutdown()
+
+    async def test_keepAlive(self) -> None:
+        """
+        The kernel finds a wire that drops everything, while nobody sends: after a
+        second of silence it asks, twice and a second apart.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=SERVER,
+            keepAlive=(1, 1, 2),
+            **recorder.parameters(),
+        )
+        stopped = client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        self.wire.breakOff()
+        begun = reactor.seconds()
+        await stopped
+        self.assertLess(reactor.seconds() - begun, 6)
+        self.assertEqual(
+            recorder.events[2:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "network")
+
+    async def test_shutdownOverSilence(self) -> None:
+        """
+        Over a wire that drops everything C{shutdown()} ends in its bounds and says that
+        nobody has confirmed anything; output that the kernel could not take is told.
+        """
+        server = await self.serve()
+        for octets, unsent in ((b"x", False), (b"x" * 20_000_000, True)):
+            client = self.client(
+                server,
+                remoteAddress=SERVER,
+                framing=Stream,
+                serverInput=print,
+                drainTimeout=0.2,
+                lingerTimeout=0.2,
+            )
+            client.start().addErrback(lambda failure: None)
+            await client.whenConnected()
+            self.wire.breakOff()
+            client.put(octets)
+            disconnection = await client.shutdown()
+            assert disconnection is not None
+            self.assertEqual(disconnection.initiator, "local")
+            self.assertFalse(disconnection.confirmed)
+            self.assertEqual(bool(disconnection.unsent), unsent)
+            self.wire.mend()

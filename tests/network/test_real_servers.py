@@ -1,0 +1,478 @@
+"""
+Against servers that nobody here wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import trustme
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.trial.unittest import SkipTest
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Line
+
+from .._support import NetworkTestCase, Recorder, reactor
+from ..behaviour.test_command import CLIENTTCP, TWISTD, CommandTestCase
+from ..behaviour.test_drivers import freePort
+
+
+def program(name: str) -> str:
+    """
+    @return: the path of a program.
+
+    @raise SkipTest: if it is not installed, except in CI, where it must be.
+    """
+    path = shutil.which(name, path=os.defpath + os.pathsep + "/usr/sbin")
+    if path is None:
+        if os.environ.get("CI"):
+            raise AssertionError(f"{name} is not installed, and CI must not skip")
+        raise SkipTest(f"{name} is not installed")
+    return path
+
+
+class Served(ProcessProtocol):
+    """
+    A server's process.
+    """
+
+    def __init__(self) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self.output = b""
+        #: The process, to send it signals.
+        self.process: Any = None
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self.output += data
+
+    def processEnded(self, reason: Any) -> None:
+        reason.trap(ProcessDone, ProcessTerminated)
+        self.ended.callback(None)
+
+
+class RealServerTestCase(NetworkTestCase):
+    """
+    A server of Debian's on a free port.
+    """
+
+    def serve(self, name: str, *arguments: str) -> Served:
+        """
+        Run a server until the test ends.
+        """
+        served = Served()
+        process = served.process = reactor.spawnProcess(
+            served, program(name), [name, *arguments], env=os.environ
+        )
+
+        def stop() -> Deferred[None]:
+            if not served.ended.called:
+                process.signalProcess("TERM")
+            return served.ended
+
+        self.addCleanup(stop)
+        return served
+
+    async def accepting(self, port: int, served: Served) -> None:
+        """
+        Wait until the server takes connections: with a client of ours, whose business
+        it is to try until it succeeds.
+        """
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=port,
+            serverInput=lambda client, record: None,
+            connectError=lambda client, failure: client.reconnect(0.05),
+        )
+        stopped = client.start()
+        await client.whenConnected()
+        await client.shutdown()
+        await stopped
+
+    async def redis(self) -> int:
+        """
+        Run redis-server until the test ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        served = self.serve(
+            *("redis-server", "--port", str(port), "--bind", "127.0.0.1"),
+            *("--save", "", "--appendonly", "no", "--dir", str(Path(".").absolute())),
+        )
+        await self.accepting(port, served)
+        return port
+
+    async def nginx(self) -> int:
+        """
+        Run a web server that says hello until the test ends.
+
+        @return: its port.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        port = freePort()
+        configuration = home / "nginx.conf"
+        configuration.write_text(
+            f"""
+            daemon off; master_process off; pid {home}/pid; error_log stderr;
+            events {{}}
+            http {{
+                access_log off;
+                client_body_temp_path {home}; proxy_temp_path {home};
+                fastcgi_temp_path {home}; uwsgi_temp_path {home};
+                scgi_temp_path {home};
+                server {{ listen 127.0.0.1:{port}; return 200 "hello"; }}
+            }}
+            """
+        )
+        served = self.serve("nginx", "-c", str(configuration), "-p", str(home))
+        await self.accepting(port, served)
+        return port
+
+    async def ngircd(self, port: int) -> Served:
+        """
+        Run an IRC server until the test ends.
+        """
+        configuration = Path(self.mktemp()).absolute()
+        configuration.write_text(
+            f"""
+            [Global]
+            Name = irc.test
+            Info = test
+            Listen = 127.0.0.1
+            Ports = {port}
+            [Options]
+            DNS = no
+            Ident = no
+            PAM = no
+            [Limits]
+            MaxConnectionsIP = 0
+            """
+        )
+        served = self.serve("ngircd", "--nodaemon", "--config", str(configuration))
+        await self.accepting(port, served)
+        return served
+
+    async def memcached(self) -> int:
+        """
+        Run memcached until the test ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        await self.accepting(
+            port,
+            self.serve("memcached", "-l", "127.0.0.1", "-p", str(port), "-u", "root"),
+        )
+        return port
+
+    async def smtp(self) -> tuple[int, Served, str]:
+        """
+        Run a mail server that demands STARTTLS until the test ends.
+
+        @return: its port, its process, and the file with the certificate that vouches
+            for it.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        authority = trustme.CA()
+        certificate = authority.issue_cert("mail.test")
+        files = {name: str(home / name) for name in ("ca", "cert", "key")}
+        authority.cert_pem.write_to_path(files["ca"])
+        certificate.private_key_pem.write_to_path(files["key"])
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(files["cert"], append=True)
+        port = freePort()
+        served = self.serve(
+            *("aiosmtpd", "-n", "-l", f"127.0.0.1:{port}"),
+            *("--tlscert", files["cert"], "--tlskey", files["key"]),
+        )
+        await self.accepting(port, served)
+        return port, served, files["ca"]
+
+    async def poe(self) -> int:
+        """
+        Run POE::Component::Server::TCP, which says all in capitals, until the test
+        ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        served = self.serve("perl", "-e", POE_SERVER, str(port))
+        await self.accepting(port, served)
+        return port
+
+
+POE_SERVER = """
+use POE qw(Component::Server::TCP);
+POE::Component::Server::TCP->new(
+    Address => "127.0.0.1",
+    Port => $ARGV[0],
+    ClientInput => sub {
+        my ($heap, $line) = @_[HEAP, ARG0];
+        $heap->{client}->put(uc $line);
+        $_[KERNEL]->yield("shutdown") if $line eq "bye";
+    },
+);
+POE::Kernel->run;
+"""
+
+
+class RedisTests(RealServerTestCase):
+    """
+    redis-server.
+    """
+
+    async def test_ping(self) -> None:
+        """
+        PING is answered.
+        """
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.put(b"PING")
+        recorder.on["serverInput"] = lambda client, line: client.shutdown()
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=await self.redis(),
+            framing=Line(delimiter=b"\r\n"),
+            **recorder.parameters(),
+        )
+        await client.start()
+        self.assertEqual(
+            recorder.events,
+            [
+                "started",
+                "connected",
+                "serverFlushed",
+                ("serverInput", b"+PONG"),
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_pipeline(self) -> None:
+        """
+        A batch of 10,000 SETs in one go gets 10,000 answers, and the values are there.
+        """
+        count, answers = 10_000, []
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            for number in range(count):
+                client.put(b"SET key:%d value:%d" % (number, number))
+            client.put(b"DBSIZE")
+            client.put(b"GET key:9999")
+
+        def serverInput(client: ClientTCPFactory, line: bytes) -> None:
+            answers.append(line)
+            if len(answers) == count + 3:
+                client.shutdown()
+
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=await self.redis(),
+            framing=Line(delimiter=b"\r\n"),
+            connected=connected,
+            serverInput=serverInput,
+        )
+        await client.start()
+        self.assertEqual(answers[:count], [b"+OK"] * count)
+        self.assertEqual(answers[count:], [b":10000", b"$10", b"value:9999"])
+
+
+class NginxTests(RealServerTestCase):
+    """
+    nginx.
+    """
+
+    async def test_head(self) -> None:
+        """
+        The synopsis of POE::Component::Client::TCP: HEAD / of a web server, and print
+        what comes until it closes.
+        """
+        port = await self.nginx()
+        recorder = Recorder()
+
+        def connected(client: ClientTCPFactory, peer: Any) -> None:
+            client.put(b"HEAD / HTTP/1.0")
+            client.put(b"")
+
+        recorder.on["connected"] = connected
+        client = ClientTCPFactory(
+            remoteAddress="localhost",
+            remotePort=port,
+            autoReconnect=False,
+            **recorder.parameters(),
+        )
+        await client.start()
+        lines = [event[1] for event in recorder.events if event[0] == "serverInput"]
+        self.assertEqual(lines[0], b"HTTP/1.1 200 OK")
+        self.assertIn(b"Content-Length: 5", lines)
+        self.assertEqual(lines[-1], b"")
+        self.assertEqual(
+            recorder.events[-3:],
+            [("serverError", "read", 0), "disconnected", "stopped"],
+        )
+
+
+class CommandTests(RealServerTestCase, CommandTestCase):
+    """
+    The commands against all of them.
+    """
+
+    async def check(
+        self, port: int, given: bytes, *expected: bytes, options: Any = ()
+    ) -> None:
+        """
+        Pipe something in and see what comes out.
+        """
+        done = await self.run_(*CLIENTTCP, *options, "127.0.0.1", port, given=given)
+        for part in expected:
+            self.assertIn(part, done.out)
+        self.assertEqual((self.status, done.err), (0, b""))
+
+    async def test_redis(self) -> None:
+        """
+        Commands in, answers out, through a pipe.
+        """
+        port = await self.redis()
+        await self.check(port, b"SET a 1\nINCR a\nGET a\n", b"+OK\n:2\n$1\n2\n")
+        values = b"".join(b"SET key:%d %d\r\n" % (n, n) for n in range(10_000))
+        await self.check(
+            port,
+            values + b"DBSIZE\r\n",
+            b"+OK\r\n" * 10_000 + b":10001",
+            options=["--framing=stream"],
+        )
+
+    async def test_subscriber(self) -> None:
+        """
+        With C{--eof=keep} it listens on, and under twistd until SIGTERM.
+        """
+        port = await self.redis()
+        for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
+            command = self.spawn(*run, "--eof=keep", "127.0.0.1", port)
+            process = self.process
+            command.type(b"SUBSCRIBE news\n")
+            await command.said(b"subscribe")
+            await self.check(port, b"PUBLISH news hello\n", b":1\n")
+            await command.said(b"hello")
+            process.signalProcess("TERM")
+            await self.end(command)
+            self.assertIn(self.status, (143, -15))
+            self.assertEqual(command.err, b"")
+
+    async def test_nginx(self) -> None:
+        """
+        A page.
+        """
+        await self.check(
+            await self.nginx(),
+            b"GET / HTTP/1.0\n\n",
+            *(b"HTTP/1.1 200 OK\n", b"Content-Length: 5\n", b"\n\nhello"),
+        )
+
+    async def test_memcached(self) -> None:
+        """
+        A value is stored and got.
+        """
+        await self.check(
+            await self.memcached(),
+            b"set a 0 60 5\nhello\nget a\nquit\n",
+            b"STORED\nVALUE a 0 5\nhello\nEND\n",
+        )
+
+    async def test_poe(self) -> None:
+        """
+        The original's own server.
+        """
+        port = await self.poe()
+        await self.check(port, b"hello\nbye\n", b"HELLO\nBYE\n")
+        command = self.spawn(*CLIENTTCP, "127.0.0.1", port, usePTY=True)
+        self.process.write(b"typed\n")
+        await command.said(b"TYPED")
+        self.process.write(b"\x04")
+        await self.end(command, 0)
+
+    async def test_irc(self) -> None:
+        """
+        A greeting, and a record of it in JSON.
+        """
+        port = freePort()
+        await self.ngircd(port)
+        command = self.spawn(
+            *CLIENTTCP,
+            "--json-events",
+            "--framing=line:encoding=utf-8",
+            "127.0.0.1",
+            port,
+        )
+        command.type(b"NICK somebody\nUSER somebody 0 * :me\n", end=False)
+        await command.said(b" 001 somebody ")
+        command.type(b"QUIT :bye\n")
+        await self.end(command, 0)
+        events = [json.loads(line) for line in command.out.splitlines()]
+        said = [e["record"] for e in events if e["event"] == "serverInput"]
+        self.assertIn("ERROR", said[-1])
+
+    async def test_smtp(self) -> None:
+        """
+        A mail, behind STARTTLS, by handlers of the user's own.
+        """
+        port, served, authority = await self.smtp()
+        home = self.directory()
+        Path(home, "mail.py").write_text(SMTP.format(authority=authority))
+        command = self.spawn(
+            *CLIENTTCP, "--client=mail:Mail", "127.0.0.1", port, path=home
+        )
+        await self.end(command, 0)
+        self.assertEqual(command.out, b"delivered over TLSv1.3\n")
+        self.assertIn(b"Subject: greetings", served.output)
+
+
+SMTP = """
+from twisted.internet.ssl import Certificate, optionsForClientTLS
+
+class Mail:
+    async def answer(self, negotiation, expected):
+        while True:
+            line = await negotiation.nextRecord()
+            if line[3:4] != b"-":
+                return line.startswith(expected)
+
+    async def preConnect(self, client, negotiation):
+        await self.answer(negotiation, b"220")
+        negotiation.put(b"EHLO me")
+        await self.answer(negotiation, b"250")
+        negotiation.put(b"STARTTLS")
+        if not await self.answer(negotiation, b"220"):
+            return False
+        with open({authority!r}) as file:
+            trusted = Certificate.loadPEM(file.read())
+        await negotiation.startTLS(optionsForClientTLS("mail.test", trusted))
+        return True
+
+    def connected(self, client, peer):
+        self.steps = [
+            b"EHLO me", b"MAIL FROM:<me@mail.test>", b"RCPT TO:<you@mail.test>",
+            b"DATA", b"Subject: greetings\\r\\n\\r\\nhello\\r\\n.", b"QUIT",
+        ]
+        self.serverInput(client, b"250 ")
+
+    def serverInput(self, client, line):
+        if line[3:4] == b"-":
+            return
+        if self.steps:
+            for part in self.steps.pop(0).split(b"\\r\\n"):
+                client.put(part)
+        elif line.startswith(b"221"):
+            version = client.server.transport.getHandle().get_protocol_version_name()
+            print("delivered over", version, flush=True)
+            client.shutdown()
+"""

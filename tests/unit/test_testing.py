@@ -1,0 +1,265 @@
+"""
+What is offered to the tests of others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone, DNSLookupError
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableDescriptor,
+    IPushProducer,
+    ITCPTransport,
+)
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import TruncatedRecord
+from twisted_clienttcp.framing import Line
+from twisted_clienttcp.testing import FramingConformance, MemoryServer
+
+from .._support import Recorder
+
+
+class FramingConformanceTests(SynchronousTestCase):
+    """
+    L{FramingConformance} tells in words what a framing has done wrong.
+    """
+
+    def test_leftover(self) -> None:
+        """
+        One that keeps what its stream has ended in.
+        """
+
+        class Keeping(Line):
+            _rest = b""
+
+            def finish(self) -> Any:
+                self._rest = self._rest or self.release(0)
+                if self._rest:
+                    raise TruncatedRecord(self._rest)
+                return []
+
+        class Suite(FramingConformance):
+            records = (b"one", b"two")
+
+            def framing(self) -> Any:
+                return Keeping(delimiter=b"\r\n")
+
+        raised = self.assertRaises(AssertionError, Suite().test_unfinished)
+        self.assertIn("what finish() has left", str(raised))
+
+    def test_bothLimited(self) -> None:
+        """
+        One of which both kinds have the limit: nothing could be read that is too long.
+        """
+
+        class Suite(FramingConformance):
+            longest = b"four"
+            tooLong = b"fiver"
+
+            def framing(self) -> Any:
+                return Line(maxLength=4)
+
+            limited = framing
+
+        raised = self.assertRaises(AssertionError, Suite().test_limit)
+        self.assertIn("framing() must allow tooLong", str(raised))
+
+
+class MemoryServerTests(SynchronousTestCase):
+    """
+    L{MemoryServer}.
+    """
+
+    def setUp(self) -> None:
+        self.recorder = Recorder()
+        self.events = self.recorder.events
+
+    def serve(self, **parameters: Any) -> MemoryServer:
+        """
+        @return: the server of a client that records, and whose waits are not drawn.
+        """
+        client = ClientTCPFactory(
+            **{
+                "remoteAddress": "server.invalid",
+                "remotePort": 7,
+                **self.recorder.parameters(),
+                **parameters,
+            }
+        )
+        client.jitter = 0
+        return MemoryServer(client)
+
+    def test_noClient(self) -> None:
+        """
+        It wants a client.
+        """
+        nothing: Any = object()
+        self.assertRaises(TypeError, MemoryServer, nothing)
+
+    def test_dialogue(self) -> None:
+        """
+        Octets go and come, however they are cut, and are read once.
+        """
+        server = self.serve()
+        server.accept()
+        server.client.put(b"one")
+        server.client.put(b"two")
+        self.assertEqual(server.read(), b"one\r\ntwo\r\n")
+        self.assertEqual(server.read(), b"")
+        server.send(b"th")
+        server.send(b"ree\r\n")
+        self.assertEqual(
+            self.events,
+            ["started", "connected", "serverFlushed", ("serverInput", b"three")],
+        )
+
+    def test_refuse(self) -> None:
+        """
+        An attempt fails, with the error of the test's if it has one; the next comes
+        when its time has come.
+        """
+        server = self.serve()
+        server.refuse()
+        raised = self.assertRaises(AssertionError, server.accept)
+        self.assertIn("waiting>; advance(1)?", str(raised))
+        server.advance(0.9)
+        self.assertFalse(server.attempting)
+        server.advance(0.1)
+        self.assertTrue(server.attempting)
+        server.refuse(DNSLookupError("who?"))
+        self.assertEqual(
+            [event[1] for event in self.events[1:]], ["connect", "getaddrinfo"]
+        )
+        self.assertEqual(server.attempts, 2)
+
+    def test_close(self) -> None:
+        """
+        The end of the stream comes behind what was sent before.
+        """
+        server = self.serve(autoReconnect=False)
+        server.accept()
+        server.client.pauseProducing()
+        server.send(b"last\r\n")
+        server.close()
+        self.assertEqual(self.events, ["started", "connected"])
+        server.client.resumeProducing()
+        server.advance(0)
+        self.assertEqual(
+            self.events[2:],
+            [
+                ("serverInput", b"last"),
+                ("serverError", "read", 0),
+                "disconnected",
+                "stopped",
+            ],
+        )
+        self.assertRaises(AssertionError, server.send, b"")
+        self.assertEqual(self.successResultOf(server.stopped), None)
+
+    def test_reset(self) -> None:
+        """
+        A connection is lost, and the next one is another.
+        """
+        server = self.serve()
+        server.accept()
+        server.client.put(b"nobody reads this")
+        server.reset()
+        self.assertEqual(self.recorder.disconnections[0].initiator, "network")
+        server.advance(1)
+        server.accept()
+        server.client.put(b"again")
+        self.assertEqual(server.read(), b"again\r\n")
+
+    def test_shutdown(self) -> None:
+        """
+        The client ends in order, when the server has read all.
+        """
+        server = self.serve()
+        server.accept()
+        server.reading = False
+        server.client.put(b"x" * 200_000)
+        stopped = server.client.shutdown()
+        server.advance(1)
+        self.assertNoResult(stopped)
+        self.assertFalse(server.ended)
+        server.reading = True
+        self.assertEqual(len(server.read()), 200_002)
+        self.assertTrue(server.ended)
+        disconnection: Any = self.successResultOf(stopped)
+        self.assertTrue(disconnection.confirmed)
+        self.assertIs(disconnection.failure.type, ConnectionDone)
+
+    def test_marks(self) -> None:
+        """
+        A server that does not read lets the output rise to the high mark, and one that
+        reads again lets it fall to the low one.
+        """
+        told: list[str] = []
+        server = self.serve(
+            highMark=1000,
+            lowMark=10,
+            serverHigh=lambda client: told.append("high"),
+            serverLow=lambda client: told.append("low"),
+        )
+        server.accept()
+        server.reading = False
+        self.assertTrue(server.client.put(b"x" * 1000))
+        server.advance(60)
+        self.assertEqual(told, ["high"])
+        self.assertEqual(server.client.pendingOctets, 1002)
+        server.reading = True
+        server.advance(0)
+        self.assertEqual(told, ["high", "low"])
+
+    def test_neverCloses(self) -> None:
+        """
+        A server that does not end its side is left after a time.
+        """
+        server = self.serve()
+        server.closing = False
+        server.accept()
+        stopped = server.client.shutdown()
+        server.advance(0)
+        self.assertTrue(server.ended)
+        self.assertNoResult(stopped)
+        server.advance(30)
+        disconnection: Any = self.successResultOf(stopped)
+        self.assertFalse(disconnection.confirmed)
+
+    def test_givenUp(self) -> None:
+        """
+        An attempt that the client gives up is none.
+        """
+        server = self.serve()
+        server.client.shutdown()
+        self.assertFalse(server.attempting)
+        self.successResultOf(server.stopped)
+
+    def test_timeout(self) -> None:
+        """
+        An attempt that is not accepted in time fails.
+        """
+        server = self.serve(connectTimeout=5)
+        server.advance(5)
+        self.assertEqual(self.recorder.events[1][0], "connectError")
+        self.assertFalse(server.attempting)
+
+    def test_interfaces(self) -> None:
+        """
+        What the client has for a transport is one.
+        """
+        server = self.serve()
+        server.accept()
+        transport = server.client.server.transport  # type: ignore[union-attr]
+        for interface in (
+            IConsumer,
+            IHalfCloseableDescriptor,
+            IPushProducer,
+            ITCPTransport,
+        ):
+            self.assertTrue(verifyObject(interface, transport))
