@@ -80,5 +80,34 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
 
 
+def describe(failure: Failure) -> str:
+    """
+    Describe a failure in words, for messages: without error numbers, and complete
+    where L{errorDetails} leaves its text empty.
+    """
+    exception = failure.value
+    if isinstance(exception, error.ConnectionDone):
+        return "the server closed the connection"
+    details = errorDetails(failure)
+    if isinstance(exception, ClientTCPError):
+        return details.text
+    text = details.text
+    if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
+        # Without the words that Twisted puts before every error of the class.
+        text = " ".join(map(str, exception.args)) or text
+    return f"{_FAILED.get(details.operation, details.operation)}: {text}"
+
+
+#: The operations of Twisted's errors, in words.
+_FAILED = {
+    "bind": "cannot bind the local address",
+    "close": "the connection was aborted",
+    "connect": "cannot connect",
+    "getaddrinfo": "cannot resolve the name",
+    "read": "the connection was lost",
+    "write": "the connection was lost while writing",
+}
+
+
 def _system(operation: str, number: int) -> ErrorDetails:
     return ErrorDetails(operation, number, os.strerror(number))

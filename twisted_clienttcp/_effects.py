@@ -33,7 +33,7 @@ from zope.interface import implementer
 from . import _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import EndpointConnector
-from ._details import errorDetails
+from ._details import describe, errorDetails
 from ._lifecycle import (
     CONNECTED,
     CONNECTING,
@@ -454,24 +454,34 @@ class LifecycleFactory(ReconnectingClientFactory):
             answer.addCallback(self._agree, connection)
             answer.addErrback(self._refuse, connection)
         elif isgenerator(answer) or isawaitable(answer):
-            self._agree(None, connection, f"{answer!r}, which is not waited for")
+            self._refused(
+                connection,
+                f"it returned {answer!r}, which is not awaited here; it must return "
+                "True, or a Deferred or coroutine with that result",
+            )
         else:
             self._agree(answer, connection)
 
-    def _agree(
-        self, answer: Any, connection: ClientTCPProtocol, shown: str = ""
-    ) -> None:
+    def _agree(self, answer: Any, connection: ClientTCPProtocol) -> None:
         self._negotiating = None
-        if not self._negotiable(connection):
-            return
-        negotiation = connection.negotiation
-        if answer:
-            negotiation._agreed(partial(self._feed, Inputs.negotiated))
-        else:
-            refusal = NegotiationRefused(
-                f"preConnect returned {shown or repr(answer)}: to go on it must return "
-                "True, or a Deferred or coroutine of it"
+        if answer and self._negotiable(connection):
+            agreed = partial(self._feed, Inputs.negotiated)
+            connection.negotiation._agreed(agreed)
+        elif answer is None:
+            self._refused(
+                connection,
+                "it returned None; to accept the connection, it must return True (is a "
+                "return statement missing?)",
             )
+        elif not answer:
+            self._refused(connection, f"it returned {answer!r}")
+
+    def _refused(self, connection: ClientTCPProtocol, why: str) -> None:
+        """
+        C{preConnect} has returned something that does not accept the connection.
+        """
+        if self._negotiable(connection):
+            refusal = NegotiationRefused(f"preConnect refused the connection: {why}")
             self._giveUp(connection, Failure(refusal))
 
     def _refuse(self, failure: Failure, connection: ClientTCPProtocol) -> None:
@@ -1178,21 +1188,22 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _callOrLog(self, name: str, failure: Failure) -> None:
         """
-        Call a callback for errors; without one, log what POE prints.
+        Call a callback for errors; without one, log the failure. The log event has what
+        POE would print as C{operation}, C{errno} and C{text}.
         """
         self._counted().lastError = failure
         if self._has(name):
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)
-        if name == "connectError":
-            text += _each(self.tried)
+        each = _each(self.tried) if name == "connectError" else ""
         self._log.warn(
-            "Client {client} got {operation} error {errno} ({text})",
+            "Client {client}: {what}",
             client=self._name(),
+            what=describe(failure) + each,
             operation=operation,
             errno=number,
-            text=text or "Normal disconnection",
+            text=text,
             failure=failure,
         )
 
@@ -1255,7 +1266,7 @@ def _expired(seconds: float, why: str = "") -> Failure:
 
 def _each(tried: dict[IAddress, Failure | None]) -> str:
     """
-    @return: how each address has failed, for people, if there are several.
+    @return: how each address has failed, for messages, if there are several.
     """
     if len(tried) < 2:
         return ""
@@ -1263,7 +1274,7 @@ def _each(tried: dict[IAddress, Failure | None]) -> str:
     for address, failure in tried.items():
         why = "no answer" if failure is None else errorDetails(failure).text
         words.append(f"{getattr(address, 'host', address)}: {why}")
-    return f": {'; '.join(words)}"
+    return f" ({'; '.join(words)})"
 
 
 def neverConnected(failure: Failure | None) -> Failure:

@@ -269,7 +269,8 @@ def fillSession(
     @param packageStates: the same with classes or modules.
 
     @raise TypeError: if one of them is of another shape.
-    @raise ValueError: if an event has a reserved name, or two handlers.
+    @raise ValueError: if an event has a reserved name or the name of one of POE's
+        internal events, or two handlers.
     """
     if not isinstance(inlineStates, dict):
         raise TypeError(
@@ -284,11 +285,17 @@ def fillSession(
     for name, event, handler in found:
         if not isinstance(event, str):
             raise TypeError(f"{name}: an event's name must be a str, not {event!r}")
+        if event in _INTERNAL:
+            raise ValueError(
+                f"{name}: the event name {event!r} is reserved: it is one of POE's "
+                "internal events, which do not exist here, so the handler would never "
+                f"be called; use the callback {_INTERNAL[event]} instead"
+            )
         if event in builtIn or event.startswith("_"):
             raise ValueError(
                 f"{name}: the event name {event!r} is reserved (as are "
-                f"{', '.join(builtIn)} and all that begin with _): choose another; for "
-                "_start and _stop there are started and stopped"
+                f"{', '.join(builtIn)} and every name that begins with _): choose "
+                "another name"
             )
         callback(f"{name}: the handler of {event!r}", handler, required=True)
         session._handle(event, handler)
@@ -317,6 +324,24 @@ def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
                 raise TypeError(f"{name}: {holder!r} has no method {method!r}")
             found.append((event, handler))
     return found
+
+
+#: The events that POE::Component::Client::TCP and POE::Session post to themselves, with
+#: the callback that does the same here. C{got_server_flushed} is not among POE's: it is
+#: C{got_server_flush} with the name of the callback.
+_INTERNAL = {
+    "_start": "started",
+    "_stop": "stopped",
+    "got_connect_error": "connectError",
+    "got_connect_success": "connected",
+    "got_connect_timeout": "connectError",
+    "got_high": "serverHigh",
+    "got_low": "serverLow",
+    "got_server_error": "serverError",
+    "got_server_flush": "serverFlushed",
+    "got_server_flushed": "serverFlushed",
+    "got_server_input": "serverInput",
+}
 
 
 #: Whom the names stand for. A client that nobody holds any more needs no name.

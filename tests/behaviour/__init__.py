@@ -1,0 +1,3 @@
+"""
+Tests of behaviour through public names: one file per subject.
+"""

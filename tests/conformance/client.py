@@ -21,7 +21,6 @@ from twisted.internet.interfaces import (
 from twisted.logger import (
     ILogObserver,
     LogEvent,
-    formatEvent,
     globalLogPublisher,
 )
 from twisted.python.failure import Failure
@@ -31,7 +30,7 @@ import twisted_clienttcp
 from twisted_clienttcp import ClientTCPFactory, errorDetails, framing
 
 from ..filter_cases.filters import CODE, FILTERS, translated
-from .rules import NAMES, PARAMETERS, Entry, ordered, printed
+from .rules import NAMES, PARAMETERS, Entry, ordered
 
 #: The session types.
 SESSIONS = {
@@ -227,10 +226,14 @@ class Client:
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Watch what is logged (an C{ILogObserver}).
+        Note the failures that the client logs, in the words of POE's default handlers
+        (an C{ILogObserver}).
         """
-        if event.get("log_source") in self._clients:
-            self._lines += printed([formatEvent(event)])
+        if event.get("log_source") in self._clients and "operation" in event:
+            text = event["text"] or "Normal disconnection"
+            self._lines.append(
+                f"got {event['operation']} error {event['errno']} ({text})"
+            )
 
     # -- the callbacks
 

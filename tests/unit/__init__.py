@@ -1,0 +1,3 @@
+"""
+Tests of the package's modules without sockets: one file per module.
+"""

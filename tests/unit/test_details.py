@@ -1,0 +1,56 @@
+"""
+Tests for the words that describe a failure.
+"""
+
+from __future__ import annotations
+
+from errno import errorcode
+
+from twisted.internet import error
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp._details import describe, errorDetails
+from twisted_clienttcp.errors import CallbackError, FramingError
+
+
+class DescribeTests(SynchronousTestCase):
+    """
+    Tests for L{describe}.
+    """
+
+    def test_words(self) -> None:
+        """
+        Every kind of failure has words of its own, and none shows an error number.
+        """
+        for exception, words in (
+            (error.ConnectionRefusedError(111), "cannot connect: Connection refused"),
+            (error.NoRouteError(), "cannot connect: Network is unreachable"),
+            (error.TimeoutError(), "cannot connect: Connection timed out"),
+            (
+                error.TimeoutError(string="no connection in 3 seconds"),
+                "cannot connect: no connection in 3 seconds",
+            ),
+            (
+                error.ConnectBindError(98, "in use"),
+                "cannot bind the local address: Address already in use",
+            ),
+            (
+                error.DNSLookupError("no results for hostname lookup: nowhere"),
+                "cannot resolve the name: no results for hostname lookup: nowhere",
+            ),
+            (
+                error.ConnectionLost(),
+                "the connection was lost: Connection reset by peer",
+            ),
+            (error.ConnectionDone(), "the server closed the connection"),
+            (
+                CallbackError("serverInput", ValueError("no number")),
+                "serverInput raised ValueError: no number",
+            ),
+            (FramingError("not JSON"), "not JSON"),
+        ):
+            failure = Failure(exception)
+            self.assertEqual(describe(failure), words)
+            self.assertIn(errorDetails(failure).errno, [0, *errorcode, -2])
+            self.assertNotIn(str(errorDetails(failure).errno), words)
