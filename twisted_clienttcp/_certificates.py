@@ -53,21 +53,7 @@ def tlsFrom(
 
     if key and not cert:
         raise UsageError("--key needs --cert: the certificate that it is for")
-    extra: dict[str, Any] = {}
-    ours: Any = None
-    if cert:
-        chain = _certificates("--cert", cert)
-        secret = _read("--key", key or cert)
-        try:
-            ours = ssl.PrivateCertificate.loadPEM(chain[0] + b"\n" + secret)
-        except Exception as error:
-            raise UsageError(
-                f"--key: {key or cert} has no key in PEM for the certificate"
-            ) from error
-        if chain[1:]:
-            extra["extraCertChain"] = [
-                ssl.Certificate.loadPEM(pem).original for pem in chain[1:]
-            ]
+    ours = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
     name = servername or host
     if insecure:
@@ -75,12 +61,7 @@ def tlsFrom(
             "WARNING: the certificate of the server is NOT verified (--insecure): "
             "anybody can be taken for it"
         )
-        if ours is not None:
-            extra |= {
-                "privateKey": ours.privateKey.original,
-                "certificate": ours.original,
-            }
-        context = ssl.CertificateOptions(**extra).getContext()
+        context = ssl.CertificateOptions(**ours).getContext()
         return _Unverified(name, context, protocols)
     if name is None:
         raise UsageError(
@@ -100,10 +81,50 @@ def tlsFrom(
     return ssl.optionsForClientTLS(
         name,
         trustRoot=roots,
-        clientCertificate=ours,
         acceptableProtocols=protocols or None,
-        extraCertificateOptions=extra or None,
+        # Not clientCertificate: Twisted's PrivateCertificate holds objects of
+        # pyOpenSSL, for which pyOpenSSL 24.3 and later issue deprecation warnings.
+        extraCertificateOptions=ours or None,
     )
+
+
+def _identity(cert: str, key: str) -> dict[str, Any]:
+    """
+    Load the client's certificate and its key.
+
+    @param cert: the file with the certificate, followed by those that vouch for it.
+    @param key: the file with the key.
+
+    @return: arguments for C{CertificateOptions}.
+
+    @raise UsageError: if a file cannot be used, or the key is for another certificate.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        chain = [
+            load_pem_x509_certificate(pem) for pem in _certificates("--cert", cert)
+        ]
+    except ValueError as error:
+        raise UsageError(f"--cert: {cert} has a broken certificate") from error
+    try:
+        private: Any = load_pem_private_key(_read("--key", key), password=None)
+    except TypeError as error:
+        raise UsageError(
+            f"--key: {key} is encrypted: decrypt the key first, for instance with "
+            "'openssl pkey'"
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"--key: {key} has no key in PEM") from error
+    if private.public_key() != chain[0].public_key():
+        raise UsageError(f"--key: {key} has the key of another certificate")
+    return {
+        "privateKey": private,
+        "certificate": chain[0],
+        "extraCertChain": chain[1:],
+    }
 
 
 def _read(option: str, path: str) -> bytes:

@@ -287,11 +287,11 @@ async def _encrypted(reactor: Any, listener: Any) -> None:
     """
     from twisted.internet.ssl import optionsForClientTLS
 
-    certificate = _throwaway()
-    port = reactor.listenSSL(0, listener, certificate.options(), interface="127.0.0.1")
+    served, root = _throwaway()
+    port = reactor.listenSSL(0, listener, served, interface="127.0.0.1")
     _tell("The same server speaks TLS, with a certificate made a moment ago.")
     strict = _Story(reactor, port, tls=True, autoReconnect=False)
-    trusting = optionsForClientTLS(port.getHost().host, trustRoot=certificate)
+    trusting = optionsForClientTLS(port.getHost().host, trustRoot=root)
     story = _Story(reactor, port, tls=trusting)
     try:
         strict.start()
@@ -315,14 +315,16 @@ async def _encrypted(reactor: Any, listener: Any) -> None:
     _tell("  It has said goodbye: nobody could have read or cut short what was said.")
 
 
-def _throwaway() -> Any:
+def _throwaway() -> tuple[Any, Any]:
     """
-    @return: a certificate for this machine and its key, both new.
+    Make a certificate for this machine.
+
+    @return: the server's options, and the certificate that a client can trust.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from twisted.internet.ssl import PrivateCertificate
+    from twisted.internet.ssl import Certificate, CertificateOptions
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "clienttcp --demo")])
@@ -342,12 +344,9 @@ def _throwaway() -> Any:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    encoding = serialization.Encoding.PEM
-    return PrivateCertificate.loadPEM(
-        certificate.public_bytes(encoding)
-        + key.private_bytes(
-            encoding,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    # Twisted's annotations still ask for pyOpenSSL's own, deprecated, classes.
+    identity: dict[str, Any] = {"privateKey": key, "certificate": certificate}
+    return (
+        CertificateOptions(**identity),
+        Certificate.loadPEM(certificate.public_bytes(serialization.Encoding.PEM)),
     )
