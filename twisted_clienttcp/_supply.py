@@ -92,7 +92,8 @@ class Supply:
         try:
             # One that gives nothing now has been asked, and will when it has something.
             self._before = -1
-            while self._producer is not None and not self._paused:
+            # A call may have replaced the producer, also with a push producer.
+            while self.active and not self._streaming and not self._paused:
                 pending = self._pending()
                 if pending == self._before:
                     break
