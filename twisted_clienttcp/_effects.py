@@ -30,7 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _check, _tls
+from . import _callbacks, _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection
 from ._connector import EndpointConnector
 from ._details import describe, errorDetails
@@ -73,20 +73,12 @@ from .errors import (
 from .framing import Framing
 from .retry import MEMORY, Attempt, Policy, exponential
 
-#: The user's callbacks, but for those that get records or may return a Deferred, and
-#: what each gets; C{started} gets C{args} too.
-CALLBACKS: dict[str, tuple[str, ...]] = {
-    "started": ("client",),
-    "connected": ("client", "peer"),
-    "connectError": ("client", "failure"),
-    "serverError": ("client", "failure"),
-    "serverFlushed": ("client",),
-    "serverHigh": ("client",),
-    "serverLow": ("client",),
-    "disconnected": ("client", "details"),
-    "stopped": ("client", "failure"),
+#: The callbacks that C{_call} runs. The others may return a Deferred.
+CALLBACKS = {
+    name: arguments
+    for name, arguments in _callbacks.CALLBACKS.items()
+    if name not in ("preConnect", "serverInput", "serverInputBatch")
 }
-
 
 #: The named events that every client has.
 _BUILT_IN: dict[str, Callable[..., object]] = {

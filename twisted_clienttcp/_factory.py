@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from . import _check
+from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
 from ._delivery import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
@@ -124,12 +125,17 @@ class ClientTCPFactory(LifecycleFactory):
 
     __slots__ = ()
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        rejectMethods(cls, ClientTCPFactory)
+
     @_check.parameters(attributes=_ATTRIBUTES, framing=Line)
     def __init__(
         self,
         *,
         serverInput: Callable[[Any, Any], object] | None = None,
         serverInputBatch: Callable[[Any, list[Any]], object] | None = None,
+        handler: object | None = None,
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
@@ -179,6 +185,12 @@ class ClientTCPFactory(LifecycleFactory):
             peer. Required, unless C{serverInputBatch} is given.
         @param serverInputBatch: C{serverInputBatch(client, records)}, instead: the list
             of all the records that one read has completed.
+        @param handler: an object whose methods are callbacks: each method with the name
+            of a callback is used like the parameter of that name, C{serverInput} and
+            C{preConnect} included. Other methods are left alone, except those that have
+            nearly the name of a callback (C{server_input}, C{conected}), which are
+            rejected. A subclass of this class cannot have the callbacks as its own
+            methods.
         @param remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an
             address packed into 4 or 16 octets (POE: RemoteAddress).
         @param remotePort: its port: a number, or the name of a service (POE:
@@ -300,41 +312,52 @@ class ClientTCPFactory(LifecycleFactory):
             that waits comes early or late. C{reactor.seconds = time.monotonic}, before
             anything waits, has a reactor go by what nobody sets.
 
-        @raise TypeError: if a parameter is missing, unknown or of the wrong type.
+        @raise TypeError: if a parameter is missing, unknown or of the wrong type; or if
+            a callback is given both as a parameter and by the handler.
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
-        if serverInput is None and serverInputBatch is None:
+        callbacks: dict[str, Any] = {
+            "started": started,
+            "preConnect": preConnect,
+            "connected": connected,
+            "connectError": connectError,
+            "serverInput": serverInput,
+            "serverInputBatch": serverInputBatch,
+            "serverError": serverError,
+            "serverFlushed": serverFlushed,
+            "serverHigh": serverHigh,
+            "serverLow": serverLow,
+            "disconnected": disconnected,
+            "stopped": stopped,
+        }
+        if handler is not None:
+            callbacks = withMethods(handler, callbacks, ClientTCPFactory)
+        each, batch = callbacks["serverInput"], callbacks["serverInputBatch"]
+        if each is None and batch is None:
             raise TypeError(
                 "serverInput is required, as in serverInput=lambda client, record: "
-                "print(record)"
+                "print(record), or as a method of the object given as handler"
             )
-        if serverInput is not None and serverInputBatch is not None:
+        if each is not None and batch is not None:
             raise TypeError("serverInput and serverInputBatch exclude each other")
-        if serverInput is None:
+        if each is None:
             self.batched = True
         name = "serverInputBatch" if self.batched else "serverInput"
-        given = serverInputBatch if self.batched else serverInput
         record = "records" if self.batched else "record"
         self.serverInput = _check.callback(
-            name, given, ("client", record), awaited=True
+            name, callbacks[name], ("client", record), awaited=True
         )
         self._preConnect = _check.callback(
-            "preConnect", preConnect, ("client", "negotiation"), awaited=True
+            "preConnect",
+            callbacks["preConnect"],
+            ("client", "negotiation"),
+            awaited=True,
         )
         self._args = () if args is None else _check.sequence("args", args)
-        self._on_started = started
-        self._on_connected = connected
-        self._on_connectError = connectError
-        self._on_serverError = serverError
-        self._on_serverFlushed = serverFlushed
-        self._on_serverHigh = serverHigh
-        self._on_serverLow = serverLow
-        self._on_disconnected = disconnected
-        self._on_stopped = stopped
-        for (name, gets), called in zip(
-            CALLBACKS.items(), _callbacksOf(self), strict=True
-        ):
+        for name, gets in CALLBACKS.items():
+            called = callbacks[name]
+            setattr(self, f"_on_{name}", called)
             if called is not None:
                 more = map(repr, self._args) if name == "started" else ()
                 _check.callback(name, called, (*gets, *more))
@@ -362,7 +385,7 @@ class ClientTCPFactory(LifecycleFactory):
             self.stableAfter = _check.delay("stableAfter", stableAfter)
         if highMark is not None or lowMark is not None:
             self.marks = Marks(highMark, lowMark)
-        elif serverHigh is not None or serverLow is not None:
+        elif callbacks["serverHigh"] is not None or callbacks["serverLow"] is not None:
             raise TypeError(
                 "serverHigh and serverLow need highMark and lowMark, in octets"
             )
@@ -892,7 +915,6 @@ class ClientTCPFactory(LifecycleFactory):
 
 
 _settingsOf = attrgetter(*_SETTINGS)
-_callbacksOf = attrgetter(*(f"_on_{name}" for name in CALLBACKS))
 
 # What they are if they are not given is said once, by the constructor.
 for _name in _SETTINGS:

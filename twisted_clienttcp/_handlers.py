@@ -1,5 +1,5 @@
 """
-C{--client}: callbacks of the user's own.
+C{--client}: the user's own callbacks.
 """
 
 from __future__ import annotations
@@ -13,23 +13,8 @@ from typing import Any
 from twisted.python import usage
 
 from . import ClientTCPFactory
+from ._callbacks import CALLBACKS, isHandler
 from ._options import Options
-
-#: What a handler may have.
-CALLBACKS = (
-    "started",
-    "preConnect",
-    "connected",
-    "connectError",
-    "serverInput",
-    "serverInputBatch",
-    "serverError",
-    "serverFlushed",
-    "serverHigh",
-    "serverLow",
-    "disconnected",
-    "stopped",
-)
 
 
 def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
@@ -48,17 +33,12 @@ def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
         if issubclass(found, ClientTCPFactory):
             return options.client(found)
         found = _called(name, found)
-    callbacks = {
-        callback: getattr(found, callback)
-        for callback in CALLBACKS
-        if callable(getattr(found, callback, None))
-    }
-    if callbacks:
-        return options.client(**callbacks)
+    if isHandler(found, ClientTCPFactory):
+        return options.client(handler=found)
     if not callable(found):
         raise usage.UsageError(
-            f"--client {name} has none of the callbacks ({', '.join(CALLBACKS)}), and "
-            "is no function that makes a client"
+            f"--client {name} has no method with the name of a callback "
+            f"({', '.join(CALLBACKS)}), and is not a function that makes a client"
         )
     made = _called(name, found, reactor, options)
     if not isinstance(made, ClientTCPFactory):

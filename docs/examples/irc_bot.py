@@ -33,14 +33,14 @@ def parse(line):
 
 class Bot:
     """
-    What the bot knows, and what it does.
+    The callbacks of the bot, and its state.
     """
 
     def __init__(self, name, channel):
         self.name = self.wanted = name
         self.channel = channel
 
-    async def register(self, client, negotiation):
+    async def preConnect(self, client, negotiation):
         self.name = self.wanted
         negotiation.put(f"NICK {self.name}")
         negotiation.put(f"USER {self.name} 0 * :a bot")
@@ -84,10 +84,7 @@ def makeClient(host, port, name, channel):
         remoteAddress=host,
         remotePort=port,
         framing=Line(encoding="utf-8", delimiter=b"\r\n"),
-        preConnect=bot.register,
-        connected=bot.connected,
-        serverInput=bot.serverInput,
-        disconnected=bot.disconnected,
+        handler=bot,
         inlineStates={"join": bot.join},
     )
 

@@ -59,9 +59,7 @@ def main(reactor, host, port, path):
         remoteAddress=host,
         remotePort=port,
         framing=JSONLines(),
-        preConnect=shipper.preConnect,
-        connected=shipper.connected,
-        serverInput=shipper.serverInput,
+        handler=shipper,
     ).start()
 
 

@@ -4,7 +4,7 @@ Handlers of the user's own, by name.
 
 from __future__ import annotations
 
-import inspect
+import io
 import os
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._handlers import CALLBACKS, clientFrom
+from twisted_clienttcp._handlers import clientFrom
 from twisted_clienttcp._options import Options
 
 MODULE = '''
@@ -177,10 +177,39 @@ class HandlerTests(SynchronousTestCase):
         client = self.made("Handlers")
         self.assertIsInstance(client, ClientTCPFactory)
 
-    def test_callbacks(self) -> None:
+    def test_rules(self) -> None:
         """
-        Every callback of the client is one that handlers may have.
+        The rules for C{handler=} hold here too: one mechanism serves both.
         """
-        for name, parameter in inspect.signature(ClientTCPFactory).parameters.items():
-            if str(parameter.annotation).startswith("Callable["):
-                self.assertIn(name, CALLBACKS)
+        self.write(
+            "mistaken",
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "class Misspelt:\n"
+            "    def serverInput(self, client, record): pass\n"
+            "    def conected(self, client, peer): pass\n"
+            "class OnlyMisspelt:\n"
+            "    def server_input(self, client, record): pass\n"
+            "class Deaf:\n"
+            "    def connected(self, client, peer): pass\n",
+        )
+        self.write(
+            "subclassed",
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "class Client(ClientTCPFactory):\n"
+            "    def connected(self, peer): pass\n",
+        )
+        for name, expected in (
+            (
+                "Misspelt",
+                "Misspelt.conected is not a callback: did you mean connected?",
+            ),
+            ("OnlyMisspelt", "did you mean serverInput?"),
+            ("Deaf", "serverInput is required"),
+        ):
+            stderr = io.StringIO()
+            self.patch(sys, "stderr", stderr)
+            options = self.options(f"mistaken:{name}", "localhost", "7")
+            error = self.assertRaises(SystemExit, clientFrom, options, self.reactor)
+            self.assertEqual(error.code, 64)
+            self.assertIn(expected, stderr.getvalue())
+        self.refused("subclassed:Client", "Client.connected would never be called")
