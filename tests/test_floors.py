@@ -25,6 +25,7 @@ FLOORS = {
     "framing._prefixed": 1,
     "framing._netstring": 1,
     "framing._block": 1,
+    "framing._json": 1,
     "framing._converted": 1,
     "framing._compose": 1,
     "framing._serialized": 1,

@@ -102,7 +102,8 @@ class Console:
 
         def callback(client: ClientTCPFactory, *args: Any) -> None:
             does(client, *args)
-            self._print(event(name, client.pendingOctets, *args))
+            value = args[0] if args else None
+            self._print(event(name, client.pendingOctets, value, self._form.limit))
 
         return callback
 

@@ -5,9 +5,12 @@ Records and events as text.
 from __future__ import annotations
 
 import json
+import math
+from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from twisted.internet.address import (
     HostnameAddress,
@@ -18,19 +21,65 @@ from twisted.internet.address import (
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import Disconnection
 from twisted_clienttcp._progress import ERASE, Progress, octets
 from twisted_clienttcp._target import EndpointAddress
 from twisted_clienttcp._text import Form, dumped, event, place
-from twisted_clienttcp.errors import InvalidRecord, RecordTooLong, TruncatedRecord
+from twisted_clienttcp.errors import (
+    FramingError,
+    InvalidRecord,
+    RecordTooLong,
+    TruncatedRecord,
+)
 from twisted_clienttcp.framing import SPECS, Stream, fromSpec
 
 values = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False),
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats(allow_nan=False, allow_infinity=False),
     lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
 ) | some.text(some.characters())
+
+#: Values that decoders of MessagePack and CBOR return.
+scalars = (
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats()
+    | some.text(some.characters())
+    | some.binary()
+    | some.dates()
+    | some.fractions()
+)
+foreign = some.recursive(
+    scalars,
+    lambda inner: (
+        some.lists(inner)
+        | some.lists(inner).map(tuple)
+        | some.dictionaries(scalars | some.tuples(scalars), inner)
+        | some.frozensets(scalars)
+        | inner.map(lambda value: SimpleNamespace(tag=1, value=value))
+    ),
+)
+
+#: A map with bytes as a key, values that contain themselves, and numbers that are not
+#: finite.
+HOSTILE = (
+    b"\x81\xc4\x01a\x01",
+    b"\xa1\x41a\x01",
+    b"\xd8\x1c\x81\xd8\x1d\x00",
+    b"\xd8\x1c\xc6\xd8\x1d\x00",
+    b"\xf9\x7e\x00",
+    b"\xcb\x7f\xf8" + bytes(6),
+)
+
+#: A list of a list twice, which is a list of a list twice, and so on; in CBOR.
+SHARED = b"\xd8\x1c\x80"
+for _index in range(23):
+    SHARED = b"\xd8\x1c\x82" + SHARED + b"\xd8\x1d" + bytes([23 - _index])
 
 lines = some.binary().filter(lambda line: not set(line) & set(b"\r\n"))
 
@@ -197,9 +246,101 @@ class EventTests(SynchronousTestCase):
     @given(values)
     def test_dumped(self, value: Any) -> None:
         """
-        Any value comes back.
+        A value that JSON has comes back, and has one form.
         """
         self.assertEqual(json.loads(dumped(value)), value)
+        self.assertEqual(dumped(value), dumped(value, limit=10**9))
+
+    @given(foreign)
+    def test_foreign(self, value: Any) -> None:
+        """
+        Any value that a server may send is written as JSON.
+        """
+        for limit in (math.inf, 1000):
+            strict(dumped(value, limit))
+
+    def test_substitutes(self) -> None:
+        """
+        There is a form for each value that JSON does not have.
+        """
+        inside: list[Any] = [1]
+        inside.append(inside)
+        for value, shown in (
+            (math.nan, "NaN"),
+            ([math.inf, -math.inf], ["Infinity", "-Infinity"]),
+            (10**5000, hex(10**5000)),
+            (-(10**5000), hex(-(10**5000))),
+            ({None: 3, True: 4}, {"true": 4, "null": 3}),
+            ({2: 3, 0.5: None}, {"2": 3, "0.5": None}),
+            ({1: 2, "1": 3}, [[1, 2], ["1", 3]]),
+            ({b"a": 1}, [[{"base64": "YQ=="}, 1]]),
+            ({(1, 2): 3}, [[[1, 2], 3]]),
+            ({math.nan: 1}, [["NaN", 1]]),
+            (frozenset([1]), [1]),
+            (inside, [1, "..."]),
+            (
+                SimpleNamespace(tag=6, value=b"a"),
+                {"tag": 6, "value": {"base64": "YQ=="}},
+            ),
+            (Fraction(1, 3), "1/3"),
+        ):
+            self.assertEqual(strict(dumped(value, 10**6)), shown)
+        self.assertIn("Fraction", strict(dumped(Fraction(1, 10**5000))))
+
+    @given(
+        some.sampled_from(["json", "msgpack", "cbor"]),
+        some.binary() | some.sampled_from(HOSTILE),
+    )
+    @example("cbor", SHARED)
+    def test_received(self, serializer: str, data: bytes) -> None:
+        """
+        Whatever a serializer reads can be printed, as a record and as an event.
+        """
+        try:
+            framing: Any = fromSpec(
+                f"serialized:serializer={serializer},maxLength=1000"
+            )
+        except ImportError as error:
+            raise SkipTest(str(error)) from None
+        try:
+            [record] = framing.feed(b"%d\0" % len(data) + data)
+        except FramingError:
+            return
+        form = Form(framing)
+        strict(form.write(record))
+        strict(event("serverInput", 0, record, form.limit))
+
+    def test_depth(self) -> None:
+        """
+        A value may be nested to any depth.
+        """
+        value: Any = b""
+        for _ in range(100_000):
+            value = [value]
+        shown = dumped(value)
+        self.assertEqual(
+            shown, b"[" * 100_000 + b'{"base64": ""}' + b"]" * 100_000 + b"\n"
+        )
+
+    def test_expansion(self) -> None:
+        """
+        A value whose parts occur again and again is not written in full.
+        """
+        value: Any = ["x" * 100]
+        for _ in range(60):
+            value = [value, value]
+        shown = dumped(value, limit=10_000)
+        self.assertLess(len(shown), 12_000)
+        self.assertIn("x" * 100, shown.decode())
+        strict(shown)
+
+
+def strict(line: bytes) -> Any:
+    """
+    @return: the value of a line of JSON.
+    """
+    [text] = line.splitlines()
+    return json.loads(text, parse_constant=int)
 
 
 class ProgressTests(SynchronousTestCase):

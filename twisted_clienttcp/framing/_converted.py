@@ -4,12 +4,12 @@ Framings that make records of the records of another one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
 from ..errors import FramingError, InvalidRecord
+from . import _json
 from ._common import MAX_LENGTH, Octets, collect, octetsOf, thenRaise
 from ._interface import Framing
 from ._line import Line
@@ -204,22 +204,15 @@ class JSONLines(Converted):
         if not line.strip():
             return []
         try:
-            return [json.loads(line.decode("utf-8"), parse_constant=_noNumber)]
+            return [_json.loads(line)]
         except (ValueError, RecursionError) as error:
             raise FramingError(f"not JSON: {error}: {line!r:.60}") from error
 
     def _give(self, record: Any) -> list[bytes]:
         try:
-            text = json.dumps(
-                record, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
-            return [text.encode("utf-8")]
+            return [_json.dumps(record).encode("utf-8")]
         except (ValueError, RecursionError) as error:
             raise InvalidRecord(f"not for JSON: {error}") from error
-
-
-def _noNumber(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 _END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"

@@ -4,12 +4,13 @@ Python values, serialized.
 
 from __future__ import annotations
 
-import json
 import zlib
 from importlib import import_module
+from io import BytesIO
 from typing import Any, Protocol
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
+from . import _json
 from ._block import Block
 from ._common import MAX_LENGTH, checkOnTooLong
 from ._converted import Converted
@@ -31,44 +32,49 @@ class Serializer(Protocol):
         """
 
 
-class _JSON:
+class _CBOR:
     """
-    JSON in UTF-8, without the numbers that are none.
+    CBOR by cbor2, whose C{loads} ignores bytes after the value.
     """
 
-    def dumps(self, value: Any) -> str:
-        return json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+    def __init__(self, cbor2: Any) -> None:
+        self.dumps = cbor2.dumps
+        self._decoder = cbor2.CBORDecoder
 
-    def loads(self, octets: bytes) -> Any:
-        return json.loads(octets.decode("utf-8"), parse_constant=self._refuse)
+    def loads(self, data: bytes) -> Any:
+        """
+        @raise ValueError: if there are bytes after the value.
+        """
+        file = BytesIO(data)
+        value = self._decoder(file).decode()
+        extra = len(data) - file.tell()
+        if extra:
+            raise ValueError(f"there are {extra} bytes after the value")
+        return value
 
-    def _refuse(self, name: str) -> None:
-        raise ValueError(f"{name} is no JSON")
 
-
-#: The serializers with a name of their own, the module of each, and its extra.
+#: The serializers that need an extra, which has the same name, and their modules.
 _MODULES = {"msgpack": "msgpack", "cbor": "cbor2"}
 
 
 def _serializer(serializer: Any) -> Any:
     """
-    @return: what has C{dumps} and C{loads}.
+    @return: an object that has C{dumps} and C{loads}.
     """
     if serializer is None or serializer == "json":
-        return _JSON()
+        return _json
     if isinstance(serializer, str):
         if serializer not in _MODULES:
             names = ", ".join(["json", *_MODULES])
             raise ValueError(f"serializer must be one of {names}, not {serializer!r}")
         try:
-            return import_module(_MODULES[serializer])
+            module = import_module(_MODULES[serializer])
         except ImportError as error:
             raise ImportError(
                 f"serializer={serializer!r} needs {_MODULES[serializer]}: "
                 f"pip install twisted_clienttcp[{serializer}]"
             ) from error
+        return _CBOR(module) if serializer == "cbor" else module
     for name in ("dumps", "loads"):
         if not callable(getattr(serializer, name, None)):
             raise TypeError(
@@ -84,6 +90,8 @@ class Serialized(Converted):
 
     Nothing here runs code that a peer has sent, unless the serializer does: C{pickle}
     does, so it is for peers only that may run anything.
+
+    @ivar maxLength: the longest value in bytes.
     """
 
     def __init__(
@@ -111,7 +119,7 @@ class Serialized(Converted):
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
         self._serializer = _serializer(serializer)
         self._compress = compress
-        self._maxLength = maxLength
+        self.maxLength = maxLength
         self._skips = checkOnTooLong(onTooLong)
 
     def _convert(self, record: bytes) -> list[Any]:
@@ -121,9 +129,9 @@ class Serialized(Converted):
     def _inflated(self, record: bytes) -> bytes:
         inflate = zlib.decompressobj()
         # One more than is allowed tells whether it is too much.
-        octets = inflate.decompress(record, self._maxLength + 1)
-        if len(octets) > self._maxLength:
-            raise RecordTooLong(len(octets), self._maxLength, self._skips)
+        octets = inflate.decompress(record, self.maxLength + 1)
+        if len(octets) > self.maxLength:
+            raise RecordTooLong(len(octets), self.maxLength, self._skips)
         if not inflate.eof or inflate.unused_data:
             raise FramingError("what was compressed does not end where its block does")
         return octets
@@ -135,6 +143,6 @@ class Serialized(Converted):
                 octets = octets.encode("utf-8")
         except (ValueError, OverflowError, RecursionError) as error:
             raise InvalidRecord(f"cannot be serialized: {error}") from error
-        if len(octets) > self._maxLength:
-            raise RecordTooLong(len(octets), self._maxLength)
+        if len(octets) > self.maxLength:
+            raise RecordTooLong(len(octets), self.maxLength)
         return [zlib.compress(octets) if self._compress else octets]

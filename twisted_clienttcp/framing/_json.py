@@ -1,0 +1,44 @@
+"""
+JSON text (RFC 8259) in UTF-8, without the extensions of Python's L{json}.
+
+The module is a serializer itself: it has C{dumps} and C{loads}.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isinf
+from typing import Any, NoReturn
+
+
+def dumps(value: Any) -> str:
+    """
+    @return: the shortest JSON text of a value.
+
+    @raise TypeError: if the value, or a part of it, has a type that JSON does not have.
+    @raise ValueError: if it contains NaN, an infinite number or itself.
+    @raise RecursionError: if it is nested too deeply.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def loads(data: bytes) -> Any:
+    """
+    @return: the value of a JSON text.
+
+    @raise ValueError: if the data is not UTF-8 or not JSON, or contains a number that
+        is too large for a float, which Python would read as infinite.
+    @raise RecursionError: if it is nested too deeply.
+    """
+    return json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text:.40} is too large for a float")
+    return number
