@@ -5,7 +5,7 @@ become writes.
 Theory of operation:
 
  1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
-    L{Delivery<twisted_clienttcp._delivery.Delivery>}, and after an order to close
+    L{Inbound<twisted_clienttcp._inbound.Inbound>}, and after an order to close
     nowhere.
  2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
     octets are being received goes out when all their records have been delivered.
@@ -52,7 +52,7 @@ from zope.interface import alsoProvides, implementer
 
 from . import _tls
 from ._check import KeepAlive
-from ._delivery import Delivery, Hold
+from ._inbound import Hold, Inbound
 from ._details import LostWhileWriting
 from ._negotiation import Negotiation
 from ._outbox import Marks
@@ -69,6 +69,7 @@ from .errors import (
     TruncatedRecord,
 )
 from .framing import Framing
+from .framing._buffer import InputBuffer
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
@@ -313,7 +314,7 @@ class ClientTCPProtocol(Protocol):
     # What each connection has. The rest is the class's, until it is other than there.
     __slots__ = (
         "_client",
-        "_delivering",
+        "_input",
         "_fewRead",
         "_framing",
         "_fullRead",
@@ -347,7 +348,6 @@ class ClientTCPProtocol(Protocol):
     _confirmed = False
     _cause: Cause | None = None
     _lost: Failure | None = None
-    _truncated: TruncatedRecord | None = None
     _lastHeard = 0.0
     _timer: IDelayedCall | None = None
     _turn: IDelayedCall | None = None
@@ -362,7 +362,7 @@ class ClientTCPProtocol(Protocol):
         #: Known until somebody is told.
         self.peer = peer
         self._framing = framing
-        self._delivering: Delivery | None = None
+        self._input: Inbound | None = None
         self._octetsIn = 0
         #: How many octets a read takes as a rule, if the transport lets us say; below
         #: how many the next takes less than this one, and from how many on more.
@@ -422,17 +422,18 @@ class ClientTCPProtocol(Protocol):
             self.refuse(fault)
 
     @property
-    def _delivery(self) -> Delivery:
+    def inbound(self) -> Inbound:
         """
-        What takes the input. A connection on which nothing has come has none.
+        The inbound side. It is made when it is first needed: a connection on which
+        nothing is received has none.
         """
-        delivery = self._delivering
-        if delivery is None:
+        inbound = self._input
+        if inbound is None:
             client = self._client
-            delivery = self._delivering = Delivery(
+            inbound = self._input = Inbound(
                 self._framing, client.serverInput, client, self, client.batched
             )
-        return delivery
+        return inbound
 
     @property
     def negotiation(self) -> Negotiation:
@@ -440,7 +441,7 @@ class ClientTCPProtocol(Protocol):
         What is talked through until the connection is open.
         """
         if self._negotiation is None:
-            self._negotiation = Negotiation(self.transport, self._framing, self)
+            self._negotiation = Negotiation(self.transport, self)
         return self._negotiation
 
     def send(self, octets: bytes) -> None:
@@ -449,14 +450,12 @@ class ClientTCPProtocol(Protocol):
         """
         self.outbox.send(octets)
 
-    def startTLS(self, options: Any, swallow: bytes) -> Framing:
+    def startTLS(self, options: Any, swallow: bytes) -> None:
         """
         Send what is queued in clear text, and speak TLS from then on.
 
         @param options: as those of L{Negotiation.startTLS}.
-        @param swallow: octets that may yet come in clear text.
-
-        @return: the framing of what comes and goes then.
+        @param swallow: a byte that may still arrive in clear text.
 
         @raise TypeError: if the options are no such.
         @raise RuntimeError: if the transport cannot start TLS.
@@ -469,13 +468,12 @@ class ClientTCPProtocol(Protocol):
         creator = self._client._tlsOptions(options)
         self.outbox.handOver()
         self._shaking = True
-        framing = self.outbox.framing.clone()
+        framing = self.inbound.framing.fresh()
         self.outbox.use(framing)
-        self._delivery.framing = framing
+        self.inbound.buffer = InputBuffer(framing)
         _tls.start(transport, creator, swallow)
         if (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
-        return framing
 
     def refuse(self, failure: Failure) -> None:
         """
@@ -491,7 +489,7 @@ class ClientTCPProtocol(Protocol):
         if not _tls.verified(self.transport):
             return
         self._shaking = False
-        if self._negotiation is None or not self._negotiation._secured():
+        if self._negotiation is None or not self._negotiation.secured():
             self._client._secured(self)
 
     def open(self) -> None:
@@ -505,15 +503,13 @@ class ClientTCPProtocol(Protocol):
             self._watchOver()
         self.outbox.opened()
         negotiation, self._negotiation = self._negotiation, None
-        if negotiation is not None:
-            early = negotiation._rest()
-            if early:
-                self.dataReceived(early)
+        if self._input is not None:
+            self._input.run()
         if self._stage is OPEN:
             if self._peerEnded:
-                self._delivery.end(self._streamEnded)
-            elif negotiation is not None and not self._delivery.held:
-                negotiation._reading(True)
+                self.inbound.end(self._streamEnded)
+            elif negotiation is not None and not self.inbound.held:
+                negotiation.readOn()
 
     @property
     def opened(self) -> bool:
@@ -552,13 +548,15 @@ class ClientTCPProtocol(Protocol):
         self._octetsIn += len(data)
         if self._watch is not None:
             self._watch.heard()
-        outbox, delivery = self.outbox, self._delivering or self._delivery
+        outbox, inbound = self.outbox, self._input or self.inbound
         held = outbox.hold()
         try:
             if self._stage is OPEN:
-                delivery.feed(data)
+                inbound.feed(data)
             elif self._stage is EARLY:
-                self.negotiation._received(data)
+                inbound.buffer.append(data)
+                if self._negotiation is not None:
+                    self._negotiation.received()
             else:
                 self._lastHeard = self._client._timeSource().seconds()
         finally:
@@ -566,7 +564,7 @@ class ClientTCPProtocol(Protocol):
                 outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
-        if delivery.backlog > BACKLOG and not self._throttled:
+        if len(inbound.buffer) > BACKLOG and inbound.held and not self._throttled:
             self._throttled = True
             self._read(False)
 
@@ -578,9 +576,9 @@ class ClientTCPProtocol(Protocol):
         a large buffer for them, and all of them wait while the delivery is held: so it
         is there only while the peer fills it and the user takes it.
         """
-        size, usual, delivery = self._fullRead, self._usualRead, self._delivery
-        records = delivery._count
-        if length < usual or records > MANY_RECORDS or delivery.held:
+        size, usual, inbound = self._fullRead, self._usualRead, self.inbound
+        records = inbound.lastBatch
+        if length < usual or records > MANY_RECORDS or inbound.held:
             size = usual
         elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
             size = min(2 * size, LARGE_READ)
@@ -591,28 +589,18 @@ class ClientTCPProtocol(Protocol):
         transport: Any = self.transport
         transport.bufferSize = size
 
-    def _faulted(self, fault: Exception) -> None:
+    def inputFailed(self, error: FramingError) -> None:
         """
-        The octets received are no records. An unfinished record at the end of the
-        stream is no reason of its own: it goes into the report of that end.
+        The bytes behind the records that were delivered cannot be decoded.
         """
-        if isinstance(fault, TruncatedRecord):
-            self._truncated = fault
-            return
         self._faults += 1
-        if isinstance(fault, RecordTooLong) and fault.skipped:
-            self._client._ended(self, Failure(fault), False)
-            return
-        if not isinstance(fault, FramingError):
-            raised = f"{type(fault).__name__}: {fault}"
-            name = type(self._delivery.framing).__name__
-            wrapper = FramingError(f"{name} raised {raised}")
-            wrapper.__cause__ = fault
-            fault = wrapper
-        self._delivery.stop()
-        self._ended(Failure(fault), "local")
+        if isinstance(error, RecordTooLong) and error.skipped:
+            self._client._ended(self, Failure(error), False)
+        else:
+            self.inbound.stop()
+            self._ended(Failure(error), "local")
 
-    def _raised(self, error: BaseException) -> None:
+    def inputRaised(self, error: BaseException) -> None:
         callback = "serverInputBatch" if self._client.batched else "serverInput"
         self._client._callbackRaised(callback, error, self)
 
@@ -623,24 +611,24 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver no records and read nothing until L{release}.
         """
-        if self._stage <= OPEN and not self._delivery.held & who:
-            self._delivery.hold(who)
+        if self._stage <= OPEN and not self.inbound.held & who:
+            self.inbound.hold(who)
             self._read(False)
 
     def release(self, who: Hold = Hold.USER) -> None:
         """
         Deliver what waits, and read on, unless somebody else holds the records.
         """
-        delivery = self._delivery
+        inbound = self.inbound
         if self._stage is EARLY:
-            delivery.held &= ~who
-            if not delivery.held and self._negotiation is None:
+            inbound.held &= ~who
+            if not inbound.held and self._negotiation is None:
                 self._read(True)
-        elif self._stage is OPEN and delivery.held & who:
-            delivery.release(who)
+        elif self._stage is OPEN and inbound.held & who:
+            inbound.release(who)
             self._readOn()
 
-    def _resumed(self) -> None:
+    def inputResumed(self) -> None:
         """
         A Deferred has fired that a record waited for.
         """
@@ -650,8 +638,8 @@ class ClientTCPProtocol(Protocol):
             self._readOn()
 
     def _readOn(self) -> None:
-        self._throttled = self._delivery.backlog > BACKLOG
-        held = self._delivery.held & ~Hold.ANSWER
+        self._throttled = len(self.inbound.buffer) > BACKLOG
+        held = self.inbound.held & ~Hold.RESULT
         if self._stage is OPEN and not held and not self._throttled:
             self._read(True)
 
@@ -693,7 +681,7 @@ class ClientTCPProtocol(Protocol):
         """
         What cuts the octets received (POE: get_input_filter).
         """
-        return self._delivery.framing
+        return self.inbound.framing
 
     @property
     def outputFraming(self) -> Framing:
@@ -707,8 +695,8 @@ class ClientTCPProtocol(Protocol):
         Cut all octets behind the records delivered until now with another framing.
         """
         if self._stage <= OPEN:
-            self._delivery.swap(framing)
-            if self._delivery.waiting and self._turn is None:
+            self.inbound.use(framing)
+            if self.inbound.waiting and self._turn is None:
                 self._turn = self._client._timeSource().callLater(0, self._deliverNow)
 
     def setOutputFraming(self, framing: Framing) -> None:
@@ -719,7 +707,7 @@ class ClientTCPProtocol(Protocol):
 
     def _deliverNow(self) -> None:
         self._turn = None
-        self._delivery.run()
+        self.inbound.run()
         if self._throttled:
             self._readOn()
 
@@ -727,7 +715,7 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver nothing more: forget the records that wait, discard what comes.
         """
-        self._delivery.stop()
+        self.inbound.stop()
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.cancel()
@@ -744,7 +732,7 @@ class ClientTCPProtocol(Protocol):
         self._stopWatching()
         self._confirmed = self._sendingEnded
         if self._stage is OPEN:
-            self._delivery.end(self._streamEnded)
+            self.inbound.end(self._streamEnded)
         elif self._stage is EARLY:
             self._client._negotiationEnded(self)
         elif self._stage is LINGERING:
@@ -784,7 +772,7 @@ class ClientTCPProtocol(Protocol):
                 client._timeSource(),
                 client.idleTimeout,
                 client.heartbeat,
-                reading=not self._delivery.held,
+                reading=not self.inbound.held,
             )
 
     def _stopWatching(self) -> None:
@@ -805,7 +793,7 @@ class ClientTCPProtocol(Protocol):
         """
         Whether the user's answer to a record is waited for.
         """
-        return bool(self._delivery.held & Hold.ANSWER)
+        return bool(self.inbound.held & Hold.RESULT)
 
     def _beat(self, heartbeat: Heartbeat) -> bool:
         """
@@ -818,7 +806,7 @@ class ClientTCPProtocol(Protocol):
         try:
             record = heartbeat.ask(self._client)
             if record is not None and not self.ending:
-                self.outbox.send(self.outbox.frame(record))
+                self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
             self._client._callbackRaised("heartbeat", error)
             if not isinstance(error, Exception):
@@ -1050,7 +1038,7 @@ class ClientTCPProtocol(Protocol):
         The transport is gone.
         """
         reason = _tls.inWords(reason, self.transport, self._shaking)
-        held = self._delivery.held & ~Hold.ANSWER
+        held = self.inbound.held & ~Hold.RESULT
         reading = not (held or self._throttled or self._peerEnded)
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())
@@ -1058,7 +1046,7 @@ class ClientTCPProtocol(Protocol):
         self._stopWatching()
         self._stopOutput()
         if self._stage is OPEN:
-            self._delivery.end(self._gone)
+            self.inbound.end(self._gone)
         else:
             self._gone()
 
@@ -1092,7 +1080,7 @@ class ClientTCPProtocol(Protocol):
             initiator=initiator,
             unsent=unsent,
             confirmed=self._confirmed,
-            truncated=self._truncated,
+            truncated=self._input and self._input.truncated,
         )
         self._client._gone(self, disconnection, told)
 
@@ -1102,7 +1090,7 @@ class ClientTCPProtocol(Protocol):
         """
         if self._negotiation is not None:
             over = NotConnectedError("the negotiation is over: use the client")
-            self._negotiation._end(Failure(over))
+            self._negotiation.end(Failure(over))
 
     def endNegotiation(self, failure: Failure) -> None:
         """
@@ -1111,7 +1099,7 @@ class ClientTCPProtocol(Protocol):
         @param failure: what whoever waits for one is told.
         """
         if self._negotiation is not None:
-            self._negotiation._end(failure)
+            self._negotiation.end(failure)
 
     def count(self, stats: Stats) -> None:
         """
@@ -1119,8 +1107,8 @@ class ClientTCPProtocol(Protocol):
         """
         octets, records = self.outbox.accepted
         stats.octetsIn += self._octetsIn
-        if self._delivering is not None:
-            stats.recordsIn += self._delivering.records
+        if self._input is not None:
+            stats.recordsIn += self._input.delivered
         stats.octetsOut += octets
         stats.recordsOut += records
         stats.framingFaults += self._faults

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from . import ClientTCPFactory, _tls
 from .errors import TLSError
 from .framing import Line
+from .framing._buffer import InputBuffer
 
 #: The line at which the server drops the connection.
 DROP = b"please drop me"
@@ -60,7 +61,7 @@ class EchoServer(Protocol):
         """
         Be the one whose octets are counted.
         """
-        self._framing = Line()
+        self._input = InputBuffer(Line())
         listener: Any = self.factory
         listener.latest = self
 
@@ -71,11 +72,12 @@ class EchoServer(Protocol):
         transport: Any = self.transport
         listener: Any = self.factory
         self.received += len(data)
-        for line in self._framing.feed(data):
-            if line == DROP:
+        self._input.append(data)
+        while lines := self._input.decode():
+            if lines == [DROP]:
                 transport.loseConnection()
                 return
-            transport.write(self._framing.frame(line))
+            transport.write(self._input.framing.encode(lines[0]))
         transport.pauseProducing()
         self._resuming = listener.clock.callLater(PAUSE, transport.resumeProducing)
 

@@ -217,7 +217,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._offline = NOT_CONNECTED
         if self.offlineLimit:
             self._offline = OfflineQueue(
-                self._framing.clone(), self.marks, self.offlineLimit
+                self._framing.fresh(), self.marks, self.offlineLimit
             )
         self._outbox: Outbox = self._offline
         self._attempts = 0
@@ -327,7 +327,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         if self._alias is not None:
             self._claimAlias()
         client: Any = self
-        connection = ClientTCPProtocol(client, self._framing.clone(), addr)
+        connection = ClientTCPProtocol(client, self._framing.fresh(), addr)
         connection.factory = self
         self._connection = connection
         if not self._target.speaksTLS:
@@ -441,7 +441,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         if iscoroutine(answer):
             answer = Deferred.fromCoroutine(answer)
         if isinstance(answer, Deferred):
-            negotiation._wait()
+            negotiation.wait()
             self._negotiating = answer
             answer.addCallback(self._agree, connection)
             answer.addErrback(self._refuse, connection)
@@ -458,7 +458,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._negotiating = None
         if answer and self._negotiable(connection):
             agreed = partial(self._feed, Inputs.negotiated)
-            connection.negotiation._agreed(agreed)
+            connection.negotiation.agreed(agreed)
         elif answer is None:
             self._refused(
                 connection,
@@ -1091,7 +1091,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             )
         record = given[1]
         try:
-            self._framing.clone().frame(record)
+            self._framing.fresh().encode(record)
         except Exception as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"heartbeat's record cannot be framed: {error}") from error

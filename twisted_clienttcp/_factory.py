@@ -32,7 +32,7 @@ from zope.interface import implementer
 from . import _check
 from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
-from ._delivery import Hold
+from ._inbound import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
 from ._lifecycle import (
     CONNECTING,
@@ -615,7 +615,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise FramingError: if the framing cannot frame this one.
         """
         outbox = self._outbox
-        octets = outbox.frame(record)
+        octets = outbox.encode(record)
         outbox.parts.append(octets)
         outbox.pending = pending = outbox.pending + len(octets)
         return pending >= outbox.edge and outbox.reached()
@@ -737,7 +737,7 @@ class ClientTCPFactory(LifecycleFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = patternFrom(framing).clone()
+            built = patternFrom(framing).fresh()
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -747,7 +747,7 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(patternFrom(framing).clone())
+            connection.setInputFraming(patternFrom(framing).fresh())
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
@@ -755,7 +755,7 @@ class ClientTCPFactory(LifecycleFactory):
         is framed already.
         """
         connection = self._live("setOutputFraming")
-        connection.setOutputFraming(patternFrom(framing).clone())
+        connection.setOutputFraming(patternFrom(framing).fresh())
 
     def pauseProducing(self) -> None:
         """

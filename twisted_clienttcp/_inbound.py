@@ -436,6 +436,18 @@ class Inbound:
             # The other framing may be able to decode these bytes.
             self._error = None
 
+    def discard(self) -> int:
+        """
+        Forget all that was received and not delivered.
+
+        @return: how many bytes that is (of records that are decoded already, their
+            number); 0 if there is nothing.
+        """
+        remaining = self._remaining()
+        self._decoded -= remaining
+        self._load([])
+        return len(self.buffer.takeRest()) + remaining
+
     def stop(self) -> None:
         """
         Deliver nothing any more, and forget what waits.

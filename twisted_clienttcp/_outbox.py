@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from .errors import NotConnectedError, OutputFull
 from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
-from .framing._common import octetsOf
+from .framing._checks import bytesOf
 
 #: How many octets a transport is handed at a time. So little that what a lost
 #: connection leaves in doubt is small, and so much that a chunk costs nothing
@@ -90,7 +90,7 @@ class Outbox:
     A queue of framed records that is emptied in chunks. Who empties it is a subclass,
     and is told when there is something to do.
 
-    @ivar frame: turns a record into octets; raises where none is accepted.
+    @ivar encode: encodes a record; raises if none is accepted.
     @ivar parts: what was queued, record by record. Who appends to it adds to
         C{pending}, and calls L{reached} if that is at C{edge} then.
     @ivar pending: how many octets are queued or in the transport's hands.
@@ -113,7 +113,7 @@ class Outbox:
         "_produced",
         "_records",
         "edge",
-        "frame",
+        "encode",
         "handed",
         "idle",
         "isHigh",
@@ -128,7 +128,7 @@ class Outbox:
         #: Why nothing is accepted any more, if that is so.
         self._closed = ""
         self._framing = framing
-        self.frame: Callable[[Any], bytes] = _checked(framing)
+        self.encode: Callable[[Any], bytes] = _checked(framing, framing.encode)
         self.parts: list[bytes] = []
         # The place in the parts up to which all was handed out, and how many octets
         # were of the one behind that.
@@ -182,7 +182,7 @@ class Outbox:
         """
         self._framing = framing
         if not self._closed:
-            self.frame = _checked(framing)
+            self.encode = _checked(framing, framing.encode)
 
     def close(self, reason: str) -> None:
         """
@@ -191,7 +191,7 @@ class Outbox:
         @param reason: what whoever tries is told.
         """
         self._closed = reason
-        self.frame = self._refuse
+        self.encode = self._refuse
 
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
@@ -218,7 +218,7 @@ class Outbox:
 
         @raise TypeError: if that is not octets.
         """
-        return self.send(octetsOf(data))
+        return self.send(bytesOf(data))
 
     def adopt(self, parts: list[bytes]) -> bool:
         """
@@ -241,12 +241,11 @@ class Outbox:
         framing, records = self._framing, list(records)
         if not records:
             return False
-        many = None if apart else getattr(framing, "frameMany", None)
-        if many is not None and not self._closed:
-            parts = [many(records)]
-            self._grouped += len(records) - 1
+        if apart or self._closed:
+            parts = list(map(self.encode, records))
         else:
-            parts = list(map(self.frame, records))
+            parts = [_checked(framing, framing.encodeMany)(records)]
+            self._grouped += len(records) - 1
         return self.adopt(parts)
 
     @property
@@ -420,21 +419,20 @@ class Outbox:
         return kept
 
 
-def _checked(framing: Framing) -> Callable[[Any], bytes]:
+def _checked(framing: Framing[Any], encode: Callable[[Any], Any]) -> Callable[[Any], bytes]:
     """
-    @return: its C{frame}, which raises a L{TypeError} if it gives no octets. Where it
-        is sure to give some, that is not looked at for each record.
+    Return a function that calls C{encode}, a method of the framing, and raises a
+    L{TypeError} if it does not return bytes. Our own framings need no such check.
     """
-    frame = framing.frame
     if type(framing) in _SURE:
-        return frame
+        return encode
 
     def checked(record: Any) -> bytes:
-        octets = frame(record)
-        if type(octets) is not bytes:
-            name = type(framing).__name__
-            raise TypeError(f"{name}.frame() must return bytes, not {octets!r:.60}")
-        return octets
+        encoded = encode(record)
+        if type(encoded) is not bytes:
+            name = f"{type(framing).__name__}.{encode.__name__}"
+            raise TypeError(f"{name}() must return bytes, not {encoded!r:.60}")
+        return encoded
 
     return checked
 
@@ -464,17 +462,17 @@ class OfflineQueue(Outbox):
         Accept records, after L{close}.
         """
         self._closed = "" if self.limit else _NO_CONNECTION
-        self.frame = self._frame
+        self.encode = self._encode
 
-    def _frame(self, record: Any) -> bytes:
+    def _encode(self, record: Any) -> bytes:
         """
         @raise NotConnectedError: if nothing is accepted.
         @raise OutputFull: if this would be too much.
         """
         self._check(0)
-        octets = _checked(self._framing)(record)
-        self._check(len(octets))
-        return octets
+        encoded = _checked(self._framing, self._framing.encode)(record)
+        self._check(len(encoded))
+        return encoded
 
     def _check(self, size: int) -> None:
         if self._closed:

@@ -21,8 +21,9 @@ from twisted.internet.address import (
 from twisted.python.failure import Failure
 
 from . import Disconnection, errorDetails
-from .errors import InvalidRecord, TruncatedRecord
+from .errors import InvalidRecord
 from .framing import Framing, JSONLines, Line, Serialized, Stream
+from .framing._buffer import InputBuffer
 from .framing._json import loads
 
 
@@ -49,7 +50,8 @@ class Form:
         @param limits: C{maxLength} of the lines read.
         """
         self.exact = isinstance(framing, Stream)
-        self._cut: Framing = Stream() if self.exact else Line(**limits)
+        unit = Stream() if self.exact else Line(atEnd="record", **limits)
+        self._input = InputBuffer(unit)
         self._values = isinstance(framing, (JSONLines, Serialized))
         self._text = not self._values and _takesText(framing)
         self.limit = inf
@@ -63,7 +65,12 @@ class Form:
         @raise FramingError: from the iterator, behind the records before it, if a line
             is too long or no record.
         """
-        return self._records(self._cut.feed(data))
+        self._input.append(data)
+        return self._records(self._lines())
+
+    def _lines(self) -> Iterator[bytes]:
+        while (lines := self._input.decodeMany()) is not None:
+            yield from lines
 
     def end(self) -> Iterable[Any]:
         """
@@ -71,11 +78,7 @@ class Form:
 
         @raise FramingError: likewise.
         """
-        try:
-            lines = list(self._cut.finish())
-        except TruncatedRecord as last:
-            lines = [last.rest]
-        return self._records(lines)
+        return self._records(self._input.decodeEnd())
 
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
@@ -104,7 +107,7 @@ class Form:
 
 def _takesText(framing: Framing) -> bool:
     try:
-        framing.frame("")
+        framing.encode("")
     except Exception:
         return False
     return True

@@ -267,9 +267,18 @@ class InputBuffer:
         """
         Return all bytes that are in no record, and forget them.
         """
+        if self._swallows or self.framing.swallows:
+            self._swallow()
         rest = self.framing.takeBack() + self.rest
         self._replaceRest(b"")
         return rest
+
+    @property
+    def swallows(self) -> bytes:
+        """
+        A byte that is dropped if it comes next.
+        """
+        return self._swallows or self.framing.swallows
 
     @property
     def rest(self) -> bytes:
