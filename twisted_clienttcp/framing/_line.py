@@ -114,10 +114,9 @@ class Line(Framing[Any]):
         self._keeps = checkFlag("keepDelimiter", keepDelimiter)
         self._encoding = _checkEncoding(encoding)
         self._autodetects = autodetect
-        if onTooLong == "split" and (encoding is not None or keepDelimiter):
-            other = "encoding" if encoding is not None else "keepDelimiter"
+        if onTooLong == "split" and encoding is not None:
             raise ValueError(
-                f'onTooLong="split" excludes {other}: a piece may end anywhere'
+                'onTooLong="split" excludes encoding: a piece may end inside a character'
             )
         literals = _checkLiterals(delimiter, inputDelimiter)
         pattern = _checkPattern(inputPattern)
