@@ -1,9 +1,10 @@
 """
-What several tests need.
+Helpers for tests over loopback sockets: a server, recorded callbacks, a base class.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
 
+
 #: The callbacks of a client, but for C{preConnect}, which decides something.
 CALLBACKS = (
     "started",
@@ -31,8 +33,19 @@ CALLBACKS = (
     "stopped",
 )
 
+
 #: The seconds after which a test that waits for the network has failed.
 GUARD = 20
+
+
+def freePort() -> int:
+    """
+    @return: a port of the loopback interface on which nobody listens.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @implementer(IHalfCloseableProtocol)

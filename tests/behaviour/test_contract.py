@@ -33,8 +33,8 @@ from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
+from .._memory import ClientTestCase
 from .._support import NetworkTestCase, Peer, Recorder, Server, reactor
-from .test_factory import ClientTestCase
 
 MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
 

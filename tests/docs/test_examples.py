@@ -28,8 +28,7 @@ from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
-from .._support import GUARD, Peer, Server, reactor, turn
-from ..behaviour.test_drivers import freePort
+from .._support import GUARD, Peer, Server, freePort, reactor, turn
 from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"

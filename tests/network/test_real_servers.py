@@ -19,9 +19,8 @@ from twisted.trial.unittest import SkipTest
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
 
-from .._support import NetworkTestCase, Recorder, reactor
+from .._support import NetworkTestCase, Recorder, freePort, reactor
 from ..behaviour.test_command import CLIENTTCP, TWISTD, CommandTestCase
-from ..behaviour.test_drivers import freePort
 
 
 def program(name: str) -> str:

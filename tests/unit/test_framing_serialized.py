@@ -22,7 +22,7 @@ from twisted_clienttcp.errors import (
 )
 from twisted_clienttcp.framing._serialized import Serialized
 
-from .test_framing_line import cuts, pieces, read
+from .._streams import cuts, pieces, read
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),

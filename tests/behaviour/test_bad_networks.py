@@ -1,5 +1,5 @@
 """
-Over a network that delays, throttles, cuts, resets, stalls and falls silent.
+Tests over a network that delays, throttles, cuts, resets, stalls and falls silent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted_clienttcp.framing import Stream
 
 from .._faults import CLEAR, Fault, FaultProxy, FaultyTestCase, Way
 from .._support import Recorder, Server, reactor, turn
-from .test_tls import TLSTestCase
+from .._tls import TLSTestCase
 
 
 class Plain(Protocol):
