@@ -54,6 +54,7 @@ FLOORS = {
     "_factory": 3,
     "service": 4,
     "testing": 4,
+    "demo": 4,
     "": 4,
     "_options": 5,
     "_certificates": 5,

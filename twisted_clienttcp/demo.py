@@ -28,6 +28,7 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IListeningPort,
     IReactorTCP,
+    ISSLTransport,
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.basic import LineReceiver
@@ -39,7 +40,8 @@ __all__ = ["SERVERS", "Echo", "Quotes", "echo", "quotes"]
 @implementer(IHalfCloseableProtocol)
 class _Server(Protocol):
     """
-    The server's side of a connection that loses nothing and whose memory is bounded.
+    The server's side of a connection. It sends all output before it closes, and, over
+    plain TCP, stops reading while its own output is pending.
     """
 
     transport: Any
@@ -48,7 +50,10 @@ class _Server(Protocol):
         """
         Let the transport pause its own reading while its output is pending.
         """
-        self.transport.registerProducer(self.transport, True)
+        # Under TLS, a write before the end of the handshake would pause the reading
+        # that the handshake needs.
+        if not ISSLTransport.providedBy(self.transport):
+            self.transport.registerProducer(self.transport, True)
 
     def close(self) -> None:
         """
