@@ -4,6 +4,8 @@ The demo servers, which the examples in the documents connect to.
 
 from __future__ import annotations
 
+import re
+import signal
 from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
@@ -16,6 +18,7 @@ from twisted_clienttcp import ClientTCPFactory, demo
 from twisted_clienttcp.framing import Line, Stream
 
 from .._support import NetworkTestCase, reactor
+from .test_command import CLIENTTCP, TWIST, TWISTD, USAGE, Command, CommandTestCase
 
 #: More bytes than the socket buffers of a loopback connection hold.
 MANY = 10_000_000
@@ -196,3 +199,76 @@ class BackPressureTests(SynchronousTestCase):
             transport.producer.resumeProducing()
             self.assertEqual(transport.producerState, "producing", protocol)
             self.assertTrue(transport.streaming)
+
+
+class DemoServerTests(CommandTestCase):
+    """
+    C{--demo-server}.
+    """
+
+    async def address(self, command: Command) -> str:
+        """
+        @return: the address that a command says its server listens on.
+        """
+        await command.said(b" server listens on ")
+        await command.said(b"\n")
+        found = re.search(rb"server listens on (127\.0\.0\.1:[0-9]+)\.", command.out)
+        assert found is not None, command.out
+        return found[1].decode()
+
+    async def test_clienttcp(self) -> None:
+        """
+        C{clienttcp} prints where the server listens; C{clienttcp} with that address is
+        its client.
+        """
+        for name, line, answer in (
+            ("echo", b"hello\n", b"hello\n"),
+            ("quotes", b"GET tea\n", b"quotes 1.0 ready\ntea 42\n"),
+        ):
+            server = self.spawn(*CLIENTTCP, f"--demo-server={name}")
+            address = await self.address(server)
+            client = await self.run_(*CLIENTTCP, address, given=line)
+            self.assertEqual((self.status, client.out), (0, answer), client.err)
+
+    async def test_signals(self) -> None:
+        """
+        Ctrl-C and SIGTERM stop it quietly, with the exit status that the shell uses for
+        them.
+        """
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            server = self.spawn(*CLIENTTCP, "--demo-server=echo")
+            process = self.process
+            await self.address(server)
+            process.signalProcess(signum)
+            await self.end(server, 128 + signum)
+            self.assertEqual(server.err, b"")
+            self.assertEqual(server.out.count(b"\n"), 1, server.out)
+
+    async def test_twisted(self) -> None:
+        """
+        Under C{twistd} and C{twist} the log has the address, and the server stops with
+        its service.
+        """
+        for twisted in (TWISTD, (*TWIST, "--log-format=text")):
+            server = self.spawn(*twisted, "clienttcp", "--demo-server=quotes")
+            process = self.process
+            address = await self.address(server)
+            client = await self.run_(*CLIENTTCP, address, given=b"PING\n")
+            self.assertEqual(client.out, b"quotes 1.0 ready\nPONG\n", client.err)
+            process.signalProcess("TERM")
+            await server.ended
+            self.assertNotIn(b"Traceback", server.out + server.err)
+
+    async def test_refused(self) -> None:
+        """
+        Another name, and options of a client, are errors.
+        """
+        for arguments, message in (
+            (["--demo-server=x"], b"--demo-server must be echo or quotes, not 'x'"),
+            (["--demo-server=echo", "--tls"], b"leave out --tls"),
+            (["--demo-server=echo", "localhost", "7"], b"leave out HOST and PORT"),
+            (["--demo-server=echo", "--demo"], b"leave out --demo"),
+        ):
+            refused = await self.run_(*CLIENTTCP, *arguments)
+            self.assertEqual(self.status, USAGE)
+            self.assertIn(message, refused.err)
