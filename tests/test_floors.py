@@ -43,6 +43,7 @@ FLOORS = {
     "_waiters": 1,
     "_watch": 1,
     "_details": 2,
+    "_logging": 2,
     "_tcp": 2,
     "_sender": 2,
     "_negotiation": 2,
