@@ -157,13 +157,14 @@ class RetriesExhausted(ClientTCPError):
         attempts: int,
         elapsed: float,
         cause: BaseException | None,
-        words: str,
+        words: str = "",
     ) -> None:
         """
-        @param words: the last failure in words; empty if there is none.
+        @param words: the last failure in words.
         """
         last = f"; the last one: {words}" if words else ""
-        super().__init__(f"{attempts} failures in a row in {elapsed:.1f} seconds{last}")
+        failures = "1 failure" if attempts == 1 else f"{attempts} failures"
+        super().__init__(f"{failures} in {elapsed:.1f} seconds{last}")
         self.attempts = attempts
         self.elapsed = elapsed
         self.__cause__ = cause
