@@ -99,6 +99,13 @@ class Transport(AskingTransport):
         self.protocol.connectionLost(Failure(reason or ConnectionLost()))
 
 
+def phase(client: ClientTCPFactory) -> str:
+    """
+    @return: the phase of a client, as its C{repr} shows it.
+    """
+    return repr(client).rpartition(" ")[2].rstrip(">")
+
+
 class ClientTestCase(SynchronousTestCase):
     """
     A client over a memory reactor.

@@ -37,6 +37,13 @@ CALLBACKS = (
 #: The seconds after which a test that waits for the network has failed.
 GUARD = 20
 
+#: Sizes that are private to the package, but show in what a test observes: the bytes
+#: that go to the transport at a time, the most that is read at once, and what may wait
+#: behind an awaited result. C{tests.unit} compares them with those in the package.
+CHUNK = 64 * 1024
+LARGE_READ = 512 * 1024
+BACKLOG = 64 * 1024
+
 
 def freePort() -> int:
     """

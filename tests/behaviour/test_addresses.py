@@ -5,12 +5,8 @@ Tests for C{remoteAddress}, C{domain} and C{endpoint}: where a client connects t
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
-from socket import AF_INET, AF_INET6
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -28,7 +24,6 @@ from twisted.trial.unittest import SkipTest
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._check import literal
 
 from .._memory import ClientTestCase
 from .._support import NetworkTestCase, Recorder, Server, reactor
@@ -89,26 +84,6 @@ class AddressTests(ClientTestCase):
         client.start()
         host, port, _, timeout, binding = self.attempts()[-1]
         return host, port, timeout, binding
-
-    @given(st.ip_addresses(), st.sampled_from(["", "%", "%eth0"]))
-    def test_families(self, address: Any, scope: str) -> None:
-        """
-        A literal is told by its family. Only IPv6 has scopes.
-        """
-        family = AF_INET if address.version == 4 else AF_INET6
-        scoped = scope == "%eth0" and family == AF_INET6
-        expected = family if scoped or not scope else None
-        self.assertEqual(literal(f"{address}{scope}"), expected)
-
-    @given(st.text("0123456789abcdef:.% g\0é", max_size=20))
-    def test_noFamily(self, text: str) -> None:
-        """
-        What L{ipaddress} does not take for one is none.
-        """
-        try:
-            ip_address(text)
-        except ValueError:
-            self.assertIsNone(literal(text))
 
     def test_literal(self) -> None:
         """

@@ -30,13 +30,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._lifecycle import Phase
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError, OutputFull
 from twisted_clienttcp.framing import Line, Stream, int32
 
-from .._memory import FlowTestCase, Transport
-from .._support import CALLBACKS
+from .._memory import FlowTestCase, Transport, phase
+from .._support import CALLBACKS, CHUNK
 
 #: What a user may do at any time, also in a callback.
 ORDERS = (
@@ -375,7 +373,7 @@ class ClientMachine(RuleBasedStateMachine):
         return self.reactor.tcpClients[-1][2] if self.reactor.tcpClients else None
 
     def connecting(self) -> bool:
-        return self.client._phase is Phase.CONNECTING
+        return phase(self.client) == "connecting"
 
     def wired(self) -> bool:
         return bool(self.connections) and not self.now.wire.lost
@@ -490,7 +488,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     @invariant()
     def oneOwnedTimer(self) -> None:
-        if not self.running and not self.client._steps:
+        if not self.running:
             assert all(deferred.called for deferred in self.ordered)
             assert self.timers() == [], "a timer after stopped"
 
@@ -709,7 +707,7 @@ class AnySequenceTests(FlowTestCase):
                 client.shutdown()
             elif live is None:
                 self.reactor.advance(client.delay)
-                if step == "connect" and client._phase is Phase.CONNECTING:
+                if step == "connect" and phase(client) == "connecting":
                     live = self.establish()
                     transports.append(live)
             elif step == "drain":

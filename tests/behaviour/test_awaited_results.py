@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._connection import BACKLOG
 from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import FlowTestCase, Transport
+from .._support import BACKLOG
 
 
 def generator(record: bytes) -> Any:

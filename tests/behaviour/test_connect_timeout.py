@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._connector import EndpointConnector
 
 from .._memory import ClientTestCase, SlowEndpoint, Transport
 from .test_installation import run
@@ -149,7 +148,7 @@ class DeadlineTests(ClientTestCase):
             **self.recorder.parameters(),
         )
         client.start()
-        self.assertIsInstance(client.connector, EndpointConnector)
+        self.assertIsNot(self.attempts()[-1][2], client)
         self.assertEqual(self.timers(), [30.0])
 
     def test_waitIsOver(self) -> None:

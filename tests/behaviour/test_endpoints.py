@@ -17,14 +17,13 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._connector import EndpointConnector
 
 from .._memory import ClientTestCase, SlowEndpoint, Transport
 
 
 class EndpointTests(ClientTestCase):
     """
-    L{EndpointConnector}.
+    Tests for the connector that endpoints are connected with.
     """
 
     def client(self, **parameters: Any) -> ClientTCPFactory:
@@ -38,7 +37,7 @@ class EndpointTests(ClientTestCase):
         It is an C{IConnector}; a connection can be half-closed.
         """
         client, transport = self.connected()
-        self.assertIsInstance(client.connector, EndpointConnector)
+        self.assertIsNot(self.attempts()[-1][2], client)
         self.assertTrue(verifyObject(IConnector, client.connector))
         self.assertTrue(verifyObject(IHalfCloseableProtocol, client.server))
         self.assertEqual(client.connector.getDestination().port, 7)

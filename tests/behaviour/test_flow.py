@@ -17,13 +17,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import CallbackError
 from twisted_clienttcp.framing import Stream
 
 from .._memory import FlowTestCase, Producer
 from .._peers import MANY
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
+from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
 #: More than all buffers between two processes of this machine can hold.
 TOO_MUCH = 20_000_000

@@ -14,13 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._connection import ClientTCPProtocol
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import DrainTimeout
 from twisted_clienttcp.framing import Stream
 
 from .._peers import MANY, NaiveClient, TalkingServer
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
+from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .._tls import TLSTestCase, below
 from .test_closing import _Counting
 
@@ -255,6 +253,9 @@ class CycleTests(TLSTestCase):
 
     timeout = 60
 
+    #: The class of the client's connections.
+    kind: type = type(None)
+
     def remains(self) -> tuple[int, int, int]:
         """
         @return: how many files are open, timers run, and connections are remembered.
@@ -263,7 +264,7 @@ class CycleTests(TLSTestCase):
         return (
             len(os.listdir("/dev/fd")),
             len(reactor.getDelayedCalls()),
-            sum(isinstance(thing, ClientTCPProtocol) for thing in gc.get_objects()),
+            sum(type(thing) is self.kind for thing in gc.get_objects()),
         )
 
     async def cycles(
@@ -286,6 +287,7 @@ class CycleTests(TLSTestCase):
         def serverInput(client: ClientTCPFactory, record: bytes) -> None:
             nonlocal left
             left -= 1
+            self.kind = type(client.server)
             if left > 0:
                 lose(client, server.peers[-1])
             else:

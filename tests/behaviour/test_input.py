@@ -13,12 +13,11 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.tcp import Connection
 
 from twisted_clienttcp import errorDetails
-from twisted_clienttcp._connection import LARGE_READ
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Framing, Line, Stream
 
 from .._memory import ClientTestCase
+from .._support import CHUNK, LARGE_READ
 
 
 class Socket(Connection):

@@ -5,16 +5,18 @@ one is refused.
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from socket import AF_INET6, AF_UNIX
-from typing import Any, NoReturn
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.endpoints import quoteStringArgument as quote
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twisted_clienttcp import ClientTCPFactory, _options
+from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.tap import Options
 
 #: Every parameter that takes a name, as the keyword arguments for one.
@@ -109,11 +111,6 @@ class NULTests(SynchronousTestCase):
         """
         The command refuses one.
         """
-
-        def refuse(error: Exception) -> NoReturn:
-            raise ValueError(error)
-
-        self.patch(_options, "refuse", refuse)
         for arguments in (
             ["{}", "7"],
             ["localhost", "{}"],
@@ -127,7 +124,10 @@ class NULTests(SynchronousTestCase):
             for name in NULS:
                 options = Options()
                 options.parseOptions([each.format(name) for each in arguments])
-                self.refused(options.client, serverInput=ignore)
+                stderr = io.StringIO()
+                self.patch(sys, "stderr", stderr)
+                self.assertRaises(SystemExit, options.client, serverInput=ignore)
+                self.assertIn("\\x00", stderr.getvalue())
 
 
 class HostTests(SynchronousTestCase):

@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import (
     InvalidRecord,
     NotConnectedError,
@@ -19,6 +18,7 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import Line
 
 from .._memory import FlowTestCase, Transport
+from .._support import CHUNK
 
 
 class OfflineTests(FlowTestCase):

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import (
     FramingError,
     InvalidRecord,
@@ -25,7 +24,7 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import Stream
 
 from .._memory import ClientTestCase, FlowTestCase, Transport
-from .._support import NetworkTestCase, Peer, Server, reactor, turn
+from .._support import CHUNK, NetworkTestCase, Peer, Server, reactor, turn
 
 
 class PutTests(ClientTestCase):

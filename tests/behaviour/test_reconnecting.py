@@ -4,7 +4,9 @@ Tests for reconnecting: the delays, when they reset, giving up, C{whenConnected}
 
 from __future__ import annotations
 
+import gc
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -458,7 +460,10 @@ class WhenConnectedTests(RetryTestCase):
         self.refuse()
         self.failureResultOf(one, Refused)
         self.assertNoResult(two)
-        self.assertNotIn(one, client._waiters or [])
+        forgotten = ref(one)
+        del one
+        gc.collect()
+        self.assertIsNone(forgotten(), "the client keeps a Deferred that has fired")
         again = client.whenConnected(1)
         self.wait(client)
         self.refuse()

@@ -13,10 +13,9 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._lifecycle import Phase
 from twisted_clienttcp.retry import constant
 
-from .._memory import RetryTestCase
+from .._memory import RetryTestCase, phase
 
 
 class KnowsOnlyTwistedTests(RetryTestCase):
@@ -178,7 +177,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.failureResultOf(stopped, Refused)
         client.start().addErrback(lambda failure: None)
         self.refuse()
-        self.assertIs(client._phase, Phase.WAITING)
+        self.assertEqual(phase(client), "waiting")
 
     def test_resetDelayRevivesNobody(self) -> None:
         """

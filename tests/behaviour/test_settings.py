@@ -13,7 +13,6 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._effects import CALLBACKS
 from twisted_clienttcp.framing import JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant
 
@@ -208,7 +207,7 @@ class ArgumentTests(SynchronousTestCase):
         """
         Each is what is given under its own name, and else what the class has.
         """
-        policy, heard = constant(7), [Mock(spec=()) for _ in range(9)]
+        policy = constant(7)
         settings = {
             "autoReconnect": False,
             "retryPolicy": policy,
@@ -227,10 +226,6 @@ class ArgumentTests(SynchronousTestCase):
             for name in settings:
                 expected = each.get(name, getattr(usual, name))
                 self.assertEqual(getattr(client, name), expected, (each, name))
-        callbacks = dict(zip(CALLBACKS, heard, strict=True))
-        client = ClientTCPFactory(serverInput=print, highMark=2, lowMark=1, **callbacks)
-        for name, callback in callbacks.items():
-            self.assertIs(getattr(client, f"_on_{name}"), callback)
 
     def test_ofASubclass(self) -> None:
         """

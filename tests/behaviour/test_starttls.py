@@ -425,7 +425,7 @@ class StartTLSTests(TLSTestCase):
         async def preConnect(client: Any, negotiation: Any) -> Any:
             record = negotiation.nextRecord()
             record.addErrback(lambda failure: None)
-            while not negotiation._framing._held:
+            while client.stats.octetsIn < 2:
                 await turn()
             record.cancel()
             return await negotiation.startTLS(self.options())

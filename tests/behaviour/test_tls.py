@@ -23,11 +23,11 @@ from twisted.internet.ssl import (
     optionsForClientTLS,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory, _tls
-from twisted_clienttcp._connection import ClientTCPProtocol
 from twisted_clienttcp.errors import NegotiationRefused, TLSError
 
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
@@ -573,7 +573,8 @@ class ArgumentTests(SynchronousTestCase):
             tls=False,
             reactor=clock,
         )
-        self.assertIsInstance(client.buildProtocol(None), ClientTCPProtocol)
+        protocol: Any = client.buildProtocol(None)
+        self.assertNotIsInstance(protocol, TLSMemoryBIOProtocol)
 
     def test_extraMissing(self) -> None:
         """

@@ -15,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp._watch import Heartbeat, Watch
 from twisted_clienttcp.errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
+from .._memory import ClientTestCase
+
 
 class CountingClock(Clock):
     """
@@ -305,3 +307,17 @@ class WatchTests(SynchronousTestCase):
         self.to(1000)
         self.assertEqual((self.subject.beats, self.subject.ends), ([10], []))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ClientTests(ClientTestCase):
+    """
+    Tests for the watch that a client makes.
+    """
+
+    def test_none(self) -> None:
+        """
+        A connection without C{heartbeat} and C{idleTimeout} has no watch.
+        """
+        client, transport = self.connected()
+        assert client.server is not None
+        self.assertIsNone(client.server._watch)
