@@ -4,6 +4,8 @@ Helpers for tests over loopback sockets: a server, recorded callbacks, a base cl
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -45,14 +47,23 @@ LARGE_READ = 512 * 1024
 BACKLOG = 64 * 1024
 
 
+#: Ports below those that systems give to connections and to servers that ask for a free
+#: port: no other process gets one of them by chance. Each process starts elsewhere.
+_ports = itertools.count(os.getpid() * 97)
+
+
 def freePort() -> int:
     """
-    @return: a port of the loopback interface on which nobody listens.
+    @return: a port of the loopback interface on which nothing listens.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = 10_000 + next(_ports) % 20_000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @implementer(IHalfCloseableProtocol)

@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import ClientTCPFactory
 
 from .._memory import ClientTestCase, SlowEndpoint, Transport
-from .test_installation import run
+from .._processes import run
 
 
 class Connecting:

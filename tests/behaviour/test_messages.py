@@ -4,7 +4,6 @@ Tests for the messages that a client logs when it has no callbacks for errors.
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import LogLevel, formatEvent
 from twisted.logger import capturedLogs as capture
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +19,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NegotiationRefused
 from twisted_clienttcp.testing import MemoryServer
 
+from .._processes import execute
 from .._support import GUARD, NetworkTestCase
 
 ROOT = Path(__file__).parents[2]
@@ -188,17 +187,12 @@ class FirstFailureTests(NetworkTestCase):
 
         @return: its standard output and standard error.
         """
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name in ("HOME", "LANG", "PATH", "COVERAGE_PROCESS_START")
-        }
-        environment["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(ROOT)])
-        running = getProcessOutputAndValue(
-            sys.executable, words, env=environment, path=str(self.folder)
+        out, err, _ = await execute(
+            sys.executable,
+            *words,
+            path=self.folder,
+            variables={"PYTHONPATH": str(self.folder)},
         )
-        # twistd ends by a signal when its client has failed.
-        out, err, _ = await running.addErrback(lambda failure: failure.value)
         return out.decode(), err.decode()
 
     def program(self, parameters: str = "", before: str = "", clients: int = 2) -> str:

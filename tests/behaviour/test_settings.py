@@ -16,8 +16,8 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant
 
+from .._processes import run
 from .._support import Recorder
-from .test_installation import run
 
 
 class ArgumentTests(SynchronousTestCase):

@@ -4,7 +4,6 @@ Tests for C{tls}: which servers are trusted, and the errors for all others.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from errno import ECONNRESET, EPROTO
@@ -30,10 +29,10 @@ from zope.interface import implementer
 from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp.errors import NegotiationRefused, TLSError
 
+from .._processes import run, setVariable
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
 from .._tls import TLSTestCase, below, private
 from .test_addresses import Naming
-from .test_installation import run
 from .test_keepalive import settings
 
 
@@ -102,9 +101,7 @@ class VerifiedTests(TLSTestCase):
         """
         server = await self.serve()
         with self.made.authority.cert_pem.tempfile() as path:
-            self.patch(os, "environ", {**os.environ})
-            os.putenv("SSL_CERT_FILE", path)
-            self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+            setVariable(self, "SSL_CERT_FILE", path)
             _tls.platformOptions.cache_clear()
             self.addCleanup(_tls.platformOptions.cache_clear)
             for host in ("localhost", "127.0.0.1"):
@@ -129,9 +126,7 @@ class VerifiedTests(TLSTestCase):
             },
         )
         with self.made.authority.cert_pem.tempfile() as path:
-            self.patch(os, "environ", {**os.environ})
-            os.putenv("SSL_CERT_FILE", path)
-            self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+            setVariable(self, "SSL_CERT_FILE", path)
             _tls.platformOptions.cache_clear()
             self.addCleanup(_tls.platformOptions.cache_clear)
             for host in ("xn--bcher-kva.example.", "B\xdcCHER.example"):
