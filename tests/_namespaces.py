@@ -12,19 +12,17 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution
-from twisted.trial.unittest import SkipTest
 from zope.interface import implementer
 
+from ._processes import completed, program, unavailable
 from ._support import NetworkTestCase, Server, reactor
-from .network.test_real_servers import program
 
 #: C{setns} of this kind of namespace (linux/sched.h); in Python only since 3.12.
 CLONE_NEWNET = 0x40000000
@@ -52,12 +50,6 @@ def _enter(namespace: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        raise AssertionError(f"{reason}, and CI must not skip")
-    raise SkipTest(reason)
-
-
 class Wire:
     """
     The namespaces C{client} and C{server}, with an interface C{wire} in each.
@@ -76,10 +68,8 @@ class Wire:
         """
         try:
             self._make()
-        except subprocess.CalledProcessError as error:
-            _unavailable(f"no network namespaces: {error.stderr.strip()}")
         except OSError as error:
-            _unavailable(f"no network namespaces: {error}")
+            unavailable(f"no network namespaces: {error}")
 
     def _make(self) -> None:
         for name in self._names.values():
@@ -109,9 +99,9 @@ class Wire:
         self._ip("-n", self._names[end], *words)
 
     def _ip(self, *words: str) -> None:
-        subprocess.run(
-            [self._program, *words], check=True, capture_output=True, text=True
-        )
+        done = completed(self._program, *words)
+        if done.returncode:
+            raise OSError(done.stderr.strip())
 
     def breakOff(self) -> None:
         """

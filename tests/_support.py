@@ -1,9 +1,12 @@
 """
-What several tests need.
+Helpers for tests over loopback sockets: a server, recorded callbacks, a base class.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +22,7 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
 
+
 #: The callbacks of a client, but for C{preConnect}, which decides something.
 CALLBACKS = (
     "started",
@@ -31,8 +35,35 @@ CALLBACKS = (
     "stopped",
 )
 
+
 #: The seconds after which a test that waits for the network has failed.
 GUARD = 20
+
+#: Sizes that are private to the package, but show in what a test observes: the bytes
+#: that go to the transport at a time, the most that is read at once, and what may wait
+#: behind an awaited result. C{tests.unit} compares them with those in the package.
+CHUNK = 64 * 1024
+LARGE_READ = 512 * 1024
+BACKLOG = 64 * 1024
+
+
+#: Ports below those that systems give to connections and to servers that ask for a free
+#: port: no other process gets one of them by chance. Each process starts elsewhere.
+_ports = itertools.count(os.getpid() * 97)
+
+
+def freePort() -> int:
+    """
+    @return: a port of the loopback interface on which nothing listens.
+    """
+    while True:
+        port = 10_000 + next(_ports) % 20_000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @implementer(IHalfCloseableProtocol)

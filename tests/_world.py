@@ -25,17 +25,10 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
+from twisted_clienttcp.demo import Echo, Quotes
+
 #: A port of the loopback interface where nobody listens.
 CLOSED = 1
-
-
-class Echo(Protocol):
-    """
-    Sends back what it gets (RFC 862).
-    """
-
-    def dataReceived(self, data: bytes) -> None:
-        self.transport.write(data)  # type: ignore[union-attr]
 
 
 class Discard(Protocol):
@@ -69,30 +62,6 @@ class Web(LineReceiver):
             self.sendLine(b"HTTP/1.0 200 OK")
             self.sendLine(b"")
             self.transport.loseConnection()  # type: ignore[union-attr]
-
-
-class Quotes(LineReceiver):
-    """
-    Greets, wants a login, and answers lines: the server of the tutorial.
-    """
-
-    def connectionMade(self) -> None:
-        self.sendLine(b"quotes 1.0 ready")
-
-    def lineReceived(self, line: bytes) -> None:
-        word, _, rest = line.partition(b" ")
-        if word == b"USER":
-            answer = b"OK " + rest if rest else b"NO name"
-        elif word == b"PING":
-            answer = b"PONG"
-        elif word == b"GET":
-            answer = rest + b" 42"
-        elif word == b"QUIT":
-            self.transport.loseConnection()  # type: ignore[union-attr]
-            return
-        else:
-            answer = b"ERROR what?"
-        self.sendLine(answer)
 
 
 class Mail(LineReceiver):

@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -33,6 +33,7 @@ from ._options import Options, refuse
 from ._progress import Progress, tell
 from ._status import exitStatus
 from ._text import now
+from .demo import SERVERS
 
 _log = Logger()
 
@@ -75,6 +76,34 @@ async def _demonstrate(reactor: Any) -> int:
     return 0
 
 
+def _catchSignals(caught: Callable[[signal.Signals], object]) -> None:
+    """
+    Call a function at the first SIGINT and at the first SIGTERM. The second one of a
+    kind ends the process at once.
+    """
+
+    def interrupt(signum: int, frame: object) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        caught(signal.Signals(signum))
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, interrupt)
+
+
+async def _serve(reactor: Any, name: str) -> int:
+    """
+    Run a demo server until a signal stops it.
+
+    @return: the exit status.
+    """
+    stopped: DeferredQueue[int] = DeferredQueue()
+    _catchSignals(lambda signum: reactor.callFromThread(stopped.put, 128 + signum))
+    address: Any = SERVERS[name](reactor).getHost()
+    where = f"{address.host}:{address.port}"
+    tell(f"The {name} server listens on {where}. Press Ctrl-C to stop it.\n", 1)
+    return await stopped.get()
+
+
 async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) -> int:
     """
     Run the client until it stops.
@@ -83,18 +112,15 @@ async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) 
     """
     signalled = 0
 
-    def interrupt(signum: int, frame: object) -> None:
+    def interrupt(signum: signal.Signals) -> None:
         nonlocal signalled
         signalled = 128 + signum
-        # The second one ends the process at once.
-        signal.signal(signum, signal.SIG_DFL)
         if console is None:
             reactor.callFromThread(client.shutdown)
         else:
-            reactor.callFromThread(console.interrupt, signal.Signals(signum).name)
+            reactor.callFromThread(console.interrupt, signum.name)
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, interrupt)
+    _catchSignals(interrupt)
     failure: Failure | None = None
     try:
         await client.start()
@@ -132,7 +158,7 @@ def main() -> None:
             client = clientFrom(options, reactor)
         except UsageError as e:
             refuse(e)
-    elif not options["demo"]:
+    elif not options["demo"] and options["demo-server"] is None:
         console = Console(options, reactor)
         client = options.client(**console.callbacks())
     messages = _Messages(options)
@@ -148,6 +174,8 @@ def main() -> None:
         work: Coroutine[Any, Any, int]
         if options["demo"]:
             work = _demonstrate(reactor)
+        elif options["demo-server"] is not None:
+            work = _serve(reactor, options["demo-server"])
         else:
             work = _run(reactor, client, console)
         done = Deferred.fromCoroutine(work).addCallback(ended)

@@ -48,6 +48,7 @@ from ._lifecycle import (
     give,
     stopping,
 )
+from ._logging import failureLog
 from ._outbox import (
     CLOSED,
     HAS_STOPPED,
@@ -668,8 +669,12 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._log.failure("no retry is possible", self._reason)
             return None
         if delay is None:
-            last = None if self._failure is None else self._failure.value
-            self._reason = Failure(RetriesExhausted(self.retries, elapsed, last))
+            cause, words = None, ""
+            if self._failure is not None:
+                cause, words = self._failure.value, describe(self._failure)
+            self._reason = Failure(
+                RetriesExhausted(self.retries, elapsed, cause, words)
+            )
         else:
             self.delay = delay
         return delay
@@ -1189,7 +1194,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             return
         operation, number, text = errorDetails(failure)
         each = _each(self.tried) if name == "connectError" else ""
-        self._log.warn(
+        warn: Callable[..., None] = self._log.warn
+        if self._mustBeSeen(failure):
+            warn = partial(failureLog.warn, self._log)
+        warn(
             "Client {client}: {what}",
             client=self._name(),
             what=describe(failure) + each,
@@ -1198,6 +1206,18 @@ class LifecycleFactory(ReconnectingClientFactory):
             text=text,
             failure=failure,
         )
+
+    def _mustBeSeen(self, failure: Failure) -> bool:
+        """
+        @return: whether a failure is printed where no log observer is running: unless
+            the server or the program has only finished, or the traceback has been
+            logged as critical, and so is printed already.
+        """
+        error = failure.value
+        if isinstance(error, (CallbackError, NegotiationRefused)):
+            return error.__cause__ is None
+        isStopping = not getattr(self._timeSource(), "running", True)
+        return not (isStopping or isinstance(error, ConnectionDone))
 
     # -- where to
 

@@ -333,6 +333,13 @@ _HANDLERS = (
         "that returns one: options.client(serverInput=...) makes it.",
     ),
     Option("demo", "", "Show the client at work with a server of its own, and end."),
+    Option(
+        "demo-server",
+        "NAME",
+        "Run a server to try a client with, echo or quotes, on a free port of the "
+        "loopback interface, until SIGINT or SIGTERM.",
+        convert=_oneOf("echo", "quotes"),
+    ),
 )
 
 #: All options, by subject.
@@ -530,6 +537,8 @@ class Options(usage.Options):
             raise usage.UsageError("--send-only and --recv-only exclude each other")
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
+        if self["demo-server"] is not None:
+            self.exclude("--demo-server runs a server, not a client", but="demo-server")
         if "client" in self.given:
             console = [
                 option.name

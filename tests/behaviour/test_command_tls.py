@@ -10,8 +10,8 @@ from typing import Any
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 
 from .._support import Peer, Server, reactor
+from .._tls import TLSTestCase, made
 from .test_command import CLIENTTCP, USAGE, Command, CommandTestCase, answers
-from .test_tls import TLSTestCase, made
 
 
 class CommandTLSTests(CommandTestCase, TLSTestCase):

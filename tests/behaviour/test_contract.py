@@ -29,12 +29,11 @@ from twisted_clienttcp import (
     post,
     resolve,
 )
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor
-from .test_factory import ClientTestCase
+from .._memory import ClientTestCase
+from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor
 
 MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
 
@@ -69,6 +68,7 @@ class TableTests(ClientTestCase):
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
+            "handler",
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)

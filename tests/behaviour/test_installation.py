@@ -4,7 +4,6 @@ What is installed from the wheel, and from the tree, is whole.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import venv
 import zipfile
@@ -12,29 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-ROOT = Path(__file__).parent.parent.parent
-
-
-def run(*command: object, cwd: str | Path = ROOT) -> str:
-    """
-    Run a command.
-
-    @return: what it printed.
-
-    @raise AssertionError: with what it printed, if it failed.
-    """
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode:
-        raise AssertionError(f"{command} exited {done.returncode}: {done.stdout}")
-    return done.stdout
+from .._processes import ROOT, run
 
 
 class InstallationTests(TestCase):

@@ -5,7 +5,6 @@ Running a scenario, and judging it.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from .._processes import spawn
 from . import rules
 from .client import Client
 
@@ -165,7 +165,7 @@ async def _startPeer(
     arguments = [sys.executable, HERE / "peer.py", folder / "script.json"]
     if any(each.get("tls") for each in script["listeners"].values()):
         arguments += _certificate(folder)
-    reactor.spawnProcess(peer, sys.executable, arguments, env=os.environ)
+    spawn(peer, *arguments, reactor=reactor)
     await peer.until(lambda: bool(peer.log))
     ports: dict[str, int] = peer.log[0]["ports"]
     return ports

@@ -5,7 +5,6 @@ The documents keep their word: what can be run in them is run.
 from __future__ import annotations
 
 import doctest
-import os
 import runpy
 import sys
 from collections.abc import Callable, Coroutine
@@ -21,6 +20,7 @@ from twisted_clienttcp import errors
 from twisted_clienttcp._lifecycle import TABLE, Phase
 
 from .._documents import DOCUMENTS, ROOT, Program, programs
+from .._processes import spawn
 from .._support import GUARD, reactor
 
 
@@ -84,11 +84,11 @@ class ProgramTests(TestCase):
         file = Path(self.mktemp()).absolute().with_suffix(".py")
         file.write_text(program.source)
         run = Run(program)
-        reactor.spawnProcess(
+        spawn(
             run,
-            sys.executable,
-            [sys.executable, "-m", "tests._world", str(file)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            *(sys.executable, "-m", "tests._world", file),
+            # What it has printed decides when it is interrupted.
+            variables={"PYTHONUNBUFFERED": "1"},
             path=str(ROOT),
         )
         await run.ended.addTimeout(GUARD, reactor)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import runpy
 import sys
 import time
@@ -28,8 +27,8 @@ from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
-from .._support import GUARD, Peer, Server, reactor, turn
-from ..behaviour.test_drivers import freePort
+from .._processes import spawn
+from .._support import GUARD, Peer, Server, freePort, reactor, turn
 from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -85,11 +84,10 @@ class ExampleTestCase(RealServerTestCase):
         Run an example, until it ends or the test does.
         """
         example = Example()
-        process = reactor.spawnProcess(
+        process = spawn(
             example,
-            sys.executable,
-            [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            *(sys.executable, EXAMPLES / f"{name}.py", *arguments),
+            variables={"PYTHONUNBUFFERED": "1"},
             usePTY=terminal,
         )
 

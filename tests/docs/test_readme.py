@@ -12,11 +12,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase
 
 from .._documents import ROOT, blocks
-from .._support import NetworkTestCase, reactor, turn
+from .._processes import execute
+from .._support import NetworkTestCase, turn
 from ..behaviour.test_command import killed
 
 README = ROOT / "README.rst"
@@ -44,15 +44,11 @@ class DaemonTests(NetworkTestCase):
             source.replace("remotePort=7,", f"remotePort={server.port},")
         )
         self.assertIn("twistd --python feeder.tac", README.read_text())
-        out, err, code = await getProcessOutputAndValue(
+        out, err, code = await execute(
             sys.executable,
-            [
-                *("-c", "from twisted.scripts.twistd import run; run()"),
-                *("--python", "feeder.tac"),
-            ],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            path=str(home),
-            reactor=reactor,
+            *("-c", "from twisted.scripts.twistd import run; run()"),
+            *("--python", "feeder.tac"),
+            path=home,
         )
         self.assertEqual((out, err, code), (b"", b"", 0))
         process = int(home.joinpath("twistd.pid").read_text())

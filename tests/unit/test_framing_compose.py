@@ -16,8 +16,8 @@ from twisted_clienttcp.framing import Framing, Line, Stream, int8
 from twisted_clienttcp.framing._block import Block
 from twisted_clienttcp.framing._compose import Grep, Map, RecordBlock, Stackable
 
+from .._streams import cuts, pieces, read
 from ..fuzz.target import octetsHeld
-from .test_framing_line import cuts, pieces, read
 
 
 def splitComma(record: bytes) -> list[bytes]:

@@ -27,7 +27,7 @@ from twisted_clienttcp.errors import (
 )
 from twisted_clienttcp.framing._receiver import Receiver
 
-from .test_framing_line import cuts, pieces, read
+from .._streams import cuts, pieces, read
 
 
 class Pipes(LineReceiver):

@@ -4,6 +4,7 @@ Serialized values: POE's results, limits that hold against compressed octets too
 
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
 import zlib
@@ -22,7 +23,7 @@ from twisted_clienttcp.errors import (
 )
 from twisted_clienttcp.framing._serialized import Serialized
 
-from .test_framing_line import cuts, pieces, read
+from .._streams import cuts, pieces, read
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
@@ -272,3 +273,14 @@ class SerializedTests(SynchronousTestCase):
         framed = Serialized(compress=True).frame([1, 2, 3, 4])
         error = self.assertRaises(RecordTooLong, list, clone.feed(framed))
         self.assertTrue(error.skipped)
+
+    def test_deepCopy(self) -> None:
+        """
+        A deep copy works, with any serializer, also with a module.
+        """
+        # C{twisted.persisted.styles}, which trial imports, makes modules copyable.
+        self.patch(copy, "dispatch_table", {})
+        for serializer in ("json", "msgpack", "cbor", pickle):
+            framing = Serialized(serializer=serializer)
+            framed = framing.frame([1, "a"])
+            self.assertEqual(copy.deepcopy(framing).feed(framed), [[1, "a"]])

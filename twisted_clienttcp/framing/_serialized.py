@@ -117,14 +117,16 @@ class Serialized(Converted):
         if not isinstance(compress, bool):
             raise TypeError(f"compress must be True or False, not {compress!r}")
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
-        self._serializer = _serializer(serializer)
+        # The functions, since a framing with a module in it cannot be deep-copied.
+        codec = _serializer(serializer)
+        self._dumps, self._loads = codec.dumps, codec.loads
         self._compress = compress
         self.maxLength = maxLength
         self._skips = checkOnTooLong(onTooLong)
 
     def _convert(self, record: bytes) -> list[Any]:
         octets = self._inflated(record) if self._compress else record
-        return [self._serializer.loads(octets)]
+        return [self._loads(octets)]
 
     def _inflated(self, record: bytes) -> bytes:
         inflate = zlib.decompressobj()
@@ -138,7 +140,7 @@ class Serialized(Converted):
 
     def _give(self, record: Any) -> list[bytes]:
         try:
-            octets = self._serializer.dumps(record)
+            octets = self._dumps(record)
             if isinstance(octets, str):
                 octets = octets.encode("utf-8")
         except (ValueError, OverflowError, RecursionError) as error:

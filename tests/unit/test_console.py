@@ -1,5 +1,5 @@
 """
-Records and events as text.
+Tests for what the command prints: records and events as text, and the progress line.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ values = some.recursive(
     lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
 ) | some.text(some.characters())
 
+
 #: Values that decoders of MessagePack and CBOR return.
 scalars = (
     some.none()
@@ -54,6 +55,8 @@ scalars = (
     | some.dates()
     | some.fractions()
 )
+
+
 foreign = some.recursive(
     scalars,
     lambda inner: (
@@ -64,6 +67,7 @@ foreign = some.recursive(
         | inner.map(lambda value: SimpleNamespace(tag=1, value=value))
     ),
 )
+
 
 #: A map with bytes as a key, values that contain themselves, and numbers that are not
 #: finite.
@@ -76,10 +80,13 @@ HOSTILE = (
     b"\xcb\x7f\xf8" + bytes(6),
 )
 
+
 #: A list of a list twice, which is a list of a list twice, and so on; in CBOR.
 SHARED = b"\xd8\x1c\x80"
+
 for _index in range(23):
     SHARED = b"\xd8\x1c\x82" + SHARED + b"\xd8\x1d" + bytes([23 - _index])
+
 
 lines = some.binary().filter(lambda line: not set(line) & set(b"\r\n"))
 
