@@ -23,10 +23,7 @@ def buildFraming(framing: Any) -> Framing[Any]:
 
     @raise TypeError: if it is something else.
     """
-    if isinstance(framing, Framing):
-        built = framing
-    else:
-        built = _construct(framing)
+    built = framing if isinstance(framing, Framing) else _construct(framing)
     fresh = built.fresh()
     if not isinstance(fresh, Framing):
         raise TypeError(f"{built!r}.fresh() must return a framing, not {fresh!r}")
@@ -42,7 +39,8 @@ def _construct(framing: Any) -> Framing[Any]:
             f"framing must be a framing, not the text {framing!r}: use "
             "twisted_clienttcp.framing.fromSpec()"
         )
-    cls, arguments = framing, {}
+    cls: Any = framing
+    arguments: dict[str, Any] = {}
     if isinstance(framing, tuple):
         if len(framing) != 2 or not isinstance(framing[1], dict):
             raise TypeError(

@@ -141,8 +141,8 @@ class RecordBlock(Layer):
 
     def _clear(self) -> None:
         #: About C{data[start:searched]}: how many of its bytes are whole units of the
-        #: lower framing, how many records these hold, how many of their bytes hold none,
-        #: and what the last one swallows.
+        #: lower framing, how many records these hold, how many of their bytes hold no
+        #: record, and what the last one swallows.
         self._counted = (0, 0, 0, b"")
         #: The limit when these were decoded.
         self._limit = self.maxLength
@@ -213,7 +213,7 @@ class RecordBlock(Layer):
                     return [], position
                 if not more:
                     dropped += position - begin
-                    if not count and not records or dropped > _DROPPED:
+                    if (not count and not records) or dropped > _DROPPED:
                         self._keep(data, start, position)
                         return [], position
         except Exception as error:
@@ -318,7 +318,9 @@ class RecordBlock(Layer):
             None of the records is sent then.
         """
         if not isinstance(record, (list, tuple)):
-            raise TypeError(f"RecordBlock accepts a list of records, not {record!r:.60}")
+            raise TypeError(
+                f"RecordBlock accepts a list of records, not {record!r:.60}"
+            )
         if not self._checkPut:
             return self._lower.encodeMany(record)
         encoded = [*self._unsent, *map(self._lower.encode, record)]
@@ -351,7 +353,7 @@ class _Across(Framing[Any]):
         self.reversible = lower.reversible and upper.reversible
 
     @property
-    def maxLength(self) -> int:  # type: ignore[override]
+    def maxLength(self) -> int:
         return self._upper.framing.maxLength
 
     @maxLength.setter
@@ -363,7 +365,7 @@ class _Across(Framing[Any]):
         return self._upper.framing.onTooLong
 
     @property
-    def swallows(self) -> bytes:  # type: ignore[override]
+    def swallows(self) -> bytes:
         return self._lower.swallows
 
     @swallows.setter
@@ -497,7 +499,7 @@ class Stackable(Framing[Any]):
                 )
             parts += framing._parts if isinstance(framing, Stackable) else [framing]
         #: The framings given, of which this and other stacks make fresh ones.
-        self._parts = tuple(parts)
+        self._parts: tuple[Framing[Any], ...] = tuple(parts)
         # The layers above a framing that splits bytes belong to it: so an incomplete
         # list stays in one buffer.
         segments: list[Framing[Any]] = []
@@ -522,7 +524,7 @@ class Stackable(Framing[Any]):
         return unused
 
     @property
-    def maxLength(self) -> int:  # type: ignore[override]
+    def maxLength(self) -> int:
         return self._top.maxLength
 
     @maxLength.setter
@@ -534,7 +536,7 @@ class Stackable(Framing[Any]):
         return self._top.onTooLong
 
     @property
-    def swallows(self) -> bytes:  # type: ignore[override]
+    def swallows(self) -> bytes:
         return self._top.swallows
 
     @swallows.setter

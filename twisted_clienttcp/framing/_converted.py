@@ -71,7 +71,7 @@ class Converted(Framing[Any]):
     # -- what is the lower framing's
 
     @property
-    def maxLength(self) -> int:  # type: ignore[override]
+    def maxLength(self) -> int:
         return self._lower.maxLength
 
     @maxLength.setter
@@ -79,7 +79,7 @@ class Converted(Framing[Any]):
         self._lower.maxLength = maxLength
 
     @property
-    def onTooLong(self) -> str:  # type: ignore[override]
+    def onTooLong(self) -> str:
         return self._lower.onTooLong
 
     @onTooLong.setter
@@ -87,7 +87,7 @@ class Converted(Framing[Any]):
         self._lower.onTooLong = onTooLong
 
     @property
-    def swallows(self) -> bytes:  # type: ignore[override]
+    def swallows(self) -> bytes:
         return self._lower.swallows
 
     @swallows.setter

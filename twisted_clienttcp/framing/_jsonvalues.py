@@ -13,12 +13,9 @@ from ._checks import checkChoice, checkMaxLength, cut
 from ._converted import jsonFrom, jsonOf
 from ._units import decodeEach
 
-
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _NUMBER = re.compile(rb"[-+.0-9eE]*")
-_WHOLE_NUMBER = re.compile(
-    rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-)
+_WHOLE_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LITERALS = {b"t"[0]: b"true", b"f"[0]: b"false", b"n"[0]: b"null"}
 
 #: What matters outside a string: a bracket, a string without escapes, or the beginning

@@ -156,7 +156,7 @@ class Receiver(Framing[Any]):
         return unused
 
     @property
-    def maxLength(self) -> int:  # type: ignore[override]
+    def maxLength(self) -> int:
         limit: int = self._receiver.MAX_LENGTH
         return limit
 

@@ -9,9 +9,7 @@ from typing import Any
 from ._base import Framing
 
 
-def decodeEach(
-    framing: Framing[Any], data: bytes, start: int
-) -> tuple[list[Any], int]:
+def decodeEach(framing: Framing[Any], data: bytes, start: int) -> tuple[list[Any], int]:
     """
     Decode as many units as L{Framing.decodeMany} may return, one after the other.
     """
