@@ -55,7 +55,7 @@ from .errors import (
     NotConnectedError,
 )
 from .framing import Line
-from .framing._pattern import FramingSpec, patternFrom
+from .framing._building import FramingSpec, buildFraming
 from .retry import Policy
 
 #: A place to connect to.
@@ -364,7 +364,7 @@ class ClientTCPFactory(LifecycleFactory):
             if called is not None:
                 more = map(repr, self._args) if name == "started" else ()
                 _check.callback(name, called, (*gets, *more))
-        self._framing = patternFrom(_LINE if framing is None else framing)
+        self._framing = buildFraming(_LINE if framing is None else framing)
         values = (
             autoReconnect,
             retryPolicy,
@@ -740,7 +740,7 @@ class ClientTCPFactory(LifecycleFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = patternFrom(framing).fresh()
+            built = buildFraming(framing).fresh()
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -750,7 +750,7 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(patternFrom(framing).fresh())
+            connection.setInputFraming(buildFraming(framing).fresh())
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
@@ -758,7 +758,7 @@ class ClientTCPFactory(LifecycleFactory):
         is framed already.
         """
         connection = self._live("setOutputFraming")
-        connection.setOutputFraming(patternFrom(framing).fresh())
+        connection.setOutputFraming(buildFraming(framing).fresh())
 
     def pauseProducing(self) -> None:
         """

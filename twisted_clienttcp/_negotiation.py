@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ._inbound import Inbound
 from ._outbox import Outbox
 from .errors import ClearText, NotConnectedError
-from .framing._pattern import FramingSpec, patternFrom
+from .framing._building import FramingSpec, buildFraming
 
 
 class Wire(Protocol):
@@ -116,7 +116,7 @@ class Negotiation:
         outbox = self._output("set the framing")
         if self._waiter is not None:
             raise RuntimeError("setFraming() while nextRecord() is still waiting")
-        fresh = patternFrom(framing).fresh()
+        fresh = buildFraming(framing).fresh()
         self._wire.inbound.use(fresh)
         outbox.use(fresh)
 

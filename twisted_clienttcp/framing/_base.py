@@ -65,6 +65,10 @@ class Framing(Generic[Record]):
     @ivar onTooLong: what happens at a longer record: C{"close"} (the connection is
         dropped) or C{"skip"} (the record is reported and left out, and decoding goes on
         behind it; the framing must define L{skip}).
+    @ivar hasMore: True while L{decode} can return records, or raise, without more data:
+        it is then also called with C{start == len(data)}, and may return C{start} as
+        the end. Only a framing with state of its own needs this, to deliver records
+        before the error that is behind them.
     @ivar swallows: a byte that still belongs to the last record should it come next:
         the second half of a newline whose first half has ended a line. The connection
         drops it, also if the framing has been replaced meanwhile, and then clears this
@@ -75,6 +79,7 @@ class Framing(Generic[Record]):
     reversible: bool = True
     maxLength: int = MAX_LENGTH
     onTooLong: str = "close"
+    hasMore: bool = False
     swallows: bytes = b""
 
     #: The arguments of the constructor, for C{repr}.
@@ -108,7 +113,8 @@ class Framing(Generic[Record]):
         is consumed as a whole. It usually holds one record; none if the record is
         filtered out, several in a stack of framings.
 
-        @param data: the received bytes, from C{start} on not empty.
+        @param data: the received bytes, from C{start} on not empty (unless C{hasMore}
+            is true).
         @param start: the index at which the unit begins.
         @param searched: C{data[start:searched]} was already present in the last call,
             which returned None: a search for a delimiter can continue from there.

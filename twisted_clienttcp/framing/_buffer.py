@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import FramingError, RecordTooLong
 from ._base import Buffer, Framing
 
+
 class _Batch(NamedTuple):
     """
     What L{InputBuffer.decodeMany} has decoded, to find the position of one of its
@@ -68,9 +69,10 @@ class InputBuffer:
 
     def __len__(self) -> int:
         """
-        Return how many bytes wait to be decoded.
+        Return how many bytes wait to be decoded; 1 if there are none, but C{decode} has
+        more to return without them.
         """
-        return len(self._data) - self._start
+        return len(self._data) - self._start or int(self.framing.hasMore)
 
     def append(self, data: bytes) -> None:
         """
@@ -127,7 +129,8 @@ class InputBuffer:
         if self._swallows or framing.swallows:
             self._swallow()
         data, start, searched = self._data, self._start, self._searched
-        if start >= len(data):
+        hasMore = framing.hasMore
+        if start >= len(data) and not hasMore:
             self._trim()
             return None
         try:
@@ -147,7 +150,7 @@ class InputBuffer:
             self._searched = len(self._data)
             return None
         records, end = found
-        if not start < end <= len(data):
+        if not start < end <= len(data) and not (hasMore and end == start):
             raise FramingError(
                 f"{type(framing).__name__}.decode() must return an index from "
                 f"{start + 1} to {len(data)}, not {end!r}"
@@ -324,7 +327,7 @@ class InputBuffer:
         @return: True if its end is found.
         """
         data, start = self._data, self._start
-        if start >= len(data):
+        if start >= len(data) and not skipper.hasMore:
             return False
         index, done = skipper.skip(data, start, max(start, self._searched))
         self._excess = max(index - len(data), 0)
