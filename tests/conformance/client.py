@@ -72,7 +72,7 @@ def _framingOf(client: Any) -> Any:
     @return: the framing that cuts the input. Users have no need to ask for it, and can
         not.
     """
-    return client.server._delivery.framing
+    return client.server.inputFraming
 
 
 def _octets(record: Any) -> Any:

@@ -230,12 +230,18 @@ class Line(Framing[Any]):
         delimiters = self._delimiters
         behind = data[start:] if start else data
         lines: list[Any] = delimiters.split(behind)
+        limit = self.maxLength
+        if len(behind) > limit and (
+            # Pieces of an unfinished line are records too.
+            len(max(lines, key=len)) > limit
+            if self.onTooLong == "split"
+            else len(lines) > 1 and len(max(lines[:-1], key=len)) > limit
+        ):
+            return self._decodeEach(data, start)
         unfinished = lines.pop()
         if not lines:
             return [], start
-        if self._keeps or (
-            len(behind) > self.maxLength and len(max(lines, key=len)) > self.maxLength
-        ):
+        if self._keeps:
             return self._decodeEach(data, start)
         if self._encoding is not None:
             try:
