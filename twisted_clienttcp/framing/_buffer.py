@@ -279,9 +279,9 @@ class InputBuffer:
     @property
     def swallows(self) -> bytes:
         """
-        A byte that is dropped if it comes next.
+        A byte that is dropped if it is the next one to arrive.
         """
-        return self._swallows or self.framing.swallows
+        return b"" if len(self) else self._swallows or self.framing.swallows
 
     @property
     def rest(self) -> bytes:
