@@ -175,14 +175,15 @@ class Delivery:
         deliver, client = self._deliver, self._client
         try:
             while self._advance():
-                for record in self._pending:
-                    if (answer := deliver(client, record)) is not None:
-                        self._answered(answer)
-        except BaseException as error:
-            self.stop()
-            self._owner._raised(error)
-            if not isinstance(error, Exception):
-                raise
+                try:
+                    for record in self._pending:
+                        if (answer := deliver(client, record)) is not None:
+                            self._answered(answer)
+                except BaseException as error:
+                    self.stop()
+                    self._owner._raised(error)
+                    if not isinstance(error, Exception):
+                        raise
         finally:
             self._running = False
 

@@ -63,6 +63,8 @@ class Negotiation:
         self._handshake: Deferred[bool] | None = None
         #: What follows it, if that has been agreed to already.
         self._then: Callable[[], object] | None = None
+        #: What L{startTLS} has returned.
+        self._started: Deferred[bool] | None = None
         self._over: Failure | None = None
 
     def put(self, record: Any) -> None:
@@ -137,13 +139,15 @@ class Negotiation:
         if clear:
             failure = Failure(ClearText(len(clear)))
             self._wire.refuse(failure)
-            return fail(failure)
+            self._started = fail(failure)
+            return self._started
         self._framing = self._wire.startTLS(options, swallow)
         if self._over is not None:
-            return fail(self._over)
-        self._handshake = Deferred()
-        self._reading(True)
-        return self._handshake
+            self._started = fail(self._over)
+        else:
+            self._started = self._handshake = Deferred()
+            self._reading(True)
+        return self._started
 
     def _agreed(self, then: Callable[[], object]) -> None:
         """
@@ -156,9 +160,22 @@ class Negotiation:
             then()
         else:
             self._then = then
-            # Who agrees at once leaves the failure to us, and the end of the connection
-            # tells it.
-            self._handshake.addErrback(lambda failure: None)
+
+    def _finished(self) -> None:
+        """
+        C{preConnect} has finished. If L{startTLS} fails and C{preConnect} has not
+        handled that, only the end of the connection reports it.
+        """
+        started, self._started = self._started, None
+        if started is not None:
+            started.addErrback(lambda failure: None)
+
+    def _hasEndedWith(self, error: BaseException) -> bool:
+        """
+        @return: whether this error is the one that has ended the negotiation, and that
+            C{preConnect} has been called back with.
+        """
+        return self._over is not None and self._over.value is error
 
     def _secured(self) -> bool:
         """
