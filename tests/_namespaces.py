@@ -15,11 +15,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution
-from zope.interface import implementer
 
 from ._processes import completed, program, unavailable
 from ._support import NetworkTestCase, Server, reactor
@@ -145,47 +140,6 @@ class Wire:
         for name in self._names.values():
             if os.path.exists(f"/run/netns/{name}"):
                 self._ip("netns", "del", name)
-
-
-@implementer(IHostResolution)
-class _Resolution:
-    """
-    A look-up that is done.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def cancel(self) -> None:
-        "There is nothing to cancel."
-
-
-@implementer(IHostnameResolver)
-class Names:
-    """
-    A resolver that knows every name, and the same addresses for each.
-    """
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        "Look the name up, at once."
-        resolution = _Resolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        for address in self._addresses:
-            kind = IPv6Address if ":" in address else IPv4Address
-            if addressTypes is None or kind in addressTypes:
-                resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
-        resolutionReceiver.resolutionComplete()
-        return resolution
 
 
 class WireTestCase(NetworkTestCase):

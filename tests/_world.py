@@ -19,13 +19,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import main
-from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.basic import LineReceiver
-from zope.interface import implementer
 
 from twisted_clienttcp.demo import Echo, Quotes
+
+from ._resolver import FakeResolver
 
 #: A port of the loopback interface where nobody listens.
 CLOSED = 1
@@ -191,33 +190,11 @@ def certificate() -> Any:
     return _context[0]
 
 
-@implementer(IHostnameResolver)
-class Resolver:
+def lookUp(name: str) -> list[str]:
     """
-    Knows every name.
+    @return: the addresses of a name in this world.
     """
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        class Resolution:
-            name = hostName
-
-            def cancel(self) -> None:
-                pass
-
-        resolutionReceiver.resolutionBegan(Resolution())
-        if not hostName.endswith(".invalid"):
-            resolutionReceiver.addressResolved(
-                IPv4Address("TCP", "127.0.0.1", portNumber)
-            )
-        resolutionReceiver.resolutionComplete()
-        return None
+    return [] if name.endswith(".invalid") else ["127.0.0.1"]
 
 
 def furnish(reactor: Any) -> None:
@@ -231,7 +208,7 @@ def furnish(reactor: Any) -> None:
         return connectTCP("127.0.0.1", ports.get(port, CLOSED), *args, **kwargs)
 
     reactor.connectTCP = connect
-    reactor.installNameResolver(Resolver())
+    reactor.installNameResolver(FakeResolver(lookUp))
     for number, kind in SERVERS.items():
         factory = Factory.forProtocol(kind)
         factory.noisy = False

@@ -32,8 +32,8 @@ from zope.interface import implementer
 from . import _check
 from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
-from ._inbound import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
+from ._inbound import Hold
 from ._lifecycle import (
     CONNECTING,
     IDLE,

@@ -44,7 +44,7 @@ class Form:
     @ivar limit: the limit of L{dumped}.
     """
 
-    def __init__(self, framing: Framing, **limits: Any) -> None:
+    def __init__(self, framing: Framing[Any], **limits: Any) -> None:
         """
         @param framing: the framing whose records they are.
         @param limits: C{maxLength} of the lines read.
@@ -105,7 +105,7 @@ class Form:
         return bytes(record) + b"\n"
 
 
-def _takesText(framing: Framing) -> bool:
+def _takesText(framing: Framing[Any]) -> bool:
     try:
         framing.encode("")
     except Exception:

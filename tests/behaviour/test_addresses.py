@@ -17,56 +17,16 @@ from twisted.internet.error import (
     NoRouteError,
     TimeoutError,
 )
-from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest
-from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
 
 from .._memory import ClientTestCase
+from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor
 from .test_failover import ABC
-
-
-@implementer(IReactorPluggableNameResolver, IHostnameResolver)
-class Naming:
-    """
-    A reactor that knows names of the test's own.
-
-    @ivar names: addresses by name; a name that is not among them is looked up for ever.
-    @ivar asked: for each look-up the name and the families.
-    """
-
-    def __init__(self, reactor: Any, **names: list[str]) -> None:
-        self._reactor = reactor
-        self.names = names
-        self.asked: list[tuple[str, Any]] = []
-        self.nameResolver = self
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-    def installNameResolver(self, resolver: Any) -> Any:
-        raise NotImplementedError
-
-    def resolveHostName(
-        self,
-        receiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        self.asked.append((hostName, addressTypes))
-        if hostName in self.names:
-            for host in self.names[hostName]:
-                kind = IPv6Address if ":" in host else IPv4Address
-                if addressTypes is None or kind in addressTypes:
-                    receiver.addressResolved(kind("TCP", host, portNumber))
-            receiver.resolutionComplete()
-        return receiver
 
 
 class AddressTests(ClientTestCase):
@@ -129,10 +89,12 @@ class AddressTests(ClientTestCase):
             ({**both, "bindAddress": "::1", "bindPort": 9}, six, "::2"),
             ({**both, "bindPort": 9}, None, "::2"),
         ):
-            naming = Naming(self.reactor, both=["::2", "192.0.2.1"])
+            naming = NamingReactor(self.reactor, both=["::2", "192.0.2.1"])
             made = self.made(reactor=naming, **parameters)
             self.assertEqual(made[0], host, parameters)
-            self.assertEqual(naming.asked, [("both", families)], parameters)
+            self.assertEqual(
+                naming.nameResolver.asked, [("both", families)], parameters
+            )
 
     def test_wrong(self) -> None:
         """
@@ -170,7 +132,7 @@ class AddressTests(ClientTestCase):
             ("B\xdcCHER.example", "xn--bcher-kva.example"),
             ("\u2603.example", "xn--n3h.example"),
         ):
-            naming = Naming(self.reactor, **{name: ["192.0.2.1"]})
+            naming = NamingReactor(self.reactor, **{name: ["192.0.2.1"]})
             for parameters in (
                 {"remoteAddress": host, "remotePort": 7},
                 {"endpoint": f"tcp:{host}:7"},
@@ -199,7 +161,7 @@ class AddressTests(ClientTestCase):
         """
         A name that has no address is a failed attempt.
         """
-        naming = Naming(self.reactor, nowhere=[])
+        naming = NamingReactor(self.reactor, nowhere=[])
         client = self.client(
             remoteAddress="nowhere", reactor=naming, autoReconnect=False
         )
@@ -213,7 +175,7 @@ class AddressTests(ClientTestCase):
         A look-up that does not end is bounded by C{connectTimeout}, and so is what
         comes after it, all together.
         """
-        naming = Naming(self.reactor)
+        naming = NamingReactor(self.reactor)
         client = self.client(
             remoteAddress="hangs", reactor=naming, autoReconnect=False, connectTimeout=5
         )
@@ -235,7 +197,9 @@ class EachAddressTests(ClientTestCase):
         """
         @return: a client of a name with three addresses.
         """
-        naming = Naming(self.reactor, three=["2001:db8::1", "192.0.2.1", "192.0.2.2"])
+        naming = NamingReactor(
+            self.reactor, three=["2001:db8::1", "192.0.2.1", "192.0.2.2"]
+        )
         return self.client(remoteAddress="three", reactor=naming, **parameters)
 
     def failed(self, index: int, error: Exception) -> None:
@@ -360,7 +324,7 @@ class NetworkTests(NetworkTestCase):
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)
         port = listening.getHost().port
-        naming = Naming(reactor, six=["::1"])
+        naming = NamingReactor(reactor, six=["::1"])
         for parameters in (
             {"remoteAddress": "six", "remotePort": port},
             {"endpoint": f"tcp:six:{port}"},

@@ -537,9 +537,7 @@ class InvariantTests(SynchronousTestCase):
         try:
             run_state_machine_as_test(
                 ClientMachine,
-                settings=settings(
-                    max_examples=200, stateful_step_count=50, deadline=None
-                ),
+                settings=settings(max_examples=200, stateful_step_count=50),
             )
         finally:
             # Those of the callbacks that were told to raise.
@@ -551,7 +549,7 @@ class AnySequenceTests(FlowTestCase):
     Whatever is done in whatever order.
     """
 
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(
         st.lists(
             st.one_of(
@@ -645,7 +643,7 @@ class AnySequenceTests(FlowTestCase):
         first = told[: len(told) // 2 * 2]
         self.assertEqual(first, ["serverHigh", "serverLow"] * (len(first) // 2))
 
-    @settings(deadline=None, max_examples=200)
+    @settings(max_examples=200)
     @given(
         st.lists(
             st.sampled_from(

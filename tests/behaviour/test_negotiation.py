@@ -4,16 +4,28 @@ Tests for C{preConnect}: an exchange with the server before C{connected}.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, TimeoutError
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp.errors import FramingError, NegotiationRefused, NotConnectedError
+from twisted_clienttcp.errors import (
+    FramingError,
+    NegotiationRefused,
+    NotConnectedError,
+    TLSError,
+)
 from twisted_clienttcp.framing import Line
+from twisted_clienttcp.testing import MemoryServer
 
 from .._memory import ClientTestCase, Transport
+from .._support import NetworkTestCase, Server, turn
 
 
 class NegotiationTests(ClientTestCase):
@@ -284,3 +296,257 @@ class NegotiationTests(ClientTestCase):
         transport.protocol.dataReceived(b"long\r\n")
         self.assertEqual(len(failures), 1)
         self.assertTrue(transport.aborted)
+
+
+#: The calls by which a client gives up a connection.
+CALLS: dict[str, Callable[[ClientTCPFactory], object]] = {
+    "shutdown": lambda client: client.shutdown(),
+    "abort": lambda client: client.abort(),
+    "reconnect": lambda client: client.reconnect(),
+    "connect": lambda client: client.connect(),
+}
+
+
+class Oops(Exception):
+    """
+    An error of C{preConnect}.
+    """
+
+
+async def awaited(client: ClientTCPFactory, call: Any, wait: Any) -> bool:
+    """
+    A coroutine that gives up the connection and raises.
+    """
+    call(client)
+    if wait is not None:
+        try:
+            await wait
+        finally:
+            raise Oops("the reason")
+    raise Oops("the reason")
+
+
+class LoggedTests(SynchronousTestCase):
+    """
+    Tests for what is logged when C{preConnect} raises.
+    """
+
+    def connect(self, preConnect: Any, **parameters: Any) -> MemoryServer:
+        """
+        @return: the server of a client, whose connection has just been made.
+        """
+        self.failures: list[Any] = []
+        client = ClientTCPFactory(
+            remoteAddress="192.0.2.1",
+            remotePort=7,
+            autoReconnect=False,
+            preConnect=preConnect,
+            connectError=lambda client, failure: self.failures.append(failure),
+            serverInput=lambda client, record: None,
+            **parameters,
+        )
+        client.initialDelay = client.jitter = 0
+        server = MemoryServer(client)
+        server.stopped.addErrback(lambda failure: None)
+        server.accept()
+        return server
+
+    def assertLogged(self) -> None:
+        """
+        Check that the error has been logged once, with its traceback.
+        """
+        gc.collect()
+        (failure,) = self.flushLoggedErrors()
+        self.assertTrue(failure.check(Oops))
+        self.assertIn('raise Oops("the reason")', failure.getTraceback())
+        self.assertEqual(self.failures, [])
+
+    def test_givesUp(self) -> None:
+        """
+        An exception is logged also if C{preConnect} has given up the connection before.
+        """
+        for name, call in CALLS.items():
+
+            def sync(client: Any, negotiation: Any, call: Any = call) -> bool:
+                call(client)
+                raise Oops("the reason")
+
+            def later(client: Any, negotiation: Any, call: Any = call) -> Any:
+                return awaited(client, call, None)
+
+            def failed(client: Any, negotiation: Any, call: Any = call) -> Any:
+                call(client)
+                try:
+                    raise Oops("the reason")
+                except Oops:
+                    return fail()
+
+            def waits(client: Any, negotiation: Any, call: Any = call) -> Any:
+                return awaited(client, call, Deferred())
+
+            def reads(client: Any, negotiation: Any, call: Any = call) -> Any:
+                return awaited(client, call, negotiation.nextRecord())
+
+            for preConnect in (sync, later, failed, waits, reads):
+                server = self.connect(preConnect)
+                server.advance(1)
+                self.assertLogged()
+                server.client.shutdown()
+                server.advance(1)
+                self.assertTrue(server.client.shuttingDown, name)
+
+    def test_afterALoss(self) -> None:
+        """
+        An exception that is raised because of the end of the connection is logged.
+        """
+
+        async def preConnect(client: Any, negotiation: Any) -> bool:
+            try:
+                await negotiation.nextRecord()
+            except Exception:
+                raise Oops("the reason") from None
+            return True
+
+        for end in (MemoryServer.reset, MemoryServer.close):
+            server = self.connect(preConnect)
+            end(server)
+            (failure,) = self.failures
+            self.failures.clear()
+            self.assertLogged()
+
+    def test_late(self) -> None:
+        """
+        So is one that is raised when the next connection is being negotiated, which it
+        does not disturb.
+        """
+        answers: list[Deferred[Any]] = []
+
+        def preConnect(client: Any, negotiation: Any) -> Any:
+            answers.append(Deferred(lambda answer: None))
+            return stubborn(answers[-1])
+
+        async def stubborn(answer: Any) -> Any:
+            try:
+                return await answer
+            except Exception:
+                return await late
+
+        late: Any = Deferred()
+        server = self.connect(preConnect)
+        server.client.reconnect()
+        server.advance(0)
+        server.accept()
+        try:
+            raise Oops("the reason")
+        except Oops:
+            late.errback()
+        self.assertLogged()
+        server.client.shutdown()
+        server.advance(0)
+        self.assertEqual(answers[1].called, True)
+
+    def test_consequences(self) -> None:
+        """
+        The errors with which the end of the connection ends C{preConnect} are not
+        logged.
+        """
+        for act in (*CALLS.values(), None):
+            for wait in ("nextRecord", "sleep"):
+
+                async def preConnect(
+                    client: Any, negotiation: Any, wait: str = wait
+                ) -> bool:
+                    if wait == "nextRecord":
+                        await negotiation.nextRecord()
+                    else:
+                        await deferLater(client.clock, 100)
+                    return True
+
+                server = self.connect(preConnect, connectTimeout=5)
+                if act is None:
+                    server.advance(5)
+                else:
+                    act(server.client)
+                server.client.shutdown()
+                server.advance(1)
+                gc.collect()
+                self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class StartTLSTests(NetworkTestCase):
+    """
+    Tests for a handshake that fails and that nothing waits for.
+    """
+
+    async def test_notAwaited(self) -> None:
+        """
+        If C{preConnect} does not await the handshake, only C{connectError} reports that
+        it has failed.
+        """
+        options = optionsForClientTLS("localhost")
+
+        def agrees(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            return True
+
+        def refuses(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            return False
+
+        def raises(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            raise Oops("the reason")
+
+        def stops(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            client.shutdown()
+            return True
+
+        async def agreesLater(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            await turn()
+            return True
+
+        async def neverAgrees(client: Any, negotiation: Any) -> bool:
+            negotiation.startTLS(options)
+            await Deferred()
+            return True
+
+        async def afterAnAnswer(client: Any, negotiation: Any) -> bool:
+            await negotiation.nextRecord()
+            negotiation.startTLS(options)
+            return True
+
+        server = Server()
+        server.met = lambda peer: peer.send(b"220 ready\r\nand more\r\n")
+        server.heard = lambda peer, data: peer.send(b"no TLS\r\n")
+        await self.listen(server)
+        for preConnect, expected in (
+            (agrees, TLSError),
+            (refuses, None),
+            (raises, None),
+            (stops, None),
+            (agreesLater, TLSError),
+            (neverAgrees, TLSError),
+            (afterAnAnswer, TLSError),
+        ):
+            failures: list[Any] = []
+            client = self.client(
+                server,
+                preConnect=preConnect,
+                connectError=lambda client, failure, failures=failures: failures.append(
+                    failure
+                ),
+                serverInput=lambda client, record: None,
+            )
+            client.start().addErrback(lambda failure: None)
+            await client.whenStopped().addErrback(lambda failure: None)
+            if expected is not None:
+                self.assertTrue(failures[0].check(expected), preConnect.__name__)
+            gc.collect()
+            logged = self.flushLoggedErrors()
+            self.assertEqual(
+                [failure.type for failure in logged],
+                [Oops] if preConnect is raises else [],
+                preConnect.__name__,
+            )

@@ -30,9 +30,9 @@ from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp.errors import NegotiationRefused, TLSError
 
 from .._processes import run, setVariable
+from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
 from .._tls import TLSTestCase, below, private
-from .test_addresses import Naming
 from .test_keepalive import settings
 
 
@@ -118,7 +118,7 @@ class VerifiedTests(TLSTestCase):
         server = await self.serve(
             private(self.made.authority.issue_cert("xn--bcher-kva.example"))
         )
-        naming = Naming(
+        naming = NamingReactor(
             reactor,
             **{
                 name: ["127.0.0.1"]

@@ -473,7 +473,7 @@ class Client:
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     def do_object_pending(self, client: Any, callback: Any) -> None:
-        rest = self._given.release(0)
+        rest = self._given.takeBack()
         value = rest.decode("latin-1") if rest else None
         self._log("object_pending", client, value=value)
 

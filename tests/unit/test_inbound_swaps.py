@@ -172,7 +172,7 @@ class SwapTests(SynchronousTestCase):
                     found = Swapper([first, second], swaps, set()).read(chunks)
                     self.assertEqual(found, expected, (first, second, swaps, size))
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,
@@ -188,7 +188,7 @@ class SwapTests(SynchronousTestCase):
         found = Swapper(names, swaps, holds).read(pieces(data, at))
         self.assertEqual(found, model(names, data, swaps))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.sampled_from(sorted(FRAMINGS)).flatmap(
             lambda name: st.tuples(st.just(name), _streams([name]))
@@ -257,7 +257,7 @@ class ClientTests(ClientTestCase):
     The same through the client.
     """
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,

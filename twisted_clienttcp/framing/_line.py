@@ -116,7 +116,7 @@ class Line(Framing[Any]):
         self._autodetects = autodetect
         if onTooLong == "split" and encoding is not None:
             raise ValueError(
-                'onTooLong="split" excludes encoding: a piece may end inside a character'
+                'onTooLong="split" excludes encoding: a piece may end inside a letter'
             )
         literals = _checkLiterals(delimiter, inputDelimiter)
         pattern = _checkPattern(inputPattern)
@@ -440,5 +440,5 @@ def _checkEncoding(value: object) -> str | None:
         "a".encode(value)
     except LookupError:
         # Some codecs, such as hex, do not encode text.
-        raise ValueError(f"encoding: there is no encoding of text called {value!r}") from None
+        raise ValueError(f"encoding: {value!r} is not an encoding of text") from None
     return value
