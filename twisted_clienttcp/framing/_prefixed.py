@@ -90,7 +90,8 @@ class Measured(Framing[bytes]):
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
         measured = self.measure(data, start)
-        assert measured is not None, "decode() has measured this frame"
+        if measured is None:
+            raise FramingError("a frame has changed its length")
         return measured[2], True
 
 
@@ -356,11 +357,13 @@ class LengthPrefixed(Measured):
             return bytes(offset), record
         kept = max(offset - strip, 0)
         lead = bytes(min(strip, offset)) + record[:kept]
+        rest = offset + self._size - strip
         if self._isVarint:
-            found = _varint(record, kept)
+            try:
+                found = _varint(record, kept)
+            except FramingError as error:
+                raise InvalidRecord(f"{error}: {record!r:.60}") from error
             rest = len(record) + 1 if found is None else found[1]
-        else:
-            rest = offset + self._size - strip
         if rest > len(record):
             raise InvalidRecord(
                 f"strip={strip} leaves a part of the header in the record, which "
