@@ -118,13 +118,19 @@ class DecodeTests(SynchronousTestCase):
             found = decode(framing, chunks)
             self.assertEqual(found, (records, [], b""))
 
-    @given(runs, st.integers(0, 40), st.sampled_from([b"\0\0\1", b"\0\0\0\6abcdef"]))
-    def test_runThatEnds(self, records: list[bytes], cut: int, end: bytes) -> None:
+    @given(st.sampled_from([*FORMATS, *KEPT]), runs, st.integers(0, 40), noise)
+    def test_runThatEnds(
+        self, parameters: dict[str, Any], records: list[bytes], cut: int, end: bytes
+    ) -> None:
         """
-        A run ends at a frame that is too long or incomplete, and nothing is lost.
+        A run ends at a frame that is too long, incomplete or wrong; nothing is lost.
         """
-        framing = int32(maxLength=9, onTooLong="skip")
-        stream = framing.encodeMany(records)
+        framing = LengthPrefixed(maxLength=20, onTooLong="skip", **parameters)
+        size = parameters["prefixSize"]
+        header = parameters.get("offset", 0) + (1 if size == "varint" else size)
+        kept = bytes(max(header - parameters.get("strip", header), 0))
+        least = max(parameters.get("adjustment", 0), 0)
+        stream = framing.encodeMany([kept + r for r in records if len(r) >= least])
         stream = stream[: len(stream) - min(cut, len(stream))] + end
         decodeEachWay(framing, stream, [])
 
@@ -397,6 +403,7 @@ class ConstructorTests(SynchronousTestCase):
         wrong: tuple[tuple[Any, dict[str, Any]], ...] = (
             (ValueError, {"prefixSize": 5}),
             (ValueError, {"prefixSize": True}),
+            (ValueError, {"prefixSize": 4.0}),
             (ValueError, {"prefixSize": "3"}),
             (ValueError, {"byteOrder": "middle"}),
             (ValueError, {"offset": -1}),

@@ -12,7 +12,8 @@ from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import BytesLike, bytesOf, checkChoice, checkMaxLength, checkNumber, cut
 
-#: The formats of length fields by their size. L{struct} has none for 3 bytes.
+#: The sizes of a prefix in bytes, and the formats for L{struct}, which has none for 3.
+_SIZES = (1, 2, 3, 4, 8)
 _FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 #: How many records of equal length in a row make it worth looking for more, and how
@@ -137,7 +138,7 @@ class LengthPrefixed(Measured):
         @raise ValueError: if an argument is out of range.
         """
         super().__init__(maxLength, onTooLong)
-        if prefixSize not in (1, 2, 3, 4, 8, "varint") or isinstance(prefixSize, bool):
+        if type(prefixSize) not in (int, str) or prefixSize not in (*_SIZES, "varint"):
             raise ValueError(
                 f"prefixSize must be 1, 2, 3, 4, 8 or 'varint', not {prefixSize!r}"
             )
