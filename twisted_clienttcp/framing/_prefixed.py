@@ -274,10 +274,10 @@ class LengthPrefixed(Measured):
         """
         end = start + size * count
         prefix = start + self._offset
-        return all(
-            data[index:end:size] == data[index : index + 1] * count
-            for index in range(prefix + self._size - 1, prefix - 1, -1)
-        )
+        for index in range(prefix + self._size - 1, prefix - 1, -1):
+            if data[index:end:size].count(data[index]) != count:
+                return False
+        return True
 
     def _decodeVarints(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         """
