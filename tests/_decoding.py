@@ -6,17 +6,13 @@ a connection can.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any, NamedTuple
-
-from hypothesis import strategies as st
 
 from twisted_clienttcp.errors import FramingError
 from twisted_clienttcp.framing import Framing
 from twisted_clienttcp.framing._buffer import InputBuffer
 
-#: Where a stream is split into reads.
-splits = st.lists(st.integers(0, 60)).map(sorted)
+from ._streams import pieces
 
 
 class Decoded(NamedTuple):
@@ -32,14 +28,6 @@ class Decoded(NamedTuple):
     records: list[Any]
     errors: list[tuple[int, type[Exception]]]
     rest: bytes
-
-
-def pieces(data: bytes, at: Iterable[int]) -> list[bytes]:
-    """
-    Split the data at these indices. Some pieces may be empty.
-    """
-    edges = [0, *(min(index, len(data)) for index in at), len(data)]
-    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def decode(

@@ -14,7 +14,8 @@ from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import Block
 from twisted_clienttcp.framing._buffer import InputBuffer
 
-from .._decoding import decode, decodeEachWay, pieces, splits
+from .._decoding import decode, decodeEachWay
+from .._streams import cuts, pieces
 
 
 def colonLength(head: bytearray) -> int | None:
@@ -60,7 +61,7 @@ class BlockTests(SynchronousTestCase):
         st.sampled_from([1, 5, 500]),
         st.sampled_from(["close", "skip"]),
         noise,
-        splits,
+        cuts,
     )
     def test_anyBytes(
         self, make: Any, maxLength: int, onTooLong: str, data: bytes, at: list[int]
@@ -73,7 +74,7 @@ class BlockTests(SynchronousTestCase):
         found = decodeEachWay(framing, data, at)
         self.assertTrue(all(len(record) <= maxLength for record in found.records))
 
-    @given(st.integers(1, 9), st.binary(), splits)
+    @given(st.integers(1, 9), st.binary(), cuts)
     def test_fixedSize(self, size: int, data: bytes, at: list[int]) -> None:
         """
         With a fixed size, all blocks have it, and what is left is shorter.
@@ -83,7 +84,7 @@ class BlockTests(SynchronousTestCase):
         self.assertEqual(b"".join([*found.records, found.rest]), data)
         self.assertLess(len(found.rest), size)
 
-    @given(st.sampled_from([Block, codec]), st.lists(st.binary(max_size=200)), splits)
+    @given(st.sampled_from([Block, codec]), st.lists(st.binary(max_size=200)), cuts)
     def test_reversible(self, make: Any, records: list[bytes], at: list[int]) -> None:
         """
         Encoded records are decoded.

@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp.errors import FramingError, RecordTooLong
 from twisted_clienttcp.framing import Netstring
 
-from .._decoding import decode, decodeEachWay, pieces, splits
+from .._decoding import decode, decodeEachWay
+from .._streams import cuts, pieces
 
 #: Bytes of which many are netstrings, or nearly.
 noise = st.lists(
@@ -32,7 +33,7 @@ class NetstringTests(SynchronousTestCase):
     """
 
     @given(
-        st.sampled_from([1, 5, 500]), st.sampled_from(["close", "skip"]), noise, splits
+        st.sampled_from([1, 5, 500]), st.sampled_from(["close", "skip"]), noise, cuts
     )
     def test_anyBytes(
         self, maxLength: int, onTooLong: str, data: bytes, at: list[int]
@@ -45,7 +46,7 @@ class NetstringTests(SynchronousTestCase):
         found = decodeEachWay(framing, data, at)
         self.assertTrue(all(len(record) <= maxLength for record in found.records))
 
-    @given(st.lists(st.binary(max_size=200)), splits)
+    @given(st.lists(st.binary(max_size=200)), cuts)
     def test_reversible(self, records: list[bytes], at: list[int]) -> None:
         """
         Encoded records are decoded.
@@ -53,7 +54,7 @@ class NetstringTests(SynchronousTestCase):
         stream = Netstring().encodeMany(records)
         self.assertEqual(decode(Netstring(), pieces(stream, at)), (records, [], b""))
 
-    @given(noise, splits, st.sampled_from([2, 11, 500]))
+    @given(noise, cuts, st.sampled_from([2, 11, 500]))
     def test_receiver(self, data: bytes, at: list[int], limit: int) -> None:
         """
         Any bytes, with a limit, produce the same records as in C{NetstringReceiver}.

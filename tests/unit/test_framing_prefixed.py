@@ -20,7 +20,8 @@ from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import LengthPrefixed, int8, int16, int32, tpkt
 from twisted_clienttcp.framing._buffer import InputBuffer
 
-from .._decoding import decode, decodeEachWay, pieces, splits
+from .._decoding import decode, decodeEachWay
+from .._streams import cuts, pieces
 
 #: The parameters of L{LengthPrefixed} that say what a frame looks like.
 FORMATS: list[dict[str, Any]] = [
@@ -76,7 +77,7 @@ class DecodeTests(SynchronousTestCase):
         st.sampled_from([1, 5, 100]),
         st.sampled_from(["close", "skip"]),
         noise,
-        splits,
+        cuts,
     )
     def test_anyBytes(
         self,
@@ -94,7 +95,7 @@ class DecodeTests(SynchronousTestCase):
         found = decodeEachWay(framing, data, at)
         self.assertTrue(all(len(record) <= maxLength for record in found.records))
 
-    @given(st.sampled_from(["close", "skip"]), noise, splits)
+    @given(st.sampled_from(["close", "skip"]), noise, cuts)
     def test_anyPackets(self, onTooLong: str, data: bytes, at: list[int]) -> None:
         """
         The same for TPKT packets.
@@ -102,7 +103,7 @@ class DecodeTests(SynchronousTestCase):
         data = data.replace(b"\1", b"\3\0\0\5")
         decodeEachWay(tpkt(maxLength=5, onTooLong=onTooLong), data, at)
 
-    @given(st.sampled_from(FORMATS), runs, splits)
+    @given(st.sampled_from(FORMATS), runs, cuts)
     def test_reversible(
         self, parameters: dict[str, Any], records: list[bytes], at: list[int]
     ) -> None:
@@ -368,7 +369,7 @@ class AgainstTwistedTests(SynchronousTestCase):
         ),
         st.sampled_from([5, 255]),
         noise,
-        splits,
+        cuts,
     )
     def test_receivers(
         self, kinds: tuple[Any, Any], limit: int, data: bytes, at: list[int]

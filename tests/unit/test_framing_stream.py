@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.framing._buffer import InputBuffer
 
-from .._decoding import decode, pieces, splits
+from .._decoding import decode
+from .._streams import cuts, pieces
 
 
 class StreamTests(SynchronousTestCase):
@@ -19,7 +20,7 @@ class StreamTests(SynchronousTestCase):
     L{Stream}.
     """
 
-    @given(st.binary(), splits)
+    @given(st.binary(), cuts)
     def test_decode(self, data: bytes, at: list[int]) -> None:
         """
         The bytes of each read are one record.

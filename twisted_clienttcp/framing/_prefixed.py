@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import BytesLike, bytesOf, checkChoice, checkMaxLength, checkNumber, cut
+from ._units import decodeEach
 
 #: The sizes of a prefix in bytes, and the formats for L{struct}, which has none for 3.
 _SIZES = (1, 2, 3, 4, 8)
@@ -79,15 +80,7 @@ class Measured(Framing[bytes]):
         return [cut(data, begin, end)], frameEnd
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[bytes], int]:
-        records: list[bytes] = []
-        try:
-            while start < len(data) and (found := self.decode(data, start, start)):
-                records += found[0]
-                start = found[1]
-        except Exception:
-            # The next call of decode() raises it, behind these records.
-            pass
-        return records, start
+        return decodeEach(self, data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
         measured = self.measure(data, start)
