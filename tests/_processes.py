@@ -166,13 +166,18 @@ async def execute(
 
 
 def completed(
-    *command: object, cwd: Path | str = ROOT, seconds: float = 300, **options: Any
+    *command: object,
+    cwd: Path | str = ROOT,
+    variables: dict[str, str] | None = None,
+    seconds: float = 300,
+    **options: Any,
 ) -> Completed:
     """
     Run a command until it exits, and wait for it.
 
     @param command: the path of the program, and its arguments.
     @param cwd: the folder in which to run it.
+    @param variables: variables to add to its environment.
     @param seconds: the time after which it is killed.
     @param options: more arguments for C{subprocess.run}.
 
@@ -182,7 +187,7 @@ def completed(
     return subprocess.run(
         words,
         cwd=cwd,
-        env=environment(words[0]),
+        env=environment(words[0], **(variables or {})),
         text=True,
         timeout=seconds,
         **{
@@ -194,18 +199,18 @@ def completed(
     )
 
 
-def run(*command: object, cwd: Path | str = ROOT) -> str:
+def run(*command: object, **options: Any) -> str:
     """
     Run a command that must succeed.
 
     @param command: the path of the program, and its arguments.
-    @param cwd: the folder in which to run it.
+    @param options: more arguments for L{completed}.
 
     @return: what it printed, errors included.
 
     @raise AssertionError: with what it printed, if it failed.
     """
-    done = completed(*command, cwd=cwd, stderr=subprocess.STDOUT)
+    done = completed(*command, stderr=subprocess.STDOUT, **options)
     if done.returncode:
         raise AssertionError(f"{command} exited {done.returncode}: {done.stdout}")
     return done.stdout

@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -16,6 +17,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
+from twisted.trial.util import suppress
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory, errorDetails
@@ -36,8 +38,16 @@ CALLBACKS = (
 )
 
 
-#: The seconds after which a test that waits for the network has failed.
-GUARD = 20
+#: The seconds after which a test that waits for the network has failed. No test waits
+#: so long if it passes; other work on the machine must not make one fail.
+GUARD = 60
+
+#: For C{suppress} of a test in which C{bind} fails: Twisted leaves such a socket, which
+#: has neither an address nor a port, to the garbage collector.
+UNBOUND = suppress(
+    category=ResourceWarning,
+    message=r"unclosed <socket\.socket fd=\d+, .*, laddr=\('0\.0\.0\.0', 0\)>",
+)
 
 #: Sizes that are private to the package, but show in what a test observes: the bytes
 #: that go to the transport at a time, the most that is read at once, and what may wait
@@ -50,6 +60,29 @@ BACKLOG = 64 * 1024
 #: Ports below those that systems give to connections and to servers that ask for a free
 #: port: no other process gets one of them by chance. Each process starts elsewhere.
 _ports = itertools.count(os.getpid() * 97)
+
+
+def suppressing(
+    *warnings: Any,
+) -> Callable[
+    [Callable[[Any], Coroutine[Any, Any, None]]], Callable[[Any], Deferred[None]]
+]:
+    """
+    Suppress warnings in a test that is a coroutine. trial's C{suppress} alone ends when
+    the coroutine has been made.
+    """
+
+    def decorate(
+        test: Callable[[Any], Coroutine[Any, Any, None]],
+    ) -> Callable[[Any], Deferred[None]]:
+        @wraps(test)
+        def run(self: Any) -> Deferred[None]:
+            return Deferred.fromCoroutine(test(self))
+
+        run.suppress = list(warnings)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
 def freePort() -> int:

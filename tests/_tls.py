@@ -10,9 +10,16 @@ from functools import cache
 from typing import Any
 
 import trustme
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from twisted_clienttcp.errors import TLSError
@@ -22,13 +29,32 @@ from ._support import NetworkTestCase, Peer, Recorder, Server, reactor
 LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)
 
 
-def private(issued: trustme.LeafCert) -> PrivateCertificate:
+class Identity:
     """
-    @return: a certificate and its key, as Twisted has them.
+    A certificate and its key.
+
+    @ivar parameters: both, as arguments for C{CertificateOptions}. They are objects of
+        cryptography: for those of pyOpenSSL, which Twisted's C{PrivateCertificate}
+        holds, pyOpenSSL issues deprecation warnings.
     """
-    pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
-    loaded: PrivateCertificate = PrivateCertificate.loadPEM(pem)
-    return loaded
+
+    def __init__(self, issued: trustme.LeafCert) -> None:
+        certificate = issued.cert_chain_pems[0].bytes()
+        self.parameters: dict[str, Any] = {
+            "certificate": load_pem_x509_certificate(certificate),
+            "privateKey": load_pem_private_key(issued.private_key_pem.bytes(), None),
+        }
+
+    def options(self, *authorities: Certificate, **more: Any) -> Any:
+        """
+        @param authorities: those one of which clients need a certificate of.
+        @param more: more arguments for C{CertificateOptions}.
+
+        @return: options for a server.
+        """
+        if authorities:
+            more["trustRoot"] = trustRootFromCertificates(authorities)
+        return CertificateOptions(**self.parameters, **more)
 
 
 def below(peer: Peer) -> Any:
@@ -48,17 +74,17 @@ class Authority:
     def __init__(self) -> None:
         self.authority = trustme.CA()
         self.root = Certificate.loadPEM(self.authority.cert_pem.bytes())
-        self.good = private(self.authority.issue_cert("localhost", "127.0.0.1"))
-        self.elsewhere = private(self.authority.issue_cert("else.where"))
-        self.expired = private(
+        self.good = Identity(self.authority.issue_cert("localhost", "127.0.0.1"))
+        self.elsewhere = Identity(self.authority.issue_cert("else.where"))
+        self.expired = Identity(
             self.authority.issue_cert(
                 "localhost",
                 not_before=LONG_AGO,
                 not_after=LONG_AGO + datetime.timedelta(days=1),
             )
         )
-        self.stranger = private(trustme.CA().issue_cert("localhost"))
-        self.client = private(self.authority.issue_cert("client.example"))
+        self.stranger = Identity(trustme.CA().issue_cert("localhost"))
+        self.client = Identity(self.authority.issue_cert("client.example"))
 
 
 @cache
@@ -87,7 +113,7 @@ class TLSTestCase(NetworkTestCase):
 
     async def serve(
         self,
-        certificate: PrivateCertificate | None = None,
+        certificate: Identity | None = None,
         *authorities: Any,
         old: bool = False,
     ) -> Server:

@@ -3,10 +3,11 @@ A world for the programs of the documents, which run in it as they stand::
 
     $ python -m tests._world program.py
 
-Every host name is this machine, but for those below C{.invalid}, which do not exist.
-Behind the well-known ports are servers of our own, on free ports of the loopback
-interface; behind all other ports is nobody. Servers and program share one process and
-one reactor, whichever the program installs.
+Every host name, apart from those below C{.invalid}, has one address, an address for
+documentation (RFC 5737). Its well-known ports lead to servers of our own, on free ports
+of the loopback interface; its other ports are closed. Any other address is what it is
+elsewhere. The servers and the program share one process and one reactor, of any kind
+that the program installs.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from typing import Any
 
 from twisted.internet import main
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogEvent, LogLevel, eventAsText
 from twisted.protocols.basic import LineReceiver
 
 from twisted_clienttcp.demo import Echo, Quotes
 
 from ._resolver import FakeResolver
+
+#: The address of every host name.
+ADDRESS = "192.0.2.1"
 
 #: A port of the loopback interface where nobody listens.
 CLOSED = 1
@@ -194,7 +199,7 @@ def lookUp(name: str) -> list[str]:
     """
     @return: the addresses of a name in this world.
     """
-    return [] if name.endswith(".invalid") else ["127.0.0.1"]
+    return [] if name.endswith(".invalid") else [ADDRESS]
 
 
 def furnish(reactor: Any) -> None:
@@ -205,7 +210,9 @@ def furnish(reactor: Any) -> None:
     connectTCP = reactor.connectTCP
 
     def connect(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
-        return connectTCP("127.0.0.1", ports.get(port, CLOSED), *args, **kwargs)
+        if host == ADDRESS:
+            host, port = "127.0.0.1", ports.get(port, CLOSED)
+        return connectTCP(host, port, *args, **kwargs)
 
     reactor.connectTCP = connect
     reactor.installNameResolver(FakeResolver(lookUp))
@@ -221,9 +228,29 @@ def furnish(reactor: Any) -> None:
         ports[number] = listening.getHost().port
 
 
+def plainText() -> Any:
+    """
+    A factory for the option C{--logger} of twistd.
+
+    @return: an observer that prints what a program logs as plain text, and what
+        Twisted logs only if it is a warning or an error, to standard error.
+    """
+
+    def observe(event: LogEvent) -> None:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        namespace = str(event["log_namespace"]).partition(".")[0]
+        # Standard output and standard error of the process: print() writes to the log.
+        if event["log_level"] >= LogLevel.warn:
+            os.write(2, f"{text}\n".encode())
+        elif namespace not in ("twisted", "twisted_clienttcp", "log_legacy"):
+            os.write(1, f"{text}\n".encode())
+
+    return observe
+
+
 def run(program: str) -> None:
     """
-    Run a program in this world.
+    Run a program in this world: a C{.tac} file by twistd, any other by Python.
     """
     install = main.installReactor
 
@@ -235,8 +262,18 @@ def run(program: str) -> None:
     with TemporaryDirectory() as home:
         os.environ["SSL_CERT_FILE"] = str(Path(home, "trusted.pem"))
         os.chdir(home)
-        sys.argv = [program]
-        runpy.run_path(program, run_name="__main__")
+        # So that the files of a program can import each other.
+        sys.path.insert(0, str(Path(program).parent))
+        if program.endswith(".tac"):
+            from twisted.scripts import twistd
+
+            logger = f"--logger={plainText.__module__}.plainText"
+            sys.argv = ["twistd", "--nodaemon", "--pidfile=", logger, "--python"]
+            sys.argv.append(program)
+            twistd.run()
+        else:
+            sys.argv = [program]
+            runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

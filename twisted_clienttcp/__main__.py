@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.logger import (
@@ -29,9 +29,10 @@ from . import ClientTCPFactory
 from ._console import Console
 from ._demo import DemoFailed, demo
 from ._handlers import clientFrom
-from ._options import Options, refuse
+from ._options import Options
 from ._progress import Progress, tell
 from ._status import exitStatus
+from ._stdio import flush, refuse
 from ._text import now
 from .demo import SERVERS
 
@@ -127,12 +128,10 @@ async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) 
     except Exception:
         # The callbacks have told what it was.
         failure = Failure()
-    lost = False
-    if console is not None:
-        await console.close()
-        failure = failure or console.failure
-        lost = console.lost
-    return signalled or exitStatus(failure) or int(lost)
+    if console is None:
+        return signalled or exitStatus(failure)
+    await console.close()
+    return signalled or console.exitStatus(failure)
 
 
 def main() -> None:
@@ -141,10 +140,18 @@ def main() -> None:
 
     @raise SystemExit: with its exit status, at the end.
     """
+    try:
+        _main()
+    finally:
+        flush()
+
+
+def _main() -> NoReturn:
     options = Options()
     options.parseOptions()
     for descriptor in range(3):
-        # One that was closed by the caller would be that of the reactor's own next.
+        # If one is closed, the next file to be opened would get its number, and
+        # anything that C libraries write to standard error.
         try:
             os.fstat(descriptor)
         except OSError:

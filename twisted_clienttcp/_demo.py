@@ -5,7 +5,6 @@ checked.
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
@@ -17,6 +16,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
 from . import ClientTCPFactory, _tls
+from ._stdio import write
 from .demo import Echo
 from .errors import TLSError
 from .framing import Line
@@ -163,12 +163,14 @@ class _Story:
 
 
 def _tell(text: str) -> None:
-    # A print() would go to the log under twistd.
+    # A print() would go to the log under twistd. If nobody reads it, the steps are
+    # checked all the same.
     try:
-        os.write(1, text.encode() + b"\n")
-    except BrokenPipeError:
-        # Nobody listens any more; the steps are checked all the same.
-        pass
+        write(1, f"{text}\n")
+    except OSError as error:
+        raise DemoFailed(
+            f"standard output cannot be written: {error.strerror}"
+        ) from error
 
 
 def _check(fact: bool, otherwise: str) -> None:

@@ -80,6 +80,15 @@ class Form:
         """
         return self._records(self._input.decodeEnd())
 
+    def endsInside(self) -> bool:
+        """
+        True if the input ended inside a record; instead of L{end}.
+        """
+        try:
+            return bool(list(self._cut.finish()))
+        except TruncatedRecord:
+            return True
+
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
 

@@ -17,8 +17,9 @@ from . import ClientTCPFactory
 from ._console import Console
 from ._demo import demo
 from ._handlers import clientFrom
-from ._options import Options, refuse
+from ._options import Options
 from ._status import exitStatus
+from ._stdio import refuse
 from .demo import SERVERS
 from .service import ClientTCPService
 
@@ -61,12 +62,18 @@ class _RunningService(ClientTCPService):
         if not self.running:
             return
         failure = outcome if isinstance(outcome, Failure) else None
-        if self._console is not None:
+        if self._console is None:
+            status = exitStatus(failure)
+        else:
             failure = failure or self._console.failure
-        status = exitStatus(failure)
+            status = self._console.exitStatus(failure)
+        if failure is not None:
+            why = failure.getErrorMessage()
+        else:
+            why = "not all was sent and printed" if status else "all in order"
         self._log.info(
             "The client has stopped: {why} (as exit status: {status})",
-            why="all in order" if failure is None else failure.getErrorMessage(),
+            why=why,
             status=status,
         )
         if status:

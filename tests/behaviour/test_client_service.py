@@ -8,12 +8,13 @@ import trustme
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 
 from twisted_clienttcp import ClientTCPFactory, resolve
 from twisted_clienttcp.errors import NegotiationRefused
 
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
+from .._tls import Identity
 
 
 class ClientServiceTests(NetworkTestCase):
@@ -165,11 +166,10 @@ class ClientServiceTests(NetworkTestCase):
         """
         authority = trustme.CA()
         issued = authority.issue_cert("localhost")
-        pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
         server = Server()
         server.heard = lambda peer, data: peer.send(data)
         listening = reactor.listenSSL(
-            0, server, PrivateCertificate.loadPEM(pem).options(), interface="127.0.0.1"
+            0, server, Identity(issued).options(), interface="127.0.0.1"
         )
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)

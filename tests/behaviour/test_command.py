@@ -927,7 +927,7 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         await self.met(server)
         self.process.closeStdout()
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.err, b"")
 
     async def test_unread(self) -> None:
@@ -977,8 +977,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_truncated(self) -> None:
         """
-        An unfinished last line of the server's is printed as it came. That the server
-        closed before the end of standard input is told.
+        An unfinished last line of the server's is printed as it came. It is an error
+        that the server closed before the end of standard input.
         """
 
         def met(peer: Peer) -> None:
@@ -988,10 +988,12 @@ class ConsoleTests(ServedTestCase):
         server = await self.serve()
         server.met = met
         command = self.spawn(*CLIENTTCP, *self.where)
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.out, b"one\ntwo")
         self.assertEqual(
-            command.err, b"clienttcp: the server has closed the connection\n"
+            command.err,
+            b"clienttcp: the server closed the connection before the end of standard "
+            b"input\n",
         )
 
     async def test_files(self) -> None:
@@ -1029,7 +1031,7 @@ class ConsoleTests(ServedTestCase):
         self.process.write(b"one\n")
         await command.said(b"ONE")
         self.process.write(b"bye\n")
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertIn(b"BYE", command.out)
 
     async def test_controlC(self) -> None:
@@ -1057,7 +1059,7 @@ class ConsoleTests(ServedTestCase):
         server = await self.serve()
         server.met = met
         command = self.spawn(*CLIENTTCP, "--send-only", *self.where)
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.out, b"")
 
     async def test_tooLong(self) -> None:
@@ -1075,7 +1077,8 @@ class ConsoleTests(ServedTestCase):
     async def test_closedOutput(self) -> None:
         """
         When nobody reads standard output any more, as behind C{| head -1}, the command
-        ends quietly, though the server talks on.
+        ends quietly, though the server talks on. The status is 1: standard input has
+        not been sent to its end.
         """
 
         def talk(peer: Peer) -> None:
@@ -1089,7 +1092,7 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         await command.said(b"line\n")
         self.process.closeStdout()
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.err, b"")
 
     async def test_refused(self) -> None:

@@ -33,7 +33,17 @@ from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import ClientTestCase
-from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor
+from .._support import (
+    CHUNK,
+    UNBOUND,
+    NetworkTestCase,
+    Peer,
+    Recorder,
+    Server,
+    freePort,
+    reactor,
+    suppressing,
+)
 
 MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
 
@@ -654,6 +664,7 @@ class NetworkContractTests(NetworkTestCase):
                 ValueError, self.client, server, serverInput=print, **wrong
             )
 
+    @suppressing(UNBOUND)
     async def test_bindAddress(self) -> None:
         """
         The address of the local side.
@@ -675,9 +686,7 @@ class NetworkContractTests(NetworkTestCase):
         The port of the local side.
         """
         server = await self.listen()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = freePort()
         await self.meet(server, bindPort=port)
         transport: Any = server.peers[0].transport
         self.assertEqual(transport.getPeer().port, port)

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.ssl import PrivateCertificate
 
 from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp.errors import (
@@ -25,7 +24,7 @@ from twisted_clienttcp.errors import (
 )
 
 from .._support import Peer, Server, reactor, turn
-from .._tls import TLSTestCase, below
+from .._tls import Identity, TLSTestCase, below
 
 
 class Dialogue(Server):
@@ -86,7 +85,7 @@ class StartTLSTests(TLSTestCase):
     C{negotiation.startTLS}.
     """
 
-    async def dialogue(self, certificate: PrivateCertificate | None = None) -> Dialogue:
+    async def dialogue(self, certificate: Identity | None = None) -> Dialogue:
         """
         Start a server.
         """

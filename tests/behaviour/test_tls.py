@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTra
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
-    PrivateCertificate,
     optionsForClientTLS,
 )
 from twisted.internet.testing import MemoryReactorClock
@@ -32,7 +31,7 @@ from twisted_clienttcp.errors import NegotiationRefused, TLSError
 from .._processes import run, setVariable
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
-from .._tls import TLSTestCase, below, private
+from .._tls import Identity, TLSTestCase, below
 from .test_keepalive import settings
 
 
@@ -116,7 +115,7 @@ class VerifiedTests(TLSTestCase):
         The dot at the end of a name, and capital letters, are no part of it for TLS.
         """
         server = await self.serve(
-            private(self.made.authority.issue_cert("xn--bcher-kva.example"))
+            Identity(self.made.authority.issue_cert("xn--bcher-kva.example"))
         )
         naming = NamingReactor(
             reactor,
@@ -242,7 +241,7 @@ class VerifiedTests(TLSTestCase):
         A server that wants a certificate of the client's gets it.
         """
         server = await self.serve(None, self.made.root)
-        options = self.options(clientCertificate=self.made.client)
+        options = self.options(extraCertificateOptions=self.made.client.parameters)
         await self.echo(server, tls=options)
 
     async def test_noClientCertificate(self) -> None:
@@ -628,8 +627,7 @@ class EndpointTests(NetworkTestCase):
         """
         authority = trustme.CA()
         issued = authority.issue_cert("localhost")
-        pem = issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
-        options = PrivateCertificate.loadPEM(pem).options()
+        options = Identity(issued).options()
         listening = reactor.listenSSL(0, server, options, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from .._processes import execute
+from .._support import GUARD, UNBOUND
 from . import rules
 from .runner import EXPECTED, GOLDEN, Outcome, expectation, load, run
 
@@ -29,7 +30,8 @@ class ConformanceTests(TestCase):
     A test for each scenario; see L{tests.conformance}.
     """
 
-    timeout = 30
+    timeout = GUARD
+    suppress = [UNBOUND]
 
 
 def _scenario(name: str) -> Callable[[ConformanceTests], Deferred[None]]:

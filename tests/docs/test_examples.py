@@ -18,7 +18,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol
-from twisted.internet.ssl import PrivateCertificate
 from twisted.mail.smtp import ESMTP
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -29,6 +28,7 @@ from twisted_clienttcp.testing import MemoryServer
 from .._documents import ROOT
 from .._processes import spawn
 from .._support import GUARD, Peer, Server, freePort, reactor, turn
+from .._tls import Identity
 from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -236,9 +236,7 @@ class MailTests(ExampleTestCase):
         @return: its port.
         """
         issued = authority.issue_cert("localhost")
-        context = PrivateCertificate.loadPEM(
-            issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
-        ).options()
+        context = Identity(issued).options()
 
         def protocol() -> ESMTP:
             return ESMTP(contextFactory=context if withTLS else None)
