@@ -84,10 +84,7 @@ class Form:
         """
         True if the input ended inside a record; instead of L{end}.
         """
-        try:
-            return bool(list(self._cut.finish()))
-        except TruncatedRecord:
-            return True
+        return bool(self._input.decodeEnd())
 
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
