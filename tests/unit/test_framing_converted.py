@@ -115,7 +115,10 @@ class ConvertedTests(SynchronousTestCase):
 
         framing = Stackable(framings=[Line(), Map(get=get, put=bytes)])
         expected = [b"A", b"B", RecordTooLong, b"C", RecordTooLong, b"D"]
-        for data in (b"a\nb,long,x\nc\nlong\nd\n", b"a\r\nb,long\r\nc\r\nlong\r\nd\r\n"):
+        for data in (
+            b"a\nb,long,x\nc\nlong\nd\n",
+            b"a\r\nb,long\r\nc\r\nlong\r\nd\r\n",
+        ):
             for chunks in ([data], singly(data), pieces(data, [3, 9, 10])):
                 for oneByOne in (False, True):
                     self.assertEqual(decoded(framing, chunks, oneByOne)[0], expected)

@@ -148,9 +148,7 @@ class JSONValuesTests(SynchronousTestCase):
     """
 
     @given(streams, cuts, st.sampled_from([(1 << 20, "close"), (3, "skip")]))
-    def test_anySplit(
-        self, data: bytes, at: list[int], limit: tuple[int, str]
-    ) -> None:
+    def test_anySplit(self, data: bytes, at: list[int], limit: tuple[int, str]) -> None:
         """
         However the stream is split, and one by one or together, the same values and
         errors result.
