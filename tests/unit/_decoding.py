@@ -5,6 +5,7 @@ Drives a framing in all the ways a connection does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ def pieces(data: bytes, at: Sequence[int]) -> list[bytes]:
     @return: the data, split at these places.
     """
     places = sorted({place % (len(data) + 1) for place in at} | {0, len(data)})
-    return [data[a:b] for a, b in zip(places, places[1:])] or [b""]
+    return [data[a:b] for a, b in pairwise(places)] or [b""]
 
 
 def singly(data: bytes) -> list[bytes]:
