@@ -1,16 +1,23 @@
 """
-What a document holds that can be run.
+The programs in the documents.
 
-The Python code blocks of one section are one program, together with blocks that the
-reader does not see (comments, C{.. invisible-code-block: python}): what sets the scene
-for an extract. What stands under a sentence that ends in C{prints::}, or in C{prints,
-until it is interrupted::}, is what the program prints. Blocks that begin with a prompt
-are doctests.
+The visible Python blocks of one section are one program, C{program.py}. A block with a
+C{:caption:} is a file of its own, which has that name and which the others can import.
+
+A block that the reader does not see (a comment, C{.. invisible-code-block: python}) is
+the scene of a program that does nothing by itself. It is another module: it imports
+what it needs from the program, and cannot define a name for it.
+
+Text under a sentence that ends in C{prints::} is the output of the program. If the
+sentence ends in C{prints, until it is interrupted::}, the program does not end by
+itself. Blocks that begin with a prompt are doctests.
 """
 
 from __future__ import annotations
 
+import builtins
 import re
+import symtable
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +32,12 @@ DOCUMENTS = sorted(
     ]
 )
 
-_BLOCK = re.compile(r"( *)\.\. (code-block:|invisible-code-block): python$")
+#: The files that a program is written to, and its scene.
+PROGRAM = "program.py"
+SCENE = "scene.py"
+
+_BLOCK = re.compile(r"( *)\.\. (code-block::|invisible-code-block:) python$")
+_CAPTION = re.compile(r" *:caption: (\S+)$")
 _OUTPUT = re.compile(r"( *)\S.*prints(, until it is interrupted)?::$")
 _RULE = re.compile(r"([=\-~^\"'])\1{2,}$")
 
@@ -35,31 +47,90 @@ class Program:
     """
     The code of one section.
 
-    @ivar line: where it begins.
-    @ivar source: the code, each line at the number it has in the document.
+    @ivar line: the line of its first block.
     @ivar output: what it prints; None if the document does not say.
-    @ivar endless: it goes on after that.
+    @ivar endless: True if it does not end by itself.
     """
 
     path: Path
     line: int = 0
     output: str | None = None
     endless: bool = False
-    code: dict[int, str] = field(default_factory=dict)
+    _code: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def add(self, name: str, code: dict[int, str]) -> None:
+        """
+        Add a block to a file.
+
+        @param code: the lines that are not empty, by their numbers in the document.
+        """
+        self._code.setdefault(name, {}).update(code)
+        self.line = self.line or min(code)
 
     @property
-    def source(self) -> str:
-        last = max(self.code)
-        return "".join(f"{self.code.get(at, '')}\n" for at in range(last + 1))
+    def files(self) -> dict[str, str]:
+        """
+        The source of each file, with each line at the number that it has in the
+        document.
+        """
+        return {
+            name: "".join(f"{code.get(at, '')}\n" for at in range(1, max(code) + 1))
+            for name, code in self._code.items()
+        }
+
+    @property
+    def main(self) -> str:
+        """
+        The file to run: the scene if there is one, or the program, or the last file.
+        """
+        names = [name for name in (SCENE, PROGRAM) if name in self._code]
+        return names[0] if names else list(self._code)[-1]
+
+    def undefined(self) -> list[str]:
+        """
+        @return: the names that the visible files use and do not define.
+        """
+        return [
+            f"{name}: {undefined}"
+            for name, source in self.files.items()
+            if name != SCENE
+            for undefined in undefinedNames(source)
+        ]
 
     def __str__(self) -> str:
         return f"{self.path.relative_to(ROOT)}, line {self.line}"
 
 
+def undefinedNames(source: str) -> list[str]:
+    """
+    @return: the global names that a module uses and neither defines nor imports, also
+        in functions that are never called.
+    """
+    module = symtable.symtable(source, "<source>", "exec")
+    scopes = [module]
+    for scope in scopes:
+        scopes += scope.get_children()
+    symbols = [
+        (symbol, scope is module) for scope in scopes for symbol in scope.get_symbols()
+    ]
+    defined = {
+        symbol.get_name()
+        for symbol, isGlobal in symbols
+        if (isGlobal or symbol.is_declared_global())
+        and (symbol.is_assigned() or symbol.is_imported())
+    }
+    used = {
+        symbol.get_name()
+        for symbol, isGlobal in symbols
+        if symbol.is_referenced() and (isGlobal or symbol.is_global())
+    }
+    return sorted(used - defined - {*vars(builtins), "__file__"})
+
+
 def _body(lines: list[str], start: int, indent: int) -> tuple[int, list[str]]:
     """
-    @return: where the body of a directive begins, and its lines without their
-        indentation.
+    @return: the index of the first line of a directive's body, and its lines without
+        their indentation.
     """
     at = start
     while at < len(lines) and lines[at].strip().startswith(":"):
@@ -78,23 +149,28 @@ def programs(path: Path) -> list[Program]:
     """
     lines = path.read_text().split("\n")
     found = [Program(path)]
-    for number, line in enumerate(lines):
-        if _RULE.match(line) and number and lines[number - 1].strip():
+    for index, line in enumerate(lines):
+        if _RULE.match(line) and index and lines[index - 1].strip():
             found.append(Program(path))
         elif block := _BLOCK.match(line):
-            at, body = _body(lines, number + 1, len(block[1]))
+            first, body = _body(lines, index + 1, len(block[1]))
             if "\n".join(body).strip().startswith(">>>"):
                 continue
-            found[-1].line = found[-1].line or number + 1
-            found[-1].code.update(
-                {at + more: text for more, text in enumerate(body) if text}
+            caption = _CAPTION.match(lines[index + 1])
+            if block[2] == "invisible-code-block:":
+                name = SCENE
+            else:
+                name = caption[1] if caption else PROGRAM
+            found[-1].add(
+                name,
+                {first + 1 + more: text for more, text in enumerate(body) if text},
             )
         elif output := _OUTPUT.match(line):
-            _, body = _body(lines, number + 1, len(output[1]))
+            _, body = _body(lines, index + 1, len(output[1]))
             text = "\n".join(body).strip("\n") + "\n"
             found[-1].output = (found[-1].output or "") + text
             found[-1].endless = bool(output[2])
-    return [program for program in found if program.code]
+    return [program for program in found if program.line]
 
 
 def blocks(path: Path, language: str) -> list[str]:

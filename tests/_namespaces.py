@@ -12,19 +12,12 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
 
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IHostnameResolver, IHostResolution
-from twisted.trial.unittest import SkipTest
-from zope.interface import implementer
-
+from ._processes import completed, program, unavailable
 from ._support import NetworkTestCase, Server, reactor
-from .network.test_real_servers import program
 
 #: C{setns} of this kind of namespace (linux/sched.h); in Python only since 3.12.
 CLONE_NEWNET = 0x40000000
@@ -52,12 +45,6 @@ def _enter(namespace: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        raise AssertionError(f"{reason}, and CI must not skip")
-    raise SkipTest(reason)
-
-
 class Wire:
     """
     The namespaces C{client} and C{server}, with an interface C{wire} in each.
@@ -76,10 +63,8 @@ class Wire:
         """
         try:
             self._make()
-        except subprocess.CalledProcessError as error:
-            _unavailable(f"no network namespaces: {error.stderr.strip()}")
         except OSError as error:
-            _unavailable(f"no network namespaces: {error}")
+            unavailable(f"no network namespaces: {error}")
 
     def _make(self) -> None:
         for name in self._names.values():
@@ -109,9 +94,9 @@ class Wire:
         self._ip("-n", self._names[end], *words)
 
     def _ip(self, *words: str) -> None:
-        subprocess.run(
-            [self._program, *words], check=True, capture_output=True, text=True
-        )
+        done = completed(self._program, *words)
+        if done.returncode:
+            raise OSError(done.stderr.strip())
 
     def breakOff(self) -> None:
         """
@@ -155,47 +140,6 @@ class Wire:
         for name in self._names.values():
             if os.path.exists(f"/run/netns/{name}"):
                 self._ip("netns", "del", name)
-
-
-@implementer(IHostResolution)
-class _Resolution:
-    """
-    A look-up that is done.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def cancel(self) -> None:
-        "There is nothing to cancel."
-
-
-@implementer(IHostnameResolver)
-class Names:
-    """
-    A resolver that knows every name, and the same addresses for each.
-    """
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        "Look the name up, at once."
-        resolution = _Resolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        for address in self._addresses:
-            kind = IPv6Address if ":" in address else IPv4Address
-            if addressTypes is None or kind in addressTypes:
-                resolutionReceiver.addressResolved(kind("TCP", address, portNumber))
-        resolutionReceiver.resolutionComplete()
-        return resolution
 
 
 class WireTestCase(NetworkTestCase):

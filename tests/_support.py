@@ -1,10 +1,14 @@
 """
-What several tests need.
+Helpers for tests over loopback sockets: a server, recorded callbacks, a base class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -13,11 +17,13 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
+from twisted.trial.util import suppress
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
+
 
 #: The callbacks of a client, but for C{preConnect}, which decides something.
 CALLBACKS = (
@@ -31,8 +37,66 @@ CALLBACKS = (
     "stopped",
 )
 
-#: The seconds after which a test that waits for the network has failed.
-GUARD = 20
+
+#: The seconds after which a test that waits for the network has failed. No test waits
+#: so long if it passes; other work on the machine must not make one fail.
+GUARD = 60
+
+#: For C{suppress} of a test in which C{bind} fails: Twisted leaves such a socket, which
+#: has neither an address nor a port, to the garbage collector.
+UNBOUND = suppress(
+    category=ResourceWarning,
+    message=r"unclosed <socket\.socket fd=\d+, .*, laddr=\('0\.0\.0\.0', 0\)>",
+)
+
+#: Sizes that are private to the package, but show in what a test observes: the bytes
+#: that go to the transport at a time, the most that is read at once, and what may wait
+#: behind an awaited result. C{tests.unit} compares them with those in the package.
+CHUNK = 64 * 1024
+LARGE_READ = 512 * 1024
+BACKLOG = 64 * 1024
+
+
+#: Ports below those that systems give to connections and to servers that ask for a free
+#: port: no other process gets one of them by chance. Each process starts elsewhere.
+_ports = itertools.count(os.getpid() * 97)
+
+
+def suppressing(
+    *warnings: Any,
+) -> Callable[
+    [Callable[[Any], Coroutine[Any, Any, None]]], Callable[[Any], Deferred[None]]
+]:
+    """
+    Suppress warnings in a test that is a coroutine. trial's C{suppress} alone ends when
+    the coroutine has been made.
+    """
+
+    def decorate(
+        test: Callable[[Any], Coroutine[Any, Any, None]],
+    ) -> Callable[[Any], Deferred[None]]:
+        @wraps(test)
+        def run(self: Any) -> Deferred[None]:
+            return Deferred.fromCoroutine(test(self))
+
+        run.suppress = list(warnings)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def freePort() -> int:
+    """
+    @return: a port of the loopback interface on which nothing listens.
+    """
+    while True:
+        port = 10_000 + next(_ports) % 20_000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @implementer(IHalfCloseableProtocol)

@@ -3,10 +3,11 @@ A world for the programs of the documents, which run in it as they stand::
 
     $ python -m tests._world program.py
 
-Every host name is this machine, but for those below C{.invalid}, which do not exist.
-Behind the well-known ports are servers of our own, on free ports of the loopback
-interface; behind all other ports is nobody. Servers and program share one process and
-one reactor, whichever the program installs.
+Every host name, apart from those below C{.invalid}, has one address, an address for
+documentation (RFC 5737). Its well-known ports lead to servers of our own, on free ports
+of the loopback interface; its other ports are closed. Any other address is what it is
+elsewhere. The servers and the program share one process and one reactor, of any kind
+that the program installs.
 """
 
 from __future__ import annotations
@@ -19,23 +20,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import main
-from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogEvent, LogLevel, eventAsText
 from twisted.protocols.basic import LineReceiver
-from zope.interface import implementer
+
+from twisted_clienttcp.demo import Echo, Quotes
+
+from ._resolver import FakeResolver
+
+#: The address of every host name.
+ADDRESS = "192.0.2.1"
 
 #: A port of the loopback interface where nobody listens.
 CLOSED = 1
-
-
-class Echo(Protocol):
-    """
-    Sends back what it gets (RFC 862).
-    """
-
-    def dataReceived(self, data: bytes) -> None:
-        self.transport.write(data)  # type: ignore[union-attr]
 
 
 class Discard(Protocol):
@@ -69,30 +66,6 @@ class Web(LineReceiver):
             self.sendLine(b"HTTP/1.0 200 OK")
             self.sendLine(b"")
             self.transport.loseConnection()  # type: ignore[union-attr]
-
-
-class Quotes(LineReceiver):
-    """
-    Greets, wants a login, and answers lines: the server of the tutorial.
-    """
-
-    def connectionMade(self) -> None:
-        self.sendLine(b"quotes 1.0 ready")
-
-    def lineReceived(self, line: bytes) -> None:
-        word, _, rest = line.partition(b" ")
-        if word == b"USER":
-            answer = b"OK " + rest if rest else b"NO name"
-        elif word == b"PING":
-            answer = b"PONG"
-        elif word == b"GET":
-            answer = rest + b" 42"
-        elif word == b"QUIT":
-            self.transport.loseConnection()  # type: ignore[union-attr]
-            return
-        else:
-            answer = b"ERROR what?"
-        self.sendLine(answer)
 
 
 class Mail(LineReceiver):
@@ -222,33 +195,11 @@ def certificate() -> Any:
     return _context[0]
 
 
-@implementer(IHostnameResolver)
-class Resolver:
+def lookUp(name: str) -> list[str]:
     """
-    Knows every name.
+    @return: the addresses of a name in this world.
     """
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        class Resolution:
-            name = hostName
-
-            def cancel(self) -> None:
-                pass
-
-        resolutionReceiver.resolutionBegan(Resolution())
-        if not hostName.endswith(".invalid"):
-            resolutionReceiver.addressResolved(
-                IPv4Address("TCP", "127.0.0.1", portNumber)
-            )
-        resolutionReceiver.resolutionComplete()
-        return None
+    return [] if name.endswith(".invalid") else [ADDRESS]
 
 
 def furnish(reactor: Any) -> None:
@@ -259,10 +210,12 @@ def furnish(reactor: Any) -> None:
     connectTCP = reactor.connectTCP
 
     def connect(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
-        return connectTCP("127.0.0.1", ports.get(port, CLOSED), *args, **kwargs)
+        if host == ADDRESS:
+            host, port = "127.0.0.1", ports.get(port, CLOSED)
+        return connectTCP(host, port, *args, **kwargs)
 
     reactor.connectTCP = connect
-    reactor.installNameResolver(Resolver())
+    reactor.installNameResolver(FakeResolver(lookUp))
     for number, kind in SERVERS.items():
         factory = Factory.forProtocol(kind)
         factory.noisy = False
@@ -275,9 +228,29 @@ def furnish(reactor: Any) -> None:
         ports[number] = listening.getHost().port
 
 
+def plainText() -> Any:
+    """
+    A factory for the option C{--logger} of twistd.
+
+    @return: an observer that prints what a program logs as plain text, and what
+        Twisted logs only if it is a warning or an error, to standard error.
+    """
+
+    def observe(event: LogEvent) -> None:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        namespace = str(event["log_namespace"]).partition(".")[0]
+        # Standard output and standard error of the process: print() writes to the log.
+        if event["log_level"] >= LogLevel.warn:
+            os.write(2, f"{text}\n".encode())
+        elif namespace not in ("twisted", "twisted_clienttcp", "log_legacy"):
+            os.write(1, f"{text}\n".encode())
+
+    return observe
+
+
 def run(program: str) -> None:
     """
-    Run a program in this world.
+    Run a program in this world: a C{.tac} file by twistd, any other by Python.
     """
     install = main.installReactor
 
@@ -289,8 +262,18 @@ def run(program: str) -> None:
     with TemporaryDirectory() as home:
         os.environ["SSL_CERT_FILE"] = str(Path(home, "trusted.pem"))
         os.chdir(home)
-        sys.argv = [program]
-        runpy.run_path(program, run_name="__main__")
+        # So that the files of a program can import each other.
+        sys.path.insert(0, str(Path(program).parent))
+        if program.endswith(".tac"):
+            from twisted.scripts import twistd
+
+            logger = f"--logger={plainText.__module__}.plainText"
+            sys.argv = ["twistd", "--nodaemon", "--pidfile=", logger, "--python"]
+            sys.argv.append(program)
+            twistd.run()
+        else:
+            sys.argv = [program]
+            runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

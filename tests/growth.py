@@ -138,9 +138,7 @@ SUBJECTS = {
         lambda length: b"x" * length + b"\n",
     ),
     "stream": Subject(Stream, limited=False, long=None),
-    "block of 2": Subject(
-        partial(Block, size=2), [b"ab", b"cd"], None, limited=False
-    ),
+    "block of 2": Subject(partial(Block, size=2), [b"ab", b"cd"], None, limited=False),
     "block": Subject(Block),
     "block codec": Subject(
         partial(Block, encoder=withColonLength, decoder=colonLength)
@@ -156,8 +154,12 @@ SUBJECTS = {
     "netstring": Subject(Netstring),
     "slip": Subject(SLIP),
     "jsonlines": Subject(JSONLines, [1, "ab"], _TEXT),
-    "jsonvalues": Subject(lambda maxLength, onTooLong: JSONValues(maxLength=maxLength),
-                          [[1], "ab"], _TEXT, limited=True),
+    "jsonvalues": Subject(
+        lambda maxLength, onTooLong: JSONValues(maxLength=maxLength),
+        [[1], "ab"],
+        _TEXT,
+        limited=True,
+    ),
     "serialized": Subject(Serialized, [1, "ab"], _TEXT),
     "compressed": Subject(partial(Serialized, compress=True), [1, "ab"], _TEXT),
     "map": Subject(_stack(Line, partial(Map, code=lambda record: record))),
@@ -395,7 +397,9 @@ def main(names: list[str]) -> int:
                 ratio = min(ratio, growth(way, subject)[0])
             worst = max(worst, ratio)
             late = "  TOO MUCH" if ratio > LIMIT else ""
-            print(f"    {title:24} from {length:8} bytes: {ratio:5.1f}{late}", flush=True)
+            print(
+                f"    {title:24} from {length:8} bytes: {ratio:5.1f}{late}", flush=True
+            )
     print(f"the most: {worst:.1f}, allowed: {LIMIT}")
     return int(worst > LIMIT)
 

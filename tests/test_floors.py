@@ -1,5 +1,6 @@
 """
-The floors of the house: imports only go down.
+Tests for the structure: modules of the package import only from lower layers, and tests
+of behaviour use only public names.
 """
 
 from __future__ import annotations
@@ -12,6 +13,17 @@ from twisted.trial.unittest import SynchronousTestCase
 import twisted_clienttcp
 
 PACKAGE = Path(twisted_clienttcp.__file__).parent
+BEHAVIOUR = Path(__file__).parent / "behaviour"
+
+#: The private names that tests of behaviour may use, each with the reason.
+PRIVATE = {
+    # What the command prints to remove its progress line.
+    ("test_command.py", "twisted_clienttcp._progress.ERASE"),
+    # The system's certificates are read once per process. A test that replaces them has
+    # to empty this cache.
+    ("test_tls.py", "twisted_clienttcp._tls"),
+    ("test_starttls.py", "twisted_clienttcp._tls"),
+}
 
 #: The floor of each module, by its name below the package.
 FLOORS = {
@@ -43,6 +55,7 @@ FLOORS = {
     "_waiters": 1,
     "_watch": 1,
     "_details": 2,
+    "_logging": 2,
     "_tcp": 2,
     "_sender": 2,
     "_negotiation": 2,
@@ -54,6 +67,7 @@ FLOORS = {
     "_factory": 3,
     "service": 4,
     "testing": 4,
+    "demo": 4,
     "": 4,
     "_options": 5,
     "_certificates": 5,
@@ -168,3 +182,69 @@ class FloorTests(SynchronousTestCase):
         self.assertEqual(
             faults("from twisted.internet.defer import Deferred", "retry"), []
         )
+
+
+def isPrivate(name: str) -> bool:
+    """
+    @return: whether a name is private by convention.
+    """
+    return name.startswith("_") and not name.endswith("__")
+
+
+def privateNames(source: str) -> list[str]:
+    """
+    @return: the private names of other modules that a test uses: modules and names that
+        it imports from the package, and attributes of objects other than itself.
+    """
+    found = []
+    for name in imports(source, "", False):
+        package, *parts = name.split(".")
+        if package == "twisted_clienttcp" and any(map(isPrivate, parts)):
+            found.append(name)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isPrivate(node.attr):
+            owner = ast.unparse(node.value)
+            if owner not in ("self", "cls", "super()"):
+                found.append(f"{owner}.{node.attr}")
+    return found
+
+
+class BehaviourTests(SynchronousTestCase):
+    """
+    Tests in C{tests/behaviour} use public names, so that the package can be rewritten
+    without them.
+    """
+
+    def test_public(self) -> None:
+        """
+        They use no private name other than the listed ones, and those are needed.
+        """
+        used = {
+            (path.name, name)
+            for path in BEHAVIOUR.glob("*.py")
+            for name in privateNames(path.read_text())
+        }
+        self.assertEqual(used, PRIVATE)
+
+    def test_privateFails(self) -> None:
+        """
+        The check finds a private name, in every way to use one.
+        """
+        for line in (
+            "from twisted_clienttcp._factory import ClientTCPFactory",
+            "from twisted_clienttcp import _factory",
+            "from twisted_clienttcp.framing._line import Line",
+            "from twisted_clienttcp.tap import _name",
+            "import twisted_clienttcp._factory",
+            "import twisted_clienttcp.framing._line as line",
+            "def test():\n    from twisted_clienttcp import _factory",
+            "client._phase",
+            "self.client._phase = None",
+        ):
+            self.assertNotEqual(privateNames(line), [], line)
+        for line in (
+            "from twisted_clienttcp import ClientTCPFactory, __version__",
+            "from .._support import Recorder",
+            "self._count, super()._stop(), client.__class__",
+        ):
+            self.assertEqual(privateNames(line), [], line)

@@ -1,29 +1,31 @@
 """
-A TCP client made of nothing but callbacks::
+A TCP client in which you write callbacks instead of a protocol and a factory::
 
     from twisted.internet.task import react
-    from twisted_clienttcp import ClientTCPFactory
+    from twisted_clienttcp import ClientTCPFactory, demo
 
     def connected(client, peer):
-        client.put(b"hello")
+        client.put(b"GET tea")
 
     def serverInput(client, line):
         print(line.decode())
-        client.shutdown()
+        if line == b"tea 42":
+            client.shutdown()
 
     def main(reactor):
-        client = ClientTCPFactory(remoteAddress="localhost", remotePort=7,
-                                  autoReconnect=False, connected=connected,
-                                  serverInput=serverInput)
+        server = demo.quotes(reactor).getHost()
+        client = ClientTCPFactory(remoteAddress=server.host, remotePort=server.port,
+                                  connected=connected, serverInput=serverInput)
         return client.start()
 
     react(main)
 
-It connects, reconnects, cuts what it reads into records, and closes without losing what
-it was given. Perl's C{POE::Component::Client::TCP} in Twisted's terms.
+It connects, reconnects, splits the byte stream into records, and closes without losing
+data. It is Perl's C{POE::Component::Client::TCP} in Twisted's terms.
 
-By subject: L{twisted_clienttcp.errors}, L{twisted_clienttcp.framing},
-L{twisted_clienttcp.retry}, L{twisted_clienttcp.service}.
+By subject: L{twisted_clienttcp.demo}, L{twisted_clienttcp.errors},
+L{twisted_clienttcp.framing}, L{twisted_clienttcp.retry}, L{twisted_clienttcp.service},
+L{twisted_clienttcp.testing}.
 """
 
 from ._connection import ClientTCPProtocol, Disconnection

@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -29,10 +29,12 @@ from . import ClientTCPFactory
 from ._console import Console
 from ._demo import DemoFailed, demo
 from ._handlers import clientFrom
-from ._options import Options, refuse
+from ._options import Options
 from ._progress import Progress, tell
 from ._status import exitStatus
+from ._stdio import flush, refuse
 from ._text import now
+from .demo import SERVERS
 
 _log = Logger()
 
@@ -75,6 +77,34 @@ async def _demonstrate(reactor: Any) -> int:
     return 0
 
 
+def _catchSignals(caught: Callable[[signal.Signals], object]) -> None:
+    """
+    Call a function at the first SIGINT and at the first SIGTERM. The second one of a
+    kind ends the process at once.
+    """
+
+    def interrupt(signum: int, frame: object) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        caught(signal.Signals(signum))
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, interrupt)
+
+
+async def _serve(reactor: Any, name: str) -> int:
+    """
+    Run a demo server until a signal stops it.
+
+    @return: the exit status.
+    """
+    stopped: DeferredQueue[int] = DeferredQueue()
+    _catchSignals(lambda signum: reactor.callFromThread(stopped.put, 128 + signum))
+    address: Any = SERVERS[name](reactor).getHost()
+    where = f"{address.host}:{address.port}"
+    tell(f"The {name} server listens on {where}. Press Ctrl-C to stop it.\n", 1)
+    return await stopped.get()
+
+
 async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) -> int:
     """
     Run the client until it stops.
@@ -83,30 +113,25 @@ async def _run(reactor: Any, client: ClientTCPFactory, console: Console | None) 
     """
     signalled = 0
 
-    def interrupt(signum: int, frame: object) -> None:
+    def interrupt(signum: signal.Signals) -> None:
         nonlocal signalled
         signalled = 128 + signum
-        # The second one ends the process at once.
-        signal.signal(signum, signal.SIG_DFL)
         if console is None:
             reactor.callFromThread(client.shutdown)
         else:
-            reactor.callFromThread(console.interrupt, signal.Signals(signum).name)
+            reactor.callFromThread(console.interrupt, signum.name)
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, interrupt)
+    _catchSignals(interrupt)
     failure: Failure | None = None
     try:
         await client.start()
     except Exception:
         # The callbacks have told what it was.
         failure = Failure()
-    lost = False
-    if console is not None:
-        await console.close()
-        failure = failure or console.failure
-        lost = console.lost
-    return signalled or exitStatus(failure) or int(lost)
+    if console is None:
+        return signalled or exitStatus(failure)
+    await console.close()
+    return signalled or console.exitStatus(failure)
 
 
 def main() -> None:
@@ -115,10 +140,18 @@ def main() -> None:
 
     @raise SystemExit: with its exit status, at the end.
     """
+    try:
+        _main()
+    finally:
+        flush()
+
+
+def _main() -> NoReturn:
     options = Options()
     options.parseOptions()
     for descriptor in range(3):
-        # One that was closed by the caller would be that of the reactor's own next.
+        # If one is closed, the next file to be opened would get its number, and
+        # anything that C libraries write to standard error.
         try:
             os.fstat(descriptor)
         except OSError:
@@ -132,7 +165,7 @@ def main() -> None:
             client = clientFrom(options, reactor)
         except UsageError as e:
             refuse(e)
-    elif not options["demo"]:
+    elif not options["demo"] and options["demo-server"] is None:
         console = Console(options, reactor)
         client = options.client(**console.callbacks())
     messages = _Messages(options)
@@ -148,6 +181,8 @@ def main() -> None:
         work: Coroutine[Any, Any, int]
         if options["demo"]:
             work = _demonstrate(reactor)
+        elif options["demo-server"] is not None:
+            work = _serve(reactor, options["demo-server"])
         else:
             work = _run(reactor, client, console)
         done = Deferred.fromCoroutine(work).addCallback(ended)

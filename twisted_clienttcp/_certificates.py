@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
-from . import _tls
+from . import _check, _tls
 
 _log = Logger()
 
@@ -44,6 +44,7 @@ def tlsFrom(
     @return: what the client's C{tls} takes.
 
     @raise UsageError: if a file cannot be used, or no name is known.
+    @raise ValueError: if C{servername} cannot be the name of a host.
     @raise ImportError: if the extra C{tls} is not installed.
     """
     if not (servername or ca or cert or key or alpn or insecure):
@@ -55,6 +56,8 @@ def tlsFrom(
         raise UsageError("--key needs --cert: the certificate that it is for")
     ours = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
+    if servername:
+        _check.host("--servername", servername)
     name = servername or host
     if insecure:
         _log.warn(

@@ -306,7 +306,7 @@ def port(name: str, value: object) -> int:
         else:
             try:
                 return socket.getservbyname(value, "tcp")
-            except OSError:
+            except (OSError, ValueError):
                 raise ValueError(
                     f"{name}: there is no TCP service {value!r} on this machine; "
                     "give the port's number"
@@ -334,7 +334,7 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
     if domain == socket.AF_UNIX:
         if not isinstance(value, str) or not value:
             raise TypeError(f"{name} must be a path as str, not {value!r}")
-        return _path(name, value), None
+        return path(name, value), None
     if isinstance(value, bytes):
         if len(value) not in (4, 16):
             raise ValueError(
@@ -348,6 +348,9 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
             f"{name} must be a host name or an IP address as str, or a packed "
             f"address as bytes, not {value!r}"
         )
+    if "\0" in value:
+        # C ends a string at a NUL: another host would be looked up.
+        raise ValueError(f"{name}: there is a NUL in {value!r}")
     family = literal(value)
     if family is not None:
         if domain is not None and family != domain:
@@ -357,11 +360,11 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
             )
         return value, family
     try:
-        value.encode("idna")
-        valid = bool(value) and not any(c.isspace() or c in ":/" for c in value)
+        # In ASCII, some letters become delimiters: one is "a/c".
+        encoded = value.encode("idna").decode()
     except UnicodeError:
-        valid = False
-    if not valid:
+        encoded = ""
+    if not encoded or any(c <= " " or c in ":/\x7f" for c in encoded):
         raise ValueError(
             f"{name}: {value!r} is neither a host name nor an IP address; give the "
             "host alone, without scheme, port or brackets"
@@ -369,9 +372,12 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
     return value, None
 
 
-def _path(name: str, value: str) -> str:
+def path(name: str, value: str) -> str:
     """
-    @raise ValueError: if the kernel has no place for it.
+    @return: the path of a UNIX socket, as it is.
+
+    @raise ValueError: if it is too long, or contains a NUL. Linux's abstract names
+        begin with one.
     """
     octets = os.fsencode(value)
     # A name in the abstract namespace of Linux begins with NUL, and ends with no other.

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import update_wrapper
 from sys import maxsize
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from typing import Protocol as TypingProtocol
 
 import attrs
@@ -52,8 +53,8 @@ from zope.interface import alsoProvides, implementer
 
 from . import _tls
 from ._check import KeepAlive
-from ._inbound import Hold, Inbound
 from ._details import LostWhileWriting
+from ._inbound import Hold, Inbound
 from ._negotiation import Negotiation
 from ._outbox import Marks
 from ._sender import Sender
@@ -252,6 +253,12 @@ class Client(TypingProtocol):
             present one.
         """
 
+    def _escape(self, error: BaseException) -> None:
+        """
+        Raise an error again that is not an C{Exception}, when all that follows from it
+        is done.
+        """
+
     def shutdown(self) -> object:
         """
         Stop.
@@ -266,6 +273,49 @@ class Client(TypingProtocol):
         @param told: the user knows why already: by his own order, or by
             C{serverError}.
         """
+
+
+_C = TypeVar("_C", bound="Notified")
+_P = ParamSpec("_P")
+
+
+class Notified(TypingProtocol):
+    """
+    An object that Twisted notifies.
+    """
+
+    def _timeSource(self) -> IReactorTime:
+        """
+        @return: the clock.
+        """
+
+
+def finishing(
+    notify: Callable[Concatenate[_C, _P], None],
+) -> Callable[Concatenate[_C, _P], None]:
+    """
+    Decorate a method that Twisted calls in the middle of something that it must finish:
+    a connector whose connection is lost cannot connect again before it has been
+    notified too. An error that is not an C{Exception} is raised in a turn of its own.
+    """
+
+    def notified(self: _C, /, *args: _P.args, **named: _P.kwargs) -> None:
+        try:
+            notify(self, *args, **named)
+        except Exception:
+            raise
+        except BaseException as error:
+            self._timeSource().callLater(0, raiseAgain, error)
+
+    update_wrapper(notified, notify)
+    return notified
+
+
+def raiseAgain(error: BaseException) -> None:
+    """
+    Raise an error.
+    """
+    raise error
 
 
 class Stage(IntEnum):
@@ -314,10 +364,10 @@ class ClientTCPProtocol(Protocol):
     # What each connection has. The rest is the class's, until it is other than there.
     __slots__ = (
         "_client",
-        "_input",
         "_fewRead",
         "_framing",
         "_fullRead",
+        "_input",
         "_negotiation",
         "_octetsIn",
         "_shaking",
@@ -353,10 +403,11 @@ class ClientTCPProtocol(Protocol):
     _turn: IDelayedCall | None = None
 
     def __init__(
-        self, client: Client, framing: Framing, peer: IAddress | None = None
+        self, client: Client, framing: Framing[Any], peer: IAddress | None = None
     ) -> None:
         """
-        @param peer: whom the connection is made to, if that is known.
+        @param framing: a pattern of its framing.
+        @param peer: the address that the connection is made to, if that is known.
         """
         self._client = client
         #: Known until somebody is told.
@@ -384,18 +435,50 @@ class ClientTCPProtocol(Protocol):
 
     # -- the beginning
 
+    @finishing
     def connectionMade(self) -> None:
         """
         There is a transport. A TLS transport says so before anything is verified:
         it can be used only when the handshake is completed.
         """
         transport = self.transport
+        self._shaking = ISSLTransport.providedBy(transport)
+        error: BaseException | None = None
+        try:
+            self._setUp(transport)
+        except BaseException as raised:
+            error = raised
+        # The client can give up only a connection that can be closed.
+        self.outbox = Sender(
+            transport,
+            self._client._timeSource(),
+            self._framing,
+            self._client.marks,
+            self,
+        )
+        self._client._made(self)
+        if error is not None:
+            self.refuse(Failure(error))
+            self._client._escape(error)
+        elif not self._shaking:
+            self._client._secured(self)
+        elif (fault := _tls.fault(transport)) is not None:
+            self.refuse(fault)
+
+    def _setUp(self, transport: Any) -> None:
+        """
+        Call everything that belongs to the user or to the transport, which may raise.
+        """
+        self._framing = self._framing.fresh()
+        if self.peer is None:
+            self.peer = transport.getPeer()
         keepAlive(transport, self._client.keepAlive)
+        if self._client.noDelay:
+            noDelay(transport)
         # An endpoint's wrapper around a protocol forwards half-closing and handshakes,
         # but of two such interfaces it declares only the last. Without this one the
         # transport would close at the peer's end of stream.
         # (TLS is to have it closed: it has no half-close.)
-        self._shaking = ISSLTransport.providedBy(transport)
         wrapper = getattr(transport, "protocol", None)
         if (
             wrapper is not self
@@ -406,20 +489,9 @@ class ClientTCPProtocol(Protocol):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
             self._usualRead = self._fullRead = transport.bufferSize
-        if self._client.noDelay:
-            noDelay(transport)
-        self.outbox = Sender(
-            transport,
-            self._client._timeSource(),
-            self._framing,
-            self._client.marks,
-            self,
-        )
-        self._client._made(self)
-        if not self._shaking:
-            self._client._secured(self)
-        elif (fault := _tls.fault(transport)) is not None:
-            self.refuse(fault)
+
+    def _timeSource(self) -> IReactorTime:
+        return self._client._timeSource()
 
     @property
     def inbound(self) -> Inbound:
@@ -481,6 +553,7 @@ class ClientTCPProtocol(Protocol):
         """
         self._client._giveUp(self, failure)
 
+    @finishing
     def handshakeCompleted(self) -> None:
         """
         The TLS handshake is done and, unless the transport has been told to go, the
@@ -606,6 +679,7 @@ class ClientTCPProtocol(Protocol):
 
     def _producerRaised(self, order: str, error: BaseException) -> None:
         self._client._callbackRaised(order, error, self)
+        self._client._escape(error)
 
     def hold(self, who: Hold = Hold.USER) -> None:
         """
@@ -677,20 +751,20 @@ class ClientTCPProtocol(Protocol):
             transport.pauseProducing()
 
     @property
-    def inputFraming(self) -> Framing:
+    def inputFraming(self) -> Framing[Any]:
         """
         What cuts the octets received (POE: get_input_filter).
         """
         return self.inbound.framing
 
     @property
-    def outputFraming(self) -> Framing:
+    def outputFraming(self) -> Framing[Any]:
         """
         What frames the records put (POE: get_output_filter).
         """
         return self.outbox.framing
 
-    def setInputFraming(self, framing: Framing) -> None:
+    def setInputFraming(self, framing: Framing[Any]) -> None:
         """
         Cut all octets behind the records delivered until now with another framing.
         """
@@ -699,7 +773,7 @@ class ClientTCPProtocol(Protocol):
             if self.inbound.waiting and self._turn is None:
                 self._turn = self._client._timeSource().callLater(0, self._deliverNow)
 
-    def setOutputFraming(self, framing: Framing) -> None:
+    def setOutputFraming(self, framing: Framing[Any]) -> None:
         """
         Frame all records that are put from now on with another framing.
         """
@@ -809,8 +883,7 @@ class ClientTCPProtocol(Protocol):
                 self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
             self._client._callbackRaised("heartbeat", error)
-            if not isinstance(error, Exception):
-                raise
+            self._client._escape(error)
         return True
 
     def _silent(self, error: ClientTCPError) -> None:
@@ -1007,7 +1080,13 @@ class ClientTCPProtocol(Protocol):
         """
         if self._stage is GONE:
             return
-        self._end()
+        try:
+            self._end()
+        finally:
+            # A producer may have raised.
+            self._abort()
+
+    def _abort(self) -> None:
         self.blame(None, "local")
         if self._lost is not None:
             self._gone()
@@ -1030,9 +1109,12 @@ class ClientTCPProtocol(Protocol):
 
     def _stopOutput(self) -> None:
         self._refuseOutput()
-        self.outbox.stop()
-        self._client._outputLost(self)
+        try:
+            self.outbox.stop()
+        finally:
+            self._client._outputLost(self)
 
+    @finishing
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         The transport is gone.
@@ -1044,11 +1126,13 @@ class ClientTCPProtocol(Protocol):
             reason = Failure(LostWhileWriting())
         self._lost = reason
         self._stopWatching()
-        self._stopOutput()
-        if self._stage is OPEN:
-            self.inbound.end(self._gone)
-        else:
-            self._gone()
+        try:
+            self._stopOutput()
+        finally:
+            if self._stage is OPEN:
+                self.inbound.end(self._gone)
+            else:
+                self._gone()
 
     def _gone(self) -> None:
         """
@@ -1080,7 +1164,7 @@ class ClientTCPProtocol(Protocol):
             initiator=initiator,
             unsent=unsent,
             confirmed=self._confirmed,
-            truncated=self._input and self._input.truncated,
+            truncated=None if self._input is None else self._input.truncated,
         )
         self._client._gone(self, disconnection, told)
 

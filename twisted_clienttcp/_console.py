@@ -26,7 +26,8 @@ from twisted.python.failure import Failure
 from . import ClientTCPFactory, Disconnection, errorDetails
 from ._options import Options
 from ._progress import Progress, octets
-from ._stdio import StandardInput, StandardOutput
+from ._status import exitStatus
+from ._stdio import StandardInput, StandardOutput, standard
 from ._text import Form, event, now, place
 from .errors import ClientTCPError, NotConnectedError, OutputFull
 
@@ -72,6 +73,8 @@ class Console:
         self._input: Any = None
         self._inputEnded = False
         self._output: Any = None
+        #: There has been a signal.
+        self._hurries = False
         self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
 
@@ -131,12 +134,13 @@ class Console:
 
     def hurry(self) -> None:
         """
-        Wait no longer than a moment for whoever is to read standard output.
+        From now on, wait no longer than a moment for the reader of standard output.
         """
+        self._hurries = True
         self._reactor.callLater(PATIENCE, self._abandonOutput)
 
     def _abandonOutput(self) -> None:
-        if self._output is not None:
+        if self._output is not None and self._output.pending:
             self.lost = True
             self._log.warn("not all that came could be printed: nobody reads it")
             self._output.connectionLost(Failure(CONNECTION_LOST))
@@ -159,9 +163,30 @@ class Console:
             self.progress.stop()
         if self._output is None:
             return succeed(None)
+        if self._hurries:
+            # For what has been printed since then.
+            self._reactor.callLater(PATIENCE, self._abandonOutput)
         self._output.unregisterProducer()
         self._output.loseConnection()
         return self._closed
+
+    def exitStatus(self, failure: Failure | None) -> int:
+        """
+        @param failure: what the client has stopped with, if not well.
+
+        @return: the exit status: 0 if all of standard input was sent, and all that came
+            was printed.
+        """
+        lost = self.lost or bool(self._held) or self._isInputLeft()
+        return exitStatus(failure or self.failure) or int(lost)
+
+    def _isInputLeft(self) -> bool:
+        """
+        True if a part of standard input was not put, or more may come.
+        """
+        if self._input is None:
+            return False
+        return not self._input.hasEnded() or self._form.endsInside()
 
     def look(self) -> tuple[int, int]:
         """
@@ -175,10 +200,14 @@ class Console:
     def _started(self, client: ClientTCPFactory) -> None:
         self._client = client
         if self._output is None:
-            self._output = StandardOutput(self._reactor, self._outputClosed)
+            self._output = StandardOutput(
+                self._reactor, standard(1), self._outputClosed
+            )
             self._output.registerProducer(client, True)
             if not self._options["recv-only"]:
-                self._input = StandardInput(self._reactor, self._read, self._ended)
+                self._input = StandardInput(
+                    self._reactor, standard(0), self._read, self._ended
+                )
         if self.progress is not None:
             self.progress.start(client.highMark, client.lowMark)
         self._readOffline()
@@ -229,8 +258,10 @@ class Console:
             if getattr(failure.value, "skipped", False):
                 return
             self.failure = failure
-        elif not self._inputEnded and self._input is not None:
-            self._log.warn("the server has closed the connection")
+        elif self._input is not None and not self._input.hasEnded():
+            self._log.warn(
+                "the server closed the connection before the end of standard input"
+            )
         self.stopReading()
 
     def _serverInput(self, client: ClientTCPFactory, record: Any) -> None:

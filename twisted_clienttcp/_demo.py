@@ -5,7 +5,6 @@ checked.
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
@@ -13,10 +12,12 @@ from typing import Any
 from twisted.internet.defer import DeferredQueue
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
 from . import ClientTCPFactory, _tls
+from ._stdio import write
+from .demo import Echo
 from .errors import TLSError
 from .framing import Line
 from .framing._buffer import InputBuffer
@@ -46,12 +47,12 @@ class DemoFailed(Exception):
     """
 
 
-class EchoServer(Protocol):
+class EchoServer(Echo):
     """
-    Echoes lines, but is slow to read them. Its factory has a C{clock}, and learns which
-    connection is its C{latest}.
+    Echoes lines, but reads slowly. Its factory has the C{clock} to use, and its
+    C{latest} is the latest connection.
 
-    @ivar received: how many octets have been.
+    @ivar received: the number of bytes received.
     """
 
     received = 0
@@ -59,8 +60,9 @@ class EchoServer(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Be the one whose octets are counted.
+        Become the factory's latest connection.
         """
+        super().connectionMade()
         self._input = InputBuffer(Line())
         listener: Any = self.factory
         listener.latest = self
@@ -69,13 +71,13 @@ class EchoServer(Protocol):
         """
         Count, echo, and pause.
         """
-        transport: Any = self.transport
+        transport = self.transport
         listener: Any = self.factory
         self.received += len(data)
         self._input.append(data)
         while lines := self._input.decode():
             if lines == [DROP]:
-                transport.loseConnection()
+                self.close()
                 return
             transport.write(self._input.framing.encode(lines[0]))
         transport.pauseProducing()
@@ -161,12 +163,14 @@ class _Story:
 
 
 def _tell(text: str) -> None:
-    # A print() would go to the log under twistd.
+    # A print() would go to the log under twistd. If nobody reads it, the steps are
+    # checked all the same.
     try:
-        os.write(1, text.encode() + b"\n")
-    except BrokenPipeError:
-        # Nobody listens any more; the steps are checked all the same.
-        pass
+        write(1, f"{text}\n")
+    except OSError as error:
+        raise DemoFailed(
+            f"standard output cannot be written: {error.strerror}"
+        ) from error
 
 
 def _check(fact: bool, otherwise: str) -> None:

@@ -52,7 +52,9 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):
-        return ErrorDetails(exception.operation, exception.errno, str(exception))
+        return ErrorDetails(
+            exception.operation, exception.errno, failure.getErrorMessage()
+        )
     if isinstance(exception, error.ConnectionDone):
         return ErrorDetails("read", 0, "")
     if isinstance(exception, error.ConnectionAborted):
@@ -62,7 +64,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     if isinstance(exception, error.TimeoutError):
         return _system("connect", errno.ETIMEDOUT)
     if isinstance(exception, error.DNSLookupError):
-        return ErrorDetails("getaddrinfo", socket.EAI_NONAME, str(exception))
+        return ErrorDetails("getaddrinfo", socket.EAI_NONAME, failure.getErrorMessage())
     if isinstance(exception, socket.gaierror):
         return ErrorDetails(
             "getaddrinfo", exception.errno or socket.EAI_FAIL, exception.strerror or ""

@@ -10,6 +10,7 @@ leads to is told afterwards.
 
 from __future__ import annotations
 
+from asyncio import CancelledError as AsyncioCancelled
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
@@ -17,7 +18,7 @@ from operator import attrgetter, is_
 from typing import Any
 
 from twisted.internet.base import BaseConnector
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
@@ -31,7 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from . import _callbacks, _check, _tls
-from ._connection import ClientTCPProtocol, Disconnection
+from ._connection import ClientTCPProtocol, Disconnection, finishing, raiseAgain
 from ._connector import EndpointConnector
 from ._details import describe, errorDetails
 from ._lifecycle import (
@@ -48,6 +49,8 @@ from ._lifecycle import (
     give,
     stopping,
 )
+from ._logging import failureLog
+from ._negotiation import Negotiation
 from ._outbox import (
     CLOSED,
     HAS_STOPPED,
@@ -182,7 +185,7 @@ class LifecycleFactory(ReconnectingClientFactory):
     _on_serverLow: Any
     _on_disconnected: Any
     _on_stopped: Any
-    _framing: Framing
+    _framing: Framing[Any]
     _preConnect: Any
     _session: Session | None
     _target: Any
@@ -289,6 +292,7 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     # -- what Twisted tells the factory
 
+    @finishing
     def startedConnecting(self, connector: Any) -> None:
         """
         An attempt has begun.
@@ -327,13 +331,14 @@ class LifecycleFactory(ReconnectingClientFactory):
         if self._alias is not None:
             self._claimAlias()
         client: Any = self
-        connection = ClientTCPProtocol(client, self._framing.fresh(), addr)
+        connection = ClientTCPProtocol(client, self._framing, addr)
         connection.factory = self
         self._connection = connection
         if not self._target.speaksTLS:
             return connection
         return _tls.secured(self._target.tls, connection, self, self._timeSource())
 
+    @finishing
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """
         An attempt has failed.
@@ -435,66 +440,60 @@ class LifecycleFactory(ReconnectingClientFactory):
         negotiation = connection.negotiation
         try:
             answer = self._preConnect(self, negotiation)
-        except Exception:
-            self._refuse(Failure(), connection)
-            return
-        if iscoroutine(answer):
-            answer = Deferred.fromCoroutine(answer)
-        if isinstance(answer, Deferred):
-            negotiation.wait()
-            self._negotiating = answer
-            answer.addCallback(self._agree, connection)
-            answer.addErrback(self._refuse, connection)
-        elif isgenerator(answer) or isawaitable(answer):
-            self._refused(
-                connection,
-                f"it returned {answer!r}, which is not awaited here; it must return "
-                "True, or a Deferred or coroutine with that result",
-            )
-        else:
-            self._agree(answer, connection)
+            if iscoroutine(answer):
+                answer = Deferred.fromCoroutine(answer)
+            if isinstance(answer, Deferred):
+                negotiation.wait()
+                objection = answer.addCallback(_objection)
+            else:
+                objection = succeed(_objection(answer))
+        except BaseException as error:
+            objection = fail()
+            self._escape(error)
+        self._negotiating = objection
+        objection.addBoth(self._decided, connection, negotiation)
 
-    def _agree(self, answer: Any, connection: ClientTCPProtocol) -> None:
-        self._negotiating = None
-        if answer and self._negotiable(connection):
-            agreed = partial(self._feed, Inputs.negotiated)
-            connection.negotiation.agreed(agreed)
-        elif answer is None:
-            self._refused(
-                connection,
-                "it returned None; to accept the connection, it must return True (is a "
-                "return statement missing?)",
-            )
-        elif not answer:
-            self._refused(connection, f"it returned {answer!r}")
-
-    def _refused(self, connection: ClientTCPProtocol, why: str) -> None:
+    def _decided(
+        self,
+        objection: str | Failure,
+        connection: ClientTCPProtocol,
+        negotiation: Negotiation,
+    ) -> None:
         """
-        C{preConnect} has returned something that does not accept the connection.
-        """
-        if self._negotiable(connection):
-            refusal = NegotiationRefused(f"preConnect refused the connection: {why}")
-            self._giveUp(connection, Failure(refusal))
+        C{preConnect} has finished.
 
-    def _refuse(self, failure: Failure, connection: ClientTCPProtocol) -> None:
-        self._negotiating = None
+        @param objection: why the connection is not accepted; empty if it is.
+        """
+        cancelled = connection is not self._connection or self._negotiating is None
+        if not cancelled:
+            self._negotiating = None
+        negotiation.finished()
+        if isinstance(objection, Failure):
+            error: Any = objection.value
+            ours = cancelled and objection.check(CancelledError, AsyncioCancelled)
+            if not (ours or negotiation.hasEndedWith(error)):
+                self._log.failure("preConnect raised", objection)
+            what = f"{type(error).__name__}: {objection.getErrorMessage()}"
+            refusal = NegotiationRefused(f"preConnect raised {what}")
+            refusal.__cause__ = error
+        elif objection:
+            what = f"preConnect refused the connection: {objection}"
+            refusal = NegotiationRefused(what)
         if not self._negotiable(connection):
-            # The connection was lost or given up, and this is how preConnect took it.
+            # It was lost or given up meanwhile, and its end is reported.
             return
-        self._log.failure("preConnect raised", failure)
-        refusal = NegotiationRefused(
-            f"preConnect raised {type(failure.value).__name__}: "
-            f"{failure.getErrorMessage()}"
-        )
-        refusal.__cause__ = failure.value
-        self._giveUp(connection, Failure(refusal))
+        if objection:
+            self._giveUp(connection, Failure(refusal))
+        else:
+            negotiation.agreed(partial(self._feed, Inputs.negotiated))
 
     def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
         The connection must not be used.
         """
-        connection.blame(failure, "local")
-        self._feed(Inputs.refused)
+        if connection is self._connection:
+            connection.blame(failure, "local")
+            self._feed(Inputs.refused)
 
     def _tlsOptions(self, given: Any) -> Any:
         """
@@ -615,9 +614,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         elif not told:
             self._later(self._callOrLog, "serverError", disconnection.failure)
         self._later(give, self, Inputs.lost)
-        self._run()
-        if ours is not None:
-            ours.connectionLost(disconnection.failure)
+        try:
+            self._run()
+        finally:
+            if ours is not None:
+                ours.connectionLost(disconnection.failure)
 
     def _forget(
         self, connection: ClientTCPProtocol, disconnection: Disconnection
@@ -662,14 +663,19 @@ class LifecycleFactory(ReconnectingClientFactory):
         elapsed = now - self._failingSince
         try:
             delay = self._policyDelay(now, elapsed)
-        except Exception:
-            # Nonsense: say so, and do not hang.
+        except BaseException as error:
+            # Without a delay the client can only give up.
             self._reason = Failure()
             self._log.failure("no retry is possible", self._reason)
+            self._escape(error)
             return None
         if delay is None:
-            last = None if self._failure is None else self._failure.value
-            self._reason = Failure(RetriesExhausted(self.retries, elapsed, last))
+            cause, words = None, ""
+            if self._failure is not None:
+                cause, words = self._failure.value, describe(self._failure)
+            self._reason = Failure(
+                RetriesExhausted(self.retries, elapsed, cause, words)
+            )
         else:
             self.delay = delay
         return delay
@@ -741,8 +747,9 @@ class LifecycleFactory(ReconnectingClientFactory):
                 )
             finally:
                 self._foreign = False
-        except Exception:
+        except BaseException as error:
             self.clientConnectionFailed(self.connector, Failure())
+            self._escape(error)
 
     def _cancelAttempt(self) -> None:
         """
@@ -754,6 +761,9 @@ class LifecycleFactory(ReconnectingClientFactory):
                 self.connector.stopConnecting()
             except NotConnectingError:
                 pass
+            except BaseException as error:
+                self._log.failure("the attempt could not be cancelled")
+                self._escape(error)
 
     def _expireAttempt(self) -> None:
         """
@@ -794,8 +804,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         if negotiating is not None:
             try:
                 negotiating.cancel()
-            except Exception:
+            except BaseException as error:
                 self._log.failure("preConnect could not be cancelled")
+                self._escape(error)
 
     def _startTimer(self, seconds: float) -> None:
         """
@@ -879,9 +890,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._later(self._callConnected, self._connection)
 
     def _callConnected(self, connection: ClientTCPProtocol) -> None:
-        transport: Any = connection.transport
-        peer = connection.peer or transport.getPeer()
-        connection.peer = None
+        peer, connection.peer = connection.peer, None
         connection.negotiated()
         if self._call("connected", peer):
             if self._offline.limit:
@@ -1136,18 +1145,32 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _run(self) -> None:
         """
-        Do the steps that wait, unless somebody is doing it.
+        Perform the waiting steps, all of them: then raise the first error that one of
+        them has raised. Do nothing if this is called from a step.
         """
         if self._busy:
             return
         self._busy = True
-        try:
-            while self._steps:
-                step, args = self._steps[0]
-                self._steps = self._steps[1:]
+        first: BaseException | None = None
+        while self._steps:
+            step, args = self._steps[0]
+            self._steps = self._steps[1:]
+            try:
                 step(*args)
-        finally:
-            self._busy = False
+            except BaseException as error:
+                first = first or error
+        self._busy = False
+        if first is not None:
+            raise first
+
+    def _escape(self, error: BaseException) -> None:
+        """
+        Raise an error again that is not an C{Exception}, when all that follows from it
+        is done.
+        """
+        if not isinstance(error, Exception):
+            self._later(raiseAgain, error)
+            self._run()
 
     def _has(self, name: str) -> bool:
         """
@@ -1173,8 +1196,7 @@ class LifecycleFactory(ReconnectingClientFactory):
                     )
             except BaseException as error:
                 self._callbackRaised(name, error)
-                if not isinstance(error, Exception):
-                    raise
+                self._escape(error)
                 return False
         return True
 
@@ -1189,7 +1211,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             return
         operation, number, text = errorDetails(failure)
         each = _each(self.tried) if name == "connectError" else ""
-        self._log.warn(
+        warn: Callable[..., None] = self._log.warn
+        if self._mustBeSeen(failure):
+            warn = partial(failureLog.warn, self._log)
+        warn(
             "Client {client}: {what}",
             client=self._name(),
             what=describe(failure) + each,
@@ -1198,6 +1223,18 @@ class LifecycleFactory(ReconnectingClientFactory):
             text=text,
             failure=failure,
         )
+
+    def _mustBeSeen(self, failure: Failure) -> bool:
+        """
+        @return: whether a failure is printed where no log observer is running: unless
+            the server or the program has only finished, or the traceback has been
+            logged as critical, and so is printed already.
+        """
+        error = failure.value
+        if isinstance(error, (CallbackError, NegotiationRefused)):
+            return error.__cause__ is None
+        isStopping = not getattr(self._timeSource(), "running", True)
+        return not (isStopping or isinstance(error, ConnectionDone))
 
     # -- where to
 
@@ -1267,6 +1304,25 @@ def _each(tried: dict[IAddress, Failure | None]) -> str:
         why = "no answer" if failure is None else errorDetails(failure).text
         words.append(f"{getattr(address, 'host', address)}: {why}")
     return f" ({'; '.join(words)})"
+
+
+def _objection(answer: object) -> str:
+    """
+    @param answer: what C{preConnect} has returned.
+
+    @return: why this does not accept the connection; empty if it does.
+    """
+    if isgenerator(answer) or isawaitable(answer):
+        return (
+            f"it returned {answer!r}, which is not awaited here; it must return True, "
+            "or a Deferred or coroutine with that result"
+        )
+    if answer is None:
+        return (
+            "it returned None; to accept the connection, it must return True (is a "
+            "return statement missing?)"
+        )
+    return "" if answer else f"it returned {answer!r}"
 
 
 def neverConnected(failure: Failure | None) -> Failure:

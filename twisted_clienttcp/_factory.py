@@ -32,8 +32,8 @@ from zope.interface import implementer
 from . import _check
 from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
-from ._inbound import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
+from ._inbound import Hold
 from ._lifecycle import (
     CONNECTING,
     IDLE,
@@ -276,11 +276,14 @@ class ClientTCPFactory(LifecycleFactory):
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). Which address that was is told by
             C{client.connector.getDestination()}. Of a name with several of them,
-            C{client.tried} tells how each has failed. Logged if not given.
+            C{client.tried} tells how each has failed. Without this callback, failures
+            are logged; if no log observer is running, the first failure of the process
+            is also printed to standard error, once, for all clients.
         @param serverError: C{serverError(client, failure)}: the connection ends, and we
             did not ask for it; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
-            ServerError). Logged if not given.
+            ServerError). Logged if not given, as for C{connectError}; a clean end is
+            not printed.
         @param serverFlushed: C{serverFlushed(client)}: the kernel has every octet that
             was put (POE: ServerFlushed).
         @param serverHigh: C{serverHigh(client)}: the output has reached C{highMark}

@@ -259,14 +259,15 @@ class Inbound:
         deliver, client = self._deliver, self._client
         try:
             while self._advance():
-                for record in self._cursor:
-                    if (result := deliver(client, record)) is not None:
-                        self._returned(result)
-        except BaseException as error:
-            self.stop()
-            self._owner.inputRaised(error)
-            if not isinstance(error, Exception):
-                raise
+                try:
+                    for record in self._cursor:
+                        if (result := deliver(client, record)) is not None:
+                            self._returned(result)
+                except BaseException as error:
+                    self.stop()
+                    self._owner.inputRaised(error)
+                    if not isinstance(error, Exception):
+                        raise
         finally:
             self._running = False
 
@@ -278,9 +279,7 @@ class Inbound:
         """
         while not self._stopped:
             remaining = self._remaining()
-            if self.held and (
-                remaining or len(self.buffer) or self.held & Hold.RESULT
-            ):
+            if self.held and (remaining or len(self.buffer) or self.held & Hold.RESULT):
                 return False
             if remaining:
                 self._cursor = cursor(self._records)

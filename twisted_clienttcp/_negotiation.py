@@ -69,6 +69,8 @@ class Negotiation:
         self._handshake: Deferred[bool] | None = None
         #: Called after the handshake, if C{preConnect} has agreed already.
         self._then: Callable[[], object] | None = None
+        #: The result of L{startTLS}.
+        self._started: Deferred[bool] | None = None
         #: Why the negotiation is over.
         self._over: Failure | None = None
 
@@ -175,13 +177,15 @@ class Negotiation:
         if unread := inbound.discard():
             failure = Failure(ClearText(unread))
             self._wire.refuse(failure)
-            return fail(failure)
+            self._started = fail(failure)
+            return self._started
         self._wire.startTLS(options, inbound.buffer.swallows)
         if self._over is not None:
-            return fail(self._over)
-        self._handshake = Deferred()
-        self._read(True)
-        return self._handshake
+            self._started = fail(self._over)
+        else:
+            self._started = self._handshake = Deferred()
+            self._read(True)
+        return self._started
 
     def _output(self, action: str) -> Outbox:
         if self._over is not None:
@@ -238,9 +242,22 @@ class Negotiation:
             then()
         else:
             self._then = then
-            # If C{preConnect} does not wait for the handshake, its failure is reported
-            # as the end of the connection.
-            self._handshake.addErrback(lambda failure: None)
+
+    def finished(self) -> None:
+        """
+        C{preConnect} has finished. If L{startTLS} fails and C{preConnect} has not
+        handled that, only the end of the connection reports it.
+        """
+        started, self._started = self._started, None
+        if started is not None:
+            started.addErrback(lambda failure: None)
+
+    def hasEndedWith(self, error: BaseException) -> bool:
+        """
+        Return True if this error has ended the negotiation, and was passed on to
+        C{preConnect}.
+        """
+        return self._over is not None and self._over.value is error
 
     def secured(self) -> bool:
         """

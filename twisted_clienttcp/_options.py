@@ -20,7 +20,7 @@ from twisted.python import usage
 
 from . import ClientTCPFactory, __version__
 from ._certificates import tlsFrom
-from ._status import EX_USAGE
+from ._stdio import display, refuse
 from ._text import Form
 from .errors import ClientTCPError
 from .framing import SPECS, Framing, Stream, fromSpec
@@ -333,6 +333,13 @@ _HANDLERS = (
         "that returns one: options.client(serverInput=...) makes it.",
     ),
     Option("demo", "", "Show the client at work with a server of its own, and end."),
+    Option(
+        "demo-server",
+        "NAME",
+        "Run a server to try a client with, echo or quotes, on a free port of the "
+        "loopback interface, until SIGINT or SIGTERM.",
+        convert=_oneOf("echo", "quotes"),
+    ),
 )
 
 #: All options, by subject.
@@ -375,10 +382,11 @@ _ABOUT = (
 _COMMAND = (
     "It ends when the server ends. SIGINT and SIGTERM end it when all that was read "
     "is sent; given twice, at once. Messages go to standard error. Exit status: 0 if "
-    "all was sent and the server ended in order; 1 if the connection failed or was "
-    "lost; 2 if TLS could not verify the server; 64 for wrong usage; 124 after "
-    "--connect-timeout, --drain-timeout, --idle-timeout or --heartbeat; 130 and 143 "
-    "after SIGINT and SIGTERM."
+    "standard input was sent to its end and the server ended in order; 1 if the "
+    "connection failed, was lost, or ended before standard input; 2 if TLS could not "
+    "verify the server; 64 for wrong usage; 124 after --connect-timeout, "
+    "--drain-timeout, --idle-timeout or --heartbeat; 130 and 143 after SIGINT and "
+    "SIGTERM."
 )
 
 _SERVICE = (
@@ -467,14 +475,19 @@ class Options(usage.Options):
         parts += [f"  {example}" for example in _EXAMPLES]
         return "\n".join(parts) + "\n"
 
-    opt_h = usage.Options.opt_help
+    def opt_help(self) -> NoReturn:
+        """
+        Display this help and exit.
+        """
+        display(f"{self}\n")
+
+    opt_h = opt_help
 
     def opt_version(self) -> NoReturn:
         """
         Display the version and exit.
         """
-        print(f"clienttcp {__version__}")
-        sys.exit(0)
+        display(f"clienttcp {__version__}\n")
 
     def parseArgs(self, *words: str) -> None:
         """
@@ -530,6 +543,8 @@ class Options(usage.Options):
             raise usage.UsageError("--send-only and --recv-only exclude each other")
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
+        if self["demo-server"] is not None:
+            self.exclude("--demo-server runs a server, not a client", but="demo-server")
         if "client" in self.given:
             console = [
                 option.name
@@ -560,7 +575,7 @@ class Options(usage.Options):
         if names:
             raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(names))}")
 
-    def _framing(self) -> Framing:
+    def _framing(self) -> Framing[Any]:
         spec = self["framing"] or "line"
         for name, parameter in (
             ("max-length", "maxLength"),
@@ -690,13 +705,3 @@ def _split(host: str, port: str | None = None, *more: str) -> tuple[str, str | N
     elif port is None and host.count(":") == 1:
         host, port = host.split(":")
     return host, port
-
-
-def refuse(error: Exception) -> NoReturn:
-    """
-    Tell of wrong usage, and end the process.
-
-    @raise SystemExit: always.
-    """
-    print(f"clienttcp: {error} (see --help)", file=sys.stderr)
-    sys.exit(EX_USAGE)

@@ -121,7 +121,7 @@ class Outbox:
         "pending",
     )
 
-    def __init__(self, framing: Framing, marks: Marks) -> None:
+    def __init__(self, framing: Framing[Any], marks: Marks) -> None:
         self._marks = marks
         self._produced = False
         self.idle = True
@@ -170,13 +170,13 @@ class Outbox:
     # -- what comes in
 
     @property
-    def framing(self) -> Framing:
+    def framing(self) -> Framing[Any]:
         """
         What frames the records.
         """
         return self._framing
 
-    def use(self, framing: Framing) -> None:
+    def use(self, framing: Framing[Any]) -> None:
         """
         Frame the records with another framing from now on.
         """
@@ -419,7 +419,9 @@ class Outbox:
         return kept
 
 
-def _checked(framing: Framing[Any], encode: Callable[[Any], Any]) -> Callable[[Any], bytes]:
+def _checked(
+    framing: Framing[Any], encode: Callable[[Any], Any]
+) -> Callable[[Any], bytes]:
     """
     Return a function that calls C{encode}, a method of the framing, and raises a
     L{TypeError} if it does not return bytes. Our own framings need no such check.
@@ -447,7 +449,7 @@ class OfflineQueue(Outbox):
 
     __slots__ = ("limit",)
 
-    def __init__(self, framing: Framing, marks: Marks, limit: int) -> None:
+    def __init__(self, framing: Framing[Any], marks: Marks, limit: int) -> None:
         """
         @param limit: as the attribute.
         """
@@ -498,7 +500,7 @@ class OfflineQueue(Outbox):
         @raise OutputFull: if all of them would be too much; then none is taken.
         """
         self._check(0)
-        parts = list(map(_checked(self._framing), records))
+        parts = list(map(_checked(self._framing, self._framing.encode), records))
         self._check(sum(map(len, parts)))
         return self.adopt(parts)
 

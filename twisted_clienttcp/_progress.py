@@ -28,12 +28,12 @@ def octets(number: float) -> str:
     return f"{number:.0f} {unit}" if unit == "octets" else f"{number:.1f} {unit}"
 
 
-def tell(text: str) -> None:
+def tell(text: str, descriptor: int = 2) -> None:
     """
-    Write to standard error, if it takes it now.
+    Write to standard error, or to another descriptor, if it accepts the text now.
     """
     try:
-        os.write(2, text.encode(errors="backslashreplace"))
+        os.write(descriptor, text.encode(errors="backslashreplace"))
     except OSError:
         # Nobody reads it, or not now.
         pass

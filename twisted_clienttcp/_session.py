@@ -33,6 +33,9 @@ class SessionOwner(Protocol):
     def _callbackRaised(self, callback: str, error: BaseException) -> None:
         "The handler of a posted event has raised."
 
+    def _escape(self, error: BaseException) -> None:
+        "Raise an error again that is not an C{Exception}."
+
     def _traced(self, event: str, args: tuple[Any, ...]) -> None:
         "An event is about to be dispatched, and the user wants to see that."
 
@@ -149,12 +152,18 @@ class Session:
     def _dispatchPosted(self) -> None:
         self._turn = None
         # What is posted meanwhile has the next turn.
-        for _ in range(len(self._posted)):
-            if not self._posted:
-                # Forgotten meanwhile.
-                return
-            event, args = self._posted.popleft()
-            self._dispatchSafely(event, args)
+        try:
+            for _ in range(len(self._posted)):
+                if not self._posted:
+                    # Forgotten meanwhile.
+                    return
+                event, args = self._posted.popleft()
+                self._dispatchSafely(event, args)
+        finally:
+            # A handler may have raised something that is not an Exception.
+            if self._posted and self._turn is None:
+                clock = self._owner._timeSource()
+                self._turn = clock.callLater(0, self._dispatchPosted)
 
     def _due(self, delayed: DelayedEvent) -> None:
         self._delayed.discard(delayed)
@@ -163,9 +172,11 @@ class Session:
     def _dispatchSafely(self, event: str, args: tuple[Any, ...]) -> None:
         try:
             self._call(event, *args)
-        except Exception as error:
+        except BaseException as error:
             self._owner._callbackRaised(event, error)
-        self._owner._eventDone()
+            self._owner._escape(error)
+        finally:
+            self._owner._eventDone()
 
     def _cancelled(self, delayed: DelayedEvent) -> None:
         """

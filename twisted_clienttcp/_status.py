@@ -37,13 +37,15 @@ def exitStatus(failure: Failure | None) -> int:
 
 def _isVerification(cause: BaseException | None) -> bool:
     """
-    @param cause: what OpenSSL or service_identity raised.
+    @param cause: the error of OpenSSL or service_identity, if there is one.
 
     @return: whether the certificate was not good.
     """
-    from OpenSSL.SSL import Error
-    from twisted.internet.ssl import VerificationError
-
+    try:
+        from OpenSSL.SSL import Error
+        from twisted.internet.ssl import VerificationError
+    except ImportError:
+        return False
     if isinstance(cause, Error):
-        return any("certificate verify failed" in queued for queued in cause.args[0])
+        return "certificate verify failed" in str(cause)
     return isinstance(cause, VerificationError)

@@ -98,7 +98,8 @@ class Supply:
                 if pending == self._before:
                     break
                 self._before = pending
-                self._tell(self._producer, "resumeProducing")
+                if not self._tell(self._producer, "resumeProducing"):
+                    break
         finally:
             self._asking = False
 
@@ -110,9 +111,16 @@ class Supply:
         self.unregister()
         self._tell(producer, "stopProducing")
 
-    def _tell(self, producer: Any, order: str) -> None:
+    def _tell(self, producer: Any, order: str) -> bool:
+        """
+        Call a method of the producer, if there is one.
+
+        @return: whether it did not raise.
+        """
         if producer is not None:
             try:
                 getattr(producer, order)()
-            except Exception as error:
+            except BaseException as error:
                 self._raised(order, error)
+                return False
+        return True

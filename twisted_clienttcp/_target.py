@@ -589,12 +589,18 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
     if scheme in _SECURE:
         _tls.require(f"endpoint {endpoint!r}")
     try:
+        if "\0" in endpoint and scheme != "unix":
+            raise ValueError("there is a NUL in it")
         # The installed reactor is not needed before the start, so it is not
         # installed now.
         asking = _Asking()
         described: Any = clientFromString(
-            asking if scheme == "tcp" or reactor is None else reactor, endpoint
+            asking if scheme in ("tcp", "unix") or reactor is None else reactor,
+            endpoint,
         )
+        if scheme == "unix":
+            described.connect(None)
+            _check.path("endpoint", asking.path)
         if scheme != "tcp":
             return Given(endpoint)
         # The endpoint would reach no host that has IPv6 alone: see to it that names
@@ -664,10 +670,12 @@ class _Asking:
     what it would connect to.
 
     @ivar asked: host, port, timeout and local side of C{connectTCP}.
+    @ivar path: the path of C{connectUNIX}.
     """
 
     nameResolver = None
     asked: tuple[str, int, float, tuple[str, int] | None]
+    path: str
 
     def installNameResolver(self, resolver: Any) -> Any:
         "It has none."
@@ -682,3 +690,7 @@ class _Asking:
     ) -> Any:
         "Remember where to."
         self.asked = host, port, timeout, bindAddress
+
+    def connectUNIX(self, address: str, factory: Any, **options: Any) -> Any:
+        "Remember the path."
+        self.path = address

@@ -19,8 +19,13 @@ def noDelay(transport: Any) -> None:
     """
     switch = getattr(transport, "setTcpNoDelay", None)
     # The transport of a UNIX socket has the method too, and logs that it fails.
-    if switch is not None and not IUNIXTransport.providedBy(transport):
+    if switch is None or IUNIXTransport.providedBy(transport):
+        return
+    try:
         switch(True)
+    except OSError:
+        # As in keepAlive: Twisted before 25.5 does not catch this itself.
+        pass
 
 
 def keepAlive(transport: Any, wanted: KeepAlive) -> None:

@@ -44,7 +44,7 @@ class Form:
     @ivar limit: the limit of L{dumped}.
     """
 
-    def __init__(self, framing: Framing, **limits: Any) -> None:
+    def __init__(self, framing: Framing[Any], **limits: Any) -> None:
         """
         @param framing: the framing whose records they are.
         @param limits: C{maxLength} of the lines read.
@@ -80,6 +80,15 @@ class Form:
         """
         return self._records(self._input.decodeEnd())
 
+    def endsInside(self) -> bool:
+        """
+        True if the input ended inside a record; instead of L{end}.
+        """
+        try:
+            return bool(list(self._cut.finish()))
+        except TruncatedRecord:
+            return True
+
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
 
@@ -105,7 +114,7 @@ class Form:
         return bytes(record) + b"\n"
 
 
-def _takesText(framing: Framing) -> bool:
+def _takesText(framing: Framing[Any]) -> bool:
     try:
         framing.encode("")
     except Exception:

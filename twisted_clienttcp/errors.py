@@ -153,10 +153,18 @@ class RetriesExhausted(ClientTCPError):
     errno = errno.ETIMEDOUT
 
     def __init__(
-        self, attempts: int, elapsed: float, cause: BaseException | None
+        self,
+        attempts: int,
+        elapsed: float,
+        cause: BaseException | None,
+        words: str = "",
     ) -> None:
-        last = "" if cause is None else f"; the last: {type(cause).__name__}: {cause}"
-        super().__init__(f"{attempts} failures in {elapsed:.1f} seconds{last}")
+        """
+        @param words: the last failure in words.
+        """
+        last = f"; the last one: {words}" if words else ""
+        failures = "1 failure" if attempts == 1 else f"{attempts} failures"
+        super().__init__(f"{failures} in {elapsed:.1f} seconds{last}")
         self.attempts = attempts
         self.elapsed = elapsed
         self.__cause__ = cause

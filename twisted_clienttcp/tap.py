@@ -17,8 +17,10 @@ from . import ClientTCPFactory
 from ._console import Console
 from ._demo import demo
 from ._handlers import clientFrom
-from ._options import Options, refuse
+from ._options import Options
 from ._status import exitStatus
+from ._stdio import refuse
+from .demo import SERVERS
 from .service import ClientTCPService
 
 __all__ = ["Options", "makeService"]
@@ -60,12 +62,18 @@ class _RunningService(ClientTCPService):
         if not self.running:
             return
         failure = outcome if isinstance(outcome, Failure) else None
-        if self._console is not None:
+        if self._console is None:
+            status = exitStatus(failure)
+        else:
             failure = failure or self._console.failure
-        status = exitStatus(failure)
+            status = self._console.exitStatus(failure)
+        if failure is not None:
+            why = failure.getErrorMessage()
+        else:
+            why = "not all was sent and printed" if status else "all in order"
         self._log.info(
             "The client has stopped: {why} (as exit status: {status})",
-            why="all in order" if failure is None else failure.getErrorMessage(),
+            why=why,
             status=status,
         )
         if status:
@@ -102,6 +110,39 @@ class _DemoService(Service):
         _fail()
 
 
+class _DemoServer(Service):
+    """
+    A demo server.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, reactor: Any) -> None:
+        self._name = name
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        """
+        Listen, and log the address.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        self._port = SERVERS[self._name](self._reactor)
+        address: Any = self._port.getHost()
+        self._log.info(
+            "The {name} server listens on {host}:{port}.",
+            name=self._name,
+            host=address.host,
+            port=address.port,
+        )
+
+    def stopService(self) -> Any:
+        """
+        Stop listening.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        return self._port.stopListening()
+
+
 def _fail() -> None:
     """
     End twistd with a status that is not 0, in the only way there is.
@@ -117,6 +158,8 @@ def makeService(options: Options) -> Service:
 
     if options["demo"]:
         return _DemoService(reactor)
+    if options["demo-server"] is not None:
+        return _DemoServer(options["demo-server"], reactor)
     if options["client"] is not None:
         try:
             return _RunningService(clientFrom(options, reactor), None, reactor)

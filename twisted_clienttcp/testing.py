@@ -221,8 +221,8 @@ class FramingConformance:
         for end in range(len(stream)):
             records, error = decodeAll(self.framing(), [stream[:end]])
             self._same((records, error), (whole[: len(records)], None), f"up to {end}")
-            all_, error = decodeAll(self.framing(), [stream[:end]], end=True)
-            self._same(all_[: len(records)], records, f"up to the end at {end}")
+            ended, error = decodeAll(self.framing(), [stream[:end]], end=True)
+            self._same(ended[: len(records)], records, f"up to the end at {end}")
             if isinstance(error, TruncatedRecord):
                 if not stream[:end].endswith(error.rest):
                     raise AssertionError(f"{error.rest!r} is not the rest") from error
@@ -303,8 +303,8 @@ class FramingConformance:
             ) from error
         for step in (1, len(wrong)):
             chunks = [wrong[at : at + step] for at in range(0, len(wrong), step)]
-            records, error = decodeAll(self.limited(), chunks)
-            if error is None:
+            records, refusal = decodeAll(self.limited(), chunks)
+            if refusal is None:
                 raise AssertionError(f"{records!r:.60} was accepted")
 
     def test_wrongType(self) -> None:

@@ -1,3 +1,5 @@
 """
 Tests of behaviour through public names: one file per subject.
 """
+
+from .. import _hypothesis as _hypothesis

@@ -1,5 +1,5 @@
 """
-Closing without loss, over real sockets, with peers that make it hard.
+Tests for closing without loss: C{shutdown()} and C{abort()}.
 """
 
 from __future__ import annotations
@@ -9,63 +9,29 @@ import shutil
 import socket
 import struct
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.protocol import Protocol
 from twisted.internet.task import LoopingCall
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import DrainTimeout, OutputLost
 from twisted_clienttcp.framing import Stream
 
-from .._support import GUARD, NetworkTestCase, Peer, Recorder, Server, reactor, turn
-
-#: As many octets as no socket buffer of the loopback interface holds.
-MANY = 3_000_000
-
-
-class TalkingServer(Server):
-    """
-    A server with a small receive buffer that reads slowly and talks all the time, until
-    its client has ended its side.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.met = self.slow
-
-    def slow(self, peer: Peer) -> None:
-        transport: Any = peer.transport
-        transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
-        talking = LoopingCall(peer.send, b"blah " * 200)
-        talking.start(0.001)
-        resuming: list[Any] = []
-
-        def pause(peer: Peer, data: bytes) -> None:
-            transport.pauseProducing()
-            resuming[:] = [reactor.callLater(0.001, transport.resumeProducing)]
-
-        def lost(result: None) -> None:
-            talking.stop()
-            if resuming and resuming[0].active():
-                resuming[0].cancel()
-
-        peer.lost.addCallback(lost)
-
-        self.heard = pause
-
-
-class NaiveClient(Protocol):
-    """
-    The same job as Twisted's users do it: C{transport.write} and C{loseConnection}.
-    """
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.write(b"x" * MANY)
-        transport.loseConnection()
+from .._memory import FlowTestCase
+from .._peers import MANY, NaiveClient, TalkingServer
+from .._support import (
+    GUARD,
+    NetworkTestCase,
+    Peer,
+    Recorder,
+    Server,
+    freePort,
+    reactor,
+    turn,
+)
 
 
 class ClosingTests(NetworkTestCase):
@@ -416,3 +382,204 @@ class UNIXTests(NetworkTestCase):
             ],
         )
         self.assertEqual(recorder.disconnections[0].initiator, "peer")
+
+
+class _Counting:
+    """
+    A socket that notes what it sends.
+    """
+
+    def __init__(self, taking: Any, sent: list[int]) -> None:
+        self._taking = taking
+        self._sent = sent
+
+    def send(self, octets: Any) -> int:
+        taken: int = self._taking.send(octets)
+        self._sent.append(taken)
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._taking, name)
+
+
+class ShutdownInsideTests(NetworkTestCase):
+    """
+    C{shutdown()} from inside each callback.
+    """
+
+    async def inside(
+        self, name: str, marks: tuple[int, int] | None = None, **parameters: Any
+    ) -> list[str]:
+        """
+        A server says three lines, and ends when it has heard one; the callback of that
+        name calls C{shutdown}.
+
+        @return: the names of the callbacks, in order.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.send(b"one\r\ntwo\r\nthree\r\n")
+        server.heard = lambda peer, data: peer.close()
+        orders: list[Any] = []
+
+        def ordering(first: Callable[..., object] | None) -> Callable[..., object]:
+            def callback(client: ClientTCPFactory, *args: Any) -> bool:
+                if first is not None:
+                    first(client, *args)
+                orders.append(client.shutdown())
+                return True
+
+            return callback
+
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.put(b"enough")
+        if marks is not None:
+            parameters["highMark"], parameters["lowMark"] = marks
+            for told in ("serverHigh", "serverLow"):
+                parameters[told] = recorder.callback(told)
+        if name in ("preConnect", "serverInputBatch"):
+            parameters[name] = ordering(None)
+        else:
+            recorder.on[name] = ordering(recorder.on.get(name))
+        client = self.client(
+            server,
+            **{"autoReconnect": True, **recorder.parameters(), **parameters},
+        )
+        await client.start().addErrback(lambda failure: None)
+        self.assertEqual(len(orders), 1)
+        await orders[0]
+        return [
+            event if isinstance(event, str) else event[0] for event in recorder.events
+        ]
+
+    async def test_started(self) -> None:
+        """
+        In C{started}: there is no attempt.
+        """
+        self.assertEqual(await self.inside("started"), ["started", "stopped"])
+
+    async def test_connectError(self) -> None:
+        """
+        In C{connectError}: there is no other attempt.
+        """
+        self.assertEqual(
+            await self.inside("connectError", remotePort=freePort()),
+            ["started", "connectError", "stopped"],
+        )
+
+    async def test_preConnect(self) -> None:
+        """
+        In C{preConnect}, whatever that returns then: the attempt is given up.
+        """
+        self.assertEqual(await self.inside("preConnect"), ["started", "stopped"])
+
+    async def test_connected(self) -> None:
+        """
+        In C{connected}: what was put there is flushed, and nothing is delivered.
+        """
+        self.assertEqual(
+            await self.inside("connected"),
+            ["started", "connected", "serverFlushed", "disconnected", "stopped"],
+        )
+
+    async def test_serverInput(self) -> None:
+        """
+        In C{serverInput}: there is no other record, though more have been received.
+        """
+        events = await self.inside("serverInput")
+        self.assertEqual(events.count("serverInput"), 1)
+        self.assertEqual(events[-2:], ["disconnected", "stopped"])
+        self.assertNotIn("serverError", events)
+
+    async def test_serverInputBatch(self) -> None:
+        """
+        In C{serverInputBatch}: there is no other batch.
+        """
+        events = await self.inside("serverInputBatch", serverInput=None)
+        self.assertEqual(events[-2:], ["disconnected", "stopped"])
+        self.assertNotIn("serverError", events)
+
+    async def test_serverFlushed(self) -> None:
+        """
+        In C{serverFlushed}: nothing but the end follows.
+        """
+        events = await self.inside("serverFlushed")
+        self.assertEqual(events[-3:], ["serverFlushed", "disconnected", "stopped"])
+
+    async def test_serverError(self) -> None:
+        """
+        In C{serverError}: the client does not connect again.
+        """
+        self.assertEqual(
+            (await self.inside("serverError"))[-3:],
+            ["serverError", "disconnected", "stopped"],
+        )
+
+    async def test_serverHighAndLow(self) -> None:
+        """
+        In C{serverHigh} and in C{serverLow}: what is put is flushed, past the low mark.
+        """
+        for name in ("serverHigh", "serverLow"):
+            events = await self.inside(name, marks=(2, 1))
+            for told in ("serverHigh", "serverLow", "serverFlushed"):
+                self.assertEqual(events.count(told), 1)
+            self.assertEqual(events[-2:], ["disconnected", "stopped"])
+
+    async def test_disconnected(self) -> None:
+        """
+        In C{disconnected}: the same.
+        """
+        self.assertEqual(
+            (await self.inside("disconnected"))[-3:],
+            ["serverError", "disconnected", "stopped"],
+        )
+
+    async def test_stopped(self) -> None:
+        """
+        In C{stopped}: it is stopped.
+        """
+        self.assertEqual(
+            (await self.inside("stopped", autoReconnect=False))[-2:],
+            ["disconnected", "stopped"],
+        )
+
+
+class AbortTests(FlowTestCase):
+    """
+    C{abort}.
+    """
+
+    def test_connected(self) -> None:
+        """
+        It ends the connection at once and stops the client; what was pending is told.
+        """
+        client, transport = self.connected()
+        client.put(b"abc")
+        stopped = client.abort()
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.unsent(stopped), 4)
+        self.assertEqual(self.events[2:], ["disconnected", "stopped"])
+        self.assertEqual(self.recorder.disconnections[0].initiator, "local")
+
+    def test_whileShuttingDown(self) -> None:
+        """
+        It cuts an orderly end short.
+        """
+        client, transport = self.connected()
+        client.put(b"abc")
+        first = client.shutdown()
+        client.abort()
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.unsent(first), 4)
+
+    def test_withoutConnection(self) -> None:
+        """
+        Otherwise it is C{shutdown}.
+        """
+        client = self.client()
+        self.assertIsNone(self.successResultOf(client.abort()))
+        client.start()
+        self.attempts()
+        self.assertIsNone(self.successResultOf(client.abort()))
+        self.assertEqual(self.events, ["started", "stopped"])

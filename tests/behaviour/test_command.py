@@ -28,9 +28,8 @@ from twisted.trial.unittest import SkipTest
 import twisted_clienttcp
 from twisted_clienttcp._progress import ERASE
 
-from .._support import GUARD, NetworkTestCase, Peer, Server, reactor
-
-ROOT = Path(twisted_clienttcp.__file__).parent.parent
+from .._processes import spawn
+from .._support import GUARD, NetworkTestCase, Peer, Server, freePort, reactor
 
 CLIENTTCP = ("-m", "twisted_clienttcp")
 TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
@@ -117,11 +116,10 @@ class CommandTestCase(NetworkTestCase):
         Start Python with those arguments, in a directory of its own.
         """
         command = Command()
-        self.process = reactor.spawnProcess(
+        self.process = spawn(
             command,
             sys.executable,
-            [sys.executable, *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            *arguments,
             **{"path": self.directory(), **options},
         )
         self.addCleanup(self._end, command, self.process)
@@ -427,15 +425,6 @@ class ServedTestCase(CommandTestCase):
         self.where = ("127.0.0.1", server.port)
         return server
 
-    async def freePort(self) -> int:
-        """
-        @return: the number of a port that nobody listens on.
-        """
-        listening = reactor.listenTCP(0, Server(), interface="127.0.0.1")
-        port: int = listening.getHost().port
-        await listening.stopListening()
-        return port
-
     async def met(self, server: Server) -> None:
         """
         Wait for the first peer.
@@ -694,9 +683,7 @@ class ConsoleTests(ServedTestCase):
         """
         So are those of a failure.
         """
-        done = await self.run_(
-            *CLIENTTCP, "--json-events", "127.0.0.1", await self.freePort()
-        )
+        done = await self.run_(*CLIENTTCP, "--json-events", "127.0.0.1", freePort())
         self.assertEqual(self.status, 1)
         events = [json.loads(line) for line in done.out.splitlines()]
         self.assertEqual(
@@ -826,7 +813,7 @@ class ConsoleTests(ServedTestCase):
         Of several endpoints the first that works is taken.
         """
         server = await self.serve()
-        free = await self.freePort()
+        free = freePort()
         done = await self.run_(
             *CLIENTTCP,
             f"--endpoint=tcp:127.0.0.1:{free}",
@@ -869,7 +856,7 @@ class ConsoleTests(ServedTestCase):
         """
         lines = b"".join(b"%07d\n" % number for number in range(40_000))
         for limit, most in (("100k", 200_000), ("1", 100_000), ("1G", len(lines) + 1)):
-            port = await self.freePort()
+            port = freePort()
             given = Path(self.directory(), "given")
             given.write_bytes(lines)
             with given.open("rb") as stdin:
@@ -940,7 +927,7 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         await self.met(server)
         self.process.closeStdout()
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.err, b"")
 
     async def test_unread(self) -> None:
@@ -990,8 +977,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_truncated(self) -> None:
         """
-        An unfinished last line of the server's is printed as it came. That the server
-        closed before the end of standard input is told.
+        An unfinished last line of the server's is printed as it came. It is an error
+        that the server closed before the end of standard input.
         """
 
         def met(peer: Peer) -> None:
@@ -1001,10 +988,12 @@ class ConsoleTests(ServedTestCase):
         server = await self.serve()
         server.met = met
         command = self.spawn(*CLIENTTCP, *self.where)
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.out, b"one\ntwo")
         self.assertEqual(
-            command.err, b"clienttcp: the server has closed the connection\n"
+            command.err,
+            b"clienttcp: the server closed the connection before the end of standard "
+            b"input\n",
         )
 
     async def test_files(self) -> None:
@@ -1042,7 +1031,7 @@ class ConsoleTests(ServedTestCase):
         self.process.write(b"one\n")
         await command.said(b"ONE")
         self.process.write(b"bye\n")
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertIn(b"BYE", command.out)
 
     async def test_controlC(self) -> None:
@@ -1070,7 +1059,7 @@ class ConsoleTests(ServedTestCase):
         server = await self.serve()
         server.met = met
         command = self.spawn(*CLIENTTCP, "--send-only", *self.where)
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.out, b"")
 
     async def test_tooLong(self) -> None:
@@ -1088,7 +1077,8 @@ class ConsoleTests(ServedTestCase):
     async def test_closedOutput(self) -> None:
         """
         When nobody reads standard output any more, as behind C{| head -1}, the command
-        ends quietly, though the server talks on.
+        ends quietly, though the server talks on. The status is 1: standard input has
+        not been sent to its end.
         """
 
         def talk(peer: Peer) -> None:
@@ -1102,14 +1092,14 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         await command.said(b"line\n")
         self.process.closeStdout()
-        await self.end(command, 0)
+        await self.end(command, 1)
         self.assertEqual(command.err, b"")
 
     async def test_refused(self) -> None:
         """
         A connection refused is one line, and status 1.
         """
-        free = await self.freePort()
+        free = freePort()
         done = await self.run_(*CLIENTTCP, "127.0.0.1", free)
         self.assertEqual(self.status, 1)
         why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
@@ -1176,7 +1166,7 @@ class ConsoleTests(ServedTestCase):
         With C{--reconnect} a failure is no end, and what is typed meanwhile is sent
         when there is a connection.
         """
-        port = await self.freePort()
+        port = freePort()
         command = self.spawn(*CLIENTTCP, "--reconnect", "127.0.0.1", port)
         command.type(b"one\n", end=False)
         await command.said(b"refused")
@@ -1219,7 +1209,7 @@ class ConsoleTests(ServedTestCase):
         When the client gives up, the log says why and what the exit status of the
         command would have been, and the process ends.
         """
-        port = await self.freePort()
+        port = freePort()
         for run in (TWISTD, (*TWIST, "--log-format=text")):
             done = await self.run_(
                 *run, "clienttcp", "--max-retries=0", "127.0.0.1", port

@@ -7,11 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.ssl import CertificateOptions, PrivateCertificate
-
 from .._support import Peer, Server, reactor
+from .._tls import Identity, TLSTestCase, made
 from .test_command import CLIENTTCP, USAGE, Command, CommandTestCase, answers
-from .test_tls import TLSTestCase, made
 
 
 class CommandTLSTests(CommandTestCase, TLSTestCase):
@@ -30,7 +28,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
         return path
 
     async def answering(
-        self, certificate: PrivateCertificate | None = None, *authorities: Any
+        self, certificate: Identity | None = None, *authorities: Any
     ) -> Server:
         """
         @return: a server that answers in capitals.
@@ -144,12 +142,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
             peer.close()
 
         server.heard = tell
-        certificate = made().good
-        options = CertificateOptions(
-            privateKey=certificate.privateKey.original,
-            certificate=certificate.original,
-            acceptableProtocols=[b"second", b"first"],
-        )
+        options = made().good.options(acceptableProtocols=[b"second", b"first"])
         listening = reactor.listenSSL(0, server, options, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)
         server.port = listening.getHost().port

@@ -29,12 +29,21 @@ from twisted_clienttcp import (
     post,
     resolve,
 )
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor
-from .test_factory import ClientTestCase
+from .._memory import ClientTestCase
+from .._support import (
+    CHUNK,
+    UNBOUND,
+    NetworkTestCase,
+    Peer,
+    Recorder,
+    Server,
+    freePort,
+    reactor,
+    suppressing,
+)
 
 MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
 
@@ -69,6 +78,7 @@ class TableTests(ClientTestCase):
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
+            "handler",
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)
@@ -654,6 +664,7 @@ class NetworkContractTests(NetworkTestCase):
                 ValueError, self.client, server, serverInput=print, **wrong
             )
 
+    @suppressing(UNBOUND)
     async def test_bindAddress(self) -> None:
         """
         The address of the local side.
@@ -675,9 +686,7 @@ class NetworkContractTests(NetworkTestCase):
         The port of the local side.
         """
         server = await self.listen()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = freePort()
         await self.meet(server, bindPort=port)
         transport: Any = server.peers[0].transport
         self.assertEqual(transport.getPeer().port, port)

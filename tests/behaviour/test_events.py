@@ -20,7 +20,7 @@ from twisted_clienttcp import (
 )
 from twisted_clienttcp.errors import AliasInUse, UnknownAlias, UnknownEvent
 
-from .test_factory import ClientTestCase
+from .._memory import ClientTestCase
 
 
 class EventTestCase(ClientTestCase):

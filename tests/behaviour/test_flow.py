@@ -1,5 +1,5 @@
 """
-Marks and producers, over real sockets, when things go wrong.
+Tests for flow control: water marks, and producers on both sides.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._outbox import CHUNK
+from twisted_clienttcp.errors import CallbackError
 from twisted_clienttcp.framing import Stream
 
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
-from .test_closing import MANY
+from .._memory import FlowTestCase, Producer
+from .._peers import MANY
+from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
 #: More than all buffers between two processes of this machine can hold.
 TOO_MUCH = 20_000_000
 
 
 @implementer(IPushProducer)
-class Producer:
+class RecordingProducer:
     """
     A producer that remembers what it is told.
     """
@@ -46,7 +47,7 @@ class Producer:
         self.told.append("stop")
 
 
-class FlowTestCase(NetworkTestCase):
+class BlockedServerTestCase(NetworkTestCase):
     """
     A client with marks, and a server that does not read.
     """
@@ -89,7 +90,7 @@ class FlowTestCase(NetworkTestCase):
         return found
 
 
-class ProducerTests(FlowTestCase):
+class ProducerTests(BlockedServerTestCase):
     """
     An application's producer.
     """
@@ -101,7 +102,7 @@ class ProducerTests(FlowTestCase):
         """
         for end in ("close", "reset"):
             client, recorder, server = await self.connected()
-            producer = Producer()
+            producer = RecordingProducer()
             client.registerProducer(producer, True)
             client.write(b"x" * TOO_MUCH)
             for _ in range(20):
@@ -157,7 +158,7 @@ class ProducerTests(FlowTestCase):
         all of it is delivered.
         """
         client, recorder, server = await self.connected()
-        producer = Producer()
+        producer = RecordingProducer()
         client.registerProducer(producer, True)
         client.write(b"x" * TOO_MUCH)
         stopping = client.shutdown()
@@ -175,7 +176,7 @@ class ProducerTests(FlowTestCase):
         self.assertTrue(received.endswith(b"xthe end"))
 
 
-class HighTests(FlowTestCase):
+class HighTests(BlockedServerTestCase):
     """
     What happens at, or inside, C{serverHigh}.
     """
@@ -290,7 +291,7 @@ class HighTests(FlowTestCase):
         self.assertTrue(recorder.disconnections[0].confirmed)
 
 
-class MarksTests(FlowTestCase):
+class MarksTests(BlockedServerTestCase):
     """
     Marks that are small, and marks that change.
     """
@@ -348,3 +349,113 @@ class MarksTests(FlowTestCase):
         self.assertEqual(recorder.events.count("serverFlushed"), 1)
         await client.shutdown()
         self.assertEqual(len(await server.peers[0].ended), MANY * 4 + 1)
+
+
+class ConsumerTests(FlowTestCase):
+    """
+    The client as a consumer.
+    """
+
+    def test_marks(self) -> None:
+        """
+        A push producer is paused at the high mark and resumed at the low one, and
+        stopped when the connection ends; the next connection takes another one.
+        """
+        client, transport = self.connected(**self.recorder.marks(10, 5))
+        producer = Producer()
+        client.registerProducer(producer, True)
+        self.assertRaises(RuntimeError, client.registerProducer, Producer(), True)
+        client.write(b"x" * 10)
+        self.assertEqual(producer.told, ["pause"])
+        self.drain(transport)
+        self.assertEqual(producer.told, ["pause", "resume"])
+        transport.lose()
+        self.assertEqual(producer.told, ["pause", "resume", "stop"])
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        client.registerProducer(Producer(), True)
+
+    def test_withoutConnection(self) -> None:
+        """
+        A producer is stopped where nothing takes what it produces.
+        """
+        client = self.client()
+        producer = Producer()
+        client.registerProducer(producer, True)
+        client.unregisterProducer()
+        self.assertEqual(producer.told, ["stop"])
+        client, transport = self.connected()
+        client.shutdown()
+        late = Producer()
+        client.registerProducer(late, False)
+        self.assertEqual(late.told, ["stop"])
+
+    def test_shutdownWaits(self) -> None:
+        """
+        Shutdown waits until the producer has unregistered and all is flushed.
+        """
+        client, transport = self.connected()
+        client.registerProducer(Producer(), True)
+        client.write(b"x")
+        client.shutdown()
+        self.drain(transport)
+        self.assertFalse(transport.disconnecting)
+        client.write(b"y")
+        client.unregisterProducer()
+        self.assertFalse(transport.disconnecting)
+        self.drain(transport)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(transport.sent, b"xy")
+
+    def test_shutdownWaitsNotForEver(self) -> None:
+        """
+        But for no longer than drainTimeout.
+        """
+        client, transport = self.connected(drainTimeout=10)
+        producer = Producer()
+        client.registerProducer(producer, True)
+        client.shutdown()
+        self.reactor.advance(9.9)
+        self.assertEqual((producer.told, transport.aborted), ([], False))
+        self.reactor.advance(0.1)
+        self.assertEqual((producer.told, transport.aborted), (["stop"], True))
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertIn("producer has not unregistered", str(disconnection.failure.value))
+
+    def test_unregistersAtALoss(self) -> None:
+        """
+        One that unregisters when it is stopped does not make a loss an end in order.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = client.unregisterProducer  # type: ignore[method-assign]
+        client.registerProducer(producer, True)
+        client.shutdown()
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertEqual(disconnection.initiator, "network")
+
+    def test_raisesAtALoss(self) -> None:
+        """
+        One that raises when it is stopped is told of once, and so is the end.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = lambda: 1 / 0  # type: ignore[assignment]
+        client.registerProducer(producer, True)
+        transport.lose()
+        self.assertEqual(
+            self.events[2:], [("serverError", "callback", 125), "disconnected"]
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_raises(self) -> None:
+        """
+        One that raises costs the connection, as a callback does.
+        """
+        client, transport = self.connected()
+        client.registerProducer(Producer(lambda: 1 / 0), False)
+        self.assertIsInstance(self.recorder.failures[0].value, CallbackError)
+        self.assertTrue(transport.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -1,5 +1,5 @@
 """
-Peers that make it hard, over real sockets, more than once.
+Tests against peers that read slowly, never read, or reset the connection.
 """
 
 from __future__ import annotations
@@ -11,21 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import (
-    TCP4ClientEndpoint,
-    connectProtocol,
-)
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._connection import ClientTCPProtocol
-from twisted_clienttcp._outbox import CHUNK
 from twisted_clienttcp.errors import DrainTimeout
 from twisted_clienttcp.framing import Stream
 
-from .._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
-from .test_closing import MANY, NaiveClient, TalkingServer
-from .test_drivers import freePort
-from .test_tls import TLSTestCase, below
+from .._peers import MANY, NaiveClient, TalkingServer
+from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
+from .._tls import TLSTestCase, below
+from .test_closing import _Counting
 
 #: How often a thing is done that may go well by chance.
 RUNS = 20
@@ -251,171 +246,15 @@ class TLSFlushTests(TLSTestCase):
         self.assertEqual((end.initiator, end.unsent, end.confirmed), ("local", 0, True))
 
 
-class _Counting:
-    """
-    A socket that notes what it sends.
-    """
-
-    def __init__(self, taking: Any, sent: list[int]) -> None:
-        self._taking = taking
-        self._sent = sent
-
-    def send(self, octets: Any) -> int:
-        taken: int = self._taking.send(octets)
-        self._sent.append(taken)
-        return taken
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._taking, name)
-
-
-class ShutdownInsideTests(NetworkTestCase):
-    """
-    C{shutdown()} from inside each callback.
-    """
-
-    async def inside(
-        self, name: str, marks: tuple[int, int] | None = None, **parameters: Any
-    ) -> list[str]:
-        """
-        A server says three lines, and ends when it has heard one; the callback of that
-        name calls C{shutdown}.
-
-        @return: the names of the callbacks, in order.
-        """
-        server = await self.listen()
-        server.met = lambda peer: peer.send(b"one\r\ntwo\r\nthree\r\n")
-        server.heard = lambda peer, data: peer.close()
-        orders: list[Any] = []
-
-        def ordering(first: Callable[..., object] | None) -> Callable[..., object]:
-            def callback(client: ClientTCPFactory, *args: Any) -> bool:
-                if first is not None:
-                    first(client, *args)
-                orders.append(client.shutdown())
-                return True
-
-            return callback
-
-        recorder = Recorder()
-        recorder.on["connected"] = lambda client, peer: client.put(b"enough")
-        if marks is not None:
-            parameters["highMark"], parameters["lowMark"] = marks
-            for told in ("serverHigh", "serverLow"):
-                parameters[told] = recorder.callback(told)
-        if name in ("preConnect", "serverInputBatch"):
-            parameters[name] = ordering(None)
-        else:
-            recorder.on[name] = ordering(recorder.on.get(name))
-        client = self.client(
-            server,
-            **{"autoReconnect": True, **recorder.parameters(), **parameters},
-        )
-        await client.start().addErrback(lambda failure: None)
-        self.assertEqual(len(orders), 1)
-        await orders[0]
-        return [
-            event if isinstance(event, str) else event[0] for event in recorder.events
-        ]
-
-    async def test_started(self) -> None:
-        """
-        In C{started}: there is no attempt.
-        """
-        self.assertEqual(await self.inside("started"), ["started", "stopped"])
-
-    async def test_connectError(self) -> None:
-        """
-        In C{connectError}: there is no other attempt.
-        """
-        self.assertEqual(
-            await self.inside("connectError", remotePort=freePort()),
-            ["started", "connectError", "stopped"],
-        )
-
-    async def test_preConnect(self) -> None:
-        """
-        In C{preConnect}, whatever that returns then: the attempt is given up.
-        """
-        self.assertEqual(await self.inside("preConnect"), ["started", "stopped"])
-
-    async def test_connected(self) -> None:
-        """
-        In C{connected}: what was put there is flushed, and nothing is delivered.
-        """
-        self.assertEqual(
-            await self.inside("connected"),
-            ["started", "connected", "serverFlushed", "disconnected", "stopped"],
-        )
-
-    async def test_serverInput(self) -> None:
-        """
-        In C{serverInput}: there is no other record, though more have been received.
-        """
-        events = await self.inside("serverInput")
-        self.assertEqual(events.count("serverInput"), 1)
-        self.assertEqual(events[-2:], ["disconnected", "stopped"])
-        self.assertNotIn("serverError", events)
-
-    async def test_serverInputBatch(self) -> None:
-        """
-        In C{serverInputBatch}: there is no other batch.
-        """
-        events = await self.inside("serverInputBatch", serverInput=None)
-        self.assertEqual(events[-2:], ["disconnected", "stopped"])
-        self.assertNotIn("serverError", events)
-
-    async def test_serverFlushed(self) -> None:
-        """
-        In C{serverFlushed}: nothing but the end follows.
-        """
-        events = await self.inside("serverFlushed")
-        self.assertEqual(events[-3:], ["serverFlushed", "disconnected", "stopped"])
-
-    async def test_serverError(self) -> None:
-        """
-        In C{serverError}: the client does not connect again.
-        """
-        self.assertEqual(
-            (await self.inside("serverError"))[-3:],
-            ["serverError", "disconnected", "stopped"],
-        )
-
-    async def test_serverHighAndLow(self) -> None:
-        """
-        In C{serverHigh} and in C{serverLow}: what is put is flushed, past the low mark.
-        """
-        for name in ("serverHigh", "serverLow"):
-            events = await self.inside(name, marks=(2, 1))
-            for told in ("serverHigh", "serverLow", "serverFlushed"):
-                self.assertEqual(events.count(told), 1)
-            self.assertEqual(events[-2:], ["disconnected", "stopped"])
-
-    async def test_disconnected(self) -> None:
-        """
-        In C{disconnected}: the same.
-        """
-        self.assertEqual(
-            (await self.inside("disconnected"))[-3:],
-            ["serverError", "disconnected", "stopped"],
-        )
-
-    async def test_stopped(self) -> None:
-        """
-        In C{stopped}: it is stopped.
-        """
-        self.assertEqual(
-            (await self.inside("stopped", autoReconnect=False))[-2:],
-            ["disconnected", "stopped"],
-        )
-
-
 class CycleTests(TLSTestCase):
     """
     Connections that come and go leave nothing behind.
     """
 
     timeout = 60
+
+    #: The class of the client's connections.
+    kind: type = type(None)
 
     def remains(self) -> tuple[int, int, int]:
         """
@@ -425,7 +264,7 @@ class CycleTests(TLSTestCase):
         return (
             len(os.listdir("/dev/fd")),
             len(reactor.getDelayedCalls()),
-            sum(isinstance(thing, ClientTCPProtocol) for thing in gc.get_objects()),
+            sum(type(thing) is self.kind for thing in gc.get_objects()),
         )
 
     async def cycles(
@@ -448,6 +287,7 @@ class CycleTests(TLSTestCase):
         def serverInput(client: ClientTCPFactory, record: bytes) -> None:
             nonlocal left
             left -= 1
+            self.kind = type(client.server)
             if left > 0:
                 lose(client, server.peers[-1])
             else:

@@ -1,40 +1,52 @@
 """
-What is installed from the wheel, and from the tree, is whole.
+What is installed, from the wheel and from a clone, is complete.
+
+The environments of these tests have the declared dependencies and nothing else. They
+are copied from the environment in which the tests run, so no package index is needed.
 """
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import sys
+import tarfile
 import venv
 import zipfile
+from collections.abc import Iterable
+from email import message_from_string
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from twisted.trial.unittest import TestCase
 
-ROOT = Path(__file__).parent.parent.parent
+from .._processes import ROOT, run
+
+#: As C{twistd}, which is a script of Twisted's own installation.
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
 
 
-def run(*command: object, cwd: str | Path = ROOT) -> str:
+def tool(*arguments: object) -> str:
     """
-    Run a command.
-
-    @return: what it printed.
-
-    @raise AssertionError: with what it printed, if it failed.
+    Run a module of this Python that builds or installs packages. Its warnings are not
+    ours.
     """
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode:
-        raise AssertionError(f"{command} exited {done.returncode}: {done.stdout}")
-    return done.stdout
+    return run(sys.executable, "-m", *arguments, variables={"PYTHONWARNINGS": "ignore"})
+
+
+def closure(requirements: Iterable[str]) -> list[Distribution]:
+    """
+    @return: the installed distributions that these requirements need.
+    """
+    found: dict[str, Distribution] = {}
+    wanted = [Requirement(each) for each in requirements]
+    while wanted:
+        each = wanted.pop()
+        if each.name in found or (each.marker and not each.marker.evaluate()):
+            continue
+        found[each.name] = distribution(each.name)
+        wanted += map(Requirement, found[each.name].requires or ())
+    return list(found.values())
 
 
 class InstallationTests(TestCase):
@@ -44,45 +56,73 @@ class InstallationTests(TestCase):
 
     timeout = 600
 
-    def environment(self) -> Path:
+    def folder(self) -> Path:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir(parents=True)
+        return folder
+
+    def install(self, wheel: Path) -> Path:
         """
-        @return: the folder of the programs of an empty environment.
+        Install a wheel into an environment that has only what it requires.
+
+        @return: the folder of the environment's programs.
         """
-        home = Path(self.mktemp()).absolute()
-        venv.create(home, with_pip=True)
-        return home / "bin"
+        with zipfile.ZipFile(wheel) as archive:
+            [name] = [n for n in archive.namelist() if n.endswith("/METADATA")]
+            metadata = message_from_string(archive.read(name).decode())
+        home = self.folder()
+        venv.create(home, symlinks=True)
+        python = home / "bin" / "python"
+        site = run(python, "-c", "import sysconfig as s; print(s.get_path('purelib'))")
+        for each in closure(metadata.get_all("Requires-Dist", ())):
+            for file in each.files or ():
+                # Neither scripts nor compiled files: they name the environment.
+                if ".." not in file.parts and file.suffix != ".pyc":
+                    target = Path(site.strip(), file)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(str(file.locate()), target)
+        pip = ("pip", "--disable-pip-version-check", "--python", python)
+        tool(*pip, "install", "-q", "--no-index", "--no-deps", wheel)
+        self.assertIn("No broken requirements", tool(*pip, "check"))
+        return python.parent
+
+    def assertHasPlugin(self, programs: Path) -> None:
+        """
+        C{twistd} lists the plugin.
+        """
+        listed = run(programs / "python", *TWISTD, "--help", cwd=self.folder())
+        self.assertRegex(listed, r"\n +clienttcp ")
 
     def test_wheel(self) -> None:
         """
-        The wheel holds what it should and nothing else; installed into an empty
-        environment it runs the demonstration, and C{twistd} lists the plugin.
+        The wheel, built from the source distribution, holds what it should and nothing
+        else; installed, it runs the demonstration, and C{twistd} lists the plugin.
         """
-        folder = Path(self.mktemp()).absolute()
-        run(
-            *(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"),
-            *("--no-build-isolation", "-w", folder, ROOT),
-        )
-        [wheel] = folder.glob("*.whl")
-        self.assertTrue(wheel.name.startswith("twisted_clienttcp-0.1.0-"))
+        folder = self.folder()
+        tool("build", "--no-isolation", "--outdir", folder, ROOT)
+        [source] = folder.glob("twisted_clienttcp-*.tar.gz")
+        with tarfile.open(source) as packed:
+            names = {Path(*Path(name).parts[1:]) for name in packed.getnames()}
+        for name in ("README.rst", "LICENSE", "tests/__init__.py", "docs/conf.py"):
+            self.assertIn(Path(name), names)
+        [wheel] = folder.glob("twisted_clienttcp-*-py3-none-any.whl")
         with zipfile.ZipFile(wheel) as archive:
-            names = set(archive.namelist())
-        self.assertIn("twisted_clienttcp/py.typed", names)
-        self.assertIn("twisted/plugins/clienttcp_plugin.py", names)
-        self.assertTrue(any(name.endswith("LICENSE") for name in names))
-        for name in names:
-            self.assertNotIn("dropin.cache", name)
-            self.assertNotIn("__pycache__", name)
-            self.assertRegex(name, r"^(twisted_clienttcp|twisted/plugins)")
-        self.assertNotIn("twisted/__init__.py", names)
-        self.assertNotIn("twisted/plugins/__init__.py", names)
+            files = set(archive.namelist())
+        self.assertIn("twisted_clienttcp/py.typed", files)
+        self.assertIn("twisted/plugins/clienttcp_plugin.py", files)
+        self.assertTrue(any(name.endswith("LICENSE") for name in files))
+        for file in files:
+            self.assertNotIn("dropin.cache", file)
+            self.assertNotIn("__pycache__", file)
+            self.assertRegex(file, r"^(twisted_clienttcp|twisted/plugins)")
+        self.assertNotIn("twisted/__init__.py", files)
+        self.assertNotIn("twisted/plugins/__init__.py", files)
 
-        programs = self.environment()
-        run(programs / "pip", "install", "-q", wheel)
-        elsewhere = Path(self.mktemp())
-        elsewhere.mkdir()
-        self.assertIn("clienttcp", run(programs / "twistd", "--help", cwd=elsewhere))
+        programs = self.install(wheel)
+        self.assertHasPlugin(programs)
         story = run(
-            programs / "twistd", "--nodaemon", "clienttcp", "--demo", cwd=elsewhere
+            *(programs / "python", *TWISTD, "--nodaemon", "clienttcp", "--demo"),
+            cwd=self.folder(),
         )
         self.assertIn("connected again by itself", story)
         self.assertIn("none is lost", story)
@@ -91,9 +131,11 @@ class InstallationTests(TestCase):
         """
         An editable installation has the plugin and the command too.
         """
-        programs = self.environment()
-        run(programs / "pip", "install", "-q", "-e", ROOT)
-        elsewhere = Path(self.mktemp())
-        elsewhere.mkdir()
-        self.assertIn("clienttcp", run(programs / "twistd", "--help", cwd=elsewhere))
-        self.assertIn("HOST", run(programs / "clienttcp", "--help", cwd=elsewhere))
+        folder = self.folder()
+        build = "import sys; from hatchling.build import build_editable as build"
+        run(sys.executable, "-c", f"{build}; build(sys.argv[1])", folder)
+        [wheel] = folder.glob("*.whl")
+        programs = self.install(wheel)
+        self.assertHasPlugin(programs)
+        printed = run(programs / "clienttcp", "--help", cwd=self.folder())
+        self.assertIn("HOST", printed)

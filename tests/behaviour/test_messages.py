@@ -4,6 +4,9 @@ Tests for the messages that a client logs when it has no callbacks for errors.
 
 from __future__ import annotations
 
+import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import succeed
@@ -15,6 +18,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NegotiationRefused
 from twisted_clienttcp.testing import MemoryServer
+
+from .._processes import execute
+from .._support import GUARD, NetworkTestCase
+
+ROOT = Path(__file__).parents[2]
 
 
 class FailureMessageTests(SynchronousTestCase):
@@ -156,3 +164,179 @@ class RefusalTests(SynchronousTestCase):
         text = self.refusal(each for each in range(2))
         self.assertIn("<generator object", text)
         self.assertIn("True, or a Deferred or coroutine", text)
+
+
+class FirstFailureTests(NetworkTestCase):
+    """
+    Tests for what a program prints whose server is down and that has no callbacks for
+    errors.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        # A port that is taken, and refuses connections.
+        self.socket = socket.socket()
+        self.addCleanup(self.socket.close)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    async def printed(self, *words: str) -> tuple[str, str]:
+        """
+        Run Python with these arguments until it ends.
+
+        @return: its standard output and standard error.
+        """
+        out, err, _ = await execute(
+            sys.executable,
+            *words,
+            path=self.folder,
+            variables={"PYTHONPATH": str(self.folder)},
+        )
+        return out.decode(), err.decode()
+
+    def program(self, parameters: str = "", before: str = "", clients: int = 2) -> str:
+        """
+        @param parameters: further parameters of the clients.
+        @param before: what to do before the clients are created.
+
+        @return: the name of a program whose clients make three attempts each.
+        """
+        (self.folder / "program.py").write_text(
+            f"""
+import sys
+from twisted import logger
+from twisted.internet.task import react
+from twisted.python import log
+from twisted_clienttcp import ClientTCPFactory
+
+def main(reactor):
+    {before or "pass"}
+    clients = [
+        ClientTCPFactory(remoteAddress="127.0.0.1", remotePort={self.port},
+                         serverInput=print, {parameters})
+        for _ in range({clients})
+    ]
+    for client in clients:
+        client.initialDelay = 0.01
+        client.whenConnected(3).addErrback(lambda failure: client.shutdown())
+        client.start()
+    # A guard, in case that the program does not end by itself.
+    reactor.callLater({GUARD // 2}, reactor.stop)
+    return client.whenStopped()
+
+react(main)
+"""
+        )
+        return "program.py"
+
+    async def test_react(self) -> None:
+        """
+        Under C{react}, the first failure is printed to standard error: once, for all
+        clients of the process, with a hint.
+        """
+        out, err = await self.printed(self.program())
+        self.assertEqual(out, "")
+        words = f"Client 127.0.0.1:{self.port}: cannot connect: Connection refused\n"
+        self.assertTrue(err.startswith(words), err)
+        self.assertEqual(err.count("cannot connect"), 1)
+        self.assertIn("startLogging(sys.stderr)", err)
+        self.assertIn("connectError and serverError", err)
+
+    async def test_observers(self) -> None:
+        """
+        Nothing is printed that way if an observer is running, or was added, or if
+        logging has begun without any; nor if the callback is given.
+        """
+        for parameters, before in (
+            ("", "log.startLogging(sys.stdout)"),
+            ("", "log.addObserver(lambda event: None)"),
+            ("", "logger.globalLogPublisher.addObserver(lambda event: None)"),
+            ("", "logger.globalLogBeginner.beginLoggingTo([])"),
+            ("connectError=lambda client, failure: None", ""),
+        ):
+            out, err = await self.printed(self.program(parameters, before))
+            self.assertEqual(err, "", before)
+            if "stdout" in before:
+                self.assertIn("cannot connect", out)
+
+    async def test_interrupted(self) -> None:
+        """
+        A connection that is lost because the reactor stops is not printed as a failure.
+        """
+        self.socket.listen()
+        stop = "connected=lambda client, peer: client.clock.stop()"
+        program = self.program(stop, clients=1)
+        self.assertEqual(await self.printed(program), ("", ""))
+
+    async def test_raised(self) -> None:
+        """
+        An exception of a callback is printed with its traceback, as Twisted prints
+        every critical event where no observer is running. The loss of the connection
+        that follows from it is not printed.
+        """
+        self.socket.listen()
+        for callback in ("connected", "preConnect"):
+            raising = f"autoReconnect=False, {callback}=lambda client, peer: 1 / 0"
+            out, err = await self.printed(self.program(raising))
+            self.assertIn("ZeroDivisionError", err)
+            self.assertNotIn("observer", err)
+
+    async def test_cleanEnd(self) -> None:
+        """
+        Nor is the end of a connection that the server has closed.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close()
+        self.port = server.port
+        program = self.program("autoReconnect=False")
+        self.assertEqual(await self.printed(program), ("", ""))
+
+    async def test_commands(self) -> None:
+        """
+        The commands have logs of their own, so they print it nowhere else.
+        """
+        (self.folder / "quiet.py").write_text("def serverInput(client, record): pass\n")
+        arguments = [
+            "clienttcp",
+            "--client=quiet",
+            "--max-retries=2",
+            "--initial-delay=0.01",
+            "127.0.0.1",
+            str(self.port),
+        ]
+        for words in (
+            ["-m", "twisted", "--log-file=log", *arguments],
+            ["-m", "twisted.scripts.twistd", "--nodaemon", "--logfile=log", *arguments],
+        ):
+            out, err = await self.printed(*words)
+            self.assertEqual((out, err), ("", ""), words)
+            self.assertIn("cannot connect", (self.folder / "log").read_text())
+        out, err = await self.printed(
+            "-m", "twisted_clienttcp", "--reconnect", *arguments[1:]
+        )
+        self.assertEqual(out, "")
+        self.assertNotIn("observer", err)
+        self.assertEqual(err.count("cannot connect"), 4, err)
+
+    async def test_trial(self) -> None:
+        """
+        Under trial nothing is printed.
+        """
+        (self.folder / "test_quiet.py").write_text(
+            """
+from twisted.trial.unittest import SynchronousTestCase
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.testing import MemoryServer
+
+class Tests(SynchronousTestCase):
+    def test_refused(self):
+        client = ClientTCPFactory(remoteAddress="localhost", remotePort=7,
+                                  serverInput=print)
+        MemoryServer(client).refuse()
+"""
+        )
+        out, err = await self.printed("-m", "twisted.trial", "test_quiet")
+        self.assertEqual(err, "")
+        self.assertIn("PASSED", out)
+        self.assertNotIn("cannot connect", out)

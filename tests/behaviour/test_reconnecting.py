@@ -1,247 +1,158 @@
 """
-Staying connected: the policy, the end of it, and the orders of those who know only
-C{ReconnectingClientFactory}. The network is a memory reactor and the time a clock.
+Tests for reconnecting: the delays, when they reset, giving up, C{whenConnected}.
 """
 
 from __future__ import annotations
 
+import gc
 from typing import Any
+from weakref import ref
 
-from hypothesis import given
-from hypothesis import strategies as st
-from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.internet.protocol import ReconnectingClientFactory
-from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
-from twisted.python.failure import Failure
+from twisted.logger import globalLogPublisher
 
 from twisted_clienttcp import ClientTCPFactory, errorDetails
-from twisted_clienttcp._check import delay as _valid
-from twisted_clienttcp._lifecycle import Phase
 from twisted_clienttcp.errors import NegotiationRefused, OutputLost, RetriesExhausted
-from twisted_clienttcp.retry import (
-    MEMORY,
-    Attempt,
-    constant,
-    giveUpByCount,
-    giveUpByRate,
-    giveUpByTime,
-)
+from twisted_clienttcp.retry import constant, giveUpByCount, giveUpByRate, giveUpByTime
 
-from .test_factory import ClientTestCase
+from .._memory import ClientTestCase, RetryTestCase
 
 
-class RetryTestCase(ClientTestCase):
+class DelayTests(ClientTestCase):
     """
-    A client that is started, and whose failure is looked at by the test.
+    When the next attempt comes.
     """
 
-    def started(self, **parameters: Any) -> ClientTCPFactory:
-        client = self.client(**parameters)
-        self.stop = client.start()
-        return client
-
-    def assertGaveUp(self, *cause: type[BaseException]) -> RetriesExhausted:
-        """
-        The client has given up, and nothing of it is left.
-        """
-        error = self.failureResultOf(self.stop, RetriesExhausted).value
-        self.assertEqual(self.events[-1], "stopped")
-        self.assertIs(self.recorder.failures[-1].value, error)
-        self.assertIsInstance(error.__cause__, cause)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        assert isinstance(error, RetriesExhausted)
-        return error
-
-    def wait(self, client: ClientTCPFactory) -> float:
-        """
-        Let the wait be over.
-
-        @return: how long it was.
-        """
-        (timer,) = self.reactor.getDelayedCalls()
-        wait: float = timer.getTime() - self.reactor.seconds()
-        attempts = len(self.attempts())
-        self.reactor.advance(wait)
-        self.assertEqual(len(self.attempts()), attempts + 1)
-        return wait
-
-
-class PolicyTests(RetryTestCase):
-    """
-    C{retryPolicy}.
-    """
-
-    def test_attempts(self) -> None:
-        """
-        It is called with the number of failures in a row, and says the wait.
-        """
-        asked: list[int] = []
-
-        def policy(attempt: int) -> float:
-            asked.append(attempt)
-            return attempt * 1.5
-
-        client = self.started(retryPolicy=policy)
-        for wait in (1.5, 3.0, 4.5):
+    def delays(self, client: ClientTCPFactory, count: int) -> list[float]:
+        found = []
+        client.start()
+        for _ in range(count):
             self.refuse()
-            self.assertEqual(client.delay, wait)
-            self.assertEqual(self.wait(client), wait)
-        self.assertEqual(asked, [1, 2, 3])
+            found.append(client.delay)
+            self.reactor.advance(client.delay)
+        return found
 
-    def test_whatItKnows(self) -> None:
+    def test_exponential(self) -> None:
         """
-        The number knows when the failures were, and which the last was.
+        The attributes of C{ReconnectingClientFactory} say how the waits grow.
         """
-        known: list[Any] = []
+        client = self.client()
+        client.factor = 2
+        client.maxDelay = 5
+        self.assertEqual(self.delays(client, 5), [1, 2, 4, 5, 5])
 
-        def policy(attempt: int) -> float:
-            assert isinstance(attempt, Attempt)
-            known.append((attempt.elapsed, attempt.ages, type(attempt.failure.value)))
-            return 2
+    def test_subclass(self) -> None:
+        """
+        They are honoured in a subclass, from the first wait on.
+        """
 
-        client = self.started(retryPolicy=policy, stableAfter=5)
-        self.refuse()
-        self.wait(client)
-        self.refuse()
-        self.wait(client)
-        transport = self.establish()
-        self.reactor.advance(5)
-        transport.lose()
-        self.assertEqual(
-            known,
-            [
-                (0.0, (0.0,), Refused),
-                (2.0, (0.0, 2.0), Refused),
-                (0.0, (0.0, 7.0, 9.0), ConnectionLost),
-            ],
+        class Slow(ClientTCPFactory):
+            initialDelay = 3
+            factor = 3
+
+        client = Slow(
+            remoteAddress="127.0.0.1",
+            remotePort=7,
+            reactor=self.reactor,
+            **self.recorder.parameters(),
         )
+        client.jitter = 0
+        self.assertEqual(self.delays(client, 3), [3, 9, 27])
 
-    def test_memory(self) -> None:
+    def test_jitter(self) -> None:
         """
-        It knows of so many failures and no more.
+        By default each wait is drawn between nothing and the longest.
         """
-        counts: list[int] = []
-
-        def policy(attempt: int) -> float:
-            assert isinstance(attempt, Attempt)
-            counts.append(len(attempt.ages))
-            return 0
-
-        self.started(retryPolicy=policy)
-        for _ in range(MEMORY + 5):
-            self.refuse()
-        self.assertEqual(counts[-6:], [MEMORY] * 6)
-
-    def test_twisted(self) -> None:
-        """
-        A policy of Twisted's does; no wait is over C{maxDelay}, also of that one, which
-        adds its jitter to its own greatest.
-        """
-        client = self.started(
-            retryPolicy=backoffPolicy(4, maxDelay=60, factor=2, jitter=lambda: 0.5)
-        )
-        waits = []
-        for _ in range(5):
-            self.refuse()
-            waits.append(self.wait(client))
-        self.assertEqual(waits, [8.5, 16.5, 32.5, 60, 60])
-
-    def test_longer(self) -> None:
-        """
-        Who wants to wait longer sets C{maxDelay}.
-        """
-        client = self.started(retryPolicy=constant(300))
-        with capturedLogs() as logs:
-            self.refuse()
-            self.assertEqual(self.wait(client), 60)
-        said = [str(formatEvent(event)) for event in logs if "delay" in event]
-        self.assertIn("waits maxDelay=60.0 seconds, not 300.0", said[0])
-        client.maxDelay = 300
-        with capturedLogs() as logs:
-            self.refuse()
-            self.assertEqual(self.wait(client), 300)
-        self.assertEqual([event for event in logs if "delay" in event], [])
-
-    def test_none(self) -> None:
-        """
-        None gives up.
-        """
-        self.started(retryPolicy=lambda attempt: None)
-        self.refuse()
-        self.assertGaveUp(Refused)
+        client = self.client()
+        del client.jitter
+        client.maxDelay = 8
+        drawn = self.delays(client, 50)
+        self.assertTrue(all(0 <= delay <= 8 for delay in drawn))
+        self.assertGreater(len(set(drawn)), 40)
 
     def test_nonsense(self) -> None:
         """
-        What is no number of seconds stops the client, with a logged error that names
-        the policy.
+        Delays that are none are refused at the start; set later they end the client
+        instead of leaving it hanging.
         """
-        for wrong, kind in (
-            ("1", TypeError),
-            (True, TypeError),
-            (-1, ValueError),
-            (float("nan"), ValueError),
-            (float("inf"), ValueError),
-            (10**400, ValueError),
-        ):
-            self.setUp()
-            policy: Any = {1: wrong}.__getitem__
-            self.started(retryPolicy=policy)
-            self.refuse()
-            error = self.failureResultOf(self.stop, kind).value
-            self.assertIn("retryPolicy", str(error))
-            self.assertEqual(len(self.flushLoggedErrors(kind)), 1)
-            self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_raises(self) -> None:
-        """
-        So does one that raises.
-        """
-        self.started(retryPolicy=lambda attempt: 1 / 0)
+        for name, wrong in (("initialDelay", -1), ("factor", 0.5), ("jitter", 2)):
+            client = self.client()
+            setattr(client, name, wrong)
+            error = self.assertRaises(ValueError, client.start)
+            self.assertIn(name, str(error))
+        client = self.client()
+        stopped = client.start()
+        client.maxDelay = "soon"  # type: ignore[assignment]
         self.refuse()
-        self.failureResultOf(self.stop, ZeroDivisionError)
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.failureResultOf(stopped, TypeError)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_noJitter(self) -> None:
+        """
+        None stands for no jitter, as in C{ReconnectingClientFactory}.
+        """
+        client = self.client()
+        client.jitter = None  # type: ignore[assignment]
+        self.assertEqual(self.delays(client, 1), [1])
+
+    def test_resetAfterStability(self) -> None:
+        """
+        The waits begin anew only after a connection that has held.
+        """
+        client = self.client()
+        self.delays(client, 3)
+        self.establish().lose()
+        self.assertEqual(client.retries, 4)
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        self.reactor.advance(client.stableAfter)
+        transport.lose()
+        self.assertEqual(client.retries, 1)
+
+    def test_deadline(self) -> None:
+        """
+        An attempt that takes too long fails as one, and is dropped.
+        """
+        client = self.client(connectTimeout=5)
+        client.start()
+        self.attempts()
+        self.reactor.advance(5)
+        self.assertEqual(self.events[-1], ("connectError", "connect", 110))
+        self.reactor.advance(client.delay)
+        self.assertEqual(len(self.attempts()), 2)
+
+    def test_stopTrying(self) -> None:
+        """
+        C{stopTrying} ends waiting and connecting at once, and a connection's client
+        when that is lost.
+        """
+        client = self.client()
+        client.start()
+        self.refuse()
+        client.stopTrying()
+        self.assertEqual(self.events[-1], "stopped")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        client.start().addErrback(lambda failure: None)
+        transport = self.establish()
+        client.stopTrying()
+        self.assertTrue(client.connected)
+        transport.lose()
+        self.assertEqual(self.events[-1], "stopped")
+        client.resetDelay()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    @given(
-        wait=st.floats() | st.integers() | st.none() | st.text(max_size=2),
-        maxDelay=st.floats(0, 1e9),
-    )
-    def test_bounds(self, wait: Any, maxDelay: float) -> None:
+    def test_retry(self) -> None:
         """
-        Whatever it returns: no wait is negative or over C{maxDelay}, and the client
-        either waits or has stopped.
+        C{retry} makes an attempt after the policy's wait.
         """
-        self.setUp()
-        client = self.client(retryPolicy=lambda attempt: wait)
-        client.maxDelay = maxDelay
-        stopped = client.start()
+        client = self.client()
+        client.start()
         self.refuse()
-        try:
-            valid = _valid("", wait)
-        except (TypeError, ValueError) as e:
-            expected = RetriesExhausted if wait is None else type(e)
-            self.failureResultOf(stopped, expected)
-            self.flushLoggedErrors(TypeError, ValueError)
-        else:
-            (timer,) = self.reactor.getDelayedCalls()
-            self.assertEqual(
-                timer.getTime() - self.reactor.seconds(), min(valid, maxDelay)
-            )
-
-    def test_notAFunction(self) -> None:
-        """
-        It must be one, and one that answers at once.
-        """
-
-        async def slow(attempt: int) -> float:
-            return 1
-
-        for wrong in (5, slow):
-            error = self.assertRaises(TypeError, self.client, retryPolicy=wrong)
-            self.assertIn("retryPolicy", str(error))
+        client.retry()
+        self.reactor.advance(client.delay)
+        self.assertEqual(len(self.attempts()), 2)
 
 
 class StabilityTests(RetryTestCase):
@@ -549,7 +460,10 @@ class WhenConnectedTests(RetryTestCase):
         self.refuse()
         self.failureResultOf(one, Refused)
         self.assertNoResult(two)
-        self.assertNotIn(one, client._waiters or [])
+        forgotten = ref(one)
+        del one
+        gc.collect()
+        self.assertIsNone(forgotten(), "the client keeps a Deferred that has fired")
         again = client.whenConnected(1)
         self.wait(client)
         self.refuse()
@@ -677,289 +591,3 @@ class NetworkIsBackTests(RetryTestCase):
             client.reconnect()
         self.assertEqual(len(self.attempts()), 2)
         self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
-
-
-class KnowsOnlyTwistedTests(RetryTestCase):
-    """
-    C{stopTrying}, C{resetDelay} and C{retry} for code that knows only
-    C{ReconnectingClientFactory}.
-    """
-
-    def subclass(self, **methods: Any) -> ClientTCPFactory:
-        """
-        @return: a started client of a subclass with such methods.
-        """
-        kind: Any = type("Subclass", (ClientTCPFactory,), methods)
-        client: ClientTCPFactory = kind(
-            remoteAddress="127.0.0.1",
-            remotePort=7,
-            reactor=self.reactor,
-            **self.recorder.parameters(),
-        )
-        client.jitter = 0
-        self.stop = client.start()
-        return client
-
-    def test_howto(self) -> None:
-        """
-        The example of Twisted's documentation: a subclass that calls the original's
-        methods by name waits once for each failure and loss.
-        """
-
-        def failed(client: Any, connector: Any, reason: Any) -> None:
-            ReconnectingClientFactory.clientConnectionFailed(client, connector, reason)
-
-        def lost(client: Any, connector: Any, reason: Any) -> None:
-            ReconnectingClientFactory.clientConnectionLost(client, connector, reason)
-
-        client = self.subclass(clientConnectionFailed=failed, clientConnectionLost=lost)
-        for retries in (1, 2):
-            self.refuse()
-            self.assertEqual(client.retries, retries)
-            self.wait(client)
-        self.establish().lose()
-        self.assertEqual(client.retries, 3)
-        self.assertEqual(self.events[-1], "disconnected")
-        self.wait(client)
-
-    def test_lossBehindRecords(self) -> None:
-        """
-        Such a subclass loses no record that came before the loss.
-        """
-
-        def lost(client: Any, connector: Any, reason: Any) -> None:
-            client.retry(connector)
-
-        client = self.subclass(clientConnectionLost=lost)
-        transport = self.establish()
-        client.pauseProducing()
-        transport.protocol.dataReceived(b"a\r\nb\r\n")
-        transport.lose()
-        client.clientConnectionLost(client.connector, Failure(ConnectionLost()))
-        client.resumeProducing()
-        self.assertEqual(
-            self.events[2:],
-            [
-                ("serverInput", b"a"),
-                ("serverInput", b"b"),
-                ("serverError", "write", 104),
-                "disconnected",
-            ],
-        )
-        self.assertEqual(client.retries, 1)
-
-    def test_keptFromUs(self) -> None:
-        """
-        A subclass that keeps a failure to itself, and does not retry, is told of it by
-        the deadline: the client never hangs.
-        """
-        client = self.subclass(clientConnectionFailed=lambda *args: None)
-        self.refuse()
-        self.assertEqual(self.events, ["started"])
-        self.reactor.advance(client.connectTimeout)
-        self.assertEqual(self.events[1:], [("connectError", "connect", 110)])
-        self.wait(client)
-
-    def test_stopTryingWhileWaiting(self) -> None:
-        """
-        C{stopTrying} ends a wait, and leaves no timer.
-        """
-        client = self.started()
-        self.refuse()
-        client.stopTrying()
-        self.assertIsNone(self.successResultOf(self.stop))
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_stopTryingWhileConnecting(self) -> None:
-        """
-        And an attempt, without a word.
-        """
-        client = self.started()
-        self.attempts()
-        client.stopTrying()
-        self.assertEqual(self.events, ["started", "stopped"])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_stopTryingWhileNegotiating(self) -> None:
-        """
-        A transport that there is may still become a connection; if it does not, that
-        was the last attempt.
-        """
-        client = self.started(preConnect=lambda client, negotiation: Deferred())
-        transport = self.establish()
-        client.stopTrying()
-        transport.lose()
-        self.failureResultOf(self.stop, ConnectionLost)
-
-    def test_stopTryingBehindAnOrder(self) -> None:
-        """
-        It takes back an order to connect again, whenever it comes.
-        """
-        client = self.started()
-        transport = self.establish()
-        client.reconnect(3)
-        client.stopTrying()
-        transport.lose()
-        self.assertIsNone(self.successResultOf(self.stop))
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_orderBehindStopTrying(self) -> None:
-        """
-        An order that comes later is carried out, once.
-        """
-        client = self.started()
-        transport = self.establish()
-        client.stopTrying()
-        client.reconnect(3)
-        transport.lose()
-        self.assertEqual(self.wait(client), 3)
-        self.refuse()
-        self.failureResultOf(self.stop, Refused)
-
-    def test_stopTryingInDisconnected(self) -> None:
-        """
-        In C{disconnected}, as it is often called, it ends the client.
-        """
-        self.recorder.on["disconnected"] = lambda client, details: client.stopTrying()
-        self.started()
-        self.establish().lose()
-        self.failureResultOf(self.stop, ConnectionLost)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_stopTryingBefore(self) -> None:
-        """
-        Before a connection is made by C{connectTCP} it means: one attempt.
-        """
-        client = self.client()
-        client.stopTrying()
-        self.reactor.connectTCP("127.0.0.1", 7, client)
-        stopped = client.whenStopped()
-        self.refuse()
-        self.failureResultOf(stopped, Refused)
-        client.start().addErrback(lambda failure: None)
-        self.refuse()
-        self.assertIs(client._phase, Phase.WAITING)
-
-    def test_resetDelayRevivesNobody(self) -> None:
-        """
-        C{resetDelay} neither revives a stopped client nor forgets a timer.
-        """
-        client = self.started()
-        self.refuse()
-        client.resetDelay()
-        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
-        client.stopTrying()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        client.resetDelay()
-        self.assertFalse(client.continueTrying)
-        client.retry()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.assertEqual(self.events.count("started"), 1)
-
-    def test_resetDelayWhileWaiting(self) -> None:
-        """
-        While waiting it makes the next wait the first again.
-        """
-        client = self.started()
-        for _ in range(3):
-            self.refuse()
-            self.wait(client)
-        self.refuse()
-        client.resetDelay()
-        self.wait(client)
-        self.refuse()
-        self.assertEqual(client.delay, client.initialDelay)
-
-    def test_retryWhileWaiting(self) -> None:
-        """
-        C{retry} finds one timer and leaves one; the failure is counted once.
-        """
-        client = self.started()
-        self.refuse()
-        for _ in range(3):
-            client.retry()
-        self.assertEqual(client.retries, 1)
-        self.assertEqual(self.wait(client), client.initialDelay)
-
-    def test_retryWhileConnecting(self) -> None:
-        """
-        It does not disturb an attempt, nor a negotiation.
-        """
-        client = self.started(
-            preConnect=lambda client, negotiation: Deferred(),
-            # The memory reactor's connectors do not say how far they have come.
-            remoteAddress="fe80::1%0",
-        )
-        self.attempts()
-        client.retry()
-        self.assertEqual(len(self.attempts()), 1)
-        transport = self.establish()
-        client.retry()
-        self.assertFalse(transport.aborted)
-
-    def test_retryInACallback(self) -> None:
-        """
-        Without C{autoReconnect} it is what a callback asks for: by the policy.
-        """
-        for name in ("connectError", "disconnected"):
-            self.setUp()
-            self.recorder.on[name] = lambda client, what: client.retry()
-            client = self.started(autoReconnect=False, retryPolicy=constant(7))
-            if name == "connectError":
-                self.refuse()
-            else:
-                self.establish().lose()
-            self.assertEqual(self.wait(client), 7)
-
-    def test_retryGivesUp(self) -> None:
-        """
-        If the policy gives up, so does the client.
-        """
-        self.recorder.on["connectError"] = lambda client, failure: client.retry()
-        client = self.started(autoReconnect=False)
-        client.maxRetries = 1
-        self.refuse()
-        self.wait(client)
-        self.refuse()
-        self.assertEqual(self.assertGaveUp(Refused).attempts, 2)
-
-    def test_retryAfterShutdown(self) -> None:
-        """
-        It does not take back an order to stop.
-        """
-        client = self.started()
-        transport = self.establish()
-        client.shutdown()
-        client.retry()
-        transport.lose(ConnectionDone())
-        self.assertIsNone(self.successResultOf(self.stop))
-        client.retry()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_retryFromTheStart(self) -> None:
-        """
-        A client that was never started begins by it, after the wait; with nowhere to
-        connect to it says so.
-        """
-        client = self.client()
-        client.retry()
-        self.assertEqual(self.wait(client), client.initialDelay)
-        nowhere = ClientTCPFactory(serverInput=print, reactor=self.reactor)
-        self.assertRaises(ValueError, nowhere.retry)
-
-    def test_retryConnector(self) -> None:
-        """
-        The connector that is given is the one that connects.
-        """
-
-        class Another:
-            connects = 0
-
-            def connect(self) -> None:
-                self.connects += 1
-
-        client, another = self.client(), Another()
-        client.retry(another)
-        self.reactor.advance(client.delay)
-        self.assertEqual((another.connects, self.attempts()), (1, []))
-        self.assertIs(client.connector, another)

@@ -1,5 +1,5 @@
 """
-L{ClientTCPService}. The network is a memory reactor and the time a clock.
+Tests for C{ClientTCPService}.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory, Disconnection
 from twisted_clienttcp.errors import NotConnectedError, RetriesExhausted
+from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
-from .test_factory import ClientTestCase, Transport
+from .._memory import ClientTestCase, Transport
+from .._support import NetworkTestCase, Recorder
 
 
 class ServiceTests(ClientTestCase):
@@ -268,3 +270,49 @@ class ServiceTests(ClientTestCase):
         self.successResultOf(stopped)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertFalse(service.running)
+
+
+class NetworkServiceTests(NetworkTestCase):
+    """
+    L{ClientTCPService}.
+    """
+
+    async def test_flushesAtStop(self) -> None:
+        """
+        Stopping the service shuts the client down in order: all is sent.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        client = self.client(server, framing=Stream, **recorder.parameters())
+        service = ClientTCPService(client)
+        service.startService()
+        await client.whenConnected()
+        client.put(b"x" * 1_000_000)
+        await service.stopService()
+        self.assertEqual(len(server.peers[0].received), 1_000_000)
+        self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
+        self.assertTrue(recorder.disconnections[0].confirmed)
+
+    async def test_restart(self) -> None:
+        """
+        A service that is started again while it stops runs again when it has stopped.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        service = ClientTCPService(self.client(server, **recorder.parameters()))
+        service.startService()
+        await service.client.whenConnected()
+        stopping = service.stopService()
+        service.startService()
+        await stopping
+        await service.client.whenConnected()
+        await service.stopService()
+        self.assertEqual(recorder.events.count("stopped"), 2)
+        self.assertFalse(service.running)
+
+    def test_argument(self) -> None:
+        """
+        It takes a client.
+        """
+        wrong: Any = object()
+        self.assertRaises(TypeError, ClientTCPService, wrong)

@@ -34,7 +34,9 @@ def main(words: list[str]) -> int:
             counts[verdict] += 1
             if options.all or verdict != "agrees":
                 why = case.get("differs", case.get("inexpressible", ""))
-                print(f"{path.stem} {case['id']}: {verdict}", why, sep=": " if why else "")
+                print(
+                    f"{path.stem} {case['id']}: {verdict}", why, sep=": " if why else ""
+                )
             if verdict == "different":
                 print(f"    {run(case)!r:.1000}")
     print(", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS))

@@ -25,9 +25,27 @@ def run(case: dict[str, Any]) -> list[Any]:
 
     @return: for each step, its records and errors, the bytes sent, or None.
     """
-    parameters = {name: _encoded(value) for name, value in case["params"].items()}
+    parameters = {
+        name: _encoded(value) if name.lower().endswith("delimiter") else value
+        for name, value in case["params"].items()
+    }
     buffer = InputBuffer(getattr(framing, case["framing"])(**parameters))
-    return [_step(buffer, step) for step in case["steps"]]
+    results: list[Any] = []
+    for step in case["steps"]:
+        try:
+            results.append(_step(buffer, step))
+        except _Closed as closed:
+            results.append(closed.args[0])
+            # After an error a connection reads nothing more.
+            results += [[] for _ in case["steps"][len(results) :]]
+            break
+    return results
+
+
+class _Closed(Exception):
+    """
+    The bytes received cannot be decoded. The argument is the result of the step.
+    """
 
 
 def _step(buffer: InputBuffer, step: dict[str, Any]) -> Any:
@@ -48,7 +66,7 @@ def _step(buffer: InputBuffer, step: dict[str, Any]) -> Any:
         except FramingError as error:
             out.append({"error": type(error).__name__})
             if not getattr(error, "skipped", False):
-                return out
+                raise _Closed(out) from error
         else:
             if records is None:
                 break
@@ -57,20 +75,20 @@ def _step(buffer: InputBuffer, step: dict[str, Any]) -> Any:
         try:
             out += map(_decoded, buffer.decodeEnd())
         except FramingError as error:
-            out.append({"error": type(error).__name__})
+            raise _Closed([*out, {"error": type(error).__name__}]) from error
         if buffer.takeRest():
             out.append({"error": "TruncatedRecord"})
     return out
 
 
 def _encoded(value: Any) -> Any:
-    if isinstance(value, str) and value not in ("skip", "split", "little", "varint"):
+    if isinstance(value, str):
         return value.encode("latin-1")
     return [_encoded(each) for each in value] if isinstance(value, list) else value
 
 
 def _decoded(record: Any) -> Any:
-    return record.decode("latin-1") if isinstance(record, bytes) else record
+    return bytes(record).decode("latin-1") if isinstance(record, bytes) else record
 
 
 def judge(case: dict[str, Any]) -> str:

@@ -5,8 +5,6 @@ Running a scenario, and judging it.
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,8 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from .._processes import spawn
+from .._support import freePort
 from . import rules
 from .client import Client
 
@@ -139,7 +139,7 @@ async def run(
         if peer is not None:
             ports = await _startPeer(reactor, peer, golden["peer"], Path(folder))
         if "spare" in json.dumps(golden["client"]):
-            ports["spare"] = _sparePort()
+            ports["spare"] = freePort()
         try:
             spec = {**golden["client"], **(expected or {}).get("client", {})}
             client = Client(spec, ports if peer else {}, reactor)
@@ -165,7 +165,7 @@ async def _startPeer(
     arguments = [sys.executable, HERE / "peer.py", folder / "script.json"]
     if any(each.get("tls") for each in script["listeners"].values()):
         arguments += _certificate(folder)
-    reactor.spawnProcess(peer, sys.executable, arguments, env=os.environ)
+    spawn(peer, *arguments, reactor=reactor)
     await peer.until(lambda: bool(peer.log))
     ports: dict[str, int] = peer.log[0]["ports"]
     return ports
@@ -181,13 +181,6 @@ def _certificate(folder: Path) -> list[Path]:
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     return [folder / "cert.pem", folder / "key.pem"]
-
-
-def _sparePort() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Judge:

@@ -5,7 +5,6 @@ The recorded scenarios, run with our component; and the runner itself.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -15,9 +14,10 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
+from .._processes import execute
+from .._support import GUARD, UNBOUND
 from . import rules
 from .runner import EXPECTED, GOLDEN, Outcome, expectation, load, run
 
@@ -30,7 +30,8 @@ class ConformanceTests(TestCase):
     A test for each scenario; see L{tests.conformance}.
     """
 
-    timeout = 30
+    timeout = GUARD
+    suppress = [UNBOUND]
 
 
 def _scenario(name: str) -> Callable[[ConformanceTests], Deferred[None]]:
@@ -255,10 +256,7 @@ class RunnerTests(TestCase):
         """
         @return: what the command prints, and its exit status.
         """
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        output, _, status = await getProcessOutputAndValue(
-            sys.executable,
-            ["-m", "tests.conformance", *arguments],
-            env=environment,
+        output, _, status = await execute(
+            sys.executable, "-m", "tests.conformance", *arguments
         )
         return output.decode(), status

@@ -1,0 +1,3 @@
+"""
+Tests that run the documents, the examples and the benchmarks.
+"""

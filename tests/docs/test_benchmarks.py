@@ -7,9 +7,7 @@ Nothing here is about how fast anything is.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +33,8 @@ from benchmarks.measure import (
 from benchmarks.plot import plot
 from benchmarks.show import show
 
+from .._processes import Completed, completed
+
 ROOT = Path(__file__).parent.parent.parent
 
 #: What little of each table is enough here.
@@ -45,21 +45,13 @@ FEW: dict[str, tuple[str, ...]] = {
 }
 
 
-def run(table: str, *args: object) -> subprocess.CompletedProcess[str]:
+def run(table: str, *args: object) -> Completed:
     """
     Run a table as its reader would.
     """
     command = [sys.executable, "-m", "benchmarks", table, "--rounds", "1"]
     command += ["--scale", "0.001", *FEW.get(table, ()), *map(str, args)]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    return completed(*command, seconds=200)
 
 
 class TableTests(SynchronousTestCase):

@@ -1,11 +1,10 @@
 """
-The documents keep their word: what can be run in them is run.
+The programs in the documents run, and do what the documents say.
 """
 
 from __future__ import annotations
 
 import doctest
-import os
 import runpy
 import sys
 from collections.abc import Callable, Coroutine
@@ -20,7 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted_clienttcp import errors
 from twisted_clienttcp._lifecycle import TABLE, Phase
 
-from .._documents import DOCUMENTS, ROOT, Program, programs
+from .._documents import DOCUMENTS, ROOT, Program, programs, undefinedNames
+from .._processes import spawn
 from .._support import GUARD, reactor
 
 
@@ -79,16 +79,19 @@ class ProgramTests(TestCase):
 
     async def run1(self, program: Program) -> None:
         """
-        It ends well, prints what the document says, and complains of nothing.
+        Run a program: it ends without an error, prints what the document says, and
+        writes nothing to standard error.
         """
-        file = Path(self.mktemp()).absolute().with_suffix(".py")
-        file.write_text(program.source)
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        for name, source in program.files.items():
+            folder.joinpath(name).write_text(source)
         run = Run(program)
-        reactor.spawnProcess(
+        spawn(
             run,
-            sys.executable,
-            [sys.executable, "-m", "tests._world", str(file)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            *(sys.executable, "-m", "tests._world", folder / program.main),
+            # What it has printed decides when it is interrupted.
+            variables={"PYTHONUNBUFFERED": "1"},
             path=str(ROOT),
         )
         await run.ended.addTimeout(GUARD, reactor)
@@ -114,6 +117,65 @@ for _path in DOCUMENTS:
     if programs(_path):
         _name = "_".join(_path.relative_to(ROOT).with_suffix("").parts)
         setattr(ProgramTests, f"test_{_name}", _test(_path))
+
+
+class CompletenessTests(SynchronousTestCase):
+    """
+    A program is complete as printed.
+    """
+
+    def test_documents(self) -> None:
+        """
+        The visible files of each program define or import every name that they use.
+        """
+        for path in DOCUMENTS:
+            for program in programs(path):
+                self.assertEqual(program.undefined(), [], program)
+
+    def test_undefinedNames(self) -> None:
+        """
+        Names that are used and not defined are found wherever they are used; names of
+        any other kind are not reported.
+        """
+        for source, names in (
+            ("print(reactor)", ["reactor"]),
+            ("def stopped():\n    reactor.stop()", ["reactor"]),
+            ("class A:\n    def stopped(self):\n        reactor.stop()", ["reactor"]),
+            ("make(lambda: reactor)", ["make", "reactor"]),
+            ("print([wait for port in (1, 2)])", ["wait"]),
+            ("@decorated\ndef f(x: int = default): pass", ["decorated", "default"]),
+            ("class A(Base):\n    x = y = 1\n    z = x", ["Base"]),
+            ("def f():\n    from os import path\n    return path, getcwd", ["getcwd"]),
+            ("import os.path\nfrom sys import argv as words\nos, words", []),
+            ("def f():\n    return g()\n\ndef g():\n    return __file__, __name__", []),
+            ("def f():\n    global x\n    x = 1\n\ndef g():\n    return x", []),
+            ("try:\n    pass\nexcept OSError as e:\n    print(e)", []),
+            ("for x in (1, 2):\n    with open('x') as f:\n        print(x, f)", []),
+        ):
+            self.assertEqual(undefinedNames(source), names, source)
+
+    def test_scene(self) -> None:
+        """
+        A block that the reader does not see is a module of its own: a name in it is not
+        a name of the program, and the program's names have to be imported.
+        """
+        document = Path(self.mktemp())
+        document.write_text(
+            ".. code-block:: python\n\n    print(reactor)\n\n"
+            ".. invisible-code-block: python\n\n    reactor = 1\n\n"
+            ".. code-block:: python\n    :caption: other.py\n\n    x = 1\n"
+        )
+        [program] = programs(document)
+        self.assertEqual(
+            {name: source.strip() for name, source in program.files.items()},
+            {
+                "program.py": "print(reactor)",
+                "scene.py": "reactor = 1",
+                "other.py": "x = 1",
+            },
+        )
+        self.assertEqual(program.main, "scene.py")
+        self.assertEqual(program.undefined(), ["program.py: reactor"])
 
 
 class DoctestTests(SynchronousTestCase):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import runpy
 import sys
 import time
@@ -19,7 +18,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol
-from twisted.internet.ssl import PrivateCertificate
 from twisted.mail.smtp import ESMTP
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,8 +26,9 @@ from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
-from .._support import GUARD, Peer, Server, reactor, turn
-from ..behaviour.test_drivers import freePort
+from .._processes import spawn
+from .._support import GUARD, Peer, Server, freePort, reactor, turn
+from .._tls import Identity
 from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -85,11 +84,10 @@ class ExampleTestCase(RealServerTestCase):
         Run an example, until it ends or the test does.
         """
         example = Example()
-        process = reactor.spawnProcess(
+        process = spawn(
             example,
-            sys.executable,
-            [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            *(sys.executable, EXAMPLES / f"{name}.py", *arguments),
+            variables={"PYTHONUNBUFFERED": "1"},
             usePTY=terminal,
         )
 
@@ -238,9 +236,7 @@ class MailTests(ExampleTestCase):
         @return: its port.
         """
         issued = authority.issue_cert("localhost")
-        context = PrivateCertificate.loadPEM(
-            issued.private_key_pem.bytes() + issued.cert_chain_pems[0].bytes()
-        ).options()
+        context = Identity(issued).options()
 
         def protocol() -> ESMTP:
             return ESMTP(contextFactory=context if withTLS else None)

@@ -12,14 +12,20 @@ import sys
 import textwrap
 from pathlib import Path
 
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_clienttcp import framing
+from twisted_clienttcp._callbacks import CALLBACKS
+
 from .._documents import ROOT, blocks
-from .._support import NetworkTestCase, reactor, turn
+from .._peers import MANY
+from .._processes import execute
+from .._support import NetworkTestCase, turn
 from ..behaviour.test_command import killed
+from ..conformance.rules import NOT_APPLICABLE
 
 README = ROOT / "README.rst"
+DOCS = ROOT / "docs"
 
 
 class DaemonTests(NetworkTestCase):
@@ -31,28 +37,25 @@ class DaemonTests(NetworkTestCase):
 
     async def test_daemon(self) -> None:
         """
-        The file of the README, but for the port, is a daemon under twistd, which logs
-        what it prints, and ends in order at SIGTERM.
+        The C{.tac} file of C{running.rst}, but for the port, is a daemon under twistd,
+        which logs what it prints, and ends in order at SIGTERM.
         """
         server = await self.listen()
         server.heard = lambda peer, data: peer.send(data)
         home = Path(self.mktemp()).absolute()
         home.mkdir()
-        [source] = [one for one in blocks(README, "python") if "Application(" in one]
+        page = DOCS / "running.rst"
+        [source] = blocks(page, "python")
         self.assertIn("remotePort=7,", source)
         home.joinpath("feeder.tac").write_text(
             source.replace("remotePort=7,", f"remotePort={server.port},")
         )
-        self.assertIn("twistd --python feeder.tac", README.read_text())
-        out, err, code = await getProcessOutputAndValue(
+        self.assertIn("twistd --python feeder.tac", page.read_text())
+        out, err, code = await execute(
             sys.executable,
-            [
-                *("-c", "from twisted.scripts.twistd import run; run()"),
-                *("--python", "feeder.tac"),
-            ],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            path=str(home),
-            reactor=reactor,
+            *("-c", "from twisted.scripts.twistd import run; run()"),
+            *("--python", "feeder.tac"),
+            path=home,
         )
         self.assertEqual((out, err, code), (b"", b"", 0))
         process = int(home.joinpath("twistd.pid").read_text())
@@ -69,9 +72,19 @@ class DaemonTests(NetworkTestCase):
             await turn()
 
 
+def printed(title: str, row: str) -> list[str]:
+    """
+    @return: the figures in a row of a table that the benchmarks have printed.
+    """
+    page = (DOCS / "benchmarks.rst").read_text()
+    table = page.split(f"\n    {title}\n")[1].split("\n\n")[0]
+    found: str = re.findall(rf"^      {row}  .*", table, re.MULTILINE)[0]
+    return found[31:].split()
+
+
 class SameTests(SynchronousTestCase):
     """
-    What is told in more than one place.
+    Facts that are written in more than one place.
     """
 
     def test_packageDocstring(self) -> None:
@@ -86,19 +99,48 @@ class SameTests(SynchronousTestCase):
 
     def test_callbacks(self) -> None:
         """
-        The table of callbacks names all there are.
+        The table of callbacks names all of them.
         """
-        from .._support import Recorder
+        for name in CALLBACKS:
+            self.assertIn(f"``{name}(client", (DOCS / "callbacks.rst").read_text())
 
-        for name in (*Recorder().parameters(), "preConnect"):
-            self.assertIn(f"``{name}(client", README.read_text())
+    def test_framings(self) -> None:
+        """
+        The table of framings names the framings that the package has, and the README
+        has their number.
+        """
+        names = re.findall(
+            r"^``(\w+)``  ", (DOCS / "framings.rst").read_text(), re.MULTILINE
+        )
+        for name in names:
+            self.assertTrue(callable(getattr(framing, name)), name)
+        self.assertIn(f" {len(names)} kinds of records ", README.read_text())
 
-    def test_figures(self) -> None:
+    def test_readmeFigures(self) -> None:
         """
-        The figures of the table are those that the benchmarks have printed, wherever
-        these have any.
+        The figures of the README are those of the benchmarks, or of the test that it
+        refers to.
         """
-        page = (ROOT / "docs" / "benchmarks.rst").read_text()
+        herd = "10,000 clients lose a server, which stays down"
+        lines = "lines of 16 octets"
+        scenarios = list((ROOT / "tests" / "conformance" / "golden").glob("*.json"))
+        text = " ".join(README.read_text().split())
+        for claim in (
+            f"gets all {MANY:,} bytes",
+            f"{printed(herd, 'clienttcp')[0]} times the mean",
+            f"with ``ClientService``, {printed(herd, 'ClientService')[0]} times",
+            f"takes {printed(lines, 'clienttcp')[1]} times the CPU time",
+            f"with ``LineReceiver``, {printed(lines, 'LineReceiver')[1]} times",
+            f"adds {printed('FileSender, 1 GiB', 'clienttcp')[-1]} KiB",
+            f"{len(scenarios) - len(NOT_APPLICABLE)} recorded scenarios test it",
+        ):
+            self.assertIn(claim, text)
+
+    def test_comparisonFigures(self) -> None:
+        """
+        The figures of the comparison are those that the benchmarks have printed,
+        wherever these have any.
+        """
         service, streams = "ClientService", "asyncio streams"
         for row, title, column, names in (
             (
@@ -132,17 +174,36 @@ class SameTests(SynchronousTestCase):
                 ("clienttcp", "ReconnectingClientFactory", service, "", ""),
             ),
         ):
-            table = page.split(f"\n    {title}\n")[1].split("\n\n")[0]
-            printed = [
-                re.findall(rf"^      {name}  .*", table, re.MULTILINE)[0][31:].split()
-                if name
-                else []
-                for name in names
-            ]
-            wanted = [(figures or [""] * 2)[column] for figures in printed]
+            wanted = [printed(title, name)[column] if name else "" for name in names]
             found = re.search(
-                rf"   \* - {row}.*\n((?:     -.*\n){{5}})", README.read_text()
+                rf"   \* - {row}.*\n((?:     -.*\n){{5}})",
+                (DOCS / "comparison.rst").read_text(),
             )
             assert found is not None, row
             shown = [line[7:] for line in found[1].splitlines()]
             self.assertEqual(shown, wanted, row)
+
+
+class LinkTests(SynchronousTestCase):
+    """
+    The links of the README.
+    """
+
+    def test_targets(self) -> None:
+        """
+        Each leads to a file of the project and, if it names a section, to that section.
+        """
+        links = re.findall(r"<([^<>`]*)>`__", README.read_text())
+        self.assertGreater(len(links), 20)
+        for link in links:
+            path, _, section = link.partition("#")
+            self.assertTrue((ROOT / path).exists(), link)
+            if section:
+                titles = (ROOT / path).read_text().lower().replace(" ", "-")
+                self.assertRegex(titles, rf"(?m)^{section}$")
+
+    def test_length(self) -> None:
+        """
+        The README stays short.
+        """
+        self.assertLessEqual(len(README.read_text().splitlines()), 150)

@@ -5,12 +5,10 @@ The original itself, which answers requests.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
-from unittest import SkipTest
+
+from .._processes import completed, program, start, unavailable
 
 #: The program around the original.
 PROGRAM = Path(__file__).parent / "filter_oracle.pl"
@@ -26,20 +24,10 @@ class Oracle:
         @raise SkipTest: if Perl or POE is not installed, except in CI, where both must
             be.
         """
-        perl = shutil.which("perl")
-        probe = [perl or "perl", "-MPOE", "-e", "1"]
-        if perl is None or subprocess.run(probe, capture_output=True).returncode:
-            if os.environ.get("CI"):
-                raise AssertionError(
-                    "perl's POE is not installed, and CI must not skip"
-                )
-            raise SkipTest("perl's POE is not installed")
-        self._process = subprocess.Popen(
-            [perl, str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        perl = program("perl")
+        if completed(perl, "-MPOE", "-e", "1").returncode:
+            unavailable("perl's POE is not installed")
+        self._process = start(perl, PROGRAM)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """

@@ -6,7 +6,6 @@ says of cases that are drawn; and the runner itself.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,12 +19,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_clienttcp import framing
 from twisted_clienttcp.errors import InvalidRecord
 
+from .._processes import execute
 from .filters import CODECS
 from .oracle import Oracle
 from .rules import Case, Outcome, judge
@@ -538,10 +537,7 @@ class RunnerTests(TestCase):
         """
         @return: what the command prints, and its exit status.
         """
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        output, _, status = await getProcessOutputAndValue(
-            sys.executable,
-            ["-m", "tests.filter_cases", *arguments],
-            env=environment,
+        output, _, status = await execute(
+            sys.executable, "-m", "tests.filter_cases", *arguments
         )
         return output.decode(), status

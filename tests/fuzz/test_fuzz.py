@@ -4,7 +4,6 @@ The fuzz target: it covers every framing, finds none of them broken, and finds w
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,7 +13,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from twisted_clienttcp import framing
@@ -23,6 +21,7 @@ from twisted_clienttcp.framing import SPECS, Line, Stackable, int16
 from twisted_clienttcp.framing._common import thenRaise
 
 from .._framings import FRAMINGS, LIMIT, Made
+from .._processes import execute
 from .__main__ import main, seeds
 from .target import Broken, check
 
@@ -300,9 +299,7 @@ class CommandTests(TestCase):
             raise SkipTest(
                 "atheris is not installed: there is no wheel for this Python"
             )
-        output, _, status = await getProcessOutputAndValue(
-            sys.executable, arguments, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
+        output, _, status = await execute(sys.executable, *arguments)
         return output.decode(), status
 
     async def test_runs(self) -> None:

@@ -1,0 +1,3 @@
+"""
+Tests that need network namespaces, or servers from other projects.
+"""

@@ -12,7 +12,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted_clienttcp.errors import HeartbeatTimeout
 from twisted_clienttcp.framing import Stream
 
-from .._namespaces import NOWHERE6, SERVER, SERVER6, Names, WireTestCase
+from .._namespaces import NOWHERE6, SERVER, SERVER6, WireTestCase
+from .._resolver import FakeResolver
 from .._support import Recorder, reactor, turn
 
 
@@ -43,7 +44,8 @@ class WireTests(WireTestCase):
         """
         server = await self.serve()
         for addresses in ((NOWHERE6, SERVER), (SERVER, NOWHERE6)):
-            before = reactor.installNameResolver(Names(*addresses))
+            names = {"both.example": addresses}
+            before = reactor.installNameResolver(FakeResolver(names.get))
             try:
                 client = self.client(
                     server, remoteAddress="both.example", serverInput=print

@@ -5,8 +5,6 @@ Against servers that nobody here wrote.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +12,13 @@ import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
-from twisted.trial.unittest import SkipTest
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
 
-from .._support import NetworkTestCase, Recorder, reactor
+from .._processes import program, spawn
+from .._support import NetworkTestCase, Recorder, freePort
 from ..behaviour.test_command import CLIENTTCP, TWISTD, CommandTestCase
-from ..behaviour.test_drivers import freePort
-
-
-def program(name: str) -> str:
-    """
-    @return: the path of a program.
-
-    @raise SkipTest: if it is not installed, except in CI, where it must be.
-    """
-    path = shutil.which(name, path=os.defpath + os.pathsep + "/usr/sbin")
-    if path is None:
-        if os.environ.get("CI"):
-            raise AssertionError(f"{name} is not installed, and CI must not skip")
-        raise SkipTest(f"{name} is not installed")
-    return path
 
 
 class Served(ProcessProtocol):
@@ -62,13 +45,17 @@ class RealServerTestCase(NetworkTestCase):
     A server of Debian's on a free port.
     """
 
-    def serve(self, name: str, *arguments: str) -> Served:
+    def serve(
+        self, name: str, *arguments: str, variables: dict[str, str] | None = None
+    ) -> Served:
         """
         Run a server until the test ends.
+
+        @param variables: variables to add to its environment.
         """
         served = Served()
-        process = served.process = reactor.spawnProcess(
-            served, program(name), [name, *arguments], env=os.environ
+        process = served.process = spawn(
+            served, program(name), *arguments, variables=variables
         )
 
         def stop() -> Deferred[None]:
@@ -193,6 +180,8 @@ class RealServerTestCase(NetworkTestCase):
         served = self.serve(
             *("aiosmtpd", "-n", "-l", f"127.0.0.1:{port}"),
             *("--tlscert", files["cert"], "--tlskey", files["key"]),
+            # A test reads its output, which is a pipe.
+            variables={"PYTHONUNBUFFERED": "1"},
         )
         await self.accepting(port, served)
         return port, served, files["ca"]

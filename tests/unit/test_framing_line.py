@@ -1,12 +1,10 @@
 """
-Framings: any cut of a stream gives the same records, and what is framed is read back.
+Tests for L{Line}.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -19,36 +17,17 @@ from twisted_clienttcp.errors import (
     RecordTooLong,
     TruncatedRecord,
 )
-from twisted_clienttcp.framing import Framing, Line, Stream
+from twisted_clienttcp.framing import Line, Stream
+
+from .._streams import cuts, pieces, read
 
 #: Octets in which newlines and delimiters are frequent.
 streams = st.lists(st.sampled_from([b"\r", b"\n", b"|", b"-", b"a", b"bc"])).map(
     b"".join
 )
+
+
 delimiters = st.sampled_from([None, b"|", b"\n", b"\r\n", b"--|", b"aa", b"||"])
-cuts = st.lists(st.integers(0, 60)).map(sorted)
-
-
-def pieces(data: bytes, at: Iterable[int]) -> list[bytes]:
-    """
-    @return: the octets, cut at those places; some pieces may be empty.
-    """
-    edges = [0, *(min(place, len(data)) for place in at), len(data)]
-    return [data[a:b] for a, b in pairwise(edges)]
-
-
-def read(framing: Framing, chunks: Iterable[bytes]) -> tuple[list[Any], Any]:
-    """
-    @return: the records, and the type of the fault that ended them.
-    """
-    records: list[Any] = []
-    try:
-        for chunk in chunks:
-            records.extend(framing.feed(chunk))
-        records.extend(framing.finish())
-    except FramingError as error:
-        return records, type(error)
-    return records, None
 
 
 def lines(data: bytes, delimiter: bytes | None) -> tuple[list[bytes], bytes]:
@@ -246,34 +225,114 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(newlines.clone().feed(b"\n"), [b""])
 
 
-class StreamTests(SynchronousTestCase):
+class LineEndingTests(SynchronousTestCase):
     """
-    L{Stream}.
+    The ways to say how lines end.
     """
 
-    @given(st.binary(), cuts)
-    def test_octets(self, data: bytes, at: list[int]) -> None:
+    @given(
+        st.lists(st.integers(0, 1500), max_size=20),
+        st.sampled_from([b"\n", b"|", b"\r\n"]),
+        st.booleans(),
+    )
+    def test_longLines(self, sizes: list[int], delimiter: bytes, ended: bool) -> None:
         """
-        The records are the reads, and their octets all octets.
+        Reads of few and long lines are cut in another way, and to the same.
         """
-        chunks = pieces(data, at)
-        self.assertEqual(read(Stream(), chunks), ([c for c in chunks if c], None))
+        data = delimiter.join(b"%04d" % size * (size // 4) for size in sizes)
+        data += delimiter if ended else b""
+        *lines, rest = data.split(delimiter)
+        framing = Line(delimiter=delimiter)
+        self.assertEqual(framing.feed(data), lines)
+        self.assertEqual(framing.release(len(lines)), rest)
 
-    def test_frame(self) -> None:
+    def test_several(self) -> None:
         """
-        Octets go out as they are.
+        Any of them ends a line; where more than one fits the longest counts.
         """
-        self.assertEqual(Stream().frame(b"a\r\nb"), b"a\r\nb")
-        self.assertEqual(Stream().frame(bytearray(b"a")), b"a")
-        self.assertRaises(TypeError, Stream().frame, "text")
+        framing = Line(inputDelimiter=[b"|", b"||"], outputDelimiter=b";")
+        self.assertEqual(framing.feed(b"a|b||c"), [b"a", b"b"])
+        self.assertEqual(framing.frame(b"x"), b"x;")
 
-    def test_release(self) -> None:
+    def test_pattern(self) -> None:
         """
-        What was not delivered is given back, once.
+        A regular expression, compiled or not; its groups never leak.
         """
-        framing = Stream().clone()
-        framing.feed(b"abc")
-        self.assertEqual(framing.release(0), b"abc")
-        self.assertEqual(framing.release(0), b"")
-        framing.feed(b"abc")
-        self.assertEqual(framing.release(1), b"")
+        for pattern in (rb"(;|,)\s*", re.compile(rb"(;|,)\s*")):
+            framing = Line(inputPattern=pattern)
+            self.assertEqual(framing.feed(b"a; b,c"), [b"a", b"b"])
+            self.assertEqual(framing.feed(b"d;"), [b"cd"])
+            self.assertEqual(framing.frame(b"x"), b"x\r\n")
+
+    def test_patternInTwoReads(self) -> None:
+        """
+        What may be the beginning of a delimiter does not make a line too long.
+        """
+        framing = Line(inputPattern=b"--", maxLength=8)
+        self.assertEqual(framing.feed(b"aaaaaaaa-"), [])
+        self.assertEqual(framing.feed(b"-"), [b"aaaaaaaa"])
+        self.assertRaises(RecordTooLong, list, framing.feed(b"a" * 2000))
+
+    def test_autodetect(self) -> None:
+        """
+        The first newline that comes is the only one; a clone looks again.
+        """
+        framing = Line(autodetect=True)
+        self.assertEqual(framing.feed(b"a\nb\r\nc\n"), [b"a", b"b\r", b"c"])
+        framing = framing.clone()
+        self.assertEqual(framing.feed(b"a\r"), [b"a"])
+        self.assertEqual(framing.feed(b"\nb\nc\r\n"), [b"b\nc"])
+        framing = framing.clone()
+        self.assertEqual(framing.feed(b"a\r"), [b"a"])
+        self.assertEqual(framing.feed(b"b\r\nc"), [b"b"])
+
+    def test_encoding(self) -> None:
+        """
+        Lines are text; what is not in the encoding is a fault, behind what is.
+        """
+        framing = Line(encoding="utf-8")
+        self.assertEqual(framing.feed("ä\nö".encode()), ["ä"])
+        batch = framing.feed(b"\nok\n\xff\n")
+        records: list[Any] = []
+        error = self.assertRaises(FramingError, lambda: records.extend(batch))
+        self.assertEqual(records, ["ö", "ok"])
+        self.assertIn("utf-8", str(error))
+        self.assertRaises(TypeError, framing.frame, b"octets")
+        self.assertRaises(InvalidRecord, Line(encoding="ascii").frame, "ä")
+
+    def test_encodingWithErrorsOfItsOwn(self) -> None:
+        """
+        Some encodings raise another error than most; some codecs are none of text.
+        """
+        framing = Line(encoding="idna")
+        self.assertRaises(FramingError, list, framing.feed(b"xn--\xff\n"))
+        self.assertRaises(FramingError, list, framing.feed(b"xn--a-\x80\n"))
+        self.assertRaises(InvalidRecord, framing.frame, "\x8c")
+        for name in ("hex", "rot13"):
+            error = self.assertRaises(ValueError, Line, encoding=name)
+            self.assertIn("encoding", str(error))
+
+    def test_arguments(self) -> None:
+        """
+        What is wrong is refused by name.
+        """
+        wrong: tuple[tuple[Any, dict[str, Any]], ...] = (
+            (TypeError, {"delimiter": b"|", "inputDelimiter": b";"}),
+            (TypeError, {"delimiter": b"|", "outputDelimiter": b";"}),
+            (TypeError, {"inputDelimiter": b"|", "autodetect": True}),
+            (TypeError, {"inputDelimiter": "|"}),
+            (TypeError, {"inputDelimiter": 5}),
+            (ValueError, {"inputDelimiter": []}),
+            (ValueError, {"inputDelimiter": [b"|", b""]}),
+            (TypeError, {"inputPattern": "a"}),
+            (ValueError, {"inputPattern": b"("}),
+            (ValueError, {"inputPattern": b"a*"}),
+            (TypeError, {"outputDelimiter": "x"}),
+            (TypeError, {"autodetect": 1}),
+            (ValueError, {"encoding": "no-such"}),
+            (TypeError, {"encoding": 5}),
+            (ValueError, {"onTooLong": "ignore"}),
+        )
+        for error, arguments in wrong:
+            raised = self.assertRaises(error, Line, **arguments)
+            self.assertIn(next(iter(arguments)), str(raised))

@@ -1,5 +1,5 @@
 """
-The output queue, and the way from there to a transport.
+Tests for the output queue, and for its way into the transport.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -18,6 +17,8 @@ from twisted_clienttcp._outbox import CHUNK, Marks, Outbox
 from twisted_clienttcp._sender import Sender
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Framing, Stream
+
+from .._memory import AskingTransport, Producer
 
 sizes = st.one_of(st.integers(0, 100), st.integers(CHUNK - 2, CHUNK * 3))
 
@@ -27,37 +28,6 @@ def octets(size: int, seed: int) -> bytes:
     @return: so many octets that tell where they come from.
     """
     return (b"%06d." % seed * (size // 7 + 1))[:size]
-
-
-class AskingTransport(StringTransport):
-    """
-    A transport that asks a pull producer for more when it is registered, and then
-    whenever the test has C{drain}ed it, as a socket does.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        super().registerProducer(producer, streaming)
-        producer.resumeProducing()
-
-    def drain(self) -> None:
-        """
-        Give all to the kernel.
-        """
-        self.sent += self.value()
-        self.clear()
-        if self.producer is not None:
-            self.producer.resumeProducing()
-
-    @property
-    def held(self) -> int:
-        """
-        The octets that the kernel does not have.
-        """
-        return len(self.value())
 
 
 class TellingOutbox(Outbox):
@@ -345,29 +315,6 @@ class OutboxTests(SynchronousTestCase):
             error = self.assertRaises(NotConnectedError, order, what)
             self.assertIn("it rains", str(error))
         self.assertEqual(outbox.pending, 0)
-
-
-class Producer:
-    """
-    An application's producer, push or pull.
-
-    @ivar step: what a pull producer does when it is asked.
-    """
-
-    def __init__(self, step: Any = None) -> None:
-        self.told: list[str] = []
-        self.step = step
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-        if self.step is not None:
-            self.step()
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 class SenderTests(SynchronousTestCase):

@@ -1,10 +1,10 @@
 """
 The bytes that have been received and not decoded yet.
 
-The buffer is C{bytes} as a rule, so that a framing can split a whole read at once. While
-a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece is
-appended in constant time. All other steps move an index. So the time is linear in the
-number of received bytes, whatever the size of the pieces and of the records.
+The buffer is C{bytes} as a rule, so that a framing can split a whole read at once.
+While a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece
+is appended in constant time. All other steps move an index. So the time is linear in
+the number of received bytes, whatever the size of the pieces and of the records.
 """
 
 from __future__ import annotations
@@ -279,9 +279,9 @@ class InputBuffer:
     @property
     def swallows(self) -> bytes:
         """
-        A byte that is dropped if it comes next.
+        A byte that is dropped if it is the next one to arrive.
         """
-        return self._swallows or self.framing.swallows
+        return b"" if len(self) else self._swallows or self.framing.swallows
 
     @property
     def rest(self) -> bytes:

@@ -77,5 +77,6 @@ def wrongType(record: object) -> TypeError:
     """
     hint = ": encode it first" if isinstance(record, str) else ""
     return TypeError(
-        f"this framing accepts bytes, not {type(record).__name__} ({record!r:.60}){hint}"
+        f"this framing accepts bytes, not {type(record).__name__} ({record!r:.60})"
+        f"{hint}"
     )

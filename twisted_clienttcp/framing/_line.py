@@ -116,7 +116,7 @@ class Line(Framing[Any]):
         self._autodetects = autodetect
         if onTooLong == "split" and encoding is not None:
             raise ValueError(
-                'onTooLong="split" excludes encoding: a piece may end inside a character'
+                'onTooLong="split" excludes encoding: a piece may end inside a letter'
             )
         literals = _checkLiterals(delimiter, inputDelimiter)
         pattern = _checkPattern(inputPattern)
@@ -230,12 +230,18 @@ class Line(Framing[Any]):
         delimiters = self._delimiters
         behind = data[start:] if start else data
         lines: list[Any] = delimiters.split(behind)
+        limit = self.maxLength
+        if len(behind) > limit and (
+            # Pieces of an unfinished line are records too.
+            len(max(lines, key=len)) > limit
+            if self.onTooLong == "split"
+            else len(lines) > 1 and len(max(lines[:-1], key=len)) > limit
+        ):
+            return self._decodeEach(data, start)
         unfinished = lines.pop()
         if not lines:
             return [], start
-        if self._keeps or (
-            len(behind) > self.maxLength and len(max(lines, key=len)) > self.maxLength
-        ):
+        if self._keeps:
             return self._decodeEach(data, start)
         if self._encoding is not None:
             try:
@@ -434,5 +440,5 @@ def _checkEncoding(value: object) -> str | None:
         "a".encode(value)
     except LookupError:
         # Some codecs, such as hex, do not encode text.
-        raise ValueError(f"encoding: there is no encoding of text called {value!r}") from None
+        raise ValueError(f"encoding: {value!r} is not an encoding of text") from None
     return value

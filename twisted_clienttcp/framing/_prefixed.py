@@ -11,8 +11,10 @@ from typing import Any, Literal
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import BytesLike, bytesOf, checkChoice, checkMaxLength, checkNumber, cut
+from ._units import decodeEach
 
-#: The formats of length fields by their size. L{struct} has none for 3 bytes.
+#: The sizes of a prefix in bytes, and the formats for L{struct}, which has none for 3.
+_SIZES = (1, 2, 3, 4, 8)
 _FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 #: How many records of equal length in a row make it worth looking for more, and how
@@ -78,19 +80,12 @@ class Measured(Framing[bytes]):
         return [cut(data, begin, end)], frameEnd
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[bytes], int]:
-        records: list[bytes] = []
-        try:
-            while start < len(data) and (found := self.decode(data, start, start)):
-                records += found[0]
-                start = found[1]
-        except Exception:
-            # The next call of decode() raises it, behind these records.
-            pass
-        return records, start
+        return decodeEach(self, data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
         measured = self.measure(data, start)
-        assert measured is not None, "decode() has measured this frame"
+        if measured is None:
+            raise FramingError("a frame has changed its length")
         return measured[2], True
 
 
@@ -136,7 +131,7 @@ class LengthPrefixed(Measured):
         @raise ValueError: if an argument is out of range.
         """
         super().__init__(maxLength, onTooLong)
-        if prefixSize not in (1, 2, 3, 4, 8, "varint") or isinstance(prefixSize, bool):
+        if type(prefixSize) not in (int, str) or prefixSize not in (*_SIZES, "varint"):
             raise ValueError(
                 f"prefixSize must be 1, 2, 3, 4, 8 or 'varint', not {prefixSize!r}"
             )
@@ -272,10 +267,10 @@ class LengthPrefixed(Measured):
         """
         end = start + size * count
         prefix = start + self._offset
-        return all(
-            data[index:end:size] == data[index : index + 1] * count
-            for index in range(prefix + self._size - 1, prefix - 1, -1)
-        )
+        for index in range(prefix + self._size - 1, prefix - 1, -1):
+            if data[index:end:size].count(data[index]) != count:
+                return False
+        return True
 
     def _decodeVarints(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         """
@@ -356,11 +351,13 @@ class LengthPrefixed(Measured):
             return bytes(offset), record
         kept = max(offset - strip, 0)
         lead = bytes(min(strip, offset)) + record[:kept]
+        rest = offset + self._size - strip
         if self._isVarint:
-            found = _varint(record, kept)
+            try:
+                found = _varint(record, kept)
+            except FramingError as error:
+                raise InvalidRecord(f"{error}: {record!r:.60}") from error
             rest = len(record) + 1 if found is None else found[1]
-        else:
-            rest = offset + self._size - strip
         if rest > len(record):
             raise InvalidRecord(
                 f"strip={strip} leaves a part of the header in the record, which "

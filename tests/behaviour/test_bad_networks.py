@@ -1,5 +1,5 @@
 """
-Over a network that delays, throttles, cuts, resets, stalls and falls silent.
+Tests over a network that delays, throttles, cuts, resets, stalls and falls silent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted_clienttcp.framing import Stream
 
 from .._faults import CLEAR, Fault, FaultProxy, FaultyTestCase, Way
 from .._support import Recorder, Server, reactor, turn
-from .test_tls import TLSTestCase
+from .._tls import TLSTestCase
 
 
 class Plain(Protocol):
@@ -135,10 +135,8 @@ class ProxyTests(FaultyTestCase):
         while b"still here" not in plain.received:
             await turn()
         self.assertEqual(server.peers[0].received, b"x" * 10)
-        transport: Any = plain.transport
-        self.assertGreater(
-            len(transport.dataBuffer) + len(transport._tempDataBuffer), 0
-        )
+        # The sender's transport still waits to write the rest.
+        self.assertIn(plain.transport, reactor.getWriters())
 
     async def test_silence(self) -> None:
         """

@@ -1,7 +1,6 @@
 """
-Framings that take over from each other in mid-stream: between any two of them, at any
-record, however the stream is cut and whenever the records are held, the result is that
-of a reader that takes one record at a time.
+Tests for changing the framing in mid-stream, between any two framings at any record.
+The result must be that of a reader that decodes one record at a time.
 """
 
 from __future__ import annotations
@@ -18,14 +17,16 @@ from twisted_clienttcp._delivery import Delivery, Hold
 from twisted_clienttcp.errors import FramingError
 
 from .._framings import FRAMINGS
-from ..behaviour.test_factory import ClientTestCase
-from .test_framing_line import cuts, pieces
+from .._memory import ClientTestCase
+from .._streams import cuts, pieces
 
 #: All whose records do not depend on how a stream is cut.
 INVARIANT = [name for name, made in FRAMINGS.items() if made.pattern.chunkInvariant]
 
+
 #: Octets that stand for something in one of them.
 _ODD = [b"\r", b"\n", b"\r\n", b"|", b"#", b",", b"--|", b"aa", b"\0", b"\2", b"\xc0"]
+
 _ODD += [b"3:ab", b"3\0", b"a", b"7", b"[]", b"x" * 21]
 
 
@@ -145,6 +146,7 @@ def _streams(names: Sequence[str]) -> st.SearchStrategy[bytes]:
 
 numbers = st.sets(st.integers(1, 12))
 
+
 #: Names of framings, and a stream of what they frame.
 framingsAndStream = st.lists(
     st.sampled_from(INVARIANT), min_size=1, max_size=3
@@ -170,7 +172,7 @@ class SwapTests(SynchronousTestCase):
                     found = Swapper([first, second], swaps, set()).read(chunks)
                     self.assertEqual(found, expected, (first, second, swaps, size))
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,
@@ -186,7 +188,7 @@ class SwapTests(SynchronousTestCase):
         found = Swapper(names, swaps, holds).read(pieces(data, at))
         self.assertEqual(found, model(names, data, swaps))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.sampled_from(sorted(FRAMINGS)).flatmap(
             lambda name: st.tuples(st.just(name), _streams([name]))
@@ -255,7 +257,7 @@ class ClientTests(ClientTestCase):
     The same through the client.
     """
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(framingsAndStream, cuts, numbers, numbers)
     def test_anyStream(
         self,

@@ -1,13 +1,12 @@
 """
-Orders, network events and time in any order: what a client promises holds after each
-step.
+Property tests: calls, network events and time in any order keep the client's promises.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -31,12 +30,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._lifecycle import Phase
-from twisted_clienttcp.errors import NotConnectedError
-from twisted_clienttcp.framing import Line, Stream
+from twisted_clienttcp.errors import NotConnectedError, OutputFull
+from twisted_clienttcp.framing import Line, Stream, int32
 
-from .._support import CALLBACKS
-from .test_factory import Transport
+from .._memory import FlowTestCase, Transport, phase
+from .._support import CALLBACKS, CHUNK
 
 #: What a user may do at any time, also in a callback.
 ORDERS = (
@@ -375,7 +373,7 @@ class ClientMachine(RuleBasedStateMachine):
         return self.reactor.tcpClients[-1][2] if self.reactor.tcpClients else None
 
     def connecting(self) -> bool:
-        return self.client._phase is Phase.CONNECTING
+        return phase(self.client) == "connecting"
 
     def wired(self) -> bool:
         return bool(self.connections) and not self.now.wire.lost
@@ -490,7 +488,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     @invariant()
     def oneOwnedTimer(self) -> None:
-        if not self.running and not self.client._steps:
+        if not self.running:
             assert all(deferred.called for deferred in self.ordered)
             assert self.timers() == [], "a timer after stopped"
 
@@ -539,10 +537,202 @@ class InvariantTests(SynchronousTestCase):
         try:
             run_state_machine_as_test(
                 ClientMachine,
-                settings=settings(
-                    max_examples=200, stateful_step_count=50, deadline=None
-                ),
+                settings=settings(max_examples=200, stateful_step_count=50),
             )
         finally:
             # Those of the callbacks that were told to raise.
             self.flushLoggedErrors(ZeroDivisionError)
+
+
+class AnySequenceTests(FlowTestCase):
+    """
+    Whatever is done in whatever order.
+    """
+
+    @settings(max_examples=150)
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("put"), st.integers(0, CHUNK * 2)),
+                st.tuples(st.just("putMany"), st.integers(0, 3)),
+                st.tuples(st.just("write"), st.integers(0, 9)),
+                st.tuples(st.just("marks"), st.sampled_from([1, 50, CHUNK, CHUNK * 3])),
+                st.tuples(st.just("swap"), st.booleans()),
+                st.tuples(st.sampled_from(["turn", "drain", "pause"]), st.none()),
+            ),
+            max_size=25,
+        ),
+        st.sampled_from(["shutdown", "lose", "abort"]),
+        st.sampled_from([0, 1000, CHUNK * 4]),
+    )
+    def test_output(self, plan: list[Any], end: str, offlineLimit: int) -> None:
+        """
+        What came out is exactly what was put, or the beginning of it; high and low
+        alternate; flushed is told exactly at zero; what is unsent is never less than
+        what was lost in user space, and what is kept goes to the next connection, once.
+        """
+        self.setUp()
+        client, transport = self.connected(
+            **self.recorder.marks(100, 10), offlineLimit=offlineLimit, drainTimeout=5
+        )
+        put: list[bytes] = []
+        framings = (Line(delimiter=b"\n"), int32())
+        framing: Any = framings[0]
+        atFlush: list[int] = []
+        self.recorder.on["serverFlushed"] = lambda client: atFlush.append(
+            sum(map(len, put)) - len(transport.sent)
+        )
+        for seed, (step, much) in enumerate(plan):
+            if step == "put":
+                record = (b"%d;" % seed * (much // 2 + 1))[:much]
+                isHigh = client.put(record)
+                put.append(framing.frame(record))
+                self.assertEqual(isHigh, client.pendingOctets >= (client.highMark or 0))
+            elif step == "putMany":
+                records = [b"%d.%d" % (seed, n) for n in range(much)]
+                client.putMany(records)
+                put += map(framing.frame, records)
+            elif step == "write":
+                client.write(b"w" * much)
+                put.append(b"w" * much)
+            elif step == "marks":
+                client.setMarks(much * 2, much)
+            elif step == "swap":
+                framing = framings[much].clone()
+                client.setOutputFraming(framing)
+            elif step == "turn":
+                self.reactor.advance(0)
+            elif step == "drain":
+                transport.drain()
+            elif client.server is not None:
+                client.pauseProducing()
+            sent = len(transport.sent)
+            total = sum(map(len, put))
+            self.assertLessEqual(total - sent, client.pendingOctets)
+            self.assertLessEqual(client.pendingOctets, total - sent + CHUNK)
+        everything = b"".join(put)
+        if end == "shutdown":
+            stopped = client.shutdown()
+            self.drain(transport)
+            self.assertTrue(transport.disconnecting)
+            transport.lose(ConnectionDone())
+            self.assertEqual(transport.sent, everything)
+            self.assertEqual(self.unsent(stopped), 0)
+        else:
+            if end == "abort":
+                client.abort()
+            transport.lose()
+            # What is not read does not see the loss before.
+            client.resumeProducing()
+            self.assertTrue(everything.startswith(transport.sent))
+            [disconnection] = self.recorder.disconnections
+            kept = client.pendingOctets
+            lost = len(everything) - len(transport.sent) - kept
+            self.assertGreaterEqual(disconnection.unsent, lost)
+            if kept:
+                del self.recorder.on["serverFlushed"]
+                self.reactor.advance(client.delay)
+                second = self.establish()
+                self.drain(second)
+                self.assertEqual(len(second.sent), kept)
+                self.assertIn(second.sent, everything)
+        self.assertEqual(atFlush, [0] * len(atFlush))
+        # A connection may end high, and the next one begins low.
+        ofFirst = self.events[: self.events.index("disconnected")]
+        told = [e for e in ofFirst if e in ("serverHigh", "serverLow")]
+        first = told[: len(told) // 2 * 2]
+        self.assertEqual(first, ["serverHigh", "serverLow"] * (len(first) // 2))
+
+    @settings(max_examples=200)
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    *("put", "putMuch", "drain", "lose", "connect") * 2,
+                    *("turn", "peerEnds", "flushed"),
+                ]
+            ),
+            max_size=30,
+        ),
+        st.sampled_from([200, CHUNK * 3, CHUNK * 20]),
+        st.booleans(),
+    )
+    def test_overConnections(
+        self, plan: list[str], offlineLimit: int, login: bool
+    ) -> None:
+        """
+        Over any number of connections, no record is sent twice or before an older one;
+        all that was accepted has been sent, or is pending, or told as lost, and counted
+        so at any time; and whoever waits for a flush is told.
+        """
+        self.setUp()
+        client = self.client(
+            framing=Line(delimiter=b"\n"),
+            offlineLimit=offlineLimit,
+            **self.recorder.marks(CHUNK, 100),
+        )
+        client.start().addErrback(lambda failure: None)
+        waiters: list[Deferred[None]] = []
+        accepted = number = 0
+
+        def put(octets: int) -> None:
+            nonlocal accepted, number
+            number += 1
+            record = (b"%d;" % number).ljust(octets, b".")
+            try:
+                client.put(record)
+            except (NotConnectedError, OutputFull):
+                return
+            accepted += len(record) + 1
+
+        def connected(client: Any, peer: Any) -> None:
+            nonlocal accepted
+            if login:
+                client.put(b"login")
+                accepted += 6
+
+        self.recorder.on["connected"] = connected
+        live: Transport | None = self.establish()
+        transports: list[Any] = [live]
+        for step in [*plan, "shutdown"]:
+            if step.startswith("put"):
+                put(9 if step == "put" else CHUNK * 2)
+            elif step == "turn":
+                self.reactor.advance(0)
+            elif step == "flushed":
+                waiters.append(client.flushed().addErrback(lambda failure: None))
+            elif step == "shutdown":
+                client.shutdown()
+            elif live is None:
+                self.reactor.advance(client.delay)
+                if step == "connect" and phase(client) == "connecting":
+                    live = self.establish()
+                    transports.append(live)
+            elif step == "drain":
+                self.reactor.advance(0)
+                live.drain()
+                if live.disconnecting and not live.held:
+                    live.lose(ConnectionDone())
+                    live = None
+            elif step == "peerEnds":
+                live.protocol.readConnectionLost()
+            elif step == "lose":
+                live.lose()
+                live = None
+            stats = client.stats
+            sent = sum(len(transport.sent) for transport in transports)
+            self.assertEqual(stats.octetsOut, accepted)
+            self.assertEqual(sent + stats.pendingOctets + stats.unsentOctets, accepted)
+            self.assertGreaterEqual(stats.unsentOctets, 0)
+        if live is not None:
+            live.lose()
+        stats = client.stats
+        sent = sum(len(transport.sent) for transport in transports)
+        self.assertEqual(sent + stats.unsentOctets, accepted)
+        self.assertTrue(all(waiter.called for waiter in waiters))
+        numbers = []
+        for transport in transports:
+            records = transport.sent.split(b"\n")
+            self.assertNotIn(b"login", records[1:])
+            numbers += [int(r.split(b";")[0]) for r in records if b";" in r]
+        self.assertEqual(numbers, sorted(set(numbers)))

@@ -1,16 +1,18 @@
 """
-Records and events as text.
+Tests for what the command prints: records and events as text, and the progress line.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from fractions import Fraction
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from twisted.internet.address import (
     HostnameAddress,
@@ -20,14 +22,19 @@ from twisted.internet.address import (
 )
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twisted_clienttcp import Disconnection
+from twisted_clienttcp import Disconnection, _console
+from twisted_clienttcp._console import Console
+from twisted_clienttcp._options import Options
 from twisted_clienttcp._progress import ERASE, Progress, octets
 from twisted_clienttcp._target import EndpointAddress
 from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import (
+    ClientTCPError,
     FramingError,
     InvalidRecord,
     RecordTooLong,
@@ -43,6 +50,7 @@ values = some.recursive(
     lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
 ) | some.text(some.characters())
 
+
 #: Values that decoders of MessagePack and CBOR return.
 scalars = (
     some.none()
@@ -54,6 +62,8 @@ scalars = (
     | some.dates()
     | some.fractions()
 )
+
+
 foreign = some.recursive(
     scalars,
     lambda inner: (
@@ -63,6 +73,14 @@ foreign = some.recursive(
         | some.frozensets(scalars)
         | inner.map(lambda value: SimpleNamespace(tag=1, value=value))
     ),
+)
+
+
+#: Framings whose values JSON has, and others.
+SERIALIZED = tuple(
+    f"serialized:serializer={name}"
+    for name, module in (("msgpack", "msgpack"), ("cbor", "cbor2"))
+    if find_spec(module) is not None
 )
 
 #: A map with bytes as a key, values that contain themselves, and numbers that are not
@@ -76,10 +94,13 @@ HOSTILE = (
     b"\xcb\x7f\xf8" + bytes(6),
 )
 
+
 #: A list of a list twice, which is a list of a list twice, and so on; in CBOR.
 SHARED = b"\xd8\x1c\x80"
+
 for _index in range(23):
     SHARED = b"\xd8\x1c\x82" + SHARED + b"\xd8\x1d" + bytes([23 - _index])
+
 
 lines = some.binary().filter(lambda line: not set(line) & set(b"\r\n"))
 
@@ -171,6 +192,137 @@ class FormTests(SynchronousTestCase):
             spec = "block:size=1" if name == "block" else name
             form = Form(fromSpec(spec))
             self.assertEqual(form.exact, name == "stream")
+
+    @given(values)
+    def test_framed(self, value: Any) -> None:
+        """
+        A JSON value on standard input can be sent, or is refused with an error that the
+        command reports.
+        """
+        line = json.dumps(value).encode() + b"\n"
+        for spec in ("jsonlines", "serialized", *SERIALIZED):
+            framing = fromSpec(spec)
+            for record in Form(framing).read(line):
+                try:
+                    framing.frame(record)
+                except ClientTCPError:
+                    pass
+
+    def test_notJSON(self) -> None:
+        """
+        Lines that are not JSON are refused, although Python reads some of them.
+        """
+        for line in (b"NaN", b"1e999", b"[" * 100_000, b"9" * 5000, b"\xff"):
+            form = Form(fromSpec("jsonlines"))
+            self.assertRaises(InvalidRecord, list, form.read(line + b"\n"))
+
+    def test_endsInside(self) -> None:
+        """
+        An unfinished last line is noticed.
+        """
+        for spec, data, inside in (
+            ("line", b"a\nb", True),
+            ("line", b"a\n", False),
+            ("line", b"", False),
+            ("stream", b"a", False),
+            ("jsonlines", b"1\n[", True),
+        ):
+            form = Form(fromSpec(spec))
+            list(form.read(data))
+            self.assertEqual(form.endsInside(), inside)
+
+
+class ConsoleTests(SynchronousTestCase):
+    """
+    Tests for L{Console}, with pipes for standard input and output.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        (self.input, self.given), (self.taken, self.output) = os.pipe(), os.pipe()
+        for descriptor in (self.input, self.given, self.taken, self.output):
+            self.addCleanup(os.close, descriptor)
+        self.patch(_console, "standard", [self.input, self.output].__getitem__)
+        options = Options()
+        options.parseOptions(["--framing=stream", "localhost", "7"])
+        self.console = Console(options, self.reactor)
+        self.callbacks = self.console.callbacks()
+        self.client = options.client(**self.callbacks)
+        self.events: list[Any] = []
+        observer: Any = self.events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.callbacks["started"](self.client)
+
+    def receive(self, data: bytes) -> None:
+        self.callbacks["serverInput"](self.client, data)
+
+    @property
+    def told(self) -> list[str]:
+        """
+        The messages.
+        """
+        return [eventAsText(each, includeTimestamp=False) for each in self.events]
+
+    def flush(self) -> None:
+        """
+        Write as the reactor would.
+        """
+        for writer in list(self.reactor.getWriters()):
+            if (lost := writer.doWrite()) is not None:
+                writer.connectionLost(Failure(lost))
+
+    def test_nothingReceived(self) -> None:
+        """
+        After a signal, nothing is said of standard output if nothing was received, for
+        as long as the client takes to end.
+        """
+        self.console.interrupt("SIGTERM")
+        self.reactor.advance(100)
+        closed = self.console.close()
+        self.flush()
+        self.successResultOf(closed)
+        self.reactor.advance(100)
+        self.assertEqual((self.told, self.console.lost), ([], False))
+
+    def test_nobodyReads(self) -> None:
+        """
+        After a signal, output that nobody reads is given up soon.
+        """
+        self.receive(bytes(1_000_000))
+        self.flush()
+        self.console.interrupt("SIGTERM")
+        self.reactor.advance(_console.PATIENCE)
+        self.assertIn("nobody reads it", "".join(self.told))
+        self.assertTrue(self.console.lost)
+        self.successResultOf(self.console.close())
+
+    def test_nobodyReadsTheEnd(self) -> None:
+        """
+        The same for output that came after the signal.
+        """
+        self.console.interrupt("SIGTERM")
+        self.reactor.advance(_console.PATIENCE)
+        self.receive(bytes(1_000_000))
+        self.flush()
+        closed = self.console.close()
+        self.assertNoResult(closed)
+        self.reactor.advance(_console.PATIENCE)
+        self.successResultOf(closed)
+        self.assertTrue(self.console.lost)
+
+    def test_status(self) -> None:
+        """
+        The status is 0 only if standard input was read to its end.
+        """
+        self.assertEqual(self.console.exitStatus(None), 1)
+        os.write(self.given, b"x")
+        self.assertEqual(self.console.exitStatus(None), 1)
+        os.read(self.input, 1)
+        os.close(self.given)
+        self.assertEqual(self.console.exitStatus(None), 0)
+        # For the cleanup.
+        os.dup2(self.taken, self.given)
 
 
 class EventTests(SynchronousTestCase):
@@ -292,6 +444,7 @@ class EventTests(SynchronousTestCase):
         some.binary() | some.sampled_from(HOSTILE),
     )
     @example("cbor", SHARED)
+    @settings(deadline=None)
     def test_received(self, serializer: str, data: bytes) -> None:
         """
         Whatever a serializer reads can be printed, as a record and as an event.

@@ -1,0 +1,395 @@
+"""
+Tests for C{remoteAddress}, C{domain} and C{endpoint}: where a client connects to.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet._resolver import GAIResolver
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP6ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.error import (
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TimeoutError,
+)
+from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SkipTest
+
+from twisted_clienttcp import ClientTCPFactory
+
+from .._memory import ClientTestCase
+from .._resolver import NamingReactor
+from .._support import NetworkTestCase, Recorder, Server, reactor
+from .test_failover import ABC
+
+
+class AddressTests(ClientTestCase):
+    """
+    What is made of an address or a description, over a memory reactor.
+    """
+
+    def made(self, **parameters: Any) -> tuple[Any, ...]:
+        """
+        @return: the last attempt of a client that is given these: host, port, timeout
+            and local side.
+        """
+        nowhere = {"remoteAddress": None, "remotePort": None}
+        client = self.client(**{**nowhere, **parameters})
+        client.start()
+        host, port, _, timeout, binding = self.attempts()[-1]
+        return host, port, timeout, binding
+
+    def test_literal(self) -> None:
+        """
+        A literal is connected to as it is, without a look-up.
+        """
+        for host in ("127.0.0.1", "::1"):
+            self.assertEqual(
+                self.made(remoteAddress=host, remotePort=7), (host, 7, 30.0, None)
+            )
+
+    def test_description(self) -> None:
+        """
+        A literal in a description is the same; what else the description says counts,
+        but for a timeout longer than C{connectTimeout}.
+        """
+        for description, expected in (
+            ("tcp:127.0.0.1:7", ("127.0.0.1", 7, 60.0, None)),
+            ("tcp:host=127.0.0.1:port=7:timeout=5", ("127.0.0.1", 7, 5, None)),
+            ("tcp:127.0.0.1:7:timeout=99", ("127.0.0.1", 7, 60.0, None)),
+            (
+                "tcp:127.0.0.1:7:bindAddress=127.0.0.9",
+                ("127.0.0.1", 7, 60.0, ("127.0.0.9", 0)),
+            ),
+            (r"TCP:\:\:1:7", ("::1", 7, 60.0, None)),
+        ):
+            made = self.made(endpoint=description, connectTimeout=60.0)
+            self.assertEqual(made, expected, description)
+
+    def test_names(self) -> None:
+        """
+        A name, also that of a description, is looked up for both families; for one if
+        C{domain} or the local side says so.
+        """
+        both = {"remoteAddress": "both", "remotePort": 7}
+        four, six = [IPv4Address], [IPv6Address]
+        for parameters, families, host in (
+            (both, None, "::2"),
+            ({"endpoint": "tcp:both:7"}, None, "::2"),
+            ({**both, "domain": socket.AF_INET}, four, "192.0.2.1"),
+            ({**both, "domain": socket.AF_INET6}, six, "::2"),
+            ({**both, "bindAddress": "127.0.0.9"}, four, "192.0.2.1"),
+            ({"endpoint": "tcp:both:7:bindAddress=127.0.0.9"}, four, "192.0.2.1"),
+            ({**both, "bindAddress": "::1", "bindPort": 9}, six, "::2"),
+            ({**both, "bindPort": 9}, None, "::2"),
+        ):
+            naming = NamingReactor(self.reactor, both=["::2", "192.0.2.1"])
+            made = self.made(reactor=naming, **parameters)
+            self.assertEqual(made[0], host, parameters)
+            self.assertEqual(
+                naming.nameResolver.asked, [("both", families)], parameters
+            )
+
+    def test_wrong(self) -> None:
+        """
+        What is wrong is told by the constructor.
+        """
+        nowhere = {"remoteAddress": None, "remotePort": None}
+        for kind, words, parameters in (
+            (ValueError, "'tcp:a:b'", {"endpoint": "tcp:a:b"}),
+            (ValueError, "endpoint", {"endpoint": "tcp:a"}),
+            (ValueError, "endpoint", {"endpoint": "tcp:a:0"}),
+            (ValueError, "endpoint", {"endpoint": "tcp:a b:7"}),
+            (ValueError, "'nonsense'", {"endpoint": ["tcp:a:7", "nonsense"]}),
+            (ValueError, "at least one", {"endpoint": []}),
+            (TypeError, "not 5", {"endpoint": ["tcp:a:7", 5]}),
+            (TypeError, "not b'tcp:a:7'", {"endpoint": b"tcp:a:7"}),
+            (TypeError, "a sequence of these", {"endpoint": {"tcp:a:7"}}),
+            (TypeError, "exclude", {"endpoint": ABC, "bindPort": 5}),
+            (
+                ValueError,
+                "different families",
+                {"remoteAddress": "::1", "remotePort": 7, "bindAddress": "127.0.0.1"},
+            ),
+        ):
+            given_: Any = {"serverInput": print, **nowhere, **parameters}
+            error = self.assertRaises(kind, ClientTCPFactory, **given_)
+            self.assertIn(words, str(error), parameters)
+
+    def test_names2003(self) -> None:
+        """
+        Names that IDNA 2008 does not know, but resolvers do.
+        """
+        for host, name in (
+            ("my_service", "my_service"),
+            ("r3---sn-4g5e.example", "r3---sn-4g5e.example"),
+            ("B\xdcCHER.example", "xn--bcher-kva.example"),
+            ("\u2603.example", "xn--n3h.example"),
+        ):
+            naming = NamingReactor(self.reactor, **{name: ["192.0.2.1"]})
+            for parameters in (
+                {"remoteAddress": host, "remotePort": 7},
+                {"endpoint": f"tcp:{host}:7"},
+                {"remoteAddress": host, "remotePort": 7, "domain": socket.AF_INET},
+            ):
+                made = self.made(reactor=naming, **parameters)
+                self.assertEqual(made[0], "192.0.2.1", host)
+
+    def test_paths(self) -> None:
+        """
+        What cannot be the path of a socket is told by the constructor; a name in the
+        abstract namespace of Linux is none.
+        """
+        unix: Any = {"domain": socket.AF_UNIX, "serverInput": print}
+        for path, words in (
+            ("/tmp/" + "\xe4" * 52, "at most 107 octets long, not 109"),
+            ("\0" + "a" * 108, "at most 108 octets long, not 109"),
+            ("/tmp/a\0b", "NUL"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                ClientTCPFactory(remoteAddress=path, **unix)
+        for path in ("/tmp/" + "a" * 102, "\0" + "a" * 107, "\0a\0b"):
+            ClientTCPFactory(remoteAddress=path, **unix)
+
+    def test_lookUpFails(self) -> None:
+        """
+        A name that has no address is a failed attempt.
+        """
+        naming = NamingReactor(self.reactor, nowhere=[])
+        client = self.client(
+            remoteAddress="nowhere", reactor=naming, autoReconnect=False
+        )
+        stopped = client.start()
+        self.reactor.advance(0)
+        self.failureResultOf(stopped, DNSLookupError)
+        self.assertEqual(self.events[1][:2], ("connectError", "getaddrinfo"))
+
+    def test_lookUpHangs(self) -> None:
+        """
+        A look-up that does not end is bounded by C{connectTimeout}, and so is what
+        comes after it, all together.
+        """
+        naming = NamingReactor(self.reactor)
+        client = self.client(
+            remoteAddress="hangs", reactor=naming, autoReconnect=False, connectTimeout=5
+        )
+        stopped = client.start()
+        self.reactor.advance(0)
+        self.reactor.advance(4.9)
+        self.assertNoResult(stopped)
+        self.reactor.advance(0.1)
+        self.failureResultOf(stopped, TimeoutError)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class EachAddressTests(ClientTestCase):
+    """
+    C{client.tried}: of the addresses of one name, which failed and why.
+    """
+
+    def several(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client of a name with three addresses.
+        """
+        naming = NamingReactor(
+            self.reactor, three=["2001:db8::1", "192.0.2.1", "192.0.2.2"]
+        )
+        return self.client(remoteAddress="three", reactor=naming, **parameters)
+
+    def failed(self, index: int, error: Exception) -> None:
+        """
+        Have one of the connections that are tried fail.
+        """
+        self.attempts()[index][2].clientConnectionFailed(None, Failure(error))
+
+    def told(self, client: ClientTCPFactory) -> list[tuple[str, Any]]:
+        """
+        @return: the hosts and what became of them.
+        """
+        tried: dict[Any, Failure | None] = {**client.tried}
+        return [
+            (address.host, None if failure is None else type(failure.value))
+            for address, failure in tried.items()
+        ]
+
+    def test_all(self) -> None:
+        """
+        Each with its own failure, in the order in which they were tried; the next
+        attempt begins anew.
+        """
+        client = self.several()
+        told: list[Any] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            self.told(client)
+        )
+        client.start()
+        self.failed(0, NoRouteError())
+        self.reactor.advance(0.3)
+        self.reactor.advance(0.3)
+        self.failed(2, ConnectionRefusedError())
+        self.assertEqual(told, [])
+        self.failed(1, TimeoutError())
+        self.reactor.advance(0.3)
+        expected = [
+            ("2001:db8::1", NoRouteError),
+            ("192.0.2.1", TimeoutError),
+            ("192.0.2.2", ConnectionRefusedError),
+        ]
+        self.assertEqual(told, [expected])
+        self.reactor.advance(client.delay)
+        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+
+    def test_noAnswer(self) -> None:
+        """
+        Those that were given up have not failed: there is None of them. So is there of
+        the one that has answered.
+        """
+        client = self.several(connectTimeout=1, autoReconnect=False)
+        client.start().addErrback(lambda failure: None)
+        self.reactor.advance(0)
+        self.reactor.advance(0.3)
+        self.failed(0, NoRouteError())
+        self.reactor.advance(0.8)
+        self.assertEqual(self.events[-2][:2], ("connectError", "connect"))
+        self.assertEqual(
+            self.told(client)[:2], [("2001:db8::1", NoRouteError), ("192.0.2.1", None)]
+        )
+        client = self.several()
+        client.start()
+        self.establish()
+        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+
+    def test_logged(self) -> None:
+        """
+        Without C{connectError} the log tells all of it.
+        """
+        client = self.several(connectError=None, connectTimeout=1)
+        client.start()
+        self.reactor.advance(0)
+        self.reactor.advance(0.3)
+        with capturedLogs() as logs:
+            self.failed(0, NoRouteError())
+            self.reactor.advance(0.8)
+        said = [formatEvent(event) for event in logs if "operation" in event]
+        self.assertIn(
+            "2001:db8::1: Network is unreachable; 192.0.2.1: no answer", str(said[0])
+        )
+
+    def test_one(self) -> None:
+        """
+        A literal, or an endpoint of the user's own, is one address: there is nothing to
+        tell apart.
+        """
+        client = self.client()
+        client.start()
+        self.refuse()
+        self.assertEqual(client.tried, {})
+
+
+class NetworkTests(NetworkTestCase):
+    """
+    Real sockets.
+    """
+
+    async def exchange(self, server: Server, **parameters: Any) -> Recorder:
+        """
+        Connect and stop.
+        """
+        recorder = Recorder()
+        recorder.on["connected"] = lambda client, peer: client.shutdown()
+        nowhere = {"remoteAddress": None, "remotePort": None}
+        client = self.client(
+            server, **{**recorder.parameters(), **nowhere, **parameters}
+        )
+        await client.start()
+        return recorder
+
+    async def test_onlyIPv6(self) -> None:
+        """
+        A name that has an IPv6 address alone, by address or description.
+        """
+        server = Server()
+        try:
+            listening = await TCP6ServerEndpoint(reactor, 0, interface="::1").listen(
+                server
+            )
+        except OSError as error:
+            raise SkipTest(f"no IPv6 here: {error}") from error
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        port = listening.getHost().port
+        naming = NamingReactor(reactor, six=["::1"])
+        for parameters in (
+            {"remoteAddress": "six", "remotePort": port},
+            {"endpoint": f"tcp:six:{port}"},
+        ):
+            recorder = await self.exchange(server, reactor=naming, **parameters)
+            self.assertEqual(recorder.events[1], "connected")
+
+    async def test_lookUpInThread(self) -> None:
+        """
+        The reactor runs while a name is looked up, with the resolver that it has.
+        """
+        server = await self.listen()
+        turns = 0
+        running = True
+
+        def count() -> None:
+            nonlocal turns
+            turns += 1
+            if running:
+                reactor.callLater(0, count)
+
+        began: Deferred[None] = Deferred()
+
+        def lookUp(*arguments: Any) -> Any:
+            # In a thread of the resolver's.
+            reactor.callFromThread(began.callback, None)
+            while turns < 5:
+                pass
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
+            ]
+
+        slowly: Any = lookUp
+        resolver = GAIResolver(reactor, getaddrinfo=slowly)
+        former = reactor.installNameResolver(resolver)
+        self.addCleanup(reactor.installNameResolver, former)
+        began.addCallback(lambda _: count())
+        recorder = await self.exchange(
+            server, remoteAddress="slow.example", remotePort=server.port
+        )
+        running = False
+        self.assertEqual(recorder.events[1], "connected")
+
+    async def test_failover(self) -> None:
+        """
+        The first refuses, the second answers, over a socket of the file system.
+        """
+        server = Server()
+        path = self.mktemp()
+        listening = await UNIXServerEndpoint(reactor, path).listen(server)
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        recorder = await self.exchange(
+            server, endpoint=[f"unix:{path}.not", "tcp:127.0.0.1:1", f"unix:{path}"]
+        )
+        self.assertEqual(
+            [
+                event if isinstance(event, str) else event[0]
+                for event in recorder.events
+            ],
+            [
+                "started",
+                *["connectError"] * 2,
+                "connected",
+                "disconnected",
+                "stopped",
+            ],
+        )

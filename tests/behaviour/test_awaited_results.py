@@ -1,0 +1,278 @@
+"""
+Tests for C{serverInput} callbacks that return a Deferred or a coroutine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Line, Stream
+
+from .._memory import FlowTestCase, Transport
+from .._support import BACKLOG
+
+
+def generator(record: bytes) -> Any:
+    """
+    @return: a generator.
+    """
+    yield record
+
+
+class AnswerTests(FlowTestCase):
+    """
+    C{serverInput} that returns something to wait for.
+    """
+
+    def waiting(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
+        """
+        @return: a client whose answers wait in C{self.answers}.
+        """
+        self.answers: list[Deferred[Any]] = []
+        client, transport = self.connected(**parameters)
+
+        def serverInput(client: Any, record: Any) -> Deferred[Any]:
+            answer: Deferred[Any] = Deferred()
+            self.answers.append(answer)
+            return answer
+
+        self.recorder.on["serverInput"] = serverInput
+        return client, transport
+
+    def test_oneAtATime(self) -> None:
+        """
+        The next record waits for the answer to the last, also over reads.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\nb\n")
+        transport.protocol.dataReceived(b"c\n")
+        self.assertEqual(self.records(), [b"a"])
+        self.answers[0].callback("anything")
+        self.assertEqual(self.records(), [b"a", b"b"])
+        self.answers[1].callback(None)
+        self.assertEqual(self.records(), [b"a", b"b", b"c"])
+
+    def test_coroutine(self) -> None:
+        """
+        A coroutine is run, and waited for.
+        """
+        steps: list[Deferred[None]] = []
+        done: list[bytes] = []
+
+        async def serverInput(client: Any, record: bytes) -> None:
+            steps.append(Deferred())
+            await steps[-1]
+            done.append(record)
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\nb\n")
+        self.assertEqual((len(steps), done), (1, []))
+        steps[0].callback(None)
+        self.assertEqual((len(steps), done), (2, [b"a"]))
+
+    def test_atOnce(self) -> None:
+        """
+        What has its answer already does not nest, however many records there are.
+        """
+        got: list[bytes] = []
+
+        async def serverInput(client: Any, record: bytes) -> None:
+            got.append(record)
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"x\n" * 10_000)
+        self.assertEqual(len(got), 10_000)
+
+    def test_otherAnswers(self) -> None:
+        """
+        Any other answer is of no interest; but what nobody would wait for is an error.
+        """
+        client, transport = self.connected()
+        self.recorder.on["serverInput"] = lambda client, record: client.put(record)
+        transport.protocol.dataReceived(b"a\nb\n")
+        self.assertEqual(self.records(), [b"a", b"b"])
+        self.recorder.on["serverInput"] = lambda client, record: generator(record)
+        transport.protocol.dataReceived(b"c\nd\n")
+        self.assertEqual(self.records(), [b"a", b"b", b"c"])
+        self.assertIn("nothing waits for", str(self.recorder.failures[0].value))
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_fails(self) -> None:
+        """
+        An answer that fails goes the way of a callback that raises.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\nb\n")
+        self.answers[0].errback(ZeroDivisionError("no"))
+        self.assertEqual(self.events[3], ("serverError", "callback", 125))
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.records(), [b"a"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_failsLater(self) -> None:
+        """
+        One that fails when its connection is gone is logged, and costs the next
+        connection nothing.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\n")
+        client.reconnect()
+        transport.lose()
+        self.establish()
+        self.assertTrue(client.connected)
+        self.answers[0].errback(ZeroDivisionError("late"))
+        self.assertTrue(client.connected)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_disconnectedLast(self) -> None:
+        """
+        C{disconnected} comes when the last record has its answer.
+        """
+        client, transport = self.waiting(autoReconnect=False)
+        transport.protocol.dataReceived(b"a\nb\n")
+        transport.lose()
+        self.answers[0].callback(None)
+        self.assertNotIn("disconnected", self.events)
+        self.answers[1].callback(None)
+        self.assertEqual(
+            self.events[3:],
+            [
+                ("serverInput", b"b"),
+                ("serverError", "read", 104),
+                "disconnected",
+                "stopped",
+            ],
+        )
+
+    def test_endOfStream(self) -> None:
+        """
+        So does the end of the peer's side.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\n")
+        transport.protocol.readConnectionLost()
+        self.assertEqual(self.events[2:], [("serverInput", b"a")])
+        self.answers[0].callback(None)
+        self.assertEqual(self.events[3], ("serverError", "read", 0))
+
+    def test_shutdown(self) -> None:
+        """
+        C{shutdown} discards what waits, and does not wait for the answer.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\nb\n")
+        client.shutdown()
+        self.reactor.advance(0)
+        self.assertTrue(transport.disconnecting)
+        transport.lose(ConnectionDone())
+        self.answers[0].callback(None)
+        self.assertEqual(self.records(), [b"a"])
+        self.assertEqual(self.events[-2:], ["disconnected", "stopped"])
+
+    def test_bounded(self) -> None:
+        """
+        The transport is read on until more than a read waits, and again when that has
+        been taken.
+        """
+        client, transport = self.waiting(framing=Stream())
+        transport.protocol.dataReceived(b"a")
+        transport.protocol.dataReceived(b"x" * BACKLOG)
+        self.assertEqual(transport.producerState, "producing")
+        transport.protocol.dataReceived(b"y")
+        self.assertEqual(transport.producerState, "paused")
+        self.answers[0].callback(None)
+        self.assertEqual(transport.producerState, "producing")
+        self.assertEqual(self.records(), [b"a", b"x" * BACKLOG + b"y"])
+
+    def test_holds(self) -> None:
+        """
+        The user's hold, a consumer's and that of an answer are each their own.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\nb\n")
+        consumed: Any = client.server
+        client.pauseProducing()
+        consumed.pauseProducing()
+        self.assertEqual(transport.producerState, "paused")
+        self.answers[0].callback(None)
+        self.assertEqual(self.records(), [b"a"])
+        client.resumeProducing()
+        self.assertEqual((self.records(), transport.producerState), ([b"a"], "paused"))
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"a"])
+        consumed.resumeProducing()
+        self.assertEqual(self.records(), [b"a", b"b"])
+        self.assertEqual(transport.producerState, "producing")
+        client.pauseProducing()
+        self.answers[1].callback(None)
+        self.assertEqual(transport.producerState, "paused")
+
+    def test_tooMuchWhilePaused(self) -> None:
+        """
+        Where too much waits because of another hold, the transport is read on when that
+        is released.
+        """
+        client, transport = self.connected()
+
+        def serverInput(client: Any, record: Any) -> None:
+            client.setInputFraming(Stream)
+            client.pauseProducing()
+
+        self.recorder.on["serverInput"] = serverInput
+        transport.protocol.dataReceived(b"a\n" + b"x" * (BACKLOG + 1))
+        del self.recorder.on["serverInput"]
+        client.resumeProducing()
+        self.assertEqual(self.records(), [b"a", b"x" * (BACKLOG + 1)])
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_tooMuchAfterASwap(self) -> None:
+        """
+        And where it waits for another framing, when that has taken it.
+        """
+        client, transport = self.connected()
+        transport.protocol.dataReceived(b"a")
+        client.setInputFraming(Stream)
+        transport.protocol.dataReceived(b"x" * BACKLOG)
+        self.assertEqual(transport.producerState, "paused")
+        self.reactor.advance(0)
+        self.assertEqual(self.records(), [b"a" + b"x" * BACKLOG])
+        self.assertEqual(transport.producerState, "producing")
+
+    def test_notAfterTheEnd(self) -> None:
+        """
+        Nobody who lets go reads on behind the end of the stream.
+        """
+        client, transport = self.waiting(framing=Stream())
+        transport.protocol.dataReceived(b"a")
+        transport.protocol.dataReceived(b"x" * (BACKLOG + 1))
+        client.pauseProducing()
+        transport.protocol.readConnectionLost()
+        transport.resumeProducing = lambda: self.fail("resumed")  # type: ignore[method-assign]
+        client.resumeProducing()
+        self.answers[0].callback(None)
+
+    def test_swap(self) -> None:
+        """
+        A framing that is changed while an answer is waited for cuts what stands behind
+        that record.
+        """
+        client, transport = self.waiting()
+        transport.protocol.dataReceived(b"a\nb;c\nd;")
+        client.setInputFraming(Line(delimiter=b";"))
+        self.answers[0].callback(None)
+        self.answers[1].callback(None)
+        self.assertEqual(self.records(), [b"a", b"b", b"c\nd"])
+
+    def test_consumerStops(self) -> None:
+        """
+        A consumer that takes no more ends the client.
+        """
+        client, transport = self.connected()
+        consumed: Any = client.server
+        consumed.stopProducing()
+        self.assertTrue(client.shuttingDown)

@@ -1,0 +1,200 @@
+"""
+Tests for clients that Twisted's C{ClientService} connects.
+"""
+
+from __future__ import annotations
+
+import trustme
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS
+
+from twisted_clienttcp import ClientTCPFactory, resolve
+from twisted_clienttcp.errors import NegotiationRefused
+
+from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
+from .._tls import Identity
+
+
+class ClientServiceTests(NetworkTestCase):
+    """
+    C{ClientService(endpoint, client)}: the service connects, retries and stops.
+    """
+
+    async def test_reducedContract(self) -> None:
+        """
+        No C{started}, C{connectError} and C{stopped}; C{shutdown} ends the connection,
+        and the service makes the next; C{connect} and C{reconnect} raise.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        client = ClientTCPFactory(**recorder.parameters())
+        service = ClientService(
+            TCP4ClientEndpoint(
+                reactor,
+                "127.0.0.1",
+                server.port,
+            ),
+            client,
+            retryPolicy=lambda attempt: 0.01,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        connection = await client.whenConnected()
+        self.assertIs(connection, client.server)
+        client.put(b"x")
+        for order in (client.connect, client.reconnect, client.start):
+            error = self.assertRaises(RuntimeError, order)
+            self.assertIn("ClientService", str(error))
+        disconnection = await client.shutdown()
+        assert disconnection is not None
+        self.assertTrue(disconnection.confirmed)
+        self.assertEqual(server.peers[0].received, b"x\r\n")
+        await client.whenConnected()
+        # An endpoint cannot be cancelled while it is telling of its success.
+        await turn()
+        await service.stopService()
+        self.assertEqual(
+            recorder.events,
+            [
+                "connected",
+                "serverFlushed",
+                "disconnected",
+                "connected",
+                "disconnected",
+            ],
+        )
+        self.assertEqual(recorder.disconnections[1].initiator, "local")
+
+    async def test_betweenConnections(self) -> None:
+        """
+        While the service waits, C{connect} and C{reconnect} raise too, and what the
+        client has put off is kept.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        came: Deferred[None] = Deferred()
+        client = ClientTCPFactory(
+            alias="hosted",
+            inlineStates={"later": lambda client: came.callback(None)},
+            **recorder.parameters(),
+        )
+        service = ClientService(
+            TCP4ClientEndpoint(reactor, "127.0.0.1", server.port),
+            client,
+            retryPolicy=lambda attempt: 60,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        await client.whenConnected()
+        client.postLater(0.01, "later")
+        await client.shutdown()
+        for order in (client.connect, client.reconnect):
+            self.assertRaises(RuntimeError, order)
+        self.assertIs(resolve("hosted"), client)
+        await came
+        await turn()
+
+    async def test_peerEnds(self) -> None:
+        """
+        The peer's end of stream is told as always.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close() if len(server.peers) == 1 else None
+        recorder = Recorder()
+        client = ClientTCPFactory(**recorder.parameters())
+        service = ClientService(
+            TCP4ClientEndpoint(
+                reactor,
+                "127.0.0.1",
+                server.port,
+            ),
+            client,
+            retryPolicy=lambda attempt: 0.01,
+        )
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        gone: Deferred[None] = Deferred()
+        recorder.on["disconnected"] = lambda client, disconnection: gone.callback(None)
+        await gone
+        del recorder.on["disconnected"]
+        self.assertEqual(
+            recorder.events, ["connected", ("serverError", "read", 0), "disconnected"]
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "peer")
+
+    async def test_negotiation(self) -> None:
+        """
+        What fails when there is a transport is known here: it is C{connectError}, and
+        counts for who waits. Where nobody listens nothing is told.
+        """
+        server = await self.listen()
+        for port, events in (
+            (server.port, [("connectError", "preconnect", 103)] * 2),
+            (freePort(), []),
+        ):
+            recorder = Recorder()
+            waits: list[Deferred[None]] = [Deferred(), Deferred()]
+            twice = waits[1]
+
+            def wait(attempt: int, waits: list[Deferred[None]] = waits) -> float:
+                reactor.callLater(0, waits.pop(0).callback, None)
+                return 0.01 if waits else 1000
+
+            client = ClientTCPFactory(
+                preConnect=lambda client, negotiation: False, **recorder.parameters()
+            )
+            service = ClientService(
+                TCP4ClientEndpoint(reactor, "127.0.0.1", port),
+                client,
+                retryPolicy=wait,
+            )
+            waiter = client.whenConnected(failAfterFailures=2)
+            service.startService()
+            await twice
+            await service.stopService()
+            self.assertEqual(recorder.events, events)
+            if events:
+                self.failureResultOf(waiter, NegotiationRefused)
+            else:
+                self.assertNoResult(waiter)
+
+    async def test_tls(self) -> None:
+        """
+        What C{tls} asks for is there whoever connects.
+        """
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost")
+        server = Server()
+        server.heard = lambda peer, data: peer.send(data)
+        listening = reactor.listenSSL(
+            0, server, Identity(issued).options(), interface="127.0.0.1"
+        )
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._closeAll, server)
+        recorder = Recorder()
+        heard: Deferred[None] = Deferred()
+        recorder.on["connected"] = lambda client, peer: client.put(b"hello")
+        recorder.on["serverInput"] = lambda client, line: heard.callback(None)
+        root = Certificate.loadPEM(authority.cert_pem.bytes())
+        client = ClientTCPFactory(
+            tls=optionsForClientTLS("localhost", trustRoot=root),
+            **recorder.parameters(),
+        )
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
+        service = ClientService(endpoint, client)
+        service.startService()
+        await heard
+        await service.stopService()
+        # The service closes what is below TLS, so that is no clean end.
+        self.assertEqual(
+            recorder.events,
+            [
+                "connected",
+                "serverFlushed",
+                ("serverInput", b"hello"),
+                ("serverError", "read", 104),
+                "disconnected",
+            ],
+        )

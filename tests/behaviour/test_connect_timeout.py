@@ -1,0 +1,254 @@
+"""
+Tests for C{connectTimeout}: it ends every attempt, for each way to connect.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.base import BaseConnector
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError, TimeoutError
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.task import Clock
+from twisted.protocols.policies import WrappingFactory
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import ClientTCPFactory
+
+from .._memory import ClientTestCase, SlowEndpoint, Transport
+from .._processes import run
+
+
+class Connecting:
+    """
+    A transport that is not connected yet.
+    """
+
+    def __init__(self, connector: BaseConnector) -> None:
+        self._connector = connector
+
+    def failIfNotConnected(self, error: Exception) -> None:
+        self._connector.connectionFailed(Failure(error))
+
+
+class TimedConnector(BaseConnector):
+    """
+    One of Twisted's connectors, for which the network does nothing.
+    """
+
+    def _makeTransport(self) -> Any:
+        return Connecting(self)
+
+    def getDestination(self) -> Any:
+        return IPv4Address("TCP", "127.0.0.1", 7)
+
+
+class DeadlineTests(ClientTestCase):
+    """
+    Who sees to it that an attempt does not take too long.
+    """
+
+    def begun(
+        self,
+        timeout: float | None = 30.0,
+        make: Any = ClientTCPFactory,
+        wrap: Any = lambda client: client,
+        **parameters: Any,
+    ) -> ClientTCPFactory:
+        """
+        @return: a client for which a connector of Twisted's has begun an attempt.
+        """
+        given = {**self.recorder.parameters(), "reactor": self.reactor, **parameters}
+        client: ClientTCPFactory = make(**given)
+        connector: Any = TimedConnector(wrap(client), timeout, self.reactor)  # type: ignore[arg-type]
+        connector.connect()
+        return client
+
+    def timers(self) -> list[float]:
+        """
+        @return: when the calls are due that wait.
+        """
+        return sorted(call.getTime() for call in self.reactor.getDelayedCalls())
+
+    def test_theirs(self) -> None:
+        """
+        Twisted's connector, if its time is no longer than ours, and nothing is to come
+        but the transport. The failure says how long it was.
+        """
+        self.begun(timeout=5)
+        self.assertEqual(self.timers(), [5.0])
+        told: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            str(failure.value)
+        )
+        self.reactor.advance(5)
+        self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
+        self.assertIn("no connection in 5 seconds", told[0])
+
+    def test_itsWords(self) -> None:
+        """
+        What somebody else says of a time that is up is left as it is.
+        """
+        client = self.begun(timeout=5)
+        told: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: told.append(
+            str(failure.value)
+        )
+        client.connector.connectionFailed(Failure(TimeoutError(string="by a proxy")))
+        self.assertIn("by a proxy", told[0])
+
+    def test_ours(self) -> None:
+        """
+        The client, in every other case.
+        """
+
+        class Refusing(ClientTCPFactory):
+            def buildProtocol(self, addr: Any) -> Any:
+                return None
+
+        class Keeping(ClientTCPFactory):
+            def clientConnectionFailed(self, connector: Any, reason: Any) -> None:
+                pass
+
+        cases: tuple[dict[str, Any], ...] = (
+            {"timeout": None},
+            {"timeout": 31.0},
+            {"preConnect": lambda client, negotiation: Deferred()},
+            {"wrap": WrappingFactory},
+            {"tls": optionsForClientTLS("localhost")},
+            {"make": Refusing},
+            {"make": Keeping},
+        )
+        for parameters in cases:
+            self.setUp()
+            self.begun(**{"timeout": 29.0, **parameters})
+            self.assertIn(30.0, self.timers(), parameters)
+            if parameters.get("timeout", 29) in (None, 31.0):
+                self.reactor.advance(30)
+                self.assertEqual(self.events[1:], [("connectError", "connect", 110)])
+
+    def test_hooked(self) -> None:
+        """
+        Of a subclass that may refuse a connection, no connector of Twisted's makes the
+        attempts, though the address is a literal.
+        """
+
+        class Refusing(ClientTCPFactory):
+            def buildProtocol(self, addr: Any) -> Any:
+                return None
+
+        client = Refusing(
+            remoteAddress="127.0.0.1",
+            remotePort=7,
+            reactor=self.reactor,
+            **self.recorder.parameters(),
+        )
+        client.start()
+        self.assertIsNot(self.attempts()[-1][2], client)
+        self.assertEqual(self.timers(), [30.0])
+
+    def test_waitIsOver(self) -> None:
+        """
+        An attempt that the user makes while the client waits is not timed out by that
+        wait.
+        """
+        client = self.begun()
+        client.initialDelay = 7
+        client.jitter = 0
+        client.connector.connectionFailed(Failure(ConnectionRefusedError()))
+        self.reactor.advance(1)
+        client.connector.connect()
+        self.reactor.advance(7)
+        self.assertEqual(self.events[1:], [("connectError", "connect", 111)])
+        self.assertEqual(self.timers(), [31.0])
+
+    def test_otherClock(self) -> None:
+        """
+        The client, if it goes by another clock than the connector's reactor.
+        """
+        clock = Clock()
+        self.begun(clock=clock)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+
+    def test_hosted(self) -> None:
+        """
+        Nobody where a ClientService hands over a connection that can be used at once.
+        """
+        client = self.client(remoteAddress=None, remotePort=None)
+        protocol = client.buildProtocol(None)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertEqual(self.events, ["connected"])
+        self.assertEqual(self.timers(), [])
+
+    def test_hostedNegotiation(self) -> None:
+        """
+        But the client where there is something to negotiate.
+        """
+        client = self.client(
+            remoteAddress=None,
+            remotePort=None,
+            preConnect=lambda client, negotiation: Deferred(),
+        )
+        protocol = client.buildProtocol(None)
+        transport = Transport()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertEqual(self.timers(), [30.0])
+        self.reactor.advance(30)
+        self.assertTrue(transport.aborted)
+
+    def test_builtAndNeverMade(self) -> None:
+        """
+        And the client where an endpoint has built a protocol at once, and gives it no
+        transport.
+        """
+
+        class Hasty(SlowEndpoint):
+            def connect(self, protocolFactory: Any) -> Deferred[Any]:
+                protocolFactory.buildProtocol(None)
+                return super().connect(protocolFactory)
+
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=Hasty())
+        client.start()
+        self.assertEqual(self.timers(), [30.0])
+
+
+class TimeTests(SynchronousTestCase):
+    """
+    Whose time it is.
+    """
+
+    def test_timeIsSet(self) -> None:
+        """
+        Where the time of day is put back in the middle of an attempt, C{connectTimeout}
+        is none the longer, if the reactor goes by another clock.
+        """
+        code = (
+            "import signal, time\n"
+            "signal.alarm(10)\n"
+            "back, now = 0, time.time\n"
+            "time.time = lambda: now() - back\n"
+            "from twisted.internet import reactor\n"
+            "from twisted.internet.protocol import Factory, Protocol\n"
+            "reactor.seconds = time.monotonic\n"
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "def preConnect(client, negotiation):\n"
+            "    global back\n"
+            "    back = 3600\n"
+            "    return negotiation.nextRecord()\n"
+            "listening = reactor.listenTCP(0, Factory.forProtocol(Protocol),\n"
+            "                              interface='127.0.0.1')\n"
+            "client = ClientTCPFactory(serverInput=print, preConnect=preConnect,\n"
+            "                          remoteAddress='127.0.0.1',\n"
+            "                          remotePort=listening.getHost().port,\n"
+            "                          connectTimeout=0.1, autoReconnect=False)\n"
+            "client.start().addErrback(lambda failure: reactor.stop())\n"
+            "reactor.run()\n"
+        )
+        run(sys.executable, "-c", code)

@@ -1,0 +1,290 @@
+"""
+Tests for C{offlineLimit}: records that are put while there is no connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+
+from twisted_clienttcp.errors import (
+    InvalidRecord,
+    NotConnectedError,
+    OutputFull,
+    OutputLost,
+)
+from twisted_clienttcp.framing import Line
+
+from .._memory import FlowTestCase, Transport
+from .._support import CHUNK
+
+
+class OfflineTests(FlowTestCase):
+    """
+    C{offlineLimit}.
+    """
+
+    def test_none(self) -> None:
+        """
+        Without it, there is nothing to put to.
+        """
+        client = self.client()
+        for order in (client.put, client.write):
+            error = self.assertRaises(NotConnectedError, order, b"x")
+            self.assertIn("offlineLimit", str(error))
+        self.assertRaises(NotConnectedError, client.putMany, [b"x"])
+        self.assertRaises(TypeError, self.client, offlineLimit=1.5)
+        self.assertRaises(ValueError, self.client, offlineLimit=-1)
+
+    def test_sentBehindTheLogin(self) -> None:
+        """
+        What was put before goes out in order, behind what connected() puts.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        client.put(b"a")
+        client.start()
+        client.putMany([b"b", b"c"])
+        client.write(b"d\n")
+        self.assertEqual(client.pendingOctets, 8)
+        self.assertEqual(client.stats.offlineOctets, 8)
+        self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
+        transport = self.establish()
+        self.assertEqual(client.stats.offlineOctets, 0)
+        self.assertEqual(client.pendingOctets, 14)
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"login\na\nb\nc\nd\n")
+        self.assertEqual(client.stats.recordsOut, 5)
+
+    def test_full(self) -> None:
+        """
+        What would be over the limit is refused, whole, and nothing else is touched.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=6)
+        client.put(b"abc")
+        error = self.assertRaises(OutputFull, client.put, b"de")
+        self.assertEqual((error.pending, error.offlineLimit), (4, 6))
+        self.assertRaises(OutputFull, client.putMany, [b"", b"", b""])
+        self.assertRaises(OutputFull, client.write, b"123")
+        client.put(b"f")
+        self.assertEqual(client.pendingOctets, 6)
+
+    def test_waitedForInConnected(self) -> None:
+        """
+        In connected() what waits for its return is still pending, and waited for.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        client.start()
+        client.put(b"a")
+        waiters: list[Deferred[None]] = []
+
+        def connected(client: Any, peer: Any) -> None:
+            self.assertEqual(client.pendingOctets, 2)
+            waiters.append(client.flushed())
+
+        self.recorder.on["connected"] = connected
+        transport = self.establish()
+        self.assertNoResult(waiters[0])
+        self.drain(transport)
+        self.successResultOf(waiters[0])
+
+    def test_endInConnected(self) -> None:
+        """
+        C{shutdown} in connected() comes behind what has waited for the connection.
+        """
+        for login in (b"login", None):
+            self.setUp()
+            client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+            client.start()
+            client.put(b"a")
+
+            def connected(client: Any, peer: Any, login: Any = login) -> None:
+                if login is not None:
+                    client.put(login)
+                client.shutdown()
+
+            self.recorder.on["connected"] = connected
+            transport = self.establish()
+            self.assertFalse(transport.disconnecting)
+            self.drain(transport)
+            self.assertEqual(transport.sent, b"login\na\n" if login else b"a\n")
+            self.assertTrue(transport.disconnecting)
+
+    def test_whileLingering(self) -> None:
+        """
+        When all is flushed, and the end of a connection is waited for that is to be
+        followed by another, what is put waits for that one.
+        """
+        client, transport = self.connected(
+            framing=Line(delimiter=b"\n", maxLength=5), offlineLimit=100
+        )
+        transport.protocol.dataReceived(b"toolong\n")
+        self.assertFalse(client.connected)
+        client.put(b"a")
+        transport.lose(ConnectionDone())
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"a\n")
+
+    def test_framedAtOnce(self) -> None:
+        """
+        What cannot be framed is refused to the caller.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=6)
+        self.assertRaises(InvalidRecord, client.put, b"\n")
+        self.assertRaises(TypeError, client.put, "text")
+
+    def test_marks(self) -> None:
+        """
+        C{put} says when the high mark is reached, without a callback.
+        """
+        client = self.client(offlineLimit=100, **self.recorder.marks(60, 3))
+        client.setMarks(6, 3)
+        self.assertIs(client.put(b"a"), False)
+        self.assertIs(client.put(b"b"), True)
+        client.setMarks(100, 50)
+        self.assertIs(client.put(b"c"), False)
+        client.setMarks(10, 5)
+        self.assertIs(client.put(b""), True)
+        self.assertEqual(self.events, [])
+
+    def test_keptAtALoss(self) -> None:
+        """
+        At a loss, whole records that no transport was handed are kept; those that were
+        handed out are unsent, and never sent twice.
+        """
+        client, transport = self.connected(offlineLimit=CHUNK)
+        client.put(b"a" * CHUNK)
+        self.reactor.advance(0)
+        client.put(b"b")
+        client.put(b"c")
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertEqual(disconnection.unsent, CHUNK + 1)
+        self.assertEqual(client.pendingOctets, 4)
+        client.put(b"d")
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"b\nc\nd\n")
+        stats = client.stats
+        self.assertEqual(stats.unsentOctets, CHUNK + 1)
+        self.assertEqual((stats.octetsOut, stats.recordsOut), (CHUNK + 7, 4))
+
+    def test_keptUpToTheLimit(self) -> None:
+        """
+        The oldest are kept; the rest is unsent.
+        """
+        client, transport = self.connected(offlineLimit=5)
+        client.put(b"a" * CHUNK)
+        self.reactor.advance(0)
+        for record in (b"b", b"c", b"d"):
+            client.put(record)
+        transport.lose()
+        self.assertEqual(client.pendingOctets, 4)
+        self.assertEqual(self.recorder.disconnections[0].unsent, CHUNK + 1 + 2)
+
+    def test_loginIsNotKept(self) -> None:
+        """
+        What connected() has put is for that connection alone.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
+        client.start()
+        client.put(b"a")
+        transport = self.establish()
+        transport.lose()
+        self.assertEqual(client.pendingOctets, 2)
+        self.assertEqual(self.recorder.disconnections[0].unsent, 6)
+
+    def test_lossInConnected(self) -> None:
+        """
+        If the connection ends before connected() has returned, all is kept but the
+        login.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        client.start()
+        client.put(b"a")
+
+        def connected(client: Any, peer: Any) -> None:
+            client.put(b"login")
+            client.reconnect()
+
+        self.recorder.on["connected"] = connected
+        transport = self.establish()
+        del self.recorder.on["connected"]
+        transport.lose()
+        self.reactor.advance(0)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"a\n")
+
+    def test_keptOverReconnect(self) -> None:
+        """
+        What reconnect() finds not handed out goes to the next connection.
+        """
+        client, transport = self.connected(offlineLimit=100)
+        client.put(b"a")
+        client.reconnect()
+        client.put(b"b")
+        transport.lose()
+        self.reactor.advance(0)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"a\nb\n")
+
+    def test_waitedForOverServices(self) -> None:
+        """
+        Under a C{ClientService}, who waits for what is kept at a loss waits for the
+        next connection, as what is kept does.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        waiter: Deferred[None] = Deferred()
+        for _ in range(2):
+            transport = Transport()
+            transport.protocol = client.buildProtocol(None)
+            transport.protocol.makeConnection(transport)
+            if client.pendingOctets:
+                self.drain(transport)
+            else:
+                client.put(b"a")
+                waiter = client.flushed()
+                transport.lose()
+                self.assertNoResult(waiter)
+        self.successResultOf(waiter)
+        self.assertEqual(transport.sent, b"a\n")
+
+    def test_stopTells(self) -> None:
+        """
+        A client that stops without a connection tells what was never sent, and takes
+        nothing more.
+        """
+        client = self.client(offlineLimit=100)
+        stopped = client.start()
+        client.put(b"ab")
+        waiter = client.flushed()
+        self.assertIsNone(self.successResultOf(client.shutdown()))
+        self.assertEqual(self.failureResultOf(stopped, OutputLost).value.unsent, 4)
+        self.failureResultOf(waiter, OutputLost)
+        self.assertIsInstance(self.recorder.failures[-1].value, OutputLost)
+        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.stats.unsentOctets, 4)
+        error = self.assertRaises(NotConnectedError, client.put, b"c")
+        self.assertIn("stopped", str(error))
+        client.start()
+        client.put(b"d")
+
+    def test_notKeptAtShutdown(self) -> None:
+        """
+        At an ordered end nothing is kept: it is unsent.
+        """
+        client, transport = self.connected(offlineLimit=100, drainTimeout=1)
+        client.put(b"a" * CHUNK)
+        client.put(b"b")
+        client.shutdown()
+        self.reactor.advance(1)
+        transport.lose()
+        self.assertEqual(self.recorder.disconnections[0].unsent, CHUNK + 3)
+        self.assertEqual(client.pendingOctets, 0)

@@ -1,0 +1,204 @@
+"""
+Standard input and output, with pipes and files in their place.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp._stdio import StandardInput, StandardOutput
+
+
+class DescriptorTestCase(SynchronousTestCase):
+    """
+    Has descriptors that are closed when a test ends.
+    """
+
+    def closing(self, descriptor: int) -> int:
+        self.addCleanup(self.close, descriptor)
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        try:
+            os.close(descriptor)
+        except OSError:
+            # The test has closed it.
+            pass
+
+    def pipe(self) -> tuple[int, int]:
+        reading, writing = os.pipe()
+        return self.closing(reading), self.closing(writing)
+
+    def terminal(self) -> tuple[int, int]:
+        master, slave = os.openpty()
+        return self.closing(master), self.closing(slave)
+
+    def file(self, data: bytes) -> int:
+        descriptor, path = tempfile.mkstemp()
+        os.unlink(path)
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return self.closing(descriptor)
+
+    def withoutProc(self) -> None:
+        """
+        Let no file be opened again.
+        """
+
+        def refuse(path: object, *args: object) -> int:
+            raise PermissionError
+
+        self.patch(os, "open", refuse)
+
+
+class StandardInputTests(DescriptorTestCase):
+    """
+    Tests for L{StandardInput}.
+    """
+
+    def read(self, descriptor: int) -> StandardInput:
+        self.got: list[bytes] = []
+        self.reactor = MemoryReactorClock()
+        made = StandardInput(
+            self.reactor, descriptor, self.got.append, lambda: self.got.append(b"END")
+        )
+        self.addCleanup(self.close, made.fileno())
+        return made
+
+    def test_hasEndedPipe(self) -> None:
+        """
+        A pipe has ended if it is empty and has no writer.
+        """
+        reading, writing = self.pipe()
+        stdin = self.read(reading)
+        self.assertFalse(stdin.hasEnded())
+        os.write(writing, b"x")
+        self.assertFalse(stdin.hasEnded())
+        os.close(writing)
+        self.assertFalse(stdin.hasEnded())
+        stdin.doRead()
+        self.assertTrue(stdin.hasEnded())
+        self.assertEqual(self.got, [b"x"])
+
+    def test_hasEndedFile(self) -> None:
+        """
+        A file has ended if it has been read to its end.
+        """
+        stdin = self.read(self.file(b"x"))
+        self.assertFalse(stdin.hasEnded())
+        stdin.doRead()
+        self.assertTrue(stdin.hasEnded())
+
+    def test_hasEndedTerminal(self) -> None:
+        """
+        A terminal has ended when Ctrl-D is next, and when it has hung up.
+        """
+        master, slave = self.terminal()
+        stdin = self.read(slave)
+        self.assertFalse(stdin.hasEnded())
+        os.write(master, b"line\n")
+        self.assertFalse(stdin.hasEnded())
+        stdin.doRead()
+        self.assertFalse(stdin.hasEnded())
+        os.write(master, b"\x04")
+        self.assertTrue(stdin.hasEnded())
+        os.close(master)
+        self.assertTrue(stdin.hasEnded())
+
+    def test_hasEndedDevice(self) -> None:
+        """
+        The null device has always ended, and the zero device never.
+        """
+        for path, ended in (("/dev/null", True), ("/dev/zero", False)):
+            stdin = self.read(self.closing(os.open(path, os.O_RDONLY)))
+            self.assertEqual(stdin.hasEnded(), ended)
+
+    def test_discarded(self) -> None:
+        """
+        Reading does not block if Ctrl-C has discarded what could be read.
+        """
+        _, slave = self.terminal()
+        stdin = self.read(slave)
+        self.assertIs(stdin.doRead(), None)
+        self.assertEqual(self.got, [])
+        self.assertTrue(os.get_blocking(slave))
+
+
+class StandardOutputTests(DescriptorTestCase):
+    """
+    Tests for L{StandardOutput}.
+    """
+
+    def write(self, descriptor: int) -> StandardOutput:
+        self.closed = 0
+        self.reactor = MemoryReactorClock()
+
+        def close() -> None:
+            self.closed += 1
+
+        made = StandardOutput(self.reactor, descriptor, close)
+        self.addCleanup(self.close, made.fileno())
+        return made
+
+    def test_pending(self) -> None:
+        """
+        What has not been written is counted, and writing never blocks.
+        """
+        for kind in (self.pipe, self.terminal):
+            ours, theirs = kind()
+            stdout = self.write(theirs)
+            stdout.write(bytes(1_000_000))
+            self.assertEqual(stdout.pending, 1_000_000)
+            before = None
+            while stdout.pending != before:
+                before = stdout.pending
+                stdout.doWrite()
+            self.assertTrue(0 < stdout.pending < 1_000_000)
+            self.assertTrue(os.get_blocking(theirs))
+
+    def test_withoutProc(self) -> None:
+        """
+        Where a pipe cannot be opened again, no more is written at a time than what it
+        takes without blocking.
+        """
+        self.withoutProc()
+        ours, theirs = self.pipe()
+        stdout = self.write(theirs)
+        stdout.write(bytes(10_000))
+        stdout.doWrite()
+        self.assertEqual(stdout.pending, 10_000 - 4096)
+        self.assertEqual(len(os.read(ours, 10_000)), 4096)
+        self.assertTrue(os.get_blocking(theirs))
+
+    def test_file(self) -> None:
+        """
+        A file is written at once, behind what others have written.
+        """
+        file = self.file(b"before")
+        os.lseek(file, 0, os.SEEK_END)
+        stdout = self.write(file)
+        stdout.write(bytes(100_000))
+        stdout.doWrite()
+        os.write(file, b"after")
+        self.assertEqual(
+            os.pread(file, 200_000, 0), b"before" + bytes(100_000) + b"after"
+        )
+
+    def test_unread(self) -> None:
+        """
+        A pipe that nobody reads is noticed, also where it cannot be opened again.
+        """
+        for alter in (lambda: None, self.withoutProc):
+            alter()
+            ours, theirs = self.pipe()
+            stdout = self.write(theirs)
+            self.assertIn(stdout, self.reactor.getReaders())
+            os.close(ours)
+            stdout.write(b"x")
+            reason = stdout.doWrite()
+            self.assertIsInstance(reason, Exception)
+            self.assertIs(stdout.error, None)

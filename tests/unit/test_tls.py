@@ -1,0 +1,85 @@
+"""
+Tests for the words that describe a TLS error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.ssl import VerificationError
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
+
+from twisted_clienttcp import _tls
+from twisted_clienttcp.errors import TLSError
+
+
+class Secure:
+    """
+    A transport whose TLS has no certificate of the server's.
+    """
+
+    def __init__(self) -> None:
+        directlyProvides(self, ISSLTransport)
+
+    def getHandle(self) -> Any:
+        """
+        @return: a connection that has not begun.
+        """
+        return SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+
+
+class WordTests(SynchronousTestCase):
+    """
+    Failures in words, where they are rare.
+    """
+
+    def words(self, error: Exception, shaking: bool = True) -> str:
+        """
+        @return: what is made of it.
+        """
+        value: Any = _tls.inWords(Failure(error), Secure(), shaking).value
+        self.assertIsInstance(value, TLSError)
+        self.assertIs(value.__cause__, error)
+        return str(value)
+
+    def test_openssl(self) -> None:
+        """
+        Whatever OpenSSL says, something is told.
+        """
+        for arguments, words in (
+            (([("SSL routines", "", "bad record mac")],), "bad record mac"),
+            (
+                ([("", "", "a"), ("", "", "sslv3 alert bad certificate")],),
+                "a; the server has refused: bad certificate",
+            ),
+            (
+                ([("", "", "certificate verify failed")],),
+                "the server's certificate is refused: certificate verify failed",
+            ),
+            (([],), "TLS has failed"),
+            ((), "TLS has failed"),
+        ):
+            self.assertEqual(self.words(SSL.Error(*arguments)), words)
+        self.assertIn("104", self.words(SSL.SysCallError(104, "ECONNRESET")))
+
+    def test_substitute(self) -> None:
+        """
+        A verification error that names nobody.
+        """
+        error = VerificationError(errors=())
+        self.assertIn("not for this host", self.words(error))
+
+    def test_others(self) -> None:
+        """
+        What is none of TLS stays as it is: a loss after the handshake, and any on a
+        transport that is not TLS.
+        """
+        lost = Failure(ConnectionLost())
+        self.assertIs(_tls.inWords(lost, Secure(), False), lost)
+        self.assertIs(_tls.inWords(lost, object(), True), lost)
+        self.assertIn("during the handshake", self.words(ConnectionLost()))

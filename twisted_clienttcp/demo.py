@@ -1,0 +1,161 @@
+"""
+Small servers to try a client with.
+
+Each function starts one on a free port of the loopback interface and returns the
+listening port, whose address a client connects to::
+
+    from twisted.internet.task import react
+    from twisted_clienttcp import ClientTCPFactory, demo
+
+    def main(reactor):
+        server = demo.echo(reactor).getHost()
+        client = ClientTCPFactory(remoteAddress=server.host, remotePort=server.port,
+                                  connected=lambda client, peer: client.put(b"hello"),
+                                  serverInput=lambda client, line: client.shutdown())
+        return client.start()
+
+    react(main)
+
+To run one in a process of its own, use the command C{clienttcp --demo-server=echo}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IReactorTCP,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+__all__ = ["SERVERS", "Echo", "Quotes", "echo", "quotes"]
+
+
+@implementer(IHalfCloseableProtocol)
+class _Server(Protocol):
+    """
+    The server's side of a connection. It sends all output before it closes, and, over
+    plain TCP, stops reading while its own output is pending.
+    """
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """
+        Let the transport pause its own reading while its output is pending.
+        """
+        # Under TLS, a write before the end of the handshake would pause the reading
+        # that the handshake needs.
+        if not ISSLTransport.providedBy(self.transport):
+            self.transport.registerProducer(self.transport, True)
+
+    def close(self) -> None:
+        """
+        Close the connection when all output has been sent.
+        """
+        # A transport with a paused producer would wait for it and never close.
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """
+        The client has ended its side. Without this method, Twisted would drop the
+        pending output.
+        """
+        self.close()
+
+    def writeConnectionLost(self) -> None:
+        """
+        Required by the interface; never called, because this side is not half-closed.
+        """
+
+
+class Echo(_Server):
+    """
+    Sends back every byte (RFC 862).
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Send the data back.
+        """
+        self.transport.write(data)
+
+
+class Quotes(_Server, LineReceiver):
+    """
+    Answers commands, which are lines: C{USER name}, C{GET word}, C{PING} and C{QUIT}.
+    """
+
+    delimiter = b"\n"
+
+    def connectionMade(self) -> None:
+        """
+        Greet the client.
+        """
+        super().connectionMade()
+        self._answer(b"quotes 1.0 ready")
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Answer one command.
+        """
+        command, _, argument = line.removesuffix(b"\r").partition(b" ")
+        if command == b"USER":
+            self._answer(b"OK " + argument if argument else b"NO name")
+        elif command == b"GET":
+            self._answer(argument + b" 42")
+        elif command == b"PING":
+            self._answer(b"PONG")
+        elif command == b"QUIT":
+            self.close()
+        else:
+            self._answer(b"ERROR what?")
+
+    def _answer(self, text: bytes) -> None:
+        self.transport.write(text + b"\r\n")
+
+
+def _listen(reactor: IReactorTCP, protocol: type[Protocol]) -> IListeningPort:
+    factory: Any = Factory.forProtocol(protocol)
+    factory.noisy = False
+    return reactor.listenTCP(0, factory, interface="127.0.0.1")
+
+
+def echo(reactor: IReactorTCP) -> IListeningPort:
+    """
+    Start a server that sends back every byte.
+
+    @param reactor: the reactor that runs it.
+
+    @return: the listening port: C{getHost()} has its C{host} and C{port}, and
+        C{stopListening()} stops it.
+    """
+    return _listen(reactor, Echo)
+
+
+def quotes(reactor: IReactorTCP) -> IListeningPort:
+    """
+    Start a server of quotes. It greets with C{quotes 1.0 ready} and answers lines:
+    C{USER name} with C{OK name}, C{GET word} with C{word 42}, C{PING} with C{PONG}, and
+    C{QUIT} by closing the connection.
+
+    @param reactor: the reactor that runs it.
+
+    @return: the listening port: C{getHost()} has its C{host} and C{port}, and
+        C{stopListening()} stops it.
+    """
+    return _listen(reactor, Quotes)
+
+
+#: The servers, by the names that C{clienttcp --demo-server} takes.
+SERVERS: dict[str, Callable[[IReactorTCP], IListeningPort]] = {
+    "echo": echo,
+    "quotes": quotes,
+}
