@@ -14,7 +14,8 @@ from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import SLIP, Framing, JSONLines, Line, Map, Stackable
 from twisted_clienttcp.testing import decodeAll
 
-from ._decoding import cuts, decoded, pieces, replaced, singly
+from .._decoding import decoded, replaced, singly
+from .._streams import cuts, pieces
 
 streams = st.lists(
     st.sampled_from([b"\n", b"1", b"[]", b" ", b"\xc0", b"\xdb", b"\xdc", b"\xdd"])

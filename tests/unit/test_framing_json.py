@@ -16,7 +16,8 @@ from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import Framing, JSONLines, JSONValues, Serialized
 from twisted_clienttcp.testing import decodeAll
 
-from ._decoding import cuts, decoded, pieces, replaced, singly
+from .._decoding import decoded, replaced, singly
+from .._streams import cuts, pieces
 
 #: Texts that Python's L{json} reads although they are not JSON, or that become values
 #: which JSON does not have.

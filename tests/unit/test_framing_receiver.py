@@ -24,7 +24,8 @@ from twisted_clienttcp.framing import Receiver
 from twisted_clienttcp.framing._buffer import InputBuffer
 from twisted_clienttcp.testing import decodeAll
 
-from ._decoding import cuts, decoded, pieces, read, replaced
+from .._decoding import decoded, read, replaced
+from .._streams import cuts, pieces
 
 
 class Pipes(LineReceiver):

@@ -19,7 +19,8 @@ from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import Serialized
 from twisted_clienttcp.testing import decodeAll
 
-from ._decoding import cuts, decoded, pieces, replaced, singly
+from .._decoding import decoded, replaced, singly
+from .._streams import cuts, pieces
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),

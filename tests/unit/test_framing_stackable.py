@@ -28,7 +28,8 @@ from twisted_clienttcp.framing import (
 from twisted_clienttcp.framing._buffer import InputBuffer
 from twisted_clienttcp.testing import decodeAll
 
-from ._decoding import cuts, decoded, pieces, read, replaced, singly
+from .._decoding import decoded, read, replaced, singly
+from .._streams import cuts, pieces
 
 
 def splitComma(record: bytes) -> list[bytes]:
