@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 from ..errors import FramingError, RecordTooLong
 from ._base import Buffer, Framing
 
-
 #: How much of a read is copied to complete the record that the last read has begun. The
 #: rest of the read is used as it is (benchmark row: blocks of 1 KiB).
-HEAD = 3
+HEAD = 4096
 
 
 class _Batch(NamedTuple):
@@ -83,7 +82,10 @@ class InputBuffer:
         Return how many bytes wait to be decoded; 1 if there are none, but C{decode} has
         more to return without them.
         """
-        return len(self._data) - self._start or int(self.framing.hasMore)
+        waiting = len(self._data) - self._start
+        if self._following is not None:
+            waiting += len(self._following) - HEAD
+        return waiting or int(self.framing.hasMore)
 
     def append(self, data: bytes) -> None:
         """
@@ -370,10 +372,17 @@ class InputBuffer:
 
         @return: True if its end is found.
         """
+        if self._following is not None:
+            self._join()
         data, start = self._data, self._start
         if start >= len(data) and not skipper.hasMore:
             return False
-        index, done = skipper.skip(data, start, max(start, self._searched))
+        try:
+            index, done = skipper.skip(data, start, max(start, self._searched))
+        except FramingError:
+            raise
+        except Exception as error:
+            raise self._converted(error) from error
         self._excess = max(index - len(data), 0)
         self._start = self._searched = min(index, len(data))
         if done:
