@@ -23,10 +23,9 @@ from twisted.trial.unittest import SkipTest
 
 from twisted_clienttcp import ClientTCPFactory
 
-from .._memory import ClientTestCase
+from .._memory import ABC, ClientTestCase
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor
-from .test_failover import ABC
 
 
 class AddressTests(ClientTestCase):

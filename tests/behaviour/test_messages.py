@@ -22,8 +22,6 @@ from twisted_clienttcp.testing import MemoryServer
 from .._processes import execute
 from .._support import GUARD, NetworkTestCase
 
-ROOT = Path(__file__).parents[2]
-
 
 class FailureMessageTests(SynchronousTestCase):
     """

@@ -31,8 +31,8 @@ from twisted_clienttcp.errors import NegotiationRefused, TLSError
 from .._processes import run, setVariable
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
+from .._support import keepAliveSettings as settings
 from .._tls import Identity, TLSTestCase, below
-from .test_keepalive import settings
 
 
 class VerifiedTests(TLSTestCase):

@@ -16,17 +16,9 @@ from twisted_clienttcp.framing import Framing, Line, Stream, int8
 from twisted_clienttcp.framing._block import Block
 from twisted_clienttcp.framing._compose import Grep, Map, RecordBlock, Stackable
 
+from .._framings import notComment, splitComma
 from .._streams import cuts, pieces, read
 from ..fuzz.target import octetsHeld
-
-
-def splitComma(record: bytes) -> list[bytes]:
-    return record.split(b",") if record else []
-
-
-def notComment(record: bytes) -> bool:
-    return not record.startswith(b"#")
-
 
 #: Octets in which all that these stacks look for is frequent.
 streams = st.lists(
