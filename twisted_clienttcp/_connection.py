@@ -1131,6 +1131,9 @@ class ClientTCPProtocol(Protocol):
         """
         The transport is gone.
         """
+        if _isDropped(self.transport):
+            reason = Failure(ConnectionAborted("the reactor was stopped"))
+            self.blame(reason, "local")
         reason = _tls.inWords(reason, self.transport, self._shaking)
         held = self._delivery.held & ~Hold.ANSWER
         reading = not (held or self._throttled or self._peerEnded)
@@ -1236,6 +1239,15 @@ def _endOurSide(transport: Any) -> None:
         hidden._closeWriteConnection()
     else:
         transport.loseWriteConnection()
+
+
+def _isDropped(transport: object) -> bool:
+    """
+    @return: whether the transport is lost because its reactor stops: a reactor that
+        runs no more drops all connections, as if the network had lost them.
+    """
+    reactor = getattr(transport, "reactor", None)
+    return getattr(reactor, "running", None) is False
 
 
 def _halfCloseable(transport: object) -> bool:
