@@ -34,7 +34,7 @@ from zope.interface import implementer
 from . import _callbacks, _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection, finishing, raiseAgain
 from ._connector import EndpointConnector
-from ._details import describe, errorDetails
+from ._details import ConnectTimeout, describe, errorDetails
 from ._lifecycle import (
     CONNECTED,
     CONNECTING,
@@ -347,8 +347,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
-        if isinstance(connector, BaseConnector) and _isTheirs(reason):
-            expired = _expired(connector.timeout)
+        if _isTheirs(reason) and isinstance(
+            connector, (BaseConnector, EndpointConnector)
+        ):
+            expired = self._timeout(connector.timeout)
         self._attemptFailed(expired or reason)
         self._later(give, self, Inputs.failed)
         self._run()
@@ -769,19 +771,34 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         End the attempt under way, with a timeout as its failure.
         """
-        expired = _expired(self.connectTimeout)
         connection = self._connection
         if self._phase is NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
-            expired = _expired(self.connectTimeout, f": no end of {what}")
+            unfinished = f": {what} has not finished"
+            expired = self._timeout(self.connectTimeout, unfinished)
             connection.blame(expired, "local")
             self._abort()
         else:
-            self._expired = expired
+            self._expired = expired = self._timeout(self.connectTimeout)
             self._cancelAttempt()
             if self._expired is not None:
                 # It had ended already, and a subclass has kept that from us.
                 LifecycleFactory.clientConnectionFailed(self, self.connector, expired)
+
+    def _timeout(self, seconds: float | None, why: str = "") -> Failure:
+        """
+        @param seconds: the time that has passed; None if only the endpoint knows it.
+
+        @return: a failure that names the deadline.
+        """
+        if seconds is None:
+            return Failure(
+                ConnectTimeout("not connected within the endpoint's timeout")
+            )
+        name = "connectTimeout" if seconds == self.connectTimeout else "timeout"
+        return Failure(
+            ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
+        )
 
     def _drain(self) -> None:
         """
@@ -1280,17 +1297,10 @@ _USUAL = _delaysOf(LifecycleFactory)
 
 def _isTheirs(reason: Failure) -> bool:
     """
-    @return: whether one of Twisted's connectors says that the time is up; it does not
-        say which.
+    @return: whether a connector or an endpoint of Twisted's has reached its timeout,
+        which its error does not name.
     """
     return isinstance(reason.value, TimeoutError) and reason.value.args == ("",)
-
-
-def _expired(seconds: float, why: str = "") -> Failure:
-    """
-    @return: that an attempt has taken too long.
-    """
-    return Failure(TimeoutError(string=f"no connection in {seconds} seconds{why}"))
 
 
 def _each(tried: dict[IAddress, Failure | None]) -> str:

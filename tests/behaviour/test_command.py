@@ -302,7 +302,8 @@ class ConsoleTests(ServedTestCase):
             self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT")
         # When that is, is a matter of the kernels.
         events.remove({"event": "serverFlushed", "pending": 0})
-        end = {"operation": "read", "errno": 0, "text": ""}
+        text = "the server closed the connection"
+        end = {"operation": "read", "errno": 0, "text": text}
         self.assertEqual(
             events,
             [

@@ -213,8 +213,10 @@ class VerifiedTests(TLSTestCase):
             error = await self.failing(
                 server, TimeoutError, connectTimeout=0.05, **parameters
             )
-            self.assertIn(
-                "no connection in 0.05 seconds: no end of the TLS handshake", str(error)
+            self.assertEqual(
+                str(error),
+                "connectTimeout: not connected within 0.05 s: the TLS handshake has "
+                "not finished",
             )
             self.assertEqual(self.events[1], ("connectError", "connect", 110))
             self.assertEqual(len(self.events), 3)
