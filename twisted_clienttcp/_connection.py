@@ -954,7 +954,8 @@ class ClientTCPProtocol(Protocol):
         """
         if not _halfCloseable(self.transport):
             raise RuntimeError(
-                "this transport cannot end one side alone (TLS cannot): use shutdown()"
+                "this transport cannot close only its sending side (TLS cannot): use "
+                "shutdown()"
             )
         self._endWhenFlushed = True
         self._endIfFlushed()
@@ -1045,10 +1046,10 @@ class ClientTCPProtocol(Protocol):
     def _drainExpired(self) -> None:
         pending, seconds = self.outbox.pending, self._client.drainTimeout
         if pending:
-            why = f"the peer left {pending} octets untaken"
+            why = f"the peer has not read {pending} bytes"
         else:
             why = "the producer has not unregistered"
-        undrained = DrainTimeout(f"{why} for drainTimeout={seconds} seconds")
+        undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
         self.blame(Failure(undrained), "local", told=False)
         self.abort()
 

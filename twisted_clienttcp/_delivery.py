@@ -204,7 +204,7 @@ class Delivery:
                 self._waiting = self._takeBack()
         elif isgenerator(answer) or isawaitable(answer):
             raise TypeError(
-                f"it returned {answer!r}, which nothing waits for: return a Deferred "
+                f"it returned {answer!r}, which is not awaited: return a Deferred "
                 "or a coroutine"
             )
 

@@ -323,7 +323,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         if self._phase not in (IDLE, STOPPED, CONNECTING):
             self._log.warn(
-                "{client} refuses a second connection, to {addr}",
+                "{client} rejects a second connection, to {addr}",
                 client=self,
                 addr=addr,
             )
@@ -668,7 +668,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         except BaseException as error:
             # Without a delay the client can only give up.
             self._reason = Failure()
-            self._log.failure("no retry is possible", self._reason)
+            self._log.failure(
+                "no delay for the next attempt, so the client stops", self._reason
+            )
             self._escape(error)
             return None
         if delay is None:
@@ -696,10 +698,10 @@ class LifecycleFactory(ReconnectingClientFactory):
         delay = policy(attempt)
         if delay is None:
             return None
-        delay = _check.delay(f"what retryPolicy returns for {attempt}", delay)
+        delay = _check.delay(f"the result of retryPolicy for {attempt}", delay)
         if delay > self.maxDelay:
             self._log.info(
-                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
+                "{client} waits maxDelay={maxDelay} seconds instead of {delay}",
                 client=self,
                 maxDelay=self.maxDelay,
                 delay=delay,
@@ -956,7 +958,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._call("disconnected", disconnection)
         elif disconnection.unsent:
             self._log.warn(
-                "Client {client} lost up to {unsent} octets that were put and not sent",
+                "Client {client} lost up to {unsent} bytes that were put and not sent",
                 client=self._name(),
                 unsent=disconnection.unsent,
             )
@@ -1009,7 +1011,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._offline.clear()
             self._loss = self._loss or Failure(OutputLost(unsent))
             self._log.warn(
-                "Client {client} stops with {unsent} octets put and never sent",
+                "Client {client} stops with {unsent} bytes that were put and never "
+                "sent",
                 client=self._name(),
                 unsent=unsent,
             )
@@ -1208,8 +1211,8 @@ class LifecycleFactory(ReconnectingClientFactory):
                 if answer is not None and iscoroutine(answer):
                     answer.close()
                     raise TypeError(
-                        "it returned a coroutine, which nothing waits for here: start "
-                        "it inside with Deferred.fromCoroutine"
+                        "it returned a coroutine, which is not awaited here: start it "
+                        "inside the callback with Deferred.fromCoroutine"
                     )
             except BaseException as error:
                 self._callbackRaised(name, error)
@@ -1273,16 +1276,16 @@ class LifecycleFactory(ReconnectingClientFactory):
     def _mayNotBeHosted(self, order: str) -> None:
         if self._hosted and (self._phase is not STOPPED or order != "start"):
             raise RuntimeError(
-                f"{order}() is not for a client that a ClientService drives: the "
-                "service connects; use ClientTCPService or start() instead"
+                f"{order}() cannot be called while a ClientService drives the client: "
+                "the service connects; use ClientTCPService or start() instead"
             )
 
     def _mayConnect(self, order: str) -> None:
         self._mayNotBeHosted(order)
         if self.connector is None and not self._target.known:
             raise ValueError(
-                f"{order}() has nothing to connect to: give the factory remoteAddress "
-                "and remotePort, or endpoint"
+                f"{order}() has nothing to connect to: pass remoteAddress and "
+                "remotePort, or endpoint, to the factory"
             )
 
 

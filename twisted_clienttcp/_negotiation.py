@@ -92,7 +92,9 @@ class Negotiation:
         @raise RuntimeError: if the last one has not fired yet.
         """
         if self._waiter is not None:
-            raise RuntimeError("nextRecord() is still waiting: one at a time")
+            raise RuntimeError(
+                "nextRecord() was called while another call of it is waiting"
+            )
         waiter: Deferred[Any] = Deferred(self._forget)
         self._waiter = waiter
         if self._over is not None:
@@ -128,9 +130,11 @@ class Negotiation:
         if self._over is not None:
             raise NotConnectedError("cannot start TLS: the negotiation is over")
         if self._waiter is not None:
-            raise RuntimeError("startTLS() while nextRecord() is still waiting")
+            raise RuntimeError(
+                "startTLS() cannot be called while nextRecord() is waiting"
+            )
         if ISSLTransport.providedBy(self.transport):
-            raise RuntimeError("startTLS() on a connection that is TLS already")
+            raise RuntimeError("the connection uses TLS already")
         framing = self._framing
         swallow: bytes = getattr(framing, "swallows", b"")
         clear = framing.release(0) + self._rest()

@@ -95,8 +95,8 @@ class Form:
         try:
             return loads(line) if self._values else line.decode()
         except (ValueError, RecursionError) as error:
-            what = "JSON value" if self._values else "text in UTF-8"
-            raise InvalidRecord(f"{line!r:.60} is no {what}: {error}") from error
+            what = "a JSON value" if self._values else "text in UTF-8"
+            raise InvalidRecord(f"{line!r:.60} is not {what}: {error}") from error
 
     def write(self, record: Any) -> bytes:
         """

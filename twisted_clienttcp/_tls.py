@@ -148,7 +148,7 @@ class _Creator:
         try:
             made = options.clientConnectionForTLS(protocol)
             if not isinstance(made, SSL.Connection):
-                raise TypeError(f"it has made {made!r}, which is no connection")
+                raise TypeError(f"it returned {made!r}, which is not a connection")
         except Exception as error:
             made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
             made.fault = TLSError(
@@ -224,7 +224,7 @@ def inWords(reason: Failure, transport: Any, shaking: bool) -> Failure:
     elif shaking and reason.check(ConnectionDone, ConnectionLost):
         text = (
             "the connection was closed during the handshake: the server may not speak "
-            "TLS, or refuse this client"
+            "TLS, or may refuse this client"
         )
     else:
         return reason

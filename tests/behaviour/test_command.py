@@ -255,7 +255,7 @@ class ConsoleTests(ServedTestCase):
         )
         self.assertEqual(server.peers[0].received, b"1\n")
         self.assertEqual(self.status, 1)
-        self.assertIn(b"standard input: b'}' is no JSON value", done.err)
+        self.assertIn(b"standard input: b'}' is not a JSON value", done.err)
         self.assertEqual(done.err.count(b"\n"), 1)
 
     async def test_timestamps(self) -> None:

@@ -389,7 +389,7 @@ class VerifiedTests(TLSTestCase):
                 endpoint=["tcp:a:1", description],
                 tls=True,
             )
-            self.assertIn("is TLS already", str(error))
+            self.assertIn("uses TLS already", str(error))
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -418,7 +418,7 @@ class BrokenOptionsTests(TLSTestCase):
 
     cases = (
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
-        (lambda: None, "TypeError: it has made None, which is no connection"),
+        (lambda: None, "TypeError: it returned None, which is not a connection"),
     )
 
     async def check(self, words: str, **parameters: Any) -> None:

@@ -466,7 +466,7 @@ class StackTests(SynchronousTestCase):
         """
         stack = Stackable(framings=[Line(), RecordBlock(size=1), Line()])
         error = self.assertRaises(FramingError, list, stack.feed(b"a\n"))
-        self.assertIn("cuts octets", str(error))
+        self.assertIn("splits bytes", str(error))
 
     def test_clone(self) -> None:
         """

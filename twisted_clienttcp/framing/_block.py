@@ -56,18 +56,18 @@ class Block(Measured):
         super().__init__(maxLength, onTooLong)
         if size is not None:
             if not isinstance(size, int) or isinstance(size, bool):
-                raise TypeError(f"size must be a number of octets, not {size!r}")
+                raise TypeError(f"size must be a number of bytes, not {size!r}")
             if not 1 <= size <= self._maxLength:
                 raise ValueError(
                     f"size must be from 1 to maxLength={self._maxLength}, not {size}"
                 )
             if encoder is not None or decoder is not None:
-                raise ValueError("size and encoder, decoder exclude each other")
+                raise ValueError("size cannot be combined with encoder and decoder")
         for name, function in (("encoder", encoder), ("decoder", decoder)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, not {function!r}")
         if (encoder is None) is not (decoder is None):
-            raise TypeError("encoder and decoder belong together: give both")
+            raise TypeError("encoder and decoder must be given together")
         self._size = size
         self._encoder = encoder
         self._decoder = decoder
@@ -99,13 +99,13 @@ class Block(Measured):
                 raise FramingError(f"decoder raised {error!r}") from error
             if length is not None:
                 if not isinstance(length, int) or length < 0:
-                    raise FramingError(f"decoder gave the length {length!r}")
+                    raise FramingError(f"decoder returned {length!r} as the length")
                 return Measure(len(window) - len(buffer), length)
             if len(window) < _WINDOW:
                 break
         if len(octets) - start > max(self._maxLength, _WINDOW):
             raise FramingError(
-                f"decoder found no length in {len(octets) - start} octets"
+                f"decoder found no length in {len(octets) - start} bytes"
             )
         return None
 
@@ -136,7 +136,8 @@ class Block(Measured):
         if self._size is not None:
             if len(record) % self._size:
                 raise InvalidRecord(
-                    f"{len(record)} octets are not whole blocks of size={self._size}"
+                    f"{len(record)} bytes are not a whole number of blocks of "
+                    f"size={self._size}"
                 )
             return record
         if len(record) > self._maxLength:

@@ -60,9 +60,9 @@ def checkMaxLength(maxLength: object) -> int:
     @raise ValueError: if it is not positive.
     """
     if not isinstance(maxLength, int) or isinstance(maxLength, bool):
-        raise TypeError(f"maxLength must be a number of octets, not {maxLength!r}")
+        raise TypeError(f"maxLength must be a number of bytes, not {maxLength!r}")
     if maxLength < 1:
-        raise ValueError(f"maxLength must be at least 1 octet, not {maxLength}")
+        raise ValueError(f"maxLength must be at least 1 byte, not {maxLength}")
     return maxLength
 
 

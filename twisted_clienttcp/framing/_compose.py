@@ -54,10 +54,10 @@ class _ByFunctions(Layer):
         super().__init__()
         if code is not None:
             if get is not None or put is not None:
-                raise TypeError("code is for both ways: give it, or get and put")
+                raise TypeError("code replaces get and put: give code, or get and put")
             get = put = code
         elif get is None or put is None:
-            raise TypeError("code, or both get and put must be given")
+            raise TypeError("code, or both get and put, must be given")
         for name, function in (("get", get), ("put", put)):
             if not callable(function):
                 name = name if code is None else "code"
@@ -255,8 +255,8 @@ class _Across:
             if not isinstance(piece, bytes):
                 del pieces[place:]
                 fault = FramingError(
-                    f"{type(self._upper).__name__} cuts octets, and what is below it "
-                    f"gave {type(piece).__name__}"
+                    f"{type(self._upper).__name__} splits bytes, but the framing below "
+                    f"it returned {type(piece).__name__}"
                 )
                 break
         self._pieces = pieces

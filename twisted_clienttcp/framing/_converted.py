@@ -212,7 +212,7 @@ class JSONLines(Converted):
         try:
             return [_json.dumps(record).encode("utf-8")]
         except (ValueError, RecursionError) as error:
-            raise InvalidRecord(f"not for JSON: {error}") from error
+            raise InvalidRecord(f"cannot be encoded as JSON: {error}") from error
 
 
 _END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
@@ -246,14 +246,14 @@ class SLIP(Converted):
         packet = [first]
         for part in others:
             if part[:1] not in (b"\xdc", b"\xdd"):
-                raise FramingError(f"SLIP escapes END and ESC, not {part[:1]!r}")
+                raise FramingError(f"SLIP has no escape sequence ESC {part[:1]!r}")
             packet += [_END if part[:1] == b"\xdc" else _ESC, part[1:]]
         return [b"".join(packet)]
 
     def _give(self, record: Octets) -> list[bytes]:
         packet = octetsOf(record)
         if not packet:
-            raise InvalidRecord("SLIP has no empty packets")
+            raise InvalidRecord("SLIP cannot send an empty packet")
         return [packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)]
 
     def frame(self, record: Octets) -> bytes:

@@ -116,8 +116,10 @@ class Line:
         }
         chosen = [name for name, value in given.items() if value is not None]
         if len(chosen) > 1 or (delimiter is not None and outputDelimiter is not None):
-            names = " and ".join(chosen[:2]) if len(chosen) > 1 else "delimiter"
-            raise TypeError(f"{names} exclude what else says how lines end: give one")
+            names = [*chosen, "outputDelimiter"][:2]
+            raise TypeError(
+                f"{' and '.join(names)} exclude each other: both say how lines end"
+            )
         if not isinstance(autodetect, bool):
             raise TypeError(f"autodetect must be True or False, not {autodetect!r}")
         self._use(
@@ -331,7 +333,7 @@ class Line:
             for line in lines:
                 texts.append(line.decode(encoding))
         except UnicodeError as error:
-            fault = FramingError(f"a line is not {encoding}: {error}")
+            fault = FramingError(f"a line is not valid {encoding}: {error}")
             return thenRaise(texts, fault)
         return texts
 
@@ -498,10 +500,13 @@ class _Rules:
             try:
                 line = record.encode(self.encoding)
             except UnicodeError as error:
-                raise InvalidRecord(f"not in {self.encoding}: {error}") from error
+                raise InvalidRecord(
+                    f"cannot be encoded as {self.encoding}: {error}"
+                ) from error
         else:
             raise TypeError(
-                f"with encoding={self.encoding!r} a line is str, not {record!r:.60}"
+                f"with encoding={self.encoding!r} a line must be a str, not "
+                f"{record!r:.60}"
             )
         if len(line) > self.maxLength:
             raise RecordTooLong(len(line), self.maxLength)
@@ -517,7 +522,7 @@ class _Rules:
         if broken:
             raise InvalidRecord(
                 f"a line cannot hold its own delimiter: {line!r:.60}; put the "
-                "parts as lines of their own, or use Stream()"
+                "parts as separate lines, or use Stream()"
             )
         return framed
 
@@ -588,7 +593,7 @@ def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     ):
         raise TypeError(f"{name} must be bytes, or a sequence of them, not {value!r}")
     if not values or not all(values):
-        raise ValueError(f"{name} must have at least one octet")
+        raise ValueError(f"{name} must have at least one byte")
     return tuple(sorted(values, key=len, reverse=True))
 
 
@@ -609,7 +614,7 @@ def _checkPattern(value: object) -> re.Pattern[bytes] | None:
             f"inputPattern must be a regular expression for bytes, not {value!r}"
         )
     if value.fullmatch(b""):
-        raise ValueError(f"inputPattern: {value.pattern!r} matches without an octet")
+        raise ValueError(f"inputPattern: {value.pattern!r} matches the empty string")
     return value
 
 
@@ -626,5 +631,5 @@ def _checkEncoding(value: object) -> str | None:
         "a".encode(value)
     except LookupError:
         # Some codecs are no encodings of text, such as hex.
-        raise ValueError(f"encoding: there is none called {value!r}") from None
+        raise ValueError(f"encoding: there is no text encoding {value!r}") from None
     return value

@@ -34,7 +34,7 @@ def patternFrom(framing: Any) -> Framing:
     if isinstance(framing, str):
         raise TypeError(
             f"framing must be a framing, not the text {framing!r}: "
-            "twisted_clienttcp.framing.fromSpec() makes one of it"
+            "twisted_clienttcp.framing.fromSpec() creates a framing from it"
         )
     built: Any = framing
     if isinstance(framing, tuple):

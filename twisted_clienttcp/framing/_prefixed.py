@@ -246,16 +246,18 @@ class LengthPrefixed(Measured):
             raise ValueError(f"byteOrder must be 'big' or 'little', not {byteOrder!r}")
         for name, value in (("offset", offset), ("adjustment", adjustment)):
             if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f"{name} must be a number of octets, not {value!r}")
+                raise TypeError(f"{name} must be a number of bytes, not {value!r}")
         if offset < 0:
             raise ValueError(f"offset must be 0 or more, not {offset}")
         self._varint = octets == "varint"
         self._size = 0 if isinstance(octets, str) else octets
         if strip is not None:
             if not isinstance(strip, int) or isinstance(strip, bool):
-                raise TypeError(f"strip must be a number of octets, not {strip!r}")
+                raise TypeError(f"strip must be a number of bytes, not {strip!r}")
             if self._varint:
-                raise ValueError("strip is not for octets='varint': its size varies")
+                raise ValueError(
+                    "strip cannot be used with octets='varint', whose size varies"
+                )
             if not 0 <= strip <= offset + self._size:
                 raise ValueError(
                     f"strip must be from 0 to {offset + self._size}, where the length "
@@ -295,7 +297,7 @@ class LengthPrefixed(Measured):
                 value |= (octet & 0x7F) << (7 * place)
                 if octet < 0x80:
                     return value, start + place + 1
-            raise FramingError("a varint of more than 10 octets")
+            raise FramingError("a varint of more than 10 bytes")
         end = start + self._size
         if end > len(octets):
             return None
@@ -378,14 +380,14 @@ class LengthPrefixed(Measured):
                 raise RecordTooLong(len(record), 256**self._size - 1) from None
         kept = 0 if self._strip is None else self._offset + self._size - self._strip
         if len(record) < kept:
-            raise FramingError(
-                f"strip={self._strip} leaves {kept} octets in the record"
-            )
+            raise FramingError(f"strip={self._strip} leaves {kept} bytes in the record")
         lead = self._offset - max(kept - self._size, 0)
         before, body = record[: max(kept - self._size, 0)], record[kept:]
         number = len(body) - self._adjustment
         if number < 0:
-            raise FramingError(f"too short for adjustment={self._adjustment}")
+            raise FramingError(
+                f"a record is too short for adjustment={self._adjustment}"
+            )
         return bytes(lead) + before + self._encoded(number) + body
 
     def _encoded(self, number: int) -> bytes:

@@ -35,8 +35,8 @@ class _Transport:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"a receiver that serves as a framing has no transport.{name}: pause, "
-            "close and ask for addresses at the client"
+            f"a receiver that serves as a framing has no transport.{name}: use "
+            "the client to pause, to close and to get addresses"
         )
 
 

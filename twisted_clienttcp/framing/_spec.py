@@ -113,7 +113,7 @@ def fromSpec(text: str) -> Framing:
         of its range; the message tells which there are.
     """
     if not isinstance(text, str):
-        raise TypeError(f"a framing is described by a str, not {text!r}")
+        raise TypeError(f"the description of a framing must be a str, not {text!r}")
     package = import_module(__package__)
     offered = {
         name: getattr(package, made)
