@@ -68,6 +68,7 @@ from .errors import (
     NotConnectedError,
     RecordTooLong,
     TruncatedRecord,
+    nameOf,
 )
 from .framing import Framing
 
@@ -677,9 +678,8 @@ class ClientTCPProtocol(Protocol):
             self._client._ended(self, Failure(fault), False)
             return
         if not isinstance(fault, FramingError):
-            raised = f"{type(fault).__name__}: {fault}"
             name = type(self._delivery.framing).__name__
-            wrapper = FramingError(f"{name} raised {raised}")
+            wrapper = FramingError(f"{name} raised {nameOf(fault)}")
             wrapper.__cause__ = fault
             fault = wrapper
         self._delivery.stop()

@@ -72,6 +72,7 @@ from .errors import (
     OutputLost,
     PeerSilent,
     RetriesExhausted,
+    nameOf,
 )
 from .framing import Framing
 from .retry import MEMORY, Attempt, Policy, exponential
@@ -475,8 +476,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             ours = cancelled and objection.check(CancelledError, AsyncioCancelled)
             if not (ours or negotiation._hasEndedWith(error)):
                 self._log.failure("preConnect raised", objection)
-            what = f"{type(error).__name__}: {objection.getErrorMessage()}"
-            refusal = NegotiationRefused(f"preConnect raised {what}")
+            refusal = NegotiationRefused(f"preConnect raised {nameOf(error)}")
             refusal.__cause__ = error
         elif objection:
             what = f"preConnect refused the connection: {objection}"
@@ -1232,7 +1232,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         operation, number, text = errorDetails(failure)
         each = _each(self.tried) if name == "connectError" else ""
         warn: Callable[..., None] = self._log.warn
-        if self._mustBeSeen(failure):
+        if self._mustBeSeen(name, failure):
             warn = partial(failureLog.warn, self._log)
         warn(
             "Client {client}: {what}",
@@ -1244,8 +1244,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             failure=failure,
         )
 
-    def _mustBeSeen(self, failure: Failure) -> bool:
+    def _mustBeSeen(self, callback: str, failure: Failure) -> bool:
         """
+        @param callback: the callback for the failure.
+
         @return: whether a failure is printed where no log observer is running: unless
             the server or the program has only finished, or the traceback has been
             logged as critical, and so is printed already.
@@ -1253,8 +1255,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         error = failure.value
         if isinstance(error, (CallbackError, NegotiationRefused)):
             return error.__cause__ is None
+        hasFinished = callback == "serverError" and isinstance(error, ConnectionDone)
         isStopping = not getattr(self._timeSource(), "running", True)
-        return not (isStopping or isinstance(error, ConnectionDone))
+        return not (hasFinished or isStopping)
 
     # -- where to
 

@@ -23,7 +23,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .errors import TLSError
+from .errors import TLSError, nameOf
 
 #: What OpenSSL says of octets that are no TLS.
 _NOT_TLS = {
@@ -152,8 +152,7 @@ class _Creator:
         except Exception as error:
             made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
             made.fault = TLSError(
-                f"{options!r} cannot make a TLS connection: "
-                f"{type(error).__name__}: {error}"
+                f"{options!r} cannot make a TLS connection: {nameOf(error)}"
             )
             made.fault.__cause__ = error
         return made

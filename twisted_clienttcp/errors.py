@@ -96,6 +96,19 @@ class ClearText(TLSError):
         self.octets = octets
 
 
+def nameOf(error: BaseException) -> str:
+    """
+    @return: the class of an exception and, if it has one, its text.
+    """
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        # The class may be the user's, and its __str__ may raise.
+        return name
+    return f"{name}: {text}" if text else name
+
+
 class CallbackError(ClientTCPError):
     """
     A callback of the user's raised. C{__cause__} is what it raised.
@@ -107,7 +120,7 @@ class CallbackError(ClientTCPError):
     errno = errno.ECANCELED
 
     def __init__(self, callback: str, error: BaseException) -> None:
-        super().__init__(f"{callback} raised {type(error).__name__}: {error}")
+        super().__init__(f"{callback} raised {nameOf(error)}")
         self.callback = callback
         self.__cause__ = error
 

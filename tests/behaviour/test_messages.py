@@ -290,6 +290,18 @@ react(main)
         program = self.program("autoReconnect=False")
         self.assertEqual(await self.printed(program), ("", ""))
 
+    async def test_beforeConnected(self) -> None:
+        """
+        It is printed if it ends an attempt, which has failed then.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close()
+        self.port = server.port
+        waiting = "preConnect=lambda client, negotiation: negotiation.nextRecord()"
+        out, err = await self.printed(self.program(f"autoReconnect=False, {waiting}"))
+        words = f"Client 127.0.0.1:{self.port}: the server closed the connection\n"
+        self.assertTrue(err.startswith(words), err)
+
     async def test_commands(self) -> None:
         """
         The commands have logs of their own, so they print it nowhere else.

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..errors import FramingError
+from ..errors import FramingError, nameOf
 
 #: What stands for octets.
 Octets = bytes | bytearray | memoryview
@@ -46,8 +46,7 @@ def collect(
         return made, fault
     except Exception as error:
         wrapped = FramingError(
-            f"{type(owner).__name__} could not read a record: "
-            f"{type(error).__name__}: {error}"
+            f"{type(owner).__name__} could not read a record: {nameOf(error)}"
         )
         wrapped.__cause__ = error
         return made, wrapped
