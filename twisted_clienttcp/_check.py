@@ -74,7 +74,7 @@ def parameters(attributes: Collection[str], framing: type) -> Callable[[Init], I
                 elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
                     hint = f"did you mean {names[near[0]]}?"
                 else:
-                    hint = f"the known parameters are {', '.join(known)}"
+                    hint = f"known are {', '.join(known)}"
                 return TypeError(f"unknown parameter {name}: {hint}")
             return None
 

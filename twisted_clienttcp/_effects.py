@@ -701,7 +701,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         delay = _check.delay(f"the result of retryPolicy for {attempt}", delay)
         if delay > self.maxDelay:
             self._log.info(
-                "{client} waits maxDelay={maxDelay} seconds instead of {delay}",
+                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
                 client=self,
                 maxDelay=self.maxDelay,
                 delay=delay,

@@ -389,7 +389,7 @@ class VerifiedTests(TLSTestCase):
                 endpoint=["tcp:a:1", description],
                 tls=True,
             )
-            self.assertIn("uses TLS already", str(error))
+            self.assertIn("is TLS already", str(error))
 
 
 @implementer(IOpenSSLClientConnectionCreator)
