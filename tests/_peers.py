@@ -1,5 +1,6 @@
 """
-A server that makes closing hard, and a plain Twisted client to compare with.
+Helpers for tests of closing: a server that makes it hard, a plain Twisted client to
+compare with, and a socket that counts.
 """
 
 from __future__ import annotations
@@ -56,3 +57,21 @@ class NaiveClient(Protocol):
         transport: Any = self.transport
         transport.write(b"x" * MANY)
         transport.loseConnection()
+
+
+class CountingSocket:
+    """
+    A socket that notes what it sends.
+    """
+
+    def __init__(self, taking: Any, sent: list[int]) -> None:
+        self._taking = taking
+        self._sent = sent
+
+    def send(self, octets: Any) -> int:
+        taken: int = self._taking.send(octets)
+        self._sent.append(taken)
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._taking, name)

@@ -15,8 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
 
-from .._support import GUARD, Peer, Server, reactor
-from .test_command import (
+from .._commands import (
     CLIENTTCP,
     TWIST,
     TWISTD,
@@ -24,6 +23,7 @@ from .test_command import (
     Command,
     ServedTestCase,
 )
+from .._support import GUARD, Peer, Server, reactor
 
 #: Each command, with its log in a file.
 COMMANDS = (

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .._commands import CLIENTTCP, USAGE, Command, CommandTestCase, answers
 from .._support import Peer, Server, reactor
 from .._tls import Identity, TLSTestCase, made
-from .test_command import CLIENTTCP, USAGE, Command, CommandTestCase, answers
 
 
 class CommandTLSTests(CommandTestCase, TLSTestCase):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import (
@@ -33,6 +32,7 @@ from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import ClientTestCase
+from .._processes import ROOT
 from .._support import (
     CHUNK,
     UNBOUND,
@@ -45,7 +45,7 @@ from .._support import (
     suppressing,
 )
 
-MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
+MIGRATION = ROOT / "docs" / "migration.rst"
 
 
 def rows() -> list[str]:

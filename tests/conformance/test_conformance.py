@@ -21,9 +21,6 @@ from .._support import GUARD, UNBOUND
 from . import rules
 from .runner import EXPECTED, GOLDEN, Outcome, expectation, load, run
 
-#: Where C{python -m tests.conformance} runs.
-ROOT = Path(__file__).parent.parent.parent
-
 
 class ConformanceTests(TestCase):
     """

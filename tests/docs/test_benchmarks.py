@@ -35,8 +35,6 @@ from benchmarks.show import show
 
 from .._processes import Completed, completed
 
-ROOT = Path(__file__).parent.parent.parent
-
 #: What little of each table is enough here.
 FEW: dict[str, tuple[str, ...]] = {
     "inbound": ("--only", "lines16", "hugeBlock"),

@@ -27,9 +27,9 @@ from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
 from .._processes import spawn
+from .._servers import RealServerTestCase
 from .._support import GUARD, Peer, Server, freePort, reactor, turn
 from .._tls import Identity
-from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
 

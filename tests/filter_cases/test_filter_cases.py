@@ -30,9 +30,6 @@ from .oracle import Oracle
 from .rules import Case, Outcome, judge
 from .runner import CASES
 
-#: Where C{python -m tests.filter_cases} runs.
-ROOT = Path(__file__).parent.parent.parent
-
 ALL: list[Case] = json.loads(CASES.read_text(encoding="utf-8"))
 
 #: The verdicts with which nothing is wrong.

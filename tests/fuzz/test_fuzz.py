@@ -10,7 +10,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
@@ -24,8 +23,6 @@ from .._framings import FRAMINGS, LIMIT, Made
 from .._processes import execute
 from .__main__ import main, seeds
 from .target import Broken, check
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Loses(Line):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..errors import FramingError, RecordTooLong
+from ..errors import FramingError, RecordTooLong, nameOf
 from ._base import Buffer, Framing
 
 #: How much of a read is copied to complete the record that the last read has begun. The
@@ -395,6 +395,5 @@ class InputBuffer:
 
     def _converted(self, error: Exception) -> FramingError:
         return FramingError(
-            f"{type(self.framing).__name__} could not decode a record: "
-            f"{type(error).__name__}: {error}"
+            f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
         )
