@@ -99,13 +99,14 @@ class ModeTests(StreamTestCase):
     them changes it, the output of another is lost.
     """
 
-    #: Each sequence of signals, and whether the process has ended after it.
+    #: Each sequence of signals, and whether the process has ended after it. SIGSTOP
+    #: does what Ctrl-Z does, also to a process that no shell controls.
     SIGNALS = (
         (("TERM", "TERM"), True),
         (("HUP",), True),
         (("QUIT",), True),
-        (("TSTP",), False),
-        (("TSTP", "CONT"), False),
+        (("STOP",), False),
+        (("STOP", "CONT"), False),
     )
 
     async def test_unchanged(self) -> None:
