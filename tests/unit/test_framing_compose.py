@@ -1,5 +1,5 @@
 """
-Framings made of framings: POE's results, exact swaps, faults in their place.
+Tests for framings made of framings: L{Stackable}, L{Map}, L{Grep}, L{RecordBlock}.
 """
 
 from __future__ import annotations

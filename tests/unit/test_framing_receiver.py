@@ -1,5 +1,5 @@
 """
-Receivers of Twisted as framings: what they received by themselves, records are now.
+Tests for L{Receiver}, which makes a framing of one of Twisted's receivers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Serialized values: POE's results, limits that hold against compressed octets too.
+Tests for L{Serialized}, also compared with what POE wrote.
 """
 
 from __future__ import annotations
