@@ -1,5 +1,5 @@
 """
-The command and TLS: what is verified, and what it says when that fails.
+Tests for the command's TLS options: what is verified, and what a failure prints.
 """
 
 from __future__ import annotations

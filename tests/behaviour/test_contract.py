@@ -1,7 +1,6 @@
 """
-The contract of POE::Component::Client::TCP, a test for each of its names in ours.
-
-Each tells in a few lines what the name means; the other modules test it through.
+Tests for each name of POE::Component::Client::TCP that the migration guide maps. Each
+shows in a few lines what a name means; other files test it thoroughly.
 """
 
 from __future__ import annotations

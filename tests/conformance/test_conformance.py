@@ -1,5 +1,5 @@
 """
-The recorded scenarios, run with our component; and the runner itself.
+Tests that run the recorded scenarios with our client, and tests of the runner itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """
-The benchmarks run, print what they should, and fail when an octet is missing.
-
-Nothing here is about how fast anything is.
+Tests that the benchmarks run, print what they should, and fail if a byte is missing. No
+test depends on how fast anything is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-The examples of the documents, as a person runs them, against servers that nobody here
-wrote where there is one.
+Tests that run the documents' examples as a user does, against real servers where there
+is one.
 """
 
 from __future__ import annotations

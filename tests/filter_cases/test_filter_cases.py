@@ -1,6 +1,6 @@
 """
-The recorded cases of the original's filters, run with our framings; what the original
-says of cases that are drawn; and the runner itself.
+Tests that run the recorded cases of POE's filters with our framings, compare random
+cases with POE itself, and test the runner.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The fuzz target: it covers every framing, finds none of them broken, and finds what is.
+Tests for the fuzzer: it covers every framing, accepts ours, and finds broken ones.
 """
 
 from __future__ import annotations

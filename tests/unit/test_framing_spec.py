@@ -1,5 +1,5 @@
 """
-Framings by name.
+Tests for framings that are described in a string.
 """
 
 from __future__ import annotations

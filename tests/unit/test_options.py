@@ -1,5 +1,5 @@
 """
-What the commands take, and what becomes of it.
+Tests for the options of the command.
 """
 
 from __future__ import annotations
