@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from inspect import signature
-from operator import attrgetter, is_
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +27,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _check
+from . import _validators
 from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
@@ -48,39 +46,18 @@ from ._outbox import (
     Marks,
 )
 from ._session import Session
+from ._settings import LINE, SESSION, constructor
 from ._stats import Stats
-from ._target import targetFrom, withoutTLS
+from ._tcp import KeepAlive
 from ._waiters import waiterIn
 from .errors import (
     NotConnectedError,
 )
-from .framing import Line
 from .framing._building import FramingSpec, buildFraming
 from .retry import Policy
 
 #: A place to connect to.
 Endpoint = IStreamClientEndpoint | str
-
-#: What is set on a client, not given to its constructor.
-_ATTRIBUTES = ("factor", "heap", "initialDelay", "jitter", "maxDelay", "maxRetries")
-
-
-#: The framing of those who give none.
-_LINE = Line()
-
-#: The parameters that are attributes from then on, and what checks them.
-_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
-    "autoReconnect": _check.flag,
-    "retryPolicy": _check.policy,
-    "shutdownOnError": _check.flag,
-    "noDelay": _check.flag,
-    "offlineLimit": _check.octets,
-    "connectTimeout": _check.seconds,
-    "drainTimeout": _check.seconds,
-    "lingerTimeout": _check.seconds,
-    "idleTimeout": _check.optionalSeconds,
-    "keepAlive": _check.keepAlive,
-}
 
 
 @implementer(IProtocolFactory, IConsumer, IPushProducer)
@@ -112,15 +89,6 @@ class ClientTCPFactory(LifecycleFactory):
         L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
 
     @ivar connector: the connector of the last attempt.
-    @ivar initialDelay: the longest wait in seconds before the first new attempt.
-    @ivar maxDelay: the longest wait in seconds before any; what a C{retryPolicy} gives
-        is cut to it.
-    @ivar factor: what the longest wait is multiplied by after each failure.
-    @ivar jitter: the share of a wait that is drawn at random, from 0 to 1.
-    @ivar maxRetries: after how many retries in a row that failed the client gives up;
-        None for any number.
-    @ivar stableAfter: for how many seconds a connection must hold for the waits and
-        the count to begin anew.
     """
 
     __slots__ = ()
@@ -129,37 +97,42 @@ class ClientTCPFactory(LifecycleFactory):
         super().__init_subclass__(**named)
         rejectMethods(cls, ClientTCPFactory)
 
-    @_check.parameters(attributes=_ATTRIBUTES, framing=Line)
+    @constructor(attributes=("heap",))
     def __init__(
         self,
+        remoteAddress: str | bytes | None = None,
+        remotePort: int | str | None = None,
         *,
         serverInput: Callable[[Any, Any], object] | None = None,
         serverInputBatch: Callable[[Any, list[Any]], object] | None = None,
         handler: object | None = None,
-        remoteAddress: str | bytes | None = None,
-        remotePort: int | str | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
         tls: IOpenSSLClientConnectionCreator | bool | None = None,
         domain: int | None = None,
         bindAddress: str | bytes | None = None,
-        bindPort: int | None = None,
-        framing: FramingSpec | None = None,
+        bindPort: int | str | None = None,
+        connectTimeout: float = 30.0,
+        framing: FramingSpec | None = LINE,
         autoReconnect: bool = True,
         retryPolicy: Policy | None = None,
-        stableAfter: float | None = None,
-        connectTimeout: float = 30.0,
-        drainTimeout: float = 60.0,
-        lingerTimeout: float = 30.0,
-        keepAlive: _check.KeepAlive = True,
+        initialDelay: float = 1.0,
+        maxDelay: float = 60.0,
+        factor: float = 2.0,
+        jitter: float | None = 1.0,
+        maxRetries: int | None = None,
+        stableAfter: float = 10.0,
+        keepAlive: KeepAlive = True,
         idleTimeout: float | None = None,
         heartbeat: tuple[float, Any] | None = None,
+        drainTimeout: float = 60.0,
+        lingerTimeout: float = 30.0,
         shutdownOnError: bool = True,
         highMark: int | None = None,
         lowMark: int | None = None,
         offlineLimit: int = 0,
         noDelay: bool = True,
         started: Callable[..., object] | None = None,
-        args: Iterable[Any] | None = None,
+        args: Iterable[Any] | None = (),
         preConnect: Callable[[Any, Any], object] | None = None,
         connected: Callable[[Any, IAddress], object] | None = None,
         connectError: Callable[[Any, Failure], object] | None = None,
@@ -179,144 +152,58 @@ class ClientTCPFactory(LifecycleFactory):
         clock: IReactorTime | None = None,
     ) -> None:
         """
-        @param serverInput: C{serverInput(client, record)}: a record has come (POE:
-            ServerInput). It may return a Deferred or be a coroutine function: the next
-            record waits until that is done, and so, if more than 64 KiB wait, does the
-            peer. Required, unless C{serverInputBatch} is given.
-        @param serverInputBatch: C{serverInputBatch(client, records)}, instead: the list
-            of all the records that one read has completed.
+        The first two parameters can be given by position, all others only by name. All
+        of them except the callbacks are settings: they can also be attributes of a
+        subclass, or be changed later. The page I{Parameters} of the documentation lists
+        them by subject.
+
+        @param serverInput: C{serverInput(client, record)}: called for each record that
+            is received (POE: ServerInput). It may return a Deferred or be a coroutine
+            function: the next record waits until it has finished, and so, if more than
+            64 KiB wait, does the peer. Required, unless C{serverInputBatch} is given.
+        @param serverInputBatch: C{serverInputBatch(client, records)}: called instead of
+            C{serverInput}, with the list of all records that one read has completed.
         @param handler: an object whose methods are callbacks: each method with the name
             of a callback is used like the parameter of that name, C{serverInput} and
             C{preConnect} included. Other methods are left alone, except those that have
             nearly the name of a callback (C{server_input}, C{conected}), which are
             rejected. A subclass of this class cannot have the callbacks as its own
             methods.
-        @param remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an
-            address packed into 4 or 16 octets (POE: RemoteAddress).
-        @param remotePort: its port: a number, or the name of a service (POE:
-            RemotePort).
-        @param endpoint: instead of address and port an C{IStreamClientEndpoint}, or a
-            string that describes one, such as C{"tcp:host:port"}, whose name is looked
-            up for IPv4 and IPv6. Or a sequence of these to fail over between: one
-            attempt is one endpoint, and where it fails the next one is tried at once;
-            only when all have failed, C{connectTimeout} for each of them, does the wait
-            come that the delays give. The one that works is kept until it fails, or has
-            dropped two connections in a row before C{stableAfter}. For an order by
-            chance give a sequence that is shuffled.
-        @param tls: True for TLS with a certificate that the platform trusts and that is
-            for the host name or IP address connected to. Or what
-            C{twisted.internet.ssl.optionsForClientTLS} gives: for an authority or a
-            client certificate of one's own, or for an endpoint that is an object and
-            does not tell its host. C{preConnect} and C{connected} come when the
-            certificate has been verified; where it is not good, C{connectError} gets a
-            L{TLSError<twisted_clienttcp.errors.TLSError>}. It needs the extra C{tls}.
-        @param domain: the family to connect with: C{AF_INET}, C{AF_INET6}, or
-            C{AF_UNIX}, with which C{remoteAddress} is a path and there is no port. None
-            for whatever the name resolves to (POE: Domain).
-        @param bindAddress: the IP address of the local side (POE: BindAddress).
-        @param bindPort: its port (POE: BindPort).
-        @param framing: how octets become records (POE: Filter): a framing, which is
-            cloned for each connection, or its class, or a pair of class and keyword
-            arguments. L{Line<twisted_clienttcp.framing.Line>} if not given.
-        @param autoReconnect: whether a new attempt follows a failure or a loss. If
-            False, the client stops then, unless a callback has called C{connect} or
-            C{reconnect} (POE's rule).
-        @param retryPolicy: how long to wait before the next attempt, and when to give
-            up: a function from the number of failures in a row to seconds, or to None
-            to give up, instead of C{initialDelay}, C{factor} and C{jitter}; see
-            L{twisted_clienttcp.retry}. One that raises, or returns what is no number of
-            seconds, is logged and stops the client.
-        @param stableAfter: for how many seconds a connection must hold for the waits to
-            begin anew; shorter ones count as failures in a row. 10 if not given. (The
-            class may have it as an attribute.)
-        @param connectTimeout: the seconds an attempt may take, from the look-up of the
-            name to the end of C{preConnect} (POE: ConnectTimeout).
-        @param drainTimeout: the seconds that C{shutdown} may take to flush.
-        @param lingerTimeout: the seconds to wait, after that, for the peer to end its
-            side too.
-        @param keepAlive: whether the kernel probes a peer that is silent, and takes it
-            for gone if it does not answer; or C{(idle, interval, count)}: after so many
-            seconds of silence, so many seconds apart, so many times (else the kernel's
-            own numbers, on most after two hours). For TCP, not for UNIX sockets.
-        @param idleTimeout: after how many seconds in which not an octet was received
-            a connection is dropped, with an L{IdleTimeout
-            <twisted_clienttcp.errors.IdleTimeout>} for C{serverError}; None for never.
-            Time in which the reading was paused, or the answer of C{serverInput} waited
-            for, does not count.
-        @param heartbeat: C{(seconds, record)}, or C{(seconds, function)}: after so many
-            seconds in which not an octet was received the record is put, or what
-            C{function(client)} returns, unless that is None. If not an octet of any
-            kind comes within as many seconds again, while the peer takes no output
-            either, the connection is half open: it is dropped, with a
-            L{HeartbeatTimeout<twisted_clienttcp.errors.HeartbeatTimeout>} for
-            C{serverError}. So that is known twice these seconds after the last octet.
-        @param shutdownOnError: whether the peer's end of stream ends the connection. If
-            False, the connection stays, to write to, until C{shutdown} or C{reconnect}:
-            the client must call one of them. Any other loss ends it at once, and so
-            does an end of stream under TLS (POE: heap shutdown_on_error).
-        @param highMark: how many octets of output may wait until L{put} returns True,
-            C{serverHigh} is called and a registered producer is paused (POE: HighMark).
-            Without marks a producer is paused at 64 KiB and resumed at 16 KiB.
-        @param lowMark: down to how many they must fall for C{serverLow} to be called
-            and the producer to be resumed (POE: LowMark).
-        @param offlineLimit: how many octets may be put without a connection, to be sent
-            when there is one, after C{connected} has returned; 0 for none. At a loss,
-            the records that no transport was handed are kept likewise, less what was
-            put in C{connected} itself.
-        @param noDelay: send small writes at once (TCP_NODELAY).
-        @param started: C{started(client, *args)}: called once a start, before the first
-            attempt (POE: Started).
-        @param args: what C{started} gets (POE: Args).
-        @param preConnect: C{preConnect(client, negotiation)}: there is a transport
-            (POE: PreConnect). Must return something true, or a Deferred or coroutine
-            of that, for the connection to go on. See
+        @param started: C{started(client, *args)}: called once per start, before the
+            first attempt (POE: Started).
+        @param preConnect: C{preConnect(client, negotiation)}: called when there is a
+            transport (POE: PreConnect). It must return a true value, or a Deferred or
+            coroutine with such a result, to accept the connection. See
             L{Negotiation<twisted_clienttcp.Negotiation>}.
         @param connected: C{connected(client, peer)}: the connection is usable; C{peer}
             is its C{IAddress} (POE: Connected).
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
-            C{connected} (POE: ConnectError). Which address that was is told by
-            C{client.connector.getDestination()}. Of a name with several of them,
-            C{client.tried} tells how each has failed. Without this callback, failures
-            are logged; if no log observer is running, the first failure of the process
-            is also printed to standard error, once, for all clients.
-        @param serverError: C{serverError(client, failure)}: the connection ends, and we
-            did not ask for it; a clean end of stream is a
-            L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE:
-            ServerError). Logged if not given, as for C{connectError}; a clean end is
-            not printed.
-        @param serverFlushed: C{serverFlushed(client)}: the kernel has every octet that
-            was put (POE: ServerFlushed).
-        @param serverHigh: C{serverHigh(client)}: the output has reached C{highMark}
-            (POE: ServerHigh).
+            C{connected} (POE: ConnectError). C{client.connector.getDestination()} is
+            its address; if a name has several addresses, C{client.tried} has the
+            failure of each. Without this callback, failures are logged; if no log
+            observer is running, the first failure of the process is also printed to
+            standard error, once, for all clients.
+        @param serverError: C{serverError(client, failure)}: the connection ends, and
+            not at our request; a clean end of stream is a
+            L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE: ServerError).
+            Without this callback, failures are logged as for C{connectError}, but a
+            clean end is not printed.
+        @param serverFlushed: C{serverFlushed(client)}: the kernel has accepted every
+            byte that was put (POE: ServerFlushed).
+        @param serverHigh: C{serverHigh(client)}: the pending output has reached
+            C{highMark} (POE: ServerHigh).
         @param serverLow: C{serverLow(client)}: it has fallen to C{lowMark} after that
             (POE: ServerLow).
         @param disconnected: C{disconnected(client, disconnection)}: called exactly once
             for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
             (POE: Disconnected).
-        @param stopped: C{stopped(client, failure)}: the client does nothing more; the
-            failure is what made it stop, or what kept C{shutdown} from sending all;
-            None if that was an order, or a clean end of stream, and all was sent.
-        @param alias: the name under which L{post<twisted_clienttcp.post>} and
-            L{resolve<twisted_clienttcp.resolve>} find this client while it runs (POE:
-            Alias).
-        @param inlineStates: handlers of named events, C{{event: function}}, each called
-            as C{function(client, *args)} (POE: InlineStates).
-        @param objectStates: methods as handlers: pairs of an object and either
-            C{{event: method name}} or a list of names (POE: ObjectStates).
-        @param packageStates: the same with classes or modules (POE: PackageStates).
-        @param sessionType: what dispatches named events: L{Session
-            <twisted_clienttcp.Session>}, L{MultiDispatchSession
-            <twisted_clienttcp.MultiDispatchSession>} or a subclass (POE: SessionType).
-        @param sessionParams: its keyword arguments; C{trace=True} logs each event (POE:
-            SessionParams).
-        @param reactor: the reactor to connect with; the installed one if not given.
-        @param clock: the C{IReactorTime} to tell the time by; the reactor if not given.
-            Twisted's reactors go by the time of day: if that is set while they run, all
-            that waits comes early or late. C{reactor.seconds = time.monotonic}, before
-            anything waits, has a reactor go by what nobody sets.
+        @param stopped: C{stopped(client, failure)}: the client does nothing more. The
+            failure is the reason why it stopped, or why C{shutdown} could not send
+            everything; None if it stopped on request, or at a clean end of stream, and
+            everything was sent.
 
-        @raise TypeError: if a parameter is missing, unknown or of the wrong type; or if
-            a callback is given both as a parameter and by the handler.
+        @raise TypeError: if a parameter is missing, unknown or has the wrong type; or
+            if a callback is given both as a parameter and by the handler.
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
@@ -348,81 +235,32 @@ class ClientTCPFactory(LifecycleFactory):
             self.batched = True
         name = "serverInputBatch" if self.batched else "serverInput"
         record = "records" if self.batched else "record"
-        self.serverInput = _check.callback(
+        self.serverInput = _validators.callback(
             name, callbacks[name], ("client", record), awaited=True
         )
-        self._preConnect = _check.callback(
+        self._preConnect = _validators.callback(
             "preConnect",
             callbacks["preConnect"],
             ("client", "negotiation"),
             awaited=True,
         )
-        self._args = () if args is None else _check.sequence("args", args)
         for name, gets in CALLBACKS.items():
             called = callbacks[name]
             setattr(self, f"_on_{name}", called)
             if called is not None:
-                more = map(repr, self._args) if name == "started" else ()
-                _check.callback(name, called, (*gets, *more))
-        self._framing = buildFraming(_LINE if framing is None else framing)
-        values = (
-            autoReconnect,
-            retryPolicy,
-            shutdownOnError,
-            noDelay,
-            offlineLimit,
-            connectTimeout,
-            drainTimeout,
-            lingerTimeout,
-            idleTimeout,
-            keepAlive,
+                more = map(repr, self.args or ()) if name == "started" else ()
+                _validators.callback(name, called, (*gets, *more))
+        needsMarks = callbacks["serverHigh"] is not None or (
+            callbacks["serverLow"] is not None
         )
-        settings = _settingsOf(self)
-        if not all(map(is_, values, settings)):
-            for (name, check), value, setting in zip(
-                _SETTINGS.items(), values, settings, strict=True
-            ):
-                if value is not setting and (own := check(name, value)) != setting:
-                    setattr(self, name, own)
-        if stableAfter is not None:
-            self.stableAfter = _check.delay("stableAfter", stableAfter)
-        if highMark is not None or lowMark is not None:
-            self.marks = Marks(highMark, lowMark)
-        elif callbacks["serverHigh"] is not None or callbacks["serverLow"] is not None:
+        if needsMarks and not self.marks.given:
             raise TypeError(
                 "serverHigh and serverLow need highMark and lowMark, in bytes"
             )
-        if heartbeat is not None:
-            self.heartbeat = self._heartbeatFrom(heartbeat)
-        self.clock: Any = None
-        if reactor is not None:
-            self.clock = self._reactor = _check.reactor("reactor", reactor)
-        if clock is not None:
-            self.clock = _check.reactor("clock", clock)
-        self._target = targetFrom(
-            remoteAddress=remoteAddress,
-            remotePort=remotePort,
-            endpoint=endpoint,
-            domain=domain,
-            bindAddress=bindAddress,
-            bindPort=bindPort,
-            tls=tls,
-            reactor=reactor,
-        )
-        if alias is not None:
-            if not isinstance(alias, str) or not alias:
-                raise TypeError(f"alias must be a str that is not empty, not {alias!r}")
-            self._alias = alias
         #: None until there is a named event.
         self._session: Session | None = None
-        if not (
-            sessionType is Session
-            and sessionParams is inlineStates is None
-            and objectStates == packageStates == ()
-        ):
-            self._session = self._sessionFrom(
-                sessionType, sessionParams, inlineStates, objectStates, packageStates
-            )
+        if self._sets(SESSION):
+            self._session = self._newSession()
         super().__init__()
 
     def __repr__(self) -> str:
@@ -455,29 +293,6 @@ class ClientTCPFactory(LifecycleFactory):
         return pending + offline.pending
 
     @property
-    def highMark(self) -> int | None:
-        """
-        The high mark in octets; None without marks. Setting it counts at once (POE:
-        set_high_mark of the wheel); to set both marks use L{setMarks}.
-        """
-        return self.marks.high if self.marks.given else None
-
-    @highMark.setter
-    def highMark(self, octets: int) -> None:
-        self.setMarks(octets, self.lowMark)
-
-    @property
-    def lowMark(self) -> int | None:
-        """
-        The low mark, likewise (POE: set_low_mark).
-        """
-        return self.marks.low if self.marks.given else None
-
-    @lowMark.setter
-    def lowMark(self, octets: int) -> None:
-        self.setMarks(self.highMark, octets)
-
-    @property
     def stats(self) -> Stats:
         """
         The counts of this client, as they are now.
@@ -507,8 +322,9 @@ class ClientTCPFactory(LifecycleFactory):
 
         @return: as L{whenStopped}.
 
-        @raise ValueError: if there is nothing to connect to, or C{initialDelay} or
-            another of these attributes is out of its range.
+        @raise ValueError: if there is nothing to connect to.
+        @raise TypeError: if C{remoteAddress} was set without C{remotePort}, or
+            C{remotePort} without C{remoteAddress}.
         @raise RuntimeError: if the client is shutting down, or is in the hands of a
             C{ClientService}.
         """
@@ -518,7 +334,6 @@ class ClientTCPFactory(LifecycleFactory):
                 "start() cannot be called while the client is shutting down: wait for "
                 "whenStopped(), or call reconnect()"
             )
-        self._checkDelays()
         self._claimAlias()
         if self._busy and self._phase in (IDLE, STOPPED):
             # From inside a callback, in the next turn: a connector may be in the midst
@@ -545,10 +360,8 @@ class ClientTCPFactory(LifecycleFactory):
             those to another address would not be.
         """
         if address is not None or port is not None:
-            self._mayNotBeHosted("connect")
-            if getattr(self.connector, "factory", self) is not self:
-                raise withoutTLS("the settings of connectSSL() are not known here")
-            self._target = self._target.moved(address, port)
+            self._mayMove("connect() to another address")
+            self._moveTo(self._nextTarget().moved(address, port))
             self._foreign = False
         self.reconnect()
 
@@ -563,7 +376,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise RuntimeError: if the client is in the hands of a C{ClientService}.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
-        seconds = _check.delay("delay", delay)
+        seconds = _validators.delay("delay", delay)
         self._mayConnect("reconnect")
         self._claimAlias()
         self._feed(Inputs.reconnect, seconds)
@@ -821,7 +634,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise UnknownEvent: if there is no handler for it.
         @raise ValueError: if the seconds are negative.
         """
-        delay = _check.delay("seconds", seconds)
+        delay = _validators.delay("seconds", seconds)
         later: IDelayedCall = self._events()._postLater(delay, event, *args)
         return later
 
@@ -844,7 +657,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise ValueError: if it is less than 1.
         """
         if failAfterFailures is not None:
-            _check.count("failAfterFailures", failAfterFailures, 1)
+            _validators.count("failAfterFailures", failAfterFailures, 1)
         connection = self.server
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
@@ -916,12 +729,3 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self.server
         return connection is not None and connection.lost and self._retrying
-
-
-_settingsOf = attrgetter(*_SETTINGS)
-
-# What they are if they are not given is said once, by the constructor.
-for _name in _SETTINGS:
-    setattr(
-        ClientTCPFactory, _name, signature(ClientTCPFactory).parameters[_name].default
-    )

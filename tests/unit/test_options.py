@@ -15,7 +15,6 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._factory import _ATTRIBUTES
 from twisted_clienttcp._options import GROUPS, Options
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
@@ -296,8 +295,8 @@ class TableTests(SynchronousTestCase):
         that it knows, and POE's name for it stands in the guide for those who come from
         there.
         """
-        known = {*inspect.signature(ClientTCPFactory).parameters, *_ATTRIBUTES}
-        poe = re.findall("[A-Z]\\w+", inspect.getsource(ClientTCPFactory))
+        known = inspect.signature(ClientTCPFactory).parameters
+        poe = re.findall("[A-Z]\\w+", ClientTCPFactory.__init__.__doc__ or "")
         for _, options in GROUPS:
             for option in options:
                 for name in filter(None, option.parameter.split(", ")):
