@@ -1026,12 +1026,13 @@ class ClientTCPProtocol(Protocol):
         # talks is to be heard out, or it would not hear us.
         self._read(True)
         if self._flushing:
-            self._startTimer(self._client.drainTimeout, self._drainExpired)
+            seconds = self._client.drainTimeout
+            self._startTimer(seconds, self._drainExpired, seconds)
         else:
             self._endSending()
 
-    def _drainExpired(self) -> None:
-        pending, seconds = self.outbox.pending, self._client.drainTimeout
+    def _drainExpired(self, seconds: float) -> None:
+        pending = self.outbox.pending
         if pending:
             why = f"the peer has not read {pending} bytes"
         else:

@@ -93,6 +93,7 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
 
     # What each client has. The rest is the class's, until a client has its own.
     __slots__ = (
+        "_allowed",
         "_attempts",
         "_busy",
         "_clock",
@@ -194,6 +195,8 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
         self._stats: Stats | None = None
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
+        #: C{connectTimeout} at the beginning of the present attempt.
+        self._allowed = 0.0
         self._connectedAt = 0.0
         #: When the last failures were, the newest first, and the first one in a row.
         self._failedAt: tuple[float, ...] = ()
@@ -734,11 +737,11 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
         if self._phase is NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
             unfinished = f": {what} has not finished"
-            expired = self._timeout(self.connectTimeout, unfinished)
+            expired = self._timeout(self._allowed, unfinished)
             connection.blame(expired, "local")
             self._abort()
         else:
-            self._expired = expired = self._timeout(self.connectTimeout)
+            self._expired = expired = self._timeout(self._allowed)
             self._cancelAttempt()
             if self._expired is not None:
                 # It had ended already, and a subclass has kept that from us.
@@ -754,7 +757,7 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
             return Failure(
                 ConnectTimeout("not connected within the endpoint's timeout")
             )
-        name = "connectTimeout" if seconds == self.connectTimeout else "timeout"
+        name = "connectTimeout" if seconds == self._allowed else "timeout"
         return Failure(
             ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
         )
@@ -796,6 +799,7 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
         Give C{timeUp} after C{connectTimeout}, if the attempt may last so long.
         """
         self._stopTimer()
+        self._allowed = self.connectTimeout
         if self._phase is NEGOTIATING:
             # A ClientService's, which has a transport already.
             connection = self._connection
@@ -803,7 +807,7 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
         else:
             lasting = not self._timed
         if lasting or self._preConnect is not None:
-            self._startTimer(self.connectTimeout)
+            self._startTimer(self._allowed)
 
     @property
     def _timed(self) -> bool:
@@ -816,7 +820,7 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
         return (
             isinstance(connector, BaseConnector)
             and connector.timeout is not None
-            and connector.timeout <= self.connectTimeout
+            and connector.timeout <= self._allowed
             and connector.reactor is self._timeSource()
             and connector.factory is self
             and not self._target.speaksTLS
@@ -1238,15 +1242,21 @@ class LifecycleFactory(Settings, ReconnectingClientFactory):  # type: ignore[mis
                 "the service connects; use ClientTCPService or start() instead"
             )
 
-    def _mayMove(self, order: str) -> None:
+    def _mayMove(self, what: str) -> None:
         """
+        @param what: the change of the destination.
+
         @raise RuntimeError: if a C{ClientService} connects.
         @raise ValueError: if the present connector speaks TLS by itself, which a
             connection to another address would not.
         """
-        self._mayNotBeHosted(order)
+        if self._hosted and self._phase is not STOPPED:
+            raise RuntimeError(
+                f"{what} has no effect while a ClientService drives the client: the "
+                "service connects; use ClientTCPService or start() instead"
+            )
         if getattr(self.connector, "factory", self) is not self:
-            raise withoutTLS(order, "the settings of connectSSL() are not known here")
+            raise withoutTLS(what, "the settings of connectSSL() are not known here")
 
     def _moveIfComplete(self) -> None:
         """

@@ -360,6 +360,7 @@ class ClientTCPFactory(LifecycleFactory):
             those to another address would not be.
         """
         if address is not None or port is not None:
+            self._mayNotBeHosted("connect")
             self._mayMove("connect() to another address")
             self._moveTo(self._nextTarget().moved(address, port))
             self._foreign = False

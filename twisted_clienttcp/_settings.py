@@ -18,6 +18,7 @@ the table in C{docs/parameters.rst} use that entry:
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable
 from functools import wraps
@@ -102,7 +103,7 @@ def _refuse(client: Any, name: str, value: Any) -> NoReturn:
 
 def _move(client: Any, name: str, value: Any) -> None:
     if name != "tls":
-        client._mayMove(f"a new {name}")
+        client._mayMove(f"setting {name}")
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(**placeholders(values), reactor=client.reactor)
     _store(client, name, value)
@@ -260,7 +261,6 @@ class Setting:
     @ivar validate: called with the name and a value; returns the value to use, or
         raises an exception.
     @ivar kind: which values it can have, for the documentation.
-    @ivar doc: what it means, in epytext.
     @ivar later: when a later change takes effect.
     @ivar poe: the parameter of POE::Component::Client::TCP that is the same.
     @ivar apply: called with the client, the name and a valid value, to carry out an
@@ -272,7 +272,6 @@ class Setting:
     default: Any
     validate: Callable[[str, Any], Any]
     kind: str
-    doc: str
     later: str
     poe: str = ""
     apply: Callable[[Any, str, Any], None] = _store
@@ -311,220 +310,167 @@ def _setting(*row: Any, **more: Any) -> Any:
     return Setting(*row, **more)
 
 
-def _place(kind: str, doc: str, validate: Any = _unchecked, poe: str = "") -> Any:
-    return Setting(
-        None, validate, kind, doc, ATTEMPT, poe=poe, apply=_move, read=_fromTarget
-    )
+def _place(kind: str, validate: Any = _unchecked, poe: str = "") -> Any:
+    return Setting(None, validate, kind, ATTEMPT, poe, _move, _fromTarget)
 
 
-def _fixed(default: Any, validate: Any, kind: str, doc: str, poe: str = "") -> Any:
-    return Setting(default, validate, kind, doc, NEVER, poe=poe, apply=_refuse)
+def _fixed(default: Any, validate: Any, kind: str, poe: str = "") -> Any:
+    return Setting(default, validate, kind, NEVER, poe, _refuse)
 
 
 class Settings:
     """
     The base class of the client that has its settings.
+
+    @ivar remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an address
+        packed into 4 or 16 bytes; with C{domain=AF_UNIX} the path of a socket.
+    @ivar remotePort: its port: a number, or the name of a service.
+    @ivar endpoint: instead of an address and a port, an C{IStreamClientEndpoint}, or a
+        string that describes one, such as C{"tcp:host:port"}, whose name is looked up
+        for IPv4 and IPv6. A sequence of these is for failover: one attempt uses one
+        endpoint, and if it fails the next one is tried at once; only when all have
+        failed, with C{connectTimeout} for each of them, does the client wait. It keeps
+        the endpoint that works until that fails, or has dropped two connections in a
+        row before C{stableAfter}. To randomise the order, shuffle the sequence.
+    @ivar tls: True for TLS with a certificate that the platform trusts and that is
+        valid for the host name or IP address connected to. Or the result of
+        C{twisted.internet.ssl.optionsForClientTLS}, for an authority or a client
+        certificate of your own, or for an endpoint object, whose host is unknown.
+        C{preConnect} and C{connected} are called when the certificate has been
+        verified; if it is not valid, C{connectError} gets a C{TLSError}. Needs the
+        extra C{tls}.
+    @ivar domain: the address family to connect with. With C{AF_UNIX}, C{remoteAddress}
+        is a path and there is no port. None for every family that the name resolves to.
+    @ivar bindAddress: the IP address of the local side.
+    @ivar bindPort: the port of the local side.
+    @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
+        name to the end of C{preConnect}.
+    @ivar framing: how the byte stream is split into records: a framing, of which each
+        connection gets a fresh copy, or its class, or a pair of the class and its
+        keyword arguments. None for C{Line()}. To change the framing of the present
+        connection, call C{setFraming}.
+    @ivar autoReconnect: whether a new attempt follows a failure or a loss. If False,
+        the client then stops, unless a callback has called C{connect} or C{reconnect}
+        (POE's rule).
+    @ivar retryPolicy: how long to wait before the next attempt, and when to give up: a
+        function from the number of failures in a row to seconds, or to None to give up.
+        It replaces C{initialDelay}, C{factor} and C{jitter}; see
+        C{twisted_clienttcp.retry}. If it raises, or returns something else, that is
+        logged and the client stops.
+    @ivar initialDelay: the longest wait in seconds before the first new attempt.
+    @ivar maxDelay: the longest wait in seconds before any attempt. A longer delay from
+        a C{retryPolicy} is cut to it.
+    @ivar factor: the longest wait is multiplied by this number after each failure.
+    @ivar jitter: the fraction of each wait that is random. 1 is full jitter: a wait is
+        drawn evenly between 0 and the longest one. None or 0 for none.
+    @ivar maxRetries: the client gives up when this number of retries in a row has
+        failed; None for no limit.
+    @ivar stableAfter: when a connection has lasted for so many seconds, its loss is the
+        first failure: the waits and the count of retries start over. A shorter
+        connection counts as one more failure in a row.
+    @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
+        it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
+        the first probe, the seconds between probes, and their number; with True, the
+        kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.
+    @ivar idleTimeout: a connection on which nothing is received for so many seconds is
+        dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Time during
+        which reading is paused, or a result of C{serverInput} is awaited, does not
+        count.
+    @ivar heartbeat: C{(seconds, record)}, or C{(seconds, function)}: when nothing has
+        been received for so many seconds, put the record, or the result of
+        C{function(client)} unless that is None. If nothing at all is received for as
+        many seconds again, and the peer accepts no output either, the connection is
+        half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead peer
+        is thus found after twice the seconds.
+    @ivar drainTimeout: the seconds that C{shutdown} may take to flush.
+    @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
+        side too.
+    @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
+        False, the connection stays open for output until C{shutdown} or C{reconnect}:
+        the client must call one of them. Any other loss ends it at once, and so does an
+        end of stream under TLS.
+    @ivar highMark: when so many bytes of output are pending, C{put} returns True,
+        C{serverHigh} is called and a registered producer is paused. Without marks, a
+        producer is paused at 64 KiB and resumed at 16 KiB. To change both marks, call
+        C{setMarks}.
+    @ivar lowMark: when the pending output has fallen to so many bytes, C{serverLow} is
+        called and the producer is resumed.
+    @ivar offlineLimit: how many bytes may be put without a connection, to be sent when
+        there is one, after C{connected} has returned; 0 for none. At a loss, records
+        that were not passed to the transport are kept too, except those put in
+        C{connected} itself.
+    @ivar noDelay: send small writes immediately (TCP_NODELAY).
+    @ivar args: further arguments for C{started}.
+    @ivar alias: the name under which C{twisted_clienttcp.post} and
+        C{twisted_clienttcp.resolve} find this client while it runs.
+    @ivar inlineStates: handlers of named events, C{{event: function}}, each called as
+        C{function(client, *args)}.
+    @ivar objectStates: methods as handlers: pairs of an object and either C{{event:
+        method name}} or a list of names.
+    @ivar packageStates: the same with classes or modules.
+    @ivar sessionType: dispatches named events: C{Session}, C{MultiDispatchSession} or a
+        subclass.
+    @ivar sessionParams: keyword arguments of the session; C{trace=True} logs each
+        event.
+    @ivar reactor: the reactor to connect with; None for the installed one.
+    @ivar clock: the source of time; None for the reactor. Timers that are already
+        running keep theirs, so set it before the start. Twisted's reactors use the time
+        of day: if that is set while they run, timers are early or late.
+        C{reactor.seconds = time.monotonic}, before any timer is started, avoids this.
     """
 
     remoteAddress: str | bytes | None = _place(
-        "name, address or packed address",
-        "the server: a host name, an IPv4 or IPv6 literal, or an address packed into 4 "
-        "or 16 bytes; with C{domain=AF_UNIX} the path of a socket.",
-        poe="RemoteAddress",
+        "name, address or packed address", poe="RemoteAddress"
     )
-    remotePort: int | str | None = _place(
-        "number or service name",
-        "its port: a number, or the name of a service.",
-        poe="RemotePort",
-    )
-    endpoint: Any = _place(
-        "endpoint, description, or several",
-        "instead of an address and a port, an C{IStreamClientEndpoint}, or a string "
-        'that describes one, such as C{"tcp:host:port"}, whose name is looked up for '
-        "IPv4 and IPv6. A sequence of these is for failover: one attempt uses one "
-        "endpoint, and if it fails the next one is tried at once; only when all have "
-        "failed, with C{connectTimeout} for each of them, does the client wait. It "
-        "keeps the endpoint that works until that fails, or has dropped two "
-        "connections in a row before C{stableAfter}. To randomise the order, shuffle "
-        "the sequence.",
-        endpointsFrom,
-    )
-    tls: Any = _place(
-        "True, options or None",
-        "True for TLS with a certificate that the platform trusts and that is valid "
-        "for the host name or IP address connected to. Or the result of "
-        "C{twisted.internet.ssl.optionsForClientTLS}, for an authority or a client "
-        "certificate of your own, or for an endpoint object, whose host is unknown. "
-        "C{preConnect} and C{connected} are called when the certificate has been "
-        "verified; if it is not valid, C{connectError} gets a C{TLSError}. Needs the "
-        "extra C{tls}.",
-    )
-    domain: int | None = _place(
-        "AF_INET, AF_INET6, AF_UNIX or None",
-        "the address family to connect with. With C{AF_UNIX}, C{remoteAddress} is a "
-        "path and there is no port. None for every family that the name resolves to.",
-        poe="Domain",
-    )
-    bindAddress: str | bytes | None = _place(
-        "IP address or None",
-        "the IP address of the local side.",
-        poe="BindAddress",
-    )
-    bindPort: int | str | None = _place(
-        "number or None", "the port of the local side.", poe="BindPort"
-    )
+    remotePort: int | str | None = _place("number or service name", poe="RemotePort")
+    endpoint: Any = _place("endpoint, description, or several", endpointsFrom)
+    tls: Any = _place("True, options or None")
+    domain: int | None = _place("AF_INET, AF_INET6, AF_UNIX or None", poe="Domain")
+    bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
+    bindPort: int | str | None = _place("number or None", poe="BindPort")
     connectTimeout: float = _setting(
-        30.0,
-        seconds,
-        "seconds",
-        "the seconds that an attempt may take, from the lookup of the name to the end "
-        "of C{preConnect}.",
-        ATTEMPT,
-        poe="ConnectTimeout",
+        30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"
     )
     framing: Any = _setting(
         LINE,
         _framing,
         "framing, class, or (class, arguments)",
-        "how the byte stream is split into records: a framing, of which each "
-        "connection gets a fresh copy, or its class, or a pair of the class and its "
-        "keyword arguments. None for C{Line()}. To change the framing of the present "
-        "connection, call C{setFraming}.",
         CONNECTION,
         poe="Filter",
         apply=_reframe,
     )
-    autoReconnect: bool = _setting(
-        True,
-        flag,
-        "True or False",
-        "whether a new attempt follows a failure or a loss. If False, the client then "
-        "stops, unless a callback has called C{connect} or C{reconnect} (POE's rule).",
-        NOW,
-    )
-    retryPolicy: Policy | None = _setting(
-        None,
-        policy,
-        "function or None",
-        "how long to wait before the next attempt, and when to give up: a function "
-        "from the number of failures in a row to seconds, or to None to give up. It "
-        "replaces C{initialDelay}, C{factor} and C{jitter}; see "
-        "C{twisted_clienttcp.retry}. If it raises, or returns something else, that is "
-        "logged and the client stops.",
-        FAILURE,
-    )
-    initialDelay: float = _setting(
-        1.0,
-        delay,
-        "seconds",
-        "the longest wait in seconds before the first new attempt.",
-        FAILURE,
-    )
-    maxDelay: float = _setting(
-        60.0,
-        delay,
-        "seconds",
-        "the longest wait in seconds before any attempt. A longer delay from a "
-        "C{retryPolicy} is cut to it.",
-        FAILURE,
-    )
-    factor: float = _setting(
-        2.0,
-        factor,
-        "number, 1 or more",
-        "the longest wait is multiplied by this number after each failure.",
-        FAILURE,
-    )
+    autoReconnect: bool = _setting(True, flag, "True or False", NOW)
+    retryPolicy: Policy | None = _setting(None, policy, "function or None", FAILURE)
+    initialDelay: float = _setting(1.0, delay, "seconds", FAILURE)
+    maxDelay: float = _setting(60.0, delay, "seconds", FAILURE)
+    factor: float = _setting(2.0, factor, "number, 1 or more", FAILURE)
     jitter: float | None = _setting(
-        1.0,
-        fraction,
-        "number from 0 to 1, or None",
-        "the fraction of each wait that is random. 1 is full jitter: a wait is drawn "
-        "evenly between 0 and the longest one. None or 0 for none.",
-        FAILURE,
+        1.0, fraction, "number from 0 to 1, or None", FAILURE
     )
-    maxRetries: int | None = _setting(
-        None,
-        _optionalCount,
-        "count or None",
-        "the client gives up when this number of retries in a row has failed; None for "
-        "no limit.",
-        FAILURE,
-    )
-    stableAfter: float = _setting(
-        10.0,
-        delay,
-        "seconds",
-        "when a connection has lasted for so many seconds, its loss is the first "
-        "failure: the waits and the count of retries start over. A shorter connection "
-        "counts as one more failure in a row.",
-        NOW,
-    )
+    maxRetries: int | None = _setting(None, _optionalCount, "count or None", FAILURE)
+    stableAfter: float = _setting(10.0, delay, "seconds", NOW)
     keepAlive: KeepAlive = _setting(
-        True,
-        keepAliveFrom,
-        "True, False or (idle, interval, count)",
-        "whether the kernel probes a silent peer and drops the connection if it does "
-        "not answer. Or C{(idle, interval, count)}: the seconds of silence before the "
-        "first probe, the seconds between probes, and their number; with True, the "
-        "kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.",
-        CONNECTION,
+        True, keepAliveFrom, "True, False or (idle, interval, count)", CONNECTION
     )
     idleTimeout: float | None = _setting(
-        None,
-        optionalSeconds,
-        "seconds or None",
-        "a connection on which nothing is received for so many seconds is dropped: "
-        "C{serverError} gets an C{IdleTimeout}. None for no limit. Time during which "
-        "reading is paused, or a result of C{serverInput} is awaited, does not count.",
-        CONNECTION,
+        None, optionalSeconds, "seconds or None", CONNECTION
     )
     heartbeat: tuple[float, Any] | None = _setting(
         None,
         _heartbeat,
         "(seconds, record or function) or None",
-        "C{(seconds, record)}, or C{(seconds, function)}: when nothing has been "
-        "received for so many seconds, put the record, or the result of "
-        "C{function(client)} unless that is None. If nothing at all is received for as "
-        "many seconds again, and the peer accepts no output either, the connection is "
-        "half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead "
-        "peer is thus found after twice the seconds.",
         CONNECTION,
         apply=_beat,
     )
-    drainTimeout: float = _setting(
-        60.0,
-        seconds,
-        "seconds",
-        "the seconds that C{shutdown} may take to flush.",
-        CLOSE,
-    )
-    lingerTimeout: float = _setting(
-        30.0,
-        seconds,
-        "seconds",
-        "the seconds to wait, after the flush, for the peer to end its side too.",
-        CLOSE,
-    )
+    drainTimeout: float = _setting(60.0, seconds, "seconds", CLOSE)
+    lingerTimeout: float = _setting(30.0, seconds, "seconds", CLOSE)
     shutdownOnError: bool = _setting(
-        True,
-        flag,
-        "True or False",
-        "whether the peer's end of stream ends the connection. If False, the "
-        "connection stays open for output until C{shutdown} or C{reconnect}: the "
-        "client must call one of them. Any other loss ends it at once, and so does an "
-        "end of stream under TLS.",
-        NOW,
-        poe="heap shutdown_on_error",
+        True, flag, "True or False", NOW, poe="heap shutdown_on_error"
     )
     highMark: int | None = _setting(
         None,
         _optionalBytes,
         "bytes or None",
-        "when so many bytes of output are pending, C{put} returns True, C{serverHigh} "
-        "is called and a registered producer is paused. Without marks, a producer is "
-        "paused at 64 KiB and resumed at 16 KiB. To change both marks, call "
-        "C{setMarks}.",
         NOW,
         poe="HighMark",
         apply=_mark,
@@ -534,103 +480,31 @@ class Settings:
         None,
         _optionalBytes,
         "bytes or None",
-        "when the pending output has fallen to so many bytes, C{serverLow} is called "
-        "and the producer is resumed.",
         NOW,
         poe="LowMark",
         apply=_mark,
         read=_fromMarks,
     )
-    offlineLimit: int = _setting(
-        0,
-        byteCount,
-        "bytes",
-        "how many bytes may be put without a connection, to be sent when there is "
-        "one, after C{connected} has returned; 0 for none. At a loss, records that "
-        "were not passed to the transport are kept too, except those put in "
-        "C{connected} itself.",
-        NOW,
-        apply=_limit,
-    )
-    noDelay: bool = _setting(
-        True,
-        flag,
-        "True or False",
-        "send small writes immediately (TCP_NODELAY).",
-        CONNECTION,
-    )
+    offlineLimit: int = _setting(0, byteCount, "bytes", NOW, apply=_limit)
+    noDelay: bool = _setting(True, flag, "True or False", CONNECTION)
     args: Iterable[Any] | None = _setting(
-        (),
-        _arguments,
-        "sequence",
-        "further arguments for C{started}.",
-        START,
-        poe="Args",
-        apply=_pass,
+        (), _arguments, "sequence", START, poe="Args", apply=_pass
     )
-    alias: str | None = _fixed(
-        None,
-        _alias,
-        "text or None",
-        "the name under which C{twisted_clienttcp.post} and "
-        "C{twisted_clienttcp.resolve} find this client while it runs.",
-        poe="Alias",
-    )
+    alias: str | None = _fixed(None, _alias, "text or None", poe="Alias")
     inlineStates: dict[str, Callable[..., object]] | None = _fixed(
-        None,
-        _handlers,
-        "dict or None",
-        "handlers of named events, C{{event: function}}, each called as "
-        "C{function(client, *args)}.",
-        poe="InlineStates",
+        None, _handlers, "dict or None", poe="InlineStates"
     )
-    objectStates: Any = _fixed(
-        (),
-        _handlers,
-        "list of pairs",
-        "methods as handlers: pairs of an object and either C{{event: method name}} or "
-        "a list of names.",
-        poe="ObjectStates",
-    )
-    packageStates: Any = _fixed(
-        (),
-        _handlers,
-        "list of pairs",
-        "the same with classes or modules.",
-        poe="PackageStates",
-    )
+    objectStates: Any = _fixed((), _handlers, "list of pairs", poe="ObjectStates")
+    packageStates: Any = _fixed((), _handlers, "list of pairs", poe="PackageStates")
     sessionType: type[Session] = _fixed(
-        Session,
-        _sessionType,
-        "class",
-        "dispatches named events: C{Session}, C{MultiDispatchSession} or a subclass.",
-        poe="SessionType",
+        Session, _sessionType, "class", poe="SessionType"
     )
     sessionParams: dict[str, Any] | None = _fixed(
-        None,
-        _sessionParams,
-        "dict or None",
-        "keyword arguments of the session; C{trace=True} logs each event.",
-        poe="SessionParams",
+        None, _sessionParams, "dict or None", poe="SessionParams"
     )
-    reactor: Any = _fixed(
-        None,
-        _reactorTime,
-        "reactor or None",
-        "the reactor to connect with; None for the installed one.",
-    )
+    reactor: Any = _fixed(None, _reactorTime, "reactor or None")
     clock: Any = _setting(
-        None,
-        _reactorTime,
-        "IReactorTime or None",
-        "the source of time; None for the reactor. Timers that are already running "
-        "keep theirs, so set it before the start. Twisted's reactors use the time of "
-        "day: if that is set while they run, timers are early or late. "
-        "C{reactor.seconds = time.monotonic}, before any timer is started, avoids "
-        "this.",
-        NOW,
-        apply=_time,
-        read=_fromClock,
+        None, _reactorTime, "IReactorTime or None", NOW, apply=_time, read=_fromClock
     )
 
     marks = Marks()
@@ -670,12 +544,11 @@ class Settings:
             for name, setting in SETTINGS.items()
             if getattr(cls, name) is not setting.default
         )
-        if not cls._classNames.isdisjoint(_MARKS):
-            cls.marks = Marks(cls.highMark, cls.lowMark)
-        if not cls._classNames.isdisjoint(_DESTINATION):
-            given = {name: getattr(cls, name) for name in DESTINATION}
-            targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
-            cls._classDestination = given
+        cls.marks = Marks(cls.highMark, cls.lowMark)
+        cls._classDestination = given = {
+            name: getattr(cls, name) for name in DESTINATION
+        }
+        targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
 
     def _configure(self, passed: dict[str, Any]) -> None:
         """
@@ -750,6 +623,14 @@ class Settings:
 #: Each setting by its name.
 SETTINGS: dict[str, Setting] = {
     name: value for name, value in vars(Settings).items() if isinstance(value, Setting)
+}
+
+#: The documentation of each setting, as one line of epytext.
+DOCUMENTATION = {
+    name: " ".join(text.split())
+    for name, text in re.findall(
+        r"@ivar (\w+): (.*?)(?=\n *@|\Z)", Settings.__doc__ or "", re.DOTALL
+    )
 }
 
 #: The settings by subject, for the documentation.
@@ -851,7 +732,7 @@ def documented(docstring: str | None) -> str | None:
         if setting.later == NEVER:
             later = f"It {NEVER} later."
         fields += textwrap.fill(
-            f"@param {name}: {setting.doc}{poe} {later}",
+            f"@param {name}: {DOCUMENTATION[name]}{poe} {later}",
             88,
             initial_indent=" " * 8,
             subsequent_indent=" " * 12,
