@@ -13,11 +13,11 @@ from io import StringIO
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
+from twisted_clienttcp.framing._common import thenRaise
 
 from twisted_clienttcp import framing
 from twisted_clienttcp.errors import FramingError
 from twisted_clienttcp.framing import SPECS, Line, Stackable, int16
-from twisted_clienttcp.framing._common import thenRaise
 
 from .._framings import FRAMINGS, LIMIT, Made
 from .._processes import execute

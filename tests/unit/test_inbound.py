@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
-
 from twisted_clienttcp._delivery import Delivery, Hold
+
 from twisted_clienttcp.framing import Line, Stream
 
 from .._streams import cuts, pieces

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
-
 from twisted_clienttcp._delivery import Delivery, Hold
+
 from twisted_clienttcp.errors import FramingError
 
 from .._framings import FRAMINGS

@@ -191,6 +191,7 @@ class Framing(Generic[Record]):
         framing with other state that changes must override this method.
         """
         unused = copy.copy(self)
+        vars(unused).pop("swallows", None)
         for name, value in vars(unused).items():
             if isinstance(value, Framing):
                 setattr(unused, name, value.fresh())
