@@ -1,6 +1,6 @@
 """
-Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd, PostgreSQL,
-POE.
+Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd,
+PostgreSQL, POE.
 """
 
 from __future__ import annotations
