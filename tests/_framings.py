@@ -49,12 +49,14 @@ class Made:
         the limit, what is in front of a record and behind it, and what is kept of the
         records of a list.
     @ivar unitsOfReads: where a unit ends depends on how the stream is split into reads.
+    @ivar raises: it calls a function that may raise any exception.
     """
 
     make: Callable[[], Framing[Any]]
     records: list[Any]
     holds: int = LIMIT + 24
     unitsOfReads: bool = False
+    raises: bool = False
 
     @cached_property
     def pattern(self) -> Framing[Any]:
@@ -164,14 +166,14 @@ _OTHERS: dict[str, Made] = {
     "block, codec": Made(
         lambda: Block(encoder=withColon, decoder=colon, maxLength=LIMIT),
         _BYTES,
-        holds=LIMIT + 64,
+        holds=LIMIT + 1024,
     ),
     "block, codec, skip": Made(
         lambda: Block(
             encoder=withColon, decoder=colon, maxLength=LIMIT, onTooLong="skip"
         ),
         _BYTES,
-        holds=LIMIT + 64,
+        holds=LIMIT + 1024,
     ),
     "lengthprefixed, netty": Made(
         lambda: LengthPrefixed(prefixSize=2, offset=2, strip=0, maxLength=LIMIT),
@@ -188,7 +190,9 @@ _OTHERS: dict[str, Made] = {
         [b"ab"],
     ),
     "stack, map that raises": Made(
-        lambda: _stack(_newline(), Map(get=int, put=lambda n: b"%d" % n)), [12]
+        lambda: _stack(_newline(), Map(get=int, put=lambda n: b"%d" % n)),
+        [12],
+        raises=True,
     ),
     "stack, grep": Made(
         lambda: _stack(Line(maxLength=LIMIT), Grep(code=notComment)),

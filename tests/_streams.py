@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+
 from hypothesis import strategies as st
 
 #: Where to split a stream.
