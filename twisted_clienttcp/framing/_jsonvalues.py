@@ -151,6 +151,7 @@ class JSONValues(Framing[Any]):
             if len(data) - start > self.maxLength:
                 raise self.tooLong(len(data) - start)
             return None
+        self._scan = None
         return [self._value(data, start, start + scan.offset)], start + scan.offset
 
     def _begin(self, data: Buffer, start: int) -> int:
