@@ -85,7 +85,7 @@ class Framing(Generic[Record]):
     #: The arguments of the constructor, for C{repr}.
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
         framing = super().__new__(cls)
         framing._arguments = (args, kwargs)
         if kwargs:
