@@ -200,6 +200,8 @@ class Framing(Generic[Record]):
                 and all(isinstance(item, Framing) for item in value)
             ):
                 setattr(unused, name, type(value)(item.fresh() for item in value))
+        if unused.swallows:
+            unused.swallows = b""
         return unused
 
     def takeBack(self) -> bytes:
