@@ -97,10 +97,11 @@ def _feed(
 
 def ours(port: str, into: bool) -> list[str]:
     """
-    C{clienttcp}.
+    C{clienttcp}, one way where it would be an error that standard input has not ended.
     """
     command = [sys.executable, "-m", "twisted_clienttcp"]
-    return [*command, "--framing", "stream", HOST, port]
+    way = [] if into else ["--recv-only"]
+    return [*command, *way, "--framing", "stream", HOST, port]
 
 
 def ncat(port: str, into: bool) -> list[str]:

@@ -1,5 +1,5 @@
 """
-A proxy that does to a connection what networks do, as a test scripts it.
+A proxy that delays, cuts, resets, stalls or silences connections, as a test scripts it.
 """
 
 from __future__ import annotations

@@ -243,3 +243,6 @@ class RetryTestCase(ClientTestCase):
         self.reactor.advance(wait)
         self.assertEqual(len(self.attempts()), attempts + 1)
         return wait
+
+
+ABC = ("tcp:127.0.0.1:1", "tcp:127.0.0.2:2", "tcp:127.0.0.3:3")

@@ -1,5 +1,6 @@
 """
-A server that makes closing hard, and a plain Twisted client to compare with.
+Helpers for tests of flow control and closing: servers that make both hard, a plain
+Twisted client to compare with, and a socket that counts.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from typing import Any
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import LoopingCall
 
-from ._support import Peer, Server, reactor
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Stream
+
+from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
 #: As many octets as no socket buffer of the loopback interface holds.
 MANY = 3_000_000
@@ -56,3 +60,68 @@ class NaiveClient(Protocol):
         transport: Any = self.transport
         transport.write(b"x" * MANY)
         transport.loseConnection()
+
+
+class CountingSocket:
+    """
+    A socket that notes what it sends.
+    """
+
+    def __init__(self, taking: Any, sent: list[int]) -> None:
+        self._taking = taking
+        self._sent = sent
+
+    def send(self, octets: Any) -> int:
+        taken: int = self._taking.send(octets)
+        self._sent.append(taken)
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._taking, name)
+
+
+#: More than all buffers between two processes of this machine can hold.
+TOO_MUCH = 20_000_000
+
+
+class BlockedServerTestCase(NetworkTestCase):
+    """
+    A client with marks, and a server that does not read.
+    """
+
+    timeout = 60
+
+    async def connected(
+        self, **parameters: Any
+    ) -> tuple[ClientTCPFactory, Recorder, Server]:
+        server = await self.listen()
+        server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
+        recorder = Recorder()
+        client = self.client(
+            server,
+            **{
+                "framing": Stream,
+                "highMark": 200_000,
+                "lowMark": 50_000,
+                **recorder.parameters(),
+                "serverHigh": recorder.callback("serverHigh"),
+                "serverLow": recorder.callback("serverLow"),
+                **parameters,
+            },
+        )
+        client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        while not server.peers:
+            await turn()
+        return client, recorder, server
+
+    def marks(self, recorder: Recorder) -> list[str]:
+        """
+        @return: C{serverHigh} and C{serverLow}, as they came; they alternate.
+        """
+        found = [
+            event for event in recorder.events if event in ("serverHigh", "serverLow")
+        ]
+        self.assertEqual(found[::2], ["serverHigh"] * len(found[::2]))
+        self.assertEqual(found[1::2], ["serverLow"] * len(found[1::2]))
+        return found

@@ -24,7 +24,6 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
 
-
 #: The callbacks of a client, but for C{preConnect}, which decides something.
 CALLBACKS = (
     "started",
@@ -289,3 +288,23 @@ def turn() -> Deferred[None]:
     waiter: Deferred[None] = Deferred()
     reactor.callLater(0, waiter.callback, None)
     return waiter
+
+
+#: The option for the idle time; macOS has its own name for it.
+KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", None) or getattr(
+    socket, "TCP_KEEPALIVE", None
+)
+
+
+def keepAliveSettings(client: ClientTCPFactory) -> list[int]:
+    """
+    @return: whether the kernel watches over the connection, and how.
+    """
+    transport: Any = client.server and client.server.transport
+    read = transport.socket.getsockopt
+    return [
+        int(read(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0),
+        read(socket.IPPROTO_TCP, KEEP_IDLE),
+        read(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+        read(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+    ]

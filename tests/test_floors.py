@@ -17,8 +17,6 @@ BEHAVIOUR = Path(__file__).parent / "behaviour"
 
 #: The private names that tests of behaviour may use, each with the reason.
 PRIVATE = {
-    # What the command prints to remove its progress line.
-    ("test_command.py", "twisted_clienttcp._progress.ERASE"),
     # The system's certificates are read once per process. A test that replaces them has
     # to empty this cache.
     ("test_tls.py", "twisted_clienttcp._tls"),
@@ -207,6 +205,25 @@ def privateNames(source: str) -> list[str]:
             if owner not in ("self", "cls", "super()"):
                 found.append(f"{owner}.{node.attr}")
     return found
+
+
+class SupportTests(SynchronousTestCase):
+    """
+    Helpers are in modules of their own, so that a test file can be divided or renamed
+    without a look at others.
+    """
+
+    def test_fromTests(self) -> None:
+        """
+        No module of the tests imports from a test file.
+        """
+        found = [
+            (path.name, name)
+            for path in BEHAVIOUR.parent.rglob("*.py")
+            for name in imports(path.read_text(), "", False)
+            if any(part.startswith("test_") for part in name.split("."))
+        ]
+        self.assertEqual(found, [])
 
 
 class BehaviourTests(SynchronousTestCase):

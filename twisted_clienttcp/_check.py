@@ -105,17 +105,17 @@ def callback(
         raise TypeError(f"{name} must be a function, not {value!r}")
     if isgeneratorfunction(value) or isasyncgenfunction(value):
         raise TypeError(
-            f"{name} must be a plain function: nothing would run a generator here"
+            f"{name} must be a plain function: a generator would never run here"
         )
     if not awaited and iscoroutinefunction(value):
         raise TypeError(
-            f"{name} must be a plain function: nothing waits for a coroutine here; "
-            "start it inside with Deferred.fromCoroutine"
+            f"{name} must be a plain function: a coroutine is not awaited here; start "
+            "it inside the function with Deferred.fromCoroutine"
         )
     if gets is not None and not _takes(value, len(gets)):
         raise TypeError(
             f"{name} is called as {name}({', '.join(gets)}), which {value!r} does not "
-            "take"
+            "accept"
         )
     return value
 
@@ -206,9 +206,9 @@ def octets(name: str, value: object) -> int:
     @raise ValueError: if it is negative.
     """
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a number of octets, not {value!r}")
+        raise TypeError(f"{name} must be a number of bytes, not {value!r}")
     if value < 0:
-        raise ValueError(f"{name} must be 0 octets or more, not {value}")
+        raise ValueError(f"{name} must be 0 bytes or more, not {value}")
     return value
 
 
@@ -309,7 +309,7 @@ def port(name: str, value: object) -> int:
             except (OSError, ValueError):
                 raise ValueError(
                     f"{name}: there is no TCP service {value!r} on this machine; "
-                    "give the port's number"
+                    "use the port number"
                 ) from None
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(
@@ -338,8 +338,8 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
     if isinstance(value, bytes):
         if len(value) not in (4, 16):
             raise ValueError(
-                f"{name}: octets are a packed address, 4 or 16 of them, not {value!r}; "
-                "give a name as str"
+                f"{name}: bytes must be a packed address of 4 or 16 bytes, not "
+                f"{value!r}; pass a name as str"
             )
         packed = socket.AF_INET if len(value) == 4 else socket.AF_INET6
         value = socket.inet_ntop(packed, value)
@@ -356,7 +356,8 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
         if domain is not None and family != domain:
             raise ValueError(
                 f"{name}: {value!r} is not an address of the domain "
-                f"{socket.AddressFamily(domain).name}; leave domain out, or give one"
+                f"{socket.AddressFamily(domain).name}; omit domain, or change one of "
+                "them"
             )
         return value, family
     try:
@@ -366,7 +367,7 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
         encoded = ""
     if not encoded or any(c <= " " or c in ":/\x7f" for c in encoded):
         raise ValueError(
-            f"{name}: {value!r} is neither a host name nor an IP address; give the "
+            f"{name}: {value!r} is neither a host name nor an IP address; use the "
             "host alone, without scheme, port or brackets"
         )
     return value, None
@@ -385,9 +386,9 @@ def path(name: str, value: str) -> str:
     most = PATH_OCTETS if abstract else PATH_OCTETS - 1
     if len(octets) > most:
         raise ValueError(
-            f"{name}: the path of a socket is at most {most} octets long, not "
-            f"{len(octets)}: {value!r}; give a shorter one, or one from the current "
-            "directory on"
+            f"{name}: the path of a socket has at most {most} bytes, not "
+            f"{len(octets)}: {value!r}; use a shorter path, or one relative to the "
+            "current directory"
         )
     if b"\0" in octets and not abstract:
         raise ValueError(f"{name}: there is a NUL in the path {value!r}")
@@ -443,7 +444,7 @@ def binding(
         return None
     if family == socket.AF_UNIX:
         raise ValueError(
-            "bindAddress and bindPort are not for domain=AF_UNIX: leave them out"
+            "bindAddress and bindPort cannot be used with domain=AF_UNIX: omit them"
         )
     local = ""
     if address is not None:

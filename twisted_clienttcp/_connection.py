@@ -942,7 +942,8 @@ class ClientTCPProtocol(Protocol):
         """
         if not _halfCloseable(self.transport):
             raise RuntimeError(
-                "this transport cannot end one side alone (TLS cannot): use shutdown()"
+                "this transport cannot close only its sending side (TLS cannot): use "
+                "shutdown()"
             )
         self._endWhenFlushed = True
         self._endIfFlushed()
@@ -1033,10 +1034,10 @@ class ClientTCPProtocol(Protocol):
     def _drainExpired(self) -> None:
         pending, seconds = self.outbox.pending, self._client.drainTimeout
         if pending:
-            why = f"the peer left {pending} octets untaken"
+            why = f"the peer has not read {pending} bytes"
         else:
             why = "the producer has not unregistered"
-        undrained = DrainTimeout(f"{why} for drainTimeout={seconds} seconds")
+        undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
         self.blame(Failure(undrained), "local", told=False)
         self.abort()
 
@@ -1119,6 +1120,9 @@ class ClientTCPProtocol(Protocol):
         """
         The transport is gone.
         """
+        if _isDropped(self.transport):
+            reason = Failure(ConnectionAborted("the reactor was stopped"))
+            self.blame(reason, "local")
         reason = _tls.inWords(reason, self.transport, self._shaking)
         held = self.inbound.held & ~Hold.RESULT
         reading = not (held or self._throttled or self._peerEnded)
@@ -1224,6 +1228,15 @@ def _endOurSide(transport: Any) -> None:
         hidden._closeWriteConnection()
     else:
         transport.loseWriteConnection()
+
+
+def _isDropped(transport: object) -> bool:
+    """
+    @return: whether the transport is lost because its reactor stops: a reactor that
+        runs no more drops all connections, as if the network had lost them.
+    """
+    reactor = getattr(transport, "reactor", None)
+    return getattr(reactor, "running", None) is False
 
 
 def _halfCloseable(transport: object) -> bool:

@@ -47,6 +47,13 @@ class Place(Protocol):
         What is connected to.
         """
 
+    def limit(self, timeout: float) -> float | None:
+        """
+        @param timeout: the seconds that the client allows.
+
+        @return: the seconds after which the endpoint gives up; None if only it knows.
+        """
+
     def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
         """
         @param timeout: the seconds after which it gives up by itself.
@@ -162,6 +169,14 @@ class EndpointConnector:
         @return: the address connected to.
         """
         return self._place.address
+
+    @property
+    def timeout(self) -> float | None:
+        """
+        The seconds after which the endpoint gives up by itself; None if only the
+        endpoint knows it.
+        """
+        return self._place.limit(self._timeout)
 
     @property
     def tried(self) -> dict[IAddress, Failure | None]:

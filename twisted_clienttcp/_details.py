@@ -24,6 +24,20 @@ class LostWhileWriting(error.ConnectionLost):
     operation = "write"
 
 
+class ConnectTimeout(error.TimeoutError):
+    """
+    An attempt has taken longer than it may. The text names the deadline.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(string=text)  # type: ignore[no-untyped-call]
+
+    def __str__(self) -> str:
+        # Twisted's own says only that the user has limited the time.
+        text: str = self.args[0]
+        return text
+
+
 class ErrorDetails(NamedTuple):
     """
     What POE gives its ConnectError and ServerError callbacks.
@@ -82,22 +96,31 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
 
 
+def fullText(failure: Failure) -> str:
+    """
+    @return: the text of L{errorDetails}, but not empty for a clean end of stream, and
+        with the name of a deadline of our own.
+    """
+    if isinstance(failure.value, error.ConnectionDone):
+        return "the server closed the connection"
+    if isinstance(failure.value, ConnectTimeout):
+        return str(failure.value)
+    return errorDetails(failure).text
+
+
 def describe(failure: Failure) -> str:
     """
     Describe a failure in words, for messages: without error numbers, and complete
     where L{errorDetails} leaves its text empty.
     """
-    exception = failure.value
-    if isinstance(exception, error.ConnectionDone):
-        return "the server closed the connection"
-    details = errorDetails(failure)
-    if isinstance(exception, ClientTCPError):
-        return details.text
-    text = details.text
+    exception, text = failure.value, fullText(failure)
+    if isinstance(exception, (ClientTCPError, error.ConnectionDone)):
+        return text
+    operation = errorDetails(failure).operation
     if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
         # Without the words that Twisted puts before every error of the class.
         text = " ".join(map(str, exception.args)) or text
-    return f"{_FAILED.get(details.operation, details.operation)}: {text}"
+    return f"{_FAILED.get(operation, operation)}: {text}"
 
 
 #: The operations of Twisted's errors, in words.

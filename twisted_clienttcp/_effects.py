@@ -34,7 +34,7 @@ from zope.interface import implementer
 from . import _callbacks, _check, _tls
 from ._connection import ClientTCPProtocol, Disconnection, finishing, raiseAgain
 from ._connector import EndpointConnector
-from ._details import describe, errorDetails
+from ._details import ConnectTimeout, describe, errorDetails
 from ._lifecycle import (
     CONNECTED,
     CONNECTING,
@@ -72,6 +72,7 @@ from .errors import (
     OutputLost,
     PeerSilent,
     RetriesExhausted,
+    nameOf,
 )
 from .framing import Framing
 from .retry import MEMORY, Attempt, Policy, exponential
@@ -323,7 +324,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         if self._phase not in (IDLE, STOPPED, CONNECTING):
             self._log.warn(
-                "{client} refuses a second connection, to {addr}",
+                "{client} rejects a second connection, to {addr}",
                 client=self,
                 addr=addr,
             )
@@ -347,8 +348,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             # Given up by order: nothing is to be told.
             return
         expired, self._expired = self._expired, None
-        if isinstance(connector, BaseConnector) and _isTheirs(reason):
-            expired = _expired(connector.timeout)
+        if _isTheirs(reason) and isinstance(
+            connector, (BaseConnector, EndpointConnector)
+        ):
+            expired = self._timeout(connector.timeout)
         self._attemptFailed(expired or reason)
         self._later(give, self, Inputs.failed)
         self._run()
@@ -473,8 +476,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             ours = cancelled and objection.check(CancelledError, AsyncioCancelled)
             if not (ours or negotiation.hasEndedWith(error)):
                 self._log.failure("preConnect raised", objection)
-            what = f"{type(error).__name__}: {objection.getErrorMessage()}"
-            refusal = NegotiationRefused(f"preConnect raised {what}")
+            refusal = NegotiationRefused(f"preConnect raised {nameOf(error)}")
             refusal.__cause__ = error
         elif objection:
             what = f"preConnect refused the connection: {objection}"
@@ -666,7 +668,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         except BaseException as error:
             # Without a delay the client can only give up.
             self._reason = Failure()
-            self._log.failure("no retry is possible", self._reason)
+            self._log.failure(
+                "no delay for the next attempt, so the client stops", self._reason
+            )
             self._escape(error)
             return None
         if delay is None:
@@ -694,7 +698,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         delay = policy(attempt)
         if delay is None:
             return None
-        delay = _check.delay(f"what retryPolicy returns for {attempt}", delay)
+        delay = _check.delay(f"the result of retryPolicy for {attempt}", delay)
         if delay > self.maxDelay:
             self._log.info(
                 "{client} waits maxDelay={maxDelay} seconds, not {delay}",
@@ -769,19 +773,34 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         End the attempt under way, with a timeout as its failure.
         """
-        expired = _expired(self.connectTimeout)
         connection = self._connection
         if self._phase is NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
-            expired = _expired(self.connectTimeout, f": no end of {what}")
+            unfinished = f": {what} has not finished"
+            expired = self._timeout(self.connectTimeout, unfinished)
             connection.blame(expired, "local")
             self._abort()
         else:
-            self._expired = expired
+            self._expired = expired = self._timeout(self.connectTimeout)
             self._cancelAttempt()
             if self._expired is not None:
                 # It had ended already, and a subclass has kept that from us.
                 LifecycleFactory.clientConnectionFailed(self, self.connector, expired)
+
+    def _timeout(self, seconds: float | None, why: str = "") -> Failure:
+        """
+        @param seconds: the time that has passed; None if only the endpoint knows it.
+
+        @return: a failure that names the deadline.
+        """
+        if seconds is None:
+            return Failure(
+                ConnectTimeout("not connected within the endpoint's timeout")
+            )
+        name = "connectTimeout" if seconds == self.connectTimeout else "timeout"
+        return Failure(
+            ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
+        )
 
     def _drain(self) -> None:
         """
@@ -939,7 +958,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._call("disconnected", disconnection)
         elif disconnection.unsent:
             self._log.warn(
-                "Client {client} lost up to {unsent} octets that were put and not sent",
+                "Client {client} lost up to {unsent} bytes that were put and not sent",
                 client=self._name(),
                 unsent=disconnection.unsent,
             )
@@ -992,7 +1011,8 @@ class LifecycleFactory(ReconnectingClientFactory):
             self._offline.clear()
             self._loss = self._loss or Failure(OutputLost(unsent))
             self._log.warn(
-                "Client {client} stops with {unsent} octets put and never sent",
+                "Client {client} stops with {unsent} bytes that were put and never "
+                "sent",
                 client=self._name(),
                 unsent=unsent,
             )
@@ -1191,8 +1211,8 @@ class LifecycleFactory(ReconnectingClientFactory):
                 if answer is not None and iscoroutine(answer):
                     answer.close()
                     raise TypeError(
-                        "it returned a coroutine, which nothing waits for here: start "
-                        "it inside with Deferred.fromCoroutine"
+                        "it returned a coroutine, which is not awaited here: start it "
+                        "inside the callback with Deferred.fromCoroutine"
                     )
             except BaseException as error:
                 self._callbackRaised(name, error)
@@ -1212,7 +1232,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         operation, number, text = errorDetails(failure)
         each = _each(self.tried) if name == "connectError" else ""
         warn: Callable[..., None] = self._log.warn
-        if self._mustBeSeen(failure):
+        if self._mustBeSeen(name, failure):
             warn = partial(failureLog.warn, self._log)
         warn(
             "Client {client}: {what}",
@@ -1224,8 +1244,10 @@ class LifecycleFactory(ReconnectingClientFactory):
             failure=failure,
         )
 
-    def _mustBeSeen(self, failure: Failure) -> bool:
+    def _mustBeSeen(self, callback: str, failure: Failure) -> bool:
         """
+        @param callback: the callback for the failure.
+
         @return: whether a failure is printed where no log observer is running: unless
             the server or the program has only finished, or the traceback has been
             logged as critical, and so is printed already.
@@ -1233,8 +1255,9 @@ class LifecycleFactory(ReconnectingClientFactory):
         error = failure.value
         if isinstance(error, (CallbackError, NegotiationRefused)):
             return error.__cause__ is None
+        hasFinished = callback == "serverError" and isinstance(error, ConnectionDone)
         isStopping = not getattr(self._timeSource(), "running", True)
-        return not (isStopping or isinstance(error, ConnectionDone))
+        return not (hasFinished or isStopping)
 
     # -- where to
 
@@ -1256,16 +1279,16 @@ class LifecycleFactory(ReconnectingClientFactory):
     def _mayNotBeHosted(self, order: str) -> None:
         if self._hosted and (self._phase is not STOPPED or order != "start"):
             raise RuntimeError(
-                f"{order}() is not for a client that a ClientService drives: the "
-                "service connects; use ClientTCPService or start() instead"
+                f"{order}() cannot be called while a ClientService drives the client: "
+                "the service connects; use ClientTCPService or start() instead"
             )
 
     def _mayConnect(self, order: str) -> None:
         self._mayNotBeHosted(order)
         if self.connector is None and not self._target.known:
             raise ValueError(
-                f"{order}() has nothing to connect to: give the factory remoteAddress "
-                "and remotePort, or endpoint"
+                f"{order}() has nothing to connect to: pass remoteAddress and "
+                "remotePort, or endpoint, to the factory"
             )
 
 
@@ -1280,17 +1303,10 @@ _USUAL = _delaysOf(LifecycleFactory)
 
 def _isTheirs(reason: Failure) -> bool:
     """
-    @return: whether one of Twisted's connectors says that the time is up; it does not
-        say which.
+    @return: whether a connector or an endpoint of Twisted's has reached its timeout,
+        which its error does not name.
     """
     return isinstance(reason.value, TimeoutError) and reason.value.args == ("",)
-
-
-def _expired(seconds: float, why: str = "") -> Failure:
-    """
-    @return: that an attempt has taken too long.
-    """
-    return Failure(TimeoutError(string=f"no connection in {seconds} seconds{why}"))
 
 
 def _each(tried: dict[IAddress, Failure | None]) -> str:

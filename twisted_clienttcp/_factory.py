@@ -390,7 +390,7 @@ class ClientTCPFactory(LifecycleFactory):
             self.marks = Marks(highMark, lowMark)
         elif callbacks["serverHigh"] is not None or callbacks["serverLow"] is not None:
             raise TypeError(
-                "serverHigh and serverLow need highMark and lowMark, in octets"
+                "serverHigh and serverLow need highMark and lowMark, in bytes"
             )
         if heartbeat is not None:
             self.heartbeat = self._heartbeatFrom(heartbeat)
@@ -411,7 +411,7 @@ class ClientTCPFactory(LifecycleFactory):
         )
         if alias is not None:
             if not isinstance(alias, str) or not alias:
-                raise TypeError(f"alias must be a name as str, not {alias!r}")
+                raise TypeError(f"alias must be a str that is not empty, not {alias!r}")
             self._alias = alias
         #: None until there is a named event.
         self._session: Session | None = None
@@ -515,7 +515,8 @@ class ClientTCPFactory(LifecycleFactory):
         self._mayConnect("start")
         if stopping(self) and self._phase is not STOPPED:
             raise RuntimeError(
-                "start() while shutting down: wait for whenStopped(), or reconnect()"
+                "start() cannot be called while the client is shutting down: wait for "
+                "whenStopped(), or call reconnect()"
             )
         self._checkDelays()
         self._claimAlias()
@@ -546,7 +547,7 @@ class ClientTCPFactory(LifecycleFactory):
         if address is not None or port is not None:
             self._mayNotBeHosted("connect")
             if getattr(self.connector, "factory", self) is not self:
-                raise withoutTLS("what connectSSL() adds is not known here")
+                raise withoutTLS("the settings of connectSSL() are not known here")
             self._target = self._target.moved(address, port)
             self._foreign = False
         self.reconnect()
@@ -706,9 +707,9 @@ class ClientTCPFactory(LifecycleFactory):
         connection = self.server
         if connection is None:
             raise NotConnectedError(
-                f"cannot {order} without a connection: start() the client, and do so "
-                "from connected() on, or after whenConnected(); in preConnect, use the "
-                "negotiation"
+                f"{order}() needs a connection: start() the client, and call it in "
+                "connected() or later, or after whenConnected(); in preConnect, use "
+                "the negotiation"
             )
         return connection
 

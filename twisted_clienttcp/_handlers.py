@@ -15,6 +15,7 @@ from twisted.python import usage
 from . import ClientTCPFactory
 from ._callbacks import CALLBACKS, isHandler
 from ._options import Options
+from .errors import nameOf
 
 
 def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
@@ -91,4 +92,4 @@ def _failed(what: str, error: Exception) -> usage.UsageError:
     where = ""
     if last.filename != __file__ and not last.filename.startswith("<"):
         where = f" ({last.filename}, line {last.lineno})"
-    return usage.UsageError(f"--client: {what}: {type(error).__name__}: {error}{where}")
+    return usage.UsageError(f"--client: {what}: {nameOf(error)}{where}")

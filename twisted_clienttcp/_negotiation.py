@@ -135,7 +135,9 @@ class Negotiation:
         @raise RuntimeError: if the last Deferred has not fired yet.
         """
         if self._waiter is not None:
-            raise RuntimeError("nextRecord() is still waiting: one at a time")
+            raise RuntimeError(
+                "nextRecord() was called while another call of it is waiting"
+            )
         waiter: Deferred[Any] = Deferred(self._forget)
         self._waiter = waiter
         if self._over is not None:
@@ -170,9 +172,11 @@ class Negotiation:
         """
         self._output("start TLS")
         if self._waiter is not None:
-            raise RuntimeError("startTLS() while nextRecord() is still waiting")
+            raise RuntimeError(
+                "startTLS() cannot be called while nextRecord() is waiting"
+            )
         if ISSLTransport.providedBy(self.transport):
-            raise RuntimeError("startTLS() on a connection that uses TLS already")
+            raise RuntimeError("the connection uses TLS already")
         inbound = self._wire.inbound
         if unread := inbound.discard():
             failure = Failure(ClearText(unread))

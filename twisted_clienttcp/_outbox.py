@@ -71,11 +71,9 @@ class Marks:
             ("lowMark", low, "highMark"),
         ):
             if value is None:
-                raise TypeError(
-                    f"{other} needs {name} too: give both marks, or neither"
-                )
+                raise TypeError(f"{other} needs {name} too: set both marks, or neither")
             if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be a number of octets, not {value!r}")
+                raise TypeError(f"{name} must be a number of bytes, not {value!r}")
         assert high is not None and low is not None
         if not 0 < low < high:
             raise ValueError(
@@ -523,9 +521,9 @@ class OfflineQueue(Outbox):
 
 
 _NO_CONNECTION = (
-    "there is no connection: start() the client, and do so from connected() on, or "
-    "after whenConnected(); in preConnect, use the negotiation; or give offlineLimit, "
-    "to let records wait"
+    "there is no connection: start() the client, and put in connected() or later, or "
+    "after whenConnected(); in preConnect, use the negotiation; or set offlineLimit, "
+    "so that records wait for a connection"
 )
 
 HAS_STOPPED = "the client has stopped"

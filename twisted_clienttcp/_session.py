@@ -105,8 +105,9 @@ class Session:
             return self._handlers[event]
         except KeyError:
             raise UnknownEvent(
-                f"there is no event {event!r}: known are {sorted(self._handlers)}; add "
-                "it with inlineStates, objectStates or packageStates"
+                f"there is no event {event!r}: the known events are "
+                f"{sorted(self._handlers)}; add it with inlineStates, objectStates or "
+                "packageStates"
             ) from None
 
     # -- events
@@ -328,7 +329,7 @@ def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
         if not isinstance(events, dict):
             raise TypeError(f"{remedy}, not {events!r} in it")
         if isinstance(holder, str):
-            raise TypeError(f"{remedy}, and not its name {holder!r}")
+            raise TypeError(f"{remedy}: {holder!r} is a name, not the object itself")
         for event, method in events.items():
             handler = getattr(holder, str(method), None)
             if handler is None:
@@ -367,7 +368,7 @@ def claimAlias(alias: str, client: Any) -> None:
     """
     if _aliases.setdefault(alias, client) is not client:
         raise AliasInUse(
-            f"the alias {alias!r} is another client's, {_aliases[alias]!r}, until that "
+            f"the alias {alias!r} is in use by {_aliases[alias]!r}, until that client "
             "has stopped"
         )
 
@@ -392,7 +393,7 @@ def resolve(alias: str) -> Any:
     try:
         return _aliases[alias]
     except KeyError:
-        raise UnknownAlias(f"no client that runs has the alias {alias!r}") from None
+        raise UnknownAlias(f"no running client has the alias {alias!r}") from None
 
 
 def post(alias: str, event: str, *args: Any) -> None:

@@ -14,6 +14,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from struct import Struct
 from termios import FIONREAD
 from typing import Any, NoReturn
@@ -106,10 +107,10 @@ def refuse(error: Exception) -> NoReturn:
 
     @raise SystemExit: always.
     """
-    try:
+    # If the message cannot be written, the status says enough.
+    with suppress(OSError):
         say(2, f"clienttcp: {error} (see --help)\n")
-    finally:
-        sys.exit(EX_USAGE)
+    sys.exit(EX_USAGE)
 
 
 def flush() -> None:
@@ -129,10 +130,9 @@ def flush() -> None:
 
 
 def _fail(error: OSError) -> NoReturn:
-    try:
+    with suppress(OSError):
         say(2, f"clienttcp: standard output cannot be written: {error.strerror}\n")
-    finally:
-        sys.exit(EX_FAILED)
+    sys.exit(EX_FAILED)
 
 
 def _opened(descriptor: int, access: int) -> int | None:
@@ -279,9 +279,14 @@ class StandardOutput(FileDescriptor):
         if stat.S_ISFIFO(mode) or os.isatty(descriptor):
             own = _opened(descriptor, os.O_WRONLY)
         self._descriptor = os.dup(descriptor) if own is None else own
-        #: How many bytes to write at a time. A file never blocks. A pipe or a socket
-        #: that is ready takes this much at once, and so does a terminal that is read.
-        self._most = select.PIPE_BUF if own is None and not stat.S_ISREG(mode) else None
+        #: The number of bytes to write at a time; None for any number. A pipe, a
+        #: socket, or a terminal that is read, takes this much at once when it is ready.
+        #: Other files never block.
+        self._most: int | None = None
+        if own is None and (
+            stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
+        ):
+            self._most = select.PIPE_BUF
         access = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_ACCMODE
         if stat.S_ISFIFO(mode) and access == os.O_WRONLY:
             # This end of a pipe is readable when nobody is at the other end any more.

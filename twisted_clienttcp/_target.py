@@ -108,17 +108,18 @@ class Address:
         @return: its connector.
         """
         connector: IConnector = reactor.connectTCP(
-            self.host, self.port, factory, self._least(timeout), self.binding
+            self.host, self.port, factory, self.limit(timeout), self.binding
         )
         return connector
 
-    def _least(self, timeout: float) -> float:
+    def limit(self, timeout: float) -> float:
+        "As L{Place}'s."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
     def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
         "As L{Place}'s."
         host, port, binding = self.host, self.port, self.binding
-        timeout = self._least(timeout)
+        timeout = self.limit(timeout)
         if port is None:
             return UNIXClientEndpoint(reactor, host, timeout)
         if self.family is not None:
@@ -271,6 +272,9 @@ class Given:
         "As L{Place}'s."
         address: IAddress = EndpointAddress(self.given)
         return address
+
+    def limit(self, timeout: float) -> None:
+        "As L{Place}'s."
 
     def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
         "As L{Place}'s."

@@ -18,9 +18,11 @@ from twisted.internet.address import (
     IPv6Address,
     UNIXAddress,
 )
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from . import Disconnection, errorDetails
+from ._details import fullText
 from .errors import InvalidRecord
 from .framing import Framing, JSONLines, Line, Serialized, Stream
 from .framing._buffer import InputBuffer
@@ -84,10 +86,7 @@ class Form:
         """
         True if the input ended inside a record; instead of L{end}.
         """
-        try:
-            return bool(list(self._cut.finish()))
-        except TruncatedRecord:
-            return True
+        return bool(self._input.decodeEnd())
 
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
@@ -96,8 +95,8 @@ class Form:
         try:
             return loads(line) if self._values else line.decode()
         except (ValueError, RecursionError) as error:
-            what = "JSON value" if self._values else "text in UTF-8"
-            raise InvalidRecord(f"{line!r:.60} is no {what}: {error}") from error
+            what = "a JSON value" if self._values else "text in UTF-8"
+            raise InvalidRecord(f"{line!r:.60} is not {what}: {error}") from error
 
     def write(self, record: Any) -> bytes:
         """
@@ -283,6 +282,8 @@ def event(name: str, pending: int, value: object = None, limit: float = inf) -> 
             "confirmed": value.confirmed,
             **_why(value.failure),
         }
+        if value.initiator == "local" and value.failure.check(ConnectionDone):
+            told["text"] = "the client closed the connection"
         if value.truncated is not None:
             told["truncated"] = _text(value.truncated.rest)
     elif name == "connected":
@@ -319,9 +320,9 @@ def _text(record: object) -> object:
 
 def _why(failure: object) -> dict[str, Any]:
     """
-    @return: the triple of POE.
+    @return: the triple of POE, with a text that is never empty.
     """
     if not isinstance(failure, Failure):
         return {}
-    operation, errno, text = errorDetails(failure)
-    return {"operation": operation, "errno": errno, "text": text}
+    operation, errno, _ = errorDetails(failure)
+    return {"operation": operation, "errno": errno, "text": fullText(failure)}

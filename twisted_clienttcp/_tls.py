@@ -23,7 +23,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .errors import TLSError
+from .errors import TLSError, nameOf
 
 #: What OpenSSL says of octets that are no TLS.
 _NOT_TLS = {
@@ -148,12 +148,11 @@ class _Creator:
         try:
             made = options.clientConnectionForTLS(protocol)
             if not isinstance(made, SSL.Connection):
-                raise TypeError(f"it has made {made!r}, which is no connection")
+                raise TypeError(f"it returned {made!r}, which is not a connection")
         except Exception as error:
             made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
             made.fault = TLSError(
-                f"{options!r} cannot make a TLS connection: "
-                f"{type(error).__name__}: {error}"
+                f"{options!r} cannot make a TLS connection: {nameOf(error)}"
             )
             made.fault.__cause__ = error
         return made
@@ -224,7 +223,7 @@ def inWords(reason: Failure, transport: Any, shaking: bool) -> Failure:
     elif shaking and reason.check(ConnectionDone, ConnectionLost):
         text = (
             "the connection was closed during the handshake: the server may not speak "
-            "TLS, or refuse this client"
+            "TLS, or may refuse this client"
         )
     else:
         return reason

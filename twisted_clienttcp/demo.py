@@ -1,22 +1,10 @@
 """
 Small servers to try a client with.
 
-Each function starts one on a free port of the loopback interface and returns the
-listening port, whose address a client connects to::
-
-    from twisted.internet.task import react
-    from twisted_clienttcp import ClientTCPFactory, demo
-
-    def main(reactor):
-        server = demo.echo(reactor).getHost()
-        client = ClientTCPFactory(remoteAddress=server.host, remotePort=server.port,
-                                  connected=lambda client, peer: client.put(b"hello"),
-                                  serverInput=lambda client, line: client.shutdown())
-        return client.start()
-
-    react(main)
-
-To run one in a process of its own, use the command C{clienttcp --demo-server=echo}.
+L{echo} and L{quotes} each start a server on a free port of the loopback interface and
+return the listening port. A client connects to its address; the example of
+L{twisted_clienttcp} shows how. To run a server in a process of its own, use the command
+C{clienttcp --demo-server=echo}.
 """
 
 from __future__ import annotations

@@ -90,10 +90,23 @@ class ClearText(TLSError):
 
     def __init__(self, octets: int) -> None:
         super().__init__(
-            f"{octets} octets in clear text came before TLS was started: somebody may "
-            "have injected them, or preConnect has not read all that the server says"
+            f"{octets} bytes in clear text arrived before TLS was started: someone may "
+            "have injected them, or preConnect did not read all that the server sent"
         )
         self.octets = octets
+
+
+def nameOf(error: BaseException) -> str:
+    """
+    @return: the class of an exception and, if it has one, its text.
+    """
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        # The class may be the user's, and its __str__ may raise.
+        return name
+    return f"{name}: {text}" if text else name
 
 
 class CallbackError(ClientTCPError):
@@ -107,7 +120,7 @@ class CallbackError(ClientTCPError):
     errno = errno.ECANCELED
 
     def __init__(self, callback: str, error: BaseException) -> None:
-        super().__init__(f"{callback} raised {type(error).__name__}: {error}")
+        super().__init__(f"{callback} raised {nameOf(error)}")
         self.callback = callback
         self.__cause__ = error
 
@@ -221,7 +234,7 @@ class OutputLost(ClientTCPError):
     errno = errno.EPIPE
 
     def __init__(self, unsent: int) -> None:
-        super().__init__(f"up to {unsent} octets were put and never sent")
+        super().__init__(f"up to {unsent} bytes were put and never sent")
         self.unsent = unsent
 
 
@@ -239,8 +252,8 @@ class OutputFull(ClientTCPError):
 
     def __init__(self, size: int, pending: int, offlineLimit: int) -> None:
         super().__init__(
-            f"{size} octets beside the {pending} that wait for a connection are over "
-            f"offlineLimit={offlineLimit}"
+            f"{size} bytes, in addition to the {pending} that wait for a connection, "
+            f"exceed offlineLimit={offlineLimit}"
         )
         self.pending = pending
         self.offlineLimit = offlineLimit
@@ -270,7 +283,7 @@ class RecordTooLong(FramingError):
 
     def __init__(self, length: int, maxLength: int, skipped: bool = False) -> None:
         super().__init__(
-            f"a record of at least {length} octets is over maxLength={maxLength}"
+            f"a record of at least {length} bytes exceeds maxLength={maxLength}"
             + (" and was skipped" if skipped else "")
         )
         self.skipped = skipped
@@ -286,7 +299,7 @@ class TruncatedRecord(FramingError):
     """
 
     def __init__(self, rest: bytes) -> None:
-        super().__init__(f"the stream ended {len(rest)} octets into a record")
+        super().__init__(f"the stream ended {len(rest)} bytes into a record")
         self.rest = rest
 
 

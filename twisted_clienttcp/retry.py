@@ -204,8 +204,8 @@ def _inner(policy: Policy | None) -> Policy:
 def _known(name: str, attempt: int) -> Attempt:
     if not isinstance(attempt, Attempt):
         raise TypeError(
-            f"{name} must know when the failures were, and was given {attempt!r}: it "
-            "is for the retryPolicy of a ClientTCPFactory; give others a "
+            f"{name} needs the times of the failures, but got {attempt!r}: use it as "
+            "the retryPolicy of a ClientTCPFactory, or call it with a "
             "twisted_clienttcp.retry.Attempt"
         )
     return attempt

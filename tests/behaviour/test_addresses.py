@@ -23,10 +23,9 @@ from twisted.trial.unittest import SkipTest
 
 from twisted_clienttcp import ClientTCPFactory
 
-from .._memory import ClientTestCase
+from .._memory import ABC, ClientTestCase
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor
-from .test_failover import ABC
 
 
 class AddressTests(ClientTestCase):
@@ -148,8 +147,8 @@ class AddressTests(ClientTestCase):
         """
         unix: Any = {"domain": socket.AF_UNIX, "serverInput": print}
         for path, words in (
-            ("/tmp/" + "\xe4" * 52, "at most 107 octets long, not 109"),
-            ("\0" + "a" * 108, "at most 108 octets long, not 109"),
+            ("/tmp/" + "\xe4" * 52, "at most 107 bytes, not 109"),
+            ("\0" + "a" * 108, "at most 108 bytes, not 109"),
             ("/tmp/a\0b", "NUL"),
         ):
             with self.assertRaisesRegex(ValueError, words):

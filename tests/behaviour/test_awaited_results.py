@@ -98,7 +98,7 @@ class AnswerTests(FlowTestCase):
         self.recorder.on["serverInput"] = lambda client, record: generator(record)
         transport.protocol.dataReceived(b"c\nd\n")
         self.assertEqual(self.records(), [b"a", b"b", b"c"])
-        self.assertIn("nothing waits for", str(self.recorder.failures[0].value))
+        self.assertIn("is not awaited", str(self.recorder.failures[0].value))
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_fails(self) -> None:

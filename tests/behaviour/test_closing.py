@@ -384,24 +384,6 @@ class UNIXTests(NetworkTestCase):
         self.assertEqual(recorder.disconnections[0].initiator, "peer")
 
 
-class _Counting:
-    """
-    A socket that notes what it sends.
-    """
-
-    def __init__(self, taking: Any, sent: list[int]) -> None:
-        self._taking = taking
-        self._sent = sent
-
-    def send(self, octets: Any) -> int:
-        taken: int = self._taking.send(octets)
-        self._sent.append(taken)
-        return taken
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._taking, name)
-
-
 class ShutdownInsideTests(NetworkTestCase):
     """
     C{shutdown()} from inside each callback.

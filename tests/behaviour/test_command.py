@@ -1,341 +1,40 @@
 """
-The three commands as people run them: processes of their own, with pipes, files and
-a terminal, towards servers on the loopback interface.
+Tests for the command: standard input to the server, its records to standard output.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
-import shutil
 import signal
 import socket
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessTerminated
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
 from twisted.protocols.basic import FileSender
-from twisted.trial.unittest import SkipTest
 
 import twisted_clienttcp
-from twisted_clienttcp._progress import ERASE
 
-from .._processes import spawn
-from .._support import GUARD, NetworkTestCase, Peer, Server, freePort, reactor
-
-CLIENTTCP = ("-m", "twisted_clienttcp")
-TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
-TWIST = ("-m", "twisted")
-
-USAGE = 64
-
-
-class Command(ProcessProtocol):
-    """
-    A running command.
-
-    @ivar ended: fires with its status when it has ended; the negative number of the
-        signal, if one has ended it.
-    @ivar exited: fires before that, when there may still be output to read.
-    @ivar outLength: how many octets it has written to its output.
-    @ivar keep: whether these are kept.
-    """
-
-    keep = True
-
-    def __init__(self) -> None:
-        self.out = b""
-        self.outLength = 0
-        self.err = b""
-        self.ended: Deferred[int] = Deferred()
-        self.exited: Deferred[None] = Deferred()
-        self._waiting: list[tuple[bytes, Deferred[None]]] = []
-
-    def outReceived(self, data: bytes) -> None:
-        self.outLength += len(data)
-        if self.keep:
-            self.out += data
-            self._look()
-
-    def errReceived(self, data: bytes) -> None:
-        self.err += data
-        self._look()
-
-    def said(self, octets: bytes) -> Deferred[None]:
-        """
-        @return: fires when those octets have been written to either output.
-        """
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append((octets, waiter))
-        self._look()
-        return waiter.addTimeout(GUARD, reactor)
-
-    def _look(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for octets, waiter in waiting:
-            if octets in self.out or octets in self.err:
-                waiter.callback(None)
-            else:
-                self._waiting.append((octets, waiter))
-
-    def type(self, octets: bytes, end: bool = True) -> None:
-        """
-        Give standard input.
-        """
-        transport: Any = self.transport
-        transport.write(octets)
-        if end:
-            transport.closeStdin()
-
-    def processExited(self, reason: Any) -> None:
-        self.exited.callback(None)
-
-    def processEnded(self, reason: Any) -> None:
-        status = 0
-        if reason.check(ProcessTerminated):
-            number = reason.value.signal
-            status = reason.value.exitCode if number is None else -number
-        self.ended.callback(status)
-
-
-class CommandTestCase(NetworkTestCase):
-    """
-    Runs commands.
-    """
-
-    def spawn(self, *arguments: object, **options: Any) -> Command:
-        """
-        Start Python with those arguments, in a directory of its own.
-        """
-        command = Command()
-        self.process = spawn(
-            command,
-            sys.executable,
-            *arguments,
-            **{"path": self.directory(), **options},
-        )
-        self.addCleanup(self._end, command, self.process)
-        return command
-
-    def directory(self) -> str:
-        """
-        @return: a directory that goes when the test ends.
-        """
-        directory = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, directory)
-        return directory
-
-    async def _end(self, command: Command, process: Any) -> None:
-        if process.pid is not None:
-            process.signalProcess("KILL")
-            await command.ended
-
-    async def run_(self, *arguments: object, given: bytes = b"") -> Command:
-        """
-        @return: a command that has ended, with its C{status}.
-        """
-        command = self.spawn(*arguments)
-        command.type(given)
-        await self.end(command)
-        return command
-
-    async def end(self, command: Command, status: int | None = None) -> None:
-        """
-        Wait for the end, and check the status.
-        """
-        self.status = await command.ended.addTimeout(GUARD, reactor)
-        if status is not None:
-            self.assertEqual(self.status, status, command.err)
-
-
-def answers(peer: Peer, data: bytes) -> None:
-    """
-    Answer in capitals, and close behind a line that says C{bye}.
-    """
-    peer.send(data.upper())
-    if b"bye" in peer.received:
-        peer.close()
-
-
-def answersLate(peer: Peer) -> None:
-    """
-    Answer when the client has ended its side.
-    """
-    peer.send(b"late\n")
-    peer.close()
-
-
-def hold(peer: Any) -> None:
-    """
-    Read nothing.
-    """
-    peer.transport.pauseProducing()
-
-
-def position(stdin: Any) -> Callable[[], int]:
-    """
-    @return: tells how far a file has been read; also by a child, whose standard input
-        is the same open file.
-    """
-    return lambda: os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
-
-
-class Source(io.RawIOBase):
-    """
-    A file that counts, as its peer's C{sent}, what has been read.
-    """
-
-    def __init__(self, peer: Any, chunk: bytes, total: int) -> None:
-        self._peer, self._chunk, self._total = peer, chunk, total
-
-    def read(self, size: int = -1) -> bytes:
-        if self._peer.sent >= self._total:
-            return b""
-        self._peer.sent += len(self._chunk)
-        return self._chunk
-
-
-class Terminal:
-    """
-    What is shown on a terminal.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        os.set_blocking(descriptor, False)
-
-    text = ""
-
-    async def said(self, word: str) -> None:
-        """
-        Wait for a word.
-        """
-
-        def look() -> None:
-            self.look()
-            if word in self.text:
-                looking.stop()
-
-        looking = LoopingCall(look)
-        await looking.start(0.02).addTimeout(GUARD, reactor)
-
-    def look(self) -> None:
-        try:
-            self.text += os.read(self._descriptor, 65536).decode()
-        except OSError:
-            # Nothing new, or nobody writes any more.
-            pass
-
-
-class DemoTests(CommandTestCase):
-    """
-    The demo tells its story, and fails if a step does.
-    """
-
-    async def test_story(self) -> None:
-        """
-        All three commands tell it and end with status 0.
-        """
-        for command in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
-            done = await self.run_(*command, "--demo")
-            self.assertEqual(self.status, 0, done.err)
-            at = -1
-            for part in (
-                b"is connected",
-                b"got 'hello'",
-                b"has dropped the connection",
-                b"connected again",
-                b"got 'still there?'",
-                b"pending the high mark, 262,144, is reached",
-                b"serverHigh",
-                b"serverLow",
-                b"lines have come back",
-                b"shuts down with 2,000,000 octets",
-                b"has read 2,000,000 octets: none is lost",
-                b"does not trust it: the server's certificate is refused: unknown CA",
-                b"got 'a secret'",
-            ):
-                at = done.out.find(part, at + 1)
-                self.assertNotEqual(at, -1, (part, done.out))
-
-    async def test_unheard(self) -> None:
-        """
-        C{--demo | head -1} ends quietly.
-        """
-        command = self.spawn(*CLIENTTCP, "--demo")
-        await command.said(b"\n")
-        self.process.closeStdout()
-        await self.end(command, 0)
-        self.assertEqual(command.err, b"")
-
-    async def broken(self, run: str, wrong: str, *arguments: str) -> Command:
-        """
-        Run the demo with a server in which something is wrong.
-        """
-        code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
-        return await self.run_("-c", code, *arguments, "--demo")
-
-    async def test_withoutTLS(self) -> None:
-        """
-        Without the extra it says that there is more to see.
-        """
-        main = "from twisted_clienttcp.__main__ import main; main()"
-        wrong = "import sys; sys.modules['service_identity'] = None"
-        done = await self.broken(main, wrong)
-        self.assertEqual(self.status, 0, done.err)
-        self.assertIn(b"none is lost", done.out)
-        self.assertIn(b"pip install twisted_clienttcp[tls]", done.out)
-
-    async def test_failures(self) -> None:
-        """
-        Whichever step fails is named, and the status is not 0.
-        """
-        for step, wrong in {
-            b"the exchange of lines": "demo.EchoServer.dataReceived = "
-            "lambda self, data: self.transport.write(data.upper())",
-            b"the drop": "demo.DROP = type('', (bytes,), "
-            "{'__eq__': lambda self, line: False})(b'drop')",
-            b"the reconnection": "demo.PATIENCE = 0.5\n"
-            "demo.ClientTCPFactory._retryDelay = lambda self: None",
-            b"the marks": "demo.HIGH = 10**9",
-            b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
-            "demo.PATIENCE = 0.5",
-            b"the low mark": "demo.ClientTCPFactory.pendingOctets = "
-            "property(lambda self: 10**6)",
-            b"the stranger's certificate": "demo.TLSError = LookupError",
-            b"the connection over TLS": "import twisted.internet.ssl as ssl\n"
-            "options = ssl.optionsForClientTLS\n"
-            "ssl.optionsForClientTLS = lambda *a, **b: options('elsewhere', **b)",
-            b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
-            "lambda self, value: None)",
-        }.items():
-            main = "from twisted_clienttcp.__main__ import main; main()"
-            done = await self.broken(main, wrong)
-            self.assertEqual(self.status, 1, (step, done.out, done.err))
-            self.assertIn(b"the demo failed: " + step, done.err)
-            self.assertNotIn(b"Traceback", done.err)
-
-    async def test_failureUnderTwistd(self) -> None:
-        """
-        Under twistd the log says it, and the process ends by SIGTERM.
-        """
-        wrong = "demo.EchoServer.dataReceived = lambda self, data: None"
-        wrong += "\ndemo.PATIENCE = 0.1"
-        for run, arguments in (
-            ("from twisted.scripts.twistd import run; run()", ("--nodaemon",)),
-            ("from twisted.application.twist._twist import Twist; Twist.main()", ()),
-        ):
-            done = await self.broken(run, wrong, *arguments, "clienttcp")
-            self.assertEqual(self.status, -15, done.out + done.err)
-            self.assertIn(b"the exchange of lines: no serverInput", done.out)
+from .._commands import (
+    CLIENTTCP,
+    ERASE,
+    TWIST,
+    TWISTD,
+    USAGE,
+    CommandTestCase,
+    ServedTestCase,
+    Source,
+    Terminal,
+    answers,
+    answersLate,
+    hold,
+    killed,
+    position,
+)
+from .._support import GUARD, Peer, Server, freePort, reactor
 
 
 class UsageTests(CommandTestCase):
@@ -409,61 +108,6 @@ class UsageTests(CommandTestCase):
         """
         done = await self.run_(*CLIENTTCP, "--version")
         self.assertIn(twisted_clienttcp.__version__.encode(), done.out)
-
-
-class ServedTestCase(CommandTestCase):
-    """
-    Has a server.
-    """
-
-    async def serve(self) -> Server:
-        """
-        @return: a server that L{answers}.
-        """
-        server = await self.listen()
-        server.heard = answers
-        self.where = ("127.0.0.1", server.port)
-        return server
-
-    async def met(self, server: Server) -> None:
-        """
-        Wait for the first peer.
-        """
-        met: Deferred[Any] = Deferred()
-        before = server.met
-        if not server.peers:
-
-            def meet(peer: Peer) -> None:
-                before(peer)
-                met.callback(None)
-
-            server.met = meet
-            await met.addTimeout(GUARD, reactor)
-
-    async def settled(self, position: Callable[[], int]) -> int:
-        """
-        Wait until a position has left 0 and moves no more.
-        """
-        former = [0, 0, 0]
-
-        def look() -> None:
-            former.append(position())
-            if former[-1] and len(set(former[-4:])) == 1:
-                looking.stop()
-
-        looking = LoopingCall(look)
-        await looking.start(0.05).addTimeout(GUARD, reactor)
-        return former[-1]
-
-    def memory(self) -> int:
-        """
-        @return: the most octets of memory that the command has had.
-        """
-        status = Path(f"/proc/{self.process.pid}/status")
-        if not status.exists():
-            raise SkipTest("there is no /proc to look at the memory of a process")
-        [line] = re.findall(r"VmHWM:\s+([0-9]+) kB", status.read_text())
-        return int(line) * 1024
 
 
 class ConsoleTests(ServedTestCase):
@@ -611,7 +255,7 @@ class ConsoleTests(ServedTestCase):
         )
         self.assertEqual(server.peers[0].received, b"1\n")
         self.assertEqual(self.status, 1)
-        self.assertIn(b"standard input: b'}' is no JSON value", done.err)
+        self.assertIn(b"standard input: b'}' is not a JSON value", done.err)
         self.assertEqual(done.err.count(b"\n"), 1)
 
     async def test_timestamps(self) -> None:
@@ -658,7 +302,8 @@ class ConsoleTests(ServedTestCase):
             self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT")
         # When that is, is a matter of the kernels.
         events.remove({"event": "serverFlushed", "pending": 0})
-        end = {"operation": "read", "errno": 0, "text": ""}
+        text = "the server closed the connection"
+        end = {"operation": "read", "errno": 0, "text": text}
         self.assertEqual(
             events,
             [
@@ -1330,13 +975,3 @@ class Handlers:
 
         looking = LoopingCall(look)
         await looking.start(0.05).addTimeout(GUARD, reactor)
-
-
-def killed(pid: int) -> None:
-    """
-    End a daemon that a failed test has left.
-    """
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

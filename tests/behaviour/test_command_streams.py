@@ -15,8 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
 
-from .._support import GUARD, Peer, Server, reactor
-from .test_command import (
+from .._commands import (
     CLIENTTCP,
     TWIST,
     TWISTD,
@@ -24,6 +23,7 @@ from .test_command import (
     Command,
     ServedTestCase,
 )
+from .._support import GUARD, Peer, Server, reactor
 
 #: Each command, with its log in a file.
 COMMANDS = (
@@ -99,13 +99,14 @@ class ModeTests(StreamTestCase):
     them changes it, the output of another is lost.
     """
 
-    #: Each sequence of signals, and whether the process has ended after it.
+    #: Each sequence of signals, and whether the process has ended after it. SIGSTOP
+    #: does what Ctrl-Z does, also to a process that no shell controls.
     SIGNALS = (
         (("TERM", "TERM"), True),
         (("HUP",), True),
         (("QUIT",), True),
-        (("TSTP",), False),
-        (("TSTP", "CONT"), False),
+        (("STOP",), False),
+        (("STOP", "CONT"), False),
     )
 
     async def test_unchanged(self) -> None:

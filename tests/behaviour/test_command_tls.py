@@ -1,5 +1,5 @@
 """
-The command and TLS: what is verified, and what it says when that fails.
+Tests for the command's TLS options: what is verified, and what a failure prints.
 """
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .._commands import CLIENTTCP, USAGE, Command, CommandTestCase, answers
 from .._support import Peer, Server, reactor
 from .._tls import Identity, TLSTestCase, made
-from .test_command import CLIENTTCP, USAGE, Command, CommandTestCase, answers
 
 
 class CommandTLSTests(CommandTestCase, TLSTestCase):

@@ -5,6 +5,7 @@ Tests for C{connectTimeout}: it ends every attempt, for each way to connect.
 from __future__ import annotations
 
 import sys
+from errno import ETIMEDOUT
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -17,7 +18,7 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 from .._memory import ClientTestCase, SlowEndpoint, Transport
 from .._processes import run
@@ -87,7 +88,7 @@ class DeadlineTests(ClientTestCase):
         )
         self.reactor.advance(5)
         self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
-        self.assertIn("no connection in 5 seconds", told[0])
+        self.assertEqual(told, ["timeout: not connected within 5 s"])
 
     def test_itsWords(self) -> None:
         """
@@ -252,3 +253,72 @@ class TimeTests(SynchronousTestCase):
             "reactor.run()\n"
         )
         run(sys.executable, "-c", code)
+
+
+class WordTests(ClientTestCase):
+    """
+    Tests for the words in which a passed deadline is reported.
+    """
+
+    def words(self) -> str:
+        """
+        @return: the error that C{connectError} has been called with.
+        """
+        (failure,) = self.recorder.failures
+        self.assertTrue(failure.check(TimeoutError))
+        self.assertEqual(errorDetails(failure)[:2], ("connect", ETIMEDOUT))
+        self.recorder.failures.clear()
+        return str(failure.value)
+
+    def start(self, make: Any = ClientTCPFactory, **parameters: Any) -> None:
+        """
+        Start a client that stays alive after a failure.
+        """
+        given = {**self.recorder.parameters(), "reactor": self.reactor, **parameters}
+        make(**given).start().addErrback(lambda failure: None)
+
+    def test_connectTimeout(self) -> None:
+        """
+        The client names its own deadline, and what has not finished.
+        """
+        self.start(endpoint=SlowEndpoint())
+        self.reactor.advance(30)
+        self.assertEqual(self.words(), "connectTimeout: not connected within 30 s")
+        self.setUp()
+        client, transport = self.connected(
+            preConnect=lambda client, negotiation: Deferred(), connectTimeout=2.5
+        )
+        self.reactor.advance(2.5)
+        transport.lose()
+        self.assertEqual(
+            self.words(),
+            "connectTimeout: not connected within 2.5 s: preConnect has not finished",
+        )
+
+    def test_endpoint(self) -> None:
+        """
+        An endpoint reaches the same deadline, or one of its own.
+        """
+
+        class Hooked(ClientTCPFactory):
+            def startedConnecting(self, connector: Any) -> None:
+                super().startedConnecting(connector)
+
+        place: dict[str, Any] = {"remoteAddress": "192.0.2.1", "remotePort": 7}
+        for parameters, words in (
+            (place, "connectTimeout: not connected within 30 s"),
+            (
+                {"endpoint": "tcp:192.0.2.1:7:timeout=5"},
+                "timeout: not connected within 5 s",
+            ),
+        ):
+            self.setUp()
+            self.start(Hooked, **parameters)
+            factory = self.attempts()[-1][2]
+            factory.clientConnectionFailed(None, Failure(TimeoutError()))
+            self.assertEqual(self.words(), words)
+        self.setUp()
+        endpoint = SlowEndpoint()
+        self.start(endpoint=endpoint)
+        endpoint.results[0].errback(Failure(TimeoutError()))
+        self.assertEqual(self.words(), "not connected within the endpoint's timeout")

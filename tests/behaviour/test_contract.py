@@ -1,7 +1,6 @@
 """
-The contract of POE::Component::Client::TCP, a test for each of its names in ours.
-
-Each tells in a few lines what the name means; the other modules test it through.
+Tests for each name of POE::Component::Client::TCP that the migration guide maps. Each
+shows in a few lines what a name means; other files test it thoroughly.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import inspect
 import re
 import socket
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import (
@@ -33,6 +31,7 @@ from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import ClientTestCase
+from .._processes import ROOT
 from .._support import (
     CHUNK,
     UNBOUND,
@@ -45,7 +44,7 @@ from .._support import (
     suppressing,
 )
 
-MIGRATION = Path(__file__).parent.parent.parent / "docs" / "migration.rst"
+MIGRATION = ROOT / "docs" / "migration.rst"
 
 
 def rows() -> list[str]:

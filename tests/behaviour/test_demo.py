@@ -1,5 +1,5 @@
 """
-The demo servers, which the examples in the documents connect to.
+Tests for the demo, and for the demo servers that the documents' examples connect to.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from zope.interface.verify import verifyObject
 from twisted_clienttcp import ClientTCPFactory, demo
 from twisted_clienttcp.framing import Line, Stream
 
+from .._commands import CLIENTTCP, TWIST, TWISTD, USAGE, Command, CommandTestCase
 from .._support import NetworkTestCase, reactor
-from .test_command import CLIENTTCP, TWIST, TWISTD, USAGE, Command, CommandTestCase
 
 #: More bytes than the socket buffers of a loopback connection hold.
 MANY = 10_000_000
@@ -272,3 +272,106 @@ class DemoServerTests(CommandTestCase):
             refused = await self.run_(*CLIENTTCP, *arguments)
             self.assertEqual(self.status, USAGE)
             self.assertIn(message, refused.err)
+
+
+class DemoTests(CommandTestCase):
+    """
+    The demo tells its story, and fails if a step does.
+    """
+
+    async def test_story(self) -> None:
+        """
+        All three commands tell it and end with status 0.
+        """
+        for command in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
+            done = await self.run_(*command, "--demo")
+            self.assertEqual(self.status, 0, done.err)
+            at = -1
+            for part in (
+                b"is connected",
+                b"got 'hello'",
+                b"has dropped the connection",
+                b"connected again",
+                b"got 'still there?'",
+                b"pending the high mark, 262,144, is reached",
+                b"serverHigh",
+                b"serverLow",
+                b"lines have come back",
+                b"shuts down with 2,000,000 octets",
+                b"has read 2,000,000 octets: none is lost",
+                b"does not trust it: the server's certificate is refused: unknown CA",
+                b"got 'a secret'",
+            ):
+                at = done.out.find(part, at + 1)
+                self.assertNotEqual(at, -1, (part, done.out))
+
+    async def test_unheard(self) -> None:
+        """
+        C{--demo | head -1} ends quietly.
+        """
+        command = self.spawn(*CLIENTTCP, "--demo")
+        await command.said(b"\n")
+        self.process.closeStdout()
+        await self.end(command, 0)
+        self.assertEqual(command.err, b"")
+
+    async def broken(self, run: str, wrong: str, *arguments: str) -> Command:
+        """
+        Run the demo with a server in which something is wrong.
+        """
+        code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
+        return await self.run_("-c", code, *arguments, "--demo")
+
+    async def test_withoutTLS(self) -> None:
+        """
+        Without the extra it says that there is more to see.
+        """
+        main = "from twisted_clienttcp.__main__ import main; main()"
+        wrong = "import sys; sys.modules['service_identity'] = None"
+        done = await self.broken(main, wrong)
+        self.assertEqual(self.status, 0, done.err)
+        self.assertIn(b"none is lost", done.out)
+        self.assertIn(b"pip install twisted_clienttcp[tls]", done.out)
+
+    async def test_failures(self) -> None:
+        """
+        Whichever step fails is named, and the status is not 0.
+        """
+        for step, wrong in {
+            b"the exchange of lines": "demo.EchoServer.dataReceived = "
+            "lambda self, data: self.transport.write(data.upper())",
+            b"the drop": "demo.DROP = type('', (bytes,), "
+            "{'__eq__': lambda self, line: False})(b'drop')",
+            b"the reconnection": "demo.PATIENCE = 0.5\n"
+            "demo.ClientTCPFactory._retryDelay = lambda self: None",
+            b"the marks": "demo.HIGH = 10**9",
+            b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
+            "demo.PATIENCE = 0.5",
+            b"the low mark": "demo.ClientTCPFactory.pendingOctets = "
+            "property(lambda self: 10**6)",
+            b"the stranger's certificate": "demo.TLSError = LookupError",
+            b"the connection over TLS": "import twisted.internet.ssl as ssl\n"
+            "options = ssl.optionsForClientTLS\n"
+            "ssl.optionsForClientTLS = lambda *a, **b: options('elsewhere', **b)",
+            b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
+            "lambda self, value: None)",
+        }.items():
+            main = "from twisted_clienttcp.__main__ import main; main()"
+            done = await self.broken(main, wrong)
+            self.assertEqual(self.status, 1, (step, done.out, done.err))
+            self.assertIn(b"the demo failed: " + step, done.err)
+            self.assertNotIn(b"Traceback", done.err)
+
+    async def test_failureUnderTwistd(self) -> None:
+        """
+        Under twistd the log says it, and the process ends by SIGTERM.
+        """
+        wrong = "demo.EchoServer.dataReceived = lambda self, data: None"
+        wrong += "\ndemo.PATIENCE = 0.1"
+        for run, arguments in (
+            ("from twisted.scripts.twistd import run; run()", ("--nodaemon",)),
+            ("from twisted.application.twist._twist import Twist; Twist.main()", ()),
+        ):
+            done = await self.broken(run, wrong, *arguments, "clienttcp")
+            self.assertEqual(self.status, -15, done.out + done.err)
+            self.assertIn(b"the exchange of lines: no serverInput", done.out)

@@ -1,5 +1,5 @@
 """
-Named events and aliases.
+Tests for named events, their handlers, and aliases.
 """
 
 from __future__ import annotations

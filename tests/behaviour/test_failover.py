@@ -16,9 +16,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import RetriesExhausted
 from twisted_clienttcp.framing import Netstring
 
-from .._memory import ClientTestCase, SlowEndpoint, Transport
-
-ABC = ("tcp:127.0.0.1:1", "tcp:127.0.0.2:2", "tcp:127.0.0.3:3")
+from .._memory import ABC, ClientTestCase, SlowEndpoint, Transport
 
 
 class FailoverTests(ClientTestCase):

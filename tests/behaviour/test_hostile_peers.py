@@ -18,9 +18,9 @@ from twisted_clienttcp.errors import DrainTimeout
 from twisted_clienttcp.framing import Stream
 
 from .._peers import MANY, NaiveClient, TalkingServer
+from .._peers import CountingSocket as _Counting
 from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .._tls import TLSTestCase, below
-from .test_closing import _Counting
 
 #: How often a thing is done that may go well by chance.
 RUNS = 20

@@ -6,33 +6,13 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any
 
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 
-from .._support import NetworkTestCase, Server, reactor
-
-#: The option for the idle time; macOS has its own name for it.
-KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", None) or getattr(
-    socket, "TCP_KEEPALIVE", None
-)
-
-
-def settings(client: ClientTCPFactory) -> list[int]:
-    """
-    @return: whether the kernel watches over the connection, and how.
-    """
-    transport: Any = client.server and client.server.transport
-    read = transport.socket.getsockopt
-    return [
-        int(read(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0),
-        read(socket.IPPROTO_TCP, KEEP_IDLE),
-        read(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
-        read(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
-    ]
+from .._support import NetworkTestCase, Server, keepAliveSettings, reactor
 
 
 class SettingTests(NetworkTestCase):
@@ -51,7 +31,7 @@ class SettingTests(NetworkTestCase):
             client = self.client(server, serverInput=print, keepAlive=wanted)
             client.start().addErrback(lambda failure: None)
             await client.whenConnected()
-            found.append(settings(client))
+            found.append(keepAliveSettings(client))
             await client.shutdown()
         self.assertEqual([one[0] for one in found], [1, 0, 1])
         self.assertEqual(found[0][1:], found[1][1:])
@@ -78,7 +58,7 @@ class SettingTests(NetworkTestCase):
 
 class ArgumentTests(SynchronousTestCase):
     """
-    Wrong settings.
+    Wrong keepAliveSettings.
     """
 
     def test_nonsense(self) -> None:

@@ -22,8 +22,6 @@ from twisted_clienttcp.testing import MemoryServer
 from .._processes import execute
 from .._support import GUARD, NetworkTestCase
 
-ROOT = Path(__file__).parents[2]
-
 
 class FailureMessageTests(SynchronousTestCase):
     """
@@ -291,6 +289,18 @@ react(main)
         self.port = server.port
         program = self.program("autoReconnect=False")
         self.assertEqual(await self.printed(program), ("", ""))
+
+    async def test_beforeConnected(self) -> None:
+        """
+        It is printed if it ends an attempt, which has failed then.
+        """
+        server = await self.listen()
+        server.met = lambda peer: peer.close()
+        self.port = server.port
+        waiting = "preConnect=lambda client, negotiation: negotiation.nextRecord()"
+        out, err = await self.printed(self.program(f"autoReconnect=False, {waiting}"))
+        words = f"Client 127.0.0.1:{self.port}: the server closed the connection\n"
+        self.assertTrue(err.startswith(words), err)
 
     async def test_commands(self) -> None:
         """

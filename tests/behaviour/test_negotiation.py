@@ -277,7 +277,7 @@ class NegotiationTests(ClientTestCase):
             self.events, ["started", ("connectError", "connect", 110), "stopped"]
         )
         expired = self.failureResultOf(stopped, TimeoutError)
-        self.assertIn("in 5.0 seconds: no end of preConnect", str(expired.value))
+        self.assertIn("within 5 s: preConnect has not finished", str(expired.value))
 
     def test_badRecord(self) -> None:
         """

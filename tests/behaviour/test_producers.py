@@ -1,18 +1,29 @@
 """
-Tests for the producers that fill the output of a client.
+Tests for producers: those that fill the client's output, and the client's own.
 """
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
+from tempfile import TemporaryFile
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.interfaces import IPushProducer
+from twisted.protocols.basic import FileSender
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import CallbackError
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.testing import MemoryServer
+
+from .._memory import FlowTestCase, Producer
+from .._peers import TOO_MUCH, BlockedServerTestCase
+from .._support import Peer, reactor, turn
 
 
 def connect(**parameters: Any) -> tuple[ClientTCPFactory, MemoryServer]:
@@ -142,3 +153,218 @@ class SuccessionTests(SynchronousTestCase):
             turns = ["pause", "resume"] if streaming else ["resume"]
             wanted = turns * len(calls)
             self.assertEqual(calls, wanted[: len(calls)])
+
+
+@implementer(IPushProducer)
+class RecordingProducer:
+    """
+    A producer that remembers what it is told.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+class NetworkProducerTests(BlockedServerTestCase):
+    """
+    An application's producer.
+    """
+
+    async def test_peerClosesWhilePaused(self) -> None:
+        """
+        The peer goes while the producer is paused, in order or by a reset: the producer
+        is stopped, once, and not resumed before.
+        """
+        for end in ("close", "reset"):
+            client, recorder, server = await self.connected()
+            producer = RecordingProducer()
+            client.registerProducer(producer, True)
+            client.write(b"x" * TOO_MUCH)
+            for _ in range(20):
+                await turn()
+            self.assertEqual(producer.told, ["pause"])
+            getattr(server.peers[0], end)()
+            await client.whenStopped().addErrback(lambda failure: None)
+            self.assertEqual(producer.told, ["pause", "stop"])
+            self.assertGreater(recorder.disconnections[0].unsent, 0)
+            self.assertEqual(self.marks(recorder), ["serverHigh"])
+            self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
+
+    async def test_file(self) -> None:
+        """
+        A file that is sent to a slow reader is not read into memory: what is pending
+        stays below the high mark and one read of the file more, and the memory that is
+        taken below a few times that.
+        """
+        block = bytes(range(256)) * 4096
+        client, recorder, server = await self.connected()
+        peer = server.peers[0]
+        transport: Any = peer.transport
+        pending: list[int] = []
+        received = hashlib.sha256()
+
+        def heard(peer: Peer, data: bytes) -> None:
+            pending.append(client.pendingOctets)
+            received.update(data)
+            peer.received = b""
+            transport.pauseProducing()
+            reactor.callLater(0, transport.resumeProducing)
+
+        server.heard = heard
+        with TemporaryFile() as file:
+            for _ in range(30):
+                file.write(block)
+            file.seek(0)
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            transport.resumeProducing()
+            await FileSender().beginFileTransfer(file, client)
+            end: Any = await client.shutdown()
+            _, peak = tracemalloc.get_traced_memory()
+        self.assertTrue(end.confirmed)
+        self.assertEqual(received.digest(), hashlib.sha256(block * 30).digest())
+        self.assertGreater(max(pending), 50_000)
+        self.assertLess(max(pending), 200_000 + FileSender.CHUNK_SIZE)
+        self.assertLess(peak, 2_000_000)
+
+    async def test_shutdownWhilePaused(self) -> None:
+        """
+        C{shutdown} while the producer is paused: it may finish what it has begun, and
+        all of it is delivered.
+        """
+        client, recorder, server = await self.connected()
+        producer = RecordingProducer()
+        client.registerProducer(producer, True)
+        client.write(b"x" * TOO_MUCH)
+        stopping = client.shutdown()
+        for _ in range(20):
+            await turn()
+        server.peers[0].transport.resumeProducing()  # type: ignore[union-attr]
+        while producer.told != ["pause", "resume"]:
+            await turn()
+        client.write(b"the end")
+        client.unregisterProducer()
+        end: Any = await stopping
+        self.assertTrue(end.confirmed)
+        received = await server.peers[0].ended
+        self.assertEqual(len(received), TOO_MUCH + 7)
+        self.assertTrue(received.endswith(b"xthe end"))
+
+
+class ConsumerTests(FlowTestCase):
+    """
+    The client as a consumer.
+    """
+
+    def test_marks(self) -> None:
+        """
+        A push producer is paused at the high mark and resumed at the low one, and
+        stopped when the connection ends; the next connection takes another one.
+        """
+        client, transport = self.connected(**self.recorder.marks(10, 5))
+        producer = Producer()
+        client.registerProducer(producer, True)
+        self.assertRaises(RuntimeError, client.registerProducer, Producer(), True)
+        client.write(b"x" * 10)
+        self.assertEqual(producer.told, ["pause"])
+        self.drain(transport)
+        self.assertEqual(producer.told, ["pause", "resume"])
+        transport.lose()
+        self.assertEqual(producer.told, ["pause", "resume", "stop"])
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        client.registerProducer(Producer(), True)
+
+    def test_withoutConnection(self) -> None:
+        """
+        A producer is stopped where nothing takes what it produces.
+        """
+        client = self.client()
+        producer = Producer()
+        client.registerProducer(producer, True)
+        client.unregisterProducer()
+        self.assertEqual(producer.told, ["stop"])
+        client, transport = self.connected()
+        client.shutdown()
+        late = Producer()
+        client.registerProducer(late, False)
+        self.assertEqual(late.told, ["stop"])
+
+    def test_shutdownWaits(self) -> None:
+        """
+        Shutdown waits until the producer has unregistered and all is flushed.
+        """
+        client, transport = self.connected()
+        client.registerProducer(Producer(), True)
+        client.write(b"x")
+        client.shutdown()
+        self.drain(transport)
+        self.assertFalse(transport.disconnecting)
+        client.write(b"y")
+        client.unregisterProducer()
+        self.assertFalse(transport.disconnecting)
+        self.drain(transport)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(transport.sent, b"xy")
+
+    def test_shutdownWaitsNotForEver(self) -> None:
+        """
+        But for no longer than drainTimeout.
+        """
+        client, transport = self.connected(drainTimeout=10)
+        producer = Producer()
+        client.registerProducer(producer, True)
+        client.shutdown()
+        self.reactor.advance(9.9)
+        self.assertEqual((producer.told, transport.aborted), ([], False))
+        self.reactor.advance(0.1)
+        self.assertEqual((producer.told, transport.aborted), (["stop"], True))
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertIn("producer has not unregistered", str(disconnection.failure.value))
+
+    def test_unregistersAtALoss(self) -> None:
+        """
+        One that unregisters when it is stopped does not make a loss an end in order.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = client.unregisterProducer  # type: ignore[method-assign]
+        client.registerProducer(producer, True)
+        client.shutdown()
+        transport.lose()
+        [disconnection] = self.recorder.disconnections
+        self.assertEqual(disconnection.initiator, "network")
+
+    def test_raisesAtALoss(self) -> None:
+        """
+        One that raises when it is stopped is told of once, and so is the end.
+        """
+        client, transport = self.connected()
+        producer = Producer()
+        producer.stopProducing = lambda: 1 / 0  # type: ignore[assignment]
+        client.registerProducer(producer, True)
+        transport.lose()
+        self.assertEqual(
+            self.events[2:], [("serverError", "callback", 125), "disconnected"]
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_raises(self) -> None:
+        """
+        One that raises costs the connection, as a callback does.
+        """
+        client, transport = self.connected()
+        client.registerProducer(Producer(lambda: 1 / 0), False)
+        self.assertIsInstance(self.recorder.failures[0].value, CallbackError)
+        self.assertTrue(transport.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -393,7 +393,7 @@ class StartTLSTests(TLSTestCase):
         server.injected = {"answer": b"evil\r\n"}
         error = await self.failing(server, preConnect=self.preConnect())
         self.assertIsInstance(error, ClearText)
-        self.assertRefused(error, "6 octets in clear text")
+        self.assertRefused(error, "6 bytes in clear text")
         self.assertEqual(error.octets, 6)
 
     async def test_defiant(self) -> None:
@@ -430,7 +430,7 @@ class StartTLSTests(TLSTestCase):
             return await negotiation.startTLS(self.options())
 
         error = await self.failing(server, preConnect=preConnect)
-        self.assertRefused(error, "2 octets in clear text")
+        self.assertRefused(error, "2 bytes in clear text")
 
     async def test_misuse(self) -> None:
         """
@@ -450,7 +450,7 @@ class StartTLSTests(TLSTestCase):
 
         secure = await self.serve()
         cases: Any = (
-            (server, {"preConnect": waiting}, "while nextRecord() is still waiting"),
+            (server, {"preConnect": waiting}, "while nextRecord() is waiting"),
             (server, {"preConnect": twice}, "TLS already"),
             (
                 secure,

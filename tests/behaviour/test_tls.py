@@ -31,8 +31,8 @@ from twisted_clienttcp.errors import NegotiationRefused, TLSError
 from .._processes import run, setVariable
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor, turn
+from .._support import keepAliveSettings as settings
 from .._tls import Identity, TLSTestCase, below
-from .test_keepalive import settings
 
 
 class VerifiedTests(TLSTestCase):
@@ -213,8 +213,10 @@ class VerifiedTests(TLSTestCase):
             error = await self.failing(
                 server, TimeoutError, connectTimeout=0.05, **parameters
             )
-            self.assertIn(
-                "no connection in 0.05 seconds: no end of the TLS handshake", str(error)
+            self.assertEqual(
+                str(error),
+                "connectTimeout: not connected within 0.05 s: the TLS handshake has "
+                "not finished",
             )
             self.assertEqual(self.events[1], ("connectError", "connect", 110))
             self.assertEqual(len(self.events), 3)
@@ -416,7 +418,7 @@ class BrokenOptionsTests(TLSTestCase):
 
     cases = (
         (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
-        (lambda: None, "TypeError: it has made None, which is no connection"),
+        (lambda: None, "TypeError: it returned None, which is not a connection"),
     )
 
     async def check(self, words: str, **parameters: Any) -> None:

@@ -1,5 +1,5 @@
 """
-The recorded scenarios, run with our component; and the runner itself.
+Tests that run the recorded scenarios with our client, and tests of the runner itself.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from .._processes import execute
 from .._support import GUARD, UNBOUND
 from . import rules
 from .runner import EXPECTED, GOLDEN, Outcome, expectation, load, run
-
-#: Where C{python -m tests.conformance} runs.
-ROOT = Path(__file__).parent.parent.parent
 
 
 class ConformanceTests(TestCase):

@@ -1,7 +1,6 @@
 """
-The benchmarks run, print what they should, and fail when an octet is missing.
-
-Nothing here is about how fast anything is.
+Tests that the benchmarks run, print what they should, and fail if a byte is missing. No
+test depends on how fast anything is.
 """
 
 from __future__ import annotations
@@ -34,8 +33,6 @@ from benchmarks.plot import plot
 from benchmarks.show import show
 
 from .._processes import Completed, completed
-
-ROOT = Path(__file__).parent.parent.parent
 
 #: What little of each table is enough here.
 FEW: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,6 @@
 """
-The examples of the documents, as a person runs them, against servers that nobody here
-wrote where there is one.
+Tests that run the documents' examples as a user does, against real servers where there
+is one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
 from .._processes import spawn
+from .._servers import RealServerTestCase
 from .._support import GUARD, Peer, Server, freePort, reactor, turn
 from .._tls import Identity
-from ..network.test_real_servers import RealServerTestCase
 
 EXAMPLES = ROOT / "docs" / "examples"
 

@@ -17,11 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import framing
 from twisted_clienttcp._callbacks import CALLBACKS
 
+from .._commands import killed
 from .._documents import ROOT, blocks
 from .._peers import MANY
 from .._processes import execute
 from .._support import NetworkTestCase, turn
-from ..behaviour.test_command import killed
 from ..conformance.rules import NOT_APPLICABLE
 
 README = ROOT / "README.rst"

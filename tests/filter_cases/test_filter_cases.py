@@ -1,6 +1,6 @@
 """
-The recorded cases of the original's filters, run with our framings; what the original
-says of cases that are drawn; and the runner itself.
+Tests that run the recorded cases of POE's filters with our framings, compare random
+cases with POE itself, and test the runner.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from .filters import CODECS
 from .oracle import Oracle
 from .rules import Case, Outcome, judge
 from .runner import CASES
-
-#: Where C{python -m tests.filter_cases} runs.
-ROOT = Path(__file__).parent.parent.parent
 
 ALL: list[Case] = json.loads(CASES.read_text(encoding="utf-8"))
 

@@ -1,5 +1,5 @@
 """
-Over a wire that breaks: what happens when a network says nothing.
+Tests over a connection that breaks without a word from the network.
 """
 
 from __future__ import annotations

@@ -20,7 +20,11 @@ from twisted.internet.address import (
     IPv6Address,
     UNIXAddress,
 )
-from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import eventAsText, globalLogPublisher
@@ -29,6 +33,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import Disconnection, _console
 from twisted_clienttcp._console import Console
+from twisted_clienttcp._details import ConnectTimeout
 from twisted_clienttcp._options import Options
 from twisted_clienttcp._progress import ERASE, Progress, octets
 from twisted_clienttcp._target import EndpointAddress
@@ -381,6 +386,30 @@ class EventTests(SynchronousTestCase):
             (told["initiator"], told["unsent"], told["confirmed"], told["truncated"]),
             ("peer", 3, False, "re"),
         )
+
+    def test_texts(self) -> None:
+        """
+        The end of a connection has a text in every event, and the client's own deadline
+        is named.
+        """
+        server, client = (
+            f"the {side} closed the connection" for side in ("server", "client")
+        )
+        deadline = "connectTimeout: not connected within 30 s"
+        done = Failure(ConnectionDone())
+        for name in ("connectError", "serverError", "stopped"):
+            self.assertEqual(self.told(name, 0, done)["text"], server)
+        timeout = Failure(ConnectTimeout(deadline))
+        self.assertEqual(self.told("connectError", 0, timeout)["text"], deadline)
+        for initiator, failure, text in (
+            ("peer", done, server),
+            ("local", done, client),
+            ("network", Failure(ConnectionLost()), "Connection reset by peer"),
+        ):
+            end = Disconnection(
+                failure=failure, initiator=initiator, unsent=0, confirmed=False
+            )
+            self.assertEqual(self.told("disconnected", 0, end)["text"], text)
 
     def test_places(self) -> None:
         """

@@ -11,7 +11,35 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._details import describe, errorDetails
-from twisted_clienttcp.errors import CallbackError, FramingError
+from twisted_clienttcp.errors import CallbackError, FramingError, nameOf
+
+
+class NameTests(SynchronousTestCase):
+    """
+    Tests for L{nameOf}.
+    """
+
+    def test_text(self) -> None:
+        """
+        The text of an exception follows its class, if it has one.
+        """
+        self.assertEqual(nameOf(ValueError("no number")), "ValueError: no number")
+        self.assertEqual(nameOf(KeyError("tea")), "KeyError: 'tea'")
+        self.assertEqual(nameOf(AssertionError()), "AssertionError")
+
+    def test_broken(self) -> None:
+        """
+        An exception whose text cannot be had does no harm.
+        """
+
+        class Broken(Exception):
+            def __str__(self) -> str:
+                raise ValueError("no text")
+
+        self.assertEqual(nameOf(Broken()), "Broken")
+        self.assertEqual(
+            str(CallbackError("connected", Broken())), "connected raised Broken"
+        )
 
 
 class DescribeTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Handlers of the user's own, by name.
+Tests for the command's C{--client}: handlers of the user's own.
 """
 
 from __future__ import annotations

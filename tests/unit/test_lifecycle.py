@@ -1,5 +1,5 @@
 """
-Every cell of the lifecycle's table.
+Tests for every cell of the lifecycle's table.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What the commands take, and what becomes of it.
+Tests for the options of the command.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ class RestTests(OptionsTestCase):
         for expected, text in (
             ("--heartbeat must be seconds and a record", "30"),
             ("--heartbeat must be a number of seconds", "x:PING"),
-            ("no JSON value", "30:}"),
+            ("not a JSON value", "30:}"),
             ("one record", "30:a\nb"),
         ):
             framing = "--framing=jsonlines" if "}" in text else "--framing=line"

@@ -1,5 +1,5 @@
 """
-The policies: how long to wait, and when to give up.
+Tests for the retry policies: the delays, and when they give up.
 """
 
 from __future__ import annotations

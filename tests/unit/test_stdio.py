@@ -188,6 +188,15 @@ class StandardOutputTests(DescriptorTestCase):
             os.pread(file, 200_000, 0), b"before" + bytes(100_000) + b"after"
         )
 
+    def test_device(self) -> None:
+        """
+        A device that is not a terminal takes any number of bytes at once.
+        """
+        stdout = self.write(self.closing(os.open("/dev/null", os.O_WRONLY)))
+        stdout.write(bytes(100_000))
+        stdout.doWrite()
+        self.assertEqual(stdout.pending, 0)
+
     def test_unread(self) -> None:
         """
         A pipe that nobody reads is noticed, also where it cannot be opened again.

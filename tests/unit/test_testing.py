@@ -1,5 +1,5 @@
 """
-What is offered to the tests of others.
+Tests for the helpers that the package offers to its users' tests.
 """
 
 from __future__ import annotations

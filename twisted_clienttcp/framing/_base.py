@@ -204,6 +204,14 @@ class Framing(Generic[Record]):
             unused.swallows = b""
         return unused
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = copy.copy(self)
+        for name, value in vars(self).items():
+            # A module, as a serializer, cannot be copied.
+            if name != "_arguments":
+                vars(copied)[name] = copy.deepcopy(value, memo)
+        return copied
+
     def takeBack(self) -> bytes:
         """
         Return the bytes of consumed units that are in no record yet, and forget them.

@@ -167,11 +167,18 @@ class RecordBlock(Layer):
         return unused
 
     def takeBack(self) -> bytes:
-        kept, self._kept = bytes(self._source), []
-        self._source = bytearray()
+        kept, self._kept = self._kept, []
+        source, self._source = bytes(self._source), bytearray()
         back = super().takeBack()
-        # A lower framing that keeps bytes may have kept them in the last of its units.
-        return kept if kept.endswith(back) else kept + back
+        if not self._again and self._lower.reversible:
+            # The bytes may also hold records that were delivered.
+            try:
+                return self._lower.encodeMany(kept) + back
+            except Exception:
+                # The limit has been lowered.
+                pass
+        # A lower framing that keeps bytes may have kept the last of these.
+        return source if source.endswith(back) else source + back
 
     # -- decoding
 

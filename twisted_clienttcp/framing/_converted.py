@@ -243,9 +243,11 @@ def _unescaped(line: bytes) -> bytes:
     """
     @raise FramingError: if an ESC byte is not part of an escape.
     """
-    if line.count(_ESC) != line.count(_ESC_END) + line.count(_ESC_ESC):
+    packet = line.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)
+    # Each escape has made the packet one byte shorter.
+    if len(line) - len(packet) != line.count(_ESC):
         raise FramingError(f"SLIP escapes only END and ESC: {line!r:.60}")
-    return line.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)
+    return packet
 
 
 class SLIP(Converted):

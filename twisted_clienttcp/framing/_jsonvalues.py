@@ -140,16 +140,18 @@ class JSONValues(Framing[Any]):
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        scan = self._scan
+        # It is kept only if more data is needed.
+        scan, self._scan = self._scan, None
         if scan is None or searched <= start:
             begin = self._begin(data, start)
             if begin > start:
                 # White space can be dropped without waiting for a value.
                 return [], begin
-            scan = self._scan = _Scan(data[start])
+            scan = _Scan(data[start])
         if not scan.run(data, start):
             if len(data) - start > self.maxLength:
                 raise self.tooLong(len(data) - start)
+            self._scan = scan
             return None
         self._scan = None
         return [self._value(data, start, start + scan.offset)], start + scan.offset

@@ -107,6 +107,9 @@ class Receiver(Framing[Any]):
             LineOnlyReceiver.dataReceived,
             IntNStringReceiver.dataReceived,
         )
+        #: The attribute that holds the bytes of an incomplete record. The first one is
+        #: private to Twisted.
+        self._holder = "_buffer" if self._lines else "recvd"
         #: LineOnlyReceiver counts the first bytes of a delimiter as part of the line
         #: until the others arrive. At the limit, the records depend on the reads.
         self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
@@ -130,13 +133,13 @@ class Receiver(Framing[Any]):
         for name, value in self._attributes.items():
             setattr(receiver, name, value)
         if self._lines:
-            receiver.lineReceived = self._received
+            receiver.lineReceived = self._records.append
             receiver.lineLengthExceeded = self._lineTooLong
             receiver.rawDataReceived = receiver.setRawMode = _noRawMode
             self._head = 0
             self._tail = len(receiver.delimiter)
         else:
-            receiver.stringReceived = self._received
+            receiver.stringReceived = self._records.append
             receiver.lengthLimitExceeded = self._tooLong
             self._head = receiver.prefixLength
             self._tail = 0
@@ -170,9 +173,6 @@ class Receiver(Framing[Any]):
 
     # -- what the receiver calls
 
-    def _received(self, record: Any) -> None:
-        self._records.append(record)
-
     def _lineTooLong(self, line: bytes) -> None:
         # Other lines may follow in it.
         self._tooLong(len(line.split(self._receiver.delimiter, 1)[0]))
@@ -190,7 +190,7 @@ class Receiver(Framing[Any]):
             error, self._error = self._error, None
             raise error
         end = min(len(data), start + _MOST)
-        held = self._held()
+        held = getattr(self._receiver, self._holder, b"")
         read = cut(data, start, end)
         try:
             self._receiver.dataReceived(read)
@@ -202,7 +202,8 @@ class Receiver(Framing[Any]):
                 f"{type(error).__name__}: {error}"
             )
             self._error.__cause__ = error
-        records, self._records = self._records, []
+        records = self._records[:]
+        self._records.clear()
         if self._error is None and self._transport.disconnecting:
             self._error = FramingError(f"{self._cls.__name__} closed its transport")
         if self._error is not None and self._isTwisteds:
@@ -212,20 +213,10 @@ class Receiver(Framing[Any]):
             self._unread = (held + read)[consumed:]
         return records, end
 
-    def _held(self) -> bytes:
-        """
-        Return the bytes that the receiver keeps of an incomplete record. The attribute
-        of C{LineReceiver} that holds them is private to Twisted.
-        """
-        if not self._isTwisteds:
-            return b""
-        held: bytes = getattr(
-            self._receiver, "_buffer" if self._lines else "recvd", b""
-        )
-        return held
-
     def takeBack(self) -> bytes:
-        back = self._unread or self._held()
+        back: bytes = self._unread
+        if not back and self._isTwisteds:
+            back = getattr(self._receiver, self._holder, b"")
         self._renew()
         return back
 

@@ -1,0 +1,295 @@
+"""
+Run the three commands as a user does: processes with pipes, files and a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall
+from twisted.trial.unittest import SkipTest
+
+from ._processes import spawn
+from ._support import GUARD, NetworkTestCase, Peer, Server, reactor
+
+CLIENTTCP = ("-m", "twisted_clienttcp")
+TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
+TWIST = ("-m", "twisted")
+USAGE = 64
+
+#: Removes the progress line from a terminal: back to its start, and clear it.
+ERASE = "\r\x1b[K"
+
+
+class Command(ProcessProtocol):
+    """
+    A running command.
+
+    @ivar ended: fires with its status when it has ended; the negative number of the
+        signal, if one has ended it.
+    @ivar exited: fires before that, when there may still be output to read.
+    @ivar outLength: how many octets it has written to its output.
+    @ivar keep: whether these are kept.
+    """
+
+    keep = True
+
+    def __init__(self) -> None:
+        self.out = b""
+        self.outLength = 0
+        self.err = b""
+        self.ended: Deferred[int] = Deferred()
+        self.exited: Deferred[None] = Deferred()
+        self._waiting: list[tuple[bytes, Deferred[None]]] = []
+
+    def outReceived(self, data: bytes) -> None:
+        self.outLength += len(data)
+        if self.keep:
+            self.out += data
+            self._look()
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data
+        self._look()
+
+    def said(self, octets: bytes) -> Deferred[None]:
+        """
+        @return: fires when those octets have been written to either output.
+        """
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((octets, waiter))
+        self._look()
+        return waiter.addTimeout(GUARD, reactor)
+
+    def _look(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for octets, waiter in waiting:
+            if octets in self.out or octets in self.err:
+                waiter.callback(None)
+            else:
+                self._waiting.append((octets, waiter))
+
+    def type(self, octets: bytes, end: bool = True) -> None:
+        """
+        Give standard input.
+        """
+        transport: Any = self.transport
+        transport.write(octets)
+        if end:
+            transport.closeStdin()
+
+    def processExited(self, reason: Any) -> None:
+        self.exited.callback(None)
+
+    def processEnded(self, reason: Any) -> None:
+        status = 0
+        if reason.check(ProcessTerminated):
+            number = reason.value.signal
+            status = reason.value.exitCode if number is None else -number
+        self.ended.callback(status)
+
+
+class CommandTestCase(NetworkTestCase):
+    """
+    Runs commands.
+    """
+
+    def spawn(self, *arguments: object, **options: Any) -> Command:
+        """
+        Start Python with those arguments, in a directory of its own.
+        """
+        command = Command()
+        self.process = spawn(
+            command,
+            sys.executable,
+            *arguments,
+            **{"path": self.directory(), **options},
+        )
+        self.addCleanup(self._end, command, self.process)
+        return command
+
+    def directory(self) -> str:
+        """
+        @return: a directory that goes when the test ends.
+        """
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory)
+        return directory
+
+    async def _end(self, command: Command, process: Any) -> None:
+        if process.pid is not None:
+            process.signalProcess("KILL")
+            await command.ended
+
+    async def run_(self, *arguments: object, given: bytes = b"") -> Command:
+        """
+        @return: a command that has ended, with its C{status}.
+        """
+        command = self.spawn(*arguments)
+        command.type(given)
+        await self.end(command)
+        return command
+
+    async def end(self, command: Command, status: int | None = None) -> None:
+        """
+        Wait for the end, and check the status.
+        """
+        self.status = await command.ended.addTimeout(GUARD, reactor)
+        if status is not None:
+            self.assertEqual(self.status, status, command.err)
+
+
+def answers(peer: Peer, data: bytes) -> None:
+    """
+    Answer in capitals, and close behind a line that says C{bye}.
+    """
+    peer.send(data.upper())
+    if b"bye" in peer.received:
+        peer.close()
+
+
+def answersLate(peer: Peer) -> None:
+    """
+    Answer when the client has ended its side.
+    """
+    peer.send(b"late\n")
+    peer.close()
+
+
+def hold(peer: Any) -> None:
+    """
+    Read nothing.
+    """
+    peer.transport.pauseProducing()
+
+
+def position(stdin: Any) -> Callable[[], int]:
+    """
+    @return: tells how far a file has been read; also by a child, whose standard input
+        is the same open file.
+    """
+    return lambda: os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
+
+
+class Source(io.RawIOBase):
+    """
+    A file that counts, as its peer's C{sent}, what has been read.
+    """
+
+    def __init__(self, peer: Any, chunk: bytes, total: int) -> None:
+        self._peer, self._chunk, self._total = peer, chunk, total
+
+    def read(self, size: int = -1) -> bytes:
+        if self._peer.sent >= self._total:
+            return b""
+        self._peer.sent += len(self._chunk)
+        return self._chunk
+
+
+class Terminal:
+    """
+    What is shown on a terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    text = ""
+
+    async def said(self, word: str) -> None:
+        """
+        Wait for a word.
+        """
+
+        def look() -> None:
+            self.look()
+            if word in self.text:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.02).addTimeout(GUARD, reactor)
+
+    def look(self) -> None:
+        try:
+            self.text += os.read(self._descriptor, 65536).decode()
+        except OSError:
+            # Nothing new, or nobody writes any more.
+            pass
+
+
+class ServedTestCase(CommandTestCase):
+    """
+    Has a server.
+    """
+
+    async def serve(self) -> Server:
+        """
+        @return: a server that L{answers}.
+        """
+        server = await self.listen()
+        server.heard = answers
+        self.where = ("127.0.0.1", server.port)
+        return server
+
+    async def met(self, server: Server) -> None:
+        """
+        Wait for the first peer.
+        """
+        met: Deferred[Any] = Deferred()
+        before = server.met
+        if not server.peers:
+
+            def meet(peer: Peer) -> None:
+                before(peer)
+                met.callback(None)
+
+            server.met = meet
+            await met.addTimeout(GUARD, reactor)
+
+    async def settled(self, position: Callable[[], int]) -> int:
+        """
+        Wait until a position has left 0 and moves no more.
+        """
+        former = [0, 0, 0]
+
+        def look() -> None:
+            former.append(position())
+            if former[-1] and len(set(former[-4:])) == 1:
+                looking.stop()
+
+        looking = LoopingCall(look)
+        await looking.start(0.05).addTimeout(GUARD, reactor)
+        return former[-1]
+
+    def memory(self) -> int:
+        """
+        @return: the most octets of memory that the command has had.
+        """
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            raise SkipTest("there is no /proc to look at the memory of a process")
+        [line] = re.findall(r"VmHWM:\s+([0-9]+) kB", status.read_text())
+        return int(line) * 1024
+
+
+def killed(pid: int) -> None:
+    """
+    End a daemon that a failed test has left.
+    """
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,211 @@
+"""
+Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd, POE.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import trustme
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+
+from twisted_clienttcp import ClientTCPFactory
+
+from ._processes import program, spawn
+from ._support import NetworkTestCase, freePort
+
+
+class Served(ProcessProtocol):
+    """
+    A server's process.
+    """
+
+    def __init__(self) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self.output = b""
+        #: The process, to send it signals.
+        self.process: Any = None
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self.output += data
+
+    def processEnded(self, reason: Any) -> None:
+        reason.trap(ProcessDone, ProcessTerminated)
+        self.ended.callback(None)
+
+
+class RealServerTestCase(NetworkTestCase):
+    """
+    A server of Debian's on a free port.
+    """
+
+    def serve(
+        self, name: str, *arguments: str, variables: dict[str, str] | None = None
+    ) -> Served:
+        """
+        Run a server until the test ends.
+
+        @param variables: variables to add to its environment.
+        """
+        served = Served()
+        process = served.process = spawn(
+            served, program(name), *arguments, variables=variables
+        )
+
+        def stop() -> Deferred[None]:
+            if not served.ended.called:
+                process.signalProcess("TERM")
+            return served.ended
+
+        self.addCleanup(stop)
+        return served
+
+    async def accepting(self, port: int, served: Served) -> None:
+        """
+        Wait until the server takes connections: with a client of ours, whose business
+        it is to try until it succeeds.
+        """
+        client = ClientTCPFactory(
+            remoteAddress="127.0.0.1",
+            remotePort=port,
+            serverInput=lambda client, record: None,
+            connectError=lambda client, failure: client.reconnect(0.05),
+        )
+        stopped = client.start()
+        await client.whenConnected()
+        await client.shutdown()
+        await stopped
+
+    async def redis(self) -> int:
+        """
+        Run redis-server until the test ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        served = self.serve(
+            *("redis-server", "--port", str(port), "--bind", "127.0.0.1"),
+            *("--save", "", "--appendonly", "no", "--dir", str(Path(".").absolute())),
+        )
+        await self.accepting(port, served)
+        return port
+
+    async def nginx(self) -> int:
+        """
+        Run a web server that says hello until the test ends.
+
+        @return: its port.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        port = freePort()
+        configuration = home / "nginx.conf"
+        configuration.write_text(
+            f"""
+            daemon off; master_process off; pid {home}/pid; error_log stderr;
+            events {{}}
+            http {{
+                access_log off;
+                client_body_temp_path {home}; proxy_temp_path {home};
+                fastcgi_temp_path {home}; uwsgi_temp_path {home};
+                scgi_temp_path {home};
+                server {{ listen 127.0.0.1:{port}; return 200 "hello"; }}
+            }}
+            """
+        )
+        served = self.serve("nginx", "-c", str(configuration), "-p", str(home))
+        await self.accepting(port, served)
+        return port
+
+    async def ngircd(self, port: int) -> Served:
+        """
+        Run an IRC server until the test ends.
+        """
+        configuration = Path(self.mktemp()).absolute()
+        configuration.write_text(
+            f"""
+            [Global]
+            Name = irc.test
+            Info = test
+            Listen = 127.0.0.1
+            Ports = {port}
+            [Options]
+            DNS = no
+            Ident = no
+            PAM = no
+            [Limits]
+            MaxConnectionsIP = 0
+            """
+        )
+        served = self.serve("ngircd", "--nodaemon", "--config", str(configuration))
+        await self.accepting(port, served)
+        return served
+
+    async def memcached(self) -> int:
+        """
+        Run memcached until the test ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        await self.accepting(
+            port,
+            self.serve("memcached", "-l", "127.0.0.1", "-p", str(port), "-u", "root"),
+        )
+        return port
+
+    async def smtp(self) -> tuple[int, Served, str]:
+        """
+        Run a mail server that demands STARTTLS until the test ends.
+
+        @return: its port, its process, and the file with the certificate that vouches
+            for it.
+        """
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        authority = trustme.CA()
+        certificate = authority.issue_cert("mail.test")
+        files = {name: str(home / name) for name in ("ca", "cert", "key")}
+        authority.cert_pem.write_to_path(files["ca"])
+        certificate.private_key_pem.write_to_path(files["key"])
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(files["cert"], append=True)
+        port = freePort()
+        served = self.serve(
+            *("aiosmtpd", "-n", "-l", f"127.0.0.1:{port}"),
+            *("--tlscert", files["cert"], "--tlskey", files["key"]),
+            # A test reads its output, which is a pipe.
+            variables={"PYTHONUNBUFFERED": "1"},
+        )
+        await self.accepting(port, served)
+        return port, served, files["ca"]
+
+    async def poe(self) -> int:
+        """
+        Run POE::Component::Server::TCP, which says all in capitals, until the test
+        ends.
+
+        @return: its port.
+        """
+        port = freePort()
+        served = self.serve("perl", "-e", POE_SERVER, str(port))
+        await self.accepting(port, served)
+        return port
+
+
+POE_SERVER = """
+use POE qw(Component::Server::TCP);
+POE::Component::Server::TCP->new(
+    Address => "127.0.0.1",
+    Port => $ARGV[0],
+    ClientInput => sub {
+        my ($heap, $line) = @_[HEAP, ARG0];
+        $heap->{client}->put(uc $line);
+        $_[KERNEL]->yield("shutdown") if $line eq "bye";
+    },
+);
+POE::Kernel->run;
+"""
