@@ -15,7 +15,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import _inbound
 from twisted_clienttcp._inbound import Hold, Inbound, IndexCursor, cursor
 from twisted_clienttcp.errors import FramingError, RecordTooLong, TruncatedRecord
-from twisted_clienttcp.framing import Block, Framing, Line, Netstring, Stream
+from twisted_clienttcp.framing import (
+    Block,
+    Framing,
+    Line,
+    Map,
+    Netstring,
+    Stackable,
+    Stream,
+)
 
 from .._streams import cuts, pieces
 
@@ -309,6 +317,27 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(reader.records, [b"c"])
         self.assertIsNone(reader.inbound.next())
         self.assertEqual(reader.inbound.delivered, 3)
+
+    def test_nextOfAUnit(self) -> None:
+        """
+        If the unit holds more records than C{next} takes, the callback gets the others:
+        one by one, or as a batch.
+        """
+        for batched in (False, True):
+            framing = Stackable(
+                framings=[Line(delimiter=b"|"), Map(get=bytes.split, put=bytes)]
+            )
+            reader = Reader(framing, batched=batched)
+            reader.inbound.hold(Hold.USER)
+            reader.feed(b"a b c|d|")
+            self.assertEqual(reader.inbound.next(), (b"a",))
+            self.assertEqual(reader.inbound.lastBatch, 3)
+            reader.inbound.release(Hold.USER)
+            expected: list[Any] = [b"b", b"c", b"d"]
+            if batched:
+                expected = [[b"b", b"c"], [b"d"]]
+            self.assertEqual(reader.records, expected)
+            self.assertEqual(reader.inbound.delivered, 4)
 
     def test_nextError(self) -> None:
         """
