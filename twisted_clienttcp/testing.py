@@ -211,8 +211,8 @@ class FramingConformance:
 
     def test_unfinished(self) -> None:
         """
-        Of a stream that ends anywhere, every byte is in a record or is reported as
-        truncated.
+        A stream that ends anywhere results in the first of the records, and in nothing
+        but bytes that are reported as truncated, or a last record.
         """
         if not self.framing().chunkInvariant:
             return
