@@ -646,8 +646,9 @@ class MemoryServer:
     def _connection(self) -> _Transport:
         transport: _Transport = self._transport
         if transport.protocol is None or transport.disconnected:
+            hint = "; call accept() first" if self.attempting else ""
             raise AssertionError(
-                f"there is no connection: the client is {self.client!r}"
+                f"there is no connection: the client is {self.client!r}{hint}"
             )
         return transport
 

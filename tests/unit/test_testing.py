@@ -180,6 +180,18 @@ class MemoryServerTests(SynchronousTestCase):
             ["started", "connected", "serverFlushed", ("serverInput", b"three")],
         )
 
+    def test_beforeAccept(self) -> None:
+        """
+        An error says that an attempt waits to be accepted.
+        """
+        server = self.serve()
+        for act in (server.reset, server.close, lambda: server.send(b"x")):
+            raised = self.assertRaises(AssertionError, act)
+            self.assertIn("connecting>; call accept() first", str(raised))
+        server.refuse()
+        raised = self.assertRaises(AssertionError, server.close)
+        self.assertTrue(str(raised).endswith("waiting>"), raised)
+
     def test_refuse(self) -> None:
         """
         An attempt fails, with the error of the test's if it has one; the next comes
