@@ -93,6 +93,11 @@ class ClientTCPFactory(LifecycleFactory):
 
     __slots__ = ()
 
+    # Subclasses may use these types, which are wider than ReconnectingClientFactory's.
+    jitter: float | None  # type: ignore[assignment]
+    maxDelay: float  # type: ignore[assignment]
+    maxRetries: int | None  # type: ignore[assignment]
+
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         rejectMethods(cls, ClientTCPFactory)

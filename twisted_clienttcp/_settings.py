@@ -26,6 +26,7 @@ from inspect import signature
 from typing import Any, NoReturn, TypeVar
 
 import attrs
+from twisted.internet.protocol import ReconnectingClientFactory
 
 from ._outbox import Marks
 from ._session import Session, handlersFrom
@@ -318,7 +319,7 @@ def _fixed(default: Any, validate: Any, kind: str, poe: str = "") -> Any:
     return Setting(default, validate, kind, NEVER, poe, _refuse)
 
 
-class Settings:
+class Settings(ReconnectingClientFactory):
     """
     The base class of the client that has its settings.
 
@@ -442,12 +443,16 @@ class Settings:
     autoReconnect: bool = _setting(True, flag, "True or False", NOW)
     retryPolicy: Policy | None = _setting(None, policy, "function or None", FAILURE)
     initialDelay: float = _setting(1.0, delay, "seconds", FAILURE)
-    maxDelay: float = _setting(60.0, delay, "seconds", FAILURE)
+    maxDelay: float = _setting(  # type: ignore[assignment]
+        60.0, delay, "seconds", FAILURE
+    )
     factor: float = _setting(2.0, factor, "number, 1 or more", FAILURE)
-    jitter: float | None = _setting(
+    jitter: float | None = _setting(  # type: ignore[assignment]
         1.0, fraction, "number from 0 to 1, or None", FAILURE
     )
-    maxRetries: int | None = _setting(None, _optionalCount, "count or None", FAILURE)
+    maxRetries: int | None = _setting(  # type: ignore[assignment]
+        None, _optionalCount, "count or None", FAILURE
+    )
     stableAfter: float = _setting(10.0, delay, "seconds", NOW)
     keepAlive: KeepAlive = _setting(
         True, keepAliveFrom, "True, False or (idle, interval, count)", CONNECTION

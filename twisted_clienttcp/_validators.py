@@ -152,8 +152,8 @@ def callback(
         )
     if arguments is not None and not _accepts(value, len(arguments)):
         raise TypeError(
-            f"{name} is called as {name}({', '.join(arguments)}), which {value!r} does "
-            "not accept"
+            f"{name} is called as {name}({', '.join(arguments)}), which "
+            f"{_signed(value)} does not accept"
         )
     return value
 
@@ -208,3 +208,13 @@ def _accepts(function: Any, arguments: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _signed(function: Any) -> str:
+    """
+    @return: the function's name and parameters; its repr if they are not known.
+    """
+    try:
+        return f"{function.__qualname__}{signature(function, follow_wrapped=False)}"
+    except (AttributeError, TypeError, ValueError):
+        return repr(function)

@@ -14,11 +14,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.task import Clock
+from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NotConnectedError, OutputFull
-from twisted_clienttcp.framing import JSONLines, Line, Stream
+from twisted_clienttcp.framing import Framing, JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant
 
 from .._memory import ABC, ClientTestCase, RetryTestCase, Transport
@@ -274,11 +275,20 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(ValueError, "delimiter", framing=(Line, {"delimiter": b""}))
         self.refused(TypeError, "framing", "delim", framing=(Line, {"delim": b"|"}))
 
-        class Unfresh(Stream):
+        class Unrepeatable(Stream):
             def fresh(self) -> Any:
                 return None
 
-        self.refused(TypeError, "framing", "fresh()", framing=Unfresh)
+        class Duck:
+            def decode(self, data: Any, start: int, searched: int) -> Any: ...
+
+            def encode(self, record: Any) -> Any: ...
+
+        self.refused(TypeError, "Unrepeatable", "fresh()", framing=Unrepeatable)
+        self.refused(TypeError, "subclass of Framing", framing=Duck)
+        self.refused(TypeError, "subclass of Framing", framing=Duck())
+        self.refused(TypeError, "use Receiver(", framing=LineReceiver)
+        self.refused(TypeError, "decode()", framing=Framing)
         for good in (Line, Line(), (Line, {"delimiter": b"|"}), Stream):
             ClientTCPFactory(serverInput=print, framing=good)
 
@@ -374,7 +384,7 @@ class SubclassTests(ClientsTestCase):
             offlineLimit = 100
             args = ("feed",)
             inlineStates = {"tick": lambda client: client.put("tick")}
-            retryPolicy = constant(4)
+            retryPolicy = staticmethod(constant(4))
 
         started: list[Any] = []
         self.recorder.on["started"] = lambda client, *args: started.append(args)

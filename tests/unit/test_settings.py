@@ -344,7 +344,7 @@ class PrecedenceTests(SynchronousTestCase):
         for name, setting in SETTINGS.items():
             value, _ = VALUES[name][0][0]
             kind = type("Feeder", (ClientTCPFactory,), {**beside(name), name: value})
-            more = MARKS if name in MARKS else {}
+            more: dict[str, Any] = {}
             if name in MARKS:
                 more = {"highMark": None, "lowMark": None}
             if name in ADDRESS:
@@ -420,8 +420,8 @@ class PrecedenceTests(SynchronousTestCase):
         class Local(ClientTCPFactory):
             endpoint = "unix:/x"
 
-        client = Local("localhost", 7, serverInput=print)
-        self.assertEqual((client.endpoint, client.remotePort), (None, 7))
+        local = Local("localhost", 7, serverInput=print)
+        self.assertEqual((local.endpoint, local.remotePort), (None, 7))
 
         class Encrypted(ClientTCPFactory):
             tls = True
@@ -448,16 +448,16 @@ class PrecedenceTests(SynchronousTestCase):
         """
 
         class Function(ClientTCPFactory):
-            retryPolicy = constant(3)
+            retryPolicy: Any = constant(3)
 
         class Static(ClientTCPFactory):
             @staticmethod
             def retryPolicy(failures: int) -> float:
                 return 3
 
-        for kind in (Function, Static):
-            policy: Any = kind(serverInput=print).retryPolicy
-            self.assertEqual(policy(1), 3)
+        kinds: tuple[Any, ...] = (Function, Static)
+        for kind in kinds:
+            self.assertEqual(kind(serverInput=print).retryPolicy(1), 3)
 
     def test_heartbeatAndFraming(self) -> None:
         """
