@@ -242,9 +242,9 @@ class LifecycleFactory(Settings):
 
     def resetDelay(self) -> None:
         """
-        Let the delays and the count of failures begin anew. It need not be called: a
-        connection that has held for L{stableAfter} seconds does the same. A client that
-        has stopped, or waits, goes on doing so.
+        Reset the delays and the count of failures. Calling it is optional: a connection
+        that has lasted for C{stableAfter} seconds does the same. It does not restart a
+        client that has stopped, nor end a wait.
         """
         self.delay = self.initialDelay
         self.retries = 0

@@ -259,7 +259,7 @@ _STAYING = (
     Option(
         "factor",
         "NUMBER",
-        "What the longest wait is multiplied by after each failure.",
+        "What the longest wait is multiplied by after each failure; 2.",
         "factor",
         convert=_number,
     ),
