@@ -611,10 +611,11 @@ class Options(usage.Options):
             }
             if "heartbeat" in self.given:
                 given["heartbeat"] = self._heartbeat()
+            if any(option.name in self.given for option in _FRAMING):
+                given["framing"] = self.framing
             return kind(
                 **self._where(),
                 **self._tls(),
-                framing=self.framing,
                 autoReconnect=bool(self.staying or self["reconnect"]),
                 **given,
                 **callbacks,

@@ -32,15 +32,17 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
-def count(name: str, value: object, least: int, most: int | None = None) -> int:
+def count(
+    name: str, value: object, least: int | None = None, most: int | None = None
+) -> int:
     """
     @raise TypeError: if the value is not a whole number.
     @raise ValueError: if it is out of the range.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if value < least or (most is not None and value > most):
-        bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be {bounds}, not {value!r}")
     return value
 

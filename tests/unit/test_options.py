@@ -172,12 +172,25 @@ class RestTests(OptionsTestCase):
             {
                 "remoteAddress",
                 "remotePort",
-                "framing",
                 "autoReconnect",
                 "serverInput",
             },
         )
-        self.assertIsInstance(given["framing"], Line)
+
+    def test_ofTheClass(self) -> None:
+        """
+        So are the settings of a class of the user's own.
+        """
+
+        class Feed(Recording):
+            framing = Netstring()
+            connectTimeout = 5.0
+
+        for words, kind in (([], Netstring), (["--framing=stream"], Stream)):
+            options = self.parsed("localhost", "7", *words)
+            client = options.client(Feed, serverInput=lambda client, record: None)
+            self.assertIsInstance(client.framing, kind)
+            self.assertEqual(client.connectTimeout, 5)
 
     def test_reconnect(self) -> None:
         """
