@@ -1,8 +1,8 @@
 """
-What users configure and hold.
+The client as users see it: the constructor, methods and flags.
 
-The factory checks what it is given, and turns the user's orders into inputs of the
-L{lifecycle<twisted_clienttcp._lifecycle>}. What follows is the business of
+The factory turns the user's calls into inputs of the
+L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects are in
 L{twisted_clienttcp._effects}.
 """
 
@@ -56,7 +56,7 @@ from .errors import (
 from .framing._building import FramingSpec, buildFraming
 from .retry import Policy
 
-#: A place to connect to.
+#: One endpoint, or a string that describes it.
 Endpoint = IStreamClientEndpoint | str
 
 
@@ -70,23 +70,26 @@ class ClientTCPFactory(LifecycleFactory):
         started -> ( attempt -> preConnect -> connected -> any of serverInput and
         serverFlushed -> serverError? -> disconnected )* -> stopped
 
-    An attempt that does not reach C{connected} is C{connectError} alone. A callback
-    that raises is logged, and the client goes on by its policy. Where there is a
-    connection it costs that, and is given to C{serverError} first as a
-    L{CallbackError<twisted_clienttcp.errors.CallbackError>}; C{preConnect} that raises
-    is a C{connectError}.
+    An attempt that does not reach C{connected} calls only C{connectError}. If a
+    callback raises, the exception is logged and C{serverError} is called with a
+    L{CallbackError<twisted_clienttcp.errors.CallbackError>}; then the connection is
+    dropped, and the client continues by its policy. If C{preConnect} raises,
+    C{connectError} is called.
 
-    There are three ways to run one:
+    There are three ways to run a client:
 
       - C{client.start()}: the whole contract.
       - C{reactor.connectTCP(host, port, client)}, C{connectSSL}, C{connectUNIX}: the
         whole contract too; the address is the connector's.
       - C{ClientService(endpoint, client)}: the service connects, retries and stops, and
-        does not tell us. So there are no C{started} and C{stopped}, and C{connectError}
-        is called only where TLS or C{preConnect} fails; C{connect} and C{reconnect}
-        raise; C{shutdown} ends the connection, and the service makes the next; and
-        stopping the service does not flush what was put.
+        does not report this to the client. So C{started} and C{stopped} are not called,
+        and C{connectError} is called only if TLS or C{preConnect} fails; C{connect} and
+        C{reconnect} raise an exception; C{shutdown} ends the connection, and the
+        service makes the next one; and stopping the service does not flush the output.
         L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
+
+    All parameters except the callbacks can also be attributes of a subclass, or be
+    changed later.
 
     @ivar connector: the connector of the last attempt.
     """
@@ -271,12 +274,12 @@ class ClientTCPFactory(LifecycleFactory):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name()} {self._phase.value}>"
 
-    # -- what the user reads
+    # -- attributes
 
     @property
     def heap(self) -> Any:
         """
-        A namespace of the user's own, for what callbacks share (POE: the heap).
+        A namespace for data that callbacks share (POE: the heap).
         """
         if self._heap is None:
             self._heap = SimpleNamespace()
@@ -289,9 +292,9 @@ class ClientTCPFactory(LifecycleFactory):
     @property
     def pendingOctets(self) -> int:
         """
-        The octets put that the kernel does not have yet: never too few, and too many
-        by one chunk (64 KiB) at the most (POE: get_driver_out_octets). Those that wait
-        for a connection are among them.
+        The number of bytes that were put and that the kernel has not accepted yet,
+        those that wait for a connection included: never too low, and too high by at
+        most one chunk (64 KiB) (POE: get_driver_out_octets).
         """
         offline = self._offline
         pending = 0 if self._outbox is offline else self._outbox.pending
@@ -318,20 +321,21 @@ class ClientTCPFactory(LifecycleFactory):
         now.recordsOut += records
         return now
 
-    # -- the user's orders
+    # -- methods
 
     def start(self) -> Deferred[None]:
         """
-        Begin: call C{started} and connect. A client that runs already goes on. (Where
-        an endpoint connects or fails at once, what follows is called at once too.)
+        Start: call C{started} and connect. If the client is running, do nothing. (If an
+        endpoint connects or fails immediately, the callbacks for that are called before
+        this method returns.)
 
         @return: as L{whenStopped}.
 
         @raise ValueError: if there is nothing to connect to.
         @raise TypeError: if C{remoteAddress} was set without C{remotePort}, or
             C{remotePort} without C{remoteAddress}.
-        @raise RuntimeError: if the client is shutting down, or is in the hands of a
-            C{ClientService}.
+        @raise RuntimeError: if the client is shutting down, or if a C{ClientService}
+            drives it.
         """
         self._mayConnect("start")
         if stopping(self) and self._phase is not STOPPED:
@@ -341,8 +345,8 @@ class ClientTCPFactory(LifecycleFactory):
             )
         self._claimAlias()
         if self._busy and self._phase in (IDLE, STOPPED):
-            # From inside a callback, in the next turn: a connector may be in the midst
-            # of telling a loss, and one that fails at once would be tried for ever.
+            # Inside a callback, wait for the next turn: a connector may be reporting a
+            # loss, and one that fails immediately would be tried in an endless loop.
             self._feed(Inputs.reconnect, 0.0)
         else:
             self._feed(Inputs.start)
@@ -352,17 +356,17 @@ class ClientTCPFactory(LifecycleFactory):
         self, address: str | bytes | None = None, port: int | str | None = None
     ) -> None:
         """
-        Connect, to another address if one is given, which is remembered (POE: the
-        connect event). A connection that there is, is aborted first.
+        Connect, after aborting the present connection (POE: the connect event). An
+        address or a port that is passed replaces the settings of the destination.
 
-        @param address: as C{remoteAddress}; the present one if not given.
-        @param port: as C{remotePort}; the present one if not given.
+        @param address: as C{remoteAddress}; None for the present one.
+        @param port: as C{remotePort}; None for the present one.
 
-        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
-        @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if it cannot be an address or a port, or if the present
-            connections are TLS by an endpoint's or C{connectSSL}'s own doing, which
-            those to another address would not be.
+        @raise RuntimeError: if a C{ClientService} drives the client.
+        @raise TypeError: if an argument has the wrong type.
+        @raise ValueError: if it cannot be an address or a port; or if an endpoint or
+            C{connectSSL} makes the present connections TLS, which connections to
+            another address would not be.
         """
         if address is not None or port is not None:
             self._mayNotBeHosted("connect")
@@ -373,13 +377,13 @@ class ClientTCPFactory(LifecycleFactory):
 
     def reconnect(self, delay: float = 0) -> None:
         """
-        Make an attempt (POE: the reconnect event). An attempt under way is dropped,
-        and a connection aborted: its C{disconnected} comes first and tells in C{unsent}
-        what was lost.
+        Make an attempt (POE: the reconnect event). A present attempt is cancelled, and
+        a present connection aborted: C{disconnected} is called for it first, with the
+        number of lost bytes in C{unsent}.
 
-        @param delay: after how many seconds.
+        @param delay: the seconds to wait before the attempt.
 
-        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
+        @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
         seconds = _validators.delay("delay", delay)
@@ -389,15 +393,15 @@ class ClientTCPFactory(LifecycleFactory):
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
-        Stop (POE: the shutdown event): no more C{serverInput}; all that was put is
-        flushed; our side of the connection is ended, and the peer given time to end its
-        own. Then C{disconnected} and C{stopped} are called. Doing it again changes
-        nothing, but that events are not waited for which were put off meanwhile.
+        Stop (POE: the shutdown event): call C{serverInput} no more, flush the output,
+        end our side of the connection, and give the peer time to end its side. Then
+        C{disconnected} and C{stopped} are called. After a second call, the client does
+        not wait for events that were scheduled since the first one either.
 
         @return: a Deferred that fires when the client has stopped, with the
-            L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
-            no connection that C{connected} was called for. If a callback asks for
-            another attempt, it fires when the connection has ended.
+            L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if
+            C{connected} was not called. If a callback requests another attempt, it
+            fires when the connection has ended.
         """
         if self._phase is STOPPED and self._stopping is not None:
             return waiterIn(self._stopping, "shutdown")
@@ -412,8 +416,8 @@ class ClientTCPFactory(LifecycleFactory):
 
     def abort(self) -> Deferred[Disconnection | None]:
         """
-        Stop at once: as L{shutdown}, but what is pending is lost, and told as
-        C{unsent}.
+        Stop at once, as L{shutdown} but without a flush: the pending output is lost,
+        and counted in C{unsent}.
 
         @return: as L{shutdown}.
         """
@@ -424,18 +428,19 @@ class ClientTCPFactory(LifecycleFactory):
 
     def put(self, record: Any) -> bool:
         """
-        Send a record (POE: put of the wheel). What is put in one turn of the reactor
-        leaves together. Without a connection, it is kept for the next one, up to
+        Send a record (POE: put of the wheel). Records put in one turn of the reactor
+        are sent together. Without a connection, they are kept for the next one, up to
         C{offlineLimit}.
 
-        @return: whether the output that waits is at or over C{highMark}; False without
+        @return: True if the pending output has reached C{highMark}; False without
             marks.
 
         @raise NotConnectedError: if there is no connection and no C{offlineLimit}, or
             the sending side of the connection is closed.
-        @raise OutputFull: if there is no connection, and this would be too much.
-        @raise TypeError: if the framing takes no such record.
-        @raise FramingError: if the framing cannot frame this one.
+        @raise OutputFull: if there is no connection, and C{offlineLimit} would be
+            exceeded.
+        @raise TypeError: if the framing does not accept records of this type.
+        @raise FramingError: if the framing cannot encode this record.
         """
         outbox = self._outbox
         octets = outbox.encode(record)
@@ -445,12 +450,12 @@ class ClientTCPFactory(LifecycleFactory):
 
     def putMany(self, records: Iterable[Any]) -> bool:
         """
-        Send records, in order; if one of them cannot be framed, none is sent. Faster
-        than a L{put} for each.
+        Send records, in order; if one of them cannot be encoded, none is sent. This is
+        faster than L{put} for each of them.
 
         @return: as L{put}.
 
-        @raise TypeError: also if that is one record, or no iterable.
+        @raise TypeError: also if C{records} is one record, or cannot be iterated.
         @raise Exception: as L{put}.
         """
         if isinstance(records, (bytes, bytearray, memoryview, str)):
@@ -462,25 +467,25 @@ class ClientTCPFactory(LifecycleFactory):
 
     def write(self, data: bytes) -> None:
         """
-        Send octets as they are, without framing them (C{IConsumer}).
+        Send bytes unchanged, without the framing (C{IConsumer}).
 
         @raise NotConnectedError: as L{put}.
         @raise OutputFull: as L{put}.
-        @raise TypeError: if that is not octets.
+        @raise TypeError: if C{data} is not bytes.
         """
         self._outbox.write(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
-        Let a producer fill the output (C{IConsumer}). It is paused at the high mark and
-        resumed at the low one, and stopped at the end of the connection. C{shutdown}
-        waits, for at most C{drainTimeout}, until it has unregistered. Without a
-        connection it is stopped at once.
+        Register a producer for the output (C{IConsumer}). It is paused at the high mark
+        and resumed at the low one, and stopped at the end of the connection.
+        C{shutdown} waits, for at most C{drainTimeout}, until it is unregistered.
+        Without a connection it is stopped at once.
 
         @param producer: an C{IPushProducer} or C{IPullProducer}.
-        @param streaming: whether it is an C{IPushProducer}.
+        @param streaming: True for an C{IPushProducer}.
 
-        @raise RuntimeError: if there is one already.
+        @raise RuntimeError: if a producer is registered already.
         """
         connection = self.server
         if connection is None:
@@ -490,7 +495,7 @@ class ClientTCPFactory(LifecycleFactory):
 
     def unregisterProducer(self) -> None:
         """
-        The producer has no more.
+        Unregister the producer (C{IConsumer}).
         """
         if self.server is not None:
             self.server.unregisterProducer()
@@ -498,11 +503,13 @@ class ClientTCPFactory(LifecycleFactory):
     def setMarks(self, highMark: int | None, lowMark: int | None) -> None:
         """
         Change both marks, for all connections. If the new ones are reached already,
-        C{serverHigh} or C{serverLow} is called. With none, nothing is high any more.
+        C{serverHigh} or C{serverLow} is called.
 
-        @param highMark: in octets; None, as C{lowMark}, for no marks.
+        @param highMark: the high mark in bytes; None, with C{lowMark} None too, for no
+            marks.
+        @param lowMark: the low mark in bytes.
 
-        @raise TypeError: if only one is given, or one is no number.
+        @raise TypeError: if only one is None, or one is not a number.
         @raise ValueError: unless 0 < lowMark < highMark.
         """
         self.marks = marks = Marks(highMark, lowMark)
@@ -513,10 +520,10 @@ class ClientTCPFactory(LifecycleFactory):
 
     def flushed(self) -> Deferred[None]:
         """
-        @return: a Deferred that fires when the kernel has every octet that was put; at
-            once if it has. Under TLS that may be early by what one buffer of the
-            transport holds. It fails with an L{OutputLost
-            <twisted_clienttcp.errors.OutputLost>} if a part of them is lost.
+        @return: a Deferred that fires when the kernel has accepted every byte that was
+            put; at once if it has. Under TLS, one buffer of the transport may still be
+            pending then. It fails with an L{OutputLost
+            <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
         """
         if not self.pendingOctets:
             return succeed(None)
@@ -534,11 +541,13 @@ class ClientTCPFactory(LifecycleFactory):
 
     def loseWriteConnection(self) -> None:
         """
-        Flush, end our side of the connection, and read on (POE: shutdown_output of the
-        wheel). The connection ends when the peer ends its side, or at C{shutdown}.
+        Flush, end our side of the connection, and continue to read (POE:
+        shutdown_output of the wheel). The connection ends when the peer ends its side,
+        or at C{shutdown}.
 
         @raise NotConnectedError: if there is no connection.
-        @raise RuntimeError: if the transport cannot end one side alone, as TLS cannot.
+        @raise RuntimeError: if the transport cannot close only its sending side, as
+            with TLS.
         """
         connection = self._live("loseWriteConnection")
         self._sendOffline(connection)
@@ -546,15 +555,15 @@ class ClientTCPFactory(LifecycleFactory):
 
     def setFraming(self, framing: FramingSpec) -> None:
         """
-        Use another framing for this connection, from the next record on, both ways
-        (POE: set_filter of the wheel). Every octet behind the records delivered until
-        now is cut with it; what there is of them already is delivered when the present
-        callback has returned.
+        Use another framing for this connection, from the next record on, in both
+        directions (POE: set_filter of the wheel). It decodes every byte behind the
+        records that have been delivered; records that it finds there are delivered when
+        the present callback has returned.
 
-        @param framing: as the constructor's.
+        @param framing: as the setting.
 
         @raise NotConnectedError: if there is no connection.
-        @raise TypeError: if that is no framing.
+        @raise TypeError: if it is not a framing.
         """
         connection = self._live("setFraming")
         if framing is connection.inputFraming:
@@ -566,7 +575,7 @@ class ClientTCPFactory(LifecycleFactory):
 
     def setInputFraming(self, framing: FramingSpec) -> None:
         """
-        As L{setFraming}, for input alone (POE: set_input_filter).
+        As L{setFraming}, for input only (POE: set_input_filter).
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
@@ -574,8 +583,8 @@ class ClientTCPFactory(LifecycleFactory):
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
-        As L{setFraming}, for output alone (POE: set_output_filter). What has been put
-        is framed already.
+        As L{setFraming}, for output only (POE: set_output_filter). Records that have
+        been put are encoded already.
         """
         connection = self._live("setOutputFraming")
         connection.setOutputFraming(buildFraming(framing).fresh())
@@ -583,18 +592,18 @@ class ClientTCPFactory(LifecycleFactory):
     def pauseProducing(self) -> None:
         """
         Deliver no records of the present connection and read nothing from it, until
-        L{resumeProducing} (POE: pause_input of the wheel). A loss is seen then, or when
-        something is written. Without a connection there is nothing to pause.
+        L{resumeProducing} (POE: pause_input of the wheel). A loss is noticed then, or
+        when something is written. Without a connection, do nothing.
 
-        Register C{client.server} with a consumer that is to be fed with the records:
-        its pauses are kept apart from these.
+        To pass the records to a consumer, register C{client.server} with it: its pauses
+        and these are independent.
         """
         if self.server is not None:
             self.server.hold(Hold.USER)
 
     def resumeProducing(self) -> None:
         """
-        Deliver what waits, and read on (POE: resume_input of the wheel).
+        Deliver the held records, and continue to read (POE: resume_input of the wheel).
         """
         if self.server is not None:
             self.server.release(Hold.USER)
@@ -609,35 +618,35 @@ class ClientTCPFactory(LifecycleFactory):
 
     def post(self, event: str, *args: Any) -> None:
         """
-        Have an event handled in the next turn of the reactor, behind those posted
+        Call the handler of an event in the next turn of the reactor, after those posted
         before (POE: yield). C{connect}, C{reconnect} and C{shutdown} are events too.
 
-        A client that would give up does not stop while an event is to come that was
-        posted or put off: it may ask for another attempt. After C{shutdown} only those
-        posted or put off since are waited for; the others are cancelled.
+        A client that would give up does not stop while events are pending, because
+        their handlers may request another attempt. After C{shutdown}, it waits only for
+        events that were posted or scheduled since then; the others are cancelled.
 
-        @raise UnknownEvent: if there is no handler for it.
+        @raise UnknownEvent: if the event has no handler.
         """
         self._events()._post(event, *args)
 
     def call(self, event: str, *args: Any) -> object:
         """
-        Have an event handled now (POE: call).
+        Call the handler of an event now (POE: call).
 
-        @return: what its handler returns.
+        @return: the result of the handler.
 
-        @raise UnknownEvent: if there is no handler for it.
+        @raise UnknownEvent: if the event has no handler.
         """
         return self._events()._call(event, *args)
 
     def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
         """
-        Have an event handled after some seconds (POE: delay). What is still to come
-        when the client stops is cancelled.
+        Call the handler of an event after some seconds (POE: delay). When the client
+        stops, scheduled events are cancelled.
 
-        @return: what can put it off further, or cancel it.
+        @return: the call, which can be postponed or cancelled.
 
-        @raise UnknownEvent: if there is no handler for it.
+        @raise UnknownEvent: if the event has no handler.
         @raise ValueError: if the seconds are negative.
         """
         delay = _validators.delay("seconds", seconds)
@@ -648,18 +657,20 @@ class ClientTCPFactory(LifecycleFactory):
         self, failAfterFailures: int | None = None
     ) -> Deferred[ClientTCPProtocol]:
         """
-        @param failAfterFailures: after how many attempts that fail from now on (of
-            several endpoints: rounds) not to wait any longer: 1 for the first, None for
-            any number. The client goes on all the same. (As ClientService's; where one
-            drives the client, only what fails in TLS or C{preConnect} is known.)
+        Wait for a connection.
+
+        @param failAfterFailures: the number of failed attempts (or, with several
+            endpoints, of rounds) from now on after which the Deferred fails; None for
+            no limit. The client continues in any case. (As in ClientService; if one
+            drives the client, only failures of TLS and C{preConnect} are known.)
 
         @return: a Deferred that fires with the connection, when C{connected} has
-            returned; at once if there is one. It fails with what C{connectError} was
-            given, if that was the last attempt to wait for; or with what stopped the
-            client, or with a L{NotConnectedError
-            <twisted_clienttcp.errors.NotConnectedError>}, if that comes before.
+            returned; at once if there is a connection. It fails with the failure of the
+            last attempt to wait for. If the client stops before, it fails with the
+            reason for that, or with a L{NotConnectedError
+            <twisted_clienttcp.errors.NotConnectedError>}.
 
-        @raise TypeError: if C{failAfterFailures} is no whole number.
+        @raise TypeError: if C{failAfterFailures} is not a whole number.
         @raise ValueError: if it is less than 1.
         """
         if failAfterFailures is not None:
@@ -673,9 +684,11 @@ class ClientTCPFactory(LifecycleFactory):
 
     def whenStopped(self) -> Deferred[None]:
         """
+        Wait until the client has stopped.
+
         @return: a Deferred that fires with None when the client has stopped, or fails
-            with what C{stopped} gets; at once if it has stopped already. While a
-            C{ClientService} drives the client it never does.
+            with the failure that C{stopped} gets; at once if it has stopped already.
+            While a C{ClientService} drives the client, it never fires.
         """
         if self._phase is STOPPED and not self._hosted:
             if self._stopping is not None:
@@ -683,12 +696,12 @@ class ClientTCPFactory(LifecycleFactory):
             return succeed(None) if self._outcome is None else fail(self._outcome)
         return self._waiter("stopped")
 
-    # -- the orders of ReconnectingClientFactory
+    # -- the methods of ReconnectingClientFactory
 
     def stopTrying(self) -> None:
         """
         Make no more attempts: stop, if there is no connection, and otherwise when it is
-        lost. An order of the user's to connect that comes later is carried out, once.
+        lost. A later call of C{connect} or C{reconnect} makes one attempt.
         """
         self.continueTrying = 0
         if self._phase in (WAITING, CONNECTING) or ordered(self):
@@ -696,13 +709,13 @@ class ClientTCPFactory(LifecycleFactory):
 
     def retry(self, connector: Any = None) -> None:
         """
-        Make another attempt after the delay that the policy gives, if it gives one, as
-        L{reconnect}. Where one is under way or will come anyhow, that is it; a client
-        that has stopped, or was told to, stays so.
+        Make another attempt after the delay that the policy returns, as L{reconnect}.
+        If an attempt has begun or will follow anyway, or if the client has stopped or
+        is stopping, do nothing.
 
-        @param connector: the connector to use for it, and from then on.
+        @param connector: the connector to use from now on.
 
-        @raise RuntimeError: if the client is in the hands of a C{ClientService}.
+        @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to.
         """
         if connector is None:
@@ -720,8 +733,8 @@ class ClientTCPFactory(LifecycleFactory):
     @property
     def _attempting(self) -> bool:
         """
-        Whether an attempt is under way. A subclass that has kept its end from us calls
-        C{retry} then.
+        True if an attempt has begun and not ended. A subclass whose
+        C{clientConnectionFailed} does not call ours calls C{retry} when it has ended.
         """
         return self._phase is CONNECTING and (
             getattr(self.connector, "state", None) == "connecting"
@@ -730,8 +743,8 @@ class ClientTCPFactory(LifecycleFactory):
     @property
     def _retryComes(self) -> bool:
         """
-        Whether the present connection is lost, and there will be a retry as soon as its
-        last records are delivered.
+        True if the present connection is lost, and a retry will follow when its last
+        records have been delivered.
         """
         connection = self.server
         return connection is not None and connection.lost and self._retrying

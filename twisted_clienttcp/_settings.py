@@ -512,13 +512,14 @@ class Settings(ReconnectingClientFactory):
         None, _reactorTime, "IReactorTime or None", NOW, apply=_time, read=_fromClock
     )
 
-    marks = Marks()
+    #: The settings of this client alone; None for none.
     _own: dict[str, Any] | None
     _target: Target
     _clock: Any
 
-    #: What the class says of the destination, and the settings that it has changed.
+    # The values of the class, and the names of the settings that it has changed.
     _classDestination: dict[str, Any] = dict.fromkeys(DESTINATION)
+    _classMarks = Marks()
     _classNames: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **named: Any) -> None:
@@ -549,7 +550,7 @@ class Settings(ReconnectingClientFactory):
             for name, setting in SETTINGS.items()
             if getattr(cls, name) is not setting.default
         )
-        cls.marks = Marks(cls.highMark, cls.lowMark)
+        cls._classMarks = Marks(cls.highMark, cls.lowMark)
         cls._classDestination = given = {
             name: getattr(cls, name) for name in DESTINATION
         }
@@ -575,7 +576,7 @@ class Settings(ReconnectingClientFactory):
         self._clock = own.pop("clock", cls.clock) or reactor
         if not own.keys().isdisjoint(_MARKS):
             high = own.pop("highMark", cls.highMark)
-            self.marks = Marks(high, own.pop("lowMark", cls.lowMark))
+            own["marks"] = Marks(high, own.pop("lowMark", cls.lowMark))
         self._own = own or None
         heartbeat: Any = self.heartbeat
         if heartbeat is not None:
@@ -584,6 +585,18 @@ class Settings(ReconnectingClientFactory):
         self._target = targetFrom(
             **replaced(cls._classDestination, given), reactor=reactor
         )
+
+    @property
+    def marks(self) -> Marks:
+        """
+        C{highMark} and C{lowMark}.
+        """
+        own = self._own
+        return self._classMarks if own is None else own.get("marks", self._classMarks)
+
+    @marks.setter
+    def marks(self, marks: Marks) -> None:
+        _store(self, "marks", marks)
 
     def _sets(self, names: frozenset[str]) -> bool:
         """
