@@ -62,7 +62,7 @@ WORKS = {
     "counted": _framing("Block, length codec", b"62\0", b"", "Block()", counted),
     "varint": _framing(
         "LengthPrefixed, varint",
-        *(b"\x3e", b"", "LengthPrefixed(octets='varint')", varint),
+        *(b"\x3e", b"", "LengthPrefixed(prefixSize='varint')", varint),
     ),
     "netstring": _framing(
         "Netstring",

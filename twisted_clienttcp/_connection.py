@@ -5,7 +5,7 @@ become writes.
 Theory of operation:
 
  1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
-    L{Delivery<twisted_clienttcp._delivery.Delivery>}, and after an order to close
+    L{Inbound<twisted_clienttcp._inbound.Inbound>}, and after an order to close
     nowhere.
  2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
     octets are being received goes out when all their records have been delivered.
@@ -53,8 +53,8 @@ from zope.interface import alsoProvides, implementer
 
 from . import _tls
 from ._check import KeepAlive
-from ._delivery import Delivery, Hold
 from ._details import LostWhileWriting
+from ._inbound import Hold, Inbound
 from ._negotiation import Negotiation
 from ._outbox import Marks
 from ._sender import Sender
@@ -68,9 +68,9 @@ from .errors import (
     NotConnectedError,
     RecordTooLong,
     TruncatedRecord,
-    nameOf,
 )
 from .framing import Framing
+from .framing._buffer import InputBuffer
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
@@ -364,10 +364,10 @@ class ClientTCPProtocol(Protocol):
     # What each connection has. The rest is the class's, until it is other than there.
     __slots__ = (
         "_client",
-        "_delivering",
         "_fewRead",
         "_framing",
         "_fullRead",
+        "_input",
         "_negotiation",
         "_octetsIn",
         "_shaking",
@@ -398,13 +398,12 @@ class ClientTCPProtocol(Protocol):
     _confirmed = False
     _cause: Cause | None = None
     _lost: Failure | None = None
-    _truncated: TruncatedRecord | None = None
     _lastHeard = 0.0
     _timer: IDelayedCall | None = None
     _turn: IDelayedCall | None = None
 
     def __init__(
-        self, client: Client, framing: Framing, peer: IAddress | None = None
+        self, client: Client, framing: Framing[Any], peer: IAddress | None = None
     ) -> None:
         """
         @param framing: a pattern of its framing.
@@ -414,7 +413,7 @@ class ClientTCPProtocol(Protocol):
         #: Known until somebody is told.
         self.peer = peer
         self._framing = framing
-        self._delivering: Delivery | None = None
+        self._input: Inbound | None = None
         self._octetsIn = 0
         #: How many octets a read takes as a rule, if the transport lets us say; below
         #: how many the next takes less than this one, and from how many on more.
@@ -470,7 +469,7 @@ class ClientTCPProtocol(Protocol):
         """
         Call everything that belongs to the user or to the transport, which may raise.
         """
-        self._framing = self._framing.clone()
+        self._framing = self._framing.fresh()
         if self.peer is None:
             self.peer = transport.getPeer()
         keepAlive(transport, self._client.keepAlive)
@@ -495,17 +494,18 @@ class ClientTCPProtocol(Protocol):
         return self._client._timeSource()
 
     @property
-    def _delivery(self) -> Delivery:
+    def inbound(self) -> Inbound:
         """
-        What takes the input. A connection on which nothing has come has none.
+        The inbound side. It is made when it is first needed: a connection on which
+        nothing is received has none.
         """
-        delivery = self._delivering
-        if delivery is None:
+        inbound = self._input
+        if inbound is None:
             client = self._client
-            delivery = self._delivering = Delivery(
+            inbound = self._input = Inbound(
                 self._framing, client.serverInput, client, self, client.batched
             )
-        return delivery
+        return inbound
 
     @property
     def negotiation(self) -> Negotiation:
@@ -513,7 +513,7 @@ class ClientTCPProtocol(Protocol):
         What is talked through until the connection is open.
         """
         if self._negotiation is None:
-            self._negotiation = Negotiation(self.transport, self._framing, self)
+            self._negotiation = Negotiation(self.transport, self)
         return self._negotiation
 
     def send(self, octets: bytes) -> None:
@@ -522,14 +522,12 @@ class ClientTCPProtocol(Protocol):
         """
         self.outbox.send(octets)
 
-    def startTLS(self, options: Any, swallow: bytes) -> Framing:
+    def startTLS(self, options: Any, swallow: bytes) -> None:
         """
         Send what is queued in clear text, and speak TLS from then on.
 
         @param options: as those of L{Negotiation.startTLS}.
-        @param swallow: octets that may yet come in clear text.
-
-        @return: the framing of what comes and goes then.
+        @param swallow: a byte that may still arrive in clear text.
 
         @raise TypeError: if the options are no such.
         @raise RuntimeError: if the transport cannot start TLS.
@@ -542,13 +540,12 @@ class ClientTCPProtocol(Protocol):
         creator = self._client._tlsOptions(options)
         self.outbox.handOver()
         self._shaking = True
-        framing = self.outbox.framing.clone()
+        framing = self.inbound.framing.fresh()
         self.outbox.use(framing)
-        self._delivery.framing = framing
+        self.inbound.buffer = InputBuffer(framing)
         _tls.start(transport, creator, swallow)
         if (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
-        return framing
 
     def refuse(self, failure: Failure) -> None:
         """
@@ -565,7 +562,7 @@ class ClientTCPProtocol(Protocol):
         if not _tls.verified(self.transport):
             return
         self._shaking = False
-        if self._negotiation is None or not self._negotiation._secured():
+        if self._negotiation is None or not self._negotiation.secured():
             self._client._secured(self)
 
     def open(self) -> None:
@@ -579,15 +576,13 @@ class ClientTCPProtocol(Protocol):
             self._watchOver()
         self.outbox.opened()
         negotiation, self._negotiation = self._negotiation, None
-        if negotiation is not None:
-            early = negotiation._rest()
-            if early:
-                self.dataReceived(early)
+        if self._input is not None:
+            self._input.run()
         if self._stage is OPEN:
             if self._peerEnded:
-                self._delivery.end(self._streamEnded)
-            elif negotiation is not None and not self._delivery.held:
-                negotiation._reading(True)
+                self.inbound.end(self._streamEnded)
+            elif negotiation is not None and not self.inbound.held:
+                negotiation.readOn()
 
     @property
     def opened(self) -> bool:
@@ -626,13 +621,15 @@ class ClientTCPProtocol(Protocol):
         self._octetsIn += len(data)
         if self._watch is not None:
             self._watch.heard()
-        outbox, delivery = self.outbox, self._delivering or self._delivery
+        outbox, inbound = self.outbox, self._input or self.inbound
         held = outbox.hold()
         try:
             if self._stage is OPEN:
-                delivery.feed(data)
+                inbound.feed(data)
             elif self._stage is EARLY:
-                self.negotiation._received(data)
+                inbound.buffer.append(data)
+                if self._negotiation is not None:
+                    self._negotiation.received()
             else:
                 self._lastHeard = self._client._timeSource().seconds()
         finally:
@@ -640,7 +637,7 @@ class ClientTCPProtocol(Protocol):
                 outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
-        if delivery.backlog > BACKLOG and not self._throttled:
+        if len(inbound.buffer) > BACKLOG and inbound.held and not self._throttled:
             self._throttled = True
             self._read(False)
 
@@ -652,9 +649,9 @@ class ClientTCPProtocol(Protocol):
         a large buffer for them, and all of them wait while the delivery is held: so it
         is there only while the peer fills it and the user takes it.
         """
-        size, usual, delivery = self._fullRead, self._usualRead, self._delivery
-        records = delivery._count
-        if length < usual or records > MANY_RECORDS or delivery.held:
+        size, usual, inbound = self._fullRead, self._usualRead, self.inbound
+        records = inbound.lastBatch
+        if length < usual or records > MANY_RECORDS or inbound.held:
             size = usual
         elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
             size = min(2 * size, LARGE_READ)
@@ -665,27 +662,18 @@ class ClientTCPProtocol(Protocol):
         transport: Any = self.transport
         transport.bufferSize = size
 
-    def _faulted(self, fault: Exception) -> None:
+    def inputFailed(self, error: FramingError) -> None:
         """
-        The octets received are no records. An unfinished record at the end of the
-        stream is no reason of its own: it goes into the report of that end.
+        The bytes behind the records that were delivered cannot be decoded.
         """
-        if isinstance(fault, TruncatedRecord):
-            self._truncated = fault
-            return
         self._faults += 1
-        if isinstance(fault, RecordTooLong) and fault.skipped:
-            self._client._ended(self, Failure(fault), False)
-            return
-        if not isinstance(fault, FramingError):
-            name = type(self._delivery.framing).__name__
-            wrapper = FramingError(f"{name} raised {nameOf(fault)}")
-            wrapper.__cause__ = fault
-            fault = wrapper
-        self._delivery.stop()
-        self._ended(Failure(fault), "local")
+        if isinstance(error, RecordTooLong) and error.skipped:
+            self._client._ended(self, Failure(error), False)
+        else:
+            self.inbound.stop()
+            self._ended(Failure(error), "local")
 
-    def _raised(self, error: BaseException) -> None:
+    def inputRaised(self, error: BaseException) -> None:
         callback = "serverInputBatch" if self._client.batched else "serverInput"
         self._client._callbackRaised(callback, error, self)
 
@@ -697,24 +685,24 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver no records and read nothing until L{release}.
         """
-        if self._stage <= OPEN and not self._delivery.held & who:
-            self._delivery.hold(who)
+        if self._stage <= OPEN and not self.inbound.held & who:
+            self.inbound.hold(who)
             self._read(False)
 
     def release(self, who: Hold = Hold.USER) -> None:
         """
         Deliver what waits, and read on, unless somebody else holds the records.
         """
-        delivery = self._delivery
+        inbound = self.inbound
         if self._stage is EARLY:
-            delivery.held &= ~who
-            if not delivery.held and self._negotiation is None:
+            inbound.held &= ~who
+            if not inbound.held and self._negotiation is None:
                 self._read(True)
-        elif self._stage is OPEN and delivery.held & who:
-            delivery.release(who)
+        elif self._stage is OPEN and inbound.held & who:
+            inbound.release(who)
             self._readOn()
 
-    def _resumed(self) -> None:
+    def inputResumed(self) -> None:
         """
         A Deferred has fired that a record waited for.
         """
@@ -724,8 +712,8 @@ class ClientTCPProtocol(Protocol):
             self._readOn()
 
     def _readOn(self) -> None:
-        self._throttled = self._delivery.backlog > BACKLOG
-        held = self._delivery.held & ~Hold.ANSWER
+        self._throttled = len(self.inbound.buffer) > BACKLOG
+        held = self.inbound.held & ~Hold.RESULT
         if self._stage is OPEN and not held and not self._throttled:
             self._read(True)
 
@@ -763,29 +751,29 @@ class ClientTCPProtocol(Protocol):
             transport.pauseProducing()
 
     @property
-    def inputFraming(self) -> Framing:
+    def inputFraming(self) -> Framing[Any]:
         """
         What cuts the octets received (POE: get_input_filter).
         """
-        return self._delivery.framing
+        return self.inbound.framing
 
     @property
-    def outputFraming(self) -> Framing:
+    def outputFraming(self) -> Framing[Any]:
         """
         What frames the records put (POE: get_output_filter).
         """
         return self.outbox.framing
 
-    def setInputFraming(self, framing: Framing) -> None:
+    def setInputFraming(self, framing: Framing[Any]) -> None:
         """
         Cut all octets behind the records delivered until now with another framing.
         """
         if self._stage <= OPEN:
-            self._delivery.swap(framing)
-            if self._delivery.waiting and self._turn is None:
+            self.inbound.use(framing)
+            if self.inbound.waiting and self._turn is None:
                 self._turn = self._client._timeSource().callLater(0, self._deliverNow)
 
-    def setOutputFraming(self, framing: Framing) -> None:
+    def setOutputFraming(self, framing: Framing[Any]) -> None:
         """
         Frame all records that are put from now on with another framing.
         """
@@ -793,7 +781,7 @@ class ClientTCPProtocol(Protocol):
 
     def _deliverNow(self) -> None:
         self._turn = None
-        self._delivery.run()
+        self.inbound.run()
         if self._throttled:
             self._readOn()
 
@@ -801,7 +789,7 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver nothing more: forget the records that wait, discard what comes.
         """
-        self._delivery.stop()
+        self.inbound.stop()
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.cancel()
@@ -818,7 +806,7 @@ class ClientTCPProtocol(Protocol):
         self._stopWatching()
         self._confirmed = self._sendingEnded
         if self._stage is OPEN:
-            self._delivery.end(self._streamEnded)
+            self.inbound.end(self._streamEnded)
         elif self._stage is EARLY:
             self._client._negotiationEnded(self)
         elif self._stage is LINGERING:
@@ -858,7 +846,7 @@ class ClientTCPProtocol(Protocol):
                 client._timeSource(),
                 client.idleTimeout,
                 client.heartbeat,
-                reading=not self._delivery.held,
+                reading=not self.inbound.held,
             )
 
     def _stopWatching(self) -> None:
@@ -879,7 +867,7 @@ class ClientTCPProtocol(Protocol):
         """
         Whether the user's answer to a record is waited for.
         """
-        return bool(self._delivery.held & Hold.ANSWER)
+        return bool(self.inbound.held & Hold.RESULT)
 
     def _beat(self, heartbeat: Heartbeat) -> bool:
         """
@@ -892,7 +880,7 @@ class ClientTCPProtocol(Protocol):
         try:
             record = heartbeat.ask(self._client)
             if record is not None and not self.ending:
-                self.outbox.send(self.outbox.frame(record))
+                self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
             self._client._callbackRaised("heartbeat", error)
             self._client._escape(error)
@@ -1136,7 +1124,7 @@ class ClientTCPProtocol(Protocol):
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             self.blame(reason, "local")
         reason = _tls.inWords(reason, self.transport, self._shaking)
-        held = self._delivery.held & ~Hold.ANSWER
+        held = self.inbound.held & ~Hold.RESULT
         reading = not (held or self._throttled or self._peerEnded)
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())
@@ -1146,7 +1134,7 @@ class ClientTCPProtocol(Protocol):
             self._stopOutput()
         finally:
             if self._stage is OPEN:
-                self._delivery.end(self._gone)
+                self.inbound.end(self._gone)
             else:
                 self._gone()
 
@@ -1180,7 +1168,7 @@ class ClientTCPProtocol(Protocol):
             initiator=initiator,
             unsent=unsent,
             confirmed=self._confirmed,
-            truncated=self._truncated,
+            truncated=None if self._input is None else self._input.truncated,
         )
         self._client._gone(self, disconnection, told)
 
@@ -1190,7 +1178,7 @@ class ClientTCPProtocol(Protocol):
         """
         if self._negotiation is not None:
             over = NotConnectedError("the negotiation is over: use the client")
-            self._negotiation._end(Failure(over))
+            self._negotiation.end(Failure(over))
 
     def endNegotiation(self, failure: Failure) -> None:
         """
@@ -1199,7 +1187,7 @@ class ClientTCPProtocol(Protocol):
         @param failure: what whoever waits for one is told.
         """
         if self._negotiation is not None:
-            self._negotiation._end(failure)
+            self._negotiation.end(failure)
 
     def count(self, stats: Stats) -> None:
         """
@@ -1207,8 +1195,8 @@ class ClientTCPProtocol(Protocol):
         """
         octets, records = self.outbox.accepted
         stats.octetsIn += self._octetsIn
-        if self._delivering is not None:
-            stats.recordsIn += self._delivering.records
+        if self._input is not None:
+            stats.recordsIn += self._input.delivered
         stats.octetsOut += octets
         stats.recordsOut += records
         stats.framingFaults += self._faults

@@ -20,6 +20,7 @@ from ._stdio import write
 from .demo import Echo
 from .errors import TLSError
 from .framing import Line
+from .framing._buffer import InputBuffer
 
 #: The line at which the server drops the connection.
 DROP = b"please drop me"
@@ -62,7 +63,7 @@ class EchoServer(Echo):
         Become the factory's latest connection.
         """
         super().connectionMade()
-        self._framing = Line()
+        self._input = InputBuffer(Line())
         listener: Any = self.factory
         listener.latest = self
 
@@ -73,11 +74,12 @@ class EchoServer(Echo):
         transport = self.transport
         listener: Any = self.factory
         self.received += len(data)
-        for line in self._framing.feed(data):
-            if line == DROP:
+        self._input.append(data)
+        while lines := self._input.decode():
+            if lines == [DROP]:
                 self.close()
                 return
-            transport.write(self._framing.frame(line))
+            transport.write(self._input.framing.encode(lines[0]))
         transport.pauseProducing()
         self._resuming = listener.clock.callLater(PAUSE, transport.resumeProducing)
 

@@ -186,7 +186,7 @@ class LifecycleFactory(ReconnectingClientFactory):
     _on_serverLow: Any
     _on_disconnected: Any
     _on_stopped: Any
-    _framing: Framing
+    _framing: Framing[Any]
     _preConnect: Any
     _session: Session | None
     _target: Any
@@ -221,7 +221,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._offline = NOT_CONNECTED
         if self.offlineLimit:
             self._offline = OfflineQueue(
-                self._framing.clone(), self.marks, self.offlineLimit
+                self._framing.fresh(), self.marks, self.offlineLimit
             )
         self._outbox: Outbox = self._offline
         self._attempts = 0
@@ -446,7 +446,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             if iscoroutine(answer):
                 answer = Deferred.fromCoroutine(answer)
             if isinstance(answer, Deferred):
-                negotiation._wait()
+                negotiation.wait()
                 objection = answer.addCallback(_objection)
             else:
                 objection = succeed(_objection(answer))
@@ -470,11 +470,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         cancelled = connection is not self._connection or self._negotiating is None
         if not cancelled:
             self._negotiating = None
-        negotiation._finished()
+        negotiation.finished()
         if isinstance(objection, Failure):
             error: Any = objection.value
             ours = cancelled and objection.check(CancelledError, AsyncioCancelled)
-            if not (ours or negotiation._hasEndedWith(error)):
+            if not (ours or negotiation.hasEndedWith(error)):
                 self._logFailure("preConnect raised", objection)
             refusal = NegotiationRefused(f"preConnect raised {nameOf(error)}")
             refusal.__cause__ = error
@@ -487,7 +487,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         if objection:
             self._giveUp(connection, Failure(refusal))
         else:
-            negotiation._agreed(partial(self._feed, Inputs.negotiated))
+            negotiation.agreed(partial(self._feed, Inputs.negotiated))
 
     def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
@@ -1118,7 +1118,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             )
         record = given[1]
         try:
-            self._framing.clone().frame(record)
+            self._framing.fresh().encode(record)
         except Exception as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"heartbeat's record cannot be framed: {error}") from error

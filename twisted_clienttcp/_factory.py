@@ -32,8 +32,8 @@ from zope.interface import implementer
 from . import _check
 from ._callbacks import rejectMethods, withMethods
 from ._connection import ClientTCPProtocol, Disconnection
-from ._delivery import Hold
 from ._effects import CALLBACKS, LifecycleFactory, neverConnected
+from ._inbound import Hold
 from ._lifecycle import (
     CONNECTING,
     IDLE,
@@ -55,7 +55,7 @@ from .errors import (
     NotConnectedError,
 )
 from .framing import Line
-from .framing._pattern import FramingSpec, patternFrom
+from .framing._building import FramingSpec, buildFraming
 from .retry import Policy
 
 #: A place to connect to.
@@ -364,7 +364,7 @@ class ClientTCPFactory(LifecycleFactory):
             if called is not None:
                 more = map(repr, self._args) if name == "started" else ()
                 _check.callback(name, called, (*gets, *more))
-        self._framing = patternFrom(_LINE if framing is None else framing)
+        self._framing = buildFraming(_LINE if framing is None else framing)
         values = (
             autoReconnect,
             retryPolicy,
@@ -619,7 +619,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise FramingError: if the framing cannot frame this one.
         """
         outbox = self._outbox
-        octets = outbox.frame(record)
+        octets = outbox.encode(record)
         outbox.parts.append(octets)
         outbox.pending = pending = outbox.pending + len(octets)
         return pending >= outbox.edge and outbox.reached()
@@ -741,7 +741,7 @@ class ClientTCPFactory(LifecycleFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = patternFrom(framing).clone()
+            built = buildFraming(framing).fresh()
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -751,7 +751,7 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(patternFrom(framing).clone())
+            connection.setInputFraming(buildFraming(framing).fresh())
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
@@ -759,7 +759,7 @@ class ClientTCPFactory(LifecycleFactory):
         is framed already.
         """
         connection = self._live("setOutputFraming")
-        connection.setOutputFraming(patternFrom(framing).clone())
+        connection.setOutputFraming(buildFraming(framing).fresh())
 
     def pauseProducing(self) -> None:
         """

@@ -4,35 +4,42 @@ The time between having a transport and being C{connected}.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
+from ._inbound import Inbound
+from ._outbox import Outbox
 from .errors import ClearText, NotConnectedError
-from .framing import Framing
+from .framing._building import FramingSpec, buildFraming
 
 
 class Wire(Protocol):
     """
-    What a negotiation needs of its connection.
+    What a negotiation requires of its connection.
     """
 
-    def send(self, octets: bytes) -> object:
+    @property
+    def inbound(self) -> Inbound:
         """
-        Queue octets.
+        The inbound side.
         """
 
-    def startTLS(self, options: Any, swallow: bytes) -> Framing:
+    @property
+    def outbox(self) -> Outbox:
         """
-        Send what is queued in clear text, and speak TLS from then on.
+        The queue of what is to be sent.
+        """
 
-        @param swallow: octets that may yet come in clear text.
+    def startTLS(self, options: Any, swallow: bytes) -> None:
+        """
+        Send what is queued in clear text, and use TLS from then on, with a fresh copy
+        of the framing for what is received and sent.
 
-        @return: the framing of what comes and goes then; it knows nothing of what was
-            in clear text.
+        @param swallow: a byte that may still arrive in clear text.
         """
 
     def refuse(self, failure: Failure) -> None:
@@ -43,53 +50,89 @@ class Wire(Protocol):
 
 class Negotiation:
     """
-    What C{preConnect} talks through (its second argument), and what keeps the octets
-    that come before the connection is usable.
+    The second argument of C{preConnect}: exchanges records with the server before the
+    connection is usable.
 
-    While it is negotiated, a connection is read only while a L{nextRecord} waits, and
-    decoded only so far. What stands behind that record goes, unread, to the next one,
-    or to C{serverInput} once C{connected} has returned.
+    During the negotiation the connection is read only while a L{nextRecord} waits, and
+    decoded record by record. The bytes behind the last record remain, for the framing
+    that is in use when C{connected} has returned, and C{serverInput} gets their
+    records.
 
     @ivar transport: the transport of the connection.
     """
 
-    def __init__(self, transport: ITransport, framing: Framing, wire: Wire) -> None:
+    def __init__(self, transport: ITransport, wire: Wire) -> None:
         self.transport = transport
-        self._framing = framing
         self._wire = wire
-        self._held: list[bytes] = []
         self._waiter: Deferred[Any] | None = None
-        #: Who waits for the handshake, while it is going on.
+        #: Fires when the handshake that is going on is done.
         self._handshake: Deferred[bool] | None = None
-        #: What follows it, if that has been agreed to already.
+        #: Called after the handshake, if C{preConnect} has agreed already.
         self._then: Callable[[], object] | None = None
-        #: What L{startTLS} has returned.
+        #: The result of L{startTLS}.
         self._started: Deferred[bool] | None = None
+        #: Why the negotiation is over.
         self._over: Failure | None = None
+
+    # -- what users call
 
     def put(self, record: Any) -> None:
         """
-        Frame a record and send it.
+        Send a record.
 
         @raise NotConnectedError: if the negotiation is over.
-        @raise TypeError: as the framing's C{frame}.
-        @raise FramingError: as the framing's C{frame}.
+        @raise TypeError: as the framing's C{encode}.
+        @raise FramingError: as the framing's C{encode}.
         """
-        if self._over is not None:
-            raise NotConnectedError("cannot put: the negotiation is over")
-        self._wire.send(self._framing.frame(record))
+        outbox = self._output("put")
+        outbox.send(outbox.encode(record))
+
+    def putMany(self, records: Iterable[Any]) -> None:
+        """
+        Send records, in order; if one of them cannot be encoded, none is sent.
+
+        @raise Exception: as L{put}.
+        """
+        self._output("putMany").sendAll(records)
+
+    def write(self, data: bytes) -> None:
+        """
+        Send bytes as they are.
+
+        @raise NotConnectedError: if the negotiation is over.
+        @raise TypeError: if the argument is not bytes.
+        """
+        self._output("write").write(data)
+
+    def setFraming(self, framing: FramingSpec) -> None:
+        """
+        Use another framing, for the bytes behind the records that L{nextRecord} has
+        returned, and for what is put from now on. The connection keeps it afterwards.
+
+        @param framing: as the parameter of the client.
+
+        @raise NotConnectedError: if the negotiation is over.
+        @raise RuntimeError: if a L{nextRecord} is still waiting.
+        @raise TypeError: if the argument is not a framing.
+        """
+        outbox = self._output("set the framing")
+        if self._waiter is not None:
+            raise RuntimeError("setFraming() while nextRecord() is still waiting")
+        fresh = buildFraming(framing).fresh()
+        self._wire.inbound.use(fresh)
+        outbox.use(fresh)
 
     def nextRecord(self) -> Deferred[Any]:
         """
         Read one record.
 
-        @return: a Deferred that fires with the record, or fails: with what ended the
-            connection, with a L{NotConnectedError
+        @return: a Deferred that fires with the record, or fails: with the reason for
+            the end of the connection, with a L{NotConnectedError
             <twisted_clienttcp.errors.NotConnectedError>} when the negotiation is over,
-            or with the L{FramingError<twisted_clienttcp.errors.FramingError>} that
-            came instead of a record.
+            or with a L{FramingError<twisted_clienttcp.errors.FramingError>} if the
+            bytes received cannot be decoded.
 
-        @raise RuntimeError: if the last one has not fired yet.
+        @raise RuntimeError: if the last Deferred has not fired yet.
         """
         if self._waiter is not None:
             raise RuntimeError(
@@ -100,114 +143,70 @@ class Negotiation:
         self._waiter = waiter
         if self._over is not None:
             self._fire(self._over)
-        elif self._held:
-            self._received(self._rest())
+        else:
+            self.received()
         if self._waiter is not None:
-            self._reading(True)
+            self._read(True)
         return waiter
 
     def startTLS(self, options: Any = True) -> Deferred[bool]:
         """
-        Speak TLS from now on (as STARTTLS of RFC 3207 and its like), when the server
-        has agreed to. Before this, read all that it says in clear text: nothing of that
-        may be left over, or the attempt fails. What has been put is sent in clear text.
+        Use TLS from now on (as STARTTLS of RFC 3207 and its like), after the server has
+        agreed. Read all that the server says in clear text before: if anything of it is
+        left, the attempt fails. Records put before are sent in clear text.
 
         @param options: True, with which the certificate must be trusted by the platform
-            and be for the host that is connected to; or what
-            C{twisted.internet.ssl.optionsForClientTLS} gives: as C{tls} of the client.
+            and be valid for the host of the connection; or the result of
+            C{twisted.internet.ssl.optionsForClientTLS}: as C{tls} of the client.
 
         @return: a Deferred that fires with True when the handshake is done and the
-            certificate verified; so C{preConnect} may end with it. It fails with what
-            ended the connection: mostly a L{TLSError
+            certificate verified; so C{preConnect} may return it. It fails with the
+            reason for the end of the connection: mostly a L{TLSError
             <twisted_clienttcp.errors.TLSError>}.
 
         @raise NotConnectedError: if the negotiation is over.
-        @raise RuntimeError: if a L{nextRecord} is still waiting, if this is TLS
-            already, or if the transport cannot start it.
-        @raise TypeError: if the options are none.
+        @raise RuntimeError: if a L{nextRecord} is still waiting, if the connection uses
+            TLS already, or if the transport cannot start it.
+        @raise TypeError: if the options are of another type.
         @raise ImportError: if the extra C{tls} is not installed.
         @raise ValueError: if the options are True and no host name is known.
         """
-        if self._over is not None:
-            raise NotConnectedError("cannot start TLS: the negotiation is over")
+        self._output("start TLS")
         if self._waiter is not None:
             raise RuntimeError(
                 "startTLS() cannot be called while nextRecord() is waiting"
             )
         if ISSLTransport.providedBy(self.transport):
             raise RuntimeError("the connection uses TLS already")
-        framing = self._framing
-        swallow: bytes = getattr(framing, "swallows", b"")
-        clear = framing.release(0) + self._rest()
-        if swallow and clear.startswith(swallow):
-            clear, swallow = clear.removeprefix(swallow), b""
-        if clear:
-            failure = Failure(ClearText(len(clear)))
+        inbound = self._wire.inbound
+        if unread := inbound.discard():
+            failure = Failure(ClearText(unread))
             self._wire.refuse(failure)
             self._started = fail(failure)
             return self._started
-        self._framing = self._wire.startTLS(options, swallow)
+        self._wire.startTLS(options, inbound.buffer.swallows)
         if self._over is not None:
             self._started = fail(self._over)
         else:
             self._started = self._handshake = Deferred()
-            self._reading(True)
+            self._read(True)
         return self._started
 
-    def _agreed(self, then: Callable[[], object]) -> None:
-        """
-        C{preConnect} has agreed to the connection. Where it has started TLS, it is not
-        there yet.
-
-        @param then: called when it is; never if the handshake fails.
-        """
-        if self._handshake is None:
-            then()
-        else:
-            self._then = then
-
-    def _finished(self) -> None:
-        """
-        C{preConnect} has finished. If L{startTLS} fails and C{preConnect} has not
-        handled that, only the end of the connection reports it.
-        """
-        started, self._started = self._started, None
-        if started is not None:
-            started.addErrback(lambda failure: None)
-
-    def _hasEndedWith(self, error: BaseException) -> bool:
-        """
-        @return: whether this error is the one that has ended the negotiation, and that
-            C{preConnect} has been called back with.
-        """
-        return self._over is not None and self._over.value is error
-
-    def _secured(self) -> bool:
-        """
-        A TLS handshake is done.
-
-        @return: whether it was that of L{startTLS}.
-        """
-        handshake, self._handshake = self._handshake, None
-        if handshake is None:
-            return False
-        self._reading(self._waiter is not None)
-        handshake.callback(True)
-        then, self._then = self._then, None
-        if then is not None:
-            then()
-        return True
+    def _output(self, action: str) -> Outbox:
+        if self._over is not None:
+            raise NotConnectedError(f"cannot {action}: the negotiation is over")
+        return self._wire.outbox
 
     def _forget(self, waiter: Deferred[Any]) -> None:
         self._waiter = None
-        self._reading(False)
+        self._read(False)
 
     def _fire(self, result: Any) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.callback(result)
 
-    def _reading(self, wanted: bool) -> None:
+    def _read(self, wanted: bool) -> None:
         """
         Read from the transport, or do not. A handshake reads in any case.
         """
@@ -219,44 +218,87 @@ class Negotiation:
             else:
                 transport.pauseProducing()
 
-    def _wait(self) -> None:
-        """
-        C{preConnect} has not made up its mind: read nothing meanwhile, unless it has
-        asked for a record.
-        """
-        if self._waiter is None:
-            self._reading(False)
+    # -- what the connection calls
 
-    def _received(self, data: bytes) -> None:
+    def received(self) -> None:
         """
-        Take octets from the transport.
+        Bytes may have been received: decode a record if one is awaited.
         """
         if self._waiter is None:
-            self._held.append(data)
             return
-        result: Any = self
         try:
-            # The first alone: what stands behind it is taken back undecoded.
-            result = next(iter(self._framing.feed(data)), self)
-            if result is self:
+            record = self._wire.inbound.next()
+            if record is None:
                 return
-            rest = self._framing.release(1)
-            self._held = [rest] if rest else []
+            result = record[0]
         except Exception:
             result = Failure()
-        self._reading(False)
+        self._read(False)
         self._fire(result)
 
-    def _rest(self) -> bytes:
+    def agreed(self, then: Callable[[], object]) -> None:
         """
-        Give up the octets that came and were not decoded.
-        """
-        held, self._held = self._held, []
-        return b"".join(held)
+        C{preConnect} has agreed to the connection.
 
-    def _end(self, failure: Failure) -> None:
+        @param then: called now, or after the handshake that C{preConnect} has started;
+            never if that fails.
         """
-        There will be no more records, and none is taken.
+        if self._handshake is None:
+            then()
+        else:
+            self._then = then
+
+    def finished(self) -> None:
+        """
+        C{preConnect} has finished. If L{startTLS} fails and C{preConnect} has not
+        handled that, only the end of the connection reports it.
+        """
+        started, self._started = self._started, None
+        if started is not None:
+            started.addErrback(lambda failure: None)
+
+    def hasEndedWith(self, error: BaseException) -> bool:
+        """
+        Return True if this error has ended the negotiation, and was passed on to
+        C{preConnect}.
+        """
+        return self._over is not None and self._over.value is error
+
+    def secured(self) -> bool:
+        """
+        A TLS handshake is done.
+
+        @return: True if it was that of L{startTLS}.
+        """
+        handshake, self._handshake = self._handshake, None
+        if handshake is None:
+            return False
+        self._read(self._waiter is not None)
+        handshake.callback(True)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+        return True
+
+    def wait(self) -> None:
+        """
+        C{preConnect} has not decided yet: read nothing meanwhile, unless it awaits a
+        record.
+        """
+        if self._waiter is None:
+            self._read(False)
+
+    def readOn(self) -> None:
+        """
+        The connection is usable: read again.
+        """
+        self._read(True)
+
+    def end(self, failure: Failure) -> None:
+        """
+        No more records are received or sent by this object.
+
+        @param failure: the reason, with which everything that waits fails.
         """
         if self._over is None:
             self._over = failure

@@ -575,7 +575,7 @@ class Options(usage.Options):
         if names:
             raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(names))}")
 
-    def _framing(self) -> Framing:
+    def _framing(self) -> Framing[Any]:
         spec = self["framing"] or "line"
         for name, parameter in (
             ("max-length", "maxLength"),

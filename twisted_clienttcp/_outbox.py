@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from .errors import NotConnectedError, OutputFull
 from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
-from .framing._common import octetsOf
+from .framing._checks import bytesOf
 
 #: How many octets a transport is handed at a time. So little that what a lost
 #: connection leaves in doubt is small, and so much that a chunk costs nothing
@@ -88,7 +88,7 @@ class Outbox:
     A queue of framed records that is emptied in chunks. Who empties it is a subclass,
     and is told when there is something to do.
 
-    @ivar frame: turns a record into octets; raises where none is accepted.
+    @ivar encode: encodes a record; raises if none is accepted.
     @ivar parts: what was queued, record by record. Who appends to it adds to
         C{pending}, and calls L{reached} if that is at C{edge} then.
     @ivar pending: how many octets are queued or in the transport's hands.
@@ -111,7 +111,7 @@ class Outbox:
         "_produced",
         "_records",
         "edge",
-        "frame",
+        "encode",
         "handed",
         "idle",
         "isHigh",
@@ -119,14 +119,14 @@ class Outbox:
         "pending",
     )
 
-    def __init__(self, framing: Framing, marks: Marks) -> None:
+    def __init__(self, framing: Framing[Any], marks: Marks) -> None:
         self._marks = marks
         self._produced = False
         self.idle = True
         #: Why nothing is accepted any more, if that is so.
         self._closed = ""
         self._framing = framing
-        self.frame: Callable[[Any], bytes] = _checked(framing)
+        self.encode: Callable[[Any], bytes] = _checked(framing, framing.encode)
         self.parts: list[bytes] = []
         # The place in the parts up to which all was handed out, and how many octets
         # were of the one behind that.
@@ -168,19 +168,19 @@ class Outbox:
     # -- what comes in
 
     @property
-    def framing(self) -> Framing:
+    def framing(self) -> Framing[Any]:
         """
         What frames the records.
         """
         return self._framing
 
-    def use(self, framing: Framing) -> None:
+    def use(self, framing: Framing[Any]) -> None:
         """
         Frame the records with another framing from now on.
         """
         self._framing = framing
         if not self._closed:
-            self.frame = _checked(framing)
+            self.encode = _checked(framing, framing.encode)
 
     def close(self, reason: str) -> None:
         """
@@ -189,7 +189,7 @@ class Outbox:
         @param reason: what whoever tries is told.
         """
         self._closed = reason
-        self.frame = self._refuse
+        self.encode = self._refuse
 
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
@@ -216,7 +216,7 @@ class Outbox:
 
         @raise TypeError: if that is not octets.
         """
-        return self.send(octetsOf(data))
+        return self.send(bytesOf(data))
 
     def adopt(self, parts: list[bytes]) -> bool:
         """
@@ -239,12 +239,11 @@ class Outbox:
         framing, records = self._framing, list(records)
         if not records:
             return False
-        many = None if apart else getattr(framing, "frameMany", None)
-        if many is not None and not self._closed:
-            parts = [many(records)]
-            self._grouped += len(records) - 1
+        if apart or self._closed:
+            parts = list(map(self.encode, records))
         else:
-            parts = list(map(self.frame, records))
+            parts = [_checked(framing, framing.encodeMany)(records)]
+            self._grouped += len(records) - 1
         return self.adopt(parts)
 
     @property
@@ -418,21 +417,22 @@ class Outbox:
         return kept
 
 
-def _checked(framing: Framing) -> Callable[[Any], bytes]:
+def _checked(
+    framing: Framing[Any], encode: Callable[[Any], Any]
+) -> Callable[[Any], bytes]:
     """
-    @return: its C{frame}, which raises a L{TypeError} if it gives no octets. Where it
-        is sure to give some, that is not looked at for each record.
+    Return a function that calls C{encode}, a method of the framing, and raises a
+    L{TypeError} if it does not return bytes. Our own framings need no such check.
     """
-    frame = framing.frame
     if type(framing) in _SURE:
-        return frame
+        return encode
 
     def checked(record: Any) -> bytes:
-        octets = frame(record)
-        if type(octets) is not bytes:
-            name = type(framing).__name__
-            raise TypeError(f"{name}.frame() must return bytes, not {octets!r:.60}")
-        return octets
+        encoded = encode(record)
+        if type(encoded) is not bytes:
+            name = f"{type(framing).__name__}.{encode.__name__}"
+            raise TypeError(f"{name}() must return bytes, not {encoded!r:.60}")
+        return encoded
 
     return checked
 
@@ -447,7 +447,7 @@ class OfflineQueue(Outbox):
 
     __slots__ = ("limit",)
 
-    def __init__(self, framing: Framing, marks: Marks, limit: int) -> None:
+    def __init__(self, framing: Framing[Any], marks: Marks, limit: int) -> None:
         """
         @param limit: as the attribute.
         """
@@ -462,17 +462,17 @@ class OfflineQueue(Outbox):
         Accept records, after L{close}.
         """
         self._closed = "" if self.limit else _NO_CONNECTION
-        self.frame = self._frame
+        self.encode = self._encode
 
-    def _frame(self, record: Any) -> bytes:
+    def _encode(self, record: Any) -> bytes:
         """
         @raise NotConnectedError: if nothing is accepted.
         @raise OutputFull: if this would be too much.
         """
         self._check(0)
-        octets = _checked(self._framing)(record)
-        self._check(len(octets))
-        return octets
+        encoded = _checked(self._framing, self._framing.encode)(record)
+        self._check(len(encoded))
+        return encoded
 
     def _check(self, size: int) -> None:
         if self._closed:
@@ -498,7 +498,7 @@ class OfflineQueue(Outbox):
         @raise OutputFull: if all of them would be too much; then none is taken.
         """
         self._check(0)
-        parts = list(map(_checked(self._framing), records))
+        parts = list(map(_checked(self._framing, self._framing.encode), records))
         self._check(sum(map(len, parts)))
         return self.adopt(parts)
 

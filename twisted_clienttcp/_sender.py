@@ -105,7 +105,7 @@ class Sender(Outbox):
         self,
         transport: ITransport,
         clock: IReactorTime,
-        framing: Framing,
+        framing: Framing[Any],
         marks: Marks,
         owner: SenderOwner,
     ) -> None:

@@ -23,8 +23,9 @@ from twisted.python.failure import Failure
 
 from . import Disconnection, errorDetails
 from ._details import fullText
-from .errors import InvalidRecord, TruncatedRecord
+from .errors import InvalidRecord
 from .framing import Framing, JSONLines, Line, Serialized, Stream
+from .framing._buffer import InputBuffer
 from .framing._json import loads
 
 
@@ -45,13 +46,14 @@ class Form:
     @ivar limit: the limit of L{dumped}.
     """
 
-    def __init__(self, framing: Framing, **limits: Any) -> None:
+    def __init__(self, framing: Framing[Any], **limits: Any) -> None:
         """
         @param framing: the framing whose records they are.
         @param limits: C{maxLength} of the lines read.
         """
         self.exact = isinstance(framing, Stream)
-        self._cut: Framing = Stream() if self.exact else Line(**limits)
+        unit = Stream() if self.exact else Line(atEnd="record", **limits)
+        self._input = InputBuffer(unit)
         self._values = isinstance(framing, (JSONLines, Serialized))
         self._text = not self._values and _takesText(framing)
         self.limit = inf
@@ -65,7 +67,12 @@ class Form:
         @raise FramingError: from the iterator, behind the records before it, if a line
             is too long or no record.
         """
-        return self._records(self._cut.feed(data))
+        self._input.append(data)
+        return self._records(self._lines())
+
+    def _lines(self) -> Iterator[bytes]:
+        while (lines := self._input.decodeMany()) is not None:
+            yield from lines
 
     def end(self) -> Iterable[Any]:
         """
@@ -73,20 +80,13 @@ class Form:
 
         @raise FramingError: likewise.
         """
-        try:
-            lines = list(self._cut.finish())
-        except TruncatedRecord as last:
-            lines = [last.rest]
-        return self._records(lines)
+        return self._records(self._input.decodeEnd())
 
     def endsInside(self) -> bool:
         """
         True if the input ended inside a record; instead of L{end}.
         """
-        try:
-            return bool(list(self._cut.finish()))
-        except TruncatedRecord:
-            return True
+        return bool(self._input.decodeEnd())
 
     def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
         return map(self._record, lines) if self._values or self._text else lines
@@ -113,9 +113,9 @@ class Form:
         return bytes(record) + b"\n"
 
 
-def _takesText(framing: Framing) -> bool:
+def _takesText(framing: Framing[Any]) -> bool:
     try:
-        framing.frame("")
+        framing.encode("")
     except Exception:
         return False
     return True

@@ -48,35 +48,79 @@ from zope.interface import implementer
 from ._factory import ClientTCPFactory
 from .errors import FramingError, RecordTooLong, TruncatedRecord
 from .framing import Framing
+from .framing._base import Record
+from .framing._buffer import InputBuffer
 
 #: Where a L{MemoryServer} claims to be: the echo port of this machine.
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 7)
 
-#: How many random cuts of a stream are tried. The same ones at each run.
-CUTS = 50
+#: How many random ways to split a stream are tried. The same ones at each run.
+SPLITS = 50
+
+
+def decodeAll(
+    framing: Framing[Record], chunks: Iterable[bytes], end: bool = False
+) -> tuple[list[Record], FramingError | None]:
+    """
+    Decode a stream as a connection would.
+
+    @param framing: the framing. It is not changed: a fresh one decodes.
+    @param chunks: the stream, as it is read, piece by piece.
+    @param end: the stream ends after the last piece.
+
+    @return: the records, and the error behind them; None if there was none. A record
+        that was skipped (C{onTooLong="skip"}) counts as an error only if no other error
+        follows. Bytes that are left at the end of the stream are a L{TruncatedRecord
+        <twisted_clienttcp.errors.TruncatedRecord>}.
+    """
+    buffer = InputBuffer(framing.fresh())
+    records: list[Record] = []
+    skipped: FramingError | None = None
+    try:
+        for chunk in chunks:
+            buffer.append(chunk)
+            while True:
+                try:
+                    decoded = buffer.decodeMany()
+                except RecordTooLong as error:
+                    if not error.skipped:
+                        raise
+                    skipped = error
+                    continue
+                if decoded is None:
+                    break
+                records += decoded
+        if end:
+            records += buffer.decodeEnd()
+            if rest := buffer.takeRest():
+                raise TruncatedRecord(rest)
+    except FramingError as error:
+        return records, error
+    return records, skipped
 
 
 class FramingConformance:
     """
-    Tests of a framing's contract, to be mixed into a C{TestCase}.
+    Tests of the contract of a L{Framing<twisted_clienttcp.framing.Framing>}, to be
+    mixed into a C{TestCase}.
 
-    @cvar records: examples of records, as they are read: at least two, short ones among
-        them, and whatever could be mistaken for a delimiter.
-    @cvar longest: a record of as many octets as L{limited} allows, and L{tooLong} one
-        that is longer; None if the framing has no limit.
+    @cvar records: examples of records, as they are decoded: at least two. Include short
+        ones, and any that could be mistaken for a delimiter.
+    @cvar longest: a record of the greatest length that L{limited} allows, and
+        L{tooLong} one that is longer; None if the framing has no limit.
     """
 
     records: Sequence[Any] = ()
     longest: Any = None
     tooLong: Any = None
 
-    def framing(self) -> Framing:
+    def framing(self) -> Framing[Any]:
         """
         @return: a new framing, as the tests are to use it.
         """
         raise NotImplementedError("override framing()")
 
-    def limited(self) -> Framing:
+    def limited(self) -> Framing[Any]:
         """
         @return: a new framing that allows L{longest}, and not L{tooLong}.
         """
@@ -84,12 +128,14 @@ class FramingConformance:
 
     # -- helpers
 
-    def _stream(self, records: Iterable[Any]) -> bytes:
-        framing = self.framing()
-        return b"".join(framing.frame(record) for record in records)
+    def _stream(self) -> bytes:
+        return b"".join(map(self.framing().encode, self.records))
 
-    def _read(self, framing: Framing, chunks: Iterable[bytes]) -> list[Any]:
-        return [record for chunk in chunks for record in framing.feed(chunk)]
+    def _decoded(self, chunks: Iterable[bytes], about: str) -> list[Any]:
+        records, error = decodeAll(self.framing(), chunks)
+        if error is not None:
+            raise AssertionError(f"{about}: {error!r}") from error
+        return records
 
     def _same(self, got: Any, wanted: Any, about: str) -> None:
         if got != wanted:
@@ -99,156 +145,178 @@ class FramingConformance:
 
     def test_examples(self) -> None:
         """
-        There is something to test with, and it is worth that.
+        There are examples to test with.
         """
         if len(self.records) < 2:
-            raise AssertionError("records must hold at least two examples")
+            raise AssertionError("records must contain at least two examples")
 
-    def test_identity(self) -> None:
+    def test_reversible(self) -> None:
         """
-        What is framed is read back, as a list, if the framing says so.
+        The records that were encoded are decoded, if the framing is C{reversible}.
         """
         if self.framing().reversible:
-            batch = self.framing().feed(self._stream(self.records))
-            self._same(type(batch), list, "what feed returns when all is well")
-            self._same(batch, list(self.records), "read back")
+            found = self._decoded([self._stream()], "the encoded records")
+            self._same(found, list(self.records), "decoded")
 
-    def test_anyCut(self) -> None:
+    def test_encodeMany(self) -> None:
         """
-        The records do not depend on the cuts, octet by octet and at random, if the
-        framing says so; empty reads change nothing.
+        C{encodeMany} encodes as C{encode} does.
         """
-        framing = self.framing()
-        if not framing.chunkInvariant:
+        encoded = self.framing().encodeMany(list(self.records))
+        self._same(encoded, self._stream(), "encodeMany")
+
+    def test_chunkInvariant(self) -> None:
+        """
+        The records do not depend on how the stream is split, if the framing is
+        C{chunkInvariant}.
+        """
+        if not self.framing().chunkInvariant:
             return
-        stream = self._stream(self.records)
-        whole = self._read(self.framing(), [stream])
-        octets = [stream[at : at + 1] for at in range(len(stream))]
-        self._same(self._read(self.framing(), octets), whole, "octet by octet")
+        stream = self._stream()
+        whole = self._decoded([stream], "the whole stream")
+        single = [stream[at : at + 1] for at in range(len(stream))]
+        self._same(self._decoded(single, "single bytes"), whole, "single bytes")
         chance = random.Random(0)
-        for _ in range(CUTS):
+        for _ in range(SPLITS):
             places = sorted(chance.choices(range(len(stream) + 1), k=5))
-            edges = [0, *places, len(stream)]
-            cut = [stream[a:b] for a, b in pairwise(edges)]
-            self._same(self._read(self.framing(), cut), whole, f"cut at {places}")
+            chunks = [stream[a:b] for a, b in pairwise([0, *places, len(stream)])]
+            about = f"split at {places}"
+            self._same(self._decoded(chunks, about), whole, about)
+
+    def test_unchanged(self) -> None:
+        """
+        C{decode} leaves the data alone, keeps no view of it, and after None can be
+        called again with the same data, searched or not.
+        """
+        stream = self._stream()
+        for end in range(1, len(stream) + 1):
+            framing = self.framing()
+            data = bytearray(stream[:end])
+            start = 0
+            while start < len(data):
+                found = framing.decode(data, start, start)
+                self._same(bytes(data), stream[:end], "the data after decode()")
+                if found is None:
+                    for searched in {start, (start + end) // 2, end}:
+                        again = framing.decode(data, start, searched)
+                        self._same(again, None, f"decode() again, searched={searched}")
+                    break
+                if not start < found[1] <= end:
+                    raise AssertionError(f"the unit at {start} ends at {found[1]}")
+                start = found[1]
+            try:
+                data += b"x"
+            except BufferError as error:
+                raise AssertionError("decode() has kept a view of the data") from error
 
     def test_unfinished(self) -> None:
         """
-        A stream that ends anywhere gives the records before, and what stands unfinished
-        either as a record or in a L{TruncatedRecord}.
+        A stream that ends anywhere results in the first of the records, and in nothing
+        but bytes that are reported as truncated, or a last record.
         """
         if not self.framing().chunkInvariant:
             return
-        stream = self._stream(self.records)
-        whole = self._read(self.framing(), [stream])
+        stream = self._stream()
+        whole = self._decoded([stream], "the whole stream")
         for end in range(len(stream)):
-            framing = self.framing()
-            records = self._read(framing, [stream[:end]])
-            self._same(records, whole[: len(records)], f"up to {end}")
-            try:
-                for _ in framing.finish():
-                    pass
-            except TruncatedRecord as rest:
-                if not stream[:end].endswith(rest.rest):
-                    raise AssertionError(f"{rest.rest!r} is not unread") from rest
-            self._same(self._left(framing), [], "what finish() has left")
+            records, error = decodeAll(self.framing(), [stream[:end]])
+            self._same((records, error), (whole[: len(records)], None), f"up to {end}")
+            ended, error = decodeAll(self.framing(), [stream[:end]], end=True)
+            self._same(ended[: len(records)], records, f"up to the end at {end}")
+            if isinstance(error, TruncatedRecord):
+                if not stream[:end].endswith(error.rest):
+                    raise AssertionError(f"{error.rest!r} is not the rest") from error
+            elif error is not None:
+                raise AssertionError(f"the end at {end}: {error!r}") from error
 
-    def _left(self, framing: Framing) -> list[Any]:
+    def test_replaced(self) -> None:
         """
-        @return: what a framing still has after the end of its stream.
-        """
-        try:
-            return list(framing.finish())
-        except TruncatedRecord as rest:
-            return [rest.rest]
-
-    def test_release(self) -> None:
-        """
-        After any number of delivered records the octets behind them come back, once and
-        whole, wherever the stream was cut.
+        Wherever another framing takes over, it continues behind the records that were
+        delivered: here, one of the same kind decodes all the others.
         """
         if not self.framing().chunkInvariant:
             return
-        stream = self._stream(self.records)
-        whole = self._read(self.framing(), [stream])
+        stream = self._stream()
+        whole = self._decoded([stream], "the whole stream")
         for end in range(len(stream) + 1):
-            before = len(self._read(self.framing(), [stream[:end]]))
-            for first in {0, end // 2}:
-                framing = self.framing()
-                early = len(self._read(framing, [stream[:first]]))
-                batch = list(framing.feed(stream[first:end]))
-                self._same(early + len(batch), before, "records")
-                for delivered in range(len(batch) + 1):
-                    again = framing.clone()
-                    self._read(again, [stream[:first]])
-                    list(again.feed(stream[first:end]))
-                    octets = again.release(delivered)
-                    if first < end or not delivered:
-                        rest = self._read(again, [octets, stream[end:]])
-                        done = early + delivered
-                        self._same(
-                            rest, whole[done:], f"behind {delivered} up to {end}"
-                        )
+            for count in range(len(self.records) + 1):
+                found = self._replacing(stream, end, count)
+                self._same(found, whole, f"replaced at {end}, after {count}")
 
-    def test_clone(self) -> None:
+    def _replacing(self, stream: bytes, end: int, count: int) -> list[Any]:
         """
-        A clone is empty, reads the same, and shares nothing that changes.
+        @return: the records of a stream, of which the bytes from C{end} on come after
+            another framing has taken over, behind C{count} records or more.
         """
-        stream = self._stream(self.records)
-        framing = self.framing()
-        self._read(framing, [stream[: len(stream) // 2]])
-        clone = framing.clone()
-        self._same(
-            self._read(clone, [stream]),
-            self._read(self.framing(), [stream]),
-            "what a clone reads",
-        )
-        self._same(
-            clone.frame(self.records[0]), framing.frame(self.records[0]), "frame"
-        )
+        buffer = InputBuffer(self.framing())
+        records: list[Any] = []
+        buffer.append(stream[:end])
+        while len(records) < count and (batch := buffer.decodeMany()) is not None:
+            wanted = count - len(records)
+            if len(batch) > wanted:
+                consumed = buffer.rewind(wanted)
+                batch = batch if consumed is None else batch[:consumed]
+            records += batch
+        buffer.use(self.framing())
+        buffer.append(stream[end:])
+        while (batch := buffer.decodeMany()) is not None:
+            records += batch
+        return records
+
+    def test_fresh(self) -> None:
+        """
+        A fresh framing decodes as an unused one, whatever has happened to the other.
+        """
+        stream = self._stream()
+        whole = self._decoded([stream], "the whole stream")
+        used = InputBuffer(self.framing())
+        used.append(stream[: len(stream) // 2])
+        while used.decode() is not None:
+            pass
+        records, _ = decodeAll(used.framing, [stream])
+        self._same(records, whole, "the records of a fresh framing")
+        encoded = used.framing.fresh().encode(self.records[0])
+        self._same(encoded, self.framing().encode(self.records[0]), "encoded")
 
     def test_limit(self) -> None:
         """
-        A record of the greatest length goes out and comes in; a longer one does
-        neither, however it is cut.
+        A record of the greatest length is encoded and decoded; a longer one is neither,
+        however the stream is split.
         """
         if self.longest is None:
             return
-        framing = self.limited()
-        framed = framing.frame(self.longest)
-        self._same(self._read(framing, [framed]), [self.longest], "the longest")
+        encoded = self.limited().encode(self.longest)
+        records, _ = decodeAll(self.limited(), [encoded])
+        self._same(records, [self.longest], "the longest")
         try:
-            framing.frame(self.tooLong)
+            self.limited().encode(self.tooLong)
         except (RecordTooLong, ValueError):
             pass
         else:
-            raise AssertionError(f"frame({self.tooLong!r:.60}) was not refused")
+            raise AssertionError(f"encode({self.tooLong!r:.60}) did not raise")
         try:
-            wrong = self.framing().frame(self.tooLong)
+            wrong = self.framing().encode(self.tooLong)
         except (RecordTooLong, ValueError) as error:
             raise AssertionError(
-                "framing() must allow tooLong, for it to be read; where no framing can "
-                "express it, leave longest out"
+                "framing() must allow tooLong, so that it can be received; if no "
+                "framing can encode it, leave longest out"
             ) from error
         for step in (1, len(wrong)):
-            framing = self.limited()
-            cut = [wrong[at : at + step] for at in range(0, len(wrong), step)]
-            try:
-                got = self._read(framing, cut)
-            except FramingError:
-                continue
-            raise AssertionError(f"{got!r:.60} was not refused")
+            chunks = [wrong[at : at + step] for at in range(0, len(wrong), step)]
+            records, refusal = decodeAll(self.limited(), chunks)
+            if refusal is None:
+                raise AssertionError(f"{records!r:.60} was accepted")
 
     def test_wrongType(self) -> None:
         """
-        What is no record is refused, with a L{TypeError} or a L{ValueError}.
+        Encoding something that is not a record raises L{TypeError} or L{ValueError}.
         """
         try:
-            self.framing().frame(object())
+            self.framing().encode(object())
         except (TypeError, ValueError):
             pass
         else:
-            raise AssertionError("frame(object()) was not refused")
+            raise AssertionError("encode(object()) did not raise")
 
 
 @implementer(IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport)

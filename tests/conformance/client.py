@@ -72,7 +72,7 @@ def _framingOf(client: Any) -> Any:
     @return: the framing that cuts the input. Users have no need to ask for it, and can
         not.
     """
-    return client.server._delivery.framing
+    return client.server.inputFraming
 
 
 def _octets(record: Any) -> Any:
@@ -473,7 +473,7 @@ class Client:
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     def do_object_pending(self, client: Any, callback: Any) -> None:
-        rest = self._given.release(0)
+        rest = self._given.takeBack()
         value = rest.decode("latin-1") if rest else None
         self._log("object_pending", client, value=value)
 

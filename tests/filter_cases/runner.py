@@ -10,12 +10,12 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twisted_clienttcp.errors import FramingError
+from twisted_clienttcp.framing._buffer import InputBuffer
 
 from .filters import CODE, CODECS, DEFAULT_LIMIT, framingClass, translated
 
@@ -167,9 +167,7 @@ class Run:
         self._request = request
         self._fresh = fresh
         self.isData = request["filter"] == "Reference"
-        self._framings = {"main": self.build()}
-        #: How many records the last batch of each framing had.
-        self._batches = {"main": 0}
+        self._buffers = {"main": InputBuffer(self.build())}
         self._current = "main"
         #: What each has been fed.
         self._fed = {"main": b""}
@@ -196,17 +194,16 @@ class Run:
     def do_get(self, octets: str) -> Step:
         read = bytes.fromhex(octets)
         self._fed[self._current] += read
-        records, error = self.read(self._framings[self._current], read)
-        self._batches[self._current] = len(records)
+        records, error = self.read(self._buffers[self._current], read)
         return Step("get", records=records, error=error)
 
     def do_drain(self) -> Step:
         return self.do_get("")
 
     def do_put(self, records: list[Any]) -> Step:
-        framing = self._framings[self._current]
+        framing = self._buffers[self._current].framing
         try:
-            octets = b"".join(framing.frame(toRecord(each)) for each in records)
+            octets = b"".join(framing.encode(toRecord(each)) for each in records)
         except (FramingError, TypeError, ValueError) as e:
             return Step("put", error=e)
         return Step("put", octets=octets.hex())
@@ -216,9 +213,9 @@ class Run:
         return Step("pending", octets=pending.hex(), isHeld=self._isHeld(pending))
 
     def do_clone(self, name: str) -> Step:
-        original = self._framings[self._current]
-        self._framings[name] = self.build() if self._fresh else original.clone()
-        self._batches[name] = 0
+        original = self._buffers[self._current].framing
+        fresh = self.build() if self._fresh else original.fresh()
+        self._buffers[name] = InputBuffer(fresh)
         self._fed[name] = b""
         return Step("clone")
 
@@ -226,30 +223,24 @@ class Run:
         self._current = name
         return Step("use")
 
-    def read(self, framing: Any, octets: bytes) -> tuple[list[Any], object]:
+    def read(self, buffer: InputBuffer, data: bytes) -> tuple[list[Any], object]:
         """
-        @return: the records which a read gives, and the error behind them if there is
-            one.
+        @return: the records of a read, and the error behind them if there is one.
         """
         records: list[Any] = []
-        error = None
         try:
-            self._extend(records, framing.feed(octets))
-        except FramingError as e:
-            error = e
-        return records, error
-
-    def _extend(self, records: list[Any], read: Iterable[Any]) -> None:
-        for record in read:
-            records.append(fromRecord(record, self.isData))
+            buffer.append(data)
+            while (decoded := buffer.decodeMany()) is not None:
+                records += [fromRecord(record, self.isData) for record in decoded]
+        except FramingError as error:
+            return records, error
+        return records, None
 
     def pending(self) -> bytes:
         """
-        @return: what stands unfinished in the current framing, which keeps it.
+        @return: the bytes in the current buffer that are in no record. It keeps them.
         """
-        framing = copy.deepcopy(self._framings[self._current])
-        octets: bytes = framing.release(self._batches[self._current])
-        return octets
+        return copy.deepcopy(self._buffers[self._current]).takeRest()
 
     def _isHeld(self, pending: bytes) -> bool:
         """
@@ -257,15 +248,15 @@ class Run:
             current one does, whatever comes. (Where the records depend on the reads, it
             can only be a part of what has come, in its order.)
         """
-        current, fed = self._framings[self._current], self._fed[self._current]
+        current, fed = self._buffers[self._current], self._fed[self._current]
         octets = iter(fed)
         if not all(octet in octets for octet in pending):
             return False
-        if not current.chunkInvariant:
+        if not current.framing.chunkInvariant:
             return True
-        swallows = getattr(current, "swallows", b"")
+        swallows = current.swallows
         for rest in (fed, b"\n", b"\r", b"0", b"9\0" + fed):
-            new = self.build()
+            new = InputBuffer(self.build())
             one = self.read(copy.deepcopy(current), rest)
             if self.read(new, pending)[0]:
                 return False
@@ -278,5 +269,5 @@ class Run:
         """
         @return: the records that a new framing makes of octets; None for an error.
         """
-        records, error = self.read(self.build(), octets)
+        records, error = self.read(InputBuffer(self.build()), octets)
         return None if error else records

@@ -1,5 +1,5 @@
 """
-Tests for L{Receiver}, which makes a framing of one of Twisted's receivers.
+Receivers of Twisted as framings: the records are the ones that they receive.
 """
 
 from __future__ import annotations
@@ -19,20 +19,18 @@ from twisted.protocols.basic import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp.errors import (
-    FramingError,
-    InvalidRecord,
-    RecordTooLong,
-    TruncatedRecord,
-)
-from twisted_clienttcp.framing._receiver import Receiver
+from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
+from twisted_clienttcp.framing import Receiver
+from twisted_clienttcp.framing._buffer import InputBuffer
+from twisted_clienttcp.testing import decodeAll
 
-from .._streams import cuts, pieces, read
+from .._decoding import decoded, read, replaced
+from .._streams import cuts, pieces
 
 
 class Pipes(LineReceiver):
     """
-    A user's: it overrides the hook, and attributes.
+    A user's class that overrides a method and attributes.
     """
 
     delimiter = b"||"
@@ -44,7 +42,7 @@ class Pipes(LineReceiver):
 
 class Text(LineOnlyReceiver):
     """
-    A user's that sends text.
+    A user's class that sends text.
     """
 
     def sendLine(self, line: Any) -> Any:
@@ -67,7 +65,7 @@ streams = st.lists(
 
 def received(cls: Any, chunks: list[bytes]) -> tuple[list[bytes], bool]:
     """
-    @return: what such a receiver receives by itself, and whether it closes.
+    @return: the records that such a receiver receives, and whether it closes.
     """
     records: list[bytes] = []
     receiver = cls()
@@ -88,79 +86,83 @@ class ReceiverTests(SynchronousTestCase):
     @given(st.sampled_from(CLASSES), streams, cuts)
     def test_sameAsItsClass(self, cls: Any, data: bytes, at: list[int]) -> None:
         """
-        The records are what the class receives, and it closes where there is a fault.
+        The records are those of the class, which closes where there is an error.
         """
         chunks = pieces(data, at)
-        found, fault = read(Receiver(cls), chunks)
-        self.assertEqual((found, fault is RecordTooLong), received(cls, chunks))
+        found, error = decodeAll(Receiver(cls), chunks)
+        closes = isinstance(error, RecordTooLong)
+        self.assertEqual((found, closes), received(cls, chunks))
 
     @given(st.sampled_from(CLASSES[:5]), streams, cuts)
-    def test_anyCut(self, cls: Any, data: bytes, at: list[int]) -> None:
+    def test_anySplit(self, cls: Any, data: bytes, at: list[int]) -> None:
         """
-        However the stream is cut.
+        However the stream is split.
         """
-        whole = read(Receiver(cls), [data])
-        self.assertEqual(read(Receiver(cls), pieces(data, at)), whole)
+        whole = decoded(Receiver(cls), [data])
+        for oneByOne in (False, True):
+            self.assertEqual(decoded(Receiver(cls), pieces(data, at), oneByOne), whole)
 
     @given(st.sampled_from(CLASSES[:5]), streams, cuts, st.data())
-    def test_release(self, cls: Any, data: bytes, at: list[int], choice: Any) -> None:
+    def test_replaced(self, cls: Any, data: bytes, at: list[int], choice: Any) -> None:
         """
-        Released after any record, the octets are those of the stream behind it.
+        Another framing goes on with the bytes that the class holds.
         """
         framing = Receiver(cls)
+        whole = decoded(framing, [data], end=False)
+        if RecordTooLong in whole[0]:
+            return
         chunks = pieces(data, at)
         stop = choice.draw(st.integers(0, len(chunks) - 1))
-        try:
-            found = [r for chunk in chunks[:stop] for r in framing.feed(chunk)]
-        except RecordTooLong:
-            return
-        batch = []
-        try:
-            for record in framing.feed(chunks[stop]):
-                batch.append(record)
-        except RecordTooLong:
-            pass
-        delivered = choice.draw(st.integers(0, len(batch)))
-        rest = framing.release(delivered) + b"".join(chunks[stop + 1 :])
-        self.assertTrue(data.endswith(rest))
-        again = read(framing, [rest])
-        self.assertEqual(
-            (found + batch[:delivered] + again[0], again[1]),
-            read(Receiver(cls), [data]),
-        )
+        count = choice.draw(st.integers(0, len(whole[0])))
+        self.assertEqual(replaced(framing, chunks, stop, count), whole)
 
     @given(st.sampled_from(CLASSES), st.lists(streams), cuts)
     def test_reversible(self, cls: Any, records: list[bytes], at: list[int]) -> None:
         """
-        What can be sent is read back; what would not be is refused.
+        Encoded records are decoded; a record that would not be is rejected.
         """
         framing = Receiver(cls)
-        framed, kept = b"", []
+        encoded, kept = b"", []
         for record in records:
             try:
-                framed += framing.frame(record)
+                encoded += framing.encode(record)
             except (InvalidRecord, RecordTooLong):
                 pass
             else:
                 kept.append(record)
-        self.assertEqual(read(framing, pieces(framed, at))[0], kept)
+        self.assertEqual(decodeAll(framing, pieces(encoded, at)), (kept, None))
 
     def test_attributes(self) -> None:
         """
-        Attributes of the class can be given, and only those.
+        Attributes of the class can be given, and no others.
         """
-        framing = Receiver(LineReceiver, delimiter=b"|", MAX_LENGTH=2).clone()
-        self.assertEqual(framing.frame(b"ab"), b"ab|")
-        batch = iter(framing.feed(b"ab|abc|d|"))
-        self.assertEqual(next(batch), b"ab")
-        error = self.assertRaises(RecordTooLong, next, batch)
+        framing = Receiver(LineReceiver, delimiter=b"|", MAX_LENGTH=2)
+        self.assertEqual(
+            repr(framing), "Receiver(LineReceiver, delimiter=b'|', MAX_LENGTH=2)"
+        )
+        self.assertEqual(framing.encode(b"ab"), b"ab|")
+        records, error = decodeAll(framing, [b"ab|abc|d|"])
+        assert isinstance(error, RecordTooLong)
+        self.assertEqual(records, [b"ab"])
         self.assertEqual((error.length, error.maxLength, error.skipped), (3, 2, False))
         raised = self.assertRaises(TypeError, Receiver, LineReceiver, delimitr=b"|")
         self.assertIn("delimitr", str(raised))
 
+    def test_limit(self) -> None:
+        """
+        C{maxLength} is the limit of the class, and can be changed.
+        """
+        framing = Receiver(LineReceiver)
+        self.assertEqual(framing.maxLength, LineReceiver.MAX_LENGTH)
+        framing.maxLength = 1
+        for each in (framing, framing.fresh()):
+            self.assertRaises(RecordTooLong, each.encode, b"ab")
+        self.assertEqual(decoded(framing, [b"a\r\nab\r\n"])[0], [b"a", RecordTooLong])
+        self.assertEqual(LineReceiver.MAX_LENGTH, Receiver(LineReceiver).maxLength)
+
     def test_tooLong(self) -> None:
         """
-        Behind the good records, whichever class finds it.
+        A record that is too long is an error behind the good records.
         """
         for cls, data in (
             (LineReceiver, b"a\r\nbcd\r\ne\r\n"),
@@ -169,64 +171,85 @@ class ReceiverTests(SynchronousTestCase):
             (Int16StringReceiver, b"\0\1a\0\3"),
         ):
             framing = Receiver(cls, MAX_LENGTH=2)
-            self.assertEqual(read(framing, [data]), ([b"a"], RecordTooLong))
-            self.assertRaises(RecordTooLong, framing.frame, b"abc")
-            self.assertEqual(list(framing.clone().feed(b"")), [])
+            self.assertEqual(decoded(framing, [data])[0], [b"a", RecordTooLong])
+            self.assertRaises(RecordTooLong, framing.encode, b"abc")
 
     def test_lineOnlyAtItsLimit(self) -> None:
         """
-        A LineOnlyReceiver judges half a delimiter as part of the line, and the framing
-        says that.
+        A LineOnlyReceiver counts half a delimiter as part of the line, and the framing
+        says so.
         """
         framing = Receiver(LineOnlyReceiver, MAX_LENGTH=2)
-        self.assertEqual(framing.feed(b"ab\r\n"), [b"ab"])
-        self.assertEqual(read(framing, [b"ab\r", b"\n"]), ([], RecordTooLong))
+        self.assertEqual(decoded(framing, [b"ab\r\n"])[0], [b"ab"])
+        self.assertEqual(decoded(framing, [b"ab\r", b"\n"])[0], [RecordTooLong])
         self.assertFalse(framing.chunkInvariant)
         for cls in (LineReceiver, Int8StringReceiver, Pipes):
             self.assertTrue(Receiver(cls).chunkInvariant)
 
-    def test_releaseBeforeFault(self) -> None:
+    def test_replacedBeforeError(self) -> None:
         """
-        Octets that hold a fault are handed over like any others.
+        Another framing gets the bytes in which the class has found an error.
         """
-        framing = Receiver(LineReceiver, MAX_LENGTH=2)
-        batch = framing.feed(b"a\r\nb\r\nlong\r\n")
-        self.assertEqual(next(iter(batch)), b"a")
-        self.assertEqual(framing.release(1), b"b\r\nlong\r\n")
-        self.assertEqual(framing.feed(b"c\r\n"), [b"c"])
+        for cls, data, rest in (
+            (LineReceiver, b"a\r\nlong\r\nb\r\nc", b"long\r\nb\r\nc"),
+            (LineOnlyReceiver, b"a\r\nlong\r\nb\r\nc", b"long\r\nb\r\nc"),
+            (Int8StringReceiver, b"\1a\4long\1", b"\4long\1"),
+        ):
+            buffer = InputBuffer(Receiver(cls, MAX_LENGTH=2))
+            buffer.append(data[:2])
+            self.assertEqual(read(buffer)[1], True)
+            buffer.append(data[2:])
+            buffer.decodeMany()
+            buffer.use(Receiver(cls))
+            self.assertEqual(buffer.rest, rest)
 
-    def test_frame(self) -> None:
+    def test_largeReads(self) -> None:
         """
-        The class sends; what it cannot take is the caller's fault.
+        A large read is passed to the class in parts.
         """
-        self.assertEqual(Receiver(LineReceiver).frame(bytearray(b"a")), b"a\r\n")
-        self.assertEqual(Receiver(Int8StringReceiver).frame(memoryview(b"a")), b"\1a")
-        self.assertEqual(Receiver(Text).frame("\xe9"), b"\xc3\xa9\r\n")
-        self.assertRaises(InvalidRecord, Receiver(LineReceiver).frame, b"a\r\nb")
-        self.assertRaises(InvalidRecord, Receiver(Pipes).frame, b"a|")
+        lengths: list[int] = []
+
+        class Measures(LineReceiver):
+            def dataReceived(self, data: bytes) -> None:
+                lengths.append(len(data))
+                super().dataReceived(data)
+
+        records, error = decodeAll(Receiver(Measures), [b"a\r\n" * 100_000])
+        self.assertEqual((len(records), error), (100_000, None))
+        self.assertLessEqual(max(lengths), 64 * 1024)
+
+    def test_encode(self) -> None:
+        """
+        The class sends; the caller gets an error for a record that it cannot send.
+        """
+        self.assertEqual(Receiver(LineReceiver).encode(bytearray(b"a")), b"a\r\n")
+        self.assertEqual(Receiver(Int8StringReceiver).encode(memoryview(b"a")), b"\1a")
+        self.assertEqual(Receiver(Text).encode("\xe9"), b"\xc3\xa9\r\n")
+        self.assertRaises(InvalidRecord, Receiver(LineReceiver).encode, b"a\r\nb")
+        self.assertRaises(InvalidRecord, Receiver(Pipes).encode, b"a|")
         error = self.assertRaises(
-            RecordTooLong, Receiver(Int8StringReceiver).frame, b"x" * 256
+            RecordTooLong, Receiver(Int8StringReceiver).encode, b"x" * 256
         )
         self.assertEqual(error.maxLength, 255)
         for cls in (LineReceiver, LineOnlyReceiver, Int32StringReceiver):
             framing = Receiver(cls)
-            self.assertRaises(TypeError, framing.frame, "text")
-            # Nothing of it is sent with the next.
-            self.assertEqual(framing.frame(b"a"), Receiver(cls).frame(b"a"))
+            self.assertRaises(TypeError, framing.encode, "text")
+            # Nothing of it is sent with the next record.
+            self.assertEqual(framing.encode(b"a"), Receiver(cls).encode(b"a"))
 
     def test_truncated(self) -> None:
         """
-        What is unfinished is reported with its octets.
+        An unfinished record is reported with its bytes.
         """
-        framing = Receiver(Int16StringReceiver)
-        self.assertEqual(framing.feed(b"\0\1a\0"), [b"a"])
-        self.assertEqual(framing.feed(b"\2b"), [])
-        error = self.assertRaises(TruncatedRecord, list, framing.finish())
-        self.assertEqual(error.rest, b"\0\2b")
+        self.assertEqual(
+            decoded(Receiver(Int16StringReceiver), [b"\0\1a\0", b"\2b"]),
+            ([b"a"], b"\0\2b"),
+        )
 
     def test_closes(self) -> None:
         """
-        A class that closes its transport, or pauses it, or reads raw, says so.
+        A class that closes its transport, pauses it, or changes to raw mode is an error
+        behind the records.
         """
 
         class Closes(LineReceiver):
@@ -246,15 +269,14 @@ class ReceiverTests(SynchronousTestCase):
                 self.setRawMode()
 
         for cls, word in ((Closes, "closed"), (Pauses, "pause"), (Raw, "raw mode")):
-            batch = iter(Receiver(cls).feed(b"a\r\n"))
-            self.assertEqual(next(batch), b"a")
-            error = self.assertRaises(FramingError, next, batch)
+            records, error = decodeAll(Receiver(cls), [b"a\r\n"])
+            self.assertEqual((records, type(error)), ([b"a"], FramingError))
             self.assertIn(word, str(error))
 
     def test_greets(self) -> None:
         """
-        A class that writes or asks when it is connected is refused when the framing is
-        made.
+        A class that writes or asks when it is connected is rejected when the framing is
+        created.
         """
 
         class Greets(LineReceiver):
@@ -276,7 +298,7 @@ class ReceiverTests(SynchronousTestCase):
 
     def test_arguments(self) -> None:
         """
-        Other classes are refused.
+        Other classes are rejected.
         """
         for cls in (NetstringReceiver, str, LineReceiver(), None):
             raised = self.assertRaises(TypeError, Receiver, cls)

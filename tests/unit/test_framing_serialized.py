@@ -1,5 +1,5 @@
 """
-Tests for L{Serialized}, also compared with what POE wrote.
+Serialized values: POE's results, and limits that hold for compressed bytes too.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twisted_clienttcp.errors import (
-    FramingError,
-    InvalidRecord,
-    RecordTooLong,
-    TruncatedRecord,
-)
-from twisted_clienttcp.framing._serialized import Serialized
+from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
+from twisted_clienttcp.framing import Serialized
+from twisted_clienttcp.testing import decodeAll
 
-from .._streams import cuts, pieces, read
+from .._decoding import decoded, replaced, singly
+from .._streams import cuts, pieces
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
@@ -36,6 +33,13 @@ RECORDED = b'11\0{"a":[1,2]}2\0[]10\0{"k":null}'
 VALUES = [{"a": [1, 2]}, [], {"k": None}]
 
 
+def wire(data: bytes) -> bytes:
+    """
+    @return: a block with this data.
+    """
+    return b"%d\0%b" % (len(data), data)
+
+
 class SerializedTests(SynchronousTestCase):
     """
     L{Serialized}.
@@ -44,63 +48,78 @@ class SerializedTests(SynchronousTestCase):
     @given(st.lists(values), cuts, st.booleans())
     def test_reversible(self, records: list[Any], at: list[int], zipped: bool) -> None:
         """
-        What is sent is read back, however it is cut.
+        Encoded values are decoded, however they are split.
         """
         framing = Serialized(compress=zipped)
-        framed = b"".join(map(framing.frame, records))
-        self.assertEqual(read(framing, pieces(framed, at)), (records, None))
+        encoded = b"".join(map(framing.encode, records))
+        for oneByOne in (False, True):
+            found = decoded(framing, pieces(encoded, at), oneByOne)
+            self.assertEqual(found, (records, b""))
 
     @given(st.lists(values), cuts, st.booleans(), st.data())
-    def test_release(
+    def test_replaced(
         self, records: list[Any], at: list[int], zipped: bool, choice: Any
     ) -> None:
         """
-        Released after any record, the octets are those of the stream behind it.
+        Another framing can take over behind any record.
         """
         framing = Serialized(compress=zipped)
-        data = b"".join(map(framing.frame, records))
-        chunks = pieces(data, at)
+        chunks = pieces(b"".join(map(framing.encode, records)), at)
         stop = choice.draw(st.integers(0, len(chunks) - 1))
-        found = [value for chunk in chunks[:stop] for value in framing.feed(chunk)]
-        batch = list(framing.feed(chunks[stop]))
-        delivered = choice.draw(st.integers(0, len(batch)))
-        rest = framing.release(delivered) + b"".join(chunks[stop + 1 :])
-        self.assertTrue(data.endswith(rest))
-        found += batch[:delivered]
-        self.assertEqual(found + list(framing.feed(rest)), records)
+        count = choice.draw(st.integers(0, len(records)))
+        self.assertEqual(replaced(framing, chunks, stop, count), (records, b""))
 
     def test_likePOE(self) -> None:
         """
         The cases that were recorded from the original.
         """
         framing = Serialized()
-        self.assertEqual(b"".join(map(framing.frame, VALUES)), RECORDED)
-        self.assertEqual(framing.feed(RECORDED), VALUES)
+        self.assertEqual(b"".join(map(framing.encode, VALUES)), RECORDED)
+        self.assertEqual(decodeAll(framing, [RECORDED]), (VALUES, None))
         zipped = bytes.fromhex(
             "313900789cab564a54b28a36d4318aad0500124b031f"
             "313000789c8b8e0500011500b9"
             "313800789cab56ca56b2ca2bcdc9a90500123f039d"
         )
-        self.assertEqual(Serialized(compress=True).feed(zipped), VALUES)
+        self.assertEqual(decodeAll(Serialized(compress=True), [zipped]), (VALUES, None))
 
     def test_malformed(self) -> None:
         """
-        What is no value is a fault behind the good ones; so is what is no length.
+        A block that is not a value is an error behind the good ones; so is a wrong
+        length.
         """
-        for octets in (b"5\0{nope3\0[]", b"x3\0[1]", b"3\0NaN", b"2\0\xff\xff", b"0\0"):
-            batch = iter(Serialized().feed(b"3\0[1]" + octets))
-            self.assertEqual(next(batch), [1])
-            self.assertRaises(FramingError, next, batch)
         deep = b"[" * 200_000
-        batch = iter(Serialized().feed(b"%d\0%b" % (len(deep), deep)))
-        error = self.assertRaises(FramingError, next, batch)
-        self.assertIsNotNone(error.__cause__)
+        for data in (
+            b"5\0{nope3\0[]",
+            b"x3\0[1]",
+            b"3\0NaN",
+            b"2\0\xff\xff",
+            b"0\0",
+            wire(deep),
+        ):
+            for chunks in ([b"3\0[1]" + data], pieces(b"3\0[1]" + data, [3, 6, 8])):
+                self.assertEqual(decoded(Serialized(), chunks)[0], [[1], FramingError])
+
+    def test_anyError(self) -> None:
+        """
+        Any exception that a serializer raises for received bytes is a L{FramingError}.
+        """
+        for raised in (RecursionError, MemoryError, KeyError, RuntimeError):
+
+            def loads(data: bytes, raised: Any = raised) -> Any:
+                raise raised("reason")
+
+            framing = Serialized(serializer=SimpleNamespace(dumps=str, loads=loads))
+            records, error = decodeAll(framing, [b"1\0x"])
+            self.assertEqual((records, type(error)), ([], FramingError))
+            self.assertIn("reason", str(error))
 
     def test_bomb(self) -> None:
         """
-        What inflates over the limit is found out without being inflated.
+        Data that is longer than the limit when decompressed is found out without
+        decompressing it all.
         """
-        for size, fault in (
+        for size, error in (
             (98, None),
             (99, RecordTooLong),
             (50_000_000, RecordTooLong),
@@ -109,110 +128,111 @@ class SerializedTests(SynchronousTestCase):
             limit = 100 if size < 100 else 100_000
             bomb = zlib.compress(b'"' + b"x" * size + b'"')
             framing = Serialized(compress=True, maxLength=limit)
-            found = read(framing, [b"%d\0%b" % (len(bomb), bomb)])
-            self.assertEqual((len(found[0]), found[1]), (fault is None, fault), size)
+            found, raised = decodeAll(framing, [wire(bomb)])
+            self.assertEqual(len(found), error is None, size)
+            self.assertIsInstance(raised, error or type(None))
 
-    def test_bombInflatesNoFurther(self) -> None:
+    def test_bombIsNotDecompressed(self) -> None:
         """
-        Not more is inflated than the limit, and one octet.
+        No more is decompressed than the limit and one byte, also if the limit has been
+        changed.
         """
         asked = []
 
-        class Inflate:
+        class Decompressor:
             eof, unused_data = True, b""
 
-            def decompress(self, octets: bytes, most: int) -> bytes:
+            def decompress(self, data: bytes, most: int) -> bytes:
                 asked.append(most)
                 return b"x" * most
 
-        self.patch(zlib, "decompressobj", Inflate)
+        self.patch(zlib, "decompressobj", Decompressor)
         framing = Serialized(compress=True, maxLength=10)
-        self.assertRaises(RecordTooLong, list, framing.feed(b"1\0x"))
-        self.assertEqual(asked, [11])
+        self.assertIsInstance(decodeAll(framing, [b"1\0x"])[1], RecordTooLong)
+        framing.maxLength = 20
+        self.assertIsInstance(decodeAll(framing, [b"1\0x"])[1], RecordTooLong)
+        self.assertEqual(asked[0], 11)
+        self.assertEqual(asked[-1], 21)
 
     def test_brokenCompression(self) -> None:
         """
-        Compressed octets that are none, end early, or have others behind them.
+        Compressed data that is wrong, ends early, or has other bytes behind it.
         """
         good = zlib.compress(b"[]")
-        for octets in (b"xx", good[:-1], good + b"x"):
-            batch = Serialized(compress=True).feed(b"%d\0%b" % (len(octets), octets))
-            self.assertRaises(FramingError, list, batch)
+        for data in (b"xx", good[:-1], good + b"x"):
+            found, _ = decoded(Serialized(compress=True), [wire(data)])
+            self.assertEqual(found, [FramingError])
 
     def test_skip(self) -> None:
         """
-        Values that are too long, as sent or inflated, are skipped.
+        Values that are too long, as sent or decompressed, are skipped.
         """
         framing = Serialized(compress=True, maxLength=100, onTooLong="skip")
         bomb = zlib.compress(b"[" + b" " * 200 + b"]")
-        small = framing.frame([1])
-        batch = iter(framing.feed(small + b"%d\0%b" % (len(bomb), bomb) + small))
-        self.assertEqual(next(batch), [1])
-        error = self.assertRaises(RecordTooLong, next, batch)
-        self.assertTrue(error.skipped)
-        self.assertEqual(framing.feed(b""), [[1]])
+        small = framing.encode([1])
+        data = small + wire(bomb) + small
         plain = Serialized(maxLength=4, onTooLong="skip")
-        batch = iter(plain.feed(b"2\0[]5\0[1,2]3\0[3]"))
-        self.assertEqual(next(batch), [])
-        self.assertRaises(RecordTooLong, next, batch)
-        self.assertEqual(plain.feed(b""), [[3]])
+        for each, stream, expected in (
+            (framing, data, [[1], RecordTooLong, [1]]),
+            (plain, b"2\0[]5\0[1,2]3\0[3]", [[], RecordTooLong, [3]]),
+        ):
+            for chunks in ([stream], singly(stream)):
+                for oneByOne in (False, True):
+                    found = decoded(each, chunks, oneByOne)
+                    self.assertEqual(found, (expected, b""))
 
     def test_limit(self) -> None:
         """
-        The length is judged before the value comes, and on output before it goes.
+        The length is checked before the value arrives, and before a value is sent.
         """
         framing = Serialized(maxLength=4)
-        self.assertRaises(RecordTooLong, list, framing.feed(b"5\0"))
-        self.assertEqual(framing.frame([12]), b"4\0[12]")
-        self.assertRaises(RecordTooLong, framing.frame, [123])
+        self.assertIsInstance(decodeAll(framing, [b"5\0"])[1], RecordTooLong)
+        self.assertEqual(framing.encode([12]), b"4\0[12]")
+        self.assertRaises(RecordTooLong, framing.encode, [123])
         zipped = Serialized(maxLength=20, compress=True)
-        self.assertRaises(RecordTooLong, zipped.frame, "x" * 50)
+        self.assertRaises(RecordTooLong, zipped.encode, "x" * 50)
 
-    def test_refused(self) -> None:
+    def test_rejected(self) -> None:
         """
-        Values that JSON does not know are the caller's fault.
+        The caller gets an error for a value that JSON does not have.
         """
-        self.assertRaises(TypeError, Serialized().frame, b"octets")
-        self.assertRaises(InvalidRecord, Serialized().frame, float("nan"))
-        # Half of a surrogate pair, which JSON can tell and UTF-8 cannot.
-        [half] = Serialized().feed(b'8\0"\\ud800"')
-        self.assertRaises(InvalidRecord, Serialized().frame, half)
+        self.assertRaises(TypeError, Serialized().encode, b"bytes")
+        self.assertRaises(InvalidRecord, Serialized().encode, float("nan"))
+        # Half of a surrogate pair, which JSON can express and UTF-8 cannot.
+        [half] = decodeAll(Serialized(), [b'8\0"\\ud800"'])[0]
+        self.assertRaises(InvalidRecord, Serialized().encode, half)
 
     def test_truncated(self) -> None:
         """
-        An unfinished value is reported with its octets.
+        An unfinished value is reported with its bytes.
         """
-        framing = Serialized()
-        framing.feed(b"5\0[1")
-        error = self.assertRaises(TruncatedRecord, list, framing.finish())
-        self.assertEqual(error.rest, b"5\0[1")
+        self.assertEqual(decoded(Serialized(), [b"5\0[1"]), ([], b"5\0[1"))
 
     def test_ownSerializer(self) -> None:
         """
-        Anything with dumps and loads serves; so pickle does, when it is asked for.
+        Any object with dumps and loads is a serializer; pickle too, if it is given.
         """
-        framing = Serialized(serializer=pickle).clone()
-        self.assertEqual(framing.feed(framing.frame({1, 2})), [{1, 2}])
+        framing = Serialized(serializer=pickle)
+        self.assertEqual(decodeAll(framing, [framing.encode({1, 2})]), ([{1, 2}], None))
         upper = SimpleNamespace(dumps=str.upper, loads=bytes.decode)
-        self.assertEqual(Serialized(serializer=upper).frame("ab"), b"2\0AB")
+        self.assertEqual(Serialized(serializer=upper).encode("ab"), b"2\0AB")
 
     def test_neverPickle(self) -> None:
         """
-        No default and no name gives pickle.
+        Neither the default nor any name means pickle.
         """
         for serializer in (None, "json"):
-            octets = pickle.dumps([1])
-            batch = Serialized(serializer=serializer).feed(
-                b"%d\0%b" % (len(octets), octets)
+            framing = Serialized(serializer=serializer)
+            self.assertEqual(
+                decoded(framing, [wire(pickle.dumps([1]))])[0], [FramingError]
             )
-            self.assertRaises(FramingError, list, batch)
         error = self.assertRaises(ValueError, Serialized, serializer="pickle")
         self.assertIn("json, msgpack, cbor", str(error))
 
     def test_missing(self) -> None:
         """
-        A serializer that is not installed is told with its extra, when the framing is
-        made.
+        A serializer that is not installed is an error that names its extra, when the
+        framing is created.
         """
         for name, module in (("msgpack", "msgpack"), ("cbor", "cbor2")):
             self.patch(sys, "modules", {**sys.modules, module: None})
@@ -226,29 +246,27 @@ class SerializedTests(SynchronousTestCase):
             raise SkipTest(f"{module} is not installed") from None
         for zipped in (False, True):
             framing = Serialized(serializer=name, compress=zipped)
-            framed = b"".join(map(framing.frame, [*VALUES, b"octets"]))
-            found = [
-                r for n in range(len(framed)) for r in framing.feed(framed[n:][:1])
-            ]
-            self.assertEqual(found, [*VALUES, b"octets"])
-        batch = Serialized(serializer=name).feed(b"1\0\xc1")
-        self.assertRaises(FramingError, list, batch)
+            records = [*VALUES, b"bytes"]
+            encoded = b"".join(map(framing.encode, records))
+            self.assertEqual(decoded(framing, singly(encoded)), (records, b""))
+        found, _ = decoded(Serialized(serializer=name), [b"1\0\xc1"])
+        self.assertEqual(found, [FramingError])
 
     def test_msgpack(self) -> None:
         """
-        MessagePack, where it is installed.
+        MessagePack, if it is installed.
         """
         self.others("msgpack", "msgpack")
 
     def test_cbor(self) -> None:
         """
-        CBOR, where it is installed.
+        CBOR, if it is installed.
         """
         self.others("cbor", "cbor2")
 
     def test_arguments(self) -> None:
         """
-        A wrong argument is refused by name.
+        A wrong argument is rejected by name.
         """
         wrong: tuple[tuple[type[Exception], dict[str, Any]], ...] = (
             (TypeError, {"serializer": 5}),
@@ -262,17 +280,14 @@ class SerializedTests(SynchronousTestCase):
             raised = self.assertRaises(error, Serialized, **arguments)
             self.assertIn(next(iter(arguments)), str(raised))
 
-    def test_clone(self) -> None:
+    def test_fresh(self) -> None:
         """
-        A clone has the settings and none of the octets.
+        A fresh framing has the same settings.
         """
-        framing = Serialized(compress=True, maxLength=5, onTooLong="skip")
-        framing.feed(b"5\0x")
-        clone = framing.clone()
-        self.assertEqual(list(clone.finish()), [])
-        framed = Serialized(compress=True).frame([1, 2, 3, 4])
-        error = self.assertRaises(RecordTooLong, list, clone.feed(framed))
-        self.assertTrue(error.skipped)
+        fresh = Serialized(compress=True, maxLength=5, onTooLong="skip").fresh()
+        self.assertEqual((fresh.maxLength, fresh.onTooLong), (5, "skip"))
+        encoded = Serialized(compress=True).encode([1, 2, 3, 4])
+        self.assertEqual(decoded(fresh, [encoded]), ([RecordTooLong], b""))
 
     def test_deepCopy(self) -> None:
         """
@@ -282,5 +297,6 @@ class SerializedTests(SynchronousTestCase):
         self.patch(copy, "dispatch_table", {})
         for serializer in ("json", "msgpack", "cbor", pickle):
             framing = Serialized(serializer=serializer)
-            framed = framing.frame([1, "a"])
-            self.assertEqual(copy.deepcopy(framing).feed(framed), [[1, "a"]])
+            encoded = framing.encode([1, "a"])
+            copied = copy.deepcopy(framing)
+            self.assertEqual(decodeAll(copied, [encoded]), ([[1, "a"]], None))

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp.framing import Stream
+from twisted_clienttcp.framing._buffer import InputBuffer
 
-from .._streams import cuts, pieces, read
+from .._decoding import decode
+from .._streams import cuts, pieces
 
 
 class StreamTests(SynchronousTestCase):
@@ -19,28 +21,37 @@ class StreamTests(SynchronousTestCase):
     """
 
     @given(st.binary(), cuts)
-    def test_octets(self, data: bytes, at: list[int]) -> None:
+    def test_decode(self, data: bytes, at: list[int]) -> None:
         """
-        The records are the reads, and their octets all octets.
+        The bytes of each read are one record.
         """
         chunks = pieces(data, at)
-        self.assertEqual(read(Stream(), chunks), ([c for c in chunks if c], None))
+        for many in (True, False):
+            found = decode(Stream(), chunks, many)
+            self.assertEqual(found, ([chunk for chunk in chunks if chunk], [], b""))
 
-    def test_frame(self) -> None:
+    def test_takesOver(self) -> None:
         """
-        Octets go out as they are.
+        The bytes behind the records of another framing are one record.
         """
-        self.assertEqual(Stream().frame(b"a\r\nb"), b"a\r\nb")
-        self.assertEqual(Stream().frame(bytearray(b"a")), b"a")
-        self.assertRaises(TypeError, Stream().frame, "text")
+        buffer = InputBuffer(Stream())
+        buffer.append(b"ab")
+        buffer.append(b"cd")
+        self.assertEqual(buffer.decode(), [b"abcd"])
+        self.assertEqual(buffer.takeRest(), b"")
 
-    def test_release(self) -> None:
+    def test_encode(self) -> None:
         """
-        What was not delivered is given back, once.
+        Bytes are sent as they are.
         """
-        framing = Stream().clone()
-        framing.feed(b"abc")
-        self.assertEqual(framing.release(0), b"abc")
-        self.assertEqual(framing.release(0), b"")
-        framing.feed(b"abc")
-        self.assertEqual(framing.release(1), b"")
+        self.assertEqual(Stream().encode(b"a\r\nb"), b"a\r\nb")
+        self.assertEqual(Stream().encode(bytearray(b"a")), b"a")
+        self.assertRaises(TypeError, Stream().encode, "text")
+
+    def test_properties(self) -> None:
+        """
+        The records depend on the reads.
+        """
+        self.assertFalse(Stream().chunkInvariant)
+        self.assertTrue(Stream().reversible)
+        self.assertEqual(repr(Stream().fresh()), "Stream()")

@@ -1,23 +1,22 @@
 """
-How octets become records and records octets, without I/O::
+How the byte stream is split into records, and how records become bytes, without I/O::
 
     >>> from twisted_clienttcp.framing import Line
     >>> framing = Line()
-    >>> framing.feed(b"one\\r\\ntw")
-    [b'one']
-    >>> framing.feed(b"o\\n")
-    [b'two']
-    >>> framing.frame(b"three")
+    >>> framing.decode(b"one\\r\\ntw", 0, 0)
+    ([b'one'], 5)
+    >>> framing.encode(b"three")
     b'three\\r\\n'
 
-A framing of your own is any object that keeps the contract of L{Framing}.
+L{Framing} is the base class of all framings, and of your own.
 """
 
+from ._base import Framing
 from ._block import Block
 from ._compose import Grep, Map, RecordBlock, Stackable
 from ._converted import SLIP, JSONLines
-from ._interface import Framing
-from ._line import Line
+from ._jsonvalues import JSONValues
+from ._line import Line, Piece
 from ._netstring import Netstring
 from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
 from ._receiver import Receiver
@@ -32,10 +31,12 @@ __all__ = [
     "Framing",
     "Grep",
     "JSONLines",
+    "JSONValues",
     "LengthPrefixed",
     "Line",
     "Map",
     "Netstring",
+    "Piece",
     "Receiver",
     "RecordBlock",
     "Serialized",

@@ -1,33 +1,36 @@
 """
-Blocks: records of one size, or with their length before them in a form of the user's.
+Blocks: records of a fixed size, or with their length in front of them in a format of
+the user's.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._common import MAX_LENGTH, Octets, octetsOf
-from ._prefixed import Measure, Measured
+from ._base import MAX_LENGTH, Buffer
+from ._checks import BytesLike, bytesOf, checkMaxLength, checkNumber
+from ._decimal import DecimalHead
+from ._prefixed import Measured
 
-#: Makes the octets to send of a record: its length, and itself.
+#: Returns the bytes to send for a record: its length, and the record.
 Encoder = Callable[[bytes], bytes]
 
-#: Takes the length from the head of what has come; None while it is not complete.
+#: Removes the header from the beginning of the received bytes and returns the length of
+#: the record; None if the header is not complete.
 Decoder = Callable[[bytearray], "int | None"]
 
-_LENGTH = re.compile(rb"([0-9]{1,18})\0")
-_DIGITS = re.compile(rb"[0-9]{0,18}")
+#: How many bytes a decoder can look at.
+HEADER_LIMIT = 1024
 
-#: How many octets a codec of the user's gets to see at first.
-_WINDOW = 64
+_HEAD = DecimalHead("block", mark=b"\0", trailer=b"", padded=True)
 
 
 class Block(Measured):
     """
-    Records of a fixed C{size}, or records with their length before them: as decimal
-    digits and a NUL, or as C{encoder} and C{decoder} have it (POE::Filter::Block).
+    Records of a fixed C{size}, or records with their length in front of them: as
+    decimal digits and a NUL, or in the format of C{encoder} and C{decoder}
+    (POE::Filter::Block).
     """
 
     def __init__(
@@ -36,124 +39,125 @@ class Block(Measured):
         size: int | None = None,
         encoder: Encoder | None = None,
         decoder: Decoder | None = None,
+        headerLimit: int = HEADER_LIMIT,
         maxLength: int = MAX_LENGTH,
         onTooLong: str = "close",
     ) -> None:
         """
-        @param size: the octets of each record (POE: BlockSize).
-        @param encoder: makes the octets to send of a record (POE: the first of
-            LengthCodec).
-        @param decoder: takes the length, in octets, from the head of a L{bytearray} and
-            removes it there; returns None while it is not complete (POE: the second of
-            LengthCodec).
-        @param maxLength: the longest record in octets (POE: MaxLength).
-        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
+        @param size: the length of each record in bytes (POE: BlockSize).
+        @param encoder: a function that is called with a record and returns the bytes to
+            send for it (POE: the first of LengthCodec).
+        @param decoder: a function that is called with a L{bytearray} of received bytes.
+            It removes the header at the beginning and returns the length of the record
+            in bytes; or it returns None if the header is not complete (POE: the second
+            of LengthCodec). While a record arrives it is called again for each read, so
+            its result must depend on these bytes alone.
+        @param headerLimit: how many bytes C{decoder} gets at most. A longer header is
+            an error.
+        @param maxLength: the longest record in bytes (POE: MaxLength).
+        @param onTooLong: C{"close"} the connection at a longer record, or C{"skip"} it.
 
-        @raise TypeError: if an argument is of the wrong type, or one of the codec's two
-            is missing.
-        @raise ValueError: if one is out of its range, or excludes another.
+        @raise TypeError: if an argument has the wrong type, or only one of C{encoder}
+            and C{decoder} is given.
+        @raise ValueError: if an argument is out of range, or excludes another.
         """
         super().__init__(maxLength, onTooLong)
         if size is not None:
-            if not isinstance(size, int) or isinstance(size, bool):
-                raise TypeError(f"size must be a number of bytes, not {size!r}")
-            if not 1 <= size <= self._maxLength:
+            checkNumber("size", size, 1)
+            if size > maxLength:
                 raise ValueError(
-                    f"size must be from 1 to maxLength={self._maxLength}, not {size}"
+                    f"size must be from 1 to maxLength={maxLength}, not {size}"
                 )
             if encoder is not None or decoder is not None:
-                raise ValueError("size cannot be combined with encoder and decoder")
+                raise ValueError("size excludes encoder and decoder")
         for name, function in (("encoder", encoder), ("decoder", decoder)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, not {function!r}")
         if (encoder is None) is not (decoder is None):
-            raise TypeError("encoder and decoder must be given together")
+            raise TypeError("encoder and decoder belong together: give both")
         self._size = size
         self._encoder = encoder
         self._decoder = decoder
-        #: With a fixed size, records that are not whole blocks are joined.
+        self._headerLimit = checkMaxLength(headerLimit, "headerLimit")
+        #: With a fixed size, a record that is sent may consist of several blocks.
         self.reversible = size is None
 
-    def _measure(self, octets: bytes, start: int) -> Measure | None:
+    # -- decoding
+
+    def measure(self, data: Buffer, start: int) -> tuple[int, int, int] | None:
+        found: tuple[int, int] | None
         if self._size is not None:
-            return Measure(0, self._size)
-        if self._decoder is not None:
-            return self._decoded(octets, start)
-        found = _LENGTH.match(octets, start)
-        if found is not None:
-            return Measure(found.end() - start, int(found[1]))
-        if _DIGITS.fullmatch(octets, start) is None:
-            raise FramingError(
-                "a block begins with its length and a NUL, not "
-                f"{octets[start : start + 20]!r}"
-            )
-        return None
+            found = start, start + self._size
+        elif self._decoder is not None:
+            found = self._askDecoder(self._decoder, data, start)
+        else:
+            found = _HEAD.measure(data, start)
+        return None if found is None else (*found, found[1])
 
-    def _decoded(self, octets: bytes, start: int) -> Measure | None:
-        assert self._decoder is not None
-        for window in (octets[start : start + _WINDOW], octets[start:]):
-            buffer = bytearray(window)
-            try:
-                length = self._decoder(buffer)
-            except Exception as error:
-                raise FramingError(f"decoder raised {error!r}") from error
-            if length is not None:
-                if not isinstance(length, int) or length < 0:
-                    raise FramingError(f"decoder returned {length!r} as the length")
-                return Measure(len(window) - len(buffer), length)
-            if len(window) < _WINDOW:
-                break
-        if len(octets) - start > max(self._maxLength, _WINDOW):
+    def _askDecoder(
+        self, decoder: Decoder, data: Buffer, start: int
+    ) -> tuple[int, int] | None:
+        limit = self._headerLimit
+        window = bytearray(memoryview(data)[start : start + limit])
+        size = len(window)
+        try:
+            length = decoder(window)
+        except Exception as error:
+            raise FramingError(f"decoder raised {error!r}") from error
+        if length is None:
+            if size < limit:
+                return None
             raise FramingError(
-                f"decoder found no length in {len(octets) - start} bytes"
+                f"decoder has found no length in headerLimit={limit} bytes"
             )
-        return None
+        header = size - len(window)
+        if not isinstance(length, int) or length < 0:
+            raise FramingError(
+                f"decoder must return a length in bytes or None, not {length!r}"
+            )
+        if header < 0 or header + length == 0:
+            raise FramingError(
+                "decoder must remove the header from the bytes it is called with"
+            )
+        return start + header, start + header + length
 
-    def _cut(
-        self, data: bytes, records: list[bytes], start: int = 0
-    ) -> Iterable[bytes]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         size = self._size
+        if self._decoder is not None:
+            return super().decodeMany(data, start)
         if size is None:
-            return super()._cut(data, records, start)
-        whole = len(data) - (len(data) - start) % size
-        records += [data[at : at + size] for at in range(start, whole, size)]
-        if whole < len(data):
-            self._keep(data[whole:], Measure(0, size))
-        if records:
-            self._source = [data]
-        return records
+            return _HEAD.decodeMany(data, start, self.maxLength)
+        if size > self.maxLength:
+            return [], start
+        # benchmark row: Block, 64 bytes
+        end = len(data) - (len(data) - start) % size
+        return [data[index : index + size] for index in range(start, end, size)], end
 
-    def frame(self, record: Octets) -> bytes:
+    # -- encoding
+
+    def encode(self, record: BytesLike) -> bytes:
         """
-        @return: the record behind its length; with a fixed size, as it is.
+        @return: the record with its length in front of it; with a fixed size, as it is.
 
-        @raise TypeError: if the record is not octets.
+        @raise TypeError: if the record is not bytes, or what C{encoder} returns.
         @raise RecordTooLong: if it is longer than C{maxLength}.
-        @raise InvalidRecord: with a fixed size, if it is no whole number of blocks: POE
-            sends such a one, and the peer joins it with the next.
+        @raise InvalidRecord: with a fixed size, if the length of the record is not a
+            multiple of it. POE sends such a record, and the peer joins it with the
+            next.
         """
-        record = octetsOf(record)
+        record = bytesOf(record)
         if self._size is not None:
             if len(record) % self._size:
                 raise InvalidRecord(
-                    f"{len(record)} bytes are not a whole number of blocks of "
-                    f"size={self._size}"
+                    f"the length of a record must be a multiple of size={self._size}, "
+                    f"not {len(record)}"
                 )
             return record
-        if len(record) > self._maxLength:
-            raise RecordTooLong(len(record), self._maxLength)
-        if self._encoder is not None:
-            return self._encoder(record)
-        return b"%d\0%b" % (len(record), record)
-
-    def clone(self) -> Block:
-        """
-        @return: an empty one with the same settings.
-        """
-        return type(self)(
-            size=self._size,
-            encoder=self._encoder,
-            decoder=self._decoder,
-            maxLength=self._maxLength,
-            onTooLong="skip" if self._skips else "close",
-        )
+        if len(record) > self.maxLength:
+            raise RecordTooLong(len(record), self.maxLength)
+        if self._encoder is None:
+            return b"%d\0%b" % (len(record), record)
+        encoded = self._encoder(record)
+        if not isinstance(encoded, bytes):
+            raise TypeError(f"encoder must return bytes, not {encoded!r:.60}")
+        return encoded

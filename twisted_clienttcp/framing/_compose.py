@@ -1,11 +1,9 @@
 """
 Framings made of framings.
 
-A stack is made of pairs. What makes records of records (L{Map}, L{Grep},
-L{RecordBlock}) lies above another framing and counts its records, as L{Converted} has
-it. What cuts octets lies across another framing, whose records are nothing but a stream
-to it: what it hands over is the end of that stream, of which the records that came last
-are handed over as they came, and the part of one before them as a record of its own.
+A layer (L{Map}, L{Grep}, L{RecordBlock}) converts the records of the framing below it,
+and is L{Converted}. A framing that splits bytes can also be above another one: it
+decodes the stream that the records of that one form (L{_Across}).
 """
 
 from __future__ import annotations
@@ -13,17 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import FramingError, RecordTooLong, TruncatedRecord
-from ._common import collect, thenRaise
+from ..errors import FramingError, RecordTooLong
+from ._base import Buffer, Framing
+from ._buffer import InputBuffer
+from ._checks import checkFlag, checkNumber
 from ._converted import Converted
-from ._interface import Framing
 from ._stream import Stream
+
+#: How many bytes of records that were filtered out may be kept, because an incomplete
+#: list begins before them.
+_DROPPED = 32 * 1024
 
 
 class Layer(Converted):
     """
-    What can lie above any framing. By itself it lies above a L{Stream}, so each read is
-    one record to it.
+    A framing that can be above any other one. By itself it is above a L{Stream}, so
+    each read is one record to it.
     """
 
     _reverses = False
@@ -34,7 +37,7 @@ class Layer(Converted):
 
 class _ByFunctions(Layer):
     """
-    A layer that is one function for input and one for output.
+    A layer that consists of a function for input and one for output.
     """
 
     def __init__(
@@ -45,19 +48,22 @@ class _ByFunctions(Layer):
         code: Callable[[Any], Any] | None = None,
     ) -> None:
         """
-        @param get: the function for records that are received (POE: Get).
-        @param put: the function for records that are put (POE: Put).
-        @param code: one for both (POE: Code).
+        @param get: the function for received records (POE: Get). It may be called more
+            than once for a record: when another framing takes over, and by a
+            L{RecordBlock} above.
+        @param put: the function for records that are sent (POE: Put).
+        @param code: one function for both (POE: Code).
 
-        @raise TypeError: if one of them is no function, or missing, or one too many.
+        @raise TypeError: if one of them is not a function, or is missing, or if there
+            is one too many.
         """
         super().__init__()
         if code is not None:
             if get is not None or put is not None:
-                raise TypeError("code replaces get and put: give code, or get and put")
+                raise TypeError("code serves both directions: give it, or get and put")
             get = put = code
         elif get is None or put is None:
-            raise TypeError("code, or both get and put, must be given")
+            raise TypeError("give code, or both get and put")
         for name, function in (("get", get), ("put", put)):
             if not callable(function):
                 name = name if code is None else "code"
@@ -67,22 +73,22 @@ class _ByFunctions(Layer):
 
     def _results(self, record: Any, result: Any) -> Iterable[Any]:
         """
-        @return: the records that a function's result stands for.
+        Return the records that the result of a function for a record means.
         """
         raise NotImplementedError
 
-    def _convert(self, record: Any) -> Iterable[Any]:
+    def _fromLower(self, record: Any) -> Iterable[Any]:
         return self._results(record, self._get(record))
 
-    def _give(self, record: Any) -> Iterable[Any]:
+    def _toLower(self, record: Any) -> Iterable[Any]:
         return self._results(record, self._put(record))
 
 
 class Map(_ByFunctions):
     """
-    Records changed by a function (POE::Filter::Map). What it returns is the record; a
-    list or an iterator are several records, or none. So a record that is a list itself
-    is returned in a list.
+    Records converted by a function (POE::Filter::Map). It returns the new record; a
+    list or an iterator means several records, or none. A record that is itself a list
+    must be returned in a list.
     """
 
     def _results(self, record: Any, result: Any) -> Iterable[Any]:
@@ -91,326 +97,487 @@ class Map(_ByFunctions):
 
 class Grep(_ByFunctions):
     """
-    Only the records for which a function returns something true
-    (POE::Filter::Grep).
+    Only the records for which a function returns something true (POE::Filter::Grep).
     """
 
     def _results(self, record: Any, result: Any) -> Iterable[Any]:
         return [record] if result else []
 
 
+def _decodesAgain(framing: Framing[Any]) -> bool:
+    """
+    Return True if decoding the same bytes again returns the same records, from
+    wherever a unit begins.
+    """
+    while type(framing).takeBack is Converted.takeBack:
+        framing = framing._lower  # type: ignore[attr-defined]
+    return framing.chunkInvariant and type(framing).takeBack is Framing.takeBack
+
+
 class RecordBlock(Layer):
     """
     Lists of C{size} records (POE::Filter::RecordBlock). A list that is put is sent
     record by record.
+
+    The bytes of an incomplete list stay in the connection's buffer, and are decoded
+    again when the list is complete, since records take much more memory than their
+    bytes. Where that is impossible (above a framing that cannot decode them again, or
+    around records that were skipped or filtered out) the records are kept.
     """
 
     def __init__(self, *, size: int, checkPut: bool = False) -> None:
         """
-        @param size: the records in each list (POE: BlockSize).
+        @param size: how many records make a list (POE: BlockSize).
         @param checkPut: send only as many records as make whole lists, and keep the
-            others for the next one that is put (POE: CheckPut).
+            others for the next list that is put (POE: CheckPut).
 
-        @raise TypeError: if an argument is of the wrong type.
+        @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if the size is not positive.
         """
-        if not isinstance(size, int) or isinstance(size, bool):
-            raise TypeError(f"size must be a number of records, not {size!r}")
-        if size < 1:
-            raise ValueError(f"size must be at least 1 record, not {size}")
-        if not isinstance(checkPut, bool):
-            raise TypeError(f"checkPut must be True or False, not {checkPut!r}")
-        self._size = size
-        self._checkPut = checkPut
+        self._size = checkNumber("size", size, 1)
+        self._checkPut = checkFlag("checkPut", checkPut)
         super().__init__()
+        self._clear()
 
-    def _lieOn(self, below: Framing) -> None:
-        super()._lieOn(below)
-        #: What was put and has not been sent.
+    def _clear(self) -> None:
+        #: About C{data[start:searched]}: how many of its bytes are whole units of the
+        #: lower framing, how many records these hold, how many of their bytes hold no
+        #: record, and what the last one swallows.
+        self._counted = (0, 0, 0, b"")
+        #: The limit when these were decoded.
+        self._limit = self.maxLength
+        #: Where the lower framing has raised, in bytes from the start of the list.
+        self._failedAt: int | None = None
+        #: The first records of the next list, and the bytes that they came from, which
+        #: are consumed.
         self._kept: list[Any] = []
+        self._source = bytearray()
+        #: The encoded records that were put and have not been sent.
+        self._unsent: list[bytes] = []
+        self._again = _decodesAgain(self._lower)
 
-    def _empty(self) -> None:
-        super()._empty()
-        #: The records that make no list yet, and how many of its first list the last
-        #: batch did not bring.
-        self._waiting: list[Any] = []
-        self._old = 0
-        #: The octets of those that came before it.
-        self._held: list[bytes] = []
-        #: Whether what comes next may be the end of their last newline.
-        self._open = False
+    def on(self, lower: Framing[Any]) -> Any:
+        unused = super().on(lower)
+        unused._clear()
+        return unused
 
-    def feed(self, data: bytes) -> Iterable[Any]:
+    def fresh(self) -> Any:
+        unused = super().fresh()
+        unused._clear()
+        return unused
+
+    def takeBack(self) -> bytes:
+        kept, self._kept = self._kept, []
+        source, self._source = bytes(self._source), bytearray()
+        back = super().takeBack()
+        if not self._again and self._lower.reversible:
+            # The bytes may also hold records that were delivered.
+            try:
+                return self._lower.encodeMany(kept) + back
+            except Exception:
+                # The limit has been lowered.
+                pass
+        # A lower framing that keeps bytes may have kept the last of these.
+        return source if source.endswith(back) else source + back
+
+    # -- decoding
+
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        lower = self._lower
+        swallows = lower.swallows
+        counted, count, dropped, pending = 0, 0, 0, b""
+        if searched > start:
+            counted, count, dropped, pending = self._counted
+        else:
+            self._limit = lower.maxLength
+        self._failedAt = None
+        position = begin = start + counted
+        wanted = self._size - len(self._kept) - count
+        records: list[Any] = []
+        lower.swallows = pending if position > start else swallows
+        #: An error follows behind records of the last unit.
+        follows = False
+        try:
+            while True:
+                if position > start:
+                    position = self._swallowed(data, position)
+                if position == len(data) and not lower.hasMore:
+                    break
+                begin = position
+                follows = position > start and lower.hasMore
+                found = lower.decode(data, position, max(position, searched))
+                if found is None:
+                    break
+                more, position = found
+                records += more
+                if len(records) >= wanted:
+                    break
+                if not self._again:
+                    self._kept += records
+                    self._source += memoryview(data)[begin:position]
+                    return [], position
+                if not more:
+                    dropped += position - begin
+                    if (not count and not records) or dropped > _DROPPED:
+                        self._keep(data, start, position)
+                        return [], position
+        except Exception as error:
+            self._failedAt = position - start
+            lower.swallows = swallows
+            if follows and isinstance(error, RecordTooLong) and error.skipped:
+                # Decoding the unit again would raise this again.
+                raise FramingError(f"a part of a list was too long: {error}") from error
+            raise
+        if len(records) < wanted:
+            count += len(records)
+            self._counted = position - start, count, dropped, lower.swallows
+            lower.swallows = swallows
+            return None
+        records = self._kept + self._decoded(data, start, start + counted) + records
+        return self._lists(records, data, begin, position), position
+
+    def _swallowed(self, data: Buffer, position: int) -> int:
         """
-        @return: the lists that are complete now.
-
-        @raise FramingError: from the iterator, behind the lists before it, if the
-            framing below raised one.
+        Return the index behind the second half of the last newline, if that comes next.
         """
-        self._hold()
-        if data and self._open:
-            self._open = False
-            if self.swallows and data.startswith(self.swallows):
-                self._held.append(self.swallows)
-        return self._made(self._below.feed, data)
+        lower = self._lower
+        if lower.swallows and data[position : position + 1] == lower.swallows:
+            lower.swallows = b""
+            position += 1
+        return position
 
-    def _hold(self) -> None:
+    def _lists(
+        self, records: list[Any], data: Buffer, begin: int, end: int
+    ) -> list[list[Any]]:
         """
-        Keep the octets of those records from the last batch which make no list yet.
+        Return the complete lists of these records, and keep the records behind them,
+        which come from C{data[begin:end]}.
         """
-        if len(self._waiting) <= self._count:
-            self._held = []
-            self._open = False
-        fresh = min(len(self._waiting), self._count)
-        if fresh:
-            # How many octets they are is seen when they are taken back and cut again.
-            octets = self._below.release(self._count - fresh)
-            collect(self, self._below.feed, octets)
-            rest = self._below.release(fresh)
-            collect(self, self._below.feed, rest)
-            self._held.append(octets[: len(octets) - len(rest)])
-            self._open = not rest
+        size = self._size
+        whole = len(records) - len(records) % size
+        self._kept = records[whole:]
+        self._source = bytearray(data[begin:end] if self._kept else b"")
+        return [records[n : n + size] for n in range(0, whole, size)]
 
-    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
-        records, fault = collect(self._below, make, *args)
-        self._count = len(records)
-        self._old = len(self._waiting)
-        records = [*self._waiting, *records]
-        whole = len(records) - len(records) % self._size
-        self._waiting = records[whole:]
-        made = [records[n : n + self._size] for n in range(0, whole, self._size)]
-        return made if fault is None else thenRaise(made, fault)
-
-    def finish(self) -> Iterable[Any]:
+    def _units(
+        self, data: Buffer, start: int, end: int
+    ) -> Iterator[tuple[list[Any], int, int]]:
         """
-        @return: the lists which the end of the stream completes.
-
-        @raise TruncatedRecord: from the iterator, if a record or a list is not
-            complete.
+        Decode whole units of the lower framing again.
         """
-        self._hold()
-        made, fault = collect(self, self._made, self._below.finish)
-        if self._waiting and (fault is None or isinstance(fault, TruncatedRecord)):
-            rest = b"" if made else self.release(0)
-            self._waiting = []
-            fault = TruncatedRecord(rest + (fault.rest if fault else b""))
-        return made if fault is None else thenRaise(made, fault)
+        lower = self._lower
+        swallows, limit = lower.swallows, lower.maxLength
+        lower.maxLength = self._limit
+        try:
+            while start < end:
+                found = lower.decode(data, start, start)
+                assert found is not None, "the lower framing has returned this unit"
+                yield found[0], start, found[1]
+                start = self._swallowed(data, found[1])
+        finally:
+            lower.maxLength = limit
+            lower.swallows = swallows
 
-    def _give(self, record: Sequence[Any]) -> Iterable[Any]:
+    def _decoded(self, data: Buffer, start: int, end: int) -> list[Any]:
+        return [r for records, _, _ in self._units(data, start, end) for r in records]
+
+    def _keep(self, data: Buffer, start: int, end: int) -> None:
+        """
+        Keep the records of these units, which are consumed.
+        """
+        for records, begin, behind in self._units(data, start, end):
+            if records:
+                self._kept += records
+                self._source += memoryview(data)[begin:behind]
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        # The position of the last whole list is not known.
+        return [], start
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+        counted = self._counted[0] if start < len(data) else 0
+        last = self._lower.decodeEnd(data, start + counted)
+        records = self._kept + self._decoded(data, start, start + counted) + last
+        if len(records) < self._size:
+            return []
+        return self._lists(records, data, start + counted, len(data))
+
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        if self._failedAt is not None:
+            # The records before the one to skip stay in the list.
+            begin = start + self._failedAt
+            self._failedAt = None
+            self._keep(data, start, begin)
+            start = searched = begin
+        return self._lower.skip(data, start, searched)
+
+    # -- encoding
+
+    def encode(self, record: Sequence[Any]) -> bytes:
+        """
+        @return: the encoded records of a list. With C{checkPut} these are those of
+            whole lists.
+
+        @raise TypeError: if it is not a list or tuple.
+        @raise Exception: as the lower framing for the first record for which it raises.
+            None of the records is sent then.
+        """
         if not isinstance(record, (list, tuple)):
-            raise TypeError(f"RecordBlock takes a list of records, not {record!r:.60}")
+            raise TypeError(
+                f"RecordBlock accepts a list of records, not {record!r:.60}"
+            )
         if not self._checkPut:
-            return record
-        self._kept += record
-        whole = len(self._kept) - len(self._kept) % self._size
-        given, self._kept = self._kept[:whole], self._kept[whole:]
-        return given
-
-    def _wholeFrom(self, number: int) -> int:
-        # Each list has records of its own.
-        return number
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} lists of the last batch.
-        """
-        taken = delivered * self._size - self._old
-        held = b"" if delivered else b"".join(self._held)
-        octets = held + self._below.release(max(taken, 0))
-        if held:
-            # What that one would swallow is not what comes next.
-            self._below = self._below.clone()
-        self._empty()
-        return octets
+            return self._lower.encodeMany(record)
+        encoded = [*self._unsent, *map(self._lower.encode, record)]
+        whole = len(encoded) - len(encoded) % self._size
+        self._unsent = encoded[whole:]
+        return b"".join(encoded[:whole])
 
 
-class _Across:
+class _Across(Framing[Any]):
     """
-    A framing that cuts the records of another one, which are octets.
+    A framing that decodes the stream that the records of another framing, which are
+    bytes, form.
+
+    A unit is a unit of the lower framing. The upper framing has an input buffer of its
+    own, which holds the beginning of its next record.
     """
 
-    def __init__(self, lower: Framing, upper: Framing) -> None:
+    def __init__(self, lower: Framing[Any], upper: Framing[Any]) -> None:
         self._lower = lower
-        self._upper = upper
+        self._upper = InputBuffer(upper)
+        #: The error behind the records of the upper framing that were returned, and the
+        #: one behind all that was decoded by the lower framing.
+        self._error: FramingError | None = None
+        self._late: FramingError | None = None
+        #: The upper framing may have more records or errors.
+        self._unread = False
+        #: The last error is one of the upper framing.
+        self._above = False
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
         self.reversible = lower.reversible and upper.reversible
-        self._empty()
 
-    def _empty(self) -> None:
-        #: The records of the lower one that the last batch was made of.
-        self._pieces: list[bytes] = []
-        #: The upper one goes on with what stands behind a fault.
-        self._goesOn = False
-        #: Faults of the lower one, behind one of the upper one.
-        self._late: list[FramingError] = []
+    @property
+    def maxLength(self) -> int:
+        return self._upper.framing.maxLength
 
-    def feed(self, data: bytes) -> Iterable[Any]:
-        if not data and (self._goesOn or self._late):
-            return self._cut(b"", None)
-        return self._made(self._lower.feed, data)
+    @maxLength.setter
+    def maxLength(self, maxLength: int) -> None:
+        self._upper.framing.maxLength = maxLength
 
-    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
-        pieces, fault = collect(self._lower, make, *args)
-        for place, piece in enumerate(pieces):
+    @property
+    def onTooLong(self) -> str:  # type: ignore[override]
+        return self._upper.framing.onTooLong
+
+    @property
+    def swallows(self) -> bytes:
+        return self._lower.swallows
+
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        self._lower.swallows = swallows
+
+    @property
+    def hasMore(self) -> bool:  # type: ignore[override]
+        return self._unread or self._lower.hasMore
+
+    def fresh(self) -> _Across:
+        return type(self)(self._lower.fresh(), self._upper.framing.fresh())
+
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            self._above = True
+            raise error
+        if self._unread:
+            return self._records(), start
+        self._above = False
+        found = self._lower.decode(data, start, searched)
+        if found is None:
+            return None
+        self._append(found[0])
+        return self._records(), found[1]
+
+    def _append(self, pieces: list[Any]) -> None:
+        for piece in pieces:
             if not isinstance(piece, bytes):
-                del pieces[place:]
-                fault = FramingError(
-                    f"{type(self._upper).__name__} splits bytes, but the framing below "
-                    f"it returned {type(piece).__name__}"
+                self._late = FramingError(
+                    f"{type(self._upper.framing).__name__} decodes bytes, but the "
+                    f"framing below it has returned {type(piece).__name__}"
                 )
                 break
-        self._pieces = pieces
-        return self._cut(b"".join(pieces), fault)
+            self._upper.append(piece)
 
-    def _cut(self, octets: bytes, fault: FramingError | None) -> Iterable[Any]:
-        records, above = collect(self._upper, self._upper.feed, octets)
-        self._goesOn = above is not None
-        faults = [each for each in (above, *self._late, fault) if each is not None]
-        self._late = faults[1:]
-        return thenRaise(records, faults[0]) if faults else records
-
-    def finish(self) -> Iterable[Any]:
-        records, fault = collect(self, self._made, self._lower.finish)
-        more, above = collect(self._upper, self._upper.finish)
-        if isinstance(above, TruncatedRecord):
-            # It is told in octets as they came.
-            rest = fault.rest if isinstance(fault, TruncatedRecord) else b""
-            above = TruncatedRecord(self._framed(above.rest) + rest)
-        records, fault = records + more, above or fault
-        return records if fault is None else thenRaise(records, fault)
-
-    def _framed(self, octets: bytes) -> bytes:
+    def _records(self) -> list[Any]:
         """
-        @return: octets that are read back as these.
+        Return the records of the upper framing, up to the next error.
         """
-        if not octets:
+        records: list[Any] = []
+        try:
+            while (more := self._upper.decodeMany()) is not None:
+                records += more
+            error, self._late = self._late, None
+        except FramingError as raised:
+            error = raised
+        self._error = error
+        self._unread = error is not None
+        return records
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+        unfinished = self._upper.rest
+        pieces = self._lower.decodeEnd(data, start)
+        self._append(pieces)
+        records = self._records()
+        if self._error is None:
+            records += self._upper.decodeEnd()
+        if pieces and not records:
+            # The bytes count as not consumed.
+            self._upper = InputBuffer(self._upper.framing)
+            self._upper.append(unfinished)
+        return records
+
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        if self._above:
+            # The buffer of the upper framing skips its record.
+            return start, True
+        return self._lower.skip(data, start, searched)
+
+    def takeBack(self) -> bytes:
+        self._error = self._late = None
+        self._unread = False
+        return self._encoded(self._upper.takeRest()) + self._lower.takeBack()
+
+    def _encoded(self, data: bytes) -> bytes:
+        """
+        Encode bytes so that the lower framing decodes them as the same stream.
+        """
+        if not data:
             return b""
         try:
-            return self._lower.frame(octets)
+            return self._lower.encode(data)
         except RecordTooLong:
-            half = len(octets) // 2
+            half = len(data) // 2
             if half:
-                return self._framed(octets[:half]) + self._framed(octets[half:])
+                return self._encoded(data[:half]) + self._encoded(data[half:])
         except Exception:
             pass
-        # Part of a block of fixed size: such blocks are nothing but octets.
-        return octets
+        # A part of a block of fixed size: such blocks are a stream of bytes.
+        return data
 
-    def frame(self, record: Any) -> bytes:
-        return self._lower.frame(self._upper.frame(record))
-
-    def release(self, delivered: int) -> bytes:
-        rest = self._upper.release(delivered)
-        end, fresh = len(rest), 0
-        for piece in reversed(self._pieces):
-            if not rest.endswith(piece, 0, end):
-                break
-            end -= len(piece)
-            fresh += 1
-        behind = self._lower.release(len(self._pieces) - fresh)
-        self._empty()
-        return self._framed(rest[:end]) + behind
-
-    def clone(self) -> _Across:
-        return _Across(self._lower.clone(), self._upper.clone())
+    def encode(self, record: Any) -> bytes:
+        return self._lower.encode(self._upper.framing.encode(record))
 
 
-class Stackable:
+def _across(lower: Framing[Any], upper: Framing[Any]) -> Framing[Any]:
+    return upper if type(lower) is Stream else _Across(lower, upper)
+
+
+class Stackable(Framing[Any]):
     """
-    Framings above each other (POE::Filter::Stackable): what the first one reads from
-    the network is read by the second one, and so on; what is put goes the other way.
+    Framings above each other (POE::Filter::Stackable): the second framing decodes the
+    records of the first one, and so on; records that are put go the other way.
 
-    Limits are those of its parts. What a part raises on reading, if it is no
-    L{FramingError}, becomes one.
+    Limits are those of the parts. C{maxLength} and C{onTooLong} are those of the last
+    framing that splits bytes.
     """
 
-    def __init__(self, *, framings: Sequence[Framing]) -> None:
+    def __init__(self, *, framings: Sequence[Framing[Any]]) -> None:
         """
-        @param framings: the framings, that next to the network first (POE: Filters).
-            They are cloned.
+        @param framings: the framings, the one next to the network first (POE: Filters).
+            The stack uses fresh ones.
 
-        @raise TypeError: if one of them is no framing.
-        @raise ValueError: if there is none.
+        @raise TypeError: if one of them is not a framing.
+        @raise ValueError: if there are none.
         """
         if not isinstance(framings, (list, tuple)):
             raise TypeError(f"framings must be a list of framings, not {framings!r}")
         if not framings:
-            raise ValueError("framings must have at least one framing")
-        parts: list[Framing] = []
-        for position, framing in enumerate(framings):
-            if isinstance(framing, type) or not all(
-                callable(getattr(framing, name, None))
-                for name in ("feed", "finish", "frame", "release", "clone")
-            ):
+            raise ValueError("framings must contain at least one framing")
+        parts: list[Framing[Any]] = []
+        for index, framing in enumerate(framings):
+            if not isinstance(framing, Framing):
                 raise TypeError(
-                    f"framings[{position}] must be a framing such as Line(), not "
+                    f"framings[{index}] must be a framing such as Line(), not "
                     f"{framing!r}"
                 )
             parts += framing._parts if isinstance(framing, Stackable) else [framing]
-        # Reads that are given on as they come: what cuts them can do so by itself.
-        while (
-            len(parts) > 1
-            and type(parts[0]) is Stream
-            and not isinstance(parts[1], Layer)
-        ):
-            del parts[0]
-        self._parts: list[Framing] = [part.clone() for part in parts]
-        # For each part that cuts what lies across those before, with its layers.
-        cut: list[Framing] = []
-        for part in self._parts:
-            if cut and isinstance(part, Layer):
-                cut[-1] = part.on(cut[-1])
-            elif not cut or type(part) is not Stream:
-                cut.append(part)
-        self._top = cut[0]
-        for upper in cut[1:]:
-            self._top = _Across(self._top, upper)
+        #: The framings given, of which this and other stacks make fresh ones.
+        self._parts: tuple[Framing[Any], ...] = tuple(parts)
+        # The layers above a framing that splits bytes belong to it: so an incomplete
+        # list stays in one buffer.
+        segments: list[Framing[Any]] = []
+        for part in parts:
+            if segments and isinstance(part, Layer):
+                segments[-1] = part.on(segments[-1])
+            elif not segments or type(part) is not Stream:
+                segments.append(part.fresh())
+        self._top = segments[0]
+        for upper in segments[1:]:
+            self._top = _across(self._top, upper)
         self.chunkInvariant = self._top.chunkInvariant
         self.reversible = self._top.reversible
 
+    def fresh(self) -> Any:
+        parts, self._parts = self._parts, ()
+        try:
+            unused = super().fresh()
+        finally:
+            self._parts = parts
+        unused._parts = parts
+        return unused
+
+    @property
+    def maxLength(self) -> int:
+        return self._top.maxLength
+
+    @maxLength.setter
+    def maxLength(self, maxLength: int) -> None:
+        self._top.maxLength = maxLength
+
+    @property
+    def onTooLong(self) -> str:  # type: ignore[override]
+        return self._top.onTooLong
+
     @property
     def swallows(self) -> bytes:
-        """
-        As L{Framing.release} has it.
-        """
-        swallows: bytes = getattr(self._top, "swallows", b"")
-        return swallows
+        return self._top.swallows
 
-    def feed(self, data: bytes) -> Iterable[Any]:
-        """
-        @return: the records of the last framing that are complete now.
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        self._top.swallows = swallows
 
-        @raise FramingError: from the iterator, behind the records before it, if one of
-            the framings found a fault.
-        """
-        return self._top.feed(data)
+    @property
+    def hasMore(self) -> bool:  # type: ignore[override]
+        return self._top.hasMore
 
-    def finish(self) -> Iterable[Any]:
-        """
-        @return: the records which the end of the stream completes.
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        return self._top.decode(data, start, searched)
 
-        @raise TruncatedRecord: from the iterator, if one of the framings holds octets
-            that are no record.
-        """
-        return self._top.finish()
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        return self._top.decodeMany(data, start)
 
-    def frame(self, record: Any) -> bytes:
-        """
-        @return: the octets for a record of the last framing. What one of them raises
-            goes to who put the record.
-        """
-        return self._top.frame(record)
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+        return self._top.decodeEnd(data, start)
 
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} records of the last batch; the
-            octets of a record that several others were made of count as taken when all
-            of these are delivered.
-        """
-        return self._top.release(delivered)
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        return self._top.skip(data, start, searched)
 
-    def clone(self) -> Stackable:
+    def takeBack(self) -> bytes:
+        return self._top.takeBack()
+
+    def encode(self, record: Any) -> bytes:
         """
-        @return: an empty one of clones of the same framings.
+        @return: the bytes that are sent for a record of the last framing.
+
+        @raise Exception: as the parts do.
         """
-        return type(self)(framings=self._parts)
+        return self._top.encode(record)
+
+    def encodeMany(self, records: Sequence[Any]) -> bytes:
+        return self._top.encodeMany(records)

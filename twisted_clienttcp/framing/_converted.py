@@ -1,267 +1,296 @@
 """
-Framings that make records of the records of another one.
+Framings that convert the records of another framing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from copy import copy
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import FramingError, InvalidRecord
 from . import _json
-from ._common import MAX_LENGTH, Octets, collect, octetsOf, thenRaise
-from ._interface import Framing
+from ._base import MAX_LENGTH, Buffer, Framing
+from ._checks import BytesLike, bytesOf
 from ._line import Line
+from ._units import decodeEach
 
 
-class Converted:
+class Converted(Framing[Any]):
     """
-    What lies above another framing, and makes any number of records of each of that
-    one's.
+    A framing above another one, the lower framing: it makes any number of records of
+    each record of that.
 
-    What makes a swap exact is a rule about the octets of those below: they are taken
-    when all records made of one are delivered, and not before. What is dropped is taken
-    with the next record that is delivered, and at the latest with the batch it came in:
-    a peer could send without end what is dropped.
+    A unit is a unit of the lower framing. The limit, C{onTooLong} and C{swallows} are
+    those of the lower framing too.
     """
 
-    chunkInvariant: bool
-    reversible: bool
-
-    #: Whether what is given is made again of what it was made of.
+    #: True if converting an encoded record returns that record.
     _reverses = True
 
-    def __init__(self, below: Framing) -> None:
-        self._lieOn(below)
+    def __init__(self, lower: Framing[Any]) -> None:
+        """
+        @param lower: the lower framing, which belongs to this one from now on.
+        """
+        self._setLower(lower)
+        #: The error of a record, behind others of its unit that have been returned.
+        self._error: Exception | None = None
+        #: How many bytes L{skip} skips for a record that could not be converted, and
+        #: C{swallows} behind them; None if the lower framing raised the error.
+        self._unconverted: tuple[int, bytes] | None = None
 
-    def _lieOn(self, below: Framing) -> None:
-        self._below = below
-        self.chunkInvariant = below.chunkInvariant
-        self.reversible = below.reversible and self._reverses
-        self._empty()
-
-    def _empty(self) -> None:
-        #: How many records below the last batch was made of.
-        self._count = 0
-        #: For each record of it, which of these it was made of, counted from 1.
-        self._sources: list[int] = []
-        #: Behind how many of these a fault was found, and the rest left for later.
-        self._stop: int | None = None
+    def _setLower(self, lower: Framing[Any]) -> None:
+        self._lower = lower
+        self.chunkInvariant = lower.chunkInvariant
+        self.reversible = lower.reversible and self._reverses
 
     # -- for subclasses
 
-    def _convert(self, record: Any) -> Iterable[Any]:
+    def _fromLower(self, record: Any) -> Iterable[Any]:
         """
-        @return: the records made of one that was received.
+        Return the records made of a record of the lower framing.
 
-        @raise Exception: if it is none; what is no L{FramingError} becomes one.
+        @raise Exception: if it cannot be converted.
         """
         raise NotImplementedError
 
-    def _give(self, record: Any) -> Iterable[Any]:
+    def _manyFromLower(self, records: list[Any]) -> list[Any]:
         """
-        @return: the records to send for one that was put.
+        As L{_fromLower}, for several records of the lower framing.
+        """
+        converted: list[Any] = []
+        for record in records:
+            converted += self._fromLower(record)
+        return converted
+
+    def _toLower(self, record: Any) -> Iterable[Any]:
+        """
+        Return the records of the lower framing that are sent for a record.
         """
         raise NotImplementedError
 
-    # -- the contract
+    # -- what is the lower framing's
+
+    @property
+    def maxLength(self) -> int:
+        return self._lower.maxLength
+
+    @maxLength.setter
+    def maxLength(self, maxLength: int) -> None:
+        self._lower.maxLength = maxLength
+
+    @property
+    def onTooLong(self) -> str:
+        return self._lower.onTooLong
+
+    @onTooLong.setter
+    def onTooLong(self, onTooLong: str) -> None:
+        self._lower.onTooLong = onTooLong
 
     @property
     def swallows(self) -> bytes:
-        """
-        As L{Framing.release} has it.
-        """
-        swallows: bytes = getattr(self._below, "swallows", b"")
-        return swallows
+        return self._lower.swallows
 
-    def feed(self, data: bytes) -> Iterable[Any]:
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        self._lower.swallows = swallows
+
+    @property
+    def hasMore(self) -> bool:  # type: ignore[override]
+        return self._error is not None or self._lower.hasMore
+
+    def takeBack(self) -> bytes:
+        self._error = None
+        return self._lower.takeBack()
+
+    def on(self, lower: Framing[Any]) -> Any:
         """
-        @return: the records that are complete now.
-
-        @raise FramingError: from the iterator, behind the records before it, if the
-            framing below raised one, or what that gave cannot be converted;
-            C{__cause__} is what was raised then.
+        Return an unused framing with the same configuration above another one.
         """
-        if self._stop is not None:
-            data = self._below.release(self._stop) + data
-        return self._made(self._below.feed, data)
+        unused = self.fresh()
+        unused._setLower(lower)
+        return unused
 
-    def _made(self, make: Callable[..., Iterable[Any]], *args: Any) -> Iterable[Any]:
-        below, fault = collect(self._below, make, *args)
-        self._empty()
-        self._count = len(below)
-        made: list[Any] = []
-        _, wrong = collect(self, self._convertAll, below, made)
-        if wrong is None:
-            self._stop = None
-        elif self._stop is not None:
-            # Of the faulty one, if it gave any before.
-            self._sources += [self._stop] * (len(made) - len(self._sources))
-        fault = wrong or fault
-        return made if fault is None else thenRaise(made, fault)
+    def fresh(self) -> Any:
+        unused = super().fresh()
+        unused._error = unused._unconverted = None
+        return unused
 
-    def _convertAll(self, below: list[Any], made: list[Any]) -> list[Any]:
-        sources = self._sources
-        for place, record in enumerate(below, 1):
-            self._stop = place
-            made += self._convert(record)
-            sources += [place] * (len(made) - len(sources))
-        return []
+    # -- decoding
 
-    def _wholeFrom(self, number: int) -> int:
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        lower = self._lower
+        if self._error is not None:
+            error, self._error = self._error, None
+            self._unconverted = 0, lower.swallows
+            raise error
+        self._unconverted = None
+        swallows = lower.swallows
+        found = lower.decode(data, start, searched)
+        if found is None:
+            return None
+        converted: list[Any] = []
+        try:
+            for record in found[0]:
+                converted += self._fromLower(record)
+        except Exception as error:
+            if not converted:
+                self._unconverted = found[1] - start, lower.swallows
+                lower.swallows = swallows
+                raise
+            self._error = error
+        return converted, found[1]
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        if self._error is not None:
+            return [], start
+        swallows = self._lower.swallows
+        records, end = self._lower.decodeMany(data, start)
+        try:
+            return self._manyFromLower(records), end
+        except Exception:
+            # Stop exactly before the unit that cannot be converted.
+            self._lower.swallows = swallows
+            return decodeEach(self, data, start)
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+        converted: list[Any] = []
+        try:
+            for record in self._lower.decodeEnd(data, start):
+                converted += self._fromLower(record)
+        except Exception as error:
+            if not converted:
+                raise
+            self._error = error
+        return converted
+
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        if self._unconverted is None:
+            return self._lower.skip(data, start, searched)
+        length, self._lower.swallows = self._unconverted
+        self._unconverted = None
+        return start + length, True
+
+    # -- encoding
+
+    def encode(self, record: Any) -> bytes:
         """
-        @return: up to which record of the last batch all were made of what the one of
-            that number was made of.
-        """
-        sources = self._sources
-        source = sources[number - 1]
-        while number < len(sources) and sources[number] == source:
-            number += 1
-        return number
-
-    def finish(self) -> Iterable[Any]:
-        """
-        @return: the records which the end of the stream completes.
-
-        @raise TruncatedRecord: from the iterator, if a record is unfinished.
-        """
-        return self._made(self._below.finish)
-
-    def frame(self, record: Any) -> bytes:
-        """
-        @return: the octets for a record.
-
-        @raise TypeError: if it is of a type that cannot be sent.
-        @raise InvalidRecord: if it would not be read back.
+        @raise TypeError: if the record has a type that cannot be sent.
+        @raise InvalidRecord: if the peer would not decode the result as that record.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        return b"".join(map(self._below.frame, self._give(record)))
+        return b"".join(map(self._lower.encode, self._toLower(record)))
 
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} records of the last batch; the
-            octets of a record that several others were made of count as taken when all
-            of these are delivered.
-        """
-        sources = self._sources
-        if delivered:
-            taken = sources[delivered - 1]
-            following = self._count + 1
-            if delivered < len(sources):
-                following = sources[delivered]
-            if taken in (following, self._stop):
-                taken -= 1
-            elif isinstance(self._below, Converted):
-                # What is dropped of the one that they were all made of is no reason to
-                # have that once more.
-                whole = self._below._wholeFrom(taken)
-                if whole < following:
-                    taken = whole
-        else:
-            # Where all was dropped there is no record that the user could be at.
-            taken = 0 if sources or self._stop else self._count
-        octets = self._below.release(taken)
-        self._empty()
-        return octets
 
-    def on(self, below: Framing) -> Any:
-        """
-        @return: an empty one with the same settings, above that framing.
-        """
-        other = copy(self)
-        other._lieOn(below)
-        return other
+def jsonFrom(data: bytes) -> Any:
+    """
+    Return the value of a JSON text.
 
-    def clone(self) -> Any:
-        """
-        @return: an empty one with the same settings.
-        """
-        return self.on(self._below.clone())
+    @raise FramingError: if it is not JSON.
+    """
+    try:
+        return _json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FramingError(f"not JSON: {error}: {data!r:.60}") from error
+
+
+def jsonOf(value: Any) -> bytes:
+    """
+    Return a value as JSON text.
+
+    @raise TypeError: if JSON does not have the value's type.
+    @raise InvalidRecord: if JSON does not have the value.
+    """
+    try:
+        return _json.dumps(value).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(f"cannot be expressed in JSON: {error}") from error
 
 
 class JSONLines(Converted):
     """
-    A JSON value a line (jsonlines.org): any value that JSON knows, in UTF-8, with LF
-    behind it. Empty lines are no records.
+    One JSON value per line (jsonlines.org): any JSON value in UTF-8, with LF behind it.
+    Empty lines are not records. A value takes many times its length in memory when it
+    is decoded.
     """
 
     def __init__(
         self, *, maxLength: int = MAX_LENGTH, onTooLong: str = "close"
     ) -> None:
         """
-        @param maxLength: the longest line in octets.
-        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
+        @param maxLength: the longest line in bytes.
+        @param onTooLong: C{"close"} the connection at a longer line, or C{"skip"} it.
 
-        @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if one is out of its range.
+        @raise TypeError: if an argument has the wrong type.
+        @raise ValueError: if an argument is out of range.
         """
         super().__init__(
             Line(delimiter=b"\n", maxLength=maxLength, onTooLong=onTooLong)
         )
 
-    def _convert(self, line: bytes) -> list[Any]:
-        if not line.strip():
-            return []
-        try:
-            return [_json.loads(line)]
-        except (ValueError, RecursionError) as error:
-            raise FramingError(f"not JSON: {error}: {line!r:.60}") from error
+    def _fromLower(self, record: bytes) -> list[Any]:
+        return [jsonFrom(record)] if record.strip() else []
 
-    def _give(self, record: Any) -> list[bytes]:
-        try:
-            return [_json.dumps(record).encode("utf-8")]
-        except (ValueError, RecursionError) as error:
-            raise InvalidRecord(f"cannot be encoded as JSON: {error}") from error
+    def _toLower(self, record: Any) -> list[bytes]:
+        return [jsonOf(record)]
 
 
 _END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
 
 
+def _unescaped(line: bytes) -> bytes:
+    """
+    @raise FramingError: if an ESC byte is not part of an escape.
+    """
+    packet = line.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)
+    # Each escape has made the packet one byte shorter.
+    if len(line) - len(packet) != line.count(_ESC):
+        raise FramingError(f"SLIP escapes only END and ESC: {line!r:.60}")
+    return packet
+
+
 class SLIP(Converted):
     """
-    Packets of the Serial Line Internet Protocol (RFC 1055): an END octet behind each,
-    and before it too on output, which flushes what noise may have left.
+    Packets of the Serial Line Internet Protocol (RFC 1055): an END byte behind each
+    packet; on output also before it, to flush noise on the line.
     """
 
     def __init__(
         self, *, maxLength: int = MAX_LENGTH, onTooLong: str = "close"
     ) -> None:
         """
-        @param maxLength: the longest packet in octets, as it is sent: an octet that has
-            to be escaped counts twice.
-        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
+        @param maxLength: the longest packet in bytes, as it is sent: a byte that has to
+            be escaped counts twice.
+        @param onTooLong: C{"close"} the connection at a longer packet, or C{"skip"} it.
 
-        @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if one is out of its range.
+        @raise TypeError: if an argument has the wrong type.
+        @raise ValueError: if an argument is out of range.
         """
         super().__init__(Line(delimiter=_END, maxLength=maxLength, onTooLong=onTooLong))
 
-    def _convert(self, line: bytes) -> list[bytes]:
-        if not line:
-            return []
-        if _ESC not in line:
-            return [line]
-        first, *others = line.split(_ESC)
-        packet = [first]
-        for part in others:
-            if part[:1] not in (b"\xdc", b"\xdd"):
-                raise FramingError(f"SLIP has no escape sequence ESC {part[:1]!r}")
-            packet += [_END if part[:1] == b"\xdc" else _ESC, part[1:]]
-        return [b"".join(packet)]
+    def _fromLower(self, record: bytes) -> list[bytes]:
+        return [_unescaped(record) if _ESC in record else record] if record else []
 
-    def _give(self, record: Octets) -> list[bytes]:
-        packet = octetsOf(record)
+    def _manyFromLower(self, records: list[bytes]) -> list[bytes]:
+        # benchmark row: SLIP
+        escape = _ESC[0]
+        return [
+            _unescaped(line) if escape in line else line for line in records if line
+        ]
+
+    def _toLower(self, record: BytesLike) -> list[bytes]:
+        packet = bytesOf(record)
         if not packet:
-            raise InvalidRecord("SLIP cannot send an empty packet")
+            raise InvalidRecord("SLIP has no empty packets")
         return [packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)]
 
-    def frame(self, record: Octets) -> bytes:
+    def encode(self, record: BytesLike) -> bytes:
         """
-        @return: the packet between two END octets.
+        @return: the packet between two END bytes.
 
-        @raise TypeError: if the record is not octets.
+        @raise TypeError: if the record is not bytes.
         @raise InvalidRecord: if it is empty: SLIP has no empty packets.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        return _END + super().frame(record)
+        return _END + super().encode(record)

@@ -1,78 +1,48 @@
 """
 Lines: records with a delimiter behind each.
-
-An unfinished line is kept as the list of its parts and joined once, when its
-delimiter arrives, so that a line costs the same however many reads it takes. An
-octet is searched once: when a read ends in what may be the beginning of the
-delimiter, those few octets alone wait for the next read. (Only a regular expression
-of the user's has to look at an unfinished line again: what it matches may begin
-anywhere.)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from copy import copy
-from io import BytesIO
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
-from ..errors import FramingError, InvalidRecord, RecordTooLong, TruncatedRecord
-from ._common import (
-    MAX_LENGTH,
-    checkMaxLength,
-    checkOnTooLong,
-    octetsOf,
-    thenRaise,
+from ..errors import FramingError, InvalidRecord, RecordTooLong
+from ._base import MAX_LENGTH, Buffer, Framing
+from ._checks import bytesOf, checkChoice, checkFlag, checkMaxLength, cut
+from ._delimiters import (
+    NEWLINE,
+    PARTNER,
+    Delimiters,
+    Literal,
+    Literals,
+    Newlines,
+    Pattern,
 )
 
-#: Any of the four newlines, the longer ones first.
-_NEWLINE = re.compile(rb"\r\n?|\n\r?")
-
-#: A newline of one octet, and the octet that would have made it one of two.
-_PARTNER = {b"\r": b"\n", b"\n": b"\r"}
-
-#: For how many octets more than C{maxLength} an unfinished line is kept where a regular
-#: expression ends it: they may be the beginning of what it matches.
-_ROOM = 1024
-
-#: How many octets tell whether lines are long, and the length from which they are.
-_SAMPLE = 2048
-_LONG = 200
-
-_WITHOUT_END = itemgetter(slice(None, -1))
+#: How far back the search for C{inputPattern} resumes, in bytes, when more data has
+#: arrived.
+MAX_MATCH = 64
 
 
-def _split(data: bytes, delimiter: bytes) -> list[bytes]:
+class Piece(bytes):
     """
-    @return: as C{data.split(delimiter)}, which looks at one octet after the other:
-        where delimiters are few, others find them several times as fast.
+    A part of a line that is longer than C{maxLength}, other than the last
+    (C{onTooLong="split"}).
     """
-    if len(data) < _SAMPLE or data.count(delimiter, 0, _SAMPLE) > _SAMPLE // _LONG:
-        return data.split(delimiter)
-    if delimiter not in data:
-        return [data]
-    if delimiter != b"\n":
-        return data.split(delimiter)
-    # One line at a time, so that each is cut where the one before was: the memory of it
-    # is in the cache of the processor then.
-    lines = list(map(_WITHOUT_END, BytesIO(data)))
-    rest = data[data.rindex(b"\n") + 1 :]
-    if rest:
-        lines.pop()
-    lines.append(rest)
-    return lines
+
+    __slots__ = ()
 
 
-class Line:
+class Line(Framing[Any]):
     """
     Lines without their delimiter (POE::Filter::Line).
 
-    Without any argument any of CR LF, LF CR, CR or LF ends a line on input, and CR LF
-    is written on output: POE's default, for peers of any convention. A line is
-    delivered with the first octet of its newline; if the second one comes in a later
-    read it is swallowed there, so the records never depend on how the stream was cut.
+    By default, any of CR LF, LF CR, CR and LF ends a line that is received, and CR LF
+    is sent: for peers of any convention. A line is delivered with the first byte of its
+    newline. If the second byte comes in a later read it is dropped there, so the
+    records never depend on how the stream is split into reads.
     """
 
     def __init__(
@@ -82,31 +52,44 @@ class Line:
         inputDelimiter: bytes | Sequence[bytes] | None = None,
         outputDelimiter: bytes | None = None,
         inputPattern: bytes | re.Pattern[bytes] | None = None,
+        maxMatch: int = MAX_MATCH,
         autodetect: bool = False,
         encoding: str | None = None,
+        keepDelimiter: bool = False,
+        atEnd: str = "truncated",
         maxLength: int = MAX_LENGTH,
         onTooLong: str = "close",
     ) -> None:
         """
-        @param delimiter: the octets that end a line, on input and on output (POE:
-            Literal).
-        @param inputDelimiter: what ends a line on input: octets, or several of them, of
-            which the longest counts where more than one fits (POE: InputLiteral).
-        @param outputDelimiter: what is written behind a line; CR LF if nothing says
-            otherwise (POE: OutputLiteral).
-        @param inputPattern: a regular expression for what ends a line on input (POE:
-            InputRegexp). Where it could match more than has come, what has come counts;
-            so, with such a one, the records depend on how the stream was cut.
-        @param autodetect: take the first newline that comes for the one of this
-            connection (POE: an InputLiteral that is empty). If more than one convention
-            is used, the records depend on how the stream was cut.
+        @param delimiter: the bytes that end a line, received or sent (POE: Literal).
+        @param inputDelimiter: the bytes that end a received line, or several such byte
+            strings, of which the longest counts where more than one fits (POE:
+            InputLiteral). Where one of them begins with another, the records depend on
+            how the stream is split into reads.
+        @param outputDelimiter: the bytes written behind a line; CR LF by default (POE:
+            OutputLiteral).
+        @param inputPattern: a regular expression for the end of a received line (POE:
+            InputRegexp). A match counts as soon as it is found, even if more data could
+            make it longer. So the records depend on how the stream is split into reads.
+        @param maxMatch: the longest match of C{inputPattern} in bytes. When more data
+            has arrived, the search resumes that far back.
+        @param autodetect: use the first newline that comes for the whole connection
+            (POE: an empty InputLiteral). If the peer mixes conventions, the records
+            depend on how the stream is split into reads.
         @param encoding: the encoding of the lines, which are L{str} then.
-        @param maxLength: the longest line in octets, its delimiter apart (POE:
+        @param keepDelimiter: leave the delimiter in the record. A record that is sent
+            must end with it.
+        @param atEnd: what becomes of a last line without a delimiter: C{"truncated"}
+            (it is reported as C{Disconnection.truncated}) or C{"record"} (it is
+            delivered).
+        @param maxLength: the longest line in bytes, without its delimiter (POE:
             MaxLength).
-        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
+        @param onTooLong: C{"close"} the connection at a longer line, C{"skip"} it, or
+            C{"split"} it into L{Piece}s of C{maxLength} bytes, of which the last is
+            plain C{bytes}.
 
-        @raise TypeError: if an argument is of the wrong type, or excludes another.
-        @raise ValueError: if one is out of its range.
+        @raise TypeError: if an argument has the wrong type, or excludes another.
+        @raise ValueError: if an argument is out of range.
         """
         given = {
             "delimiter": delimiter,
@@ -115,449 +98,282 @@ class Line:
             "autodetect": autodetect or None,
         }
         chosen = [name for name, value in given.items() if value is not None]
-        if len(chosen) > 1 or (delimiter is not None and outputDelimiter is not None):
-            names = [*chosen, "outputDelimiter"][:2]
+        if len(chosen) > 1:
             raise TypeError(
-                f"{' and '.join(names)} exclude each other: both say how lines end"
+                f"{chosen[0]} and {chosen[1]} both say how received lines end: "
+                "give one of them"
             )
-        if not isinstance(autodetect, bool):
-            raise TypeError(f"autodetect must be True or False, not {autodetect!r}")
-        self._use(
-            _Rules(
-                delimiter=delimiter,
-                inputDelimiter=inputDelimiter,
-                outputDelimiter=outputDelimiter,
-                inputPattern=inputPattern,
-                autodetect=autodetect,
-                encoding=encoding,
-                maxLength=maxLength,
-                onTooLong=onTooLong,
+        if delimiter is not None and outputDelimiter is not None:
+            raise TypeError(
+                "delimiter is also what is sent: give inputDelimiter and "
+                "outputDelimiter instead"
             )
-        )
-        self._empty()
-
-    def _use(self, rules: _Rules) -> None:
-        self._rules = rules
-        self._delimiter = rules.delimiter
-        self.chunkInvariant = rules.chunkInvariant
-        self.reversible = rules.reversible
-        if type(self).frame is Line.frame:
-            # As C{put} calls it for each record, the detour is worth to be left out.
-            self.frame = rules.frame  # type: ignore[assignment,method-assign]
-
-    def _empty(self) -> None:
-        if self._rules.given is not None:
-            self._use(self._rules.given)
-        #: The unfinished line, in the pieces it arrived in, and their length.
-        self._parts: list[bytes] | tuple[()] = ()
-        self._held = 0
-        #: The end of the last read where a delimiter may have begun.
-        self._carry = b""
-        #: The octet that completes the newline the last read ended in. It is no line
-        #: of its own should it come next, here or in the framing that follows.
-        self.swallows = b""
-        #: An unfinished line was too long, and the rest of it is to be dropped.
-        self._dropping = False
-        #: What stands behind a line that was too long, and is to be cut again.
-        self._behind = b""
-        #: What the last batch was made of, if it has any line.
-        self._source: Sequence[bytes] = ()
-
-    def feed(self, data: bytes) -> Iterable[Any]:
-        """
-        @return: the lines that are complete now.
-
-        @raise RecordTooLong: from the iterator, behind the lines before it; also
-            for an unfinished line that is already too long.
-        @raise FramingError: likewise, if a line is not in the C{encoding}.
-        """
-        self._source = ()
-        if self._behind:
-            data, self._behind = self._behind + data, b""
-        if self.swallows and data:
-            data = self._swallow(data)
-        if not data:
-            return []
-        if self._carry:
-            data = self._carry + data
-            self._carry = b""
-        rules = self._rules
-        if self._delimiter is not None:
-            lines = _split(data, self._delimiter)
-        elif rules.literals:
-            lines = self._cutPattern(data)
-        elif rules.pattern is not None:
-            data = b"".join([*self._parts, data])
-            self._parts, self._held = (), 0
-            lines = self._cutPattern(data)
-        elif rules.autodetect:
-            lines = self._cutFirst(data)
+        self.maxLength = checkMaxLength(maxLength)
+        self.onTooLong = checkChoice("onTooLong", onTooLong, "close", "skip", "split")
+        self._atEnd = checkChoice("atEnd", atEnd, "truncated", "record")
+        self._keeps = checkFlag("keepDelimiter", keepDelimiter)
+        self._encoding = _checkEncoding(encoding)
+        self._autodetects = autodetect
+        if onTooLong == "split" and encoding is not None:
+            raise ValueError(
+                'onTooLong="split" excludes encoding: a piece may end inside a letter'
+            )
+        literals = _checkLiterals(delimiter, inputDelimiter)
+        pattern = _checkPattern(inputPattern)
+        checkMaxLength(maxMatch, "maxMatch")
+        #: The connection's newline is not known yet.
+        self._detecting = checkFlag("autodetect", autodetect)
+        #: A newline of one byte that has ended the first line. The next byte shows
+        #: whether it is half of a longer one.
+        self._lone = b""
+        self._anyNewline = not literals and pattern is None
+        self._delimiters: Delimiters
+        if pattern is not None:
+            self._delimiters = Pattern(pattern, maxMatch)
+        elif len(literals) == 1:
+            self._delimiters = Literal(literals[0])
+        elif literals:
+            self._delimiters = Literals(literals)
         else:
-            lines = self._cutNewlines(data)
+            self._delimiters = Newlines()
+        #: What is written behind a line, and the bytes that a line cannot contain, if
+        #: a test for them is enough.
+        self._ending = ending = _checkEnding(delimiter, outputDelimiter)
+        self._splitsAtEnding = literals == (ending,)
+        self._breaking = b""
+        if self._encoding is None and not self._keeps:
+            if self._anyNewline:
+                self._breaking = b"\r\n"
+            elif self._splitsAtEnding and len(ending) == 1:
+                self._breaking = ending
+        # Testing for a number is five times as fast as testing for a byte string.
+        self._break, self._otherBreak = (self._breaking * 2 or b"\0\0")[:2]
+        self.chunkInvariant = not (
+            autodetect
+            or pattern is not None
+            or (self._keeps and self._anyNewline)
+            or any(a != b and b.startswith(a) for a in literals for b in literals)
+        )
+        self.reversible = (
+            NEWLINE.fullmatch(ending) is not None
+            if self._anyNewline
+            else self._splitsAtEnding
+        )
 
-        total = self._held + len(data)
-        rest = lines.pop()
-        if lines:
-            self._source = source = [*self._parts, data]
-            if self._parts:
-                lines[0] = b"".join([*self._parts, lines[0]])
-                self._parts, self._held = (), 0
-            if self._dropping:
-                # That was the end of a line reported before.
-                self._dropping = False
-                source[0] = source[0][self._stop(source[0], 1) :]
-                del lines[0]
-        if rest:
-            self._keep(rest)
-        # Where all octets together are within the limit, so is each line.
-        if total > rules.maxLength:
-            return self._judged(lines)
-        return lines if rules.encoding is None else self._decoded(lines)
+    def fresh(self) -> Line:
+        unused: Line = super().fresh()
+        if self._lone or self._detecting is not self._autodetects:
+            unused._detecting = self._autodetects
+            unused._delimiters = Newlines()
+            unused._lone = b""
+        return unused
 
-    # -- the ways to cut; each gives the lines, and the rest behind them
+    # -- decoding
 
-    def _swallow(self, data: bytes) -> bytes:
-        """
-        @return: the octets without the one that completes the last newline.
-        """
-        swallowed, self.swallows = self.swallows, b""
-        completes = data.startswith(swallowed)
-        if self._rules.autodetect:
-            # What has been detected is complete now, whatever it is.
-            newline = _PARTNER[swallowed] + (swallowed if completes else b"")
-            self._use(self._rules.detected(newline))
-        return data[1:] if completes else data
-
-    def _cutNewlines(self, data: bytes) -> list[bytes]:
-        """
-        At any newline; remember the partner that a last one may yet get.
-        """
-        # splitlines() knows CR LF, CR and LF, and gives no rest after the last. An LF
-        # CR it takes for two newlines, with an empty line between them.
-        lines = data.splitlines()
-        if not all(lines) and b"\n\r" in data:
-            lines = _NEWLINE.split(data)
-        elif data[-1:] in (b"\r", b"\n"):
-            lines.append(b"")
-        if not lines[-1]:
-            # Only the run of newlines at the end tells whether the last of them
-            # has one octet or two.
-            run = data[len(data.rstrip(b"\r\n")) :]
-            self.swallows = _PARTNER.get(_NEWLINE.findall(run)[-1], b"")
-        return lines
-
-    def _cutFirst(self, data: bytes) -> list[bytes]:
-        """
-        At the first newline, and from there on at those like it.
-        """
-        found = _NEWLINE.search(data)
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        if self._lone:
+            # The connection has cleared C{swallows} if the second byte has come.
+            self._detected(self._lone + (b"" if self.swallows else PARTNER[self._lone]))
+        limit, stop = self.maxLength, len(data)
+        if self.onTooLong == "split":
+            # Do not search what the next piece searches again.
+            stop = start + limit + self._delimiters.longest
+        found = self._delimiters.find(data, start, searched, stop)
         if found is None:
-            return [data]
-        if found.end() == len(data) and len(found[0]) == 1:
-            # It may yet get a second octet.
-            self.swallows = _PARTNER[found[0]]
-            return [data[: found.start()], b""]
-        self._use(self._rules.detected(found[0]))
-        return data.split(found[0])
+            if len(data) - start <= limit:
+                return None
+            length = len(data) - start - self._delimiters.partial(data, start)
+            if length <= limit:
+                return None
+        else:
+            length = found[0] - start
+        if length > limit:
+            if self.onTooLong == "split":
+                return [Piece(data[start : start + limit])], start + limit
+            raise self.tooLong(length)
+        assert found is not None
+        record = self._record(data, start, found[1 if self._keeps else 0])
+        self._ended(data, found)
+        return [record], found[1]
 
-    def _cutPattern(self, data: bytes) -> list[bytes]:
-        """
-        At what the regular expression matches; its groups never leak.
-        """
-        lines, start = [], 0
-        for found in self._rules.regex.finditer(data):
-            if found.end() > found.start():
-                lines.append(data[start : found.start()])
-                start = found.end()
-        lines.append(data[start:])
-        return lines
-
-    def _keep(self, rest: bytes) -> None:
-        """
-        Keep the unfinished line, less the octets where a delimiter may begin.
-        """
-        delimiters = self._rules.literals
-        longest = max(map(len, delimiters), default=1)
-        for size in range(min(longest - 1, len(rest)), 0, -1):
-            tail = rest[-size:]
-            if any(d.startswith(tail) and d != tail for d in delimiters):
-                self._carry = tail
-                rest = rest[:-size]
-                break
-        if rest and not self._dropping:
-            if self._parts:
-                self._parts.append(rest)
-            else:
-                self._parts = [rest]
-            self._held += len(rest)
-
-    # -- what is done with the lines
-
-    def _judged(self, lines: list[bytes]) -> Iterable[Any]:
-        """
-        @return: the lines, up to the first that is too long.
-        """
-        rules, limit = self._rules, self._rules.maxLength
-        for position, line in enumerate(lines):
-            if len(line) > limit:
-                if rules.skips:
-                    self._goBack(position + 1)
-                fault = RecordTooLong(len(line), limit, rules.skips)
-                return thenRaise(self._decoded(lines[:position]), fault)
-        if self._held > limit + (_ROOM if rules.pattern is not None else 0):
-            fault = RecordTooLong(self._held, limit, rules.skips)
-            if rules.skips:
-                self._source = self._source or [*self._parts, self._carry]
-                self._parts, self._held = (), 0
-                self._dropping = True
-            return thenRaise(self._decoded(lines), fault)
-        return self._decoded(lines)
-
-    def _goBack(self, count: int) -> None:
-        """
-        Cut what stands behind so many lines of the batch again, at the next feed.
-        """
-        octets = b"".join(self._source)
-        self._behind = octets[self._stop(octets, count) :]
-        self._parts, self._held = (), 0
-        self._carry = b""
-        if self._behind:
-            self.swallows = b""
-
-    def _decoded(self, lines: list[bytes]) -> Iterable[Any]:
-        encoding = self._rules.encoding
-        if encoding is None:
-            return lines
-        texts: list[str] = []
+    def _record(self, data: Buffer, start: int, end: int) -> Any:
+        line = cut(data, start, end)
+        if self._encoding is None:
+            return line
         try:
-            for line in lines:
-                texts.append(line.decode(encoding))
+            return line.decode(self._encoding)
         except UnicodeError as error:
-            fault = FramingError(f"a line is not valid {encoding}: {error}")
-            return thenRaise(texts, fault)
-        return texts
+            raise FramingError(f"a line is not {self._encoding}: {error}") from error
 
-    def finish(self) -> Iterable[Any]:
+    def _ended(self, data: Buffer, found: tuple[int, int]) -> None:
         """
-        @return: nothing: a line without its delimiter is no record, as in POE.
-
-        @raise TruncatedRecord: from the iterator, with the unfinished line.
+        A line is complete: remember what its newline tells about the next bytes.
         """
-        rest = b"".join([*self._parts, self._carry])
-        self._empty()
-        return thenRaise([], TruncatedRecord(rest)) if rest else []
+        self.swallows = self._delimiters.swallows(data, found)
+        if self._detecting:
+            newline = bytes(data[found[0] : found[1]])
+            if self.swallows:
+                self._lone = newline
+            else:
+                self._detected(newline)
 
-    def frame(self, record: Any) -> bytes:
+    def _detected(self, newline: bytes) -> None:
+        self._lone = b""
+        self._detecting = False
+        self._delimiters = Literal(newline)
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        if self._detecting:
+            return [], start
+        delimiters = self._delimiters
+        behind = data[start:] if start else data
+        lines: list[Any] = delimiters.split(behind)
+        limit = self.maxLength
+        if len(behind) > limit and (
+            # Pieces of an unfinished line are records too.
+            len(max(lines, key=len)) > limit
+            if self.onTooLong == "split"
+            else len(lines) > 1 and len(max(lines[:-1], key=len)) > limit
+        ):
+            return self._decodeEach(data, start)
+        unfinished = lines.pop()
+        if not lines:
+            return [], start
+        if self._keeps:
+            return self._decodeEach(data, start)
+        if self._encoding is not None:
+            try:
+                lines = [line.decode(self._encoding) for line in lines]
+            except UnicodeError:
+                return self._decodeEach(data, start)
+        self.swallows = b"" if unfinished else delimiters.swallowsAtEnd(behind)
+        return lines, len(data) - len(unfinished)
+
+    def _decodeEach(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        """
+        As L{decodeMany}, for what cannot be split at once.
+        """
+        records: list[Any] = []
+        try:
+            while start < len(data) and (found := self.decode(data, start, start)):
+                records += found[0]
+                start = found[1]
+        except FramingError:
+            pass
+        return records, start
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+        if self._atEnd == "truncated" or start == len(data):
+            return []
+        records: list[Any] = []
+        limit = self.maxLength
+        while len(data) - start > limit:
+            # The bytes behind the limit could have been half a delimiter until now.
+            if self.onTooLong != "split":
+                raise self.tooLong(len(data) - start)
+            records.append(Piece(data[start : start + limit]))
+            start += limit
+        records.append(self._record(data, start, len(data)))
+        return records
+
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        found = self._delimiters.find(data, start, searched, len(data))
+        if found is None:
+            return len(data) - self._delimiters.partial(data, start), False
+        self._ended(data, found)
+        return found[1], True
+
+    # -- encoding
+
+    def encode(self, record: Any) -> bytes:
         """
         @return: the line and its delimiter.
 
-        @raise TypeError: if the record is not octets, or with an C{encoding} no text.
-        @raise InvalidRecord: if the delimiter stands inside the record.
+        @raise TypeError: if the record is not bytes, or with an C{encoding} not L{str}.
+        @raise InvalidRecord: if the record contains the delimiter.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        return self._rules.frame(record)
+        # benchmark row: put
+        if (
+            type(record) is bytes
+            and self._breaking
+            and self._break not in record
+            and self._otherBreak not in record
+            and len(record) <= self.maxLength
+        ):
+            return record + self._ending
+        if self._encoding is None:
+            line = bytesOf(record)
+        elif isinstance(record, str):
+            try:
+                line = record.encode(self._encoding)
+            except UnicodeError as error:
+                raise InvalidRecord(f"not in {self._encoding}: {error}") from error
+        else:
+            raise TypeError(
+                f"with encoding={self._encoding!r} a line is str, not {record!r:.60}"
+            )
+        if self._keeps:
+            line = self._withoutEnding(line)
+        if len(line) > self.maxLength:
+            raise RecordTooLong(len(line), self.maxLength)
+        encoded = line + self._ending
+        if self._breaks(line, encoded):
+            raise InvalidRecord(
+                f"a line cannot contain its own delimiter: {line!r:.60}; put the parts "
+                "as separate lines, or use Stream()"
+            )
+        return encoded
 
-    def frameMany(self, records: Sequence[Any]) -> bytes:
+    def _withoutEnding(self, line: bytes) -> bytes:
+        if not line.endswith(self._ending):
+            raise InvalidRecord(
+                f"with keepDelimiter=True a line must end with {self._ending!r}: "
+                f"{line!r:.60}"
+            )
+        return line[: len(line) - len(self._ending)]
+
+    def _breaks(self, line: bytes, encoded: bytes) -> bool:
+        """
+        Return True if the peer would not read the encoded line as that line.
+        """
+        if self._anyNewline:
+            return b"\n" in line or b"\r" in line
+        if self._splitsAtEnding:
+            # A delimiter can also arise where the two are joined, as in "x|" with the
+            # delimiter "||".
+            return encoded.find(self._ending) != len(line)
+        return bool(self._ending) and self._ending in line
+
+    def encodeMany(self, records: Sequence[Any]) -> bytes:
         """
         @return: the lines, each with its delimiter.
 
-        @raise Exception: as L{frame}, for the first that it would raise for.
+        @raise Exception: as L{encode}, for the first record for which it raises.
         """
-        rules, count = self._rules, len(records)
-        ending = rules.ending
-        if rules.breaking and type(self).frame is Line.frame:
+        ending, count = self._ending, len(records)
+        if self._breaking:
             try:
-                framed = ending.join(records) + ending
+                encoded = ending.join(records) + ending
             except TypeError:
-                framed = b""
-            # Where each of these octets stands as often as the ending brings it, no
-            # line holds one.
+                encoded = b""
+            # No line contains one of these bytes if each occurs as often as the
+            # endings contain it.
             if (
-                all(framed.count(b) == count * ending.count(b) for b in rules.breaking)
-                and framed
+                encoded
+                and all(
+                    encoded.count(byte) == count * ending.count(byte)
+                    for byte in self._breaking
+                )
                 and (
-                    len(framed) - count * len(ending) <= rules.maxLength
-                    or max(map(len, records)) <= rules.maxLength
+                    len(encoded) - count * len(ending) <= self.maxLength
+                    or max(map(len, records)) <= self.maxLength
                 )
             ):
-                return framed
-        return b"".join(map(self.frame, records))
-
-    def _stop(self, octets: bytes, count: int) -> int:
-        """
-        @return: where the C{count}-th line ends, its delimiter included.
-        """
-        found = (
-            m.end() for m in self._rules.regex.finditer(octets) if m.end() > m.start()
-        )
-        for _ in range(count - 1):
-            next(found)
-        return next(found)
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} lines of the last batch.
-        """
-        octets = b"".join(self._source or [*self._parts, self._carry, self._behind])
-        swallows = self.swallows
-        if delivered:
-            octets = octets[self._stop(octets, delivered) :]
-        self._empty()
-        # All was delivered: the second octet of the last newline may yet come,
-        # should this framing be fed again.
-        if not octets:
-            self.swallows = swallows
-        return octets
-
-    def clone(self) -> Line:
-        """
-        @return: an empty one with the same settings.
-        """
-        if type(self) is not Line:
-            return type(self)(**self._rules.arguments)
-        twin = Line.__new__(Line)
-        twin._use(self._rules)
-        twin._empty()
-        return twin
-
-
-class _Rules:
-    """
-    What the arguments of a L{Line} say, for all its clones: they differ in what they
-    have received.
-
-    @ivar arguments: these arguments.
-    @ivar literals: what ends a line on input, the longer ones first; none if any
-        newline or the C{pattern} does.
-    @ivar delimiter: the only one of them.
-    @ivar regex: what finds them, if there is none.
-    @ivar ending: what is written behind a line.
-    @ivar breaking: the octets that a line cannot hold, if it is not looked at more
-        closely.
-    @ivar frame: turns a line into octets.
-    @ivar given: the rules before these were detected; None for those.
-    """
-
-    def __init__(self, **arguments: Any) -> None:
-        self.arguments = arguments
-        literals = _checkLiterals(arguments["delimiter"], arguments["inputDelimiter"])
-        ending = _checkEnding(arguments["delimiter"], arguments["outputDelimiter"])
-        self.pattern = pattern = _checkPattern(arguments["inputPattern"])
-        self.autodetect: bool = arguments["autodetect"]
-        self.ending = ending
-        self.encoding = _checkEncoding(arguments["encoding"])
-        self.maxLength = checkMaxLength(arguments["maxLength"])
-        self.skips = checkOnTooLong(arguments["onTooLong"])
-        self.given: _Rules | None = None
-        #: Where one literal begins another, what has come decides which of them it is.
-        self.chunkInvariant = not (
-            self.autodetect
-            or pattern is not None
-            or any(a != b and b.startswith(a) for a in literals for b in literals)
-        )
-        anyNewline = not literals and pattern is None
-        self.reversible = (
-            _NEWLINE.fullmatch(ending) is not None
-            if anyNewline
-            else literals == (ending,)
-        )
-        self.breaking: tuple[bytes, ...] = ()
-        if self.encoding is None:
-            if anyNewline:
-                self.breaking = (b"\n", b"\r")
-            elif literals == (ending,) and len(ending) == 1:
-                self.breaking = (ending,)
-        self._cutAt(literals)
-
-    def _cutAt(self, literals: tuple[bytes, ...]) -> None:
-        self.literals = literals
-        self.delimiter = literals[0] if len(literals) == 1 else None
-        if self.pattern is not None:
-            self.regex = self.pattern
-        elif literals:
-            self.regex = re.compile(b"|".join(map(re.escape, literals)))
-        else:
-            self.regex = _NEWLINE
-        self.frame: Callable[[Any], bytes] = self._frame
-        if self.breaking:
-            self.frame = _framer(
-                self.ending, self.breaking, self.maxLength, self._frame
-            )
-
-    def detected(self, newline: bytes) -> _Rules:
-        """
-        @return: these rules, with a newline that has been detected.
-        """
-        rules = copy(self)
-        rules.given = self.given or self
-        rules._cutAt((newline,))
-        return rules
-
-    def _frame(self, record: Any) -> bytes:
-        if self.encoding is None:
-            line = octetsOf(record)
-        elif isinstance(record, str):
-            try:
-                line = record.encode(self.encoding)
-            except UnicodeError as error:
-                raise InvalidRecord(
-                    f"cannot be encoded as {self.encoding}: {error}"
-                ) from error
-        else:
-            raise TypeError(
-                f"with encoding={self.encoding!r} a line must be a str, not "
-                f"{record!r:.60}"
-            )
-        if len(line) > self.maxLength:
-            raise RecordTooLong(len(line), self.maxLength)
-        framed = line + self.ending
-        # Searched behind the join: a delimiter can also arise across it, as in
-        # "x|" with the delimiter "||".
-        if self.delimiter == self.ending:
-            broken = framed.find(self.ending) != len(line)
-        elif self.literals or self.pattern is not None:
-            broken = bool(self.ending) and self.ending in line
-        else:
-            broken = b"\n" in line or b"\r" in line
-        if broken:
-            raise InvalidRecord(
-                f"a line cannot hold its own delimiter: {line!r:.60}; put the "
-                "parts as separate lines, or use Stream()"
-            )
-        return framed
-
-
-def _framer(
-    ending: bytes,
-    breaking: tuple[bytes, ...],
-    maxLength: int,
-    otherwise: Callable[[Any], bytes],
-) -> Callable[[Any], bytes]:
-    """
-    @param breaking: one or two octets that a line cannot hold.
-    @param otherwise: judges a record that is not plain.
-
-    @return: a function that frames a record.
-    """
-    # To look for a number is five times as fast as for an octet.
-    first, second = breaking[0][0], breaking[-1][0]
-
-    def frame(record: Any) -> bytes:
-        if type(record) is not bytes or first in record or len(record) > maxLength:
-            return otherwise(record)
-        return record + ending
-
-    def frameTwo(record: Any) -> bytes:
-        if (
-            type(record) is not bytes
-            or first in record
-            or second in record
-            or len(record) > maxLength
-        ):
-            return otherwise(record)
-        return record + ending
-
-    return frame if first == second else frameTwo
+                return encoded
+        return b"".join(map(self.encode, records))
 
 
 def _checkLiterals(delimiter: object, inputDelimiter: object) -> tuple[bytes, ...]:
@@ -580,10 +396,10 @@ def _checkEnding(delimiter: bytes | None, outputDelimiter: object) -> bytes:
 
 def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     """
-    @return: the delimiters, the longer ones first.
+    @return: the delimiters, longer ones first.
 
-    @raise TypeError: if one is not octets.
-    @raise ValueError: if one is empty, or there is none.
+    @raise TypeError: if one is not bytes.
+    @raise ValueError: if one is empty, or there are none.
     """
     values = [value] if isinstance(value, (bytes, str)) else value
     if name == "delimiter" and not isinstance(value, bytes):
@@ -593,14 +409,14 @@ def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     ):
         raise TypeError(f"{name} must be bytes, or a sequence of them, not {value!r}")
     if not values or not all(values):
-        raise ValueError(f"{name} must have at least one byte")
+        raise ValueError(f"{name} must contain at least one byte")
     return tuple(sorted(values, key=len, reverse=True))
 
 
 def _checkPattern(value: object) -> re.Pattern[bytes] | None:
     """
-    @raise TypeError: if that is no regular expression for octets.
-    @raise ValueError: if it is none at all, or matches nothing.
+    @raise TypeError: if it is not a regular expression for bytes.
+    @raise ValueError: if it does not compile, or matches the empty string.
     """
     if value is None:
         return None
@@ -620,16 +436,16 @@ def _checkPattern(value: object) -> re.Pattern[bytes] | None:
 
 def _checkEncoding(value: object) -> str | None:
     """
-    @raise TypeError: if that is no name.
-    @raise ValueError: if it is of no encoding.
+    @raise TypeError: if it is not a string.
+    @raise ValueError: if there is no such encoding of text.
     """
     if value is None:
         return None
     if not isinstance(value, str):
-        raise TypeError(f"encoding must be a name, not {value!r}")
+        raise TypeError(f"encoding must be the name of an encoding, not {value!r}")
     try:
         "a".encode(value)
     except LookupError:
-        # Some codecs are no encodings of text, such as hex.
-        raise ValueError(f"encoding: there is no text encoding {value!r}") from None
+        # Some codecs, such as hex, do not encode text.
+        raise ValueError(f"encoding: {value!r} is not an encoding of text") from None
     return value

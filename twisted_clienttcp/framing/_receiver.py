@@ -7,13 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from ..errors import FramingError, InvalidRecord, RecordTooLong, TruncatedRecord
-from ._common import collect, thenRaise, wrongType
+from ..errors import FramingError, InvalidRecord, RecordTooLong
+from ._base import Buffer, Framing
+from ._checks import cut, wrongType
+
+#: How many bytes are passed to a receiver at once. C{LineReceiver} copies all that
+#: follows a line, so its time grows with the square of that.
+_MOST = 64 * 1024
 
 
 class _Transport:
     """
-    Keeps what a receiver writes, and whether it wants to close.
+    Keeps what a receiver writes, and whether it has closed the connection.
     """
 
     disconnecting = False
@@ -28,15 +33,15 @@ class _Transport:
         self.written += data
 
     def loseConnection(self) -> None:
-        # Receivers look here to know that nothing more is to be read.
+        # Receivers stop reading when this is true.
         self.disconnecting = True
 
     abortConnection = loseConnection
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"a receiver that serves as a framing has no transport.{name}: use "
-            "the client to pause, to close and to get addresses"
+            f"a receiver that serves as a framing has no transport.{name}: use the "
+            "client to pause, to close, or to get addresses"
         )
 
 
@@ -47,33 +52,34 @@ def _noRawMode(*args: object) -> NoReturn:
     )
 
 
-class Receiver:
+class Receiver(Framing[Any]):
     """
-    What C{LineReceiver}, C{LineOnlyReceiver}, C{Int8StringReceiver},
-    C{Int16StringReceiver}, C{Int32StringReceiver} or a class made of one of them reads
-    and sends, as a framing::
+    A receiver class of Twisted as a framing: C{LineReceiver}, C{LineOnlyReceiver},
+    C{Int8StringReceiver}, C{Int16StringReceiver}, C{Int32StringReceiver}, or a subclass
+    of one of them::
 
         Receiver(MyLineReceiver, MAX_LENGTH=100000)
 
-    Its parser, its C{sendLine} or C{sendString}, and its attributes are used. What is
-    received goes to C{serverInput} in place of C{lineReceived} or C{stringReceived},
-    and what is too long is a L{RecordTooLong} in place of C{lineLengthExceeded} or
-    C{lengthLimitExceeded}: these methods are not called. A receiver that closes its
-    transport ends in a L{FramingError}; there is nothing to pause, and no raw mode.
+    The framing uses the parser of the class, its C{sendLine} or C{sendString}, and its
+    attributes. Records go to C{serverInput} instead of C{lineReceived} or
+    C{stringReceived}, and a record that is too long is a L{RecordTooLong} instead of a
+    call of C{lineLengthExceeded} or C{lengthLimitExceeded}. If the receiver closes its
+    transport, that is a L{FramingError}. It cannot pause, and has no raw mode.
 
-    It is as fast as its class, and judges its limit as that does.
+    Speed, memory and the check of the limit are those of the class. A unit is the data
+    that is passed to the class at once. When another framing takes over, it continues
+    with the bytes that the class still holds; if the class has a C{dataReceived} of its
+    own, these bytes are lost.
     """
-
-    reversible = True
 
     def __init__(self, cls: type[Any], **attributes: Any) -> None:
         """
         @param cls: the class.
-        @param attributes: what its instances have in place of the class's own, such as
-            C{delimiter} and C{MAX_LENGTH} in octets.
+        @param attributes: attributes of its instances that replace those of the class,
+            such as C{delimiter}, and C{MAX_LENGTH} in bytes.
 
-        @raise TypeError: if it is no such class, has no such attribute, or does more
-            than reading when it is made or connected.
+        @raise TypeError: if it is not such a class, has no such attribute, or does more
+            than wait for data when it is created and connected.
         """
         known = isinstance(cls, type) and (
             (hasattr(cls, "lineReceived") and hasattr(cls, "sendLine"))
@@ -82,7 +88,7 @@ class Receiver:
         if not known:
             raise TypeError(
                 "cls must be LineReceiver, LineOnlyReceiver, an IntNStringReceiver or "
-                f"a subclass, not {cls!r}"
+                f"a subclass of one, not {cls!r}"
             )
         for name in attributes:
             if not hasattr(cls, name):
@@ -90,38 +96,41 @@ class Receiver:
         self._cls = cls
         self._attributes = attributes
         self._lines = hasattr(cls, "lineReceived")
-        #: LineOnlyReceiver counts the head of a delimiter as part of the line while the
-        #: rest of it has not come, so at the limit the cuts matter.
+        parser: Any = getattr(cls, "dataReceived", None)
+        self._isTwisteds = parser.__module__ == "twisted.protocols.basic"
+        #: The attribute that holds the bytes of an incomplete record. The first one is
+        #: private to Twisted.
+        self._holder = "_buffer" if self._lines else "recvd"
+        #: LineOnlyReceiver counts the first bytes of a delimiter as part of the line
+        #: until the others arrive. At the limit, the records depend on the reads.
         self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
-        self._empty()
+        self._renew()
 
-    def _empty(self) -> None:
+    def _renew(self) -> None:
         self._transport = _Transport()
-        self._records: list[bytes] = []
-        self._fault: FramingError | None = None
+        self._records: list[Any] = []
+        #: The error behind the records that were returned, and the bytes behind them.
+        self._error: FramingError | None = None
+        self._unread = b""
         try:
             self._receiver = self._made()
         except Exception as error:
             raise TypeError(
                 f"{self._cls.__name__} cannot serve as a framing: {error}"
             ) from error
-        #: The octets of the unfinished record, and of the last batch; its records.
-        self._parts: list[bytes] = []
-        self._source: list[bytes] = []
-        self._batch: list[bytes] = []
 
     def _made(self) -> Any:
         receiver = self._cls()
         for name, value in self._attributes.items():
             setattr(receiver, name, value)
         if self._lines:
-            receiver.lineReceived = self._received
+            receiver.lineReceived = self._records.append
             receiver.lineLengthExceeded = self._lineTooLong
             receiver.rawDataReceived = receiver.setRawMode = _noRawMode
             self._head = 0
             self._tail = len(receiver.delimiter)
         else:
-            receiver.stringReceived = self._received
+            receiver.stringReceived = self._records.append
             receiver.lengthLimitExceeded = self._tooLong
             self._head = receiver.prefixLength
             self._tail = 0
@@ -130,68 +139,88 @@ class Receiver:
             raise TypeError("it writes or closes as soon as it is connected")
         return receiver
 
-    def _received(self, record: bytes) -> None:
-        self._records.append(record)
+    def __repr__(self) -> str:
+        given = [f"{name}={value!r}" for name, value in self._attributes.items()]
+        return f"{type(self).__name__}({', '.join([self._cls.__name__, *given])})"
+
+    def fresh(self) -> Any:
+        unused = super().fresh()
+        unused._attributes = dict(self._attributes)
+        unused._renew()
+        return unused
+
+    @property
+    def maxLength(self) -> int:
+        limit: int = self._receiver.MAX_LENGTH
+        return limit
+
+    @maxLength.setter
+    def maxLength(self, maxLength: int) -> None:
+        self._attributes["MAX_LENGTH"] = self._receiver.MAX_LENGTH = maxLength
+
+    @property
+    def hasMore(self) -> bool:  # type: ignore[override]
+        return self._error is not None
+
+    # -- what the receiver calls
 
     def _lineTooLong(self, line: bytes) -> None:
-        # It may have others behind it.
+        # Other lines may follow in it.
         self._tooLong(len(line.split(self._receiver.delimiter, 1)[0]))
 
     def _tooLong(self, length: int) -> None:
-        self._fault = RecordTooLong(length, self._receiver.MAX_LENGTH)
+        self._error = RecordTooLong(length, self.maxLength)
         self._transport.loseConnection()
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
-        """
-        @return: what the class received.
+    # -- decoding
 
-        @raise RecordTooLong: from the iterator, behind the records before it, as soon
-            as the class finds it.
-        @raise FramingError: likewise, if the class closed its transport or raised;
-            C{__cause__} is what it raised.
-        """
-        self._records = []
-        _, raised = collect(self._receiver, self._read, data)
-        records = self._records
-        self._batch = records.copy()
-        self._source = [*self._parts, data]
-        if records:
-            rest = sum(map(len, self._source)) - self._length(len(records))
-            self._parts = [data[len(data) - rest :]]
-        elif data:
-            self._parts.append(data)
-        fault = self._fault or raised
-        if fault is None and self._transport.disconnecting:
-            fault = FramingError(f"{self._cls.__name__} closed its transport")
-        return records if fault is None else thenRaise(records, fault)
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        end = min(len(data), start + _MOST)
+        held = getattr(self._receiver, self._holder, b"")
+        read = cut(data, start, end)
+        try:
+            self._receiver.dataReceived(read)
+        except FramingError as error:
+            self._error = error
+        except Exception as error:
+            self._error = FramingError(
+                f"{self._cls.__name__} could not decode a record: "
+                f"{type(error).__name__}: {error}"
+            )
+            self._error.__cause__ = error
+        records = self._records[:]
+        self._records.clear()
+        if self._error is None and self._transport.disconnecting:
+            self._error = FramingError(f"{self._cls.__name__} closed its transport")
+        if self._error is not None and self._isTwisteds:
+            # The class may have dropped these bytes.
+            size = self._head + self._tail
+            consumed = sum(map(len, records)) + len(records) * size
+            self._unread = (held + read)[consumed:]
+        return records, end
 
-    def _read(self, data: bytes) -> list[Any]:
-        self._receiver.dataReceived(data)
-        return []
+    def takeBack(self) -> bytes:
+        back: bytes = self._unread
+        if not back and self._isTwisteds:
+            back = getattr(self._receiver, self._holder, b"")
+        self._renew()
+        return back
 
-    def _length(self, count: int) -> int:
-        """
-        @return: how many octets so many records of the last batch were.
-        """
-        return sum(map(len, self._batch[:count])) + count * (self._head + self._tail)
+    # -- encoding
 
-    def finish(self) -> Iterable[bytes]:
-        """
-        @return: nothing.
-
-        @raise TruncatedRecord: from the iterator, if a record is unfinished.
-        """
-        rest = b"".join(self._parts)
-        self._empty()
-        return thenRaise([], TruncatedRecord(rest)) if rest else []
-
-    def frame(self, record: Any) -> bytes:
+    def encode(self, record: Any) -> bytes:
         """
         @return: what C{sendLine} or C{sendString} writes.
 
-        @raise TypeError: if it takes no such record.
-        @raise InvalidRecord: if it would not be read back as that one record.
-        @raise RecordTooLong: if it is longer than C{MAX_LENGTH} or the length allows.
+        @raise TypeError: if the class does not accept such a record.
+        @raise InvalidRecord: if the peer would not decode the result as that record.
+        @raise RecordTooLong: if it is longer than C{MAX_LENGTH}, or than its length
+            prefix allows.
         """
         if isinstance(record, (bytearray, memoryview)):
             record = bytes(record)
@@ -208,24 +237,12 @@ class Receiver:
             if isinstance(record, bytes):
                 raise
             raise wrongType(record) from error
-        framed = b"".join(written)
-        length = len(framed) - self._head - self._tail
+        encoded = b"".join(written)
+        length = len(encoded) - self._head - self._tail
         if length > limit:
             raise RecordTooLong(length, limit)
-        if self._lines and framed.find(receiver.delimiter) != length:
-            raise InvalidRecord(f"a line cannot hold its own delimiter: {record!r:.60}")
-        return framed
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the octets behind the first C{delivered} records of the last batch.
-        """
-        octets = b"".join(self._source)[self._length(delivered) :]
-        self._empty()
-        return octets
-
-    def clone(self) -> Receiver:
-        """
-        @return: an empty one of the same class.
-        """
-        return type(self)(self._cls, **self._attributes)
+        if self._lines and encoded.find(receiver.delimiter) != length:
+            raise InvalidRecord(
+                f"a line cannot contain its own delimiter: {record!r:.60}"
+            )
+        return encoded

@@ -11,24 +11,25 @@ from typing import Any, Protocol
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
+from ._base import MAX_LENGTH
 from ._block import Block
-from ._common import MAX_LENGTH, checkOnTooLong
+from ._checks import checkFlag
 from ._converted import Converted
 
 
 class Serializer(Protocol):
     """
-    What makes octets of a value, and the value of the octets.
+    Converts values to bytes and back.
     """
 
     def dumps(self, value: Any, /) -> Any:
         """
-        @return: the octets, or text for UTF-8.
+        Return the bytes of a value, or text, which is sent in UTF-8.
         """
 
-    def loads(self, octets: bytes, /) -> Any:
+    def loads(self, data: bytes, /) -> Any:
         """
-        @return: the value.
+        Return the value of bytes.
         """
 
 
@@ -53,13 +54,13 @@ class _CBOR:
         return value
 
 
-#: The serializers that need an extra, which has the same name, and their modules.
+#: The module of each serializer that has a name, other than JSON.
 _MODULES = {"msgpack": "msgpack", "cbor": "cbor2"}
 
 
 def _serializer(serializer: Any) -> Any:
     """
-    @return: an object that has C{dumps} and C{loads}.
+    Return an object with C{dumps} and C{loads}.
     """
     if serializer is None or serializer == "json":
         return _json
@@ -78,7 +79,8 @@ def _serializer(serializer: Any) -> Any:
     for name in ("dumps", "loads"):
         if not callable(getattr(serializer, name, None)):
             raise TypeError(
-                f"serializer must be a name or have dumps and loads, not {serializer!r}"
+                "serializer must be a name or an object with dumps and loads, not "
+                f"{serializer!r}"
             )
     return serializer
 
@@ -86,12 +88,11 @@ def _serializer(serializer: Any) -> Any:
 class Serialized(Converted):
     """
     Values that a serializer can express, each behind its length in decimal digits and a
-    NUL (POE::Filter::Reference).
+    NUL (POE::Filter::Reference). A value takes many times its length in memory when it
+    is decoded.
 
-    Nothing here runs code that a peer has sent, unless the serializer does: C{pickle}
-    does, so it is for peers only that may run anything.
-
-    @ivar maxLength: the longest value in bytes.
+    This runs no code from the peer, unless the serializer does. C{pickle} does: use it
+    only with a peer that may run anything.
     """
 
     def __init__(
@@ -103,48 +104,44 @@ class Serialized(Converted):
         onTooLong: str = "close",
     ) -> None:
         """
-        @param serializer: C{"json"} (also if not given), C{"msgpack"}, C{"cbor"}, or
-            anything with C{dumps(value)} and C{loads(octets)} (POE: Serializer).
-        @param compress: with zlib (POE: Compression).
-        @param maxLength: the longest value in octets, both as it is sent and inflated
-            (POE: MaxBuffer).
-        @param onTooLong: C{"close"} the connection at a longer one, or C{"skip"} it.
+        @param serializer: C{"json"} (the default), C{"msgpack"}, C{"cbor"}, or an
+            object with C{dumps(value)} and C{loads(data)} (POE: Serializer).
+        @param compress: compress with zlib (POE: Compression).
+        @param maxLength: the longest value in bytes, both as it is sent and
+            decompressed (POE: MaxBuffer).
+        @param onTooLong: C{"close"} the connection at a longer value, or C{"skip"} it.
 
-        @raise TypeError: if an argument is of the wrong type.
-        @raise ValueError: if one is out of its range.
+        @raise TypeError: if an argument has the wrong type.
+        @raise ValueError: if an argument is out of range.
         @raise ImportError: if the serializer is not installed.
         """
-        if not isinstance(compress, bool):
-            raise TypeError(f"compress must be True or False, not {compress!r}")
+        self._compresses = checkFlag("compress", compress)
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
         # The functions, since a framing with a module in it cannot be deep-copied.
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
-        self._compress = compress
-        self.maxLength = maxLength
-        self._skips = checkOnTooLong(onTooLong)
 
-    def _convert(self, record: bytes) -> list[Any]:
-        octets = self._inflated(record) if self._compress else record
-        return [self._loads(octets)]
+    def _fromLower(self, record: bytes) -> list[Any]:
+        data = self._decompressed(record) if self._compresses else record
+        return [self._loads(data)]
 
-    def _inflated(self, record: bytes) -> bytes:
-        inflate = zlib.decompressobj()
-        # One more than is allowed tells whether it is too much.
-        octets = inflate.decompress(record, self.maxLength + 1)
-        if len(octets) > self.maxLength:
-            raise RecordTooLong(len(octets), self.maxLength, self._skips)
-        if not inflate.eof or inflate.unused_data:
-            raise FramingError("what was compressed does not end where its block does")
-        return octets
+    def _decompressed(self, record: bytes) -> bytes:
+        decompressor = zlib.decompressobj()
+        # One byte more than the limit shows that the value is too long.
+        data = decompressor.decompress(record, self.maxLength + 1)
+        if len(data) > self.maxLength:
+            raise self.tooLong(len(data))
+        if not decompressor.eof or decompressor.unused_data:
+            raise FramingError("the compressed data does not end with its block")
+        return data
 
-    def _give(self, record: Any) -> list[bytes]:
+    def _toLower(self, record: Any) -> list[bytes]:
         try:
-            octets = self._dumps(record)
-            if isinstance(octets, str):
-                octets = octets.encode("utf-8")
+            data = self._dumps(record)
+            if isinstance(data, str):
+                data = data.encode("utf-8")
         except (ValueError, OverflowError, RecursionError) as error:
             raise InvalidRecord(f"cannot be serialized: {error}") from error
-        if len(octets) > self.maxLength:
-            raise RecordTooLong(len(octets), self.maxLength)
-        return [zlib.compress(octets) if self._compress else octets]
+        if len(data) > self.maxLength:
+            raise RecordTooLong(len(data), self.maxLength)
+        return [zlib.compress(data) if self._compresses else data]

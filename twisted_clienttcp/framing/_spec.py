@@ -1,5 +1,5 @@
 """
-Framings by name, as a command line has them.
+Framings by name, for a command line.
 """
 
 from __future__ import annotations
@@ -7,35 +7,42 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from ._interface import Framing
+from ._base import Framing
+from ._block import Block
+from ._converted import SLIP, JSONLines
+from ._jsonvalues import JSONValues
+from ._line import Line
+from ._netstring import Netstring
+from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
+from ._serialized import Serialized
+from ._stream import Stream
 
-#: For each name what is called in this package.
-_NAMES = {
-    "line": "Line",
-    "stream": "Stream",
-    "block": "Block",
-    "lengthprefixed": "LengthPrefixed",
-    "int8": "int8",
-    "int16": "int16",
-    "int32": "int32",
-    "tpkt": "tpkt",
-    "netstring": "Netstring",
-    "jsonlines": "JSONLines",
-    "serialized": "Serialized",
-    "slip": "SLIP",
+_CLASSES: dict[str, type[Framing[Any]]] = {
+    "line": Line,
+    "stream": Stream,
+    "block": Block,
+    "lengthprefixed": LengthPrefixed,
+    "int8": int8,
+    "int16": int16,
+    "int32": int32,
+    "tpkt": tpkt,
+    "netstring": Netstring,
+    "jsonlines": JSONLines,
+    "jsonvalues": JSONValues,
+    "serialized": Serialized,
+    "slip": SLIP,
 }
 
 #: The names that L{fromSpec} knows.
-SPECS = tuple(_NAMES)
+SPECS = tuple(_CLASSES)
 
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0"}
 
 
-def _octets(text: str) -> bytes:
+def _bytes(text: str) -> bytes:
     found = b""
     last = 0
     for match in _ESCAPE.finditer(text):
@@ -50,7 +57,7 @@ def _octets(text: str) -> bytes:
 
 
 def _text(text: str) -> str:
-    return _octets(text).decode()
+    return _bytes(text).decode()
 
 
 def _flag(text: str) -> bool:
@@ -65,21 +72,24 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _width(text: str) -> Any:
+def _prefixSize(text: str) -> Any:
     return text if text == "varint" else _number(text)
 
 
-#: What can be said on a command line, and how. A regular expression has its own
-#: escapes.
+#: The parameters that a text can give, and how each is read. A regular expression has
+#: its own escapes.
 _PARAMETERS: dict[str, Callable[[str], Any]] = {
-    "delimiter": _octets,
-    "inputDelimiter": _octets,
-    "outputDelimiter": _octets,
+    "delimiter": _bytes,
+    "inputDelimiter": _bytes,
+    "outputDelimiter": _bytes,
     "inputPattern": str.encode,
+    "maxMatch": _number,
     "autodetect": _flag,
     "encoding": _text,
+    "keepDelimiter": _flag,
+    "atEnd": _text,
     "size": _number,
-    "octets": _width,
+    "prefixSize": _prefixSize,
     "byteOrder": _text,
     "offset": _number,
     "adjustment": _number,
@@ -91,47 +101,37 @@ _PARAMETERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def fromSpec(text: str) -> Framing:
+def fromSpec(text: str) -> Framing[Any]:
     r"""
-    Make the framing that a text describes: its name, and parameters if it has any::
+    Build the framing that a text describes: its name, and parameters if there are any::
 
         line
         line:delimiter=|
         block:size=512,maxLength=512
-        lengthprefixed:octets=varint
+        lengthprefixed:prefixSize=varint
 
-    Parameters are called as those of the class. A comma or a backslash in a value needs
-    a backslash before it; C{\n}, C{\r}, C{\t}, C{\0} and C{\xHH} stand for octets. In
-    C{inputPattern} only the comma needs one; all other escapes are those of L{re}.
+    Parameters have the names of the class's parameters. In a value, put a backslash
+    before each comma and backslash; C{\n}, C{\r}, C{\t}, C{\0} and C{\xHH} stand for
+    bytes. In C{inputPattern} only the comma needs a backslash; all other escapes are
+    those of L{re}.
 
     @param text: the description.
 
     @return: the framing.
 
-    @raise TypeError: if it is no text.
-    @raise ValueError: if there is no such framing, or a parameter is not known or out
-        of its range; the message tells which there are.
+    @raise TypeError: if it is not text.
+    @raise ValueError: if there is no such framing, or a parameter is unknown or out of
+        range; the message lists the known ones.
     """
     if not isinstance(text, str):
-        raise TypeError(f"the description of a framing must be a str, not {text!r}")
-    package = import_module(__package__)
-    offered = {
-        name: getattr(package, made)
-        for name, made in _NAMES.items()
-        if hasattr(package, made)
-    }
-    name, colon, rest = text.partition(":")
+        raise TypeError(f"a framing is described by a str, not {text!r}")
+    name, _, rest = text.partition(":")
     name = name.strip().lower()
-    if name not in offered:
-        raise ValueError(
-            f"there is no framing {name!r}; there are {', '.join(offered)}"
-        )
-    made = offered[name]
-    known = [
-        parameter
-        for parameter in inspect.signature(made).parameters
-        if parameter in _PARAMETERS
-    ]
+    if name not in _CLASSES:
+        raise ValueError(f"there is no framing {name!r}; there are {', '.join(SPECS)}")
+    cls = _CLASSES[name]
+    signature = inspect.signature(cls.__init__)
+    known = [each for each in signature.parameters if each in _PARAMETERS]
     given: dict[str, Any] = {}
     for part in re.findall(r"(?:[^\\,]|\\.|\\$)+", rest, re.DOTALL):
         parameter, equals, value = part.partition("=")
@@ -150,7 +150,7 @@ def fromSpec(text: str) -> Framing:
         except ValueError as error:
             raise ValueError(f"{name}: {parameter} {error}") from error
     try:
-        framing: Framing = made(**given)
+        framing: Framing[Any] = cls(**given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
     return framing

@@ -1,57 +1,33 @@
 """
-Octets as they come.
+Bytes without framing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from ._base import Buffer, Framing
+from ._checks import BytesLike, bytesOf, cut
 
-from ._common import Octets, octetsOf
 
-
-class Stream:
+class Stream(Framing[bytes]):
     """
-    No framing: each read is one record, as it came, and each record goes out as
-    it is (POE::Filter::Stream).
+    No framing: the bytes of each read are one record, and each record is sent as it is
+    (POE::Filter::Stream). C{maxLength} does not apply.
     """
 
     chunkInvariant = False
-    reversible = True
 
     def __init__(self) -> None:
-        self._last = b""
+        pass
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
-        """
-        @return: the octets themselves; nothing for no octets.
-        """
-        self._last = data
-        return [data] if data else []
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[bytes], int]:
+        return [cut(data, start, len(data))], len(data)
 
-    def finish(self) -> Iterable[bytes]:
+    def encode(self, record: BytesLike) -> bytes:
         """
-        @return: nothing: a stream is complete wherever it ends.
-        """
-        self._last = b""
-        return []
+        @return: the bytes of the record.
 
-    def frame(self, record: Octets) -> bytes:
+        @raise TypeError: if the record is not bytes.
         """
-        @return: the octets of the record.
-
-        @raise TypeError: if the record is not octets.
-        """
-        return octetsOf(record)
-
-    def release(self, delivered: int) -> bytes:
-        """
-        @return: the last read, unless it has been delivered.
-        """
-        last, self._last = self._last, b""
-        return b"" if delivered else last
-
-    def clone(self) -> Stream:
-        """
-        @return: another one.
-        """
-        return type(self)()
+        return bytesOf(record)

@@ -1,0 +1,408 @@
+"""
+How the time to decode a stream grows with its length, for each framing and each way to
+use it::
+
+    python -m tests.growth [NAME ...]
+
+Time that is linear grows by the factor 8 from C{n} to C{8n}, time that is quadratic by
+64. The limit lies between them, far enough from 8 for a busy machine. Only CPU time
+counts. A profiler would not do: it does not see bytes being copied.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.protocols.basic import Int32StringReceiver, LineReceiver
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import (
+    SLIP,
+    Block,
+    Framing,
+    Grep,
+    JSONLines,
+    JSONValues,
+    LengthPrefixed,
+    Line,
+    Map,
+    Netstring,
+    Receiver,
+    RecordBlock,
+    Serialized,
+    Stackable,
+    Stream,
+    int16,
+    tpkt,
+)
+from twisted_clienttcp.testing import MemoryServer
+
+#: The longer stream is that many times as long as the shorter one.
+FACTOR = 8
+
+#: By how much the time may grow.
+LIMIT = 14.0
+
+#: The shortest time in seconds that is measured.
+LEAST = 0.002
+
+#: A read of a socket.
+READ = 64 * 1024
+
+#: A limit that no stream of a measurement reaches.
+HUGE = 1 << 30
+
+
+def colonLength(head: bytearray) -> int | None:
+    """
+    Decode a length in decimal digits and a colon, for L{Block}.
+    """
+    digits, colon, _ = head.partition(b":")
+    if not colon:
+        return None
+    del head[: len(digits) + 1]
+    return int(digits)
+
+
+def withColonLength(record: bytes) -> bytes:
+    """
+    Encode a record with its length in decimal digits and a colon.
+    """
+    return b"%d:%b" % (len(record), record)
+
+
+@dataclass
+class Subject:
+    """
+    A framing to measure.
+
+    @ivar make: makes it, with C{maxLength} and C{onTooLong} if it has them.
+    @ivar records: examples of short records.
+    @ivar long: makes a record of so many bytes; None if records cannot be long.
+    @ivar limited: whether it has C{maxLength} and C{onTooLong="skip"}.
+    """
+
+    make: Callable[..., Framing[Any]]
+    records: list[Any] = field(default_factory=lambda: [b"a", b"bcd"])
+    long: Callable[[int], Any] | None = lambda length: b"x" * length
+    limited: bool = True
+
+    def framing(self, maxLength: int = HUGE, onTooLong: str = "close") -> Framing[Any]:
+        """
+        Make the framing.
+        """
+        if self.limited:
+            return self.make(maxLength=maxLength, onTooLong=onTooLong)
+        return self.make()
+
+    def stream(self, length: int, records: list[Any] | None = None) -> bytes:
+        """
+        Encode so many bytes of records, or a few more.
+        """
+        framing = self.framing()
+        unit = b"".join(map(framing.encode, records or self.records))
+        return unit * (length // len(unit) + 1)
+
+
+def _stack(*framings: Callable[..., Framing[Any]]) -> Callable[..., Framing[Any]]:
+    def make(**limits: Any) -> Framing[Any]:
+        lowest = framings[0](**limits)
+        return Stackable(framings=[lowest, *(make() for make in framings[1:])])
+
+    return make
+
+
+_TEXT: Callable[[int], Any] = lambda length: "x" * length  # noqa: E731
+
+SUBJECTS = {
+    "line": Subject(Line),
+    "line \\n": Subject(partial(Line, delimiter=b"\n")),
+    "line \\r\\n": Subject(partial(Line, delimiter=b"\r\n")),
+    "line of several": Subject(
+        partial(Line, inputDelimiter=[b"\r\n", b"|"], outputDelimiter=b"|")
+    ),
+    "line pattern": Subject(
+        partial(Line, inputPattern=rb"[;,]x?", outputDelimiter=b";")
+    ),
+    "line autodetect": Subject(partial(Line, autodetect=True)),
+    "line utf-8": Subject(partial(Line, encoding="utf-8"), ["a", "bcd"], _TEXT),
+    "line kept": Subject(
+        partial(Line, delimiter=b"\n", keepDelimiter=True),
+        [b"a\n", b"bcd\n"],
+        lambda length: b"x" * length + b"\n",
+    ),
+    "stream": Subject(Stream, limited=False, long=None),
+    "block of 2": Subject(partial(Block, size=2), [b"ab", b"cd"], None, limited=False),
+    "block": Subject(Block),
+    "block codec": Subject(
+        partial(Block, encoder=withColonLength, decoder=colonLength)
+    ),
+    "int32": Subject(LengthPrefixed),
+    "int16 little": Subject(
+        partial(LengthPrefixed, prefixSize=2, byteOrder="little"), long=None
+    ),
+    "int16": Subject(int16, long=None),
+    "offset": Subject(partial(LengthPrefixed, offset=2)),
+    "varint": Subject(partial(LengthPrefixed, prefixSize="varint")),
+    "tpkt": Subject(tpkt, long=None),
+    "netstring": Subject(Netstring),
+    "slip": Subject(SLIP),
+    "jsonlines": Subject(JSONLines, [1, "ab"], _TEXT),
+    "jsonvalues": Subject(
+        lambda maxLength, onTooLong: JSONValues(maxLength=maxLength),
+        [[1], "ab"],
+        _TEXT,
+        limited=True,
+    ),
+    "serialized": Subject(Serialized, [1, "ab"], _TEXT),
+    "compressed": Subject(partial(Serialized, compress=True), [1, "ab"], _TEXT),
+    "map": Subject(_stack(Line, partial(Map, code=lambda record: record))),
+    "grep": Subject(
+        _stack(Line, partial(Grep, get=lambda r: r != b"a", put=lambda r: True))
+    ),
+    "recordblock": Subject(
+        _stack(Line, partial(RecordBlock, size=3)), [[b"a", b"bcd", b"e"]], None
+    ),
+    "lines over blocks": Subject(_stack(Block, Line)),
+    "LineReceiver": Subject(
+        lambda: Receiver(LineReceiver, MAX_LENGTH=HUGE), limited=False
+    ),
+    "Int32StringReceiver": Subject(
+        lambda: Receiver(Int32StringReceiver, MAX_LENGTH=HUGE), limited=False
+    ),
+}
+
+
+# -- the ways to use a framing; each returns the time to measure, as it does
+
+
+def _client(framing: Framing[Any], **parameters: Any) -> MemoryServer:
+    callbacks: dict[str, Any] = {
+        "serverInput": lambda client, record: None,
+        "serverError": lambda client, failure: None,
+    }
+    client = ClientTCPFactory(
+        remoteAddress="127.0.0.1",
+        remotePort=7,
+        framing=framing,
+        autoReconnect=False,
+        **{**callbacks, **parameters},
+    )
+    server = MemoryServer(client)
+    server.accept()
+    return server
+
+
+def _send(server: MemoryServer, stream: bytes, size: int = READ) -> None:
+    for at in range(0, len(stream), size):
+        server.send(stream[at : at + size])
+
+
+def plain(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
+    """
+    Many short records, in reads of so many bytes.
+    """
+    server, stream = _client(subject.framing()), subject.stream(length)
+    return lambda: _send(server, stream, size)
+
+
+def long(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
+    """
+    One long record, in reads of so many bytes.
+    """
+    assert subject.long is not None
+    framing = subject.framing()
+    server, stream = _client(framing), framing.encode(subject.long(length))
+    return lambda: _send(server, stream, size)
+
+
+def skip(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
+    """
+    Many records that are a little too long and are skipped, among others.
+    """
+    assert subject.long is not None
+    records = [*subject.records, subject.long(12), subject.long(40)]
+    server = _client(subject.framing(maxLength=8, onTooLong="skip"))
+    stream = subject.stream(length, records)
+    return lambda: _send(server, stream, size)
+
+
+def endless(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    One record that is skipped and does not end.
+    """
+    assert subject.long is not None
+    framing = subject.framing()
+    stream = framing.encode(subject.long(length))
+    server = _client(subject.framing(maxLength=8, onTooLong="skip"))
+    return lambda: _send(server, stream, 64)
+
+
+def split(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    One record that is delivered in pieces.
+    """
+    framing = subject.framing(maxLength=8, onTooLong="split")
+    server, stream = _client(framing), b"x" * length
+    return lambda: _send(server, stream)
+
+
+def _perRecord(
+    subject: Subject, length: int, answer: Callable[[Any, Any], object]
+) -> Callable[[], object]:
+    server = _client(subject.framing(), serverInput=answer)
+    stream = subject.stream(length)
+
+    def run() -> None:
+        _send(server, stream)
+        while server.clock.getDelayedCalls():
+            server.advance(0.001)
+
+    return run
+
+
+def awaited(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    A Deferred for each record, which fires in the next turn.
+    """
+
+    def answer(client: Any, record: Any) -> Deferred[None]:
+        waiter: Deferred[None] = Deferred()
+        client.clock.callLater(0, waiter.callback, None)
+        return waiter
+
+    return _perRecord(subject, length, answer)
+
+
+def coroutine(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    A coroutine for each record, which returns at once.
+    """
+
+    async def answer(client: Any, record: Any) -> None:
+        return None
+
+    return _perRecord(subject, length, answer)
+
+
+def paused(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    A pause for each record, until the next turn.
+    """
+
+    def answer(client: Any, record: Any) -> None:
+        client.pauseProducing()
+        client.clock.callLater(0, client.resumeProducing)
+
+    return _perRecord(subject, length, answer)
+
+
+def swapped(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    A new framing for each record.
+    """
+    framing = subject.framing()
+
+    def answer(client: Any, record: Any) -> None:
+        client.setInputFraming(framing)
+
+    return _perRecord(subject, length, answer)
+
+
+def negotiated(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    All records by C{nextRecord}.
+    """
+
+    async def preConnect(client: Any, negotiation: Any) -> bool:
+        while True:
+            await negotiation.nextRecord()
+
+    server = _client(subject.framing(), preConnect=preConnect, connectTimeout=1e9)
+    stream = subject.stream(length)
+    return lambda: _send(server, stream)
+
+
+Way = Callable[[Subject, int], Callable[[], object]]
+
+
+def waysFor(name: str, subject: Subject) -> Iterator[tuple[str, Way]]:
+    """
+    Name all the ways in which that framing can be used.
+    """
+    yield "64 KiB", plain
+    for size in (1, 2, 64):
+        yield f"pieces of {size}", partial(plain, size=size)
+    for way in (awaited, coroutine, paused, swapped, negotiated):
+        yield way.__name__, way
+    if subject.long is not None:
+        for size in (1, 2, 64):
+            yield f"long, pieces of {size}", partial(long, size=size)
+        if subject.limited and name != "jsonvalues":
+            yield "skip", skip
+            yield "skip, pieces of 2", partial(skip, size=2)
+            yield "endless", endless
+    if name.startswith("line") and name != "line utf-8":
+        yield "split", split
+
+
+# -- measuring
+
+
+def _time(way: Way, subject: Subject, length: int, rounds: int) -> float:
+    best = float("inf")
+    for _ in range(rounds):
+        run = way(subject, length)
+        begun = time.thread_time()
+        run()
+        best = min(best, time.thread_time() - begun)
+    return best
+
+
+def growth(way: Way, subject: Subject, rounds: int = 3) -> tuple[float, int]:
+    """
+    Measure by how much the time grows.
+
+    @return: the ratio of the times, and the length of the shorter stream in bytes.
+    """
+    length = 256
+    while _time(way, subject, length, 1) < LEAST:
+        length *= 2
+    short = _time(way, subject, length, rounds)
+    return _time(way, subject, length * FACTOR, rounds) / max(short, 1e-9), length
+
+
+def main(names: list[str]) -> int:
+    """
+    Print a table.
+
+    @param names: the framings; all of them if there is no name.
+
+    @return: the exit status: 1 if one grows too fast.
+    """
+    worst = 0.0
+    for name, subject in SUBJECTS.items():
+        if names and name not in names:
+            continue
+        print(name)
+        for title, way in waysFor(name, subject):
+            ratio, length = growth(way, subject)
+            if ratio > LIMIT:
+                ratio = min(ratio, growth(way, subject)[0])
+            worst = max(worst, ratio)
+            late = "  TOO MUCH" if ratio > LIMIT else ""
+            print(
+                f"    {title:24} from {length:8} bytes: {ratio:5.1f}{late}", flush=True
+            )
+    print(f"the most: {worst:.1f}, allowed: {LIMIT}")
+    return int(worst > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

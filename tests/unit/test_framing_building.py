@@ -1,0 +1,116 @@
+"""
+What can be passed as a framing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.protocols.basic import Int32StringReceiver, LineReceiver
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp.framing import (
+    SLIP,
+    Block,
+    Framing,
+    Grep,
+    JSONLines,
+    JSONValues,
+    LengthPrefixed,
+    Line,
+    Map,
+    Netstring,
+    Receiver,
+    RecordBlock,
+    Serialized,
+    Stackable,
+    Stream,
+)
+from twisted_clienttcp.framing._building import buildFraming
+
+
+class BuildFramingTests(SynchronousTestCase):
+    """
+    L{buildFraming}.
+    """
+
+    def test_forms(self) -> None:
+        """
+        A framing, its class, or a pair of class and keyword arguments.
+        """
+        line = Line()
+        self.assertIs(buildFraming(line), line)
+        self.assertIs(type(buildFraming(JSONLines)), JSONLines)
+        built = buildFraming((Line, {"delimiter": b"|"}))
+        self.assertEqual(built.encode(b"a"), b"a|")
+
+    def test_rejected(self) -> None:
+        """
+        Anything else is rejected, with what to do instead.
+        """
+
+        class Half(Framing[bytes]):
+            def decode(self, data: Any, start: int, searched: int) -> Any:
+                return None
+
+        class Duck:
+            decode = encode = len
+
+        class Broken(Line):
+            def fresh(self) -> Any:
+                return None
+
+        for wrong, words in (
+            (LineReceiver, "use Receiver(LineReceiver)"),
+            (LineReceiver(), "use Receiver(LineReceiver)"),
+            (Int32StringReceiver, "use Receiver(Int32StringReceiver)"),
+            ("line", "fromSpec"),
+            (b"line", "must be a framing"),
+            (None, "must be a framing"),
+            (str, "must be a framing"),
+            ((Line,), "keyword arguments"),
+            ((Line, 5), "keyword arguments"),
+            ((Line, {"delimeter": b"|"}), "do you mean delimiter"),
+            ((Line, {"delimiter": "|"}), "delimiter must be bytes"),
+            (Map, "give code"),
+            (Half(), "must define encode()"),
+            (Duck, "subclass of Framing"),
+            (Broken(), "fresh()"),
+        ):
+            error = self.assertRaises(TypeError, buildFraming, wrong)
+            self.assertIn(words, str(error))
+
+    def test_subclasses(self) -> None:
+        """
+        A subclass with a constructor of its own works, whatever it is a subclass of.
+        """
+        for base, arguments in (
+            (Line, {"delimiter": b"|"}),
+            (Stream, {}),
+            (Block, {"maxLength": 5}),
+            (LengthPrefixed, {"prefixSize": 2}),
+            (Netstring, {}),
+            (JSONLines, {}),
+            (JSONValues, {}),
+            (SLIP, {}),
+            (Serialized, {"compress": True}),
+            (Map, {"code": bytes.upper}),
+            (Grep, {"code": bool}),
+            (RecordBlock, {"size": 2}),
+            (Stackable, {"framings": [Line()]}),
+            (Receiver, {"cls": LineReceiver, "MAX_LENGTH": 5}),
+        ):
+
+            def construct(
+                self: Any, own: int, base: Any = base, arguments: Any = arguments
+            ) -> None:
+                base.__init__(self, **arguments)
+                self.own = own
+
+            cls: Any = type("Own", (base,), {"__init__": construct})
+            for framing in (buildFraming(cls(7)), buildFraming((cls, {"own": 7}))):
+                fresh = framing.fresh()
+                self.assertIs(type(fresh), cls)
+                self.assertIsNot(fresh, framing)
+                self.assertEqual(fresh.own, 7)
+                self.assertEqual(fresh.maxLength, framing.maxLength)

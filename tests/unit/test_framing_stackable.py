@@ -1,0 +1,535 @@
+"""
+Framings made of framings: POE's results, exact swaps, errors in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.protocols.basic import LineReceiver
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp.errors import FramingError, RecordTooLong
+from twisted_clienttcp.framing import (
+    Block,
+    Framing,
+    Grep,
+    Line,
+    Map,
+    Receiver,
+    RecordBlock,
+    Stackable,
+    Stream,
+    int8,
+)
+from twisted_clienttcp.framing._buffer import InputBuffer
+from twisted_clienttcp.testing import decodeAll
+
+from .._decoding import decoded, read, replaced, singly
+from .._streams import cuts, pieces
+
+
+def splitComma(record: bytes) -> list[bytes]:
+    return record.split(b",") if record else []
+
+
+def notComment(record: bytes) -> bool:
+    return not record.startswith(b"#")
+
+
+def bang(record: bytes) -> bytes:
+    return record + b"!"
+
+
+def stack(*framings: Framing[Any]) -> Stackable:
+    return Stackable(framings=framings)
+
+
+def lines(**parameters: Any) -> Line:
+    return Line(delimiter=b"\n", **parameters)
+
+
+def skipping(maxLength: int) -> Line:
+    return lines(maxLength=maxLength, onTooLong="skip")
+
+
+#: Bytes in which all that these stacks look for is frequent.
+streams = st.lists(
+    st.sampled_from([b"\r\n", b"\n", b"\r", b"a", b"bc", b",", b"#", b"d;"])
+).map(b"".join)
+
+#: Stacks whose records are made of whole lines.
+STACKS: dict[str, Stackable] = {
+    "line": stack(Line()),
+    "upper": stack(Line(), Map(code=bytes.upper)),
+    "several": stack(Line(), Map(code=splitComma)),
+    "grep": stack(Line(), Grep(code=notComment)),
+    "blocks": stack(Line(), RecordBlock(size=3)),
+    "large blocks": stack(Line(), Grep(code=notComment), RecordBlock(size=7)),
+    "blocks of blocks": stack(lines(), RecordBlock(size=2), RecordBlock(size=2)),
+    "kept": stack(Line(), Grep(code=notComment), Map(code=bang), RecordBlock(size=2)),
+    "skip": stack(skipping(1), Map(code=bytes.upper)),
+    "skip in blocks": stack(skipping(1), RecordBlock(size=3)),
+    "split in blocks": stack(
+        lines(maxLength=2, onTooLong="split"), RecordBlock(size=3)
+    ),
+    "last line": stack(lines(atEnd="record"), RecordBlock(size=2)),
+    "receiver": stack(Receiver(LineReceiver), RecordBlock(size=2)),
+    "nested": stack(
+        stack(Line(), Grep(code=notComment)),
+        stack(Map(code=bytes.upper), RecordBlock(size=2)),
+    ),
+}
+
+#: Stacks in which lines run across blocks, which may be encoded again.
+ACROSS: dict[str, Stackable] = {
+    "int8": stack(int8(), lines()),
+    "block": stack(Block(), Line(delimiter=b"\r\n")),
+    "fixed": stack(Block(size=1), lines()),
+    "in lists": stack(int8(), lines(), Map(code=bang), RecordBlock(size=3)),
+    "twice": stack(int8(), lines(), Line(delimiter=b",")),
+    "skip": stack(int8(), skipping(2)),
+    "skip twice": stack(int8(maxLength=9, onTooLong="skip"), skipping(2)),
+    "last line": stack(int8(), lines(atEnd="record")),
+    "receiver": stack(int8(), Receiver(LineReceiver)),
+}
+
+
+class StackTests(SynchronousTestCase):
+    """
+    L{Stackable}.
+    """
+
+    def same(self, framing: Framing[Any], data: bytes, at: list[int]) -> None:
+        """
+        However the stream is split, and one by one or together, the same results.
+        """
+        whole = decoded(framing, [data])
+        for chunks in (pieces(data, at), singly(data)):
+            self.assertEqual(decoded(framing, chunks), whole)
+            self.assertEqual(decoded(framing, chunks, oneByOne=True), whole)
+
+    @given(st.sampled_from(sorted(STACKS)), streams, cuts)
+    def test_anySplit(self, name: str, data: bytes, at: list[int]) -> None:
+        """
+        The records do not depend on how the stream is split.
+        """
+        self.assertTrue(STACKS[name].chunkInvariant)
+        self.same(STACKS[name], data, at)
+
+    @given(st.sampled_from(sorted(ACROSS)), st.lists(streams), cuts)
+    def test_anySplitAcross(
+        self, name: str, blocks: list[bytes], at: list[int]
+    ) -> None:
+        """
+        The same for lines that run across blocks.
+        """
+        lower = ACROSS[name]._parts[0].fresh()
+        lower.maxLength = 255
+        self.same(ACROSS[name], b"".join(map(lower.encode, blocks)), at)
+
+    @given(st.sampled_from(sorted(STACKS)), streams, cuts, st.data())
+    def test_replaced(self, name: str, data: bytes, at: list[int], choice: Any) -> None:
+        """
+        Where another framing takes over, nothing is lost and nothing comes twice.
+        """
+        self.handOver(STACKS[name], data, at, choice)
+
+    @given(st.sampled_from(sorted(ACROSS)), st.lists(streams), cuts, st.data())
+    def test_replacedAcross(
+        self, name: str, blocks: list[bytes], at: list[int], choice: Any
+    ) -> None:
+        """
+        The same for lines that run across blocks.
+        """
+        encode = ACROSS[name]._parts[0].encode
+        data = b"".join(encode(block) for block in blocks if len(block) < 10)
+        self.handOver(ACROSS[name], data, at, choice)
+
+    def handOver(
+        self, framing: Framing[Any], data: bytes, at: list[int], choice: Any
+    ) -> None:
+        whole = decoded(framing, [data], end=False)
+        if any(isinstance(found, type) for found in whole[0]):
+            return
+        chunks = pieces(data, at)
+        stop = choice.draw(st.integers(0, len(chunks) - 1))
+        count = choice.draw(st.integers(0, len(whole[0])))
+        found, rest = replaced(framing, chunks, stop, count)
+        self.assertEqual(found, whole[0])
+        self.assertEqual(decoded(framing, [rest], end=False)[0], [])
+
+    @given(st.lists(st.binary(max_size=20)), cuts)
+    def test_reversible(self, records: list[bytes], at: list[int]) -> None:
+        """
+        A stack of reversible framings is reversible.
+        """
+        framing = stack(int8(), Block())
+        self.assertTrue(framing.reversible)
+        encoded = framing.encodeMany(records)
+        self.assertEqual(decoded(framing, pieces(encoded, at)), (records, b""))
+
+    def test_says(self) -> None:
+        """
+        What a stack says of itself comes from its parts.
+        """
+        parts: Any
+        for parts, invariant, reversible in (
+            ([Line(delimiter=b"|")], True, True),
+            ([Stream()], False, True),
+            ([Stream(), Line(delimiter=b"|")], True, True),
+            ([int8(), Stream()], True, True),
+            ([int8(), Line(inputPattern=b";+")], False, False),
+            ([Line(), Map(code=bytes.upper)], True, False),
+            ([Map(code=bytes.upper), Line()], False, False),
+        ):
+            each = stack(*parts)
+            self.assertEqual(
+                (each.chunkInvariant, each.reversible), (invariant, reversible), parts
+            )
+
+    def test_likePOE(self) -> None:
+        """
+        The cases that were recorded from the original.
+        """
+        upper = stack(Line(), Grep(code=bool), Map(code=bytes.upper))
+        self.assertEqual(
+            decoded(upper, [b"one\n\ntwo\nthr"]), ([b"ONE", b"TWO"], b"thr")
+        )
+        self.assertEqual(upper.encodeMany([b"x", b"", b"y"]), b"X\r\nY\r\n")
+        framings: Any
+        for framings, data, records in (
+            (
+                [Line(), Map(code=splitComma)],
+                b"a,b\nc\n,\n",
+                [b"a", b"b", b"c", b"", b""],
+            ),
+            ([Block(), lines()], b"3\0a\nb2\0c\n", [b"a", b"bc"]),
+            ([Stream(), lines()], b"a\nb\nc", [b"a", b"b"]),
+        ):
+            self.assertEqual(decoded(stack(*framings), [data])[0], records)
+
+    def replacing(
+        self, framing: Framing[Any], chunks: list[bytes], count: int
+    ) -> tuple[list[Any], bytes]:
+        """
+        @return: the records of the last batch that are delivered, if the framing is
+            replaced after so many of them, and the bytes that the next framing gets.
+        """
+        buffer = InputBuffer(framing.fresh())
+        for chunk in chunks[:-1]:
+            buffer.append(chunk)
+            read(buffer)
+        buffer.append(chunks[-1])
+        batch = buffer.decodeMany() or []
+        consumed = buffer.rewind(count)
+        buffer.use(Stream())
+        return batch[:consumed], buffer.rest
+
+    def test_severalOfOne(self) -> None:
+        """
+        The records that are made of one line are delivered together.
+        """
+        framing = stack(lines(), Map(code=splitComma))
+        a, b, c = b"a", b"b", b"c"
+        for count, expected in (
+            (0, ([], b"a,b\nc\nd")),
+            (1, ([a, b], b"c\nd")),
+            (2, ([a, b], b"c\nd")),
+            (3, ([a, b, c], b"d")),
+        ):
+            self.assertEqual(self.replacing(framing, [b"a,b\nc\nd"], count), expected)
+
+    def test_dropped(self) -> None:
+        """
+        A line that is filtered out is consumed with the next record, as if the records
+        were decoded one by one.
+        """
+        framing = stack(Line(), Grep(code=notComment))
+        for count, expected in (
+            (0, ([], b"#\na\n#\nb\n#\n")),
+            (1, ([b"a"], b"#\nb\n#\n")),
+        ):
+            self.assertEqual(
+                self.replacing(framing, [b"#\na\n#\nb\n#\n"], count), expected
+            )
+
+    def test_incompleteList(self) -> None:
+        """
+        The lines of an incomplete list are passed on as they came.
+        """
+        framing = stack(Line(), Grep(code=notComment), RecordBlock(size=3))
+        for chunks in ([b"#\n", b"a\n#\r", b"\nb\r\n", b"c"], [b"#\na\n#\r\nb\r\nc"]):
+            self.assertEqual(
+                self.replacing(framing, chunks, 0), ([], b"a\n#\r\nb\r\nc")
+            )
+
+    def test_listsOfSeveral(self) -> None:
+        """
+        Lists are filled with all records of a line; those left over begin the next one.
+        """
+        framing = stack(lines(), Map(code=splitComma), RecordBlock(size=2))
+        data = b"a,b,c\nd\ne,f,g\nh,i,j,k\n"
+        expected = [
+            [b"a", b"b"],
+            [b"c", b"d"],
+            [b"e", b"f"],
+            [b"g", b"h"],
+            [b"i", b"j"],
+        ]
+        for chunks in ([data], singly(data)):
+            self.assertEqual(decoded(framing, chunks)[0], expected)
+
+    def test_insideABlock(self) -> None:
+        """
+        The beginning of a line is passed on as a block.
+        """
+        framing = stack(int8(), lines())
+        self.assertEqual(
+            self.replacing(framing, [b"\3a\nb", b"\2cd\1"], 0), ([], b"\3bcd\1")
+        )
+        # Blocks of fixed size are a stream of bytes.
+        framing = stack(Block(size=3), lines())
+        self.assertEqual(self.replacing(framing, [b"a\nb"], 1), ([b"a"], b"b"))
+
+    def test_longerThanABlock(self) -> None:
+        """
+        What does not fit into one block is passed on in several.
+        """
+        line = b"0123456789" * 70
+        chunks = [int8().encode(line[at : at + 250]) for at in (0, 250, 500)]
+        _, rest = self.replacing(stack(int8(), lines()), chunks, 0)
+        self.assertEqual(b"".join(decoded(int8(), [rest])[0]), line)
+
+    def test_end(self) -> None:
+        """
+        Bytes that are unfinished at the end are reported.
+        """
+        framings: Any
+        for framings, chunks, expected in (
+            (
+                [Line(), RecordBlock(size=2)],
+                [b"a\r\nb\nc\n", b"d"],
+                ([[b"a", b"b"]], b"c\nd"),
+            ),
+            ([int8(), lines()], [b"\4a\nbc", b"\3d"], ([b"a"], b"\2bc\3d")),
+            (
+                [int8(), lines(), RecordBlock(size=2)],
+                [b"\4a\nbc", b"\3d"],
+                ([], b"\4a\nbc\3d"),
+            ),
+            ([Line(), Grep(code=bool)], [b"a\nb"], ([b"a"], b"b")),
+            ([lines(atEnd="record"), Map(code=bang)], [b"a"], ([b"a!"], b"")),
+            (
+                [lines(atEnd="record"), RecordBlock(size=2)],
+                [b"a\nb"],
+                ([[b"a", b"b"]], b""),
+            ),
+            ([lines(atEnd="record"), RecordBlock(size=2)], [b"a"], ([], b"a")),
+            ([int8(), lines(atEnd="record")], [b"\3a\nb"], ([b"a", b"b"], b"")),
+            (
+                [lines(atEnd="record"), Line(delimiter=b",")],
+                [b"a,b\nc"],
+                ([b"a"], b"b\nc"),
+            ),
+            ([Line()], [b""], ([], b"")),
+        ):
+            self.assertEqual(decoded(stack(*framings), chunks), expected, framings)
+
+    def test_droppedIsNotKept(self) -> None:
+        """
+        Lines that are filtered out without end are not kept, also while a list is
+        incomplete and where lines run across blocks.
+        """
+        above = lines(), Grep(code=notComment), RecordBlock(size=2)
+        for lower in (Line(delimiter=b"\r"), int8()):
+            buffer = InputBuffer(stack(lower, *above))
+            buffer.append(lower.encode(b"a\n"))
+            self.assertEqual(read(buffer), ([], True))
+            for _ in range(2000):
+                buffer.append(lower.encode(b"#" * 100) + lower.encode(b"\n"))
+                self.assertEqual(read(buffer), ([], True))
+            rest = buffer.takeRest()
+            self.assertLess(len(rest), 100_000)
+            self.assertEqual(decoded(lower, [rest])[0][0][:2], b"a\n")
+
+    def test_limits(self) -> None:
+        """
+        A limit of a part is one of the stack; the records before the error come first.
+        """
+        framings: Any
+        for framings in (
+            [lines(maxLength=2), Map(code=bytes.upper)],
+            [Block(size=1), lines(maxLength=2), Map(code=bytes.upper)],
+            [Block(size=10), lines(maxLength=2), Map(code=bytes.upper)],
+        ):
+            framing = stack(*framings)
+            self.assertEqual(framing.maxLength, 2)
+            found, _ = decoded(framing, [b"a\nb\nccc\nd\n"])
+            self.assertEqual(found, [b"A", b"B", RecordTooLong])
+            framing.maxLength = 3
+            found, _ = decoded(framing, [b"a\nb\nccc\nd\n"])
+            self.assertEqual(found, [b"A", b"B", b"CCC", b"D"])
+
+    def test_skip(self) -> None:
+        """
+        A part that skips records that are too long continues behind them.
+        """
+        line, upper = skipping(2), Map(code=bytes.upper)
+        framings: Any
+        for framings, data in (
+            ([line, upper], b"a\nb\nccc\nd\ne"),
+            ([Block(size=1), line, upper], b"a\nb\nccc\nd\ne"),
+            ([int8(), line, upper], b"\3a\nb\6\nccc\nd\2\ne"),
+            ([int8(), line, upper], b"\x0ba\nb\nccc\nd\ne"),
+        ):
+            for chunks in ([data], singly(data)):
+                found, rest = decoded(stack(*framings), chunks)
+                self.assertEqual(found, [b"A", b"B", RecordTooLong, b"D"], framings)
+                self.assertEqual(rest[-1:], b"e")
+
+    def test_errorsInOrder(self) -> None:
+        """
+        An error of a lower framing comes behind the records and errors of an upper one
+        that precede it.
+        """
+        framing = stack(Block(), skipping(2))
+        found, _ = decoded(framing, [b"6\0ccc\nd\n2\0e\nX"])
+        self.assertEqual(found, [RecordTooLong, b"d", b"e", FramingError])
+
+    def test_hasMore(self) -> None:
+        """
+        Records behind an error are there, although all bytes are consumed.
+        """
+        buffer = InputBuffer(stack(Block(), skipping(2)))
+        buffer.append(b"8\0a\nccc\nd\n")
+        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(len(buffer), 1)
+        self.assertRaises(RecordTooLong, buffer.decodeMany)
+        self.assertEqual(read(buffer), ([b"d"], True))
+        self.assertEqual(len(buffer), 0)
+
+    def test_notBytesBelow(self) -> None:
+        """
+        A framing that decodes bytes reports if it gets something else.
+        """
+        framing = stack(Line(), RecordBlock(size=1), Line())
+        _, error = decodeAll(framing, [b"a\n"])
+        self.assertIn("decodes bytes", str(error))
+
+    def test_fresh(self) -> None:
+        """
+        A fresh stack consists of fresh parts; the parts that were given are not used.
+        """
+        line = Line(maxLength=5)
+        framing = stack(line, RecordBlock(size=2))
+        self.assertEqual(framing.decode(b"a\nb", 0, 0), None)
+        fresh = framing.fresh()
+        fresh.maxLength = 1
+        self.assertEqual((line.maxLength, framing.maxLength), (5, 5))
+        self.assertEqual(decoded(fresh, [b"c\nd\n"])[0], [[b"c", b"d"]])
+        twice = stack(line, Map(code=lambda r: r + b"\n"), line)
+        self.assertEqual(decoded(twice, [b"a\nb\n"])[0], [b"a", b"b"])
+        nested = stack(fresh, RecordBlock(size=1))
+        self.assertEqual(decoded(nested.fresh(), [b"c\nd\n"])[0], [[[b"c", b"d"]]])
+
+    def test_arguments(self) -> None:
+        """
+        A part that is not a framing is rejected, with its place.
+        """
+        wrong: Any
+        for error, wrong in (
+            (ValueError, []),
+            (TypeError, "x"),
+            (TypeError, [Line(), "x"]),
+            (TypeError, [Line(), Line]),
+        ):
+            raised = self.assertRaises(error, Stackable, framings=wrong)
+            self.assertIn("framings", str(raised))
+        self.assertRaises(TypeError, Stackable, bogus=1)
+
+
+class LayerTests(SynchronousTestCase):
+    """
+    L{Map}, L{Grep} and L{RecordBlock} by themselves, for which a read is a record.
+    """
+
+    def test_map(self) -> None:
+        """
+        One to one, to several, to none: POE's results.
+        """
+        upper = Map(code=bytes.upper)
+        self.assertEqual(decoded(upper, [b"abc"])[0], [b"ABC"])
+        self.assertEqual(upper.encode(b"x"), b"X")
+        split = Map(code=splitComma)
+        self.assertEqual(decoded(split, [b"a,b"])[0], [b"a", b"b"])
+        self.assertEqual(split.encode(b"a,b"), b"ab")
+        both = Map(get=lambda r: r.removesuffix(b"!"), put=bang)
+        self.assertEqual(decoded(both, [b"a!"])[0], [b"a"])
+        self.assertEqual(both.encode(b"a!"), b"a!!")
+
+    def test_mapIterator(self) -> None:
+        """
+        A generator gives several records too; those before it raises are delivered.
+        """
+
+        def two(record: bytes) -> Any:
+            yield record
+            if record == b"x":
+                raise KeyError("x")
+            yield record
+
+        records, error = decodeAll(stack(Line(), Map(code=two)), [b"a\nx\nb\n"])
+        self.assertEqual(records, [b"a", b"a", b"x"])
+        assert error is not None
+        self.assertIsInstance(error.__cause__, KeyError)
+
+    def test_grep(self) -> None:
+        """
+        Only the records that the function accepts.
+        """
+        grep = Grep(get=lambda r: r.isdigit(), put=bool)
+        self.assertEqual(decoded(grep, [b"a", b"1", b"2"])[0], [b"1", b"2"])
+        self.assertEqual([grep.encode(b"a"), grep.encode(b"")], [b"a", b""])
+
+    def test_recordBlock(self) -> None:
+        """
+        POE's results.
+        """
+        block = RecordBlock(size=2)
+        self.assertEqual(decoded(block, [b"a", b"b", b"c"]), ([[b"a", b"b"]], b"c"))
+        self.assertEqual(block.encode([b"a", b"b"]) + block.encode((b"c",)), b"abc")
+        self.assertRaises(TypeError, block.encode, b"a")
+
+    def test_checkPut(self) -> None:
+        """
+        Only whole lists are sent; a fresh framing has nothing of them, and of a list
+        with a record that cannot be sent nothing is kept.
+        """
+        block = RecordBlock(size=2, checkPut=True)
+        self.assertEqual(block.encode([b"a"]), b"")
+        self.assertRaises(TypeError, block.encode, [b"x", "text"])
+        self.assertEqual(block.encode([b"b", b"c"]), b"ab")
+        self.assertEqual(block.fresh().encode([b"x"]), b"")
+        self.assertEqual(block.encode([b"d"]), b"cd")
+
+    def test_arguments(self) -> None:
+        """
+        A wrong argument is rejected by name.
+        """
+        wrong: list[tuple[Callable[..., Any], type[Exception], dict[str, Any], str]] = [
+            (Map, TypeError, {}, "code"),
+            (Map, TypeError, {"get": len}, "put"),
+            (Map, TypeError, {"code": 5}, "code"),
+            (Grep, TypeError, {"get": 5, "put": len}, "get"),
+            (Grep, TypeError, {"code": len, "put": len}, "code"),
+            (RecordBlock, ValueError, {"size": 0}, "size"),
+            (RecordBlock, TypeError, {"size": "1"}, "size"),
+            (RecordBlock, TypeError, {"size": 1, "checkPut": 1}, "checkPut"),
+        ]
+        for cls, error, arguments, word in wrong:
+            raised = self.assertRaises(error, cls, **arguments)
+            self.assertIn(word, str(raised))

@@ -1,0 +1,248 @@
+"""
+The contract of a framing.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import inspect
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from ..errors import RecordTooLong
+
+#: Received bytes: C{bytes} as a rule, a C{bytearray} while a long record arrives.
+Buffer = bytes | bytearray
+
+#: The type of a framing's records.
+Record = TypeVar("Record")
+
+#: The default of C{maxLength} in bytes, 1 MiB. C{LineReceiver} allows 16 KiB and
+#: asyncio's streams allow 64 KiB, which real lines exceed (a JSON document, a base64
+#: body). POE allows 64 MiB, which lets a hostile peer occupy that much memory per
+#: connection.
+MAX_LENGTH = 1024 * 1024
+
+
+class Framing(Generic[Record]):
+    """
+    Splits a byte stream into records, and encodes records as bytes.
+
+    A framing does no I/O and keeps no input: the connection owns the received bytes,
+    and L{decode} looks at them. A subclass that defines L{decode} and L{encode} is
+    complete::
+
+        class Pairs(Framing):
+            def decode(self, data, start, searched):
+                if len(data) - start < 2:
+                    return None
+                return [bytes(data[start : start + 2])], start + 2
+
+            def encode(self, record):
+                return record
+
+    The other methods make a framing faster, or serve special needs.
+
+    Three rules make it safe to change the framing in mid-stream, to limit memory, and
+    to read a stream in pieces of any size:
+
+     1. L{decode} must not change C{data}, and no C{memoryview} of C{data} may outlive
+        the call.
+     2. State that is kept between two calls may only be a cache about
+        C{data[start:searched]}, which is invalid when C{searched == start}, or
+        L{swallows}. A framing with any other state must leave L{decodeMany} alone
+        and define L{takeBack}.
+     3. A call of L{decode} that returns None or raises must not change anything else.
+
+    L{twisted_clienttcp.testing.FramingConformance} tests whether a framing obeys the
+    contract.
+
+    @cvar chunkInvariant: True if the records do not depend on how the stream is split
+        into reads.
+    @cvar reversible: True if decoding an encoded record returns that record.
+    @ivar maxLength: the longest record in bytes. It may be changed between records.
+    @ivar onTooLong: what happens at a longer record: C{"close"} (the connection is
+        dropped) or C{"skip"} (the record is reported and left out, and decoding goes on
+        behind it; the framing must define L{skip}).
+    @ivar hasMore: True while L{decode} can return records, or raise, without more data:
+        it is then also called with C{start == len(data)}, and may return C{start} as
+        the end. Only a framing with state of its own needs this, to deliver records
+        before the error that is behind them.
+    @ivar swallows: a byte that still belongs to the last record should it come next:
+        the second half of a newline whose first half has ended a line. The connection
+        drops it, also if the framing has been replaced meanwhile, and then clears this
+        attribute. A framing that sets the attribute resets it in L{decode}.
+    """
+
+    chunkInvariant: bool = True
+    reversible: bool = True
+    maxLength: int = MAX_LENGTH
+    onTooLong: str = "close"
+    hasMore: bool = False
+    swallows: bytes = b""
+
+    #: The arguments of the constructor, for C{repr}.
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
+        framing = super().__new__(cls)
+        framing._arguments = (args, kwargs)
+        if kwargs:
+            _checkNames(cls, kwargs)
+        return framing
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass that changes how one record is handled has changed how several are.
+        for one, many in (("decode", "decodeMany"), ("encode", "encodeMany")):
+            if one in vars(cls) and many not in vars(cls):
+                setattr(cls, many, vars(Framing)[many])
+
+    def __repr__(self) -> str:
+        args, kwargs = self._arguments
+        parameters = [repr(value) for value in args]
+        parameters += [f"{name}={value!r}" for name, value in kwargs.items()]
+        return f"{type(self).__name__}({', '.join(parameters)})"
+
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Record], int] | None:
+        """
+        Decode the first unit of C{data[start:]}, the smallest part of the stream that
+        is consumed as a whole. It usually holds one record; none if the record is
+        filtered out, several in a stack of framings.
+
+        @param data: the received bytes, from C{start} on not empty (unless C{hasMore}
+            is true).
+        @param start: the index at which the unit begins.
+        @param searched: C{data[start:searched]} was already present in the last call,
+            which returned None: a search for a delimiter can continue from there.
+
+        @return: the records and the index at which the unit ends, which must be greater
+            than C{start}; None if the unit is not complete.
+
+        @raise FramingError: if the bytes are not a unit. Any other exception is
+            converted to a L{FramingError<twisted_clienttcp.errors.FramingError>}.
+        @raise RecordTooLong: if the record is longer than C{maxLength}, as early as
+            that is known.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define decode()")
+
+    def encode(self, record: Record) -> bytes:
+        """
+        Encode a record.
+
+        @raise TypeError: if this framing does not accept records of that type.
+        @raise InvalidRecord: if the peer would not decode the result as that record.
+        @raise RecordTooLong: if the record is longer than C{maxLength}.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define encode()")
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Record], int]:
+        """
+        Decode all complete units at once, up to the first that L{decode} would not
+        return. This never raises: the next call of L{decode} raises for that unit.
+
+        @return: the records, and the index at which the last of these units ends. The
+            base class returns no record and C{start}: then units are decoded one by
+            one.
+        """
+        return [], start
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Record]:
+        """
+        Return the records that the end of the stream completes. If there are any, all
+        of C{data[start:]} counts as consumed; otherwise it is reported as truncated.
+
+        @param data: the received bytes, for which L{decode} has returned None.
+        """
+        return []
+
+    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
+        """
+        Skip the record for which L{decode} raised
+        L{RecordTooLong<twisted_clienttcp.errors.RecordTooLong>}.
+
+        @return: the index up to which the bytes can be dropped, and whether that is the
+            end of the record. The index stops before bytes that may be half a
+            delimiter, and may be beyond the end of the data. If the record does not end
+            there, this is called again, from the index, when more data has arrived.
+        """
+        raise NotImplementedError(
+            f'{type(self).__name__} must define skip() for onTooLong="skip"'
+        )
+
+    def encodeMany(self, records: Sequence[Record]) -> bytes:
+        """
+        Encode several records.
+
+        @raise Exception: as L{encode} for the first record for which it raises.
+        """
+        return b"".join(map(self.encode, records))
+
+    def fresh(self) -> Any:
+        """
+        Return an unused framing with the same configuration. Each connection gets one
+        of these, never the user's object.
+
+        The base class returns a shallow copy in which every attribute that is a
+        framing, or a list or tuple of framings, is replaced by fresh framings. A
+        framing with other state that changes must override this method.
+        """
+        unused = copy.copy(self)
+        vars(unused).pop("swallows", None)
+        for name, value in vars(unused).items():
+            if isinstance(value, Framing):
+                setattr(unused, name, value.fresh())
+            elif (
+                isinstance(value, (list, tuple))
+                and value
+                and all(isinstance(item, Framing) for item in value)
+            ):
+                setattr(unused, name, type(value)(item.fresh() for item in value))
+        if unused.swallows:
+            unused.swallows = b""
+        return unused
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = copy.copy(self)
+        for name, value in vars(self).items():
+            # A module, as a serializer, cannot be copied.
+            if name != "_arguments":
+                vars(copied)[name] = copy.deepcopy(value, memo)
+        return copied
+
+    def takeBack(self) -> bytes:
+        """
+        Return the bytes of consumed units that are in no record yet, and forget them.
+
+        Only a framing that keeps such bytes needs this: a stack, whose upper framing
+        waits for the rest of a record, or a wrapped parser. The connection calls it
+        when the framing is replaced and when the stream ends.
+        """
+        return b""
+
+    def tooLong(self, length: int) -> RecordTooLong:
+        """
+        Return the exception for a record that is longer than C{maxLength}.
+
+        @param length: the length in bytes, as far as it is known.
+        """
+        return RecordTooLong(length, self.maxLength, self.onTooLong == "skip")
+
+
+def _checkNames(cls: type, kwargs: dict[str, Any]) -> None:
+    """
+    @raise TypeError: if the constructor has no parameter of one of these names, with
+        the nearest name that it has.
+    """
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return
+    known = [name for name in parameters if name != "self"]
+    for name in kwargs:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f": do you mean {near[0]}?" if near else ""
+            raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}")

@@ -1,0 +1,72 @@
+"""
+From what a user passes as C{framing} to the framing that each connection gets a fresh
+copy of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._base import Framing
+
+#: What can be passed as a framing.
+FramingSpec = Framing[Any] | type | tuple[type, dict[str, Any]]
+
+
+def buildFraming(framing: Any) -> Framing[Any]:
+    """
+    Build the framing that a user has passed, and check it. Connections use fresh copies
+    of the result, so one framing may serve any number of clients.
+
+    @param framing: a framing, its class, or a pair of the class and its keyword
+        arguments.
+
+    @raise TypeError: if it is something else.
+    """
+    built = framing if isinstance(framing, Framing) else _construct(framing)
+    fresh = built.fresh()
+    if not isinstance(fresh, Framing):
+        raise TypeError(f"{built!r}.fresh() must return a framing, not {fresh!r}")
+    for name in ("decode", "encode"):
+        if getattr(type(built), name) is getattr(Framing, name):
+            raise TypeError(f"framing: {type(built).__name__} must define {name}()")
+    return built
+
+
+def _construct(framing: Any) -> Framing[Any]:
+    if isinstance(framing, str):
+        raise TypeError(
+            f"framing must be a framing, not the text {framing!r}: use "
+            "twisted_clienttcp.framing.fromSpec()"
+        )
+    cls: Any = framing
+    arguments: dict[str, Any] = {}
+    if isinstance(framing, tuple):
+        if len(framing) != 2 or not isinstance(framing[1], dict):
+            raise TypeError(
+                "framing must be a class and a dict of its keyword arguments, not "
+                f"{framing!r}"
+            )
+        cls, arguments = framing
+    if not isinstance(cls, type) or not issubclass(cls, Framing):
+        raise TypeError(
+            "framing must be a framing such as Line(), its class, or a pair of class "
+            f"and keyword arguments, not {framing!r}{_hint(cls)}"
+        )
+    try:
+        built: Framing[Any] = cls(**arguments)
+    except TypeError as error:
+        raise TypeError(f"framing: {error}") from error
+    return built
+
+
+def _hint(given: Any) -> str:
+    """
+    Return what to do instead, for some likely mistakes.
+    """
+    cls = given if isinstance(given, type) else type(given)
+    if hasattr(cls, "lineReceived") or hasattr(cls, "stringReceived"):
+        return f": use Receiver({cls.__name__})"
+    if hasattr(cls, "decode") and hasattr(cls, "encode"):
+        return f": {cls.__name__} must be a subclass of Framing"
+    return ""

@@ -1,0 +1,27 @@
+"""
+Decoding unit by unit, where several cannot be decoded at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._base import Framing
+
+
+def decodeEach(framing: Framing[Any], data: bytes, start: int) -> tuple[list[Any], int]:
+    """
+    Decode as many units as L{Framing.decodeMany} may return, one after the other.
+    """
+    records: list[Any] = []
+    try:
+        while start < len(data) and not framing.hasMore:
+            found = framing.decode(data, start, start)
+            if found is None:
+                break
+            records += found[0]
+            start = found[1]
+    except Exception:
+        # The next call of decode() raises it again.
+        pass
+    return records, start
