@@ -4,11 +4,12 @@ How far a long send has come, for whoever watches a terminal.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from ._stdio import writeIfReady
 
 #: The seconds between two looks; what is done sooner is not shown.
 INTERVAL = 1.0
@@ -28,17 +29,6 @@ def octets(number: float) -> str:
     return f"{number:.0f} {unit}" if unit == "octets" else f"{number:.1f} {unit}"
 
 
-def tell(text: str, descriptor: int = 2) -> None:
-    """
-    Write to standard error, or to another descriptor, if it accepts the text now.
-    """
-    try:
-        os.write(descriptor, text.encode(errors="backslashreplace"))
-    except OSError:
-        # Nobody reads it, or not now.
-        pass
-
-
 class Progress:
     """
     One line, which is drawn anew every second while octets are sent.
@@ -48,7 +38,7 @@ class Progress:
         self,
         clock: IReactorTime,
         look: Callable[[], tuple[int, int]],
-        draw: Callable[[str], None] = tell,
+        draw: Callable[[str], None] = writeIfReady,
     ) -> None:
         """
         @param look: gives how many octets have been put until now, and how many of

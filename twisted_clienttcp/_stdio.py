@@ -74,6 +74,28 @@ def write(descriptor: int, text: str) -> None:
             return
 
 
+def writeIfReady(text: str, descriptor: int = 2) -> None:
+    """
+    Write as much of a text to standard error as it accepts now, and drop the rest.
+
+    The client must go on, and end at a signal, even if the reader of its messages does
+    not read. That is often the reader of its output, which may be full: C{2>&1}.
+
+    @param text: the text.
+    @param descriptor: another descriptor to write to.
+    """
+    data = text.encode(errors="backslashreplace")
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    # A pipe that is ready accepts this much without blocking.
+    while data and poll.poll(0):
+        try:
+            data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
+        except OSError:
+            # Nobody reads it, or not now.
+            return
+
+
 def say(descriptor: int, text: str) -> None:
     """
     As L{write}, unless Python's stream has been redirected: then to that.
