@@ -84,16 +84,22 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
     @param text: the text.
     @param descriptor: another descriptor to write to.
     """
+    own = None
+    if os.isatty(descriptor):
+        # A terminal may be ready and accept less than it is given.
+        own = _opened(descriptor, os.O_WRONLY)
+    ready = select.poll()
+    ready.register(descriptor, select.POLLOUT)
     data = text.encode(errors="backslashreplace")
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
     # A pipe that is ready accepts this much without blocking.
-    while data and poll.poll(0):
-        try:
-            data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
-        except OSError:
-            # Nobody reads it, or not now.
-            return
+    with suppress(OSError):
+        while data and ready.poll(0):
+            written = os.write(
+                descriptor if own is None else own, data[: select.PIPE_BUF]
+            )
+            data = data[written:]
+    if own is not None:
+        os.close(own)
 
 
 def say(descriptor: int, text: str) -> None:
@@ -141,9 +147,10 @@ def flush() -> None:
 
     @raise SystemExit: if it cannot be written.
     """
+    if sys.stdout is None or sys.stdout.closed:
+        return
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         # Python tries once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -4,16 +4,18 @@ Standard input and output, with pipes and files in their place.
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
+import sys
 import tempfile
 from typing import NoReturn
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._stdio import StandardInput, StandardOutput, writeIfReady
+from twisted_clienttcp._stdio import StandardInput, StandardOutput, flush, writeIfReady
 
 
 class DescriptorTestCase(SynchronousTestCase):
@@ -255,3 +257,19 @@ class WriteIfReadyTests(DescriptorTestCase):
                 writeIfReady("x" * 1_000_000, theirs)
             os.close(ours)
             writeIfReady("x", theirs)
+
+
+class FlushTests(SynchronousTestCase):
+    """
+    Tests for L{flush}.
+    """
+
+    def test_nothing(self) -> None:
+        """
+        It does nothing where standard output is missing, or a callback has closed it.
+        """
+        closed = io.StringIO()
+        closed.close()
+        for stdout in (None, closed):
+            self.patch(sys, "stdout", stdout)
+            flush()
