@@ -264,7 +264,7 @@ class StandardInput(FileDescriptor):
 
     def stopProducing(self) -> None:
         """
-        Who consumed this does so no more: pause, another may come.
+        Pause: the consumer takes no more, and there may be another one later.
         """
         self.pauseProducing()  # type: ignore[no-untyped-call]
 
@@ -365,8 +365,7 @@ class StandardOutput(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Nothing more can be written. Who produced for this goes on: he is to be told
-        by C{closed}, if at all.
+        Close the stream. The producer is not stopped: C{closed} decides about it.
         """
         self.producer = None
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
