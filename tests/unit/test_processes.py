@@ -7,9 +7,9 @@ from __future__ import annotations
 import ast
 import os
 import sys
+import unittest
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import TestResult
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
@@ -139,7 +139,7 @@ class EnvironmentTests(TestCase):
                     setVariable(self, f"CLIENTTCP_{name}", value)
                     found.append(os.environ.get(f"CLIENTTCP_{name}"))
 
-        Inner("test").run(TestResult())
+        Inner("test").run(unittest.TestResult())
         self.assertEqual(found, ["a", None, "b"])
         self.assertEqual(os.environ["CLIENTTCP_TEST"], "before")
         self.assertNotIn("CLIENTTCP_OTHER", os.environ)

@@ -40,7 +40,11 @@ class ConfigurationTests(SynchronousTestCase):
         pre-commit uses the versions that the extra C{dev} has.
         """
         extras = self.project["project"]["optional-dependencies"]
-        pinned = {each.replace(" ", "") for each in extras["dev"] if " == " in each}
+        pinned = {
+            each.split(";")[0].replace(" ", "")
+            for each in extras["dev"]
+            if " == " in each
+        }
         used = {
             requirement
             for repository in self.yaml(".pre-commit-config.yaml")["repos"]
