@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import sys
 import unittest
 from collections.abc import Iterator
@@ -14,7 +15,15 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from .. import _processes
-from .._processes import environment, execute, program, run, setVariable, unavailable
+from .._processes import (
+    completed,
+    environment,
+    execute,
+    program,
+    run,
+    setVariable,
+    unavailable,
+)
 
 TESTS = Path(_processes.__file__).parent
 
@@ -103,6 +112,18 @@ class EnvironmentTests(TestCase):
         names = set(ast.literal_eval(printed))
         # CPython may set this one itself.
         self.assertEqual(names - {"LC_CTYPE"}, environment(sys.executable).keys())
+
+    async def test_signals(self) -> None:
+        """
+        A process can be interrupted, although its parent ignores the signal.
+        """
+        for number in (signal.SIGINT, signal.SIGHUP):
+            handler = signal.signal(number, signal.SIG_IGN)
+            self.addCleanup(signal.signal, number, handler)
+            source = f"import os; os.kill(os.getpid(), {number:d}); print('ignored')"
+            self.assertEqual(completed(sys.executable, "-c", source).stdout, "")
+            output, _, status = await execute(sys.executable, "-c", source)
+            self.assertEqual((output, status), (b"", -number))
 
     async def test_execute(self) -> None:
         """
