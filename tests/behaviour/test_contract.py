@@ -77,7 +77,7 @@ class TableTests(ClientTestCase):
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
-            "handler",
+            *("handler", "initialDelay", "maxDelay", "factor", "jitter", "maxRetries"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)
