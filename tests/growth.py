@@ -12,6 +12,7 @@ counts. A profiler would not do: it does not see bytes being copied.
 from __future__ import annotations
 
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -166,7 +167,11 @@ SUBJECTS = {
         limited=True,
     ),
     "serialized": Subject(Serialized, [1, "ab"], _TEXT),
-    "compressed": Subject(partial(Serialized, compress=True), [1, "ab"], _TEXT),
+    "compressed": Subject(
+        partial(Serialized, compress=True),
+        [1, "ab"],
+        lambda length: random.Random(0).randbytes(length).hex(),
+    ),
     "map": Subject(_stack(Line, partial(Map, code=lambda record: record))),
     "grep": Subject(
         _stack(Line, partial(Grep, get=lambda r: r != b"a", put=lambda r: True))
