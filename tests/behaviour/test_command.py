@@ -281,7 +281,7 @@ class ConsoleTests(ServedTestCase):
         self.assertEqual(self.status, 0)
         told = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
         self.assertIn(told.encode(), done.err)
-        self.assertIn(b"5 octets sent, 5 octets received", done.err)
+        self.assertIn(b"5 bytes sent, 5 bytes received", done.err)
 
     async def test_jsonEvents(self) -> None:
         """

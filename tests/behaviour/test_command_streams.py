@@ -458,3 +458,26 @@ class StatusTests(StreamTestCase):
             server.peers[0].close()
             await process.ended.addTimeout(GUARD, reactor)
             self.assertIn("(as exit status: 1)", Path(home, "log").read_text())
+
+
+class MessageTests(StreamTestCase):
+    """
+    Messages on standard error.
+    """
+
+    async def test_unreadOutput(self) -> None:
+        """
+        A signal ends the command while nobody reads its output, also if its messages
+        go to the same pipe (C{2>&1}).
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(bytes(300_000) + b"\n")
+        server.left = lambda peer: None
+        _, writing = self.pipe()
+        process = self.spawn(
+            *(*CLIENTTCP, "--verbose", "--framing=stream", *self.where),
+            childFDs={0: "w", 1: writing, 2: writing},
+        )
+        await self.until(lambda: not select.select([], [writing], [], 0)[1])
+        self.process.signalProcess("TERM")
+        await self.end(process, 128 + signal.SIGTERM)
