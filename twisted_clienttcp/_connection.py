@@ -58,7 +58,7 @@ from ._negotiation import Negotiation
 from ._outbox import Marks
 from ._sender import Sender
 from ._stats import Stats
-from ._tcp import KeepAlive, keepAlive, noDelay
+from ._tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 from ._watch import Heartbeat, Watch
 from .errors import (
     ClientTCPError,
@@ -488,6 +488,16 @@ class ClientTCPProtocol(Protocol):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
             self._usualRead = self._fullRead = transport.bufferSize
+            readBeforeLoss(transport, self._received)
+
+    def _received(self) -> int | None:
+        """
+        Return how many bytes were received; None if no more can be delivered now.
+        """
+        held = self.inbound.held & ~Hold.RESULT
+        if self._stage is not OPEN or held or self._throttled or self._peerEnded:
+            return None
+        return self._octetsIn
 
     def _timeSource(self) -> IReactorTime:
         return self._client._timeSource()

@@ -291,6 +291,7 @@ class Inbound:
                 records = self._decode()
                 if records is None:
                     if self._atEnd is None:
+                        self._forget()
                         return False
                     if self._hasEnded:
                         self._finish(self._atEnd)
@@ -331,6 +332,14 @@ class Inbound:
         self._decoded += len(records)
         self.lastBatch = len(records)
         self._records = [records] if together else records
+        self._cursor = cursor(self._records)
+        self._saved = None
+
+    def _forget(self) -> None:
+        """
+        All records were delivered: keep none of them until the next read.
+        """
+        self._records = []
         self._cursor = cursor(self._records)
         self._saved = None
 

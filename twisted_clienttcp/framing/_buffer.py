@@ -111,13 +111,15 @@ class InputBuffer:
             self._data = data
         elif rest <= len(data):
             # This copies no more than the data itself.
-            self._data = b"".join((memoryview(buffer)[start:], data[:HEAD]))
-            if len(data) > HEAD:
+            head = data
+            if len(data) > HEAD and self.framing.chunkInvariant:
                 self._following, self._border = data, rest
-                if not self.framing.chunkInvariant:
-                    self._join()
+                head = data[:HEAD]
+            self._data = b"".join((memoryview(buffer)[start:], head))
         elif isinstance(buffer, bytes):
             self._data = bytearray(memoryview(buffer)[start:])
+            # Free it before the new buffer grows.
+            del buffer
             self._data += data
         else:
             try:
