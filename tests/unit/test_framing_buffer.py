@@ -205,6 +205,17 @@ class BufferTests(SynchronousTestCase):
         self.assertEqual(buffer.decodeMany(), [b"\nb"])
         self.assertEqual(buffer.swallows, b"")
 
+    def test_notSwallowed(self) -> None:
+        """
+        It is not dropped if the line was taken back.
+        """
+        buffer = filled(Line(), b"a\r")
+        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(buffer.rewind(0), 0)
+        buffer.use(Stream())
+        buffer.append(b"\n")
+        self.assertEqual(buffer.takeRest(), b"a\r\n")
+
     def test_swallowedAtTheEnd(self) -> None:
         """
         It is no rest of the stream.
