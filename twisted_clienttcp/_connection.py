@@ -52,14 +52,13 @@ from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
 from . import _tls
-from ._check import KeepAlive
 from ._details import LostWhileWriting
 from ._inbound import Hold, Inbound
 from ._negotiation import Negotiation
 from ._outbox import Marks
 from ._sender import Sender
 from ._stats import Stats
-from ._tcp import keepAlive, noDelay, readBeforeLoss
+from ._tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 from ._watch import Heartbeat, Watch
 from .errors import (
     ClientTCPError,
@@ -888,7 +887,7 @@ class ClientTCPProtocol(Protocol):
         if self._sendingEnded or self._endWhenFlushed:
             return False
         try:
-            record = heartbeat.ask(self._client)
+            record = heartbeat.recordFor(self._client)
             if record is not None and not self.ending:
                 self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
@@ -1037,12 +1036,13 @@ class ClientTCPProtocol(Protocol):
         # talks is to be heard out, or it would not hear us.
         self._read(True)
         if self._flushing:
-            self._startTimer(self._client.drainTimeout, self._drainExpired)
+            seconds = self._client.drainTimeout
+            self._startTimer(seconds, self._drainExpired, seconds)
         else:
             self._endSending()
 
-    def _drainExpired(self) -> None:
-        pending, seconds = self.outbox.pending, self._client.drainTimeout
+    def _drainExpired(self, seconds: float) -> None:
+        pending = self.outbox.pending
         if pending:
             why = f"the peer has not read {pending} bytes"
         else:
