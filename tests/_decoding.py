@@ -81,7 +81,7 @@ def _stops(framing: Framing[Any], data: bytes) -> bool:
     Return True if C{decodeMany}, where it is defined, stops only where C{decode} would
     not return records.
     """
-    if type(framing).decodeMany is Framing.decodeMany:
+    if not data or type(framing).decodeMany is Framing.decodeMany:
         return True
     _, end = framing.decodeMany(data, 0)
     try:

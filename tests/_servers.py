@@ -1,9 +1,14 @@
 """
-Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd, POE.
+Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd,
+PostgreSQL, POE.
 """
 
 from __future__ import annotations
 
+import os
+import pwd
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +188,62 @@ class RealServerTestCase(NetworkTestCase):
         await self.accepting(port, served)
         return port, served, files["ca"]
 
+    async def postgres(self, authority: trustme.CA) -> int:
+        """
+        Run PostgreSQL with TLS until the test ends. It trusts each user, of which there
+        is one, called "me".
+
+        @param authority: signs the server's certificate, which is for "localhost".
+
+        @return: its port.
+        """
+        # The server refuses to run as root, and "nobody" cannot enter trial's folder.
+        home = Path(tempfile.mkdtemp(prefix="clienttcp-postgres-"))
+        self.addCleanup(shutil.rmtree, home, ignore_errors=True)
+        certificate = authority.issue_cert("localhost")
+        key, chain = home / "server.key", home / "server.crt"
+        certificate.private_key_pem.write_to_path(str(key))
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(str(chain), append=True)
+        key.chmod(0o600)
+        user: dict[str, int] = {}
+        if os.getuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            user = {"uid": nobody.pw_uid, "gid": nobody.pw_gid}
+            for path in (home, key, chain):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        data = home / "data"
+        made = Served()
+        spawn(
+            made,
+            *(postgresProgram("initdb"), "-D", data, "-A", "trust", "-U", "me"),
+            "--no-sync",
+            path=str(home),
+            **user,
+        )
+        await made.ended
+        port = freePort()
+        served = Served()
+        process = spawn(
+            served,
+            *(postgresProgram("postgres"), "-D", data, "-p", port),
+            *("-c", "ssl=on", "-c", f"ssl_key_file={key}"),
+            *("-c", f"ssl_cert_file={chain}", "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "unix_socket_directories=", "-c", "fsync=off"),
+            path=str(home),
+            **user,
+        )
+
+        def stop() -> Deferred[None]:
+            if not served.ended.called:
+                # It does not wait for its clients then.
+                process.signalProcess("INT")
+            return served.ended
+
+        self.addCleanup(stop)
+        await self.accepting(port, served)
+        return port
+
     async def poe(self) -> int:
         """
         Run POE::Component::Server::TCP, which says all in capitals, until the test
@@ -194,6 +255,17 @@ class RealServerTestCase(NetworkTestCase):
         served = self.serve("perl", "-e", POE_SERVER, str(port))
         await self.accepting(port, served)
         return port
+
+
+def postgresProgram(name: str) -> str:
+    """
+    @return: the path of one of PostgreSQL's programs, which Debian keeps in a folder
+        of its own.
+
+    @raise SkipTest: if it is not installed, except in CI, where it must be.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(found[-1]) if found else program(name)
 
 
 POE_SERVER = """

@@ -101,7 +101,8 @@ async def _serve(reactor: Any, name: str) -> int:
     _catchSignals(lambda signum: reactor.callFromThread(stopped.put, 128 + signum))
     address: Any = SERVERS[name](reactor).getHost()
     where = f"{address.host}:{address.port}"
-    tell(f"The {name} server listens on {where}. Press Ctrl-C to stop it.\n", 1)
+    # No punctuation touches the address, so that a double click selects only it.
+    tell(f"The {name} server listens on {where} (press Ctrl-C to stop it)\n", 1)
     return await stopped.get()
 
 

@@ -114,8 +114,8 @@ def callback(
         )
     if gets is not None and not _takes(value, len(gets)):
         raise TypeError(
-            f"{name} is called as {name}({', '.join(gets)}), which {value!r} does not "
-            "accept"
+            f"{name} is called as {name}({', '.join(gets)}), which {_signed(value)} "
+            "does not accept"
         )
     return value
 
@@ -169,6 +169,16 @@ def _takes(function: Any, arguments: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _signed(function: Any) -> str:
+    """
+    @return: the function's name and parameters; its repr if they are not known.
+    """
+    try:
+        return f"{function.__qualname__}{signature(function, follow_wrapped=False)}"
+    except (AttributeError, TypeError, ValueError):
+        return repr(function)
 
 
 def sequence(name: str, value: object) -> tuple[Any, ...]:

@@ -475,7 +475,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             error: Any = objection.value
             ours = cancelled and objection.check(CancelledError, AsyncioCancelled)
             if not (ours or negotiation.hasEndedWith(error)):
-                self._log.failure("preConnect raised", objection)
+                self._logFailure("preConnect raised", objection)
             refusal = NegotiationRefused(f"preConnect raised {nameOf(error)}")
             refusal.__cause__ = error
         elif objection:
@@ -569,7 +569,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         @param connection: the one that it was called for, if it may be another than the
             present one.
         """
-        self._log.failure("{callback} raised", Failure(error), callback=callback)
+        self._logFailure(f"{callback} raised", Failure(error))
         if connection is None:
             connection = self.server
         if connection is not None and connection is self.server:
@@ -668,9 +668,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         except BaseException as error:
             # Without a delay the client can only give up.
             self._reason = Failure()
-            self._log.failure(
-                "no delay for the next attempt, so the client stops", self._reason
-            )
+            self._logFailure("no delay for the next attempt, so it stops", self._reason)
             self._escape(error)
             return None
         if delay is None:
@@ -766,7 +764,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             except NotConnectingError:
                 pass
             except BaseException as error:
-                self._log.failure("the attempt could not be cancelled")
+                self._logFailure("the attempt could not be cancelled")
                 self._escape(error)
 
     def _expireAttempt(self) -> None:
@@ -824,7 +822,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             try:
                 negotiating.cancel()
             except BaseException as error:
-                self._log.failure("preConnect could not be cancelled")
+                self._logFailure("preConnect could not be cancelled")
                 self._escape(error)
 
     def _startTimer(self, seconds: float) -> None:
@@ -1242,6 +1240,16 @@ class LifecycleFactory(ReconnectingClientFactory):
             errno=number,
             text=text,
             failure=failure,
+        )
+
+    def _logFailure(self, what: str, failure: Failure | None = None) -> None:
+        """
+        Log an exception with its traceback and the client's name.
+
+        @param failure: the exception, if not the one that is being handled.
+        """
+        self._log.failure(
+            "Client {client}: {what}", failure, client=self._name(), what=what
         )
 
     def _mustBeSeen(self, callback: str, failure: Failure) -> bool:

@@ -123,6 +123,7 @@ class Inbound:
 
     @ivar buffer: the bytes that are not decoded yet.
     @ivar held: the reasons for which nothing is delivered.
+    @ivar lastBatch: how many records were decoded together last.
     @ivar delivered: how many records were delivered.
     @ivar truncated: the bytes behind the last complete record, once the stream has
         ended; None if there are none.
@@ -144,6 +145,7 @@ class Inbound:
         "_stopped",
         "buffer",
         "held",
+        "lastBatch",
         "truncated",
     )
 
@@ -162,6 +164,7 @@ class Inbound:
         """
         self.buffer = InputBuffer(framing)
         self.held = _NONE
+        self.lastBatch = 0
         self.truncated: TruncatedRecord | None = None
         self._deliver = deliver
         self._client = client
@@ -194,14 +197,6 @@ class Inbound:
         How many records were delivered.
         """
         return self._decoded - self._remaining()
-
-    @property
-    def lastBatch(self) -> int:
-        """
-        How many records were decoded together last.
-        """
-        records = self._records
-        return len(records[0]) if self._batched and records else len(records)
 
     @property
     def waiting(self) -> bool:
@@ -282,6 +277,9 @@ class Inbound:
             if self.held and (remaining or len(self.buffer) or self.held & Hold.RESULT):
                 return False
             if remaining:
+                if self._batched:
+                    # L{next} has taken the records in front of these.
+                    self._records, self._saved = [self._records[-remaining:]], 0
                 self._cursor = cursor(self._records)
                 self._resumeLoop()
                 return True
@@ -305,7 +303,7 @@ class Inbound:
                 self._owner.inputFailed(error)
             else:
                 if records:
-                    self._load([records] if self._batched else records)
+                    self._load(records, self._batched)
                     return True
         return False
 
@@ -326,14 +324,15 @@ class Inbound:
                 self._error = error
         return records
 
-    def _load(self, records: list[Any]) -> None:
+    def _load(self, records: list[Any], together: bool = False) -> None:
         """
-        Let the next loop deliver these records.
+        Let the next loop deliver these records, one by one or all together.
         """
-        self._records = records
-        self._cursor = cursor(records)
-        self._saved = None
         self._decoded += len(records)
+        self.lastBatch = len(records)
+        self._records = [records] if together else records
+        self._cursor = cursor(self._records)
+        self._saved = None
 
     def _finish(self, atEnd: Callable[[], None]) -> None:
         """

@@ -136,7 +136,8 @@ class Negotiation:
         """
         if self._waiter is not None:
             raise RuntimeError(
-                "nextRecord() was called while another call of it is waiting"
+                "nextRecord() was called before the previous call had a record: await "
+                "each call, in a function defined with async def"
             )
         waiter: Deferred[Any] = Deferred(self._forget)
         self._waiter = waiter

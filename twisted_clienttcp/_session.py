@@ -106,8 +106,8 @@ class Session:
         except KeyError:
             raise UnknownEvent(
                 f"there is no event {event!r}: the known events are "
-                f"{sorted(self._handlers)}; add it with inlineStates, objectStates or "
-                "packageStates"
+                f"{', '.join(sorted(self._handlers))}; add it with inlineStates, "
+                "objectStates or packageStates"
             ) from None
 
     # -- events

@@ -52,7 +52,7 @@ def require(what: str) -> None:
         import twisted.internet.ssl  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{what} needs OpenSSL: pip install twisted_clienttcp[tls]"
+            f"{what} needs OpenSSL: pip install 'twisted_clienttcp[tls]'"
         ) from error
 
 

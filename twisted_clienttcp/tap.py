@@ -129,7 +129,7 @@ class _DemoServer(Service):
         self._port = SERVERS[self._name](self._reactor)
         address: Any = self._port.getHost()
         self._log.info(
-            "The {name} server listens on {host}:{port}.",
+            "The {name} server listens on {host}:{port}",
             name=self._name,
             host=address.host,
             port=address.port,

@@ -211,8 +211,8 @@ class FramingConformance:
 
     def test_unfinished(self) -> None:
         """
-        Of a stream that ends anywhere, every byte is in a record or is reported as
-        truncated.
+        A stream that ends anywhere results in the first of the records, and in nothing
+        but bytes that are reported as truncated, or a last record.
         """
         if not self.framing().chunkInvariant:
             return
@@ -646,8 +646,9 @@ class MemoryServer:
     def _connection(self) -> _Transport:
         transport: _Transport = self._transport
         if transport.protocol is None or transport.disconnected:
+            hint = "; call accept() first" if self.attempting else ""
             raise AssertionError(
-                f"there is no connection: the client is {self.client!r}"
+                f"there is no connection: the client is {self.client!r}{hint}"
             )
         return transport
 

@@ -326,7 +326,7 @@ class ClientMachine(RuleBasedStateMachine):
         else:
             assert self.client.server is not None
             framing: Any = self.client.server.outputFraming
-            self.now.put += framing.frame(record)
+            self.now.put += framing.encode(record)
 
     def order_pause(self) -> None:
         self.client.pauseProducing()
@@ -586,19 +586,19 @@ class AnySequenceTests(FlowTestCase):
             if step == "put":
                 record = (b"%d;" % seed * (much // 2 + 1))[:much]
                 isHigh = client.put(record)
-                put.append(framing.frame(record))
+                put.append(framing.encode(record))
                 self.assertEqual(isHigh, client.pendingOctets >= (client.highMark or 0))
             elif step == "putMany":
                 records = [b"%d.%d" % (seed, n) for n in range(much)]
                 client.putMany(records)
-                put += map(framing.frame, records)
+                put += map(framing.encode, records)
             elif step == "write":
                 client.write(b"w" * much)
                 put.append(b"w" * much)
             elif step == "marks":
                 client.setMarks(much * 2, much)
             elif step == "swap":
-                framing = framings[much].clone()
+                framing = framings[much].fresh()
                 client.setOutputFraming(framing)
             elif step == "turn":
                 self.reactor.advance(0)

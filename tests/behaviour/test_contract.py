@@ -83,6 +83,15 @@ class TableTests(ClientTestCase):
         self.assertEqual(parameters - {*rows()}, beyond)
 
 
+class Bars(Line):
+    """
+    A framing with a constructor of its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(delimiter=b"|")
+
+
 class MemoryContractTests(ClientTestCase):
     """
     What needs no network.
@@ -265,7 +274,7 @@ class MemoryContractTests(ClientTestCase):
         for framing in (
             Line(delimiter=b"|"),
             (Line, {"delimiter": b"|"}),
-            type("Bar", (), {"__new__": lambda cls: Line(delimiter=b"|")}),
+            Bars,
         ):
             self.setUp()
             client, transport = self.connected(framing=framing)

@@ -212,7 +212,7 @@ class DemoServerTests(CommandTestCase):
         """
         await command.said(b" server listens on ")
         await command.said(b"\n")
-        found = re.search(rb"server listens on (127\.0\.0\.1:[0-9]+)\.", command.out)
+        found = re.search(rb"server listens on (127\.0\.0\.1:[0-9]+)\s", command.out)
         assert found is not None, command.out
         return found[1].decode()
 
@@ -331,7 +331,7 @@ class DemoTests(CommandTestCase):
         done = await self.broken(main, wrong)
         self.assertEqual(self.status, 0, done.err)
         self.assertIn(b"none is lost", done.out)
-        self.assertIn(b"pip install twisted_clienttcp[tls]", done.out)
+        self.assertIn(b"pip install 'twisted_clienttcp[tls]'", done.out)
 
     async def test_failures(self) -> None:
         """

@@ -146,11 +146,8 @@ class CallbackErrorTests(ClientTestCase):
         """
 
         class Broken(Stream):
-            def feed(self, data: bytes) -> Any:
+            def decode(self, data: Any, start: int, searched: int) -> Any:
                 raise KeyError("oops")
-
-            def clone(self) -> Broken:
-                return self
 
         client, transport = self.connected(framing=Broken())
         transport.protocol.dataReceived(b"x")

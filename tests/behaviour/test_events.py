@@ -148,7 +148,7 @@ class HandlerTests(EventTestCase):
         client = self.client(inlineStates={"known": self.noting("known")})
         for order in (client.post, client.call):
             error = self.assertRaises(UnknownEvent, order, "unknwon")
-            self.assertIn("known", str(error))
+            self.assertIn("are connect, known, reconnect, shutdown;", str(error))
         self.assertRaises(LookupError, client.postLater, 1, "unknwon")
         self.assertRaises(ValueError, client.postLater, -1, "known")
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -106,15 +106,6 @@ class Raises:
         self.calls.append("stop")
 
 
-class Unended(Line):
-    """
-    A framing whose last record needs no delimiter.
-    """
-
-    def finish(self) -> Any:
-        return [rest] if (rest := self.release(0)) else []
-
-
 #: For each callback: its parameter, and the steps that lead to it.
 CALLBACKS: dict[str, tuple[str, str]] = {
     "started": ("started", "start"),
@@ -193,7 +184,7 @@ class RaisingTestCase(ClientTestCase):
             **{
                 "alias": f"raising {id(self.error)}",
                 "autoReconnect": False,
-                "framing": Unended(),
+                "framing": Line(atEnd="record"),
                 "drainTimeout": 5,
                 "lingerTimeout": 5,
                 **self.recorder.marks(10, 5),
@@ -533,9 +524,9 @@ class Unrepeatable(Line):
 
     raising: Any = None
 
-    def clone(self) -> Any:
+    def fresh(self) -> Any:
         if self.raising is None:
-            return super().clone()
+            return super().fresh()
         return self.raising()
 
 
@@ -551,7 +542,7 @@ class SetUpTests(RaisingTestCase):
         """
         Let a step of the set-up raise.
         """
-        if step == "clone":
+        if step == "fresh":
             framing = Unrepeatable()
             self.make(framing=framing)
             framing.raising = self.raising
@@ -581,7 +572,7 @@ class SetUpTests(RaisingTestCase):
         """
         If any step raises anything, the attempt fails with that.
         """
-        for step in (*self.methods, "clone", "bool", "bool, later"):
+        for step in (*self.methods, "fresh", "bool", "bool, later"):
             for kind in KINDS:
                 with self.row(step, kind):
                     self.fail_(step)
@@ -596,7 +587,7 @@ class SetUpTests(RaisingTestCase):
                         error = error.__cause__
                     self.assertIs(error, self.error)
                     # connectError has been called with an error of the transport.
-                    self.end(logged=int(step not in (*self.methods[:3], "clone")))
+                    self.end(logged=int(step not in (*self.methods[:3], "fresh")))
 
     def test_options(self) -> None:
         """
@@ -635,7 +626,7 @@ class ConnectorTests(SynchronousTestCase):
             client = ClientTCPFactory(
                 remoteAddress="192.0.2.1",
                 remotePort=7,
-                framing=Unended(),
+                framing=Line(atEnd="record"),
                 **given,
             )
             server = MemoryServer(client)

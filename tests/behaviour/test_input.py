@@ -52,7 +52,7 @@ class ReadTests(ClientTestCase):
             transport.doRead()
         return [len(record) for _, record in self.events]
 
-    def pair(self, framing: Framing | None = None) -> socket.socket:
+    def pair(self, framing: Framing[Any] | None = None) -> socket.socket:
         """
         @return: the server's end of a connection to a client that takes what is read.
         """

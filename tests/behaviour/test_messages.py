@@ -277,6 +277,8 @@ react(main)
         for callback in ("connected", "preConnect"):
             raising = f"autoReconnect=False, {callback}=lambda client, peer: 1 / 0"
             out, err = await self.printed(self.program(raising))
+            words = f"Client 127.0.0.1:{self.port}: {callback} raised\nTraceback "
+            self.assertTrue(err.startswith(words), err)
             self.assertIn("ZeroDivisionError", err)
             self.assertNotIn("observer", err)
 

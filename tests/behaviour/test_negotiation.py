@@ -123,7 +123,8 @@ class NegotiationTests(ClientTestCase):
         [negotiation] = negotiations
         first = negotiation.nextRecord()
         self.assertEqual(transport.producerState, "producing")
-        self.assertRaises(RuntimeError, negotiation.nextRecord)
+        error = self.assertRaises(RuntimeError, negotiation.nextRecord)
+        self.assertIn("await each call", str(error))
         transport.protocol.dataReceived(b"a\r\nb\r\nc\r")
         self.assertEqual(transport.producerState, "paused")
         self.assertEqual(self.successResultOf(first), b"a")

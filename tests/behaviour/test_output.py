@@ -56,21 +56,18 @@ class PutTests(ClientTestCase):
         self.reactor.advance(0)
         self.assertEqual(transport.value(), b"good\r\n")
 
-    def test_framingThatMakesNoOctets(self) -> None:
+    def test_framingThatEncodesWrongly(self) -> None:
         """
-        A framing that frames wrongly is named to the caller.
+        The error for a framing that does not return bytes names its method.
         """
 
         class Wrong(Stream):
-            def frame(self, record: Any) -> Any:
+            def encode(self, record: Any) -> Any:
                 return "text"
-
-            def clone(self) -> Wrong:
-                return Wrong()
 
         client, transport = self.connected(framing=Wrong)
         error = self.assertRaises(TypeError, client.put, b"x")
-        self.assertIn("Wrong.frame() must return bytes", str(error))
+        self.assertIn("Wrong.encode() must return bytes", str(error))
 
     def test_whileShuttingDown(self) -> None:
         """

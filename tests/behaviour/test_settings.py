@@ -10,10 +10,11 @@ from typing import Any
 from unittest.mock import Mock
 
 from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp.framing import JSONLines, Line, Stream
+from twisted_clienttcp.framing import Framing, JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant
 
 from .._processes import run
@@ -262,11 +263,20 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(ValueError, "delimiter", framing=(Line, {"delimiter": b""}))
         self.refused(TypeError, "framing", "delim", framing=(Line, {"delim": b"|"}))
 
-        class Unclonable(Stream):
-            def clone(self) -> Any:
+        class Unrepeatable(Stream):
+            def fresh(self) -> Any:
                 return None
 
-        self.refused(TypeError, "framing", "clone", framing=Unclonable)
+        class Duck:
+            def decode(self, data: Any, start: int, searched: int) -> Any: ...
+
+            def encode(self, record: Any) -> Any: ...
+
+        self.refused(TypeError, "Unrepeatable", "fresh()", framing=Unrepeatable)
+        self.refused(TypeError, "subclass of Framing", framing=Duck)
+        self.refused(TypeError, "subclass of Framing", framing=Duck())
+        self.refused(TypeError, "use Receiver(", framing=LineReceiver)
+        self.refused(TypeError, "decode()", framing=Framing)
         for good in (Line, Line(), (Line, {"delimiter": b"|"}), Stream):
             ClientTCPFactory(serverInput=print, framing=good)
 

@@ -589,7 +589,8 @@ class ArgumentTests(SynchronousTestCase):
                 "try:\n"
                 f"    ClientTCPFactory(serverInput=print, {where}{given})\n"
                 "except ImportError as error:\n"
-                "    assert 'pip install twisted_clienttcp[tls]' in str(error), error\n"
+                "    hint = \"pip install 'twisted_clienttcp[tls]'\"\n"
+                "    assert hint in str(error), error\n"
                 "else:\n"
                 "    raise AssertionError('no error')\n"
             )
@@ -613,7 +614,7 @@ class ArgumentTests(SynchronousTestCase):
             "client = ClientTCPFactory(serverInput=print, preConnect=preConnect,\n"
             "                          reactor=MemoryReactorClock())\n"
             "client.buildProtocol(None).makeConnection(StringTransport())\n"
-            "assert 'pip install twisted_clienttcp[tls]' in said[0], said\n"
+            "assert \"pip install 'twisted_clienttcp[tls]'\" in said[0], said\n"
         )
         run(sys.executable, "-c", code)
 

@@ -285,6 +285,49 @@ class MailTests(ExampleTestCase):
             self.assertIn(reason, output)
 
 
+class PostgresTests(ExampleTestCase):
+    """
+    C{postgres_query.py}, and PostgreSQL.
+    """
+
+    async def query(
+        self, port: int, authority: trustme.CA, user: str, query: str
+    ) -> tuple[int, bytes]:
+        """
+        @return: the exit status of the example, and what it has printed.
+        """
+        pem = Path(self.mktemp()).absolute()
+        authority.cert_pem.write_to_path(str(pem))
+        example = self.example(
+            "postgres_query", "localhost", port, user, "template1", query, pem
+        )
+        return await example.ended, example.output
+
+    async def test_query(self) -> None:
+        """
+        The rows are printed; or the reason why there are none, with exit status 1.
+        """
+        authority = trustme.CA()
+        port = await self.postgres(authority)
+        status, output = await self.query(port, authority, "me", "SELECT 1, 'a', NULL")
+        self.assertEqual((status, output), (0, b"1 | a | NULL\n"))
+        for user, query, reason in (
+            ("me", "SELECT nothing", b'column "nothing" does not exist\n'),
+            ("you", "SELECT 1", b'role "you" does not exist\n'),
+        ):
+            status, output = await self.query(port, authority, user, query)
+            self.assertEqual((status, output), (1, reason))
+
+    async def test_untrusted(self) -> None:
+        """
+        A server whose certificate is not trusted gets no query.
+        """
+        port = await self.postgres(trustme.CA())
+        status, output = await self.query(port, trustme.CA(), "me", "SELECT 1")
+        self.assertEqual(status, 1)
+        self.assertIn(b"certificate", output)
+
+
 class BotTests(SynchronousTestCase):
     """
     C{irc_bot.py} again, where time matters: without a network.

@@ -444,11 +444,7 @@ class RunnerTests(TestCase):
         self.assertEqual(outcome.verdict, "corrected", outcome)
 
         class Refusing(framing.Line):
-            def __init__(self, **arguments: Any) -> None:
-                super().__init__(**arguments)
-                self.frame = self._refuse  # type: ignore[method-assign]
-
-            def _refuse(self, record: bytes) -> bytes:
+            def encode(self, record: bytes) -> bytes:
                 raise InvalidRecord("no")
 
         self.patch(framing, "Line", Refusing)
@@ -501,11 +497,11 @@ class RunnerTests(TestCase):
         A framing that breaks is no success.
         """
 
-        def broken(self: object, data: bytes) -> None:
+        def broken(self: object, data: bytes, start: int) -> None:
             raise ZeroDivisionError
 
-        self.patch(framing.Line, "feed", broken)
-        self.differs(lambda case: None, "ours broke: ZeroDivisionError")
+        self.patch(framing.Line, "decodeMany", broken)
+        self.differs(lambda case: None, "ZeroDivisionError")
 
     async def test_command(self) -> None:
         """

@@ -1,7 +1,8 @@
 """
-Feeds every framing what a fuzzer thinks of, and checks what must hold for any octets,
-however they are cut: C{python -m tests.fuzz}.
+Checks the laws that every framing obeys with the inputs of a fuzzer::
 
-Without the fuzzer (atheris, one of the dependencies for development where there is a
-wheel of it) an input can still be checked again.
+    python -m tests.fuzz
+
+Without the fuzzer (atheris, one of the dependencies for development where it has a
+wheel) a single input can still be checked.
 """

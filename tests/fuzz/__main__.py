@@ -13,28 +13,28 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-#: What is to be seen by the fuzzer while it runs.
+#: The fuzzer observes this package while it runs.
 INSTRUMENTED = "twisted_clienttcp.framing"
 
-#: The longest input in octets: more than a few records with the limits that are set.
+#: The longest input in bytes: more than a few records with the limits of C{FRAMINGS}.
 LONGEST = 160
 
 
 def seeds(made: Any) -> list[bytes]:
     """
-    @return: inputs to begin with: records that a framing has framed, in some cuts.
+    Return inputs to begin with: encoded records, split in some ways.
     """
-    framed = [made.make().frame(record) for record in made.records]
+    encoded = [made.make().encode(record) for record in made.records]
     return [
         bytes(head) + b"".join(stream)
         for head in ((0, 0, 0, 0, 1, 1), (1, 1, 1, 1, 9, 0), (3, 5, 2, 0, 2, 2))
-        for stream in (framed, framed[::-1], *([each] for each in framed))
+        for stream in (encoded, encoded[::-1], *([each] for each in encoded))
     ]
 
 
 def complain(name: str, data: bytes, error: BaseException) -> None:
     """
-    Say what is wrong, and how to see it again.
+    Print the error, and the command that reproduces it.
     """
     print(f"{name}: {type(error).__name__}: {error}")
     print(f"    python -m tests.fuzz --input {data.hex()} '{name}'", flush=True)
@@ -42,7 +42,7 @@ def complain(name: str, data: bytes, error: BaseException) -> None:
 
 def fuzz(atheris: Any, name: str, made: Any, runs: int, seed: int, corpus: str) -> None:
     """
-    Fuzz one framing, and leave this process: with status 0 only if nothing was found.
+    Fuzz one framing, and end this process: with status 0 only if nothing was found.
 
     @param corpus: a folder for the inputs.
     """
@@ -67,11 +67,11 @@ def fuzzAll(atheris: Any, framings: Mapping[str, Any], runs: int, seed: int) -> 
     """
     Fuzz each of these in a process of its own.
 
-    @return: in how many something was found.
+    @return: in how many of them something was found.
     """
     found = 0
     for name, made in framings.items():
-        # The child leaves without a look back, so the folder is not its own.
+        # The child ends without cleaning up, so this process owns the folder.
         with TemporaryDirectory() as corpus:
             child = os.fork()
             if not child:
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000, help="inputs a framing")
-    parser.add_argument("--seed", type=int, default=1, help="0: another one each time")
+    parser.add_argument("--seed", type=int, default=1, help="0: a random one")
     parser.add_argument("--input", type=bytes.fromhex, help="check only this one")
     parser.add_argument("framings", nargs="*", metavar="FRAMING", help="all by default")
     options = parser.parse_args(arguments)
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> int:
     every = import_module("tests._framings").FRAMINGS
     unknown = [name for name in options.framings if name not in every]
     if unknown:
-        parser.error(f"there is no {unknown}; there are {', '.join(every)}")
+        parser.error(f"no such framing: {unknown}; there are {', '.join(every)}")
     chosen = {name: every[name] for name in options.framings or every}
     if options.input is not None:
         check = import_module(f"{__package__}.target").check

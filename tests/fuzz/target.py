@@ -1,5 +1,5 @@
 """
-What must hold for a framing, whatever octets come and however they are cut.
+The laws that any framing obeys, whatever bytes it decodes and however they are split.
 """
 
 from __future__ import annotations
@@ -9,42 +9,44 @@ from itertools import cycle
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from twisted_clienttcp.errors import FramingError, TruncatedRecord
-from twisted_clienttcp.framing import Framing
+from twisted_clienttcp.errors import FramingError
+from twisted_clienttcp.framing._buffer import InputBuffer
 
 from .._framings import Made
 
-#: How many octets of an input say how the stream behind them is treated.
+#: How many bytes of an input say how the stream behind them is treated.
 HEAD = 6
 
 
 class Broken(AssertionError):
     """
-    A framing does what none may.
+    A framing breaks a law.
     """
 
 
 class Outcome(NamedTuple):
     """
-    What a stream has given: its records, and its faults by type, in one row.
+    The result of a stream.
+
+    @ivar events: its records and errors, in order.
+    @ivar ended: True if nothing behind the last error can be decoded.
     """
 
-    events: list[Any]
-    #: Nothing more can be read.
+    events: list[tuple[str, str]]
     ended: bool
 
 
 def require(condition: object, about: str, *values: Any) -> None:
     """
-    @raise Broken: if that does not hold.
+    @raise Broken: if the condition is false.
     """
     if not condition:
         raise Broken(": ".join([about, *map(repr, values)]))
 
 
-def octetsHeld(framing: Any) -> int:
+def bytesHeld(framing: Any) -> int:
     """
-    @return: how many octets hang on a framing.
+    Return how many bytes the attributes of a framing hold.
     """
     total = 0
     seen: set[int] = set()
@@ -55,12 +57,14 @@ def octetsHeld(framing: Any) -> int:
             continue
         seen.add(id(each))
         if isinstance(each, (bytes, bytearray, str)):
-            # Names and the like are not what was received.
+            # Names and the like are no received bytes, but they do not grow.
             total += len(each)
         elif isinstance(each, dict):
             todo += each.values()
         elif isinstance(each, (list, tuple, set)):
             todo += each
+        elif isinstance(each, InputBuffer):
+            todo += [each.rest, each.framing]
         elif not isinstance(
             each, (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
         ):
@@ -68,112 +72,111 @@ def octetsHeld(framing: Any) -> int:
     return total
 
 
-def batchOf(
-    make: Callable[..., Iterable[Any]], *args: Any
-) -> tuple[list[Any], FramingError | None]:
+def called(function: Callable[..., Any], *args: Any) -> tuple[Any, FramingError | None]:
     """
-    @return: the records, and the fault behind them.
+    Call a method of a framing.
 
-    @raise Broken: if there is one that nobody documents, or no list where all is well.
+    @return: its result, and the error that it raises.
+
+    @raise Broken: if it raises anything else.
     """
-    batch: list[Any] = []
     try:
-        records = make(*args)
+        return function(*args), None
+    except FramingError as error:
+        return None, error
+    except Broken:
+        raise
     except Exception as error:
-        raise Broken(f"raised {error!r} in place of an iterator") from error
-    try:
-        for record in records:
-            batch.append(record)
-    except FramingError as fault:
-        return batch, fault
-    except Exception as error:
+        raise Broken(f"{function.__name__}() raised {error!r}") from error
+
+
+class StrictBuffer(InputBuffer):
+    """
+    An input buffer that does not convert exceptions to L{FramingError}.
+    """
+
+    __slots__ = ()
+
+    def _converted(self, error: Exception) -> FramingError:
         raise Broken(f"raised {error!r}") from error
-    require(type(records) is list, "no list where all is well", records)
-    return batch, None
 
 
 class Reader:
     """
     Drives a framing as a connection does.
 
-    @ivar events: records and faults, in a row.
-    @ivar batch: the records of the last batch.
-    @ivar ended: nothing more can be read.
+    @ivar events: records and errors, in order.
+    @ivar ended: nothing more can be decoded.
     """
 
-    def __init__(
-        self, made: Made, framing: Framing | None = None, weighs: bool = False
-    ) -> None:
+    def __init__(self, made: Made, many: bool = True, weighs: bool = False) -> None:
         """
-        @param weighs: see what it holds after each read.
+        @param many: decode several units at once.
+        @param weighs: check how much is held after each read.
         """
         self.made = made
-        self.framing = framing or made.pattern.clone()
-        self.events: list[Any] = []
-        self.batch: list[Any] = []
-        self.faults = 0
+        self.many = many
+        kind = InputBuffer if made.raises else StrictBuffer
+        self.buffer = kind(made.pattern.fresh())
+        self.events: list[tuple[str, str]] = []
         self.ended = False
-        self._empty = octetsHeld(self.framing) if weighs else None
+        self._empty = bytesHeld(self.buffer.framing) if weighs else None
 
-    def _take(
-        self, read: int, make: Callable[..., Iterable[Any]], *args: Any
-    ) -> FramingError | None:
-        self.batch, fault = batchOf(make, *args)
-        self.events += [("record", repr(record)) for record in self.batch]
-        if fault is not None:
-            self.faults += 1
-            self.events.append(("fault", type(fault).__name__))
-        if self._empty is not None:
-            held = octetsHeld(self.framing) - self._empty
-            most = self.made.holds + self.made.reads * read
-            require(held <= most, "holds more than it may", held, most)
-        return fault
-
-    def feed(self, data: bytes, stops: bool = False) -> None:
+    def _take(self, step: Callable[[], list[Any] | None]) -> bool:
         """
-        Read octets, and go on behind what is skipped.
+        @return: True if there may be more.
+        """
+        records, error = called(step)
+        if error is not None:
+            self.events.append(("error", type(error).__name__))
+            self.ended = not getattr(error, "skipped", False)
+            require(len(self.events) < 10_000, "skips without end")
+            return not self.ended
+        self.events += [("record", repr(record)) for record in records or ()]
+        return records is not None
 
-        @param stops: do not.
+    def feed(self, data: bytes) -> None:
+        """
+        Read bytes, and continue behind records that are skipped.
         """
         if self.ended:
             return
-        fault = self._take(len(data), self.framing.feed, data)
-        while getattr(fault, "skipped", False) and not stops:
-            fault = self._take(len(data), self.framing.feed, b"")
-            require(len(self.events) < 10_000, "skips without end")
-        self.ended = fault is not None
+        buffer = self.buffer
+        buffer.append(data)
+        while self._take(buffer.decodeMany if self.many else buffer.decode):
+            pass
+        if self._empty is not None and not self.ended:
+            held = len(buffer.rest) + bytesHeld(buffer.framing) - self._empty
+            require(held <= self.made.holds, "holds more than it may", held)
 
     def finish(self) -> None:
         """
         The stream ends.
         """
-        fault = self._take(0, self.framing.finish)
-        require(
-            fault is None or isinstance(fault, TruncatedRecord), "the end raises", fault
-        )
-        require(batchOf(self.framing.finish) == ([], None), "ends twice")
+        if self.ended:
+            return
+        self._take(self.buffer.decodeEnd)
+        if rest := self.buffer.takeRest():
+            self.events.append(("rest", repr(rest)))
+        require(self.buffer.takeRest() == b"", "keeps bytes behind the end")
 
 
-def outcome(made: Made, chunks: Iterable[bytes], weighs: bool = False) -> Outcome:
+def outcome(
+    made: Made, chunks: Iterable[bytes], many: bool = True, weighs: bool = False
+) -> Outcome:
     """
-    @return: what these reads give.
+    Decode these reads.
     """
-    reader = Reader(made, weighs=weighs)
+    reader = Reader(made, many, weighs)
     for chunk in chunks:
         reader.feed(chunk)
-    if reader.ended:
-        # The end of a stream that is broken gives nothing of interest.
-        batchOf(reader.framing.finish)
-    else:
-        reader.finish()
-    batchOf(reader.framing.finish)
-    require(reader.framing.release(0) == b"", "is not empty behind its end")
+    reader.finish()
     return Outcome(reader.events, reader.ended)
 
 
 def pieces(stream: bytes, sizes: Sequence[int]) -> list[bytes]:
     """
-    @return: the stream in pieces of such sizes, over and over; 0 takes all.
+    Split a stream into pieces of these sizes, over and over; 0 means all the rest.
     """
     chunks: list[bytes] = []
     for size in cycle(sizes):
@@ -189,81 +192,133 @@ def check(made: Made, data: bytes) -> None:
     """
     Check a framing with an input of a fuzzer.
 
-    @raise Broken: if it does what none may.
+    @raise Broken: if it breaks a law.
     """
     head, stream = data[:HEAD].ljust(HEAD, b"\1"), data[HEAD:]
     chunks = pieces(stream, head[:4])
+    checkDecode(made, stream)
+    checkMany(made, stream)
     whole = outcome(made, [stream])
-    cut = outcome(made, chunks, weighs=True)
+    split = outcome(made, chunks, weighs=True)
+    for reads, found in ([stream], whole), (chunks, split):
+        apart = outcome(made, reads, many=False)
+        require(found == apart, "decodeMany() differs", found, apart)
     if made.pattern.chunkInvariant:
-        require(cut == whole, "depends on the cuts", chunks, cut, whole)
+        require(split == whole, "depends on the reads", chunks, split, whole)
         single = outcome(made, pieces(stream, [1]))
-        require(single == whole, "depends on the cuts", single, whole)
-    stop = head[4] % (len(chunks) + 1)
-    checkRelease(made, chunks[:stop], b"".join(chunks[stop:]), head[5], whole)
-    checkFrame(made, stream)
+        require(single == whole, "depends on the reads", single, whole)
+    checkSwap(made, stream, head[4] % (len(stream) + 1), head[5], whole)
+    checkEncode(made, stream)
 
 
-def checkRelease(
-    made: Made, chunks: list[bytes], later: bytes, choice: int, whole: Outcome
+def checkDecode(made: Made, stream: bytes) -> None:
+    """
+    C{decode} leaves the data alone, keeps no view of it, returns an index behind the
+    one where the unit begins, and returns the same if it is called again after None or
+    an error.
+    """
+    if made.raises:
+        return
+    framing = made.pattern.fresh()
+    data = bytearray(stream)
+    start = 0
+    while start < len(data):
+        framing.swallows = b""
+        found, error = called(framing.decode, data, start, start)
+        require(bytes(data) == stream, "changed the data", bytes(data))
+        if error is not None or found is None:
+            if not framing.hasMore:
+                again = called(framing.decode, data, start, start)
+                require(
+                    (again[0], type(again[1])) == (None, type(error)),
+                    "decodes differently after None or an error",
+                    again,
+                )
+            break
+        require(
+            start < found[1] <= len(data) or (framing.hasMore and found[1] == start),
+            "the unit must end behind",
+            start,
+            found[1],
+        )
+        start = found[1]
+    try:
+        data += b"x"
+    except BufferError as view:
+        raise Broken("keeps a view of the data") from view
+
+
+def checkMany(made: Made, stream: bytes) -> None:
+    """
+    C{decodeMany} never raises, and stops where C{decode} returns None or raises.
+    """
+    framing = made.pattern.fresh()
+    if not stream:
+        return
+    try:
+        _, end = framing.decodeMany(stream, 0)
+    except Exception as error:
+        raise Broken(f"decodeMany() raised {error!r}") from error
+    if framing.swallows and stream.startswith(framing.swallows, end):
+        end += 1
+    framing.swallows = b""
+    if 0 < end < len(stream) and not made.raises:
+        # At the beginning a framing may decline.
+        found, _ = called(framing.decode, stream, end, end)
+        require(found is None, "decodeMany() stops early", end, found)
+
+
+def checkSwap(
+    made: Made, stream: bytes, split: int, after: int, whole: Outcome
 ) -> None:
     """
-    What is handed over behind any record is all that stands there, and a framing that
-    goes on from it goes on as if nothing had been.
+    A framing of the same kind that takes over, after any record and between any two
+    reads, decodes the remaining records.
     """
-    reader = Reader(made)
-    stops = choice & 1 == 0
-    for place, chunk in enumerate(chunks):
-        reader.feed(chunk, stops)
-        if reader.ended:
-            # What comes behind a fault is not read.
-            later = b"".join(chunks[place + 1 :]) + later
-            chunks = chunks[: place + 1]
-            break
-    framing, batch = reader.framing, reader.batch
-    delivered = (choice >> 1) % (len(batch) + 1)
-    octets = framing.release(delivered)
-    require(type(octets) is bytes, "hands over", octets)
-    most = made.holds + max(map(len, chunks), default=0)
-    require(len(octets) <= most, "hands over more than it may hold", octets)
-    stream = b"".join(chunks) + later
-    if made.raw:
-        require(stream.endswith(octets + later), "hands over", octets)
-    require(framing.release(0) == b"", "is not empty")
-    # Where something was skipped, and the rest of it is to be dropped, that is
-    # forgotten.
-    if not framing.chunkInvariant or not made.exact or (reader.faults and not stops):
+    if not (made.pattern.chunkInvariant and made.exact):
         return
-    skip = b"" if octets else getattr(framing, "swallows", b"")
-    records = [e for e in reader.events if e[0] == "record"]
-    done = records[: len(records) - len(batch) + delivered]
-    again = outcome(made, [octets, later.removeprefix(skip)])
-    while made.several and done and done + again.events != whole.events:
-        done.pop()
-    require(done + again.events == whole.events, "lost or doubled", octets)
-    same = Reader(made, framing)
-    same.feed(octets + later)
-    if not same.ended:
-        same.finish()
-    require(same.events == again.events, "is not empty", octets, same.events)
+    reader = Reader(made)
+    buffer = reader.buffer
+    buffer.append(stream[:split])
+    records, _ = called(buffer.decodeMany)
+    if records is None:
+        delivered = 0
+    else:
+        delivered = after % (len(records) + 1)
+        consumed = buffer.rewind(delivered)
+        delivered = len(records) if consumed is None else consumed
+        reader.events += [("record", repr(record)) for record in records[:delivered]]
+    if reader.events != whole.events[: len(reader.events)]:
+        raise Broken(f"lost or doubled: {reader.events!r}: {whole.events!r}")
+    if len(whole.events) > delivered and whole.events[delivered][0] == "error":
+        # The state of a record that is skipped belongs to the first framing.
+        return
+    buffer.use(made.pattern.fresh())
+    reader.feed(stream[split:])
+    reader.finish()
+    require(
+        reader.events == whole.events, "lost or doubled", reader.events, whole.events
+    )
 
 
-def checkFrame(made: Made, stream: bytes) -> None:
+def checkEncode(made: Made, stream: bytes) -> None:
     """
-    Output raises what is documented; what was framed is read back.
+    C{encode} raises only documented exceptions; an encoded record is decoded as that
+    record.
     """
-    framing = made.pattern.clone()
+    framing = made.pattern.fresh()
     records = [stream, stream.decode("latin-1")]
-    records += batchOf(made.pattern.clone().feed, stream)[0]
+    if stream:
+        records += made.pattern.fresh().decodeMany(stream, 0)[0]
     for record in records:
         try:
-            framed = framing.frame(record)
+            encoded = framing.encode(record)
         except (TypeError, FramingError):
             continue
         except ValueError as error:
-            raise Broken(f"frame({record!r}) raised {error!r}") from error
+            raise Broken(f"encode({record!r}) raised {error!r}") from error
         if framing.reversible and framing.chunkInvariant:
-            events = outcome(made, [framed]).events
+            events = outcome(made, [encoded]).events
             require(
                 events == [("record", repr(record))], "not read back", record, events
             )

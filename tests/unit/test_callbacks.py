@@ -279,7 +279,11 @@ class HandlerTests(SynchronousTestCase):
         data = type("Handler", (), {"serverInput": method, "connected": False})
         self.rejected(data(), "Handler.connected", "must be a method, not False")
         narrow = type("Handler", (), {"serverInput": lambda self, client: None})
-        self.rejected(narrow(), "is called as serverInput(client, record)")
+        self.rejected(
+            narrow(),
+            "is called as serverInput(client, record)",
+            "<lambda>(client) does not accept",
+        )
 
     def test_none(self) -> None:
         """

@@ -40,12 +40,12 @@ from twisted_clienttcp._target import EndpointAddress
 from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import (
     ClientTCPError,
-    FramingError,
     InvalidRecord,
     RecordTooLong,
     TruncatedRecord,
 )
 from twisted_clienttcp.framing import SPECS, Stream, fromSpec
+from twisted_clienttcp.testing import decodeAll
 
 values = some.recursive(
     some.none()
@@ -209,7 +209,7 @@ class FormTests(SynchronousTestCase):
             framing = fromSpec(spec)
             for record in Form(framing).read(line):
                 try:
-                    framing.frame(record)
+                    framing.encode(record)
                 except ClientTCPError:
                     pass
 
@@ -484,10 +484,10 @@ class EventTests(SynchronousTestCase):
             )
         except ImportError as error:
             raise SkipTest(str(error)) from None
-        try:
-            [record] = framing.feed(b"%d\0" % len(data) + data)
-        except FramingError:
+        records, refused = decodeAll(framing, [b"%d\0" % len(data) + data])
+        if refused is not None:
             return
+        [record] = records
         form = Form(framing)
         strict(form.write(record))
         strict(event("serverInput", 0, record, form.limit))

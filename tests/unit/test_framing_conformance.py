@@ -4,6 +4,7 @@ Tests that every framing must pass, and comparisons with Twisted's own receivers
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -25,6 +26,7 @@ from twisted_clienttcp.framing import (
     Framing,
     Grep,
     JSONLines,
+    JSONValues,
     LengthPrefixed,
     Line,
     Map,
@@ -39,46 +41,47 @@ from twisted_clienttcp.framing import (
     int32,
     tpkt,
 )
-from twisted_clienttcp.testing import FramingConformance
+from twisted_clienttcp.testing import FramingConformance, decodeAll
 
+from .._decoding import decode
 from .._streams import cuts, pieces
 
-#: What could be mistaken for a delimiter, a length or an escape.
-OCTETS = [b"", b"a", b"\0\1\2", b"12:,", b"\xc0\xdb\xdc\xdd", b"x" * 300, b"\x80" * 9]
+#: Records that could be mistaken for a delimiter, a length or an escape.
+RECORDS = [b"", b"a", b"\0\1\2", b"12:,", b"\xc0\xdb\xdc\xdd", b"x" * 300, b"\x80" * 9]
 
 
 LINES = [b"", b"a", b"b c", b"x" * 300, b"\0", b"a"]
 
 
-class WithOctets(FramingConformance):
+class WithBytes(FramingConformance):
     """
-    The suite, with octets.
+    The tests, with records that are bytes.
     """
 
-    records: Any = OCTETS
+    records: Any = RECORDS
     longest = b"1234"
     tooLong = b"12345"
     arguments: dict[str, Any] = {}
     kind: Any = None
 
-    def framing(self) -> Framing:
-        framing: Framing = self.kind(**self.arguments)
+    def framing(self) -> Framing[Any]:
+        framing: Framing[Any] = self.kind(**self.arguments)
         return framing
 
-    def limited(self) -> Framing:
-        framing: Framing = self.kind(**{**self.arguments, "maxLength": 4})
+    def limited(self) -> Framing[Any]:
+        framing: Framing[Any] = self.kind(**{**self.arguments, "maxLength": 4})
         return framing
 
 
-def conformance(name: str, kind: Any, records: Any = OCTETS, **more: Any) -> Any:
+def conformance(name: str, kind: Any, records: Any = RECORDS, **more: Any) -> Any:
     """
-    @return: the suite for one framing; C{more} are its arguments, or class attributes.
+    Make the test case of a framing; C{more} are its arguments, or class attributes.
     """
     body: dict[str, Any] = {"kind": staticmethod(kind), "records": records}
     for key in ("longest", "tooLong"):
         if key in more:
             body[key] = more.pop(key)
-    bases = (WithOctets, SynchronousTestCase)
+    bases = (WithBytes, SynchronousTestCase)
     return type(f"{name}Conformance", bases, {**body, "arguments": more})
 
 
@@ -107,7 +110,7 @@ BlockConformance = conformance("Block", Block)
 FixedConformance = conformance("Fixed", Block, [b"abc", b"def"], size=3, longest=None)
 
 
-Int8Conformance = conformance("Int8", int8, [o for o in OCTETS if len(o) < 256])
+Int8Conformance = conformance("Int8", int8, [o for o in RECORDS if len(o) < 256])
 
 
 Int16Conformance = conformance("Int16", int16)
@@ -119,21 +122,23 @@ Int32Conformance = conformance("Int32", int32)
 TPKTConformance = conformance("TPKT", tpkt)
 
 
-VarintConformance = conformance("Varint", LengthPrefixed, octets="varint")
+VarintConformance = conformance("Varint", LengthPrefixed, prefixSize="varint")
 
 
-LittleConformance = conformance("Little", LengthPrefixed, octets=3, byteOrder="little")
+LittleConformance = conformance(
+    "Little", LengthPrefixed, prefixSize=3, byteOrder="little"
+)
 
 
 OffsetConformance = conformance(
-    "Offset", LengthPrefixed, octets=2, offset=3, adjustment=-5
+    "Offset", LengthPrefixed, prefixSize=2, offset=3, adjustment=-5
 )
 
 
 NetstringConformance = conformance("Netstring", Netstring)
 
 
-SLIPConformance = conformance("SLIP", SLIP, [o for o in OCTETS if o])
+SLIPConformance = conformance("SLIP", SLIP, [o for o in RECORDS if o])
 
 
 JSONLinesConformance = conformance(
@@ -145,15 +150,64 @@ JSONLinesConformance = conformance(
 )
 
 
-class SomeFramings(SynchronousTestCase):
+JSONValuesConformance = conformance(
+    "JSONValues", JSONValues, [1, "ä\n", {"a": [1, 2]}, []], longest="ab", tooLong="abc"
+)
+
+
+VarintOffsetConformance = conformance(
+    "VarintOffset", LengthPrefixed, prefixSize="varint", offset=1
+)
+
+
+KeptConformance = conformance(
+    "Kept",
+    Line,
+    [b"a|", b"|", b"bc|"],
+    delimiter=b"|",
+    keepDelimiter=True,
+    longest=None,
+)
+
+
+AtEndConformance = conformance("AtEnd", Line, LINES, atEnd="record")
+
+
+SerializedConformance = conformance(
+    "Serialized", Serialized, [1, "ä", [None]], longest="ab", tooLong="abc"
+)
+
+
+ReceiverConformance = conformance(
+    "Receiver", partial(Receiver, LineReceiver), LINES, longest=None
+)
+
+
+StackConformance = conformance(
+    "Stack",
+    lambda: Stackable(framings=[Block(), Line(delimiter=b"\n")]),
+    LINES,
+    longest=None,
+)
+
+
+ListsConformance = conformance(
+    "Lists",
+    lambda: Stackable(framings=[Line(), RecordBlock(size=2)]),
+    [[b"a", b"b"], [b"c", b""]],
+    longest=None,
+)
+
+
+class TraitTests(SynchronousTestCase):
     """
-    What they say of themselves.
+    The attributes C{chunkInvariant} and C{reversible}.
     """
 
     def test_traits(self) -> None:
         """
-        Those that depend on the cuts, and those that do not read back what they frame,
-        are the expected few.
+        The framings that depend on how the stream is split, and those that do
+        not decode what they encode, are the expected few.
         """
         every: dict[str, Any] = {
             "Stream": Stream(),
@@ -186,9 +240,9 @@ class SubclassTests(SynchronousTestCase):
     A user's subclass that overrides a method or two.
     """
 
-    def test_clone(self) -> None:
+    def test_fresh(self) -> None:
         """
-        A clone is of the same class.
+        A fresh framing is of the same class.
         """
         kinds: list[tuple[Any, dict[str, Any]]] = [
             (Line, {}),
@@ -197,6 +251,7 @@ class SubclassTests(SynchronousTestCase):
             (LengthPrefixed, {}),
             (Netstring, {}),
             (JSONLines, {}),
+            (JSONValues, {}),
             (SLIP, {}),
             (Serialized, {}),
             (Map, {"code": bytes.upper}),
@@ -207,20 +262,51 @@ class SubclassTests(SynchronousTestCase):
         ]
         for kind, arguments in kinds:
             own: Any = type("Own", (kind,), {})
-            self.assertIs(type(own(**arguments).clone()), own)
+            self.assertIs(type(own(**arguments).fresh()), own)
 
-    def test_frame(self) -> None:
+    def test_encode(self) -> None:
         """
-        Its C{frame} is called for each record.
+        Its C{encode} is called for each record.
         """
 
         class Upper(Line):
-            def frame(self, record: bytes) -> bytes:
-                return super().frame(record.upper())
+            def encode(self, record: bytes) -> bytes:
+                return super().encode(record.upper())
 
         for framing in (Upper(), Upper(delimiter=b"|")):
-            self.assertEqual(framing.frame(b"a")[:1], b"A")
-            self.assertEqual(framing.frameMany([b"a"])[:1], b"A")
+            self.assertEqual(framing.encode(b"a")[:1], b"A")
+            self.assertEqual(framing.encodeMany([b"a"])[:1], b"A")
+
+    def test_decode(self) -> None:
+        """
+        Its C{decode} is called for each unit.
+        """
+
+        class Upper(Line):
+            def decode(self, data: Any, start: int, searched: int) -> Any:
+                found = super().decode(data, start, searched)
+                return found and ([record.upper() for record in found[0]], found[1])
+
+        for framing in (Upper(), Upper(delimiter=b"\n")):
+            self.assertEqual(decodeAll(framing, [b"a\nb\n"]), ([b"A", b"B"], None))
+
+    def test_constructor(self) -> None:
+        """
+        It may have a constructor of its own; each connection gets a framing with the
+        same attributes.
+        """
+
+        class Tagged(Line):
+            def __init__(self, tag: bytes) -> None:
+                super().__init__(delimiter=b"|")
+                self.tag = tag
+
+            def decode(self, data: Any, start: int, searched: int) -> Any:
+                found = super().decode(data, start, searched)
+                return found and ([self.tag + r for r in found[0]], found[1])
+
+        self.assertEqual(decodeAll(Tagged(b"#"), [b"a|"]), ([b"#a"], None))
+        self.assertEqual(repr(Tagged(b"#")), "Tagged(b'#')")
 
 
 class SkipTests(SynchronousTestCase):
@@ -228,78 +314,60 @@ class SkipTests(SynchronousTestCase):
     C{onTooLong="skip"}.
     """
 
-    def read(self, framing: Any, chunks: list[bytes]) -> tuple[list[Any], int]:
-        """
-        @return: the records, and how many were skipped.
-        """
-        records: list[Any] = []
-        skipped = 0
-        for chunk in chunks:
-            batch = framing.feed(chunk)
-            while True:
-                try:
-                    records.extend(batch)
-                    break
-                except RecordTooLong as error:
-                    self.assertTrue(error.skipped)
-                    skipped += 1
-                    batch = framing.feed(b"")
-        return records, skipped
-
     @given(st.lists(st.integers(0, 9)), cuts)
-    def test_theOthersCome(self, sizes: list[int], at: list[int]) -> None:
+    def test_others(self, sizes: list[int], at: list[int]) -> None:
         """
-        Records that are too long are left out, each is reported, and all others come.
+        Records that are too long are left out, each is reported, and all others are
+        delivered.
         """
         records = [b"%d" % size * size for size in sizes]
         for make in (
-            lambda **k: Line(delimiter=b"|", **k),
-            lambda **k: Line(**k),
-            lambda **k: Line(delimiter=b"<>", **k),
-            lambda **k: int16(**k),
-            lambda **k: Netstring(**k),
-            lambda **k: Block(**k),
+            partial(Line, delimiter=b"|"),
+            Line,
+            partial(Line, delimiter=b"<>"),
+            int16,
+            partial(LengthPrefixed, prefixSize="varint"),
+            Netstring,
+            Block,
         ):
-            stream = b"".join(map(make().frame, records))
+            stream = b"".join(map(make().encode, records))
             framing = make(maxLength=5, onTooLong="skip")
-            got = self.read(framing, pieces(stream, at))
+            found = decode(framing, pieces(stream, at))
             fitting = [record for record in records if len(record) <= 5]
-            self.assertEqual(got, (fitting, len(records) - len(fitting)))
+            self.assertEqual(found.records, fitting)
+            self.assertEqual(
+                [error for _, error in found.errors],
+                [RecordTooLong] * (len(records) - len(fitting)),
+            )
 
 
 class AgainstTwistedTests(SynchronousTestCase):
     """
-    The same stream gives what Twisted's own receivers make of it: the same records, and
-    an end at the same place.
+    The same stream results in the same records as with Twisted's own receivers, and
+    ends at the same place.
     """
 
     def compare(
-        self, receiver: Any, framing: Framing, chunks: list[bytes]
-    ) -> tuple[bool, Any]:
+        self, receiver: Any, framing: Framing[Any], chunks: list[bytes]
+    ) -> tuple[bool, FramingError | None]:
         """
-        @return: whether the receiver has closed, and our fault or None.
+        @return: whether the receiver has closed, and our error or None.
         """
         got: list[bytes] = []
         receiver.stringReceived = receiver.lineReceived = got.append
         transport = StringTransport()
         receiver.makeConnection(transport)
-        found: list[bytes] = []
-        fault = None
         for chunk in chunks:
             if not transport.disconnecting:
                 receiver.dataReceived(chunk)
-            try:
-                if fault is None:
-                    found.extend(framing.feed(chunk))
-            except FramingError as error:
-                fault = error
+        found, error = decodeAll(framing, chunks)
         self.assertEqual(found, got)
-        return transport.disconnecting, fault
+        return transport.disconnecting, error
 
     @given(st.lists(st.binary(max_size=200)), cuts)
-    def test_framed(self, records: list[bytes], at: list[int]) -> None:
+    def test_encoded(self, records: list[bytes], at: list[int]) -> None:
         """
-        What is framed here is read there, and here.
+        The receivers decode what the framings encode.
         """
         for kind, make in (
             (Int8StringReceiver, int8),
@@ -308,10 +376,10 @@ class AgainstTwistedTests(SynchronousTestCase):
             (NetstringReceiver, Netstring),
         ):
             framing = make()
-            stream = b"".join(map(framing.frame, records))
+            stream = b"".join(map(framing.encode, records))
             ends = self.compare(kind(), framing, pieces(stream, at))
             self.assertEqual(ends, (False, None))
-            self.assertEqual(framing.feed(stream), records)
+            self.assertEqual(decodeAll(framing, [stream]), (records, None))
 
     @given(
         st.lists(
@@ -323,7 +391,7 @@ class AgainstTwistedTests(SynchronousTestCase):
     )
     def test_prefixed(self, data: bytes, at: list[int]) -> None:
         """
-        Int8, Int16 and Int32, with any octets and a limit.
+        Int8, Int16 and Int32, with any bytes and a limit.
         """
         for kind, make in (
             (Int8StringReceiver, int8),
@@ -333,10 +401,10 @@ class AgainstTwistedTests(SynchronousTestCase):
             for limit in (5, 255):
                 receiver: Any = kind()
                 receiver.MAX_LENGTH = limit
-                closed, fault = self.compare(
+                closed, error = self.compare(
                     receiver, make(maxLength=limit), pieces(data, at)
                 )
-                self.assertEqual(closed, isinstance(fault, RecordTooLong))
+                self.assertEqual(closed, isinstance(error, RecordTooLong))
 
     @given(
         st.lists(
@@ -347,18 +415,19 @@ class AgainstTwistedTests(SynchronousTestCase):
     )
     def test_netstrings(self, data: bytes, at: list[int], limit: int) -> None:
         """
-        Netstrings, with any octets and a limit. There the digits of a length are judged
-        as they come, here when they are complete.
+        Netstrings, with any bytes and a limit. Twisted checks the digits of a length as
+        they arrive, we check them when they are complete.
         """
         receiver: Any = NetstringReceiver()
         receiver.MAX_LENGTH = limit
         framing = Netstring(maxLength=limit)
-        closed, fault = self.compare(receiver, framing, pieces(data, at))
-        if fault is None and closed:
-            error = self.assertRaises(TruncatedRecord, list, framing.finish())
-            self.assertTrue(error.rest.isdigit())
+        closed, error = self.compare(receiver, framing, pieces(data, at))
+        if error is None and closed:
+            _, truncated = decodeAll(framing, pieces(data, at), end=True)
+            assert isinstance(truncated, TruncatedRecord)
+            self.assertTrue(truncated.rest.isdigit())
         else:
-            self.assertEqual(closed, fault is not None)
+            self.assertEqual(closed, error is not None)
 
     @given(
         st.lists(
@@ -372,12 +441,12 @@ class AgainstTwistedTests(SynchronousTestCase):
         self, data: bytes, at: list[int], delimiter: bytes, limit: int
     ) -> None:
         """
-        Lines, with a limit. An unfinished one is too long here as soon as it is, there
-        when a delimiter would not fit any more.
+        Lines, with a limit. An unfinished line is too long for us as soon as that is
+        certain, for Twisted when the delimiter would not fit any more.
         """
         receiver: Any = LineReceiver()
         receiver.delimiter, receiver.MAX_LENGTH = delimiter, limit
         framing = Line(delimiter=delimiter, maxLength=limit)
-        closed, fault = self.compare(receiver, framing, pieces(data, at))
+        closed, error = self.compare(receiver, framing, pieces(data, at))
         if closed or len(data.split(delimiter)[-1]) <= limit:
-            self.assertEqual(closed, isinstance(fault, RecordTooLong))
+            self.assertEqual(closed, isinstance(error, RecordTooLong))

@@ -4,6 +4,7 @@ Tests for the delivery of records: in order, each once, also when it is interrup
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import given
@@ -11,8 +12,18 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._delivery import Delivery, Hold
-from twisted_clienttcp.framing import Line, Stream
+from twisted_clienttcp import _inbound
+from twisted_clienttcp._inbound import Hold, Inbound, IndexCursor, cursor
+from twisted_clienttcp.errors import FramingError, RecordTooLong, TruncatedRecord
+from twisted_clienttcp.framing import (
+    Block,
+    Framing,
+    Line,
+    Map,
+    Netstring,
+    Stackable,
+    Stream,
+)
 
 from .._streams import cuts, pieces
 
@@ -22,8 +33,8 @@ words = st.lists(st.sampled_from([b"a", b"bb", b"|", b";", b"c|", b"d;"])).map(b
 
 def model(data: bytes, swaps: set[int]) -> list[bytes]:
     """
-    What swapping between the delimiters | and ; after those records gives, one record
-    at a time.
+    Split a stream at the delimiter C{|}, and after each record whose number is in
+    C{swaps} at the other one of C{|} and C{;}.
     """
     records: list[bytes] = []
     delimiter = b"|"
@@ -35,152 +46,443 @@ def model(data: bytes, swaps: set[int]) -> list[bytes]:
     return records
 
 
-class Owner:
+class Reader:
     """
-    Collects what the delivery tells.
+    Owns an L{Inbound}, and collects what it delivers and reports.
+
+    @ivar on: called with the number of each record, from 1; its result is returned to
+        the inbound side.
     """
 
-    def __init__(self) -> None:
-        self.told: list[BaseException | None] = []
+    def __init__(
+        self,
+        framing: Framing[Any],
+        on: Callable[[int], object] = lambda number: None,
+        batched: bool = False,
+    ) -> None:
+        self.records: list[Any] = []
+        self.reported: list[BaseException | None] = []
+        self.ends = 0
+        self.on = on
+        self.inbound = Inbound(framing, Reader.deliver, self, self, batched)
 
-    def _faulted(self, fault: Exception) -> None:
-        self.told.append(fault)
+    def deliver(self, record: Any) -> object:
+        self.records.append(record)
+        return self.on(len(self.records))
 
-    def _raised(self, error: BaseException) -> None:
-        self.told.append(error)
+    def feed(self, *chunks: bytes) -> None:
+        for chunk in chunks:
+            self.inbound.feed(chunk)
 
-    def _resumed(self) -> None:
-        self.told.append(None)
+    def end(self) -> None:
+        self.inbound.end(self.ended)
+
+    def ended(self) -> None:
+        self.ends += 1
+
+    def inputFailed(self, error: FramingError) -> None:
+        self.reported.append(error)
+        if not getattr(error, "skipped", False):
+            self.inbound.stop()
+
+    def inputRaised(self, error: BaseException) -> None:
+        self.reported.append(error)
+
+    def inputResumed(self) -> None:
+        self.reported.append(None)
 
 
 class DeliveryTests(SynchronousTestCase):
     """
-    L{Delivery}.
+    L{Inbound}.
     """
 
-    def test_answersThatAreThere(self) -> None:
+    def test_resultThatIsThere(self) -> None:
         """
-        An answer that is there already costs nothing for the records behind it.
+        A result that is there already does not end the loop over the records.
         """
-        taken: list[int] = []
+        loops: list[int] = []
 
-        class Watched(Delivery):
-            def _takeBack(self) -> list[Any]:
-                waiting = super()._takeBack()
-                taken.append(len(waiting))
-                return waiting
+        def counted(items: list[Any]) -> Any:
+            loops.append(len(items))
+            return cursor(items)
 
-        records: list[bytes] = []
-
-        def deliver(client: Any, record: bytes) -> Deferred[None]:
-            records.append(record)
-            return succeed(None)
-
-        Watched(Line(delimiter=b"|"), deliver, None, Owner()).feed(b"x|" * 100)
-        self.assertEqual((len(records), sum(taken)), (100, 0))
+        self.patch(_inbound, "cursor", counted)
+        reader = Reader(Line(delimiter=b"|"), lambda number: succeed(None))
+        reader.feed(b"x|" * 100)
+        self.assertEqual(len(reader.records), 100)
+        self.assertEqual(loops.count(100), 1)
+        self.assertEqual(reader.reported, [None] * 100)
 
     @given(words, cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
     def test_swapsAndHolds(
         self, data: bytes, at: list[int], swaps: set[int], holds: set[int]
     ) -> None:
         """
-        However the stream is cut, whenever the framing is changed and the delivery
-        held: the records are those of one that takes one record at a time.
+        However the stream is split, and whenever the framing is changed and the records
+        held: the records are those of a reader that takes one at a time.
         """
-        records: list[bytes] = []
-        owner = Owner()
+        delimiters = [b"|"]
 
-        def deliver(delivery: list[Delivery], record: bytes) -> None:
-            [present] = delivery
-            records.append(record)
-            if len(records) in swaps:
-                framing: Any = present.framing
-                other = b";" if framing.frame(b"") == b"|" else b"|"
-                present.swap(Line(delimiter=other))
-            if len(records) in holds:
-                present.hold(Hold.USER)
+        def interrupt(number: int) -> None:
+            if number in swaps:
+                delimiters.append(b";" if delimiters[-1] == b"|" else b"|")
+                reader.inbound.use(Line(delimiter=delimiters[-1]))
+            if number in holds:
+                reader.inbound.hold(Hold.USER)
 
-        holder: list[Delivery] = []
-        delivery = Delivery(Line(delimiter=b"|"), deliver, holder, owner)
-        holder.append(delivery)
+        reader = Reader(Line(delimiter=b"|"), interrupt)
         for piece in pieces(data, at):
-            delivery.feed(piece)
+            reader.feed(piece)
             if len(piece) % 2:
-                delivery.release(Hold.USER)
-        while delivery.held:
-            delivery.release(Hold.USER)
-        self.assertEqual(records, model(data, swaps))
-        self.assertEqual(owner.told, [])
+                reader.inbound.release(Hold.USER)
+        while reader.inbound.held:
+            reader.inbound.release(Hold.USER)
+        self.assertEqual(reader.records, model(data, swaps))
+        self.assertEqual(reader.reported, [])
 
-    def test_finishIsCalledOnce(self) -> None:
+    @given(
+        st.lists(
+            st.sampled_from(["hold", "release", "result", "arrive", "again", "read"]),
+            max_size=30,
+        ),
+        st.booleans(),
+    )
+    def test_manyHolds(self, steps: list[str], movable: bool) -> None:
         """
-        A framing whose end never ends does not hang the reactor.
+        Three independent holds, set and cleared in any order and also inside the
+        callback: each record is delivered once, in order, and none while one is set.
+        """
+        waiting: list[Deferred[None]] = []
+        script = iter(steps)
+
+        def interrupt(number: int) -> Any:
+            self.assertEqual(inbound.held, Hold(0))
+            for step in script:
+                if step == "result":
+                    waiting.append(Deferred())
+                    return waiting[-1]
+                if step == "read":
+                    return None
+                outside(step)
+            return None
+
+        def outside(step: str) -> None:
+            if step == "hold":
+                inbound.hold(Hold.USER)
+            elif step == "again":
+                inbound.hold(Hold.CONSUMER)
+                inbound.hold(Hold.USER)
+                inbound.release(Hold.CONSUMER)
+            elif step == "release":
+                inbound.release(Hold.USER)
+            elif step == "arrive" and waiting:
+                waiting.pop().callback(None)
+
+        if not movable:
+            self.patch(_inbound, "cursor", IndexCursor)
+        reader = Reader(Line(delimiter=b"|"), interrupt)
+        inbound = reader.inbound
+        sent = [b"%d" % number for number in range(40)]
+        for at in range(0, 40, 8):
+            reader.feed(b"".join(b"%b|" % record for record in sent[at : at + 8]))
+            self.assertEqual(reader.records, sent[: len(reader.records)])
+            for step in script:
+                outside(step)
+                if step == "read":
+                    break
+        while inbound.held:
+            outside("arrive")
+            outside("release")
+        self.assertEqual(reader.records, sent)
+        self.assertEqual(inbound.delivered, 40)
+
+    def test_holdsAreIndependent(self) -> None:
+        """
+        Nothing is delivered until each hold is released, in any order.
+        """
+        for first in (Hold.USER, Hold.CONSUMER):
+            reader = Reader(Line(delimiter=b"|"))
+            reader.inbound.hold(Hold.USER)
+            reader.inbound.hold(Hold.CONSUMER)
+            reader.feed(b"a|b|")
+            reader.inbound.release(first)
+            self.assertEqual((reader.records, reader.inbound.waiting), ([], True))
+            reader.inbound.release((Hold.USER | Hold.CONSUMER) & ~first)
+            self.assertEqual(reader.records, [b"a", b"b"])
+
+    def test_heldEnd(self) -> None:
+        """
+        The end of the stream waits behind the records that are held.
+        """
+        reader = Reader(Line(delimiter=b"|", atEnd="record"))
+        reader.inbound.hold(Hold.USER)
+        reader.feed(b"a|b")
+        reader.end()
+        self.assertEqual((reader.records, reader.ends), ([], 0))
+        reader.inbound.release(Hold.USER)
+        self.assertEqual((reader.records, reader.ends), ([b"a", b"b"], 1))
+
+    def test_truncated(self) -> None:
+        """
+        The bytes between the last record and the end of the stream are reported.
+        """
+        reader = Reader(Netstring())
+        reader.feed(b"1:a,3:b")
+        reader.end()
+        truncated = reader.inbound.truncated
+        assert isinstance(truncated, TruncatedRecord)
+        self.assertEqual((reader.records, truncated.rest), ([b"a"], b"3:b"))
+
+    def test_endIsReportedOnce(self) -> None:
+        """
+        C{decodeEnd} is called once, even if it always returns records.
         """
 
         class Endless(Stream):
-            def finish(self) -> Any:
+            def decodeEnd(self, data: Any, start: int) -> list[Any]:
                 return [b"last"]
 
-        records: list[bytes] = []
-        ends: list[None] = []
-        delivery = Delivery(
-            Endless(), lambda to, record: to.append(record), records, Owner()
-        )
-        delivery.end(lambda: ends.append(None))
-        self.assertEqual((records, ends), ([b"last"], [None]))
+        reader = Reader(Endless())
+        reader.end()
+        self.assertEqual((reader.records, reader.ends), ([b"last"], 1))
+
+    def test_recordsBeforeAnError(self) -> None:
+        """
+        The records before an error are delivered first, then the error is reported
+        once, and nothing follows.
+        """
+        for batched in (False, True):
+            reader = Reader(Netstring(), batched=batched)
+            reader.feed(b"1:a,1:b,x1:c,")
+            reader.end()
+            records = [[b"a", b"b"]] if batched else [b"a", b"b"]
+            self.assertEqual((reader.records, reader.ends), (records, 0))
+            [error] = reader.reported
+            self.assertIsInstance(error, FramingError)
+
+    def test_skipped(self) -> None:
+        """
+        A record that is too long is reported at its place, and the others follow.
+        """
+        for step in (1, 3, 100):
+            reader = Reader(Line(delimiter=b"|", maxLength=2, onTooLong="skip"))
+            stream = b"a|long|b|longer|c|"
+            reader.feed(*(stream[n : n + step] for n in range(0, len(stream), step)))
+            self.assertEqual(reader.records, [b"a", b"b", b"c"])
+            self.assertEqual([type(e) for e in reader.reported], [RecordTooLong] * 2)
+
+    def test_raises(self) -> None:
+        """
+        After an exception in the callback nothing is delivered any more.
+        """
+
+        def fail(number: int) -> None:
+            raise ZeroDivisionError
+
+        reader = Reader(Line(delimiter=b"|"), fail)
+        reader.feed(b"a|b|", b"c|")
+        reader.end()
+        self.assertEqual((reader.records, reader.ends), ([b"a"], 0))
+        self.assertEqual([type(e) for e in reader.reported], [ZeroDivisionError])
+        self.assertEqual(reader.inbound.delivered, 1)
+
+    def test_batched(self) -> None:
+        """
+        With C{batched} the callback gets all records of a read, also of a framing that
+        decodes one at a time.
+        """
+
+        class Pairs(Framing[bytes]):
+            def decode(self, data: Any, start: int, searched: int) -> Any:
+                if len(data) - start < 2:
+                    return None
+                return [bytes(data[start : start + 2])], start + 2
+
+        for framing in (Block(size=2), Pairs()):
+            reader = Reader(framing, batched=True)
+            reader.feed(b"aabbc", b"cdd")
+            self.assertEqual(reader.records, [[b"aa", b"bb"], [b"cc", b"dd"]])
+
+    def test_next(self) -> None:
+        """
+        C{next} takes one record, also among others; a loop delivers the rest.
+        """
+        reader = Reader(Line(delimiter=b"|"))
+        reader.inbound.hold(Hold.USER)
+        reader.feed(b"a|b|c|d")
+        self.assertEqual(reader.inbound.next(), (b"a",))
+        self.assertEqual(reader.inbound.next(), (b"b",))
+        reader.inbound.release(Hold.USER)
+        self.assertEqual(reader.records, [b"c"])
+        self.assertIsNone(reader.inbound.next())
+        self.assertEqual(reader.inbound.delivered, 3)
+
+    def test_nextOfAUnit(self) -> None:
+        """
+        If the unit holds more records than C{next} takes, the callback gets the others:
+        one by one, or as a batch.
+        """
+        for batched in (False, True):
+            framing = Stackable(
+                framings=[Line(delimiter=b"|"), Map(get=bytes.split, put=bytes)]
+            )
+            reader = Reader(framing, batched=batched)
+            reader.inbound.hold(Hold.USER)
+            reader.feed(b"a b c|d|")
+            self.assertEqual(reader.inbound.next(), (b"a",))
+            self.assertEqual(reader.inbound.lastBatch, 3)
+            reader.inbound.release(Hold.USER)
+            expected: list[Any] = [b"b", b"c", b"d"]
+            if batched:
+                expected = [[b"b", b"c"], [b"d"]]
+            self.assertEqual(reader.records, expected)
+            self.assertEqual(reader.inbound.delivered, 4)
+
+    def test_nextError(self) -> None:
+        """
+        C{next} raises if the bytes cannot be decoded.
+        """
+        reader = Reader(Netstring())
+        reader.inbound.hold(Hold.USER)
+        reader.feed(b"1:a,x")
+        self.assertEqual(reader.inbound.next(), (b"a",))
+        self.assertRaises(FramingError, reader.inbound.next)
 
     def test_swapInANewline(self) -> None:
         """
-        A newline belongs to its line, also when its second octet comes after another
+        A newline belongs to its line, also if its second byte arrives after another
         framing has taken over.
         """
         for chunks in ([b"a\r\nbody"], [b"a\r", b"\nbody"], [b"a\r", b"\n", b"body"]):
-            records: list[bytes] = []
-
-            def deliver(holder: list[Delivery], record: bytes) -> None:
-                records.append(record)  # noqa: B023
-                if record == b"a":
-                    holder[0].swap(Stream())
-
-            holder: list[Delivery] = []
-            holder.append(Delivery(Line(), deliver, holder, Owner()))
-            for chunk in chunks:
-                holder[0].feed(chunk)
-            self.assertEqual(records, [b"a", b"body"])
+            reader = Reader(
+                Line(),
+                lambda n: reader.inbound.use(Stream()) if n == 1 else None,  # noqa: B023
+            )
+            reader.feed(*chunks)
+            self.assertEqual(reader.records, [b"a", b"body"])
 
     def test_swapTwiceInANewline(self) -> None:
         """
-        Also after two others in a row, and if it came while the records were held.
+        The same after two other framings, and if the byte arrived while the records
+        were held.
         """
-        records: list[bytes] = []
+        reader = Reader(
+            Line(), lambda n: reader.inbound.hold(Hold.USER) if n == 1 else None
+        )
+        reader.feed(b"a\r", b"\nbody")
+        reader.inbound.use(Line())
+        reader.inbound.use(Stream())
+        reader.inbound.release(Hold.USER)
+        self.assertEqual(reader.records, [b"a", b"body"])
 
-        def deliver(holder: list[Delivery], record: bytes) -> None:
-            records.append(record)
-            if record == b"a":
-                holder[0].hold(Hold.USER)
+    def test_swapDoesNotDecodeTwice(self) -> None:
+        """
+        A swap at each record decodes at most two units per record in vain: after a
+        batch is discarded, as many units are decoded one by one before the next batch.
+        """
+        decoded = [0]
 
-        holder: list[Delivery] = []
-        holder.append(Delivery(Line(), deliver, holder, Owner()))
-        holder[0].feed(b"a\r")
-        holder[0].feed(b"\nbody")
-        holder[0].swap(Line())
-        holder[0].swap(Stream())
-        holder[0].release(Hold.USER)
-        self.assertEqual(records, [b"a", b"body"])
+        class Counting(Line):
+            def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+                records, end = super().decodeMany(data, start)
+                decoded[0] += len(records)
+                return records, end
+
+        reader = Reader(
+            Counting(delimiter=b"|"),
+            lambda n: reader.inbound.use(Counting(delimiter=b"|")),
+        )
+        reader.feed(b"x|" * 1000)
+        self.assertEqual(len(reader.records), 1000)
+        self.assertLessEqual(decoded[0], 2000)
+
+    def test_swapAtAnErrorInABatch(self) -> None:
+        """
+        An error behind the records of a batch is not reported if another framing takes
+        over before it, which can decode these bytes.
+        """
+        reader = Reader(
+            Netstring(),
+            lambda n: reader.inbound.use(Stream()) if n == 1 else None,
+            batched=True,
+        )
+        reader.feed(b"1:a,raw")
+        self.assertEqual(reader.records, [[b"a"], [b"raw"]])
+        self.assertEqual(reader.reported, [])
 
     def test_nestedFeed(self) -> None:
         """
-        Octets that come from inside a delivery are delivered behind the present ones.
+        Bytes that arrive inside the callback are delivered behind the present ones.
         """
-        records: list[bytes] = []
+        reader = Reader(
+            Line(delimiter=b"|"), lambda n: reader.feed(b"c|") if n == 1 else None
+        )
+        reader.feed(b"a|b|")
+        self.assertEqual(reader.records, [b"a", b"b", b"c"])
 
-        def deliver(holder: list[Delivery], record: bytes) -> None:
-            records.append(record)
-            if record == b"a":
-                holder[0].feed(b"c|")
+    def test_discard(self) -> None:
+        """
+        All that waits can be dropped.
+        """
+        reader = Reader(Line(delimiter=b"|"))
+        reader.inbound.hold(Hold.USER)
+        reader.feed(b"a|b|c")
+        self.assertGreater(reader.inbound.discard(), 0)
+        reader.inbound.release(Hold.USER)
+        reader.feed(b"d|")
+        self.assertEqual(reader.records, [b"d"])
 
-        holder: list[Delivery] = []
-        line = Line(delimiter=b"|")
-        holder.append(Delivery(line, deliver, holder, Owner()))
-        holder[0].feed(b"a|b|")
-        self.assertEqual(records, [b"a", b"b", b"c"])
+    def test_keptView(self) -> None:
+        """
+        A framing that keeps a view of the buffer is reported.
+        """
+        views: list[memoryview] = []
+
+        class Keeping(Line):
+            def decode(self, data: Any, start: int, searched: int) -> Any:
+                views.append(memoryview(data))
+                return super().decode(data, start, searched)
+
+        reader = Reader(Keeping(delimiter=b"|"))
+        reader.feed(b"x" * 100, b"x", b"x")
+        [error] = reader.reported
+        self.assertIn("Keeping has kept a view", str(error))
+
+
+class CursorTests(SynchronousTestCase):
+    """
+    L{cursor}, and its replacement for other interpreters.
+    """
+
+    def test_same(self) -> None:
+        """
+        Both can be moved forwards, backwards and to the end from inside a loop.
+        """
+        makers: list[Callable[[list[Any]], Any]] = [cursor, IndexCursor]
+        for make in makers:
+            items = list("abcde")
+            moved = make(items)
+            seen = []
+            for item in moved:
+                seen.append((item, moved.__length_hint__()))
+                if item == "b" and len(seen) == 2:
+                    moved.__setstate__(0)
+                elif item == "d":
+                    moved.__setstate__(len(items))
+            self.assertEqual(
+                seen, [("a", 4), ("b", 3), ("a", 4), ("b", 3), ("c", 2), ("d", 1)]
+            )
+            self.assertEqual(moved.__length_hint__(), 0)
+
+    def test_withoutSetState(self) -> None:
+        """
+        An interpreter whose list iterators cannot be moved gets the replacement.
+        """
+
+        def plain(items: list[Any]) -> Iterator[Any]:
+            yield from items
+
+        setattr(_inbound, "iter", plain)  # noqa: B010
+        self.addCleanup(delattr, _inbound, "iter")
+        self.assertIsInstance(cursor([1, 2]), IndexCursor)

@@ -1,6 +1,6 @@
 """
 Tests for changing the framing in mid-stream, between any two framings at any record.
-The result must be that of a reader that decodes one record at a time.
+The result must be that of a reader that decodes one unit at a time of the whole stream.
 """
 
 from __future__ import annotations
@@ -13,97 +13,86 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._delivery import Delivery, Hold
+from twisted_clienttcp._inbound import Hold, Inbound
 from twisted_clienttcp.errors import FramingError
+from twisted_clienttcp.framing._buffer import InputBuffer
 
 from .._framings import FRAMINGS
 from .._memory import ClientTestCase
 from .._streams import cuts, pieces
 
-#: All whose records do not depend on how a stream is cut.
+#: The framings whose records do not depend on how a stream is split.
 INVARIANT = [name for name, made in FRAMINGS.items() if made.pattern.chunkInvariant]
 
+#: Of these, the ones whose units do not depend on it either.
+EXACT = [name for name in INVARIANT if not FRAMINGS[name].unitsOfReads]
 
-#: Octets that stand for something in one of them.
+#: Bytes that have a meaning in one of the framings.
 _ODD = [b"\r", b"\n", b"\r\n", b"|", b"#", b",", b"--|", b"aa", b"\0", b"\2", b"\xc0"]
-
 _ODD += [b"3:ab", b"3\0", b"a", b"7", b"[]", b"x" * 21]
 
 
-def framedBy(name: str) -> list[bytes]:
+def encodedBy(name: str) -> list[bytes]:
     """
-    @return: what a framing makes of its examples.
+    Encode the examples of a framing.
     """
     made = FRAMINGS[name]
-    return [made.pattern.clone().frame(record) for record in made.records]
+    return [made.pattern.fresh().encode(record) for record in made.records]
 
 
-def model(names: Sequence[str], data: bytes, swaps: set[int]) -> list[Any]:
+def model(
+    names: Sequence[str], chunks: Sequence[bytes], swaps: set[int], ends: bool = True
+) -> list[Any]:
     """
-    Read one octet after the other. After each record of a number in C{swaps} the next
-    one of the framings takes over, and reads what comes behind that record.
+    Decode one unit after the other. After each record whose number is in C{swaps} the
+    next framing takes over.
 
-    @return: the records, by their C{repr}, and faults by their types.
+    @param ends: the stream ends.
+
+    @return: the records, by their C{repr}, and the errors, by their types.
     """
     events: list[Any] = []
-    records = present = position = since = 0
-    framing = FRAMINGS[names[0]].pattern.clone()
-    while position <= len(data):
-        ends = position == len(data)
+    records = present = 0
+    buffer = InputBuffer(FRAMINGS[names[0]].pattern.fresh())
+    waiting = list(chunks)
+    hasEnded = not ends
+    while True:
         try:
-            octet = data[position : position + 1]
-            batch = iter(framing.finish() if ends else framing.feed(octet))
-            position += 1
-            count = 0
-            while True:
-                try:
-                    record = next(batch)
-                except StopIteration:
-                    break
-                except FramingError as fault:
-                    events.append(type(fault))
-                    if not getattr(fault, "skipped", False):
-                        return events
-                    batch, count = iter(framing.feed(b"")), 0
-                    continue
-                events.append(repr(record))
-                records += 1
-                count += 1
-                if records in swaps:
-                    rest = framing.release(count)
-                    if not rest and not ends:
-                        # The octet that completes a newline belongs to its line.
-                        skip = getattr(framing, "swallows", b"")
-                        if data[position : position + 1] == skip:
-                            position += len(skip)
-                    # What is handed over stands for all that was not delivered.
-                    name, later = names[present % len(names)], rest + data[position:]
-                    if FRAMINGS[name].exact and not FRAMINGS[name].several:
-                        wanted = model([name], data, set())[len(events) - since :]
-                        assert model([name], later, set()) == wanted, (name, later)
-                    data, position, since = later, 0, len(events)
-                    present += 1
-                    framing = FRAMINGS[names[present % len(names)]].pattern.clone()
-                    break
-        except FramingError as fault:
-            raise AssertionError("raised before its iterator") from fault
-    return events
+            unit = buffer.decode()
+            if unit is None and waiting:
+                buffer.append(waiting.pop(0))
+                continue
+            if unit is None:
+                if hasEnded:
+                    return events
+                hasEnded = True
+                unit = buffer.decodeEnd()
+        except FramingError as error:
+            events.append(type(error))
+            if not getattr(error, "skipped", False):
+                return events
+            continue
+        for record in unit:
+            events.append(repr(record))
+            records += 1
+            if records in swaps:
+                present += 1
+                name = names[present % len(names)]
+                buffer.use(FRAMINGS[name].pattern.fresh())
+                hasEnded = not ends
 
 
 class Swapper:
     """
-    The same, as a connection delivers it.
+    A reader that does the same with L{Inbound}, as a connection does.
     """
 
     def __init__(self, names: Sequence[str], swaps: set[int], holds: set[int]) -> None:
         self.names, self.swaps, self.holds = names, swaps, holds
         self.events: list[Any] = []
         self.records = self.present = 0
-        self.delivery = Delivery(
-            FRAMINGS[names[0]].pattern.clone(),
-            Swapper.deliver,
-            self,
-            self,
+        self.inbound = Inbound(
+            FRAMINGS[names[0]].pattern.fresh(), Swapper.deliver, self, self
         )
 
     def deliver(self, record: Any) -> None:
@@ -112,68 +101,74 @@ class Swapper:
         if self.records in self.swaps:
             self.present += 1
             name = self.names[self.present % len(self.names)]
-            self.delivery.swap(FRAMINGS[name].pattern.clone())
+            self.inbound.use(FRAMINGS[name].pattern.fresh())
         if self.records in self.holds:
-            self.delivery.hold(Hold.USER)
+            self.inbound.hold(Hold.USER)
 
-    def _faulted(self, fault: Exception) -> None:
-        self.events.append(type(fault))
-        if not getattr(fault, "skipped", False):
-            self.delivery.stop()
+    def inputFailed(self, error: FramingError) -> None:
+        self.events.append(type(error))
+        if not getattr(error, "skipped", False):
+            self.inbound.stop()
 
-    def _raised(self, error: BaseException) -> None:
+    def inputRaised(self, error: BaseException) -> None:
         raise AssertionError("nothing raises here") from error
 
-    def _resumed(self) -> None:
-        pass
+    def inputResumed(self) -> None:
+        raise AssertionError("nothing is awaited here")
 
     def read(self, chunks: Sequence[bytes]) -> list[Any]:
+        """
+        Read a stream, and release the records after every second piece.
+        """
         for number, chunk in enumerate(chunks):
-            self.delivery.feed(chunk)
+            self.inbound.feed(chunk)
             if number % 2:
-                self.delivery.release(Hold.USER)
-        self.delivery.end(lambda: None)
-        while self.delivery.held:
-            self.delivery.release(Hold.USER)
+                self.inbound.release(Hold.USER)
+        self.inbound.end(lambda: None)
+        while self.inbound.held:
+            self.inbound.release(Hold.USER)
         return self.events
 
 
 def _streams(names: Sequence[str]) -> st.SearchStrategy[bytes]:
-    frames = [octets for name in names for octets in framedBy(name)]
-    parts = st.sampled_from([*frames, *frames, *_ODD]) | st.binary(max_size=3)
+    encoded = [unit for name in names for unit in encodedBy(name)]
+    parts = st.sampled_from([*encoded, *encoded, *_ODD]) | st.binary(max_size=3)
     return st.lists(parts, max_size=12).map(b"".join)
+
+
+def _namesAndStream(among: Sequence[str]) -> st.SearchStrategy[tuple[list[str], bytes]]:
+    return st.lists(st.sampled_from(among), min_size=1, max_size=3).flatmap(
+        lambda names: st.tuples(st.just(names), _streams(names))
+    )
 
 
 numbers = st.sets(st.integers(1, 12))
 
 
-#: Names of framings, and a stream of what they frame.
-framingsAndStream = st.lists(
-    st.sampled_from(INVARIANT), min_size=1, max_size=3
-).flatmap(lambda names: st.tuples(st.just(names), _streams(names)))
-
-
 class SwapTests(SynchronousTestCase):
     """
-    L{Delivery} with all framings.
+    L{Inbound.use} with all framings.
     """
 
     def test_everyPair(self) -> None:
         """
-        From each framing to each other, and back, at every record of a stream.
+        From each framing to each other one, and back, at every record of a stream.
         """
         for first, second in permutations(INVARIANT, 2):
-            head, tail = framedBy(first), framedBy(second)
+            head, tail = encodedBy(first), encodedBy(second)
             data = b"".join([*head, *tail[:2], *head[:2], *tail])
+            isExact = {first, second} <= set(EXACT)
             for swaps in ({len(head)}, {1, 2, 3, 5, 8}):
-                expected = model([first, second], data, swaps)
-                for size in (len(data) or 1, 7):
+                for size in (len(data) or 1, 7, 1):
                     chunks = [data[n : n + size] for n in range(0, len(data), size)]
+                    expected = model(
+                        [first, second], [data] if isExact else chunks, swaps
+                    )
                     found = Swapper([first, second], swaps, set()).read(chunks)
                     self.assertEqual(found, expected, (first, second, swaps, size))
 
     @settings(max_examples=500)
-    @given(framingsAndStream, cuts, numbers, numbers)
+    @given(_namesAndStream(EXACT), cuts, numbers, numbers)
     def test_anyStream(
         self,
         namesAndData: tuple[list[str], bytes],
@@ -182,11 +177,24 @@ class SwapTests(SynchronousTestCase):
         holds: set[int],
     ) -> None:
         """
-        Any stream, cut and held anywhere, also with what is no record in it.
+        Any stream, also one that is not valid, split and held anywhere.
         """
         names, data = namesAndData
         found = Swapper(names, swaps, holds).read(pieces(data, at))
-        self.assertEqual(found, model(names, data, swaps))
+        self.assertEqual(found, model(names, [data], swaps))
+
+    @settings(max_examples=200)
+    @given(_namesAndStream(INVARIANT), cuts, numbers)
+    def test_unitsOfReads(
+        self, namesAndData: tuple[list[str], bytes], at: list[int], swaps: set[int]
+    ) -> None:
+        """
+        A framing whose unit is a read ends where the read does.
+        """
+        names, data = namesAndData
+        chunks = [piece for piece in pieces(data, at) if piece]
+        found = Swapper(names, swaps, set()).read(chunks)
+        self.assertEqual(found, model(names, chunks, swaps))
 
     @settings(max_examples=300)
     @given(
@@ -200,28 +208,27 @@ class SwapTests(SynchronousTestCase):
         self, nameAndData: tuple[str, bytes], at: list[int], holds: set[int]
     ) -> None:
         """
-        To hold the records anywhere, and let them go before the next read, changes
-        nothing, whatever the framing says of itself.
+        Holding the records anywhere until the next read changes nothing, for any
+        framing.
         """
         name, data = nameAndData
         chunks = pieces(data, at)
         plain = Swapper([name], set(), set())
         held = Swapper([name], set(), holds)
         for chunk in chunks:
-            plain.delivery.feed(chunk)
-            held.delivery.feed(chunk)
-            while held.delivery.held:
-                held.delivery.release(Hold.USER)
+            plain.inbound.feed(chunk)
+            held.inbound.feed(chunk)
+            while held.inbound.held:
+                held.inbound.release(Hold.USER)
         self.assertEqual(held.events, plain.events)
 
     def test_traits(self) -> None:
         """
-        Those that depend on the cuts, and those that do not read back what they frame,
-        are the expected few; and only of those that read whatever comes, and of a
-        regular expression, is neither true.
+        Only these framings depend on how a stream is split, or do not decode what they
+        encode; only those that accept any bytes, and some sets of delimiters, do both.
         """
 
-        def those(*traits: str) -> list[str]:
+        def without(*traits: str) -> list[str]:
             return [
                 name
                 for name, made in FRAMINGS.items()
@@ -236,16 +243,16 @@ class SwapTests(SynchronousTestCase):
             "grep",
             "recordblock",
         ]
-        self.assertEqual(those("chunkInvariant", "reversible"), neither)
+        self.assertEqual(without("chunkInvariant", "reversible"), neither)
         self.assertEqual(
-            set(those("chunkInvariant")) - set(neither),
+            set(without("chunkInvariant")) - set(neither),
             {"line:autodetect=true", "stream", "receiver, LineOnlyReceiver"},
         )
         self.assertEqual(
-            [n for n in those("reversible") if n not in neither and "stack" not in n],
+            [n for n in without("reversible") if n not in neither and "stack" not in n],
             [
                 "block:size=3",
-                "lengthprefixed:octets=1,offset=1,adjustment=1,strip=1",
+                "lengthprefixed:prefixSize=1,offset=1,adjustment=1,strip=1",
                 "line, several",
                 "lengthprefixed, netty",
             ],
@@ -258,7 +265,7 @@ class ClientTests(ClientTestCase):
     """
 
     @settings(max_examples=100)
-    @given(framingsAndStream, cuts, numbers, numbers)
+    @given(_namesAndStream(EXACT), cuts, numbers, numbers)
     def test_anyStream(
         self,
         namesAndData: tuple[list[str], bytes],
@@ -293,5 +300,5 @@ class ClientTests(ClientTestCase):
                 client.resumeProducing()
         for _ in range(len(holds) + 1):
             client.resumeProducing()
-        records = [e for e in model(names, data, swaps) if isinstance(e, str)]
-        self.assertEqual(found, records)
+        events = model(names, [data], swaps, ends=False)
+        self.assertEqual(found, [e for e in events if isinstance(e, str)])

@@ -206,8 +206,8 @@ class RestTests(OptionsTestCase):
         ):
             self.assertIsInstance(self.given("localhost", "7", *words)["framing"], kind)
         framing = self.parsed("localhost", "7", "--max-length=2k").framing
-        self.assertEqual(len(framing.frame(b"x" * 2048)), 2050)
-        self.assertRaises(RecordTooLong, framing.frame, b"x" * 2049)
+        self.assertEqual(len(framing.encode(b"x" * 2048)), 2050)
+        self.assertRaises(RecordTooLong, framing.encode, b"x" * 2049)
 
     def test_keepAlive(self) -> None:
         """

@@ -35,7 +35,7 @@ class TellingOutbox(Outbox):
     Notes what it is told.
     """
 
-    def __init__(self, framing: Framing, marks: Marks) -> None:
+    def __init__(self, framing: Framing[Any], marks: Marks) -> None:
         self.told: list[str] = []
         super().__init__(framing, marks)
 
@@ -307,7 +307,7 @@ class OutboxTests(SynchronousTestCase):
         outbox.close("it rains")
         outbox.use(Stream())
         for order, what in (
-            (outbox.frame, b"x"),
+            (outbox.encode, b"x"),
             (outbox.send, b"x"),
             (outbox.write, b"x"),
             (outbox.sendAll, [b"x"]),

@@ -17,7 +17,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp.errors import TruncatedRecord
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import FramingConformance, MemoryServer
 
@@ -26,35 +25,98 @@ from .._support import Recorder
 
 class FramingConformanceTests(SynchronousTestCase):
     """
-    L{FramingConformance} tells in words what a framing has done wrong.
+    L{FramingConformance} reports which law a framing breaks.
     """
 
-    def test_leftover(self) -> None:
+    def broken(self, decode: Any = None, **methods: Any) -> Any:
         """
-        One that keeps what its stream has ended in.
+        Make the conformance tests of a L{Line} with other methods.
         """
-
-        class Keeping(Line):
-            _rest = b""
-
-            def finish(self) -> Any:
-                self._rest = self._rest or self.release(0)
-                if self._rest:
-                    raise TruncatedRecord(self._rest)
-                return []
+        if decode is not None:
+            methods["decode"] = decode
+        kind: Any = type("Broken", (Line,), methods)
 
         class Suite(FramingConformance):
             records = (b"one", b"two")
 
             def framing(self) -> Any:
-                return Keeping(delimiter=b"\r\n")
+                return kind(delimiter=b"\r\n")
 
-        raised = self.assertRaises(AssertionError, Suite().test_unfinished)
-        self.assertIn("what finish() has left", str(raised))
+        return Suite()
+
+    def test_laws(self) -> None:
+        """
+        Each of these framings fails the test of a law, with an error that says why.
+        """
+        line = Line.decode
+
+        def keeps(self: Any, data: Any, start: int, searched: int) -> Any:
+            # The beginning of a line, without takeBack().
+            kept = getattr(self, "kept", b"")
+            found = line(self, data, start, searched)
+            if found is None:
+                self.kept = kept + bytes(data[start:])
+                return [], len(data)
+            self.kept = b""
+            return [kept + found[0][0]], found[1]
+
+        def loses(self: Any, data: Any, start: int, searched: int) -> Any:
+            found = line(self, data, start, searched)
+            return found or ([], len(data))
+
+        def depends(self: Any, data: Any, start: int, searched: int) -> Any:
+            found = line(self, data, start, searched)
+            return found or ([bytes(data[start:])], len(data))
+
+        def forgets(self: Any, data: Any, start: int, searched: int) -> Any:
+            # Half a delimiter may end at the index.
+            return line(self, data, max(start, searched), searched)
+
+        def changes(self: Any, data: Any, start: int, searched: int) -> Any:
+            if isinstance(data, bytearray):
+                data[start] ^= 1
+            return line(self, data, start, searched)
+
+        def views(self: Any, data: Any, start: int, searched: int) -> Any:
+            self.view = memoryview(data)
+            return line(self, data, start, searched)
+
+        def stays(self: Any, data: Any, start: int, searched: int) -> Any:
+            found = line(self, data, start, searched)
+            return found and (found[0], start)
+
+        def remembers(self: Any, data: Any, start: int, searched: int) -> Any:
+            # A copy shares the list.
+            self.__dict__.setdefault("seen", []).append(start)
+            found = line(self, data, start, searched)
+            return found if len(self.seen) < 3 else ([b"?"], len(data))
+
+        def reversed_(self: Any, records: Any) -> bytes:
+            return b"".join(map(self.encode, records[::-1]))
+
+        def raises(self: Any, data: Any, start: int) -> Any:
+            raise ZeroDivisionError
+
+        for suite, test, words in (
+            (self.broken(keeps), "test_replaced", "replaced at 1"),
+            (self.broken(loses), "test_chunkInvariant", "single bytes"),
+            (self.broken(decodeEnd=raises), "test_unfinished", "the end at 0"),
+            (self.broken(depends), "test_chunkInvariant", "single bytes"),
+            (self.broken(forgets), "test_chunkInvariant", "single bytes"),
+            (self.broken(changes), "test_unchanged", "the data after decode()"),
+            (self.broken(views), "test_unchanged", "kept a view"),
+            (self.broken(stays), "test_unchanged", "ends at 0"),
+            (self.broken(stays), "test_reversible", "must return an index"),
+            (self.broken(encodeMany=reversed_), "test_encodeMany", "encodeMany"),
+            (self.broken(encode=lambda s, r: b""), "test_wrongType", "did not raise"),
+            (self.broken(remembers), "test_fresh", "the records of a fresh framing"),
+        ):
+            raised = self.assertRaises(AssertionError, getattr(suite, test))
+            self.assertIn(words, str(raised), test)
 
     def test_bothLimited(self) -> None:
         """
-        One of which both kinds have the limit: nothing could be read that is too long.
+        If both framings have the limit, no record that is too long can be decoded.
         """
 
         class Suite(FramingConformance):
@@ -117,6 +179,18 @@ class MemoryServerTests(SynchronousTestCase):
             self.events,
             ["started", "connected", "serverFlushed", ("serverInput", b"three")],
         )
+
+    def test_beforeAccept(self) -> None:
+        """
+        An error says that an attempt waits to be accepted.
+        """
+        server = self.serve()
+        for act in (server.reset, server.close, lambda: server.send(b"x")):
+            raised = self.assertRaises(AssertionError, act)
+            self.assertIn("connecting>; call accept() first", str(raised))
+        server.refuse()
+        raised = self.assertRaises(AssertionError, server.close)
+        self.assertTrue(str(raised).endswith("waiting>"), raised)
 
     def test_refuse(self) -> None:
         """

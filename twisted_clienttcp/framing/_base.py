@@ -85,7 +85,7 @@ class Framing(Generic[Record]):
     #: The arguments of the constructor, for C{repr}.
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
         framing = super().__new__(cls)
         framing._arguments = (args, kwargs)
         if kwargs:
@@ -191,6 +191,7 @@ class Framing(Generic[Record]):
         framing with other state that changes must override this method.
         """
         unused = copy.copy(self)
+        vars(unused).pop("swallows", None)
         for name, value in vars(unused).items():
             if isinstance(value, Framing):
                 setattr(unused, name, value.fresh())
@@ -200,6 +201,8 @@ class Framing(Generic[Record]):
                 and all(isinstance(item, Framing) for item in value)
             ):
                 setattr(unused, name, type(value)(item.fresh() for item in value))
+        if unused.swallows:
+            unused.swallows = b""
         return unused
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:

@@ -153,6 +153,7 @@ class JSONValues(Framing[Any]):
                 raise self.tooLong(len(data) - start)
             self._scan = scan
             return None
+        self._scan = None
         return [self._value(data, start, start + scan.offset)], start + scan.offset
 
     def _begin(self, data: Buffer, start: int) -> int:

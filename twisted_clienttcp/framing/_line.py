@@ -267,9 +267,16 @@ class Line(Framing[Any]):
     def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
         if self._atEnd == "truncated" or start == len(data):
             return []
-        if len(data) - start > self.maxLength and self.onTooLong != "split":
-            raise self.tooLong(len(data) - start)
-        return [self._record(data, start, len(data))]
+        records: list[Any] = []
+        limit = self.maxLength
+        while len(data) - start > limit:
+            # The bytes behind the limit could have been half a delimiter until now.
+            if self.onTooLong != "split":
+                raise self.tooLong(len(data) - start)
+            records.append(Piece(data[start : start + limit]))
+            start += limit
+        records.append(self._record(data, start, len(data)))
+        return records
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
         found = self._delimiters.find(data, start, searched, len(data))

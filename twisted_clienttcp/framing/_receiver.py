@@ -7,12 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from twisted.protocols.basic import (
-    IntNStringReceiver,
-    LineOnlyReceiver,
-    LineReceiver,
-)
-
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import Buffer, Framing
 from ._checks import cut, wrongType
@@ -102,11 +96,8 @@ class Receiver(Framing[Any]):
         self._cls = cls
         self._attributes = attributes
         self._lines = hasattr(cls, "lineReceived")
-        self._isTwisteds = getattr(cls, "dataReceived", None) in (
-            LineReceiver.dataReceived,
-            LineOnlyReceiver.dataReceived,
-            IntNStringReceiver.dataReceived,
-        )
+        parser: Any = getattr(cls, "dataReceived", None)
+        self._isTwisteds = parser.__module__ == "twisted.protocols.basic"
         #: The attribute that holds the bytes of an incomplete record. The first one is
         #: private to Twisted.
         self._holder = "_buffer" if self._lines else "recvd"
