@@ -167,7 +167,7 @@ def answering(run: Run, waits: bool) -> None:
     from twisted.python import log
 
     deliver = run.deliver
-    callLater = cast(Any, reactor).callLater
+    callLater, report = cast(Any, reactor).callLater, cast(Any, log).err
 
     def callback(client: object, record: bytes) -> Deferred[None]:
         deliver(client, record)
@@ -191,10 +191,10 @@ def answering(run: Run, waits: bool) -> None:
                 answer = callback(None, record)
                 if not answer.called:
                     answer.addCallback(self.go)
-                    answer.addErrback(log.err)
+                    answer.addErrback(report)
                     self.pause(True)
                     return
-                answer.addErrback(log.err)
+                answer.addErrback(report)
             self.pause(False)
 
         def pause(self, wanted: bool) -> None:

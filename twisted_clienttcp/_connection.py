@@ -637,7 +637,7 @@ class ClientTCPProtocol(Protocol):
                 outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
-        if len(inbound.buffer) > BACKLOG and inbound.held and not self._throttled:
+        if inbound.held and not self._throttled and len(inbound.buffer) > BACKLOG:
             self._throttled = True
             self._read(False)
 
