@@ -206,7 +206,7 @@ class RealServerTestCase(NetworkTestCase):
         for part in certificate.cert_chain_pems:
             part.write_to_path(str(chain), append=True)
         key.chmod(0o600)
-        user: dict[str, int] = {}
+        user: dict[str, Any] = {}
         if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
             user = {"uid": nobody.pw_uid, "gid": nobody.pw_gid}

@@ -11,7 +11,7 @@ from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import Buffer, Framing
 from ._checks import cut, wrongType
 
-#: How many bytes are passed to a receiver at once. L{LineReceiver} copies all that
+#: How many bytes are passed to a receiver at once. C{LineReceiver} copies all that
 #: follows a line, so its time grows with the square of that.
 _MOST = 64 * 1024
 
