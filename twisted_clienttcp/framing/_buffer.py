@@ -207,6 +207,7 @@ class InputBuffer:
             records = self.decode()
             self._oneByOne -= waiting - len(self)
             return records
+        batch, self._batch = self._batch, None
         earlier: list[Any] | None = None
         if self._following is not None or isinstance(self._data, bytearray):
             earlier = self.decode()
@@ -222,10 +223,12 @@ class InputBuffer:
             return None
         if self._swallows or framing.swallows:
             self._swallow()
-        data, start, batch = self._data, self._start, self._batch
+        data, start = self._data, self._start
         assert isinstance(data, bytes)
-        # Behind the last batch there is no complete unit.
-        if start < len(data) and (batch is None or batch.data is not data):
+        # Neither behind the last batch nor in what decode() has looked at in vain is
+        # there a complete unit.
+        isNew = batch is None or batch.data is not data
+        if start < len(data) > self._searched and isNew:
             try:
                 records, end = framing.decodeMany(data, start)
             except Exception as error:
