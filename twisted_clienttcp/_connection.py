@@ -688,7 +688,7 @@ class ClientTCPProtocol(Protocol):
         self._client._callbackRaised(order, error, self)
         self._client._escape(error)
 
-    def hold(self, who: Hold = Hold.USER) -> None:
+    def hold(self, who: int = Hold.USER) -> None:
         """
         Deliver no records and read nothing until L{release}.
         """
@@ -696,7 +696,7 @@ class ClientTCPProtocol(Protocol):
             self.inbound.hold(who)
             self._read(False)
 
-    def release(self, who: Hold = Hold.USER) -> None:
+    def release(self, who: int = Hold.USER) -> None:
         """
         Deliver what waits, and read on, unless somebody else holds the records.
         """

@@ -157,7 +157,7 @@ class DeliveryTests(SynchronousTestCase):
         script = iter(steps)
 
         def interrupt(number: int) -> Any:
-            self.assertEqual(inbound.held, Hold(0))
+            self.assertEqual(inbound.held, 0)
             for step in script:
                 if step == "result":
                     waiting.append(Deferred())
