@@ -369,7 +369,7 @@ class Inbound:
 
     def _continue(
         self,
-        result: object,
+        result: Any,
         coroutine: CoroutineType[Any, Any, Any],
         context: Context,
     ) -> None:
@@ -379,23 +379,24 @@ class Inbound:
 
         @param result: the result of the last Deferred that it has awaited.
         """
-        awaited: Any = None
+        hasEnded = False
         try:
-            while not isinstance(awaited, Deferred):
+            while True:
                 if isinstance(result, Failure):
-                    awaited = context.run(result.throwExceptionIntoGenerator, coroutine)
+                    result = context.run(result.throwExceptionIntoGenerator, coroutine)
                 else:
-                    awaited = context.run(coroutine.send, result)
+                    result = context.run(coroutine.send, result)
                 # As in Twisted, what is not a Deferred is its own result.
-                result = awaited
+                if isinstance(result, Deferred):
+                    break
         except StopIteration as stop:
-            result = stop.value
+            result, hasEnded = stop.value, True
         except BaseException:
             fail().addErrback(self._failed)
             return
-        if isinstance(awaited, Deferred):
-            self._await(awaited, self._continue, self._continue, coroutine, context)
-        elif isinstance(result, Deferred):
+        if not hasEnded:
+            self._await(result, self._continue, self._continue, coroutine, context)
+        elif result is not None and isinstance(result, Deferred):
             self._await(result, self._arrived, self._failed)
         elif self.held & Hold.RESULT:
             self._arrived(None)
@@ -408,7 +409,7 @@ class Inbound:
         *args: Any,
     ) -> None:
         self.held |= Hold.RESULT
-        awaited.addCallbacks(arrived, failed, args, None, args)
+        awaited.addCallbacks(arrived, failed, callbackArgs=args, errbackArgs=args)
         if self.held & Hold.RESULT:
             self._endLoop()
 
