@@ -55,7 +55,7 @@ from .errors import (
     NotConnectedError,
 )
 from .framing import Line
-from .framing._building import FramingSpec, buildFraming
+from .framing._building import FramingSpec, buildFraming, freshFraming
 from .retry import Policy
 
 #: A place to connect to.
@@ -741,7 +741,7 @@ class ClientTCPFactory(LifecycleFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = buildFraming(framing).fresh()
+            built = freshFraming(framing)
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -751,7 +751,7 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(buildFraming(framing).fresh())
+            connection.setInputFraming(freshFraming(framing))
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
@@ -759,7 +759,7 @@ class ClientTCPFactory(LifecycleFactory):
         is framed already.
         """
         connection = self._live("setOutputFraming")
-        connection.setOutputFraming(buildFraming(framing).fresh())
+        connection.setOutputFraming(freshFraming(framing))
 
     def pauseProducing(self) -> None:
         """

@@ -107,15 +107,17 @@ class IndexCursor:
         self._index = index
 
 
+_IS_MOVABLE = all(
+    hasattr(iter([]), name) for name in ("__setstate__", "__length_hint__")
+)
+
+
 def cursor(items: list[Any]) -> Cursor:
     """
     Return a cursor at the beginning of a list. On CPython this is the list's own
     iterator, which costs the loop nothing (benchmark row: lines of 16 bytes).
     """
-    iterator = iter(items)
-    if hasattr(iterator, "__setstate__") and hasattr(iterator, "__length_hint__"):
-        return cast(Cursor, iterator)
-    return IndexCursor(items)
+    return cast(Cursor, iter(items)) if _IS_MOVABLE else IndexCursor(items)
 
 
 class Inbound:
@@ -289,9 +291,10 @@ class Inbound:
                 error, self._error = self._error, None
                 self._owner.inputFailed(error)
                 continue
-            # Free the memory of these records for the next ones (benchmark row: lines
-            # of 16 bytes).
-            self._set([])
+            if self.lastBatch > 1:
+                # Free the memory of these records for the next ones (benchmark row:
+                # lines of 16 bytes).
+                self._set([])
             try:
                 records = self._decode()
                 if records is None:

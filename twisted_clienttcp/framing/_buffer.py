@@ -188,6 +188,7 @@ class InputBuffer:
                 f"{start + 1} to {len(data)}, not {end!r}"
             )
         self._start = end
+        self._oneByOne -= end - start
         if self._following is not None and end >= self._border:
             self._data, self._following = self._following, None
             self._start = end - self._border
@@ -203,10 +204,7 @@ class InputBuffer:
         @raise FramingError: as L{decode}.
         """
         if self._oneByOne > 0:
-            waiting = len(self)
-            records = self.decode()
-            self._oneByOne -= waiting - len(self)
-            return records
+            return self.decode()
         batch, self._batch = self._batch, None
         earlier: list[Any] | None = None
         if self._following is not None or isinstance(self._data, bytearray):

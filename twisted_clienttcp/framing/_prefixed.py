@@ -241,9 +241,11 @@ class LengthPrefixed(Measured):
                 append(data[frame + strip : stop])
             if stop > lastHead:
                 break
-            runEnd = self._decodeRun(data, stop, stop - frame, strip, records)
-            distance = _SEARCH if runEnd > stop else 2 * distance
-            stop = runEnd
+            distance *= 2
+            if unpack(data, stop)[0] == number:
+                runEnd = self._decodeRun(data, stop, stop - frame, strip, records)
+                if runEnd > stop:
+                    stop, distance = runEnd, _SEARCH
             search = stop + distance
         if stop > len(data):
             records.pop()
