@@ -75,7 +75,7 @@ def decodeEachWay(framing: Framing[Any], data: bytes, at: Iterable[int]) -> Deco
     expected = decode(framing, [data], False)
     assert _stops(framing.fresh(), data), (framing, data)
     for chunks in ([data], pieces(data, at), pieces(data, range(1, len(data)))):
-        for many in ([True], [False], [False, False, True]):
+        for many in ([True], [False], [False] * 2 + [True], [False] * 3 + [True]):
             for small in (_buffer.SMALL, 0):
                 with patch.multiple(_buffer, HEAD=3, SMALL=small):
                     found = decode(framing, chunks, many)

@@ -26,7 +26,7 @@ PRIVATE = {
 #: The floor of each module, by its name below the package.
 FLOORS = {
     "errors": 0,
-    "_check": 0,
+    "_validators": 0,
     "_callbacks": 0,
     "framing._base": 1,
     "framing._buffer": 1,
@@ -65,7 +65,9 @@ FLOORS = {
     "_connection": 2,
     "_connector": 2,
     "_target": 2,
+    "_addresses": 2,
     "_tls": 2,
+    "_settings": 3,
     "_effects": 3,
     "_factory": 3,
     "service": 4,

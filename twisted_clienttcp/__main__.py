@@ -30,9 +30,9 @@ from ._console import Console
 from ._demo import DemoFailed, demo
 from ._handlers import clientFrom
 from ._options import Options
-from ._progress import Progress, tell
+from ._progress import Progress
 from ._status import exitStatus
-from ._stdio import flush, refuse
+from ._stdio import flush, refuse, writeIfReady
 from ._text import now
 from .demo import SERVERS
 
@@ -62,7 +62,7 @@ class _Messages:
         if self.progress is not None:
             self.progress.hide()
         when = f"{now()} " if self._timestamps else ""
-        tell(f"{when}clienttcp: {text}\n")
+        writeIfReady(f"{when}clienttcp: {text}\n")
 
 
 async def _demonstrate(reactor: Any) -> int:
@@ -102,7 +102,7 @@ async def _serve(reactor: Any, name: str) -> int:
     address: Any = SERVERS[name](reactor).getHost()
     where = f"{address.host}:{address.port}"
     # No punctuation touches the address, so that a double click selects only it.
-    tell(f"The {name} server listens on {where} (press Ctrl-C to stop it)\n", 1)
+    writeIfReady(f"The {name} server listens on {where} (press Ctrl-C to stop it)\n", 1)
     return await stopped.get()
 
 

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
-from . import _check, _tls
+from . import _addresses, _tls
 
 _log = Logger()
 
@@ -57,7 +57,7 @@ def tlsFrom(
     ours = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
     if servername:
-        _check.host("--servername", servername)
+        _addresses.host("--servername", servername)
     name = servername or host
     if insecure:
         _log.warn(

@@ -52,14 +52,13 @@ from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
 from . import _tls
-from ._check import KeepAlive
 from ._details import LostWhileWriting
 from ._inbound import Hold, Inbound
 from ._negotiation import Negotiation
 from ._outbox import Marks
 from ._sender import Sender
 from ._stats import Stats
-from ._tcp import keepAlive, noDelay
+from ._tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 from ._watch import Heartbeat, Watch
 from .errors import (
     ClientTCPError,
@@ -490,6 +489,16 @@ class ClientTCPProtocol(Protocol):
             alsoProvides(wrapper, IHalfCloseableProtocol)
         if isinstance(transport, FileDescriptor):
             self._usualRead = self._fullRead = transport.bufferSize
+            readBeforeLoss(transport, self._received)
+
+    def _received(self) -> int | None:
+        """
+        Return how many bytes were received; None if no more can be delivered now.
+        """
+        held = self.inbound.held & ~Hold.RESULT
+        if self._stage is not OPEN or held or self._throttled or self._peerEnded:
+            return None
+        return self._octetsIn
 
     def _timeSource(self) -> IReactorTime:
         return self._client._timeSource()
@@ -885,7 +894,7 @@ class ClientTCPProtocol(Protocol):
         if self._sendingEnded or self._endWhenFlushed:
             return False
         try:
-            record = heartbeat.ask(self._client)
+            record = heartbeat.recordFor(self._client)
             if record is not None and not self.ending:
                 self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
@@ -1034,12 +1043,13 @@ class ClientTCPProtocol(Protocol):
         # talks is to be heard out, or it would not hear us.
         self._read(True)
         if self._flushing:
-            self._startTimer(self._client.drainTimeout, self._drainExpired)
+            seconds = self._client.drainTimeout
+            self._startTimer(seconds, self._drainExpired, seconds)
         else:
             self._endSending()
 
-    def _drainExpired(self) -> None:
-        pending, seconds = self.outbox.pending, self._client.drainTimeout
+    def _drainExpired(self, seconds: float) -> None:
+        pending = self.outbox.pending
         if pending:
             why = f"the peer has not read {pending} bytes"
         else:

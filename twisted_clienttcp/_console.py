@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from . import ClientTCPFactory, Disconnection, errorDetails
 from ._options import Options
-from ._progress import Progress, octets
+from ._progress import Progress, size
 from ._status import exitStatus
 from ._stdio import StandardInput, StandardOutput, standard
 from ._text import Form, event, now, place
@@ -34,8 +34,7 @@ from .errors import ClientTCPError, NotConnectedError, OutputFull
 #: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0
 
-#: The seconds that whoever reads standard output has to take the rest, when a signal
-#: has come.
+#: After a signal, the seconds in which the rest of the output must be read.
 PATIENCE = 2.0
 
 
@@ -43,7 +42,7 @@ class Console:
     """
     Puts what standard input gives, and writes what comes to standard output.
 
-    @ivar lost: octets have been lost, or standard input could not be sent to its end.
+    @ivar lost: data has been lost, or standard input could not be sent to its end.
     @ivar failure: what ended the last attempt or connection, if not well.
     @ivar progress: shows how far it has come, if anything does.
     """
@@ -125,7 +124,7 @@ class Console:
         """
         if self._client.pendingOctets:
             self._log.warn(
-                "{signal}: sending the last {pending} octets; once more ends at once",
+                "{signal}: sending the last {pending} bytes; once more ends at once",
                 signal=signal,
                 pending=self._client.pendingOctets,
             )
@@ -190,7 +189,7 @@ class Console:
 
     def look(self) -> tuple[int, int]:
         """
-        @return: how many octets have been put, and how many of them are pending.
+        @return: the number of bytes put, and how many of them are pending.
         """
         stats = self._client.stats
         return stats.octetsOut, stats.pendingOctets
@@ -287,14 +286,14 @@ class Console:
         if disconnection.unsent:
             self.lost = True
             self._log.warn(
-                "up to {unsent} octets could not be sent", unsent=disconnection.unsent
+                "up to {unsent} bytes could not be sent", unsent=disconnection.unsent
             )
         if self._options["verbose"]:
             stats = client.stats
             self._log.info(
                 "disconnected; so far {sent} sent, {got} received",
-                sent=octets(stats.octetsOut - stats.unsentOctets),
-                got=octets(stats.octetsIn),
+                sent=size(stats.octetsOut - stats.unsentOctets),
+                got=size(stats.octetsIn),
             )
         if not self._inputEnded:
             self._readOffline()

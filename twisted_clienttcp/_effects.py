@@ -14,7 +14,6 @@ from asyncio import CancelledError as AsyncioCancelled
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator, signature
-from operator import attrgetter, is_
 from typing import Any
 
 from twisted.internet.base import BaseConnector
@@ -26,12 +25,11 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
-from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _callbacks, _check, _tls
+from . import _callbacks, _tls, _validators
 from ._connection import ClientTCPProtocol, Disconnection, finishing, raiseAgain
 from ._connector import EndpointConnector
 from ._details import ConnectTimeout, describe, errorDetails
@@ -55,14 +53,14 @@ from ._outbox import (
     CLOSED,
     HAS_STOPPED,
     NOT_CONNECTED,
-    Marks,
     OfflineQueue,
     Outbox,
 )
 from ._session import Session, claimAlias, fillSession, releaseAlias
+from ._settings import Settings
 from ._stats import Stats
+from ._target import DESTINATION, withoutTLS
 from ._waiters import Waiter, fire, impatient, leave, waiterIn
-from ._watch import Heartbeat
 from .errors import (
     AliasInUse,
     CallbackError,
@@ -84,17 +82,9 @@ CALLBACKS = {
     if name not in ("preConnect", "serverInput", "serverInputBatch")
 }
 
-#: The named events that every client has.
-_BUILT_IN: dict[str, Callable[..., object]] = {
-    "connect": lambda client, *args: client.connect(*args),
-    "reconnect": lambda client, *args: client.reconnect(*args),
-    # POE hands the arguments on to Disconnected; nobody relies on it.
-    "shutdown": lambda client, *args: client.shutdown(),
-}
-
 
 @implementer(IProtocolFactory)
-class LifecycleFactory(ReconnectingClientFactory):
+class LifecycleFactory(Settings):
     """
     A factory that lives by the table. L{ClientTCPFactory
     <twisted_clienttcp.ClientTCPFactory>} is one that takes orders.
@@ -102,9 +92,10 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     # What each client has. The rest is the class's, until a client has its own.
     __slots__ = (
-        "_args",
+        "_allowed",
         "_attempts",
         "_busy",
+        "_clock",
         "_connectedAt",
         "_connection",
         "_connections",
@@ -114,7 +105,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_failingSince",
         "_failure",
         "_foreign",
-        "_framing",
         "_heap",
         "_hosted",
         "_inputs",
@@ -125,6 +115,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         *(f"_on_{name}" for name in CALLBACKS),
         "_outbox",
         "_outcome",
+        "_own",
         "_phase",
         "_preConnect",
         "_reason",
@@ -136,7 +127,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         "_then",
         "_timer",
         "_waiters",
-        "clock",
         "connector",
         "delay",
         "numPorts",
@@ -149,34 +139,11 @@ class LifecycleFactory(ReconnectingClientFactory):
     #: A subclass has a say in how attempts begin, what their protocol is and how they
     #: fail: then only a connector and a deadline of our own see to it that they end.
     _hooked = False
-    maxDelay: float = 60.0  # type: ignore[assignment]
-    maxRetries: int | None = None  # type: ignore[assignment]
-    jitter: float = 1.0
-
-    stableAfter: float = 10.0
     batched = False
-    heartbeat: Heartbeat | None = None
-    marks = Marks()
-
-    # As the constructor's.
-    autoReconnect: bool
-    connectTimeout: float
-    drainTimeout: float
-    idleTimeout: float | None
-    keepAlive: _check.KeepAlive
-    lingerTimeout: float
-    noDelay: bool
-    offlineLimit: int
-    retryPolicy: Policy | None
-    shutdownOnError: bool
-
-    _alias: str | None = None
-    _reactor: Any = None
 
     _log = Logger()
 
-    # Given by the user, and checked by who takes it from him.
-    _args: tuple[Any, ...]
+    # The callbacks, which the subclass validates.
     _on_started: Any
     _on_connected: Any
     _on_connectError: Any
@@ -186,11 +153,8 @@ class LifecycleFactory(ReconnectingClientFactory):
     _on_serverLow: Any
     _on_disconnected: Any
     _on_stopped: Any
-    _framing: Framing[Any]
     _preConnect: Any
     _session: Session | None
-    _target: Any
-    clock: Any
     serverInput: Any
 
     def __init_subclass__(cls, **named: Any) -> None:
@@ -217,11 +181,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._hosted = False
         self._inputs: Waiting | None = None
         self._connection: ClientTCPProtocol | None = None
-        #: What is put goes into the outbox of the connection, or waits for one.
+        #: Records go into the outbox of the connection; without one, into this queue.
         self._offline = NOT_CONNECTED
         if self.offlineLimit:
             self._offline = OfflineQueue(
-                self._framing.fresh(), self.marks, self.offlineLimit
+                self.framing.fresh(), self.marks, self.offlineLimit
             )
         self._outbox: Outbox = self._offline
         self._attempts = 0
@@ -230,6 +194,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._stats: Stats | None = None
         self._negotiating: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
+        #: C{connectTimeout} at the beginning of the present attempt.
+        self._allowed = 0.0
         self._connectedAt = 0.0
         #: When the last failures were, the newest first, and the first one in a row.
         self._failedAt: tuple[float, ...] = ()
@@ -276,9 +242,9 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def resetDelay(self) -> None:
         """
-        Let the delays and the count of failures begin anew. It need not be called: a
-        connection that has held for L{stableAfter} seconds does the same. A client that
-        has stopped, or waits, goes on doing so.
+        Reset the delays and the count of failures. Calling it is optional: a connection
+        that has lasted for C{stableAfter} seconds does the same. It does not restart a
+        client that has stopped, nor end a wait.
         """
         self.delay = self.initialDelay
         self.retries = 0
@@ -298,12 +264,14 @@ class LifecycleFactory(ReconnectingClientFactory):
         """
         An attempt has begun.
         """
-        if self._alias is not None:
+        if self.alias is not None:
             try:
                 self._claimAlias()
             except AliasInUse:
                 connector.stopConnecting()
                 raise
+        if self._phase in (IDLE, STOPPED):
+            self._moveIfComplete()
         self._connectBy(connector)
         self._attempts += 1
         if self._phase is not CONNECTING:
@@ -329,10 +297,12 @@ class LifecycleFactory(ReconnectingClientFactory):
                 addr=addr,
             )
             return None
-        if self._alias is not None:
+        if self.alias is not None:
             self._claimAlias()
+        if self._phase in (IDLE, STOPPED):
+            self._moveIfComplete()
         client: Any = self
-        connection = ClientTCPProtocol(client, self._framing, addr)
+        connection = ClientTCPProtocol(client, self.framing, addr)
         connection.factory = self
         self._connection = connection
         if not self._target.speaksTLS:
@@ -375,11 +345,11 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _timeSource(self) -> IReactorTime:
         """
-        @return: the clock; the installed reactor if there is none.
+        @return: the clock; the reactor if there is none.
         """
-        if self.clock is None:
-            self.clock = self._theReactor()
-        clock: IReactorTime = self.clock
+        if self._clock is None:
+            self._clock = self._theReactor()
+        clock: IReactorTime = self._clock
         return clock
 
     def _made(self, connection: ClientTCPProtocol) -> None:
@@ -683,7 +653,6 @@ class LifecycleFactory(ReconnectingClientFactory):
         return delay
 
     def _policyDelay(self, now: float, elapsed: float) -> float | None:
-        self._checkDelays()
         if self.maxRetries is not None and self.retries > self.maxRetries:
             return None
         policy = self._ownPolicy() if self.retryPolicy is None else self.retryPolicy
@@ -696,7 +665,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         delay = policy(attempt)
         if delay is None:
             return None
-        delay = _check.delay(f"the result of retryPolicy for {attempt}", delay)
+        delay = _validators.delay(f"the result of retryPolicy for {attempt}", delay)
         if delay > self.maxDelay:
             self._log.info(
                 "{client} waits maxDelay={maxDelay} seconds, not {delay}",
@@ -708,29 +677,14 @@ class LifecycleFactory(ReconnectingClientFactory):
 
     def _ownPolicy(self) -> Policy:
         """
-        @return: the policy that the attributes describe.
-
-        @raise TypeError: if one is of the wrong type.
-        @raise ValueError: if one is out of its range.
+        @return: the policy that the settings describe.
         """
         return exponential(
             initialDelay=self.initialDelay,
             maxDelay=self.maxDelay,
             factor=self.factor,
-            # None stands for none in ReconnectingClientFactory.
-            jitter=self.jitter or 0.0,
+            jitter=self.jitter,
         )
-
-    def _checkDelays(self) -> None:
-        """
-        Check the attributes, which may have been set to anything, as L{_ownPolicy}.
-        """
-        if all(map(is_, _delaysOf(self), _USUAL)):
-            return
-        self._ownPolicy()
-        _check.delay("stableAfter", self.stableAfter)
-        if self.maxRetries is not None:
-            _check.count("maxRetries", self.maxRetries, 0)
 
     def _attempt(self) -> None:
         """
@@ -740,6 +694,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         self._disconnection = None
         self._lastEvent = 0
         try:
+            if self._moving:
+                # A connector of somebody else's connects to its own address.
+                if any(name in (self._own or ()) for name in _ADDRESS):
+                    self._foreign = False
+                self._moveTo(self._nextTarget())
             if self._foreign:
                 self.connector.connect()
                 return
@@ -775,11 +734,11 @@ class LifecycleFactory(ReconnectingClientFactory):
         if self._phase is NEGOTIATING and connection is not None:
             what = "the TLS handshake" if connection.shaking else "preConnect"
             unfinished = f": {what} has not finished"
-            expired = self._timeout(self.connectTimeout, unfinished)
+            expired = self._timeout(self._allowed, unfinished)
             connection.blame(expired, "local")
             self._abort()
         else:
-            self._expired = expired = self._timeout(self.connectTimeout)
+            self._expired = expired = self._timeout(self._allowed)
             self._cancelAttempt()
             if self._expired is not None:
                 # It had ended already, and a subclass has kept that from us.
@@ -795,7 +754,7 @@ class LifecycleFactory(ReconnectingClientFactory):
             return Failure(
                 ConnectTimeout("not connected within the endpoint's timeout")
             )
-        name = "connectTimeout" if seconds == self.connectTimeout else "timeout"
+        name = "connectTimeout" if seconds == self._allowed else "timeout"
         return Failure(
             ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
         )
@@ -837,6 +796,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         Give C{timeUp} after C{connectTimeout}, if the attempt may last so long.
         """
         self._stopTimer()
+        self._allowed = self.connectTimeout
         if self._phase is NEGOTIATING:
             # A ClientService's, which has a transport already.
             connection = self._connection
@@ -844,7 +804,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         else:
             lasting = not self._timed
         if lasting or self._preConnect is not None:
-            self._startTimer(self.connectTimeout)
+            self._startTimer(self._allowed)
 
     @property
     def _timed(self) -> bool:
@@ -857,7 +817,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         return (
             isinstance(connector, BaseConnector)
             and connector.timeout is not None
-            and connector.timeout <= self.connectTimeout
+            and connector.timeout <= self._allowed
             and connector.reactor is self._timeSource()
             and connector.factory is self
             and not self._target.speaksTLS
@@ -893,7 +853,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         if self._offline is not NOT_CONNECTED:
             self._accept(True)
         if self._has("started"):
-            self._later(self._call, "started", *self._args)
+            self._later(self._call, "started", *(self.args or ()))
 
     def _tellConnected(self) -> None:
         """
@@ -910,7 +870,7 @@ class LifecycleFactory(ReconnectingClientFactory):
         peer, connection.peer = connection.peer, None
         connection.negotiated()
         if self._call("connected", peer):
-            if self._offline.limit:
+            if self._offline.limit or self._offline.pending:
                 self._sendOffline(connection)
             connection.open()
         if connection.opened:
@@ -986,15 +946,37 @@ class LifecycleFactory(ReconnectingClientFactory):
         Let records wait for a connection from now on, or not.
         """
         former = self._offline
-        if not former.limit:
-            # Nothing ever waits, and that is the same for all clients.
-            self._offline = NOT_CONNECTED if accepting else CLOSED
-            if self._outbox is former:
-                self._outbox = self._offline
+        if former in (NOT_CONNECTED, CLOSED):
+            self._useOffline(NOT_CONNECTED if accepting else CLOSED)
         elif accepting:
             former.open()
         else:
             former.close(HAS_STOPPED)
+
+    def _useOffline(self, queue: OfflineQueue) -> None:
+        if self._outbox is self._offline:
+            self._outbox = queue
+        self._offline = queue
+
+    def _limitOffline(self, limit: int) -> None:
+        """
+        Change C{offlineLimit}.
+        """
+        former = self._offline
+        if former not in (NOT_CONNECTED, CLOSED):
+            former.bound(limit)
+        elif limit:
+            queue = OfflineQueue(self.framing.fresh(), self.marks, limit)
+            if former is CLOSED:
+                queue.close(HAS_STOPPED)
+            self._useOffline(queue)
+
+    def _reframeOffline(self, framing: Framing[Any]) -> None:
+        """
+        Use another framing for records that are put without a connection from now on.
+        """
+        if self._offline not in (NOT_CONNECTED, CLOSED):
+            self._offline.use(framing.fresh())
 
     def _dropOffline(self) -> None:
         """
@@ -1037,8 +1019,8 @@ class LifecycleFactory(ReconnectingClientFactory):
         fire(leave(waiters, "stopped"), failure)
         fire(leave(waiters, "flushed", "connected"), neverConnected(failure))
         fire(leave(waiters, "shutdown"), disconnection)
-        if self._alias is not None and not hosted and self._phase is STOPPED:
-            releaseAlias(self._alias, self)
+        if self.alias is not None and not hosted and self._phase is STOPPED:
+            releaseAlias(self.alias, self)
 
     def _settleLater(self) -> None:
         """
@@ -1073,27 +1055,22 @@ class LifecycleFactory(ReconnectingClientFactory):
         if self._phase is WAITING:
             self._feed(Inputs.settle)
 
-    def _sessionFrom(
-        self, kind: Any, parameters: Any, inline: Any, objects: Any, packages: Any
-    ) -> Session:
-        if not (isinstance(kind, type) and issubclass(kind, Session)):
-            raise TypeError(
-                "sessionType must be Session, MultiDispatchSession or a subclass, not "
-                f"{kind!r}"
-            )
-        if parameters is not None and not isinstance(parameters, dict):
-            raise TypeError(
-                f"sessionParams must be a dict of keyword arguments, not {parameters!r}"
-            )
-        parameters = parameters or {}
+    def _newSession(self) -> Session:
+        """
+        @return: a session as the settings describe it.
+        """
+        parameters = self.sessionParams or {}
         try:
-            signature(kind).bind(**parameters)
+            signature(self.sessionType).bind(**parameters)
         except TypeError as e:
             raise TypeError(f"sessionParams: {e}") from e
-        session = kind(**parameters)
+        session = self.sessionType(**parameters)
         session._attach(self)
         fillSession(
-            session, _BUILT_IN, {} if inline is None else inline, objects, packages
+            session,
+            inlineStates=self.inlineStates,
+            objectStates=self.objectStates,
+            packageStates=self.packageStates,
         )
         return session
 
@@ -1102,31 +1079,12 @@ class LifecycleFactory(ReconnectingClientFactory):
         @return: the session.
         """
         if self._session is None:
-            self._session = self._sessionFrom(Session, None, None, (), ())
+            self._session = self._newSession()
         return self._session
 
-    def _heartbeatFrom(self, given: object) -> Heartbeat:
-        if not isinstance(given, tuple) or len(given) != 2:
-            raise TypeError(
-                "heartbeat must be (seconds, record) or (seconds, function), as in "
-                f"heartbeat=(30, b'PING'), not {given!r}"
-            )
-        seconds = _check.seconds("heartbeat's seconds", given[0])
-        if callable(given[1]):
-            return Heartbeat(
-                seconds, _check.callback("heartbeat", given[1], ("client",))
-            )
-        record = given[1]
-        try:
-            self._framing.fresh().encode(record)
-        except Exception as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"heartbeat's record cannot be framed: {error}") from error
-        return Heartbeat(seconds, lambda client: record)
-
     def _claimAlias(self) -> None:
-        if self._alias is not None:
-            claimAlias(self._alias, self)
+        if self.alias is not None:
+            claimAlias(self.alias, self)
 
     # -- steps
 
@@ -1270,11 +1228,11 @@ class LifecycleFactory(ReconnectingClientFactory):
     # -- where to
 
     def _theReactor(self) -> Any:
-        if self._reactor is None:
-            from twisted.internet import reactor
+        if self.reactor is not None:
+            return self.reactor
+        from twisted.internet import reactor
 
-            self._reactor = reactor
-        return self._reactor
+        return reactor
 
     def _name(self) -> str:
         """
@@ -1291,22 +1249,44 @@ class LifecycleFactory(ReconnectingClientFactory):
                 "the service connects; use ClientTCPService or start() instead"
             )
 
+    def _mayMove(self, what: str) -> None:
+        """
+        @param what: the change of the destination.
+
+        @raise RuntimeError: if a C{ClientService} connects.
+        @raise ValueError: if the present connector speaks TLS by itself, which a
+            connection to another address would not.
+        """
+        if self._hosted and self._phase is not STOPPED:
+            raise RuntimeError(
+                f"{what} has no effect while a ClientService drives the client: the "
+                "service connects; use ClientTCPService or start() instead"
+            )
+        if getattr(self.connector, "factory", self) is not self:
+            raise withoutTLS(what, "the settings of connectSSL() are not known here")
+
+    def _moveIfComplete(self) -> None:
+        """
+        Use the destination that was assigned last, unless a part of it is missing:
+        somebody else's connector has an address of its own.
+        """
+        if self._moving:
+            try:
+                self._moveTo(self._nextTarget())
+            except TypeError:
+                pass
+
     def _mayConnect(self, order: str) -> None:
         self._mayNotBeHosted(order)
-        if self.connector is None and not self._target.known:
+        if not self._nextTarget().known and self.connector is None:
             raise ValueError(
                 f"{order}() has nothing to connect to: pass remoteAddress and "
                 "remotePort, or endpoint, to the factory"
             )
 
 
-#: What says when to make another attempt.
-_delaysOf = attrgetter(
-    "initialDelay", "maxDelay", "factor", "jitter", "stableAfter", "maxRetries"
-)
-
-#: What these are if nobody has set any.
-_USUAL = _delaysOf(LifecycleFactory)
+#: The settings of the destination that a connector has of its own.
+_ADDRESS = tuple(name for name in DESTINATION if name != "tls")
 
 
 def _isTheirs(reason: Failure) -> bool:

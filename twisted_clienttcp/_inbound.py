@@ -299,6 +299,7 @@ class Inbound:
                 records = self._decode()
                 if records is None:
                     if self._atEnd is None:
+                        self._forget()
                         return False
                     if self._hasEnded:
                         self._finish(self._atEnd)
@@ -343,6 +344,14 @@ class Inbound:
     def _set(self, records: list[Any]) -> None:
         self._records = records
         self._cursor = cursor(records)
+        self._saved = None
+
+    def _forget(self) -> None:
+        """
+        All records were delivered: keep none of them until the next read.
+        """
+        self._records = []
+        self._cursor = cursor(self._records)
         self._saved = None
 
     def _finish(self, atEnd: Callable[[], None]) -> None:

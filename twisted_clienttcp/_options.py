@@ -24,7 +24,6 @@ from ._stdio import display, refuse
 from ._text import Form
 from .errors import ClientTCPError
 from .framing import SPECS, Framing, Stream, fromSpec
-from .retry import exponential
 
 
 def _seconds(text: str) -> float:
@@ -260,7 +259,7 @@ _STAYING = (
     Option(
         "factor",
         "NUMBER",
-        "What the longest wait is multiplied by after each failure.",
+        "What the longest wait is multiplied by after each failure; 2.",
         "factor",
         convert=_number,
     ),
@@ -354,7 +353,7 @@ GROUPS = (
 )
 _ALL = {option.name: option for _, options in GROUPS for option in options}
 
-#: What is given to the constructor of the client as it is, and what is set on it.
+#: The options whose values are passed to the constructor of the client unchanged.
 _PARAMETERS = (
     "connect-timeout",
     "drain-timeout",
@@ -362,11 +361,15 @@ _PARAMETERS = (
     "linger",
     "low-mark",
     "offline-limit",
+    "initial-delay",
+    "max-delay",
+    "factor",
+    "jitter",
+    "max-retries",
     "stable-after",
     "idle-timeout",
     "keepalive",
 )
-_ATTRIBUTES = ("initial-delay", "max-delay", "factor", "jitter", "max-retries")
 
 _ABOUT = (
     "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or "
@@ -608,28 +611,19 @@ class Options(usage.Options):
             }
             if "heartbeat" in self.given:
                 given["heartbeat"] = self._heartbeat()
-            client = kind(
+            if any(option.name in self.given for option in _FRAMING):
+                given["framing"] = self.framing
+            return kind(
                 **self._where(),
                 **self._tls(),
-                framing=self.framing,
                 autoReconnect=bool(self.staying or self["reconnect"]),
                 **given,
                 **callbacks,
-            )
-            for name in _ATTRIBUTES:
-                if name in self.given:
-                    setattr(client, _ALL[name].parameter, self[name])
-            exponential(
-                initialDelay=client.initialDelay,
-                maxDelay=client.maxDelay,
-                factor=client.factor,
-                jitter=client.jitter or 0.0,
             )
         except (ClientTCPError, ImportError, TypeError, ValueError) as e:
             refuse(e)
         except usage.UsageError as e:
             refuse(e)
-        return client
 
     def _heartbeat(self) -> tuple[float, Any]:
         """

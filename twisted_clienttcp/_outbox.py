@@ -464,6 +464,20 @@ class OfflineQueue(Outbox):
         self._closed = "" if self.limit else _NO_CONNECTION
         self.encode = self._encode
 
+    def bound(self, limit: int) -> None:
+        """
+        Change the limit. Records that are queued already stay.
+        """
+        self.limit = limit
+        if self._closed != HAS_STOPPED:
+            self.open()
+
+    def use(self, framing: Framing[Any]) -> None:
+        """
+        As L{Outbox.use}, for records that are put from now on.
+        """
+        self._framing = framing
+
     def _encode(self, record: Any) -> bytes:
         """
         @raise NotConnectedError: if nothing is accepted.

@@ -1,14 +1,15 @@
 """
-How far a long send has come, for whoever watches a terminal.
+The progress of a long send, on a terminal.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from ._stdio import writeIfReady
 
 #: The seconds between two looks; what is done sooner is not shown.
 INTERVAL = 1.0
@@ -17,42 +18,31 @@ INTERVAL = 1.0
 ERASE = "\r\x1b[K"
 
 
-def octets(number: float) -> str:
+def size(number: float) -> str:
     """
-    @return: the number, for people.
+    @return: a number of bytes, with a unit.
     """
-    for unit in ("octets", "KiB", "MiB", "GiB"):
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
             break
         number /= 1024
-    return f"{number:.0f} {unit}" if unit == "octets" else f"{number:.1f} {unit}"
-
-
-def tell(text: str, descriptor: int = 2) -> None:
-    """
-    Write to standard error, or to another descriptor, if it accepts the text now.
-    """
-    try:
-        os.write(descriptor, text.encode(errors="backslashreplace"))
-    except OSError:
-        # Nobody reads it, or not now.
-        pass
+    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
 
 
 class Progress:
     """
-    One line, which is drawn anew every second while octets are sent.
+    One line, which is redrawn every second while data is being sent.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
         look: Callable[[], tuple[int, int]],
-        draw: Callable[[str], None] = tell,
+        draw: Callable[[str], None] = writeIfReady,
     ) -> None:
         """
-        @param look: gives how many octets have been put until now, and how many of
-            them are pending.
+        @param look: returns the number of bytes put so far, and how many of them are
+            pending.
         @param draw: draws.
         """
         self._write = draw
@@ -70,7 +60,7 @@ class Progress:
         @param highMark: what is pending is shown against this, if there is such a one.
         """
         if highMark is not None and lowMark is not None:
-            self._marks = f" (marks {octets(highMark)}, {octets(lowMark)})"
+            self._marks = f" (marks {size(highMark)}, {size(lowMark)})"
         if not self._call.running:
             self._call.start(INTERVAL, now=False)
 
@@ -98,8 +88,8 @@ class Progress:
         if rate > 0 or pending:
             self._drawn = True
             self._write(
-                f"{ERASE}{octets(sent)} sent, {octets(max(rate, 0))}/s, "
-                f"{octets(pending)} pending{self._marks}"
+                f"{ERASE}{size(sent)} sent, {size(max(rate, 0))}/s, "
+                f"{size(pending)} pending{self._marks}"
             )
         else:
             self.hide()

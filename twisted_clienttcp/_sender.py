@@ -281,7 +281,8 @@ class Sender(Outbox):
         transport = self._transport
         if not self._isSocket or transport.disconnecting or self._owner.eventful:
             return False
-        if transport.doWrite() is not None:
+        # The method of the class, since that of the instance reads if it fails.
+        if type(transport).doWrite(transport) is not None:
             self.failed = True
             return False
         # One that somebody has aborted takes nothing out of its second buffer.

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from ._check import callback
+from ._validators import callback
 from .errors import AliasInUse, UnknownAlias, UnknownEvent
 
 #: A handler of a named event: called with the client and the arguments.
@@ -265,36 +265,53 @@ class DelayedEvent:
         return active
 
 
-def fillSession(
-    session: Session,
-    builtIn: dict[str, Handler],
-    inlineStates: Any,
-    objectStates: Any,
-    packageStates: Any,
-) -> None:
-    """
-    Tell a session all its handlers.
+#: The named events that every client has.
+BUILT_IN: dict[str, Handler] = {
+    "connect": lambda client, *args: client.connect(*args),
+    "reconnect": lambda client, *args: client.reconnect(*args),
+    # POE passes the arguments on to Disconnected, but nobody relies on it.
+    "shutdown": lambda client, *args: client.shutdown(),
+}
 
-    @param inlineStates: C{{event: function}}.
-    @param objectStates: pairs of an object and either C{{event: method name}} or a list
-        of names that are both.
-    @param packageStates: the same with classes or modules.
 
-    @raise TypeError: if one of them is of another shape.
-    @raise ValueError: if an event has a reserved name or the name of one of POE's
-        internal events, or two handlers.
+def fillSession(session: Session, **states: Any) -> None:
     """
-    if not isinstance(inlineStates, dict):
-        raise TypeError(
-            f"inlineStates must be a dict of functions by event, not {inlineStates!r}"
-        )
-    found = [("inlineStates", event, value) for event, value in inlineStates.items()]
-    for name, states in (
-        ("objectStates", objectStates),
-        ("packageStates", packageStates),
-    ):
-        found += [(name, *pair) for pair in _methods(name, states)]
-    for name, event, handler in found:
+    Add the handlers of named events to a session.
+
+    @param states: C{inlineStates}, C{objectStates} and C{packageStates}.
+
+    @raise TypeError: as L{handlersFrom}.
+    @raise ValueError: as L{handlersFrom}, or if an event has two handlers.
+    """
+    for name, value in states.items():
+        for event, handler in handlersFrom(name, value):
+            session._handle(event, handler)
+    for event, handler in BUILT_IN.items():
+        session._handlers[event] = [handler]
+
+
+def handlersFrom(name: str, states: Any) -> list[tuple[str, Handler]]:
+    """
+    @param name: for C{"inlineStates"}, C{states} must be C{{event: function}} or None.
+        For C{"objectStates"}, it must be a list of pairs of an object and either
+        C{{event: method name}} or a list of names that are both. For
+        C{"packageStates"}, it is the same with classes or modules.
+
+    @return: pairs of an event and its handler.
+
+    @raise TypeError: if C{states} has another form.
+    @raise ValueError: if an event has a reserved name, or the name of one of POE's
+        internal events.
+    """
+    if name != "inlineStates":
+        found = _methods(name, states)
+    elif states is None:
+        found = []
+    elif isinstance(states, dict):
+        found = list(states.items())
+    else:
+        raise TypeError(f"{name} must be a dict of functions by event, not {states!r}")
+    for event, handler in found:
         if not isinstance(event, str):
             raise TypeError(f"{name}: an event's name must be a str, not {event!r}")
         if event in _INTERNAL:
@@ -303,16 +320,14 @@ def fillSession(
                 "internal events, which do not exist here, so the handler would never "
                 f"be called; use the callback {_INTERNAL[event]} instead"
             )
-        if event in builtIn or event.startswith("_"):
+        if event in BUILT_IN or event.startswith("_"):
             raise ValueError(
                 f"{name}: the event name {event!r} is reserved (as are "
-                f"{', '.join(builtIn)} and every name that begins with _): choose "
+                f"{', '.join(BUILT_IN)} and every name that begins with _): choose "
                 "another name"
             )
         callback(f"{name}: the handler of {event!r}", handler, required=True)
-        session._handle(event, handler)
-    for event, handler in builtIn.items():
-        session._handlers[event] = [handler]
+    return found
 
 
 def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:

@@ -74,6 +74,34 @@ def write(descriptor: int, text: str) -> None:
             return
 
 
+def writeIfReady(text: str, descriptor: int = 2) -> None:
+    """
+    Write as much of a text to standard error as it accepts now, and drop the rest.
+
+    The client must go on, and end at a signal, even if the reader of its messages does
+    not read. That is often the reader of its output, which may be full: C{2>&1}.
+
+    @param text: the text.
+    @param descriptor: another descriptor to write to.
+    """
+    own = None
+    if os.isatty(descriptor):
+        # A terminal may be ready and accept less than it is given.
+        own = _opened(descriptor, os.O_WRONLY)
+    ready = select.poll()
+    ready.register(descriptor, select.POLLOUT)
+    data = text.encode(errors="backslashreplace")
+    # A pipe that is ready accepts this much without blocking.
+    with suppress(OSError):
+        while data and ready.poll(0):
+            written = os.write(
+                descriptor if own is None else own, data[: select.PIPE_BUF]
+            )
+            data = data[written:]
+    if own is not None:
+        os.close(own)
+
+
 def say(descriptor: int, text: str) -> None:
     """
     As L{write}, unless Python's stream has been redirected: then to that.
@@ -119,9 +147,10 @@ def flush() -> None:
 
     @raise SystemExit: if it cannot be written.
     """
+    if sys.stdout is None or sys.stdout.closed:
+        return
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         # Python tries once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -235,7 +264,7 @@ class StandardInput(FileDescriptor):
 
     def stopProducing(self) -> None:
         """
-        Who consumed this does so no more: pause, another may come.
+        Pause: the consumer takes no more, and there may be another one later.
         """
         self.pauseProducing()  # type: ignore[no-untyped-call]
 
@@ -336,8 +365,7 @@ class StandardOutput(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Nothing more can be written. Who produced for this goes on: he is to be told
-        by C{closed}, if at all.
+        Close the stream. The producer is not stopped: C{closed} decides about it.
         """
         self.producer = None
         super().connectionLost(reason)  # type: ignore[no-untyped-call]

@@ -37,8 +37,19 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _check, _tls
+from . import _addresses, _tls
 from ._connector import ConnectorFactory, EndpointConnector, Tried
+
+#: The settings that say where to connect to, in the order of L{Target}'s parameters.
+DESTINATION = (
+    "remoteAddress",
+    "remotePort",
+    "endpoint",
+    "tls",
+    "domain",
+    "bindAddress",
+    "bindPort",
+)
 
 
 @attrs.frozen
@@ -306,6 +317,7 @@ class Target:
         "_place",
         "_tls",
         "_tried",
+        "given",
         "speaksTLS",
     )
 
@@ -314,10 +326,10 @@ class Target:
         remoteAddress: object = None,
         remotePort: object = None,
         endpoint: object = None,
+        tls: object = None,
         domain: object = None,
         bindAddress: object = None,
         bindPort: object = None,
-        tls: object = None,
         reactor: Any = None,
     ) -> None:
         """
@@ -328,8 +340,19 @@ class Target:
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
-        self._domain = _check.domain(domain)
-        self._binding = _check.binding(bindAddress, bindPort, self._domain)
+        endpoint = endpointsFrom("endpoint", endpoint)
+        #: The values of L{DESTINATION}.
+        self.given: tuple[Any, ...] = (
+            remoteAddress,
+            remotePort,
+            endpoint,
+            tls,
+            domain,
+            bindAddress,
+            bindPort,
+        )
+        self._domain = _addresses.domain(domain)
+        self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
         self.speaksTLS = self._tls is not None
         #: The place whose turn it is, and the others, in turn.
@@ -385,7 +408,10 @@ class Target:
         """
         for place in self._all:
             if place.secure:
-                raise withoutTLS(f"endpoint {str(place)!r} speaks TLS itself")
+                raise withoutTLS(
+                    "connect() to another address",
+                    f"endpoint {str(place)!r} speaks TLS itself",
+                )
         known = self._place
         if isinstance(known, Address):
             address = known.host if address is None else address
@@ -394,6 +420,7 @@ class Target:
         if self._tls is True:
             _tls.platformOptions(_nameOf(moved))
         target = copy(self)
+        target.given = (address, port, None, *self.given[3:])
         target._place, target._others = moved, ()
         target._tried = target._flaps = 0
         return target
@@ -402,7 +429,7 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        host, family = _check.host("remoteAddress", address, domain)
+        host, family = _addresses.host("remoteAddress", address, domain)
         if domain == AF_UNIX:
             if port is not None:
                 raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
@@ -410,10 +437,10 @@ class Target:
         elif port is None:
             raise TypeError("remoteAddress needs remotePort too")
         else:
-            number = _check.port("remotePort", port)
+            number = _addresses.port("remotePort", port)
         if domain is None and binding is not None:
             # From a local address only its own family can be reached.
-            domain = _check.literal(binding[0])
+            domain = _addresses.literal(binding[0])
             if domain is not None and family not in (None, domain):
                 raise ValueError(
                     f"bindAddress {binding[0]!r} and remoteAddress {host!r} are of "
@@ -515,40 +542,86 @@ class Target:
         return _tls.platformOptions(_nameOf(self._place))
 
 
-#: Of one address: nothing is remembered of it, so clients of one server share it.
+def endpointsFrom(name: str, value: Any) -> Any:
+    """
+    @return: several endpoints as a tuple, since an iterator can be read only once;
+        anything else unchanged.
+    """
+    if (
+        value is None
+        or IStreamClientEndpoint.providedBy(value)
+        or not isinstance(value, Iterable)
+        or isinstance(value, (str, bytes, dict, set))
+    ):
+        return value
+    return tuple(value)
+
+
+#: A target of one address has no state, so clients of one server share it.
 _shared = lru_cache(maxsize=128, typed=True)(Target)
 
-#: Nothing to connect to: for all who do not know.
+#: The target of clients that were passed no destination.
 NOWHERE = Target()
 
-_NOTHING = (None,) * 7
+_NOTHING = (None,) * len(DESTINATION)
 
 
 def targetFrom(
     remoteAddress: object,
     remotePort: object,
     endpoint: object,
+    tls: object,
     domain: object,
     bindAddress: object,
     bindPort: object,
-    tls: object,
     reactor: Any,
 ) -> Target:
     """
-    @return: L{NOWHERE} if nothing is said, or a L{Target} of these parameters.
+    @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
 
     @raise Exception: as L{Target}.
     """
-    given = remoteAddress, remotePort, endpoint, domain, bindAddress, bindPort, tls
+    given = remoteAddress, remotePort, endpoint, tls, domain, bindAddress, bindPort
     if all(map(is_, given, _NOTHING)):
         return NOWHERE
     if endpoint is tls is None:
         try:
             return _shared(*given)
         except TypeError:
-            # One is of the wrong type, which is told below; or cannot be looked up.
+            # One has the wrong type, which Target reports; or cannot be hashed.
             pass
     return Target(*given, reactor)
+
+
+def placeholders(given: dict[str, Any], always: bool = False) -> dict[str, Any]:
+    """
+    Complete settings that can be validated, but not used yet: fill in an address that
+    has no port, or a port that has no address.
+
+    @param always: fill in the address and the port even if there is neither.
+    """
+    hasAddress = given["remoteAddress"] is not None
+    hasPort = given["remotePort"] is not None
+    if given["endpoint"] is not None or (hasAddress == hasPort and not always):
+        return given
+    port = None if given["domain"] == AF_UNIX else 1
+    return {
+        **given,
+        "remoteAddress": given["remoteAddress"] if hasAddress else "localhost",
+        "remotePort": given["remotePort"] if hasPort else port,
+    }
+
+
+def replaced(former: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """
+    @return: the settings in C{given}, and for the rest those in C{former}. An endpoint
+        replaces an address, and an address an endpoint.
+    """
+    if given.get("endpoint") is not None:
+        former = dict.fromkeys(DESTINATION) | {"tls": former["tls"]}
+    elif given.get("remoteAddress") is not None:
+        former = former | {"endpoint": None}
+    return former | given
 
 
 def _nameOf(place: Address | Given | None) -> str:
@@ -571,9 +644,7 @@ def _placesOf(given: Any, reactor: Any) -> tuple[Address | Given, ...]:
     @raise TypeError: if an item of it is neither an endpoint nor text.
     @raise ValueError: if an item describes no endpoint, or there is none.
     """
-    if isinstance(given, str) or IStreamClientEndpoint.providedBy(given):
-        return (_placeOf(given, reactor),)
-    if not isinstance(given, Iterable) or isinstance(given, (bytes, dict, set)):
+    if not isinstance(given, tuple):
         return (_placeOf(given, reactor),)
     places = tuple(_placeOf(each, reactor) for each in given)
     if not places:
@@ -604,7 +675,7 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
         )
         if scheme == "unix":
             described.connect(None)
-            _check.path("endpoint", asking.path)
+            _addresses.path("endpoint", asking.path)
         if scheme != "tcp":
             return Given(endpoint)
         # The endpoint would reach no host that has IPv6 alone: see to it that names
@@ -612,9 +683,9 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
         described.connect(None)
         host, port, timeout, binding = asking.asked
         return Address(
-            *_check.host("endpoint", host),
-            _check.port("endpoint", port),
-            _check.literal(binding[0]) if binding else None,
+            *_addresses.host("endpoint", host),
+            _addresses.port("endpoint", port),
+            _addresses.literal(binding[0]) if binding else None,
             binding,
             timeout if "timeout=" in endpoint else None,
         )
@@ -645,13 +716,13 @@ def _excludeDoubleTLS(places: Iterable[Address | Given]) -> None:
             )
 
 
-def withoutTLS(why: str) -> ValueError:
+def withoutTLS(what: str, why: str) -> ValueError:
     """
-    @return: that another address would be connected to in clear text.
+    @return: the error for a change after which connections would not be TLS.
     """
     return ValueError(
-        f"connect() to another address would not be TLS: {why}; for several addresses "
-        "give the factory remoteAddress, remotePort and tls"
+        f"{what} would not be TLS: {why}; for several addresses, pass remoteAddress, "
+        "remotePort and tls to the factory"
     )
 
 

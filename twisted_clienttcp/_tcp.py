@@ -1,21 +1,56 @@
 """
-The options of a TCP socket, for a transport that may have none.
+The options of TCP sockets.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IUNIXTransport
 
-from ._check import KEEP_IDLE, KeepAlive
+from ._validators import count
+
+#: True or False: the kernel probes a silent peer, or does not. Or the seconds of
+#: silence before the first probe, the seconds between probes, and their number.
+KeepAlive = bool | tuple[int, int, int]
+
+#: The option for the first of these numbers; macOS has another name for it.
+KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+
+
+def keepAliveFrom(name: str, value: object) -> KeepAlive:
+    """
+    Validate C{keepAlive}.
+
+    @raise TypeError: if the value is neither a flag nor three numbers.
+    @raise ValueError: if a number is out of its range, or if this platform accepts
+        none.
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, tuple) or len(value) != 3:
+        raise TypeError(
+            f"{name} must be True, False, or (idle, interval, count), as in "
+            f"{name}=(60, 10, 3), not {value!r}"
+        )
+    if KEEP_IDLE is None or not hasattr(socket, "TCP_KEEPINTVL"):
+        raise ValueError(f"{name} must be True or False on this platform")
+    idle, interval, probes = value
+    # Linux's limits, which are the narrowest.
+    return (
+        count(f"{name}'s idle", idle, 1, 32767),
+        count(f"{name}'s interval", interval, 1, 32767),
+        count(f"{name}'s count", probes, 1, 127),
+    )
 
 
 def noDelay(transport: Any) -> None:
     """
-    Have small writes go out at once (RFC 9293, 3.7.4). A transport that is no TCP
-    connection is left alone.
+    Send small writes immediately (RFC 9293, 3.7.4). Other transports than those of TCP
+    are left alone.
     """
     switch = getattr(transport, "setTcpNoDelay", None)
     # The transport of a UNIX socket has the method too, and logs that it fails.
@@ -30,8 +65,8 @@ def noDelay(transport: Any) -> None:
 
 def keepAlive(transport: Any, wanted: KeepAlive) -> None:
     """
-    Have the kernel probe a silent peer, or not (RFC 9293, 3.8.4). A transport that is
-    no TCP connection is left alone.
+    Make the kernel probe a silent peer, or not (RFC 9293, 3.8.4). Other transports than
+    those of TCP are left alone.
 
     @param wanted: as the parameter of L{ClientTCPFactory
         <twisted_clienttcp.ClientTCPFactory>}.
@@ -41,14 +76,41 @@ def keepAlive(transport: Any, wanted: KeepAlive) -> None:
         return
     try:
         switch(True)
-        # Under TLS getHandle() gives that of TLS; attributes it hands through.
+        # Under TLS, getHandle() returns the handle of TLS, but attributes are those of
+        # the TCP transport.
         connection = getattr(transport, "socket", None)
         if wanted is not True and isinstance(connection, socket.socket):
-            idle, interval, count = wanted
+            idle, interval, probes = wanted
             connection.setsockopt(socket.IPPROTO_TCP, KEEP_IDLE, idle)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, count)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
     except OSError:
-        # Some kernels refuse this for a connection that is reset already; that it is,
-        # the transport will tell.
+        # Some kernels refuse this for a connection that has been reset already; the
+        # transport will report the reset.
         pass
+
+
+def readBeforeLoss(transport: Any, received: Callable[[], int | None]) -> None:
+    """
+    If a write fails because the peer has reset the connection, let a transport read the
+    data that arrived before the reset, and report the loss then. The reset is consumed
+    by the write, so the kernel still returns this data.
+
+    @param transport: a transport of Twisted's for a socket.
+    @param received: returns how many bytes were received; None while no more may be
+        read.
+    """
+    write = transport.doWrite
+
+    def doWrite() -> Any:
+        lost = write()
+        if isinstance(lost, ConnectionLost):
+            last = -1
+            # doRead() also returns None if there is nothing to read.
+            while (count := received()) is not None and count > last:
+                last = count
+                if transport.doRead() is not None:
+                    break
+        return lost
+
+    transport.doWrite = doWrite

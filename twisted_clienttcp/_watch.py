@@ -30,15 +30,22 @@ from .errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 class Heartbeat(NamedTuple):
     """
-    What to ask a silent peer.
+    What to send to a silent peer.
 
-    @ivar seconds: after how many seconds of silence; and for how many to wait.
-    @ivar ask: called with the client, returns a record to put; or None, if it has put
-        something itself.
+    @ivar seconds: the seconds of silence before it is sent, and the seconds to wait for
+        an answer.
+    @ivar record: the record; or a function of the client that returns one, or None if
+        it has put something itself.
     """
 
     seconds: float
-    ask: Callable[[Any], Any]
+    record: Any
+
+    def recordFor(self, client: Any) -> Any:
+        """
+        @return: the record to put now; None for none.
+        """
+        return self.record(client) if callable(self.record) else self.record
 
 
 class Watched(Protocol):

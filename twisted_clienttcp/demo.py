@@ -110,36 +110,42 @@ class Quotes(_Server, LineReceiver):
         self.transport.write(text + b"\r\n")
 
 
-def _listen(reactor: IReactorTCP, protocol: type[Protocol]) -> IListeningPort:
+def _listen(
+    reactor: IReactorTCP, protocol: type[Protocol], port: int
+) -> IListeningPort:
     factory: Any = Factory.forProtocol(protocol)
     factory.noisy = False
-    return reactor.listenTCP(0, factory, interface="127.0.0.1")
+    return reactor.listenTCP(port, factory, interface="127.0.0.1")
 
 
-def echo(reactor: IReactorTCP) -> IListeningPort:
+def echo(reactor: IReactorTCP, port: int = 0) -> IListeningPort:
     """
     Start a server that sends back every byte.
 
     @param reactor: the reactor that runs it.
+    @param port: the port on the loopback interface; 0 for any free port. With the port
+        of a server that was stopped, you can watch a client connect to it again.
 
     @return: the listening port: C{getHost()} has its C{host} and C{port}, and
         C{stopListening()} stops it.
     """
-    return _listen(reactor, Echo)
+    return _listen(reactor, Echo, port)
 
 
-def quotes(reactor: IReactorTCP) -> IListeningPort:
+def quotes(reactor: IReactorTCP, port: int = 0) -> IListeningPort:
     """
     Start a server of quotes. It greets with C{quotes 1.0 ready} and answers lines:
     C{USER name} with C{OK name}, C{GET word} with C{word 42}, C{PING} with C{PONG}, and
     C{QUIT} by closing the connection.
 
     @param reactor: the reactor that runs it.
+    @param port: the port on the loopback interface; 0 for any free port. With the port
+        of a server that was stopped, you can watch a client connect to it again.
 
     @return: the listening port: C{getHost()} has its C{host} and C{port}, and
         C{stopListening()} stops it.
     """
-    return _listen(reactor, Quotes)
+    return _listen(reactor, Quotes, port)
 
 
 #: The servers, by the names that C{clienttcp --demo-server} takes.

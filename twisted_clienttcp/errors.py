@@ -103,8 +103,8 @@ def nameOf(error: BaseException) -> str:
     name = type(error).__name__
     try:
         text = str(error)
-    except Exception:
-        # The class may be the user's, and its __str__ may raise.
+    except BaseException:
+        # The class may be the user's, and its __str__ may raise anything.
         return name
     return f"{name}: {text}" if text else name
 

@@ -3,42 +3,41 @@ How long to wait before the next attempt, and when to give up.
 
 A policy is a function from the number of failures in a row (1 for the first) to the
 seconds to wait, as in L{twisted.application.internet.backoffPolicy}, or to None to give
-up. A failure is an attempt that does not reach C{connected} (or a round of attempts, at
-all of several endpoints), or the loss of a connection::
+up. A failure is an attempt that does not reach C{connected} (or, with several
+endpoints, a round of attempts at all of them), or the loss of a connection::
 
     retryPolicy=giveUpByTime(600, exponential(maxDelay=30))
 
-The number that a client's policy is given is an L{Attempt}, which knows more. So no
-policy here remembers anything, and one may serve any number of clients. One of your own
-may look at it too: to give up at once, say, when C{attempt.failure} is a certificate
-that is wrong.
+A client calls its policy with an L{Attempt}: the number, and more about the failures.
+The policies here have no state, so one policy may serve any number of clients. A policy
+of your own can use the L{Attempt} too, for example to give up immediately when
+C{attempt.failure} is a certificate that is not valid.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from random import random as _random
 from typing import Any
 
-from . import _check
+from . import _validators
 
 #: The seconds to wait after so many failures in a row, or None to give up.
 Policy = Callable[[int], float | None]
 
-#: Of how many failures a client remembers when they were.
+#: The number of failures whose times a client remembers.
 MEMORY = 100
 
 
 class Attempt(int):
     """
-    How many failures in a row there were: the number that a policy is given.
+    The number of failures in a row, which is the argument of a policy.
 
     @ivar elapsed: the seconds from the first of them to the last.
-    @ivar ages: how many seconds ago each of the last failures was since the start of
-        the client, the newest first, whether in a row or not; L{MEMORY} at most.
-    @ivar failure: the C{Failure} of the last one, as C{connectError} or C{serverError}
-        gets it; None if there is none, as at an order to C{retry}.
+    @ivar ages: the age in seconds of each failure since the start of the client, the
+        newest first, in a row or not; at most L{MEMORY} of them.
+    @ivar failure: the C{Failure} of the last one, as passed to C{connectError} or
+        C{serverError}; None if there is none, as in a call of C{retry}.
     """
 
     elapsed: float
@@ -54,7 +53,10 @@ class Attempt(int):
         failure: Any = None,
     ) -> Attempt:
         """
-        Know what is known.
+        @param number: the number of failures in a row.
+        @param elapsed: as the attribute.
+        @param ages: as the attribute.
+        @param failure: as the attribute.
         """
         attempt = super().__new__(cls, number)
         attempt.elapsed = elapsed
@@ -68,59 +70,51 @@ def exponential(
     initialDelay: float = 1.0,
     maxDelay: float = 60.0,
     factor: float = 2.0,
-    jitter: float = 1.0,
+    jitter: float | None = 1.0,
     random: Callable[[], float] = _random,
 ) -> Callable[[int], float]:
     """
-    Exponential backoff. With full jitter, the default, each wait is drawn evenly
-    between nothing and the backoff, so that clients that lost their server together
-    do not come back together.
+    Return the policy that a client has by default: exponential backoff. With full
+    jitter, each wait is drawn evenly between 0 and the backoff, so that clients that
+    lost their server together do not come back together.
 
     @param initialDelay: the backoff in seconds after the first failure.
     @param maxDelay: the longest backoff in seconds; no wait is longer.
-    @param factor: what the backoff is multiplied by at each further failure.
-    @param jitter: the share of the backoff that is drawn at random, from 0 (none) to
-        1 (all).
-    @param random: draws a number between 0 and 1.
+    @param factor: the backoff is multiplied by this number at each further failure.
+    @param jitter: the fraction of the backoff that is random: 1 for full jitter; None
+        or 0 for none.
+    @param random: returns a number between 0 and 1.
 
-    @raise TypeError: if an argument is no number.
+    @raise TypeError: if an argument is not a number.
     @raise ValueError: if one is out of its range.
     """
-    for name, value, least, most in (
-        ("initialDelay", initialDelay, 0.0, sys.float_info.max),
-        ("maxDelay", maxDelay, 0.0, sys.float_info.max),
-        ("factor", factor, 1.0, sys.float_info.max),
-        ("jitter", jitter, 0.0, 1.0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number, not {value!r}")
-        if not least <= value <= most:
-            bounds = f"from {least} to {most}" if most == 1 else f"{least} or more"
-            raise ValueError(f"{name} must be {bounds}, not {value!r}")
-    # A whole number would grow without an end; this one overflows.
-    growth = float(factor)
+    first = _validators.delay("initialDelay", initialDelay)
+    longest = _validators.delay("maxDelay", maxDelay)
+    growth = _validators.factor("factor", factor)
+    share = _validators.fraction("jitter", jitter) or 0.0
 
     def policy(attempt: int) -> float:
         try:
-            backoff = min(initialDelay * growth ** (attempt - 1), maxDelay)
+            backoff = min(first * growth ** (attempt - 1), longest)
         except OverflowError:
-            backoff = maxDelay if initialDelay else 0.0
+            backoff = longest if first else 0.0
         # A huge whole number may have been rounded up.
-        return min(backoff * (1.0 - jitter * random()), maxDelay)
+        return min(backoff * (1.0 - share * random()), maxDelay)
 
     return policy
 
 
 def constant(seconds: float) -> Callable[[int], float]:
     """
-    The same wait each time. Clients that lost their server together come back together.
+    Return a policy that always waits for the same time. Clients that lost their server
+    together come back together.
 
     @param seconds: the wait; a client cuts it to its C{maxDelay}.
 
-    @raise TypeError: if it is no number.
+    @raise TypeError: if it is not a number.
     @raise ValueError: if it is negative or not finite.
     """
-    wait = _check.delay("seconds", seconds)
+    wait = _validators.delay("seconds", seconds)
 
     def policy(attempt: int) -> float:
         return wait
@@ -130,15 +124,16 @@ def constant(seconds: float) -> Callable[[int], float]:
 
 def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
     """
-    Give up after so many retries in a row that failed, as C{maxRetries}.
+    Return a policy that gives up when a number of retries in a row has failed, as
+    C{maxRetries}.
 
-    @param count: how many; 0 to give up at the first failure.
-    @param policy: what says how long to wait till then; L{exponential} if not given.
+    @param count: the number; 0 to give up at the first failure.
+    @param policy: the policy for the waits until then; L{exponential} by default.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if the count is negative.
     """
-    _check.count("count", count, 0)
+    _validators.count("count", count, 0)
     inner = _inner(policy)
 
     def limited(attempt: int) -> float | None:
@@ -149,16 +144,16 @@ def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
 
 def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Give up rather than begin an attempt more than so many seconds after the first
-    failure in a row.
+    Return a policy that gives up rather than begin an attempt later than a time after
+    the first failure in a row.
 
-    @param seconds: how many.
-    @param policy: what says how long to wait till then; L{exponential} if not given.
+    @param seconds: the time in seconds.
+    @param policy: the policy for the waits until then; L{exponential} by default.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if the seconds are not more than 0.
     """
-    limit = _check.seconds("seconds", seconds)
+    limit = _validators.seconds("seconds", seconds)
     inner = _inner(policy)
 
     def limited(attempt: int) -> float | None:
@@ -171,18 +166,19 @@ def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
 
 def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Give up at so many failures within so many seconds, even if connections in between
-    have held (as the restart intensity of Erlang's supervisors).
+    Return a policy that gives up at a number of failures within a time, even if there
+    were stable connections in between (as the restart intensity of Erlang's
+    supervisors).
 
-    @param failures: how many, up to L{MEMORY}.
-    @param seconds: within how many.
-    @param policy: what says how long to wait till then; L{exponential} if not given.
+    @param failures: the number, up to L{MEMORY}.
+    @param seconds: the time in seconds.
+    @param policy: the policy for the waits until then; L{exponential} by default.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if one is out of its range.
     """
-    _check.count("failures", failures, 1, MEMORY)
-    limit = _check.seconds("seconds", seconds)
+    _validators.count("failures", failures, 1, MEMORY)
+    limit = _validators.seconds("seconds", seconds)
     inner = _inner(policy)
 
     def limited(attempt: int) -> float | None:
@@ -197,7 +193,7 @@ def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) ->
 def _inner(policy: Policy | None) -> Policy:
     if policy is None:
         return exponential()
-    checked: Policy = _check.policy("policy", policy)
+    checked: Policy = _validators.policy("policy", policy)
     return checked
 
 

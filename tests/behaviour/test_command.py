@@ -281,7 +281,7 @@ class ConsoleTests(ServedTestCase):
         self.assertEqual(self.status, 0)
         told = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
         self.assertIn(told.encode(), done.err)
-        self.assertIn(b"5 octets sent, 5 octets received", done.err)
+        self.assertIn(b"5 bytes sent, 5 bytes received", done.err)
 
     async def test_jsonEvents(self) -> None:
         """
@@ -473,7 +473,7 @@ class ConsoleTests(ServedTestCase):
         """
         A socket in the file system.
         """
-        path = str(Path(self.directory(), "socket"))
+        path = self.socketPath()
         server = Server()
         server.heard = answers
         listening = reactor.listenUNIX(path, server)

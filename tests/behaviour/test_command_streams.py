@@ -389,12 +389,14 @@ class StatusTests(StreamTestCase):
         await self.end(command, status)
         return command
 
-    def file(self, data: bytes) -> int:
+    def endless(self) -> int:
         """
-        @return: a file with that data.
+        @return: a file of zeros, larger than all buffers between two ends of a
+            connection.
         """
         path = Path(self.directory(), "file")
-        path.write_bytes(data)
+        path.touch()
+        os.truncate(path, 1_000_000_000)
         descriptor = os.open(path, os.O_RDONLY)
         self.closing(descriptor)
         return descriptor
@@ -405,7 +407,7 @@ class StatusTests(StreamTestCase):
         """
         silent, writing = self.pipe()
         closed = b"before the end of standard input"
-        file = self.file(b"x" * 3_000_000)
+        file = self.endless()
         for stdin, met in (
             (silent, Peer.close),
             (self.terminal()[1], Peer.close),
@@ -458,3 +460,26 @@ class StatusTests(StreamTestCase):
             server.peers[0].close()
             await process.ended.addTimeout(GUARD, reactor)
             self.assertIn("(as exit status: 1)", Path(home, "log").read_text())
+
+
+class MessageTests(StreamTestCase):
+    """
+    Messages on standard error.
+    """
+
+    async def test_unreadOutput(self) -> None:
+        """
+        A signal ends the command while nobody reads its output, also if its messages
+        go to the same pipe (C{2>&1}).
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(bytes(300_000) + b"\n")
+        server.left = lambda peer: None
+        _, writing = self.pipe()
+        process = self.spawn(
+            *(*CLIENTTCP, "--verbose", "--framing=stream", *self.where),
+            childFDs={0: "w", 1: writing, 2: writing},
+        )
+        await self.until(lambda: not select.select([], [writing], [], 0)[1])
+        self.process.signalProcess("TERM")
+        await self.end(process, 128 + signal.SIGTERM)

@@ -77,7 +77,7 @@ class TableTests(ClientTestCase):
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
-            "handler",
+            *("handler", "initialDelay", "maxDelay", "factor", "jitter", "maxRetries"),
         }
         parameters = {*inspect.signature(ClientTCPFactory).parameters}
         self.assertEqual(parameters - {*rows()}, beyond)
@@ -655,7 +655,7 @@ class NetworkContractTests(NetworkTestCase):
             **recorder.parameters(),
         )
         await self.assertFailure(client.start(), ConnectionRefusedError)
-        path = self.mktemp()
+        path = self.socketPath()
         unix = Server()
         listening = reactor.listenUNIX(path, unix)
         self.addCleanup(listening.stopListening)

@@ -95,6 +95,18 @@ class ListeningTests(DemoServerTestCase):
             with self.assertRaises(ConnectionRefusedError):
                 await client.start()
 
+    async def test_samePort(self) -> None:
+        """
+        A server can be started again on the port of one that has been stopped.
+        """
+        for start in (demo.echo, demo.quotes):
+            first: Any = start(reactor)
+            number = first.getHost().port
+            await first.stopListening()
+            again: Any = start(reactor, port=number)
+            self.assertEqual(again.getHost().port, number)
+            await again.stopListening()
+
     def test_names(self) -> None:
         """
         L{demo.SERVERS} has the servers by their names.

@@ -271,7 +271,7 @@ class FailoverTests(ClientTestCase):
         client.start()
         error = self.assertRaises(ValueError, client.connect, "127.0.0.9", 9)
         self.assertIn("'tls:127.0.0.2:2'", str(error))
-        self.assertIn("give the factory remoteAddress, remotePort and tls", str(error))
+        self.assertIn("remoteAddress, remotePort and tls", str(error))
         self.assertEqual(self.tried(), [1])
 
     def test_kinds(self) -> None:

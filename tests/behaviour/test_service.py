@@ -259,16 +259,16 @@ class ServiceTests(ClientTestCase):
 
     def test_cannotStartAgain(self) -> None:
         """
-        If it is the second start that cannot be, that is logged, and the stop still
-        told.
+        If the second start is not possible, that is logged, and the stop is still
+        reported.
         """
         service, transport = self.running()
         stopped = service.stopService()
         service.startService()
-        service.client.initialDelay = -1
+        service.client.remotePort = None
         transport.lose(ConnectionDone())
         self.successResultOf(stopped)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
         self.assertFalse(service.running)
 
 

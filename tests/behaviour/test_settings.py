@@ -1,5 +1,6 @@
 """
-Tests for the constructor's arguments: wrong ones are refused with the remedy.
+Tests for the settings: what the constructor rejects, attributes of subclasses, and when
+a later change takes effect.
 """
 
 from __future__ import annotations
@@ -9,21 +10,26 @@ from functools import partial, wraps
 from typing import Any
 from unittest.mock import Mock
 
+from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.internet.task import Clock
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import NotConnectedError, OutputFull
 from twisted_clienttcp.framing import Framing, JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant
 
+from .._memory import ABC, ClientTestCase, RetryTestCase, Transport
 from .._processes import run
 from .._support import Recorder
 
 
 class ArgumentTests(SynchronousTestCase):
     """
-    Wrong arguments are refused by the constructor: by name, and with the remedy.
+    The constructor rejects wrong arguments. The error names them and says what to do.
     """
 
     def refused(self, error: type[Exception], *words: str, **parameters: Any) -> None:
@@ -39,23 +45,30 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        An unknown parameter is named with the nearest known one.
+        The error for an unknown parameter suggests the nearest one.
         """
         self.refused(TypeError, "serverInptu", "serverInput?", serverInptu=print)
         self.refused(TypeError, "RemotePort", "remotePort?", RemotePort=5)
         self.refused(TypeError, "zzz", "known are", zzz=1)
         self.refused(TypeError, "Filter", "framing?", Filter=Line)
         self.refused(TypeError, "host", "remoteAddress?", host="localhost")
-        self.refused(TypeError, "initialDelay", "client.initialDelay", initialDelay=1)
+        self.refused(TypeError, "initialDelya", "initialDelay?", initialDelya=1)
+        self.refused(TypeError, "heap", "client.heap", heap=1)
         self.refused(TypeError, "framing=Line(maxLength=...)", maxLength=5)
         self.refused(TypeError, "framing=Line(delimiter=...)", delimiter=b"|")
 
     def test_positional(self) -> None:
         """
-        All are keywords.
+        The address and the port can be given by position, and nothing else.
         """
+        client = ClientTCPFactory("localhost", 7, serverInput=print)
+        self.assertEqual((client.remoteAddress, client.remotePort), ("localhost", 7))
         wrong: Any = ClientTCPFactory
-        self.assertRaises(TypeError, wrong, "localhost", 7)
+        self.assertRaises(TypeError, wrong, "localhost", 7, print)
+        self.assertRaises(
+            TypeError, wrong, "localhost", 7, remotePort=7, serverInput=print
+        )
+        self.assertRaises(ValueError, wrong, "localhost", 0, serverInput=print)
 
     def test_serverInput(self) -> None:
         """
@@ -66,7 +79,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_callbacks(self) -> None:
         """
-        So must the others be; and nobody would wait for a coroutine.
+        The others must be functions too, and not coroutine functions.
         """
         for name in Recorder().parameters():
             self.refused(TypeError, name, "function", **{name: "text"})
@@ -83,7 +96,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_signatures(self) -> None:
         """
-        A callback that does not take what it is called with is told at once, with that.
+        A callback that does not accept its arguments is rejected. The error shows them.
         """
         wrong: Any
         for wrong in (
@@ -106,7 +119,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_manyOfOne(self) -> None:
         """
-        C{putMany} of one record would send its octets, or its letters, one by one.
+        C{putMany} rejects one record: it would send its bytes one by one.
         """
         client = ClientTCPFactory(
             serverInput=print, offlineLimit=100, framing=JSONLines
@@ -118,8 +131,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_fittingSignatures(self) -> None:
         """
-        All others will do: with defaults, wrapped, or with a signature that nobody
-        knows.
+        All others are accepted: with defaults, wrapped, or without a known signature.
         """
 
         @wraps(lambda: None)
@@ -155,7 +167,7 @@ class ArgumentTests(SynchronousTestCase):
         )
         self.refused(TypeError, "remotePort", remotePort=7.5)
         ClientTCPFactory(remoteAddress="localhost", remotePort=1, serverInput=print)
-        # What is true is not the 1 of the client before.
+        # True equals the 1 of the client before, but is not the same key.
         self.refused(TypeError, "remotePort", remotePort=True)
         self.refused(TypeError, "remotePort", remotePort=[7])
         self.refused(TypeError, "remoteAddress needs remotePort", remotePort=None)
@@ -183,7 +195,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_endpointNeedsNoReactor(self) -> None:
         """
-        To describe an endpoint is not to install a reactor.
+        Describing an endpoint does not install a reactor.
         """
         source = (
             "import sys; from twisted_clienttcp import ClientTCPFactory as C; "
@@ -206,7 +218,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_each(self) -> None:
         """
-        Each is what is given under its own name, and else what the class has.
+        Each parameter sets the attribute of its name and no other.
         """
         policy = constant(7)
         settings = {
@@ -230,7 +242,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_ofASubclass(self) -> None:
         """
-        What the constructor says goes before what the class has.
+        A parameter wins over an attribute of the class.
         """
 
         class Patient(ClientTCPFactory):
@@ -242,7 +254,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_methodWithoutSelf(self) -> None:
         """
-        A method that does not even take its object takes nothing else.
+        A method without a parameter for its object is rejected.
         """
 
         class Odd:
@@ -282,7 +294,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """
-        The rest.
+        Other parameters.
         """
         self.refused(TypeError, "args", args="text")
         self.refused(TypeError, "args", args=5)
@@ -293,7 +305,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_nowhere(self) -> None:
         """
-        Without an address it is for others to connect: it cannot start by itself.
+        Without an address, only a connector of somebody else's can connect it.
         """
         client = ClientTCPFactory(serverInput=print)
         self.assertIsInstance(client, ReconnectingClientFactory)
@@ -303,10 +315,411 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_connectChecks(self) -> None:
         """
-        C{connect} checks its arguments as the constructor does, and then leaves all as
-        it was.
+        C{connect} validates its arguments as the constructor does, and changes nothing
+        if they are wrong.
         """
         client = ClientTCPFactory(serverInput=print)
         self.assertRaises(TypeError, client.connect, "localhost")
         self.assertRaises(ValueError, client.connect, "localhost", 0)
         self.assertRaises(ValueError, client.reconnect)
+
+
+class ClientsTestCase(RetryTestCase):
+    """
+    A client whose output the kernel accepts when the test says so.
+    """
+
+    def sent(self, transport: Transport) -> bytes:
+        """
+        Let the kernel accept everything.
+
+        @return: all that was sent.
+        """
+        self.reactor.advance(0)
+        while transport.held:
+            transport.drain()
+            self.reactor.advance(0)
+        return bytes(transport.sent)
+
+
+class SubclassTests(ClientsTestCase):
+    """
+    Settings as attributes of a subclass.
+    """
+
+    def of(self, kind: type[ClientTCPFactory], **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a started client of that class.
+        """
+        client = kind(reactor=self.reactor, **self.recorder.parameters(), **parameters)
+        self.stop = client.start()
+        return client
+
+    def test_connectTimeout(self) -> None:
+        """
+        They are honoured.
+        """
+
+        class Impatient(ClientTCPFactory):
+            remoteAddress = "127.0.0.1"
+            remotePort = 7
+            connectTimeout = 5.0
+
+        self.of(Impatient)
+        _, _, _, timeout, _ = self.attempts()[-1]
+        self.assertEqual(timeout, 5)
+
+    def test_described(self) -> None:
+        """
+        A class can describe a whole client.
+        """
+
+        class Feed(ClientTCPFactory):
+            endpoint = ABC[:2]
+            framing = JSONLines
+            jitter = None
+            initialDelay = 3
+            stableAfter = 0
+            idleTimeout = 60
+            offlineLimit = 100
+            args = ("feed",)
+            inlineStates = {"tick": lambda client: client.put("tick")}
+            retryPolicy = staticmethod(constant(4))
+
+        started: list[Any] = []
+        self.recorder.on["started"] = lambda client, *args: started.append(args)
+        client = self.of(Feed)
+        client.post("tick")
+        transport = self.establish()
+        self.assertEqual(self.sent(transport), b'"tick"\n')
+        self.assertEqual(started, [("feed",)])
+        self.reactor.advance(60)
+        self.reactor.advance(0)
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        self.assertEqual(self.wait(client), 4)
+
+    def test_error(self) -> None:
+        """
+        A wrong one is an error at the definition of the class. It names the class.
+        """
+        with self.assertRaises(TypeError) as caught:
+
+            class Feeder(ClientTCPFactory):
+                connectTimeout = "soon"  # type: ignore[assignment]
+
+        self.assertEqual(
+            str(caught.exception),
+            "class Feeder: connectTimeout must be a number of seconds, not 'soon'",
+        )
+
+    def test_withoutMarks(self) -> None:
+        """
+        A class can go back to the default of its base.
+        """
+
+        class Marked(ClientTCPFactory):
+            highMark: int | None = 2
+            lowMark: int | None = 1
+            remoteAddress: Any = "localhost"
+            remotePort: Any = 7
+
+        class Plain(Marked):
+            highMark = None
+            lowMark = None
+            remoteAddress = None
+            remotePort = None
+
+        marked, plain = Marked(serverInput=print), Plain(serverInput=print)
+        self.assertEqual((marked.highMark, marked.lowMark), (2, 1))
+        self.assertEqual((plain.highMark, plain.lowMark), (None, None))
+        self.assertRaises(ValueError, plain.start)
+
+
+class LaterTests(ClientsTestCase):
+    """
+    When a change of a setting takes effect.
+    """
+
+    def where(self) -> tuple[str, int]:
+        """
+        @return: the address of the last attempt.
+        """
+        host, port = self.attempts()[-1][:2]
+        return host, port
+
+    def end(self, client: ClientTCPFactory, transport: Transport) -> None:
+        """
+        Lose the connection, and let the next attempt begin.
+        """
+        transport.lose(ConnectionDone())
+        self.wait(client)
+
+    def test_address(self) -> None:
+        """
+        An address is used from the next attempt on. It can be changed in two steps.
+        """
+        client = self.started()
+        transport = self.establish()
+        client.remoteAddress, client.remotePort = "127.0.0.2", 8
+        self.assertIn("127.0.0.1:7", repr(client))
+        self.end(client, transport)
+        self.assertEqual(self.where(), ("127.0.0.2", 8))
+        self.assertIn("127.0.0.2:8", repr(client))
+
+    def test_addressDuringAnAttempt(self) -> None:
+        """
+        The attempt that is under way goes on.
+        """
+        client = self.started()
+        client.remoteAddress = "127.0.0.2"
+        self.establish()
+        self.assertTrue(client.connected)
+        self.assertEqual(self.where(), ("127.0.0.1", 7))
+
+    def test_addressBeforeTheStart(self) -> None:
+        """
+        A client without an address can get one, and starts when it is complete.
+        """
+        client = self.client(remoteAddress=None, remotePort=None)
+        client.remoteAddress = "127.0.0.2"
+        self.assertRaises(TypeError, client.start)
+        client.remotePort = 8
+        client.start()
+        self.assertEqual(self.where(), ("127.0.0.2", 8))
+
+    def test_incomplete(self) -> None:
+        """
+        If it is incomplete when an attempt begins, the attempt fails.
+        """
+        client = self.started()
+        client.remotePort = None
+        self.refuse()
+        self.reactor.advance(client.delay)
+        error = self.recorder.failures[-1].value
+        self.assertIsInstance(error, TypeError)
+        self.assertIn("remotePort", str(error))
+        client.remotePort = 9
+        self.wait(client)
+        self.assertEqual(self.where(), ("127.0.0.1", 9))
+
+    def test_endpoint(self) -> None:
+        """
+        An endpoint can replace an address; they exclude each other.
+        """
+        client = self.started()
+        error = self.assertRaises(TypeError, setattr, client, "endpoint", ABC)
+        self.assertIn("exclude each other", str(error))
+        client.remoteAddress = client.remotePort = None
+        client.endpoint = iter(ABC)
+        self.assertEqual(client.endpoint, ABC)
+        self.refuse()
+        self.wait(client)
+        self.assertEqual(self.where(), ("127.0.0.1", 1))
+        self.refuse()
+        self.assertEqual(self.where(), ("127.0.0.2", 2))
+
+    def test_connect(self) -> None:
+        """
+        C{connect} changes the settings too, also those that were assigned before.
+        """
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=ABC)
+        client.connect("127.0.0.9", 9)
+        self.assertEqual(
+            (client.remoteAddress, client.remotePort, client.endpoint),
+            ("127.0.0.9", 9, None),
+        )
+        self.assertEqual(self.where(), ("127.0.0.9", 9))
+        client.remoteAddress = "127.0.0.5"
+        client.connect(port=5)
+        self.assertEqual(self.where(), ("127.0.0.5", 5))
+        self.assertEqual(client.remotePort, 5)
+
+    def test_somebodyElsesConnector(self) -> None:
+        """
+        An address replaces that of somebody else's connector, too.
+        """
+        client = self.client(remoteAddress=None, remotePort=None)
+        self.reactor.connectTCP("127.0.0.1", 7, client)
+        client.remoteAddress, client.remotePort = "127.0.0.2", 8
+        self.refuse()
+        self.wait(client)
+        self.assertEqual(self.where(), ("127.0.0.2", 8))
+
+    def test_service(self) -> None:
+        """
+        While a C{ClientService} connects, an address is rejected.
+        """
+        client = self.client(remoteAddress=None, remotePort=None)
+        transport = Transport()
+        transport.protocol = client.buildProtocol(None)
+        transport.protocol.makeConnection(transport)
+        error = self.assertRaises(
+            RuntimeError, setattr, client, "remoteAddress", "127.0.0.2"
+        )
+        self.assertIn("ClientService", str(error))
+
+    def test_connectTimeout(self) -> None:
+        """
+        C{connectTimeout} counts from the next attempt on, also in messages.
+        """
+        client = self.started(remoteAddress="fe80::1%0", connectTimeout=5)
+        client.connectTimeout = 90
+        self.reactor.advance(5)
+        self.assertIn("within 5 s", str(self.recorder.failures[-1].value))
+        self.reactor.advance(client.delay)
+        self.reactor.advance(6)
+        self.assertEqual(client.stats.failures, 1)
+        self.reactor.advance(84)
+        self.assertIn("within 90 s", str(self.recorder.failures[-1].value))
+
+    def test_framing(self) -> None:
+        """
+        A framing is used from the next connection on; for records that are put without
+        a connection, at once.
+        """
+        client = self.started(framing=Line(delimiter=b"|"), offlineLimit=100)
+        transport = self.establish()
+        client.framing = Line(delimiter=b";")
+        client.put(b"one")
+        self.assertEqual(self.sent(transport), b"one|")
+        transport.lose(ConnectionDone())
+        client.put(b"two")
+        self.wait(client)
+        transport = self.establish()
+        transport.protocol.dataReceived(b"a;b|")
+        self.assertEqual(self.sent(transport), b"two;")
+        self.assertEqual(self.events[-2], ("serverInput", b"a"))
+
+    def test_offlineLimit(self) -> None:
+        """
+        C{offlineLimit} counts at once, and what is queued stays queued.
+        """
+        client = self.client(framing=Stream())
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        client.offlineLimit = 4
+        client.put(b"abcd")
+        self.assertRaises(OutputFull, client.put, b"x")
+        client.offlineLimit = 5
+        client.put(b"e")
+        client.offlineLimit = 0
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        self.assertEqual(client.pendingOctets, 5)
+        self.stop = client.start()
+        transport = self.establish()
+        self.assertEqual(self.sent(transport), b"abcde")
+
+    def test_offlineLimitOfAStoppedClient(self) -> None:
+        """
+        A client that has stopped accepts nothing until its next start.
+        """
+        client = self.client(framing=Stream())
+        client.start()
+        client.shutdown()
+        client.offlineLimit = 4
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        client.start().addErrback(lambda failure: None)
+        client.put(b"abcd")
+        self.assertEqual(client.pendingOctets, 4)
+
+    def test_marks(self) -> None:
+        """
+        Marks count at once.
+        """
+        client = self.started(framing=Stream(), **self.recorder.marks(100, 10))
+        self.establish()
+        self.assertFalse(client.put(b"x" * 50))
+        client.highMark = 40
+        self.reactor.advance(0)
+        self.assertEqual(self.events[-1], "serverHigh")
+        self.assertEqual((client.highMark, client.lowMark), (40, 10))
+        self.assertRaises(ValueError, setattr, client, "lowMark", 40)
+
+    def test_args(self) -> None:
+        """
+        C{args} are passed at the next start.
+        """
+        started: list[Any] = []
+        self.recorder.on["started"] = lambda client, *args: started.append(args)
+        client = self.client()
+        client.args = (1, 2)
+        client.start()
+        self.assertEqual(started, [(1, 2)])
+
+    def test_clock(self) -> None:
+        """
+        A clock is used for timers that are started from then on.
+        """
+        client, clock = self.client(), Clock()
+        client.clock = clock
+        self.stop = client.start()
+        self.refuse()
+        clock.advance(0)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        self.assertIs(client.clock, clock)
+
+    def test_reactor(self) -> None:
+        """
+        A reactor cannot be changed. The error suggests the clock.
+        """
+        client = self.client()
+        error = self.assertRaises(AttributeError, setattr, client, "reactor", Clock())
+        self.assertIn("set clock", str(error))
+        self.assertIs(client.reactor, self.reactor)
+
+    def test_delays(self) -> None:
+        """
+        The settings of the backoff are used at the next failure.
+        """
+        client = self.started()
+        self.refuse()
+        client.initialDelay, client.factor = 5, 3
+        self.assertEqual(self.wait(client), 1)
+        self.refuse()
+        self.assertEqual(self.wait(client), 15)
+        client.retryPolicy = constant(2)
+        self.refuse()
+        self.assertEqual(self.wait(client), 2)
+        client.maxRetries = 3
+        self.refuse()
+        self.assertGaveUp(Refused)
+
+    def test_options(self) -> None:
+        """
+        C{noDelay}, C{keepAlive} and C{idleTimeout} are used for the next connection.
+        """
+        client = self.started(idleTimeout=None)
+        transport = self.establish()
+        client.idleTimeout, client.noDelay, client.keepAlive = 5, False, False
+        self.reactor.advance(50)
+        self.assertTrue(client.connected)
+        self.end(client, transport)
+        transport = self.establish()
+        self.reactor.advance(5)
+        self.reactor.advance(0)
+        self.assertTrue(transport.aborted)
+
+
+class DrainTests(ClientTestCase):
+    """
+    C{drainTimeout} counts when a connection begins to close.
+    """
+
+    def test_drainTimeout(self) -> None:
+        """
+        A later change does not change the close that has begun, nor its message.
+        """
+        client, transport = self.connected(framing=Stream(), drainTimeout=90)
+        client.put(b"x")
+        self.reactor.advance(0)
+        client.drainTimeout = 5
+        client.shutdown()
+        client.drainTimeout = 70
+        self.reactor.advance(4)
+        self.assertFalse(transport.aborted)
+        self.reactor.advance(1)
+        self.assertTrue(transport.aborted)
+        transport.lose()
+        failure = self.recorder.disconnections[-1].failure
+        self.assertIn("drainTimeout=5", str(failure.value))

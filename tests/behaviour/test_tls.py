@@ -704,7 +704,7 @@ class EndpointTests(NetworkTestCase):
         recorder.on["connected"] = connected
         client = self.tls(server, trusting, False, recorder)
         await client.whenStopped()
-        self.assertIn("give the factory remoteAddress, remotePort and tls", refused[0])
+        self.assertIn("remoteAddress, remotePort and tls", refused[0])
         self.assertEqual(len(server.peers), 1)
 
     async def test_keepAlive(self) -> None:

@@ -192,6 +192,31 @@ class DoctestTests(SynchronousTestCase):
             self.assertEqual(done.failed, 0, path)
 
 
+class ParameterTests(SynchronousTestCase):
+    """
+    The page of the parameters is generated from the table of settings.
+    """
+
+    def test_upToDate(self) -> None:
+        """
+        C{docs/parameters.py} would write the page that is there. If not, run it.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "parameters.py"))
+        page = written["PAGE"].read_text()
+        self.assertEqual(written["page"](page), page)
+        self.assertEqual(written["page"](page.split(written["MARKER"])[0]), page)
+
+    def test_literal(self) -> None:
+        """
+        Literals are converted, with braces inside.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "parameters.py"))
+        self.assertEqual(
+            written["literal"]("handlers, C{{event: function}}, or C{None}."),
+            "Handlers, ``{event: function}``, or ``None``.",
+        )
+
+
 class LifecycleTests(SynchronousTestCase):
     """
     The picture and the page of the lifecycle are those of the machine.

@@ -35,7 +35,7 @@ from twisted_clienttcp import Disconnection, _console
 from twisted_clienttcp._console import Console
 from twisted_clienttcp._details import ConnectTimeout
 from twisted_clienttcp._options import Options
-from twisted_clienttcp._progress import ERASE, Progress, octets
+from twisted_clienttcp._progress import ERASE, Progress, size
 from twisted_clienttcp._target import EndpointAddress
 from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import (
@@ -566,7 +566,7 @@ class ProgressTests(SynchronousTestCase):
         self.assertEqual(self.drawn, [])
         self.put = 10
         self.clock.advance(1)
-        self.assertIn("10 octets sent", self.drawn[-1])
+        self.assertIn("10 bytes sent", self.drawn[-1])
         self.clock.advance(1)
         self.assertEqual(self.drawn[-1], ERASE)
         self.clock.advance(1)
@@ -584,15 +584,15 @@ class ProgressTests(SynchronousTestCase):
         self.progress.stop()
         self.assertEqual(len(self.drawn), 2)
 
-    def test_octets(self) -> None:
+    def test_size(self) -> None:
         """
         Numbers for people.
         """
         for number, shown in (
-            (0, "0 octets"),
-            (1023, "1023 octets"),
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
             (1024, "1.0 KiB"),
             (5.5 * 1024**3, "5.5 GiB"),
             (5000 * 1024**3, "5000.0 GiB"),
         ):
-            self.assertEqual(octets(number), shown)
+            self.assertEqual(size(number), shown)

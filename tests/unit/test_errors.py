@@ -32,14 +32,18 @@ class NameTests(SynchronousTestCase):
         An exception whose text cannot be had does no harm.
         """
 
-        class Broken(Exception):
-            def __str__(self) -> str:
-                raise ValueError("no text")
+        for raised in (ValueError("no text"), SystemExit(1)):
 
-        self.assertEqual(nameOf(Broken()), "Broken")
-        self.assertEqual(
-            str(CallbackError("connected", Broken())), "connected raised Broken"
-        )
+            class Broken(Exception):
+                error: BaseException = raised
+
+                def __str__(self) -> str:
+                    raise self.error
+
+            self.assertEqual(nameOf(Broken()), "Broken")
+            self.assertEqual(
+                str(CallbackError("connected", Broken())), "connected raised Broken"
+            )
 
 
 class DescribeTests(SynchronousTestCase):

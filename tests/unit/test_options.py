@@ -15,7 +15,6 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._factory import _ATTRIBUTES
 from twisted_clienttcp._options import GROUPS, Options
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
@@ -173,12 +172,25 @@ class RestTests(OptionsTestCase):
             {
                 "remoteAddress",
                 "remotePort",
-                "framing",
                 "autoReconnect",
                 "serverInput",
             },
         )
-        self.assertIsInstance(given["framing"], Line)
+
+    def test_ofTheClass(self) -> None:
+        """
+        So are the settings of a class of the user's own.
+        """
+
+        class Feed(Recording):
+            framing = Netstring()
+            connectTimeout = 5.0
+
+        for words, kind in (([], Netstring), (["--framing=stream"], Stream)):
+            options = self.parsed("localhost", "7", *words)
+            client = options.client(Feed, serverInput=lambda client, record: None)
+            self.assertIsInstance(client.framing, kind)
+            self.assertEqual(client.connectTimeout, 5)
 
     def test_reconnect(self) -> None:
         """
@@ -296,8 +308,8 @@ class TableTests(SynchronousTestCase):
         that it knows, and POE's name for it stands in the guide for those who come from
         there.
         """
-        known = {*inspect.signature(ClientTCPFactory).parameters, *_ATTRIBUTES}
-        poe = re.findall("[A-Z]\\w+", inspect.getsource(ClientTCPFactory))
+        known = inspect.signature(ClientTCPFactory).parameters
+        poe = re.findall("[A-Z]\\w+", ClientTCPFactory.__init__.__doc__ or "")
         for _, options in GROUPS:
             for option in options:
                 for name in filter(None, option.parameter.split(", ")):

@@ -4,13 +4,18 @@ Standard input and output, with pipes and files in their place.
 
 from __future__ import annotations
 
+import io
 import os
+import select
+import signal
+import sys
 import tempfile
+from typing import NoReturn
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._stdio import StandardInput, StandardOutput
+from twisted_clienttcp._stdio import StandardInput, StandardOutput, flush, writeIfReady
 
 
 class DescriptorTestCase(SynchronousTestCase):
@@ -211,3 +216,60 @@ class StandardOutputTests(DescriptorTestCase):
             reason = stdout.doWrite()
             self.assertIsInstance(reason, Exception)
             self.assertIs(stdout.error, None)
+
+
+class WriteIfReadyTests(DescriptorTestCase):
+    """
+    Tests for L{writeIfReady}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Interrupt a write that blocks.
+        """
+
+        def interrupt(signum: int, frame: object) -> NoReturn:
+            raise AssertionError("writeIfReady blocks")
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        self.addCleanup(signal.alarm, 0)
+        signal.alarm(20)
+
+    def test_room(self) -> None:
+        """
+        A text is written as far as there is room for it, in one or several parts.
+        """
+        reading, writing = self.pipe()
+        writeIfReady("x" * 10_000, writing)
+        self.assertEqual(os.read(reading, 20_000), b"x" * 10_000)
+        writeIfReady("x" * 1_000_000, writing)
+        self.assertEqual(select.select([], [writing], [], 0)[1], [])
+        self.assertTrue(os.get_blocking(writing))
+
+    def test_full(self) -> None:
+        """
+        Where there is no room, or no reader, the text is dropped.
+        """
+        for kind in (self.pipe, self.terminal):
+            ours, theirs = kind()
+            for _ in range(2):
+                writeIfReady("x" * 1_000_000, theirs)
+            os.close(ours)
+            writeIfReady("x", theirs)
+
+
+class FlushTests(SynchronousTestCase):
+    """
+    Tests for L{flush}.
+    """
+
+    def test_nothing(self) -> None:
+        """
+        It does nothing where standard output is missing, or a callback has closed it.
+        """
+        closed = io.StringIO()
+        closed.close()
+        for stdout in (None, closed):
+            self.patch(sys, "stdout", stdout)
+            flush()

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import ClientTCPFactory, _check
-from twisted_clienttcp._check import literal
+from twisted_clienttcp import ClientTCPFactory, _tcp
+from twisted_clienttcp._addresses import literal
 
 
 class LiteralTests(SynchronousTestCase):
@@ -51,7 +51,7 @@ class KeepAliveTests(SynchronousTestCase):
         """
         Where the kernel takes no numbers, they are refused; a flag is not.
         """
-        self.patch(_check, "KEEP_IDLE", None)
+        self.patch(_tcp, "KEEP_IDLE", None)
         error = self.assertRaises(
             ValueError, ClientTCPFactory, serverInput=print, keepAlive=(60, 10, 3)
         )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._validators import count
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer
-from ._checks import BytesLike, bytesOf, checkMaxLength, checkNumber
+from ._checks import BytesLike, bytesOf, checkMaxLength
 from ._decimal import DecimalHead
 from ._prefixed import Measured
 
@@ -63,7 +64,7 @@ class Block(Measured):
         """
         super().__init__(maxLength, onTooLong)
         if size is not None:
-            checkNumber("size", size, 1)
+            count("size", size, 1)
             if size > maxLength:
                 raise ValueError(
                     f"size must be from 1 to maxLength={maxLength}, not {size}"

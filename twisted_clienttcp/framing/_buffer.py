@@ -119,14 +119,15 @@ class InputBuffer:
             self._data = data
         elif rest <= len(data):
             # This copies no more than the data itself.
-            before = buffer[start:] if start else buffer
-            if len(data) <= SMALL or not self.framing.chunkInvariant:
-                self._data = b"".join((before, data))
-            else:
-                self._data = b"".join((before, data[:HEAD]))
+            head = data
+            if len(data) > SMALL and self.framing.chunkInvariant:
                 self._following, self._border = data, rest
+                head = data[:HEAD]
+            self._data = b"".join((memoryview(buffer)[start:], head))
         elif isinstance(buffer, bytes):
             self._data = bytearray(memoryview(buffer)[start:])
+            # Free it before the new buffer grows.
+            del buffer
             self._data += data
         else:
             try:

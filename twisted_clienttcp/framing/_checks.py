@@ -4,22 +4,11 @@ Checks of parameters and records that several framings share.
 
 from __future__ import annotations
 
+from .._validators import count
 from ._base import Buffer
 
 #: What can be sent as bytes.
 BytesLike = bytes | bytearray | memoryview
-
-
-def checkNumber(name: str, value: object, least: int | None = None) -> int:
-    """
-    @raise TypeError: if it is not a whole number.
-    @raise ValueError: if it is less than C{least}.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if least is not None and value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return value
 
 
 def checkMaxLength(value: object, name: str = "maxLength") -> int:
@@ -27,7 +16,7 @@ def checkMaxLength(value: object, name: str = "maxLength") -> int:
     @raise TypeError: if it is not a whole number.
     @raise ValueError: if it is not positive.
     """
-    return checkNumber(name, value, 1)
+    return count(name, value, 1)
 
 
 def checkChoice(name: str, value: object, *choices: str) -> str:
@@ -38,15 +27,6 @@ def checkChoice(name: str, value: object, *choices: str) -> str:
         offered = ", ".join(map(repr, choices[:-1]))
         raise ValueError(f"{name} must be {offered} or {choices[-1]!r}, not {value!r}")
     return str(value)
-
-
-def checkFlag(name: str, value: object) -> bool:
-    """
-    @raise TypeError: if it is not True or False.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
 
 
 def cut(data: Buffer, start: int, end: int) -> bytes:

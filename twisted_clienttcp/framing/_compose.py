@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from .._validators import count, flag
 from ..errors import FramingError, RecordTooLong
 from ._base import Buffer, Framing
 from ._buffer import InputBuffer
-from ._checks import checkFlag, checkNumber
 from ._converted import Converted
 from ._stream import Stream
 
@@ -134,8 +134,8 @@ class RecordBlock(Layer):
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if the size is not positive.
         """
-        self._size = checkNumber("size", size, 1)
-        self._checkPut = checkFlag("checkPut", checkPut)
+        self._size = count("size", size, 1)
+        self._checkPut = flag("checkPut", checkPut)
         super().__init__()
         self._clear()
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer, Framing
-from ._checks import bytesOf, checkChoice, checkFlag, checkMaxLength, cut
+from ._checks import bytesOf, checkChoice, checkMaxLength, cut
 from ._delimiters import (
     NEWLINE,
     PARTNER,
@@ -111,7 +112,7 @@ class Line(Framing[Any]):
         self.maxLength = checkMaxLength(maxLength)
         self.onTooLong = checkChoice("onTooLong", onTooLong, "close", "skip", "split")
         self._atEnd = checkChoice("atEnd", atEnd, "truncated", "record")
-        self._keeps = checkFlag("keepDelimiter", keepDelimiter)
+        self._keeps = flag("keepDelimiter", keepDelimiter)
         self._encoding = _checkEncoding(encoding)
         self._autodetects = autodetect
         if onTooLong == "split" and encoding is not None:
@@ -122,7 +123,7 @@ class Line(Framing[Any]):
         pattern = _checkPattern(inputPattern)
         checkMaxLength(maxMatch, "maxMatch")
         #: The connection's newline is not known yet.
-        self._detecting = checkFlag("autodetect", autodetect)
+        self._detecting = flag("autodetect", autodetect)
         #: A newline of one byte that has ended the first line. The next byte shows
         #: whether it is half of a longer one.
         self._lone = b""

@@ -8,9 +8,10 @@ import struct
 from itertools import chain
 from typing import Any, Literal
 
+from .._validators import count
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer, Framing
-from ._checks import BytesLike, bytesOf, checkChoice, checkMaxLength, checkNumber, cut
+from ._checks import BytesLike, bytesOf, checkChoice, checkMaxLength, cut
 from ._units import decodeEach
 
 #: The sizes of a prefix in bytes, and the formats for L{struct}, which has none for 3.
@@ -141,11 +142,11 @@ class LengthPrefixed(Measured):
         self._isVarint = prefixSize == "varint"
         self._size = 0 if isinstance(prefixSize, str) else prefixSize
         self._byteOrder = byteOrder
-        self._offset = checkNumber("offset", offset, 0)
-        self._adjustment = checkNumber("adjustment", adjustment)
+        self._offset = count("offset", offset, 0)
+        self._adjustment = count("adjustment", adjustment)
         self._strip = strip
         if strip is not None:
-            checkNumber("strip", strip, 0)
+            count("strip", strip, 0)
             if self._isVarint and strip > offset:
                 raise ValueError(
                     f"with prefixSize='varint' strip must be at most offset={offset}, "

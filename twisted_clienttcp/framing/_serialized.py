@@ -9,11 +9,11 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any, Protocol
 
+from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
 from ._base import MAX_LENGTH
 from ._block import Block
-from ._checks import checkFlag
 from ._converted import Converted
 
 
@@ -115,7 +115,7 @@ class Serialized(Converted):
         @raise ValueError: if an argument is out of range.
         @raise ImportError: if the serializer is not installed.
         """
-        self._compresses = checkFlag("compress", compress)
+        self._compresses = flag("compress", compress)
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
         # The functions, since a framing with a module in it cannot be deep-copied.
         codec = _serializer(serializer)

@@ -1,0 +1,173 @@
+"""
+Validators for hosts, ports and paths.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+#: The families that can be connected to.
+DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+
+#: The size in bytes of the kernel's field for the path of a socket, with the NUL at its
+#: end.
+PATH_SIZE = 108 if sys.platform.startswith("linux") else 104
+
+
+def port(name: str, value: object) -> int:
+    """
+    @param value: a port number, or the name of a TCP service.
+
+    @return: the number.
+
+    @raise TypeError: if it is neither a number nor text.
+    @raise ValueError: if there is no such port or service.
+    """
+    if isinstance(value, str):
+        if value.isdecimal():
+            value = int(value)
+        else:
+            try:
+                return socket.getservbyname(value, "tcp")
+            except (OSError, ValueError):
+                raise ValueError(
+                    f"{name}: there is no TCP service {value!r} on this machine; "
+                    "use the port number"
+                ) from None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(
+            f"{name} must be a port number or the name of a service, not {value!r}"
+        )
+    if not 1 <= value <= 65535:
+        raise ValueError(f"{name} must be from 1 to 65535, not {value}")
+    return value
+
+
+def host(name: str, value: object, domain: int | None = None) -> tuple[str, int | None]:
+    """
+    @param value: a host name, an IPv4 or IPv6 literal, or an address packed into 4 or
+        16 bytes; with C{AF_UNIX} the path of a socket.
+    @param domain: the family that it must have; None for any.
+
+    @return: the name, literal or path, and the family of a literal.
+
+    @raise TypeError: if it is neither text nor bytes.
+    @raise ValueError: if it cannot be the name of a host, or has another family.
+    """
+    if domain == socket.AF_UNIX:
+        if not isinstance(value, str) or not value:
+            raise TypeError(f"{name} must be a path as str, not {value!r}")
+        return path(name, value), None
+    if isinstance(value, bytes):
+        if len(value) not in (4, 16):
+            raise ValueError(
+                f"{name}: bytes must be a packed address of 4 or 16 bytes, not "
+                f"{value!r}; pass a name as str"
+            )
+        packed = socket.AF_INET if len(value) == 4 else socket.AF_INET6
+        value = socket.inet_ntop(packed, value)
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{name} must be a host name or an IP address as str, or a packed "
+            f"address as bytes, not {value!r}"
+        )
+    if "\0" in value:
+        # C ends a string at a NUL, so another host would be looked up.
+        raise ValueError(f"{name}: there is a NUL in {value!r}")
+    family = literal(value)
+    if family is not None:
+        if domain is not None and family != domain:
+            raise ValueError(
+                f"{name}: {value!r} is not an address of the domain "
+                f"{socket.AddressFamily(domain).name}; omit domain, or change one of "
+                "them"
+            )
+        return value, family
+    try:
+        # IDNA turns some letters into delimiters: U+2100 becomes "a/c".
+        encoded = value.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if not encoded or any(c <= " " or c in ":/\x7f" for c in encoded):
+        raise ValueError(
+            f"{name}: {value!r} is neither a host name nor an IP address; use the "
+            "host alone, without scheme, port or brackets"
+        )
+    return value, None
+
+
+def path(name: str, value: str) -> str:
+    """
+    @return: the path of a UNIX socket, unchanged.
+
+    @raise ValueError: if it is too long, or contains a NUL. Linux's abstract names
+        begin with one.
+    """
+    encoded = os.fsencode(value)
+    # A name in Linux's abstract namespace begins with NUL and has none at its end.
+    abstract = encoded.startswith(b"\0")
+    most = PATH_SIZE if abstract else PATH_SIZE - 1
+    if len(encoded) > most:
+        raise ValueError(
+            f"{name}: the path of a socket has at most {most} bytes, not "
+            f"{len(encoded)}: {value!r}; use a shorter path, or one relative to the "
+            "current directory"
+        )
+    if b"\0" in encoded and not abstract:
+        raise ValueError(f"{name}: there is a NUL in the path {value!r}")
+    return value
+
+
+def literal(value: str) -> int | None:
+    """
+    @return: the family of an IP literal; None for anything else.
+    """
+    address, percent, scope = value.partition("%")
+    families = [socket.AF_INET, socket.AF_INET6]
+    if percent:
+        # Only IPv6 has scopes (RFC 4007, 11).
+        families = [socket.AF_INET6] if scope and "%" not in scope else []
+    for family in families:
+        try:
+            socket.inet_pton(family, address)
+        except (OSError, ValueError):
+            continue
+        return family
+    return None
+
+
+def domain(value: object) -> int | None:
+    """
+    @raise ValueError: if it is not a family that can be connected to.
+    """
+    if value is not None and value not in DOMAINS:
+        known = ", ".join(f"socket.{family.name}" for family in DOMAINS)
+        raise ValueError(f"domain must be one of {known} or None, not {value!r}")
+    return None if value is None else int(value)  # type: ignore[call-overload]
+
+
+def binding(
+    address: object, port_: object, family: int | None
+) -> tuple[str, int] | None:
+    """
+    @return: the local address and port; None for any.
+
+    @raise TypeError: if one has the wrong type.
+    @raise ValueError: if one is out of range, or the family cannot be bound.
+    """
+    if address is None and port_ is None:
+        return None
+    if family == socket.AF_UNIX:
+        raise ValueError(
+            "bindAddress and bindPort cannot be used with domain=AF_UNIX: omit them"
+        )
+    local = ""
+    if address is not None:
+        local, localFamily = host("bindAddress", address, family)
+        if localFamily is None:
+            raise ValueError(
+                f"bindAddress must be an IP address of this machine, not {address!r}"
+            )
+    return local, 0 if port_ is None or port_ == 0 else port("bindPort", port_)

@@ -1,0 +1,762 @@
+"""
+The settings: every parameter of the client except its callbacks.
+
+Each setting has one entry in L{Settings}, with its default, validator and
+documentation. The constructor, attributes of subclasses, assignments to a client and
+the table in C{docs/parameters.rst} use that entry:
+
+ 1. An entry is a data descriptor, so an assignment to a client is validated, and other
+    attributes cost nothing.
+ 2. When a subclass is created, each setting among its attributes, and those of mixins,
+    is validated and replaced by an entry with that default.
+ 3. The constructor's decorator stores the settings that were passed. A value that was
+    passed wins over the class's, even if it equals the default.
+ 4. A client stores only what differs from its class. The destination is stored in a
+    L{Target}, which clients of one server share.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import textwrap
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
+from inspect import signature
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+from twisted.internet.protocol import ReconnectingClientFactory
+
+from ._outbox import Marks
+from ._session import Session, handlersFrom
+from ._target import (
+    DESTINATION,
+    Target,
+    endpointsFrom,
+    placeholders,
+    replaced,
+    targetFrom,
+)
+from ._tcp import KeepAlive, keepAliveFrom
+from ._validators import (
+    byteCount,
+    callback,
+    count,
+    delay,
+    factor,
+    flag,
+    fraction,
+    optionalSeconds,
+    policy,
+    seconds,
+)
+from ._watch import Heartbeat
+from .framing import Framing, Line
+from .framing._building import buildFraming
+from .retry import Policy
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+# When a later change takes effect.
+NOW = "at once"
+FAILURE = "at the next failure or loss"
+ATTEMPT = "at the next attempt"
+CONNECTION = "at the next connection"
+CLOSE = "when a connection begins to close"
+START = "at the next start"
+NEVER = "cannot be changed"
+
+#: The framing of clients without one of their own.
+LINE = Line()
+
+_DESTINATION = frozenset(DESTINATION)
+_MARKS = frozenset(("highMark", "lowMark"))
+
+_STATES = (
+    "inlineStates",
+    "objectStates",
+    "packageStates",
+    "sessionType",
+    "sessionParams",
+)
+
+#: The settings that describe a session.
+SESSION = frozenset(_STATES)
+
+
+# -- how a change is carried out
+
+
+def _store(client: Any, name: str, value: Any) -> None:
+    if getattr(client, "_own", None) is None:
+        client._own = {}
+    client._own[name] = value
+
+
+def _refuse(client: Any, name: str, value: Any) -> NoReturn:
+    hint = "; to replace only the time, set clock" if name == "reactor" else ""
+    raise AttributeError(
+        f"{name} cannot be changed after the client was created: pass {name}= to the "
+        f"constructor, or define it in a subclass{hint}"
+    )
+
+
+def _move(client: Any, name: str, value: Any) -> None:
+    if name != "tls":
+        client._mayMove(f"setting {name}")
+    values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
+    targetFrom(**placeholders(values), reactor=client.reactor)
+    _store(client, name, value)
+
+
+def _reframe(client: Any, name: str, value: Framing[Any]) -> None:
+    _checkHeartbeat(client.heartbeat, value)
+    _store(client, name, value)
+    client._reframeOffline(value)
+
+
+def _beat(client: Any, name: str, value: Heartbeat | None) -> None:
+    _checkHeartbeat(value, client.framing)
+    _store(client, name, value)
+
+
+def _mark(client: Any, name: str, value: int | None) -> None:
+    client.setMarks(
+        **{"highMark": client.highMark, "lowMark": client.lowMark, name: value}
+    )
+
+
+def _limit(client: Any, name: str, value: int) -> None:
+    _store(client, name, value)
+    client._limitOffline(value)
+
+
+def _time(client: Any, name: str, value: Any) -> None:
+    client._clock = value
+
+
+def _pass(client: Any, name: str, value: tuple[Any, ...]) -> None:
+    callback("started", client._on_started, ("client", *map(repr, value)))
+    _store(client, name, value)
+
+
+# -- settings that are stored in another form
+
+
+def _fromTarget(client: Any, name: str) -> Any:
+    return client._target.given[DESTINATION.index(name)]
+
+
+def _fromMarks(client: Any, name: str) -> int | None:
+    marks: Marks = client.marks
+    if not marks.given:
+        return None
+    return marks.high if name == "highMark" else marks.low
+
+
+def _fromClock(client: Any, name: str) -> Any:
+    return client._clock
+
+
+# -- the other validators
+
+
+def _unchecked(name: str, value: object) -> Any:
+    """
+    The settings of the destination are validated together, by L{targetFrom}.
+    """
+    return value
+
+
+def _framing(name: str, value: object) -> Framing[Any]:
+    return LINE if value is None else buildFraming(value)
+
+
+def _optionalBytes(name: str, value: object) -> int | None:
+    return None if value is None else byteCount(name, value)
+
+
+def _optionalCount(name: str, value: object) -> int | None:
+    return None if value is None else count(name, value, 0)
+
+
+def _heartbeat(name: str, value: object) -> Heartbeat | None:
+    if value is None:
+        return None
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(
+            f"{name} must be (seconds, record) or (seconds, function), as in "
+            f"{name}=(30, b'PING'), not {value!r}"
+        )
+    interval, record = value
+    if callable(record):
+        callback(name, record, ("client",))
+    return Heartbeat(seconds(f"{name}'s seconds", interval), record)
+
+
+def _checkHeartbeat(heartbeat: Heartbeat | None, framing: Framing[Any]) -> None:
+    """
+    @raise TypeError: if the framing does not accept records of this type.
+    @raise ValueError: if it cannot encode this one.
+    """
+    if heartbeat is None or callable(heartbeat.record):
+        return
+    try:
+        framing.fresh().encode(heartbeat.record)
+    except Exception as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"heartbeat's record cannot be framed: {error}") from error
+
+
+def _arguments(name: str, value: object) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        raise TypeError(
+            f"{name} must be a sequence, as in {name}=(1, 2), not {value!r}"
+        )
+    return tuple(value)
+
+
+def _alias(name: str, value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise TypeError(f"{name} must be a str that is not empty, not {value!r}")
+    return value
+
+
+def _sessionType(name: str, value: object) -> type[Session]:
+    if not (isinstance(value, type) and issubclass(value, Session)):
+        raise TypeError(
+            f"{name} must be Session, MultiDispatchSession or a subclass, not {value!r}"
+        )
+    return value
+
+
+def _sessionParams(name: str, value: object) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict of keyword arguments, not {value!r}")
+    return value
+
+
+def _handlers(name: str, value: object) -> Any:
+    handlersFrom(name, value)
+    return value
+
+
+def _reactorTime(name: str, value: object) -> Any:
+    if value is not None and not callable(getattr(value, "callLater", None)):
+        raise TypeError(f"{name} must provide IReactorTime, not {value!r}")
+    return value
+
+
+# -- the table
+
+
+@attrs.define(eq=False)
+class Setting:
+    """
+    One setting: a row of the table, and the descriptor for its attribute.
+
+    @ivar default: the value of clients that have none of their own.
+    @ivar validate: called with the name and a value; returns the value to use, or
+        raises an exception.
+    @ivar kind: which values it can have, for the documentation.
+    @ivar later: when a later change takes effect.
+    @ivar poe: the parameter of POE::Component::Client::TCP that is the same.
+    @ivar apply: called with the client, the name and a valid value, to carry out an
+        assignment.
+    @ivar read: called with the client and the name; returns the value of a setting that
+        is stored in another form.
+    """
+
+    default: Any
+    validate: Callable[[str, Any], Any]
+    kind: str
+    later: str
+    poe: str = ""
+    apply: Callable[[Any, str, Any], None] = _store
+    read: Callable[[Any, str], Any] | None = None
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, client: Any, owner: type | None = None) -> Any:
+        if client is None:
+            return self.default
+        own = getattr(client, "_own", None)
+        if own is not None and self.name in own:
+            return own[self.name]
+        if self.read is None or not hasattr(client, "_target"):
+            return self.default
+        return self.read(client, self.name)
+
+    def __set__(self, client: Any, value: Any) -> None:
+        value = self.validate(self.name, value)
+        if hasattr(client, "_target"):
+            self.apply(client, self.name, value)
+        else:
+            # A subclass sets it before it calls our constructor.
+            _store(client, self.name, value)
+
+    def __delete__(self, client: Any) -> None:
+        self.__set__(client, self.default)
+
+
+def _setting(*row: Any, **more: Any) -> Any:
+    """
+    @return: a L{Setting}, as a value of any type: L{Settings} declares the types.
+    """
+    return Setting(*row, **more)
+
+
+def _place(kind: str, validate: Any = _unchecked, poe: str = "") -> Any:
+    return Setting(None, validate, kind, ATTEMPT, poe, _move, _fromTarget)
+
+
+def _fixed(default: Any, validate: Any, kind: str, poe: str = "") -> Any:
+    return Setting(default, validate, kind, NEVER, poe, _refuse)
+
+
+class Settings(ReconnectingClientFactory):
+    """
+    The base class of the client that has its settings.
+
+    @ivar remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an address
+        packed into 4 or 16 bytes; with C{domain=AF_UNIX} the path of a socket.
+    @ivar remotePort: its port: a number, or the name of a service.
+    @ivar endpoint: instead of an address and a port, an C{IStreamClientEndpoint}, or a
+        string that describes one, such as C{"tcp:host:port"}, whose name is looked up
+        for IPv4 and IPv6. A sequence of these is for failover: one attempt uses one
+        endpoint, and if it fails the next one is tried at once; only when all have
+        failed, with C{connectTimeout} for each of them, does the client wait. It keeps
+        the endpoint that works until that fails, or has dropped two connections in a
+        row before C{stableAfter}. To randomise the order, shuffle the sequence.
+    @ivar tls: True for TLS with a certificate that the platform trusts and that is
+        valid for the host name or IP address connected to. Or the result of
+        C{twisted.internet.ssl.optionsForClientTLS}, for an authority or a client
+        certificate of your own, or for an endpoint object, whose host is unknown.
+        C{preConnect} and C{connected} are called when the certificate has been
+        verified; if it is not valid, C{connectError} gets a C{TLSError}. Needs the
+        extra C{tls}.
+    @ivar domain: the address family to connect with. With C{AF_UNIX}, C{remoteAddress}
+        is a path and there is no port. None for every family that the name resolves to.
+    @ivar bindAddress: the IP address of the local side.
+    @ivar bindPort: the port of the local side.
+    @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
+        name to the end of C{preConnect}.
+    @ivar framing: how the byte stream is split into records: a framing, of which each
+        connection gets a fresh copy, or its class, or a pair of the class and its
+        keyword arguments. None for C{Line()}. To change the framing of the present
+        connection, call C{setFraming}.
+    @ivar autoReconnect: whether a new attempt follows a failure or a loss. If False,
+        the client then stops, unless a callback has called C{connect} or C{reconnect}
+        (POE's rule).
+    @ivar retryPolicy: how long to wait before the next attempt, and when to give up: a
+        function from the number of failures in a row to seconds, or to None to give up.
+        It replaces C{initialDelay}, C{factor} and C{jitter}; see
+        C{twisted_clienttcp.retry}. If it raises, or returns something else, that is
+        logged and the client stops.
+    @ivar initialDelay: the longest wait in seconds before the first new attempt.
+    @ivar maxDelay: the longest wait in seconds before any attempt. A longer delay from
+        a C{retryPolicy} is cut to it.
+    @ivar factor: the longest wait is multiplied by this number after each failure.
+    @ivar jitter: the fraction of each wait that is random. 1 is full jitter: a wait is
+        drawn evenly between 0 and the longest one. None or 0 for none.
+    @ivar maxRetries: the client gives up when this number of retries in a row has
+        failed; None for no limit.
+    @ivar stableAfter: when a connection has lasted for so many seconds, its loss is the
+        first failure: the waits and the count of retries start over. A shorter
+        connection counts as one more failure in a row.
+    @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
+        it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
+        the first probe, the seconds between probes, and their number; with True, the
+        kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.
+    @ivar idleTimeout: a connection on which nothing is received for so many seconds is
+        dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Time during
+        which reading is paused, or a result of C{serverInput} is awaited, does not
+        count.
+    @ivar heartbeat: C{(seconds, record)}, or C{(seconds, function)}: when nothing has
+        been received for so many seconds, put the record, or the result of
+        C{function(client)} unless that is None. If nothing at all is received for as
+        many seconds again, and the peer accepts no output either, the connection is
+        half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead peer
+        is thus found after twice the seconds.
+    @ivar drainTimeout: the seconds that C{shutdown} may take to flush.
+    @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
+        side too.
+    @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
+        False, the connection stays open for output until C{shutdown} or C{reconnect}:
+        the client must call one of them. Any other loss ends it at once, and so does an
+        end of stream under TLS.
+    @ivar highMark: when so many bytes of output are pending, C{put} returns True,
+        C{serverHigh} is called and a registered producer is paused. Without marks, a
+        producer is paused at 64 KiB and resumed at 16 KiB. To change both marks, call
+        C{setMarks}.
+    @ivar lowMark: when the pending output has fallen to so many bytes, C{serverLow} is
+        called and the producer is resumed.
+    @ivar offlineLimit: how many bytes may be put without a connection, to be sent when
+        there is one, after C{connected} has returned; 0 for none. At a loss, records
+        that were not passed to the transport are kept too, except those put in
+        C{connected} itself.
+    @ivar noDelay: send small writes immediately (TCP_NODELAY).
+    @ivar args: further arguments for C{started}.
+    @ivar alias: the name under which C{twisted_clienttcp.post} and
+        C{twisted_clienttcp.resolve} find this client while it runs.
+    @ivar inlineStates: handlers of named events, C{{event: function}}, each called as
+        C{function(client, *args)}.
+    @ivar objectStates: methods as handlers: pairs of an object and either C{{event:
+        method name}} or a list of names.
+    @ivar packageStates: the same with classes or modules.
+    @ivar sessionType: dispatches named events: C{Session}, C{MultiDispatchSession} or a
+        subclass.
+    @ivar sessionParams: keyword arguments of the session; C{trace=True} logs each
+        event.
+    @ivar reactor: the reactor to connect with; None for the installed one.
+    @ivar clock: the source of time; None for the reactor. Timers that are already
+        running keep theirs, so set it before the start. Twisted's reactors use the time
+        of day: if that is set while they run, timers are early or late.
+        C{reactor.seconds = time.monotonic}, before any timer is started, avoids this.
+    """
+
+    remoteAddress: str | bytes | None = _place(
+        "name, address or packed address", poe="RemoteAddress"
+    )
+    remotePort: int | str | None = _place("number or service name", poe="RemotePort")
+    endpoint: Any = _place("endpoint, description, or several", endpointsFrom)
+    tls: Any = _place("True, options or None")
+    domain: int | None = _place("AF_INET, AF_INET6, AF_UNIX or None", poe="Domain")
+    bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
+    bindPort: int | str | None = _place("number or None", poe="BindPort")
+    connectTimeout: float = _setting(
+        30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"
+    )
+    framing: Any = _setting(
+        LINE,
+        _framing,
+        "framing, class, or (class, arguments)",
+        CONNECTION,
+        poe="Filter",
+        apply=_reframe,
+    )
+    autoReconnect: bool = _setting(True, flag, "True or False", NOW)
+    retryPolicy: Policy | None = _setting(None, policy, "function or None", FAILURE)
+    initialDelay: float = _setting(1.0, delay, "seconds", FAILURE)
+    maxDelay: float = _setting(  # type: ignore[assignment]
+        60.0, delay, "seconds", FAILURE
+    )
+    factor: float = _setting(2.0, factor, "number, 1 or more", FAILURE)
+    jitter: float | None = _setting(  # type: ignore[assignment]
+        1.0, fraction, "number from 0 to 1, or None", FAILURE
+    )
+    maxRetries: int | None = _setting(  # type: ignore[assignment]
+        None, _optionalCount, "count or None", FAILURE
+    )
+    stableAfter: float = _setting(10.0, delay, "seconds", NOW)
+    keepAlive: KeepAlive = _setting(
+        True, keepAliveFrom, "True, False or (idle, interval, count)", CONNECTION
+    )
+    idleTimeout: float | None = _setting(
+        None, optionalSeconds, "seconds or None", CONNECTION
+    )
+    heartbeat: tuple[float, Any] | None = _setting(
+        None,
+        _heartbeat,
+        "(seconds, record or function) or None",
+        CONNECTION,
+        apply=_beat,
+    )
+    drainTimeout: float = _setting(60.0, seconds, "seconds", CLOSE)
+    lingerTimeout: float = _setting(30.0, seconds, "seconds", CLOSE)
+    shutdownOnError: bool = _setting(
+        True, flag, "True or False", NOW, poe="heap shutdown_on_error"
+    )
+    highMark: int | None = _setting(
+        None,
+        _optionalBytes,
+        "bytes or None",
+        NOW,
+        poe="HighMark",
+        apply=_mark,
+        read=_fromMarks,
+    )
+    lowMark: int | None = _setting(
+        None,
+        _optionalBytes,
+        "bytes or None",
+        NOW,
+        poe="LowMark",
+        apply=_mark,
+        read=_fromMarks,
+    )
+    offlineLimit: int = _setting(0, byteCount, "bytes", NOW, apply=_limit)
+    noDelay: bool = _setting(True, flag, "True or False", CONNECTION)
+    args: Iterable[Any] | None = _setting(
+        (), _arguments, "sequence", START, poe="Args", apply=_pass
+    )
+    alias: str | None = _fixed(None, _alias, "text or None", poe="Alias")
+    inlineStates: dict[str, Callable[..., object]] | None = _fixed(
+        None, _handlers, "dict or None", poe="InlineStates"
+    )
+    objectStates: Any = _fixed((), _handlers, "list of pairs", poe="ObjectStates")
+    packageStates: Any = _fixed((), _handlers, "list of pairs", poe="PackageStates")
+    sessionType: type[Session] = _fixed(
+        Session, _sessionType, "class", poe="SessionType"
+    )
+    sessionParams: dict[str, Any] | None = _fixed(
+        None, _sessionParams, "dict or None", poe="SessionParams"
+    )
+    reactor: Any = _fixed(None, _reactorTime, "reactor or None")
+    clock: Any = _setting(
+        None, _reactorTime, "IReactorTime or None", NOW, apply=_time, read=_fromClock
+    )
+
+    #: The settings of this client alone; None for none.
+    _own: dict[str, Any] | None
+    _target: Target
+    _clock: Any
+
+    # The values of the class, and the names of the settings that it has changed.
+    _classDestination: dict[str, Any] = dict.fromkeys(DESTINATION)
+    _classMarks = Marks()
+    _classNames: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        try:
+            cls._adoptAttributes()
+        except (TypeError, ValueError, ImportError) as error:
+            kinds = (TypeError, ImportError, ValueError)
+            kind = next(kind for kind in kinds if isinstance(error, kind))
+            raise kind(f"class {cls.__name__}: {error}") from error
+
+    @classmethod
+    def _adoptAttributes(cls) -> None:
+        """
+        Validate the settings that this class and its mixins have as attributes, and
+        make L{Setting}s of them.
+        """
+        for name, setting in SETTINGS.items():
+            found = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
+            if isinstance(found, Setting):
+                continue
+            if isinstance(found, staticmethod):
+                found = found.__func__
+            value = setting.validate(name, found)
+            setattr(cls, name, attrs.evolve(setting, default=value))
+        cls._classNames = frozenset(
+            name
+            for name, setting in SETTINGS.items()
+            if getattr(cls, name) is not setting.default
+        )
+        cls._classMarks = Marks(cls.highMark, cls.lowMark)
+        cls._classDestination = given = {
+            name: getattr(cls, name) for name in DESTINATION
+        }
+        targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
+
+    def _configure(self, passed: dict[str, Any]) -> None:
+        """
+        Store the settings that were passed to the constructor.
+
+        @raise Exception: as the constructor.
+        """
+        cls = type(self)
+        early = getattr(self, "_own", None)
+        if early is not None:
+            passed = early | passed
+        own = {}
+        for name, value in passed.items():
+            if name in SETTINGS and name not in _DESTINATION:
+                value = SETTINGS[name].validate(name, value)
+                if value is not getattr(cls, name):
+                    own[name] = value
+        reactor = own.get("reactor", cls.reactor)
+        self._clock = own.pop("clock", cls.clock) or reactor
+        if not own.keys().isdisjoint(_MARKS):
+            high = own.pop("highMark", cls.highMark)
+            own["marks"] = Marks(high, own.pop("lowMark", cls.lowMark))
+        self._own = own or None
+        heartbeat: Any = self.heartbeat
+        if heartbeat is not None:
+            _checkHeartbeat(heartbeat, self.framing)
+        given = {name: passed[name] for name in passed.keys() & _DESTINATION}
+        self._target = targetFrom(
+            **replaced(cls._classDestination, given), reactor=reactor
+        )
+
+    @property
+    def marks(self) -> Marks:
+        """
+        C{highMark} and C{lowMark}.
+        """
+        own = self._own
+        return self._classMarks if own is None else own.get("marks", self._classMarks)
+
+    @marks.setter
+    def marks(self, marks: Marks) -> None:
+        _store(self, "marks", marks)
+
+    def _sets(self, names: frozenset[str]) -> bool:
+        """
+        @return: True if one of these settings is not the default.
+        """
+        own = self._own
+        return not self._classNames.isdisjoint(names) or (
+            own is not None and not own.keys().isdisjoint(names)
+        )
+
+    # -- the destination, which can be changed in several steps
+
+    @property
+    def _moving(self) -> bool:
+        """
+        True if the destination has been changed since the last attempt began.
+        """
+        own = self._own
+        return own is not None and not own.keys().isdisjoint(_DESTINATION)
+
+    def _nextTarget(self) -> Target:
+        """
+        @return: the target of the next attempt.
+
+        @raise TypeError: if an address has no port yet, or a port has no address.
+        """
+        if not self._moving:
+            return self._target
+        values = {name: getattr(self, name) for name in DESTINATION}
+        return targetFrom(**values, reactor=self.reactor)
+
+    def _moveTo(self, target: Target) -> None:
+        """
+        Use another target from now on.
+        """
+        self._target = target
+        if self._own is not None:
+            for name in DESTINATION:
+                self._own.pop(name, None)
+
+
+#: Each setting by its name.
+SETTINGS: dict[str, Setting] = {
+    name: value for name, value in vars(Settings).items() if isinstance(value, Setting)
+}
+
+#: The documentation of each setting, as one line of epytext.
+DOCUMENTATION = {
+    name: " ".join(text.split())
+    for name, text in re.findall(
+        r"@ivar (\w+): (.*?)(?=\n *@|\Z)", Settings.__doc__ or "", re.DOTALL
+    )
+}
+
+#: The settings by subject, for the documentation.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Destination": (*DESTINATION, "connectTimeout"),
+    "Records": ("framing",),
+    "Staying connected": (
+        "autoReconnect",
+        "retryPolicy",
+        "initialDelay",
+        "maxDelay",
+        "factor",
+        "jitter",
+        "maxRetries",
+        "stableAfter",
+    ),
+    "Silent peers": ("keepAlive", "idleTimeout", "heartbeat"),
+    "Closing": ("drainTimeout", "lingerTimeout", "shutdownOnError"),
+    "Output": ("highMark", "lowMark", "offlineLimit", "noDelay"),
+    "Events and names": ("args", "alias", *_STATES),
+    "Reactor": ("reactor", "clock"),
+}
+
+
+# -- the constructor
+
+#: Other words for parameters, for suggestions.
+_SYNONYMS = {
+    "address": "remoteAddress",
+    "filter": "framing",
+    "host": "remoteAddress",
+    "hostname": "remoteAddress",
+    "port": "remotePort",
+    "protocol": "framing",
+    "timeout": "connectTimeout",
+}
+
+
+def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
+    """
+    Decorate the constructor of a L{Settings} subclass: store the settings that are
+    passed, then run the constructor's body, which reads them from the client. Its
+    parameters for settings are there for L{help}, editors and type checkers. An unknown
+    parameter is a L{TypeError} that suggests the nearest one.
+
+    @param attributes: the names of attributes that are not parameters.
+    """
+
+    def decorate(init: Init) -> Init:
+        known = [name for name in signature(init).parameters if name != "self"]
+        names = {name.lower(): name for name in sorted(known)} | _SYNONYMS
+        ofFraming = signature(Line).parameters
+
+        @wraps(init)
+        def checked(self: Any, *args: Any, **given: Any) -> None:
+            try:
+                # Only the first two parameters can be given by position.
+                self._configure({**dict(zip(known[:2], args, strict=False)), **given})
+                init(self, *args, **given)
+            except TypeError:
+                # Check only on failure, to keep the common path fast.
+                if error := unknown(given):
+                    raise error from None
+                raise
+
+        def unknown(given: dict[str, Any]) -> TypeError | None:
+            for name in given.keys() - known:
+                if name in attributes:
+                    hint = f"it is an attribute: set client.{name}"
+                elif name in ofFraming:
+                    hint = (
+                        "it is one of the framing's, as in "
+                        f"framing={Line.__name__}({name}=...)"
+                    )
+                elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
+                    hint = f"did you mean {names[near[0]]}?"
+                else:
+                    hint = f"known are {', '.join(known)}"
+                return TypeError(f"unknown parameter {name}: {hint}")
+            return None
+
+        checked.__doc__ = documented(init.__doc__)
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def documented(docstring: str | None) -> str | None:
+    """
+    @return: the constructor's docstring with a C{@param} field for each setting.
+    """
+    if docstring is None:
+        # python -OO
+        return None
+    fields = ""
+    for name, setting in SETTINGS.items():
+        poe = f" (POE: {setting.poe}.)" if setting.poe else ""
+        later = f"A later change takes effect {setting.later}."
+        if setting.later == NEVER:
+            later = f"It {NEVER} later."
+        fields += textwrap.fill(
+            f"@param {name}: {DOCUMENTATION[name]}{poe} {later}",
+            88,
+            initial_indent=" " * 8,
+            subsequent_indent=" " * 12,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        fields += "\n"
+    before, raises, after = docstring.partition("        @raise")
+    return f"{before.rstrip()}\n{fields}\n{raises}{after}"
