@@ -16,7 +16,6 @@ from types import CoroutineType
 from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail
-from twisted.python.failure import Failure
 
 from .errors import FramingError, TruncatedRecord
 from .framing._base import Framing
@@ -370,7 +369,7 @@ class Inbound:
         @raise TypeError: if nothing would ever run it.
         """
         if iscoroutine(result):
-            self._continue(None, result, copy_context())
+            self._continue(None, result.send, result, copy_context())
         elif isinstance(result, Deferred):
             self._await(result, self._arrived, self._failed)
         elif isgenerator(result) or isawaitable(result):
@@ -382,6 +381,7 @@ class Inbound:
     def _continue(
         self,
         result: Any,
+        step: Callable[[Any], object],
         coroutine: CoroutineType[Any, Any, Any],
         context: Context,
     ) -> None:
@@ -390,28 +390,38 @@ class Inbound:
         would take several times as long (benchmark rows: a coroutine for each line).
 
         @param result: the result of the last Deferred that it has awaited.
+        @param step: passes that to the coroutine.
         """
         hasEnded = False
         try:
-            while True:
-                if isinstance(result, Failure):
-                    result = context.run(result.throwExceptionIntoGenerator, coroutine)
-                else:
-                    result = context.run(coroutine.send, result)
-                # As in Twisted, what is not a Deferred is its own result.
-                if isinstance(result, Deferred):
-                    break
+            # As in Twisted, what is not a Deferred is its own result.
+            while not isinstance(result := context.run(step, result), Deferred):
+                step = coroutine.send
         except StopIteration as stop:
             result, hasEnded = stop.value, True
         except BaseException:
             fail().addErrback(self._failed)
             return
         if not hasEnded:
-            self._await(result, self._continue, self._continue, coroutine, context)
+            args = coroutine.send, coroutine, context
+            self._await(result, self._continue, self._throw, *args)
         elif result is not None and isinstance(result, Deferred):
             self._await(result, self._arrived, self._failed)
         elif self.held & Hold.RESULT:
             self._arrived(None)
+
+    def _throw(
+        self,
+        failure: Any,
+        step: Callable[[Any], object],
+        coroutine: CoroutineType[Any, Any, Any],
+        context: Context,
+    ) -> None:
+        """
+        Continue a coroutine with the error of the Deferred that it has awaited.
+        """
+        step = failure.throwExceptionIntoGenerator
+        self._continue(coroutine, step, coroutine, context)
 
     def _await(
         self,
