@@ -113,4 +113,5 @@ def readBeforeLoss(transport: Any, received: Callable[[], int | None]) -> None:
                     break
         return lost
 
+    doWrite.withoutReading = write  # type: ignore[attr-defined]
     transport.doWrite = doWrite

@@ -60,7 +60,7 @@ class ResetTests(NetworkTestCase):
             disconnected=lambda client, report: self.lost.callback(report),
             **parameters,
         )
-        client.start()
+        client.start().addErrback(lambda failure: None)
         await connected
         while not server.peers:
             await turn()
