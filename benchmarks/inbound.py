@@ -156,6 +156,58 @@ def switching(run: Run) -> None:
         run.end()
 
 
+def cutting(run: Run, cut: Cut) -> None:
+    """
+    A C{Protocol} of Twisted's, which decodes as the limit does: the least that a client
+    of Twisted can do.
+    """
+    from twisted.internet.protocol import Protocol
+
+    fixReads(run)
+    deliver = run.deliver
+
+    class Rival(Protocol):
+        rest = b""
+
+        def dataReceived(self, data: bytes) -> None:
+            found, self.rest = cut(self.rest, data)
+            for record in found:
+                deliver(None, record)
+
+    runProtocol(run, Rival, connectionMade=run.begin)
+
+
+def rawMode(run: Run) -> None:
+    """
+    A C{LineReceiver} that calls C{setRawMode} behind each line, and C{setLineMode}
+    behind 100 bytes.
+    """
+    from twisted.protocols.basic import LineReceiver
+
+    deliver = run.deliver
+
+    base: Any = LineReceiver
+
+    class Rival(base):  # type: ignore[misc]
+        delimiter = b"\n"
+        rest = b""
+
+        def lineReceived(self, line: bytes) -> None:
+            deliver(None, line)
+            self.setRawMode()
+
+        def rawDataReceived(self, data: bytes) -> None:
+            data = self.rest + data
+            self.rest = b""
+            if len(data) < 100:
+                self.rest = data
+                return
+            deliver(None, data[:100])
+            self.setLineMode(data[100:])
+
+    runProtocol(run, Rival, connectionMade=run.begin)
+
+
 def answering(run: Run, waits: bool) -> None:
     """
     A C{Protocol} of Twisted's whose callback returns a Deferred for each line. The next
@@ -209,6 +261,19 @@ def answering(run: Run, waits: bool) -> None:
     runProtocol(run, Rival, connectionMade=run.begin)
 
 
+def fixReads(run: Run) -> None:
+    """
+    Let all transports of Twisted's read as much at a time as the work says, if it says
+    that. Neither Twisted nor the client can choose another size then.
+    """
+    read = run.work.read
+    if read is not None:
+        from twisted.internet.tcp import Connection
+
+        fixed = property(lambda transport: read, lambda transport, size: None)
+        cast(Any, Connection).bufferSize = fixed
+
+
 # -- ours
 
 
@@ -218,12 +283,7 @@ def ours(run: Run, **callbacks: Any) -> None:
 
     @param callbacks: called with the records instead of C{serverInput}.
     """
-    if run.work.read is not None:
-        from twisted.internet.tcp import Connection
-
-        # Neither Twisted nor the client can choose another size.
-        fixed = property(lambda transport: run.work.read, lambda transport, size: None)
-        cast(Any, Connection).bufferSize = fixed
+    fixReads(run)
     framings = dict(vars(import_module("twisted_clienttcp.framing")))
     framing = eval(run.work.framing, framings)
     parameters = callbacks or {"serverInput": run.deliver}
@@ -475,7 +535,7 @@ def unequal(encode: Callable[[bytes], bytes]) -> Callable[[object], bytes]:
 def _blocks(read: int | None, title: str, **more: Competitor) -> Inbound:
     return Inbound(
         f"blocks of 1 to {LONGEST} bytes, int32{title}",
-        _competitors(int32, **more),
+        _competitors(int32, Protocol=Competitor(partial(cutting, cut=int32)), **more),
         figures({OURS: 1.2}),
         *(400_000, MEAN, unequal(lambda r: INT32.pack(len(r)) + r), "int32()"),
         lump=LONGEST,
@@ -545,7 +605,11 @@ WORKS = {
     ),
     "swap": Inbound(
         "a line of 16 bytes, then a block of 100 bytes, another framing for each",
-        {LIMIT: Competitor(switching), OURS: Competitor(swapping)},
+        {
+            LIMIT: Competitor(switching),
+            OURS: Competitor(swapping),
+            "LineReceiver": Competitor(rawMode, share=0.2),
+        },
         figures({OURS: 4}),
         *(200_000, 58, _lineAndBlock, r"Line(delimiter=b'\n')"),
         lump=2,
