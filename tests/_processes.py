@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,16 @@ def environment(executable: str, **variables: str) -> dict[str, str]:
     if executable == sys.executable:
         made |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {**made, **variables}
+
+
+def _defaultSignals() -> None:
+    """
+    Handle no signal differently because the parent does: a shell starts background
+    jobs with SIGINT ignored, and C{nohup} ignores SIGHUP. (C{reactor.spawnProcess} does
+    the same.)
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def setVariable(test: SynchronousTestCase, name: str, value: str | None) -> None:
@@ -188,6 +199,7 @@ def completed(
         words,
         cwd=cwd,
         env=environment(words[0], **(variables or {})),
+        preexec_fn=_defaultSignals,
         text=True,
         timeout=seconds,
         **{

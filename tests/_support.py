@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -52,7 +54,7 @@ UNBOUND = suppress(
 #: that go to the transport at a time, the most that is read at once, and what may wait
 #: behind an awaited result. C{tests.unit} compares them with those in the package.
 CHUNK = 64 * 1024
-LARGE_READ = 512 * 1024
+LARGE_READ = 1024 * 1024
 BACKLOG = 64 * 1024
 
 
@@ -251,6 +253,15 @@ class NetworkTestCase(TestCase):
         self.addCleanup(self._closeAll, server)
         server.port = listening.getHost().port
         return server
+
+    def socketPath(self) -> str:
+        """
+        @return: a path for a socket. Below the folder of a clone it could be longer
+            than the address of a socket may be.
+        """
+        folder = tempfile.mkdtemp(prefix="clienttcp-")
+        self.addCleanup(shutil.rmtree, folder)
+        return os.path.join(folder, "socket")
 
     async def _closeAll(self, server: Server) -> None:
         for peer in server.peers:

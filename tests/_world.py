@@ -21,8 +21,9 @@ from typing import Any
 
 from twisted.internet import main
 from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import LogEvent, LogLevel, eventAsText
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
 from twisted.protocols.basic import LineReceiver
+from zope.interface import provider
 
 from twisted_clienttcp.demo import Echo, Quotes
 
@@ -236,6 +237,7 @@ def plainText() -> Any:
         Twisted logs only if it is a warning or an error, to standard error.
     """
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
         namespace = str(event["log_namespace"]).partition(".")[0]

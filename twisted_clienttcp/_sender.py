@@ -281,7 +281,9 @@ class Sender(Outbox):
         transport = self._transport
         if not self._isSocket or transport.disconnecting or self._owner.eventful:
             return False
-        if transport.doWrite() is not None:
+        # An error is left to the reactor's own call, which reads before it reports it.
+        doWrite = transport.doWrite
+        if getattr(doWrite, "withoutReading", doWrite)() is not None:
             self.failed = True
             return False
         # One that somebody has aborted takes nothing out of its second buffer.

@@ -372,7 +372,7 @@ class NetworkTests(NetworkTestCase):
         The first refuses, the second answers, over a socket of the file system.
         """
         server = Server()
-        path = self.mktemp()
+        path = self.socketPath()
         listening = await UNIXServerEndpoint(reactor, path).listen(server)
         self.addCleanup(listening.stopListening)
         self.addCleanup(self._closeAll, server)

@@ -234,13 +234,13 @@ class ResumptionTests(ResumptionTestCase):
 
     async def test_echo(self) -> None:
         """
-        10,000 lines go out and come back through 300 ms of delay each way and 20 cuts
+        10,000 lines go out and come back through 50 ms of delay each way and 20 cuts
         and resets at random octets. What the server gets is always the beginning of
         what was put.
         """
         lines = [b"line %d" % number for number in range(10_000)]
         server = await self.listen()
-        recorder, resumed = await self.resume(server, lines, cuts(20, 8000, delay=0.3))
+        recorder, resumed = await self.resume(server, lines, cuts(20, 8000, delay=0.05))
         self.assertEqual(len(resumed), 21)
         for start, peer in zip(resumed, server.peers, strict=True):
             put = b"".join(line + b"\r\n" for line in lines[start:])

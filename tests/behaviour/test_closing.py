@@ -5,10 +5,8 @@ Tests for closing without loss: C{shutdown()} and C{abort()}.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -348,8 +346,7 @@ class UNIXTests(NetworkTestCase):
         What the peer has said before it closed is delivered, though we end our side
         after that, and it counts as a clean end.
         """
-        path = os.path.join(tempfile.mkdtemp(), "socket")
-        self.addCleanup(shutil.rmtree, os.path.dirname(path))
+        path = self.socketPath()
         listening = socket.socket(socket.AF_UNIX)
         self.addCleanup(listening.close)
         listening.bind(path)

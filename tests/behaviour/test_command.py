@@ -473,7 +473,7 @@ class ConsoleTests(ServedTestCase):
         """
         A socket in the file system.
         """
-        path = str(Path(self.directory(), "socket"))
+        path = self.socketPath()
         server = Server()
         server.heard = answers
         listening = reactor.listenUNIX(path, server)

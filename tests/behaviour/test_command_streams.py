@@ -389,12 +389,14 @@ class StatusTests(StreamTestCase):
         await self.end(command, status)
         return command
 
-    def file(self, data: bytes) -> int:
+    def endless(self) -> int:
         """
-        @return: a file with that data.
+        @return: a file of zeros, larger than all buffers between two ends of a
+            connection.
         """
         path = Path(self.directory(), "file")
-        path.write_bytes(data)
+        path.touch()
+        os.truncate(path, 1_000_000_000)
         descriptor = os.open(path, os.O_RDONLY)
         self.closing(descriptor)
         return descriptor
@@ -405,7 +407,7 @@ class StatusTests(StreamTestCase):
         """
         silent, writing = self.pipe()
         closed = b"before the end of standard input"
-        file = self.file(b"x" * 3_000_000)
+        file = self.endless()
         for stdin, met in (
             (silent, Peer.close),
             (self.terminal()[1], Peer.close),

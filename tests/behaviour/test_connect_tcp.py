@@ -171,7 +171,7 @@ class ConnectTCPTests(NetworkTestCase):
         """
         C{connectUNIX} likewise.
         """
-        path = self.mktemp()
+        path = self.socketPath()
         server = Server()
         listening = await UNIXServerEndpoint(reactor, path).listen(server)
         self.addCleanup(listening.stopListening)

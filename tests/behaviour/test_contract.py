@@ -655,7 +655,7 @@ class NetworkContractTests(NetworkTestCase):
             **recorder.parameters(),
         )
         await self.assertFailure(client.start(), ConnectionRefusedError)
-        path = self.mktemp()
+        path = self.socketPath()
         unix = Server()
         listening = reactor.listenUNIX(path, unix)
         self.addCleanup(listening.stopListening)

@@ -4,7 +4,6 @@ Tests for C{keepAlive}: the kernel's check that the peer still exists.
 
 from __future__ import annotations
 
-import os
 import socket
 
 from twisted.internet.endpoints import UNIXServerEndpoint
@@ -41,7 +40,7 @@ class SettingTests(NetworkTestCase):
         """
         A UNIX socket has none, and connects all the same.
         """
-        server, path = Server(), os.path.abspath(self.mktemp())
+        server, path = Server(), self.socketPath()
         listening = await UNIXServerEndpoint(reactor, path).listen(server)
         self.addCleanup(listening.stopListening)
         client = ClientTCPFactory(

@@ -6,15 +6,24 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import sys
+import unittest
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import TestResult
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from .. import _processes
-from .._processes import environment, execute, program, run, setVariable, unavailable
+from .._processes import (
+    completed,
+    environment,
+    execute,
+    program,
+    run,
+    setVariable,
+    unavailable,
+)
 
 TESTS = Path(_processes.__file__).parent
 
@@ -104,6 +113,18 @@ class EnvironmentTests(TestCase):
         # CPython may set this one itself.
         self.assertEqual(names - {"LC_CTYPE"}, environment(sys.executable).keys())
 
+    async def test_signals(self) -> None:
+        """
+        A process can be interrupted, although its parent ignores the signal.
+        """
+        for number in (signal.SIGINT, signal.SIGHUP):
+            handler = signal.signal(number, signal.SIG_IGN)
+            self.addCleanup(signal.signal, number, handler)
+            source = f"import os; os.kill(os.getpid(), {number:d}); print('ignored')"
+            self.assertEqual(completed(sys.executable, "-c", source).stdout, "")
+            output, _, status = await execute(sys.executable, "-c", source)
+            self.assertEqual((output, status), (b"", -number))
+
     async def test_execute(self) -> None:
         """
         The status is that of the exit, or the negative number of the signal.
@@ -139,7 +160,7 @@ class EnvironmentTests(TestCase):
                     setVariable(self, f"CLIENTTCP_{name}", value)
                     found.append(os.environ.get(f"CLIENTTCP_{name}"))
 
-        Inner("test").run(TestResult())
+        Inner("test").run(unittest.TestResult())
         self.assertEqual(found, ["a", None, "b"])
         self.assertEqual(os.environ["CLIENTTCP_TEST"], "before")
         self.assertNotIn("CLIENTTCP_OTHER", os.environ)
