@@ -1,8 +1,8 @@
 """
-Named events, and the names of clients.
+Named events, and aliases of clients.
 
-A session holds what to do at each named event, and the queue of events that are to
-come: those posted, in order, each in a turn of its own batch, and those put off.
+A session has the handlers of named events and the pending events: the posted ones, in
+order, which are dispatched in the next turn of the reactor, and the scheduled ones.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Handler = Callable[..., object]
 
 class SessionOwner(Protocol):
     """
-    What a session needs of its client.
+    The client, as its session sees it.
     """
 
     def _timeSource(self) -> IReactorTime:
-        "What calls later."
+        "The clock."
 
     def _callbackRaised(self, callback: str, error: BaseException) -> None:
         "The handler of a posted event has raised."
@@ -37,16 +37,16 @@ class SessionOwner(Protocol):
         "Raise an error again that is not an C{Exception}."
 
     def _traced(self, event: str, args: tuple[Any, ...]) -> None:
-        "An event is about to be dispatched, and the user wants to see that."
+        "An event is about to be dispatched, and the session logs events."
 
     def _eventDone(self) -> None:
-        "An event that was to come has been dispatched or cancelled."
+        "A pending event has been dispatched or cancelled."
 
 
 class Session:
     """
     Dispatches each named event to its one handler (POE::Session). A subclass may
-    override L{dispatch}, and take parameters of its own beside C{trace}.
+    override L{dispatch}, and have other parameters besides C{trace}.
     """
 
     _owner: SessionOwner
@@ -60,7 +60,7 @@ class Session:
         self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._delayed: set[DelayedEvent] = set()
         self._turn: IDelayedCall | None = None
-        #: Counts the events put off.
+        #: The number of events that have been scheduled.
         self._serial = 0
 
     def _attach(self, owner: SessionOwner) -> None:
@@ -73,9 +73,9 @@ class Session:
 
     def _handle(self, event: str, handler: Handler) -> None:
         """
-        Say what to do at an event.
+        Add the handler of an event.
 
-        @raise ValueError: if that has been said already.
+        @raise ValueError: if the event has a handler already.
         """
         if event in self._handlers:
             raise ValueError(
@@ -88,9 +88,9 @@ class Session:
         """
         Call the handler of an event.
 
-        @return: what it returns.
+        @return: the result of the handler.
 
-        @raise UnknownEvent: if there is none.
+        @raise UnknownEvent: if there is no handler.
         """
         result: object = None
         for handler in self._handlersOf(event):
@@ -116,7 +116,7 @@ class Session:
         """
         @param since: a former value of C{_serial}.
 
-        @return: whether an event is to come that was posted, or put off since then.
+        @return: True if an event is pending that was posted, or scheduled since then.
         """
         return bool(self._posted) or any(d.serial > since for d in self._delayed)
 
@@ -124,7 +124,7 @@ class Session:
         """
         Dispatch an event now.
 
-        @return: what its handler returns.
+        @return: the result of its handler.
         """
         if self._trace:
             self._owner._traced(event, args)
@@ -132,7 +132,7 @@ class Session:
 
     def _post(self, event: str, *args: Any) -> None:
         """
-        Dispatch an event in the next turn of the reactor, behind those posted before.
+        Dispatch an event in the next turn of the reactor, after those posted before.
         """
         self._handlersOf(event)
         self._posted.append((event, args))
@@ -152,11 +152,11 @@ class Session:
 
     def _dispatchPosted(self) -> None:
         self._turn = None
-        # What is posted meanwhile has the next turn.
+        # Events that are posted meanwhile are dispatched in the next turn.
         try:
             for _ in range(len(self._posted)):
                 if not self._posted:
-                    # Forgotten meanwhile.
+                    # A handler has called _forget.
                     return
                 event, args = self._posted.popleft()
                 self._dispatchSafely(event, args)
@@ -181,14 +181,14 @@ class Session:
 
     def _cancelled(self, delayed: DelayedEvent) -> None:
         """
-        An event put off will not come.
+        A scheduled event has been cancelled.
         """
         self._delayed.discard(delayed)
         self._owner._eventDone()
 
     def _forget(self) -> None:
         """
-        Cancel all events that are to come.
+        Cancel all pending events.
         """
         delayed, self._delayed = self._delayed, set()
         for event in delayed:
@@ -201,13 +201,13 @@ class Session:
 
 class MultiDispatchSession(Session):
     """
-    Dispatches each named event to all its handlers, in the order they were given
-    (POE::Session::MultiDispatch). What the last one returns counts.
+    Dispatches each named event to all its handlers, in the order of the parameters
+    (POE::Session::MultiDispatch). The result is that of the last one.
     """
 
     def _handle(self, event: str, handler: Handler) -> None:
         """
-        Say what else to do at an event.
+        Add another handler of an event.
         """
         self._handlers.setdefault(event, []).append(handler)
 
@@ -215,7 +215,7 @@ class MultiDispatchSession(Session):
 @implementer(IDelayedCall)
 class DelayedEvent:
     """
-    An event put off.
+    A scheduled event.
     """
 
     call: Any
@@ -230,36 +230,36 @@ class DelayedEvent:
 
     def getTime(self) -> float:
         """
-        @return: when it comes, in seconds since the epoch.
+        @return: its time, in seconds since the epoch.
         """
         time: float = self.call.getTime()
         return time
 
     def cancel(self) -> None:
         """
-        Let it not come.
+        Cancel the event.
 
-        @raise AlreadyCalled: if it has come.
-        @raise AlreadyCancelled: if it was cancelled before.
+        @raise AlreadyCalled: if it has been dispatched.
+        @raise AlreadyCancelled: if it has been cancelled.
         """
         self.call.cancel()
         self._session._cancelled(self)
 
     def delay(self, secondsLater: float) -> None:
         """
-        Let it come later by so much.
+        Postpone the event by a number of seconds.
         """
         self.call.delay(secondsLater)
 
     def reset(self, secondsFromNow: float) -> None:
         """
-        Let it come after so many seconds from now.
+        Schedule the event a number of seconds from now.
         """
         self.call.reset(secondsFromNow)
 
     def active(self) -> bool:
         """
-        @return: whether it is to come.
+        @return: True if the event is pending.
         """
         active: bool = self.call.active()
         return active
@@ -371,15 +371,16 @@ _INTERNAL = {
 }
 
 
-#: Whom the names stand for. A client that nobody holds any more needs no name.
+#: The running clients by alias. The references are weak: an alias does not keep a
+#: client alive.
 _aliases: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def claimAlias(alias: str, client: Any) -> None:
     """
-    Let a client be found by a name.
+    Register a client under an alias.
 
-    @raise AliasInUse: if another is.
+    @raise AliasInUse: if another client has this alias.
     """
     if _aliases.setdefault(alias, client) is not client:
         raise AliasInUse(
@@ -390,7 +391,7 @@ def claimAlias(alias: str, client: Any) -> None:
 
 def releaseAlias(alias: str, client: Any) -> None:
     """
-    Let a client be found by a name no more.
+    Unregister a client.
     """
     if _aliases.get(alias) is client:
         del _aliases[alias]
@@ -398,12 +399,12 @@ def releaseAlias(alias: str, client: Any) -> None:
 
 def resolve(alias: str) -> Any:
     """
-    Find a client by its alias (POE: alias_resolve). It has it from its start until it
-    has stopped.
+    Find a client by its alias (POE: alias_resolve). A client has its alias from its
+    start until it has stopped.
 
     @return: the client.
 
-    @raise UnknownAlias: if none has that alias now.
+    @raise UnknownAlias: if no running client has this alias.
     """
     try:
         return _aliases[alias]
@@ -413,9 +414,9 @@ def resolve(alias: str) -> Any:
 
 def post(alias: str, event: str, *args: Any) -> None:
     """
-    Post an event to the client of that alias (POE: post).
+    Post an event to the client with an alias (POE: post).
 
-    @raise UnknownAlias: if none has that alias now.
-    @raise UnknownEvent: if it has no handler for that event.
+    @raise UnknownAlias: if no running client has this alias.
+    @raise UnknownEvent: if the client has no handler for this event.
     """
     resolve(alias).post(event, *args)
