@@ -15,6 +15,12 @@ from ..errors import RecordTooLong
 #: Received bytes: C{bytes} as a rule, a C{bytearray} while a long record arrives.
 Buffer = bytes | bytearray
 
+#: The types of most attributes of a framing; none of them holds a framing.
+_PLAIN_TYPES = frozenset((type(None), bool, int, str, bytes))
+
+#: The methods by which a class decides how its objects are copied.
+_COPYING = ("__copy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
+
 #: The type of a framing's records.
 Record = TypeVar("Record")
 
@@ -92,8 +98,14 @@ class Framing(Generic[Record]):
             _checkNames(cls, kwargs)
         return framing
 
+    #: True if copying the attributes does what C{copy.copy} does.
+    _isPlain = True
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._isPlain = cls.__basicsize__ == Framing.__basicsize__ and all(
+            getattr(cls, name, None) is getattr(object, name, None) for name in _COPYING
+        )
         # A subclass that changes how one record is handled has changed how several are.
         for one, many in (("decode", "decodeMany"), ("encode", "encodeMany")):
             if one in vars(cls) and many not in vars(cls):
@@ -190,14 +202,24 @@ class Framing(Generic[Record]):
         framing, or a list or tuple of framings, is replaced by fresh framings. A
         framing with other state that changes must override this method.
         """
-        unused = copy.copy(self)
+        unused: Any
+        if self._isPlain:
+            # This takes a fifth of the time (benchmark row: another framing for each
+            # record).
+            unused = object.__new__(type(self))
+            vars(unused).update(vars(self))
+        else:
+            unused = copy.copy(self)
         vars(unused).pop("swallows", None)
         for name, value in vars(unused).items():
+            if type(value) in _PLAIN_TYPES:
+                continue
             if isinstance(value, Framing):
                 setattr(unused, name, value.fresh())
             elif (
                 isinstance(value, (list, tuple))
                 and value
+                and isinstance(value[0], Framing)
                 and all(isinstance(item, Framing) for item in value)
             ):
                 setattr(unused, name, type(value)(item.fresh() for item in value))
