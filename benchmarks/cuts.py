@@ -1,8 +1,8 @@
 """
-The limits of the framings: the least that Python code can do to cut what was read.
+The limits of the framings: hand-written loops, the least that Python code can do.
 
-Each takes what was kept and what was read, and gives the records and what is to be
-kept.
+Each function is called with the bytes that it has kept and with those that were read.
+It returns the records, and the bytes to keep.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def matches(
     return found, found.pop()
 
 
+def shortLines(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
+    found, rest = lines(rest, data)
+    return [line for line in found if len(line) <= 16], rest
+
+
 def longLine(rest: Any, data: bytes) -> tuple[list[bytes], list[bytes]]:
     parts: list[bytes] = rest or []
     end = data.find(b"\n")
@@ -69,6 +74,19 @@ def longBlock(rest: Any, data: bytes) -> tuple[list[bytes], list[Any]]:
     rest[0] -= len(data)
     rest.append(data)
     return ([], rest) if rest[0] else ([b"".join(rest[1:])], [])
+
+
+def prefixed(rest: bytes, data: bytes, head: Struct, more: int) -> Any:
+    data = rest + data
+    found, start, end = [], 0, len(data)
+    unpack, size = head.unpack_from, head.size
+    while start + size <= end:
+        behind = start + unpack(data, start)[0] + more
+        if behind > end:
+            break
+        found.append(data[start + size : behind])
+        start = behind
+    return found, data[start:]
 
 
 def varint(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:

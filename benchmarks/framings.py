@@ -1,15 +1,29 @@
 """
-The other framings, each beside its own limit: 40 MiB in records of 62 octets.
+The other framings, each compared with its own limit: 40 MiB in records of 62 bytes. For
+the formats with a length or an end mark, also in records of 1 to 128 bytes.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
+from struct import Struct
 
-from .cuts import Cut, converted, counted, fixed, lines, matches, reads, slip, varint
-from .inbound import Inbound, blocking, figures, ours, receiver
+from .cuts import (
+    Cut,
+    converted,
+    counted,
+    fixed,
+    lines,
+    matches,
+    prefixed,
+    reads,
+    slip,
+    varint,
+)
+from .inbound import LONGEST, MEAN, Inbound, blocking, figures, ours, receiver, unequal
 from .measure import LIMIT, MIB, OURS, READ, Competitor
 
 
@@ -35,6 +49,31 @@ def _framing(
     )
 
 
+def _unequal(
+    title: str, encode: Callable[[bytes], bytes], framing: str, cut: Cut
+) -> Inbound:
+    return Inbound(
+        f"{title}, 1 to {LONGEST} bytes",
+        {LIMIT: Competitor(partial(blocking, cut=cut)), OURS: Competitor(ours)},
+        figures({OURS: 1.5}),
+        *(400_000, MEAN, unequal(encode), framing),
+        lump=LONGEST,
+    )
+
+
+def _varint(record: bytes) -> bytes:
+    length = len(record)
+    head = [length] if length < 128 else [length & 127 | 128, length >> 7]
+    return bytes(head) + record
+
+
+def _slip(record: bytes) -> bytes:
+    escaped = record.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
+    return b"\xc0" + escaped + b"\xc0"
+
+
+_OFFSET = Struct("!2xH")
+_TPKT = Struct("!BxH")
 _NETSTRING = partial(counted, mark=b":", trailer=1)
 _NETSTRING_RECEIVER = Competitor(
     partial(receiver, base="NetstringReceiver", hook="stringReceived")
@@ -58,7 +97,7 @@ WORKS = {
     "json": _framing(
         "JSONLines", b'"', b'"\n', "JSONLines()", converted(lines, json.loads)
     ),
-    "block": _framing("Block, 64 octets", b"", b"", "Block(size=64)", fixed, 64),
+    "block": _framing("Block, 64 bytes", b"", b"", "Block(size=64)", fixed, 64),
     "counted": _framing("Block, length codec", b"62\0", b"", "Block()", counted),
     "varint": _framing(
         "LengthPrefixed, varint",
@@ -75,4 +114,32 @@ WORKS = {
         converted(counted, json.loads),
     ),
     "slip": _framing("SLIP", b"\xc0", b"\xc0", "SLIP()", slip),
+    "varintUnequal": _unequal(
+        "LengthPrefixed, varint", _varint, "LengthPrefixed(prefixSize='varint')", varint
+    ),
+    "offsetUnequal": _unequal(
+        "LengthPrefixed, 2 bytes behind 2 others",
+        lambda record: _OFFSET.pack(len(record)) + record,
+        "LengthPrefixed(prefixSize=2, offset=2)",
+        partial(prefixed, head=_OFFSET, more=4),
+    ),
+    "netstringUnequal": _unequal(
+        "Netstring",
+        lambda record: b"%d:%b," % (len(record), record),
+        "Netstring()",
+        _NETSTRING,
+    ),
+    "tpktUnequal": _unequal(
+        "tpkt",
+        lambda record: _TPKT.pack(3, len(record) + 4) + record,
+        "tpkt()",
+        partial(prefixed, head=_OFFSET, more=0),
+    ),
+    "slipUnequal": _unequal("SLIP", _slip, "SLIP()", slip),
+    "countedUnequal": _unequal(
+        "Block, length codec",
+        lambda record: b"%d\0%b" % (len(record), record),
+        "Block()",
+        counted,
+    ),
 }

@@ -1,25 +1,37 @@
 """
 Records from the server to a callback, by size and kind.
 
-The competitor connects, cuts what comes into records, and calls the same callback with
-each of them. What counts is its CPU time from when the connection is up until the end
-of the stream.
+The competitor connects, decodes the stream, and calls the same callback with each
+record. The figure is its CPU time from the moment when it is connected until the end of
+the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from typing import Any
+from itertools import cycle
+from typing import Any, cast
 
-from .cuts import INT32, Cut, int32, lines, longBlock, longLine, newlines
+from .cuts import (
+    INT32,
+    Cut,
+    int32,
+    lines,
+    longBlock,
+    longLine,
+    newlines,
+    shortLines,
+)
 from .drivers import runClient, runPerl, runProtocol
 from .measure import (
     HOST,
+    KIB,
     LIMIT,
     MIB,
     OURS,
@@ -39,23 +51,30 @@ from .run import Run
 BATCH = "clienttcp, serverInputBatch"
 HUGE = 64 * MIB
 
+#: The longest record of the works with records of unequal size, and the mean length.
+LONGEST = 128
+MEAN = (1 + LONGEST) / 2
+
 
 @dataclass(frozen=True)
 class Inbound(Work):
     """
-    What is sent to a competitor.
+    A stream of records for a competitor.
 
-    @ivar records: how many records are sent.
-    @ivar size: the length of each as it is delivered.
-    @ivar wire: what is sent for one of that length, or for C{lump} of them.
+    @ivar records: the number of records that are delivered.
+    @ivar size: the mean length of a delivered record in bytes.
+    @ivar wire: returns the bytes to send for C{lump} records, from C{size}.
     @ivar framing: an expression for our framing, in the namespace of C{framing}.
+    @ivar read: the size in bytes of every read; None for the size that a competitor
+        chooses.
     """
 
     records: int
-    size: int
-    wire: Callable[[int], bytes]
+    size: float
+    wire: Callable[[Any], bytes]
     framing: str
     lump: int = 1
+    read: int | None = None
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
@@ -63,24 +82,24 @@ class Inbound(Work):
         """
         size, times = self.size, 1
         if self.records == 1:
-            # A single record: what can be less is its size.
-            size = opponent.part(size)
+            # The scale applies to the size of a single record.
+            size = opponent.part(int(size))
             chunk = self.wire(size)
             records = 1
         else:
             wire = self.wire(size)
-            lumps = max(1, min(MIB // len(wire), opponent.part(self.records)))
-            chunk = wire * lumps
-            lumps *= self.lump
-            times = max(1, opponent.part(self.records) // lumps)
-            records = times * lumps
+            lumps = max(1, opponent.part(self.records) // self.lump)
+            atOnce = max(1, min(MIB // len(wire), lumps))
+            chunk = wire * atOnce
+            times = lumps // atOnce
+            records = times * atOnce * self.lump
         opponent.start()
         with opponent.accept() as server:
             for _ in range(times):
                 server.sendall(chunk)
             server.shutdown(socket.SHUT_WR)
             report = opponent.report()
-        same(report["octets"], records * size)
+        same(report["octets"], round(records * size))
         return {
             "seconds": report["cpu"] / records,
             "peak": report["peak"] / (records * size),
@@ -89,35 +108,232 @@ class Inbound(Work):
 
 def blocking(run: Run, cut: Cut) -> None:
     """
-    A blocking socket, and a loop that calls.
+    A blocking socket, and a loop that calls the callback.
     """
-    deliver = run.deliver
+    deliver, read = run.deliver, run.work.read or READ
     rest: Any = b""
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
-        while data := server.recv(READ):
+        while data := server.recv(read):
             found, rest = cut(rest, data)
             for record in found:
                 deliver(None, record)
         run.end()
 
 
+def switching(run: Run) -> None:
+    """
+    A blocking socket, and a loop in which the callback chooses for each record whether
+    the next one is a line or has 100 bytes.
+    """
+    deliver = run.deliver
+    isLine = True
+
+    def callback(client: object, record: bytes) -> None:
+        nonlocal isLine
+        deliver(client, record)
+        isLine = not isLine
+
+    rest = b""
+    with socket.create_connection((HOST, run.port)) as server:
+        run.begin()
+        while data := server.recv(READ):
+            data = rest + data
+            start, end = 0, len(data)
+            while start < end:
+                if isLine:
+                    stop = data.find(b"\n", start)
+                    following = stop + 1
+                    if stop < 0:
+                        break
+                else:
+                    stop = following = start + 100
+                    if stop > end:
+                        break
+                callback(None, data[start:stop])
+                start = following
+            rest = data[start:]
+        run.end()
+
+
+def cutting(run: Run, cut: Cut) -> None:
+    """
+    A C{Protocol} of Twisted's, which decodes as the limit does: the least that a client
+    of Twisted can do.
+    """
+    from twisted.internet.protocol import Protocol
+
+    fixReads(run)
+    deliver = run.deliver
+
+    class Rival(Protocol):
+        rest = b""
+
+        def dataReceived(self, data: bytes) -> None:
+            found, self.rest = cut(self.rest, data)
+            for record in found:
+                deliver(None, record)
+
+    runProtocol(run, Rival, connectionMade=run.begin)
+
+
+def rawMode(run: Run) -> None:
+    """
+    A C{LineReceiver} that calls C{setRawMode} behind each line, and C{setLineMode}
+    behind 100 bytes.
+    """
+    from twisted.protocols.basic import LineReceiver
+
+    deliver = run.deliver
+
+    base: Any = LineReceiver
+
+    class Rival(base):  # type: ignore[misc]
+        delimiter = b"\n"
+        rest = b""
+
+        def lineReceived(self, line: bytes) -> None:
+            deliver(None, line)
+            self.setRawMode()
+
+        def rawDataReceived(self, data: bytes) -> None:
+            data = self.rest + data
+            self.rest = b""
+            if len(data) < 100:
+                self.rest = data
+                return
+            deliver(None, data[:100])
+            self.setLineMode(data[100:])
+
+    runProtocol(run, Rival, connectionMade=run.begin)
+
+
+def answering(run: Run, waits: bool) -> None:
+    """
+    A C{Protocol} of Twisted's whose callback returns a Deferred for each line. The next
+    line waits for its result.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.defer import Deferred, succeed
+    from twisted.internet.protocol import Protocol
+    from twisted.python import log
+
+    deliver = run.deliver
+    callLater, report = cast(Any, reactor).callLater, cast(Any, log).err
+
+    def callback(client: object, record: bytes) -> Deferred[None]:
+        deliver(client, record)
+        if not waits:
+            return succeed(None)
+        turn: Deferred[None] = Deferred()
+        callLater(0, turn.callback, None)
+        return turn
+
+    class Rival(Protocol):
+        rest = b""
+        isPaused = False
+
+        def dataReceived(self, data: bytes) -> None:
+            found, self.rest = lines(self.rest, data)
+            self.waiting = iter(found)
+            self.go()
+
+        def go(self, result: object = None) -> None:
+            for record in self.waiting:
+                answer = callback(None, record)
+                if not answer.called:
+                    answer.addCallback(self.go)
+                    answer.addErrback(report)
+                    self.pause(True)
+                    return
+                answer.addErrback(report)
+            self.pause(False)
+
+        def pause(self, wanted: bool) -> None:
+            if self.isPaused is not wanted:
+                self.isPaused = wanted
+                transport: Any = self.transport
+                if wanted:
+                    transport.pauseProducing()
+                else:
+                    transport.resumeProducing()
+
+    runProtocol(run, Rival, connectionMade=run.begin)
+
+
+def fixReads(run: Run) -> None:
+    """
+    Let all transports of Twisted's read as much at a time as the work says, if it says
+    that. Neither Twisted nor the client can choose another size then.
+    """
+    read = run.work.read
+    if read is not None:
+        from twisted.internet.tcp import Connection
+
+        fixed = property(lambda transport: read, lambda transport, size: None)
+        cast(Any, Connection).bufferSize = fixed
+
+
 # -- ours
 
 
-def ours(run: Run, batch: bool = False) -> None:
+def ours(run: Run, **callbacks: Any) -> None:
     """
     The whole client.
+
+    @param callbacks: called with the records instead of C{serverInput}.
     """
-    callbacks: dict[str, Any] = {"serverInput": run.deliver}
-    if batch:
-        callbacks = {"serverInputBatch": run.deliverBatch}
+    fixReads(run)
     framings = dict(vars(import_module("twisted_clienttcp.framing")))
     framing = eval(run.work.framing, framings)
-    runClient(run, framing=framing, connected=run.begin, **callbacks)
+    parameters = callbacks or {"serverInput": run.deliver}
+    runClient(run, framing=framing, connected=run.begin, **parameters)
 
 
-# -- rivals
+def batch(run: Run) -> None:
+    """
+    The whole client, which calls a callback with all records of a read.
+    """
+    ours(run, serverInputBatch=run.deliverBatch)
+
+
+def swapping(run: Run) -> None:
+    """
+    The whole client, with a callback that chooses another framing for each record.
+    """
+    from twisted_clienttcp.framing import Block, Line
+
+    deliver = run.deliver
+    framings = cycle((Block(size=100), Line(delimiter=b"\n")))
+
+    def serverInput(client: Any, record: bytes) -> None:
+        deliver(client, record)
+        client.setInputFraming(next(framings))
+
+    ours(run, serverInput=serverInput)
+
+
+def coroutines(run: Run, waits: bool) -> None:
+    """
+    The whole client, with a coroutine as its callback.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.defer import Deferred
+
+    deliver = run.deliver
+    callLater = cast(Any, reactor).callLater
+
+    async def serverInput(client: Any, record: bytes) -> None:
+        deliver(client, record)
+        if waits:
+            turn: Deferred[None] = Deferred()
+            callLater(0, turn.callback, None)
+            await turn
+
+    ours(run, serverInput=serverInput)
+
+
+# -- other competitors
 
 
 def receiver(run: Run, base: str, hook: str) -> None:
@@ -171,7 +387,7 @@ def streams(run: Run, loopFrom: str, blocks: bool = False) -> None:
 
 def protocol(run: Run, loopFrom: str, cut: Cut) -> None:
     """
-    C{asyncio}'s Protocol, cutting as the limit does.
+    C{asyncio}'s Protocol, which decodes as the limit does.
     """
     loop = import_module(loopFrom).new_event_loop()
     lost = loop.create_future()
@@ -215,7 +431,7 @@ POE::Kernel->run;
 
 def poe(run: Run, filter: str) -> None:
     """
-    The original.
+    POE, for which the client is named.
     """
     runPerl(run, _POE.replace("FILTER", filter))
 
@@ -225,7 +441,7 @@ def poe(run: Run, filter: str) -> None:
 
 def _competitors(cut: Cut, **rivals: Competitor) -> dict[str, Competitor]:
     """
-    @return: the limit, ourselves, and rivals.
+    @return: the limit, our client, and others.
     """
     return {
         LIMIT: Competitor(partial(blocking, cut=cut)),
@@ -236,7 +452,7 @@ def _competitors(cut: Cut, **rivals: Competitor) -> dict[str, Competitor]:
 
 def _field(cut: Cut, filter: str, **more: Competitor) -> dict[str, Competitor]:
     """
-    @return: all who compete at lines or blocks.
+    @return: the competitors for lines or blocks.
     """
     blocks = cut is int32
     found = _competitors(cut, **more)
@@ -255,15 +471,15 @@ def figures(
     most: dict[str, float], peak: float | None = None, huge: bool = False
 ) -> tuple[Figure, ...]:
     """
-    @param most: what ratio to the limit must be reached.
-    @param peak: how many times the record's octets our process may take.
-    @param huge: whether there is one record, whose memory counts.
+    @param most: the bounds of the ratio to the limit.
+    @param peak: the bound of our memory, in sizes of the record.
+    @param huge: True if there is one record, and memory is a figure too.
     """
     seconds = Figure("seconds", "us a record", 1e6, (Ratio(LIMIT, most),))
     if not huge:
         return (seconds,)
     bound = {} if peak is None else {OURS: peak}
-    return (seconds, Figure("peak", "peak x octets", most=bound, digits=2))
+    return (seconds, Figure("peak", "peak x bytes", most=bound, digits=2))
 
 
 _LINE_RECEIVER = Competitor(
@@ -287,7 +503,6 @@ _BLOCKS = _field(
     "length ${$_[0]} < 4 ? undef : unpack 'N', substr ${$_[0]}, 0, 4, '' }])",
     Int32StringReceiver=_INT32_RECEIVER,
 )
-_BATCH = Competitor(partial(ours, batch=True))
 
 
 def _line(size: int) -> bytes:
@@ -302,48 +517,125 @@ def _block(size: int) -> bytes:
     return INT32.pack(size) + b"x" * size
 
 
+def _lineAndBlock(size: int) -> bytes:
+    return b"x" * 16 + b"\n" + b"y" * 100
+
+
+def unequal(encode: Callable[[bytes], bytes]) -> Callable[[object], bytes]:
+    """
+    @return: C{wire} for records of 1 to L{LONGEST} random bytes, one of each length, in
+        random order.
+    """
+    chance = random.Random(0)
+    records = [chance.randbytes(length) for length in range(1, LONGEST + 1)]
+    chance.shuffle(records)
+    return lambda size: b"".join(map(encode, records))
+
+
+def _blocks(read: int | None, title: str, **more: Competitor) -> Inbound:
+    return Inbound(
+        f"blocks of 1 to {LONGEST} bytes, int32{title}",
+        _competitors(int32, Protocol=Competitor(partial(cutting, cut=int32)), **more),
+        figures({OURS: 1.2}),
+        *(400_000, MEAN, unequal(lambda r: INT32.pack(len(r)) + r), "int32()"),
+        lump=LONGEST,
+        read=read,
+    )
+
+
+def _answers(title: str, waits: bool, records: int) -> Inbound:
+    return Inbound(
+        f"lines of 16 bytes, {title}",
+        {
+            LIMIT: Competitor(partial(answering, waits=waits)),
+            OURS: Competitor(partial(coroutines, waits=waits)),
+        },
+        figures({OURS: 1.5}),
+        *(records, 16, _line, r"Line(delimiter=b'\n')"),
+    )
+
+
 WORKS = {
     "lines16": Inbound(
-        "lines of 16 octets",
-        {**_LINES, BATCH: _BATCH},
-        figures({OURS: 1.10, BATCH: 0.60}),
+        "lines of 16 bytes",
+        {**_LINES, BATCH: Competitor(batch)},
+        figures({OURS: 1.08, BATCH: 0.55}),
         *(1_000_000, 16, _line, r"Line(delimiter=b'\n')"),
     ),
     "lines1024": Inbound(
         "lines of 1 KiB",
         _LINES,
-        figures({OURS: 0.75}),
+        figures({OURS: 0.55}),
         *(200_000, 1024, _line, r"Line(delimiter=b'\n')"),
     ),
     "newlines": Inbound(
-        "lines of 16 octets, default newline, CR LF and LF mixed",
+        "lines of 16 bytes, default newline, CR LF and LF mixed",
         _field(newlines, "POE::Filter::Line->new"),
-        figures({OURS: 1.15}),
+        figures({OURS: 1.05}),
         *(1_000_000, 16, _mixed, "Line()"),
         lump=2,
     ),
     "blocks64": Inbound(
-        "blocks of 64 octets, int32",
+        "blocks of 64 bytes, int32",
         _BLOCKS,
-        figures({OURS: 0.80}),
+        figures({OURS: 0.60}),
         *(1_000_000, 64, _block, "int32()"),
     ),
     "blocks1024": Inbound(
         "blocks of 1 KiB, int32",
         _BLOCKS,
-        figures({OURS: 0.95}),
+        figures({OURS: 0.65}),
         *(200_000, 1024, _block, "int32()"),
     ),
+    "unequal": _blocks(None, "", Int32StringReceiver=_INT32_RECEIVER),
+    "unequal4": _blocks(4 * KIB, ", reads of 4 KiB"),
+    "unequal64": _blocks(64 * KIB, ", reads of 64 KiB"),
+    "unequal512": _blocks(512 * KIB, ", reads of 512 KiB"),
     "hugeLine": Inbound(
         "one line of 64 MiB",
         _competitors(longLine, LineReceiver=replace(_LINE_RECEIVER, share=1)),
-        figures({OURS: 1.10}, peak=2.1, huge=True),
+        figures({OURS: 0.9}, peak=2.1, huge=True),
         *(1, HUGE, _line, rf"Line(delimiter=b'\n', maxLength={HUGE})"),
     ),
     "hugeBlock": Inbound(
         "one block of 64 MiB, int32",
         _competitors(longBlock, Int32StringReceiver=_INT32_RECEIVER),
-        figures({OURS: 1.3}, huge=True),
+        figures({OURS: 1.05}, peak=2.1, huge=True),
         *(1, HUGE, _block, f"int32(maxLength={HUGE})"),
+    ),
+    "swap": Inbound(
+        "a line of 16 bytes, then a block of 100 bytes, another framing for each",
+        {
+            LIMIT: Competitor(switching),
+            OURS: Competitor(swapping),
+            "LineReceiver": Competitor(rawMode, share=0.2),
+        },
+        figures({OURS: 4}),
+        *(200_000, 58, _lineAndBlock, r"Line(delimiter=b'\n')"),
+        lump=2,
+    ),
+    "coroutine": _answers("a coroutine for each", False, 200_000),
+    "turn": _answers("a coroutine for each, which waits for one turn", True, 20_000),
+    # What a hostile peer may send to make decoding expensive.
+    "empty": Inbound(
+        "lines, one of 16 bytes among 255 empty ones, default newline",
+        _competitors(newlines),
+        figures({OURS: 1.5}),
+        *(2_000_000, 1 / 16, lambda size: b"\n" * 255 + _line(16), "Line()"),
+        lump=256,
+    ),
+    "tooLong": Inbound(
+        "lines of 16 bytes, among as many that are skipped",
+        _competitors(shortLines),
+        figures({}),
+        *(100_000, 16, lambda size: _line(17) + _line(16)),
+        r"Line(delimiter=b'\n', maxLength=16, onTooLong='skip')",
+    ),
+    "nineEqual": Inbound(
+        "blocks, nine of 64 bytes and one of 74 in turn, int32",
+        _competitors(int32),
+        figures({OURS: 1.2}),
+        *(400_000, 65, lambda size: _block(64) * 9 + _block(74), "int32()"),
+        lump=10,
     ),
 }

@@ -6,10 +6,12 @@ a connection can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from twisted_clienttcp.errors import FramingError
-from twisted_clienttcp.framing import Framing
+from twisted_clienttcp.framing import Framing, _buffer
 from twisted_clienttcp.framing._buffer import InputBuffer
 
 from ._streams import pieces
@@ -31,22 +33,24 @@ class Decoded(NamedTuple):
 
 
 def decode(
-    framing: Framing[Any], chunks: Iterable[bytes], many: bool = True
+    framing: Framing[Any], chunks: Iterable[bytes], many: bool | Sequence[bool] = True
 ) -> Decoded:
     """
     Decode a stream with a fresh framing.
 
-    @param many: decode as many units at once as possible; or one by one.
+    @param many: decode as many units at once as possible, or one by one; or which of
+        these, for each step in turn.
     """
     buffer = InputBuffer(framing.fresh())
-    step = buffer.decodeMany if many else buffer.decode
+    turns = [many] if isinstance(many, bool) else many
+    steps = cycle([buffer.decodeMany if each else buffer.decode for each in turns])
     records: list[Any] = []
     errors: list[tuple[int, type[Exception]]] = []
     for chunk in chunks:
         buffer.append(chunk)
         while True:
             try:
-                decoded = step()
+                decoded = next(steps)()
             except FramingError as error:
                 errors.append((len(records), type(error)))
                 if not getattr(error, "skipped", False):
@@ -61,18 +65,22 @@ def decode(
 def decodeEachWay(framing: Framing[Any], data: bytes, at: Iterable[int]) -> Decoded:
     """
     Decode a stream as a whole, split at these indices, and byte by byte, each time
-    several units at once and one by one.
+    several units at once, one by one, and both in turn; also as if the reads were too
+    large to be copied.
 
     @return: the result, which is always the same.
 
     @raise AssertionError: if it is not.
     """
-    expected = decode(framing, [data], many=False)
+    expected = decode(framing, [data], False)
     assert _stops(framing.fresh(), data), (framing, data)
     for chunks in ([data], pieces(data, at), pieces(data, range(1, len(data)))):
-        for many in (True, False):
-            found = decode(framing, chunks, many)
-            assert found == expected, (framing, chunks, many, found, expected)
+        for many in ([True], [False], [False] * 2 + [True], [False] * 3 + [True]):
+            for small in (_buffer.SMALL, 0):
+                with patch.multiple(_buffer, HEAD=3, SMALL=small):
+                    found = decode(framing, chunks, many)
+                told = (framing, chunks, many, small, found, expected)
+                assert found == expected, told
     return expected
 
 

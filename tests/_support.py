@@ -54,7 +54,7 @@ UNBOUND = suppress(
 #: that go to the transport at a time, the most that is read at once, and what may wait
 #: behind an awaited result. C{tests.unit} compares them with those in the package.
 CHUNK = 64 * 1024
-LARGE_READ = 512 * 1024
+LARGE_READ = 1024 * 1024
 BACKLOG = 64 * 1024
 
 

@@ -75,8 +75,9 @@ from .framing._buffer import InputBuffer
 #: C{lingering_timeout}.
 LINGER_SILENCE = 5.0
 
-#: How many octets a read may take while each read takes all it can.
-LARGE_READ = 512 * 1024
+#: The size in bytes up to which reads grow while the peer fills each of them (benchmark
+#: rows: lines and blocks of 1 KiB, one line of 64 MiB).
+LARGE_READ = 1024 * 1024
 
 #: How many records a read may give that takes more than usual: more of them cost more
 #: memory than the reads saved are worth.
@@ -646,7 +647,7 @@ class ClientTCPProtocol(Protocol):
                 outbox.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
-        if len(inbound.buffer) > BACKLOG and inbound.held and not self._throttled:
+        if inbound.held and not self._throttled and len(inbound.buffer) > BACKLOG:
             self._throttled = True
             self._read(False)
 
@@ -664,6 +665,12 @@ class ClientTCPProtocol(Protocol):
             size = usual
         elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
             size = min(2 * size, LARGE_READ)
+            if size == LARGE_READ:
+                # glibc returns free memory to the system when it is more than twice the
+                # largest block that was ever freed. A read and its records are, so
+                # that every read would have to fetch the memory again (benchmark row:
+                # lines of 1 KiB). The zeros themselves take no memory.
+                bytes(2 * size)
         self._fullRead = size
         self._fewRead = usual if size > usual else 0
         # This is also the mark at which the transport pauses a push producer; the
@@ -690,7 +697,7 @@ class ClientTCPProtocol(Protocol):
         self._client._callbackRaised(order, error, self)
         self._client._escape(error)
 
-    def hold(self, who: Hold = Hold.USER) -> None:
+    def hold(self, who: int = Hold.USER) -> None:
         """
         Deliver no records and read nothing until L{release}.
         """
@@ -698,7 +705,7 @@ class ClientTCPProtocol(Protocol):
             self.inbound.hold(who)
             self._read(False)
 
-    def release(self, who: Hold = Hold.USER) -> None:
+    def release(self, who: int = Hold.USER) -> None:
         """
         Deliver what waits, and read on, unless somebody else holds the records.
         """

@@ -53,7 +53,7 @@ from ._waiters import waiterIn
 from .errors import (
     NotConnectedError,
 )
-from .framing._building import FramingSpec, buildFraming
+from .framing._building import FramingSpec, freshFraming
 from .retry import Policy
 
 #: One endpoint, or a string that describes it.
@@ -569,7 +569,7 @@ class ClientTCPFactory(LifecycleFactory):
         if framing is connection.inputFraming:
             built = connection.inputFraming
         else:
-            built = buildFraming(framing).fresh()
+            built = freshFraming(framing)
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
@@ -579,7 +579,7 @@ class ClientTCPFactory(LifecycleFactory):
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
-            connection.setInputFraming(buildFraming(framing).fresh())
+            connection.setInputFraming(freshFraming(framing))
 
     def setOutputFraming(self, framing: FramingSpec) -> None:
         """
@@ -587,7 +587,7 @@ class ClientTCPFactory(LifecycleFactory):
         been put are encoded already.
         """
         connection = self._live("setOutputFraming")
-        connection.setOutputFraming(buildFraming(framing).fresh())
+        connection.setOutputFraming(freshFraming(framing))
 
     def pauseProducing(self) -> None:
         """

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ._inbound import Inbound
 from ._outbox import Outbox
 from .errors import ClearText, NotConnectedError
-from .framing._building import FramingSpec, buildFraming
+from .framing._building import FramingSpec, freshFraming
 
 
 class Wire(Protocol):
@@ -118,7 +118,7 @@ class Negotiation:
         outbox = self._output("set the framing")
         if self._waiter is not None:
             raise RuntimeError("setFraming() while nextRecord() is still waiting")
-        fresh = buildFraming(framing).fresh()
+        fresh = freshFraming(framing)
         self._wire.inbound.use(fresh)
         outbox.use(fresh)
 

@@ -4,9 +4,11 @@ Tests for C{serverInput} callbacks that return a Deferred or a coroutine.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from types import coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 
 from twisted_clienttcp import ClientTCPFactory
@@ -73,6 +75,102 @@ class AnswerTests(FlowTestCase):
         self.assertEqual((len(steps), done), (1, []))
         steps[0].callback(None)
         self.assertEqual((len(steps), done), (2, [b"a"]))
+
+    def test_coroutineOfManySteps(self) -> None:
+        """
+        A coroutine gets the result of each Deferred that it awaits, or its error; and
+        what any other awaitable yields, as under Twisted.
+        """
+        steps: list[Deferred[Any]] = []
+        seen: list[Any] = []
+
+        def step() -> Deferred[Any]:
+            steps.append(Deferred())
+            return steps[-1]
+
+        @coroutine
+        def plain() -> Any:
+            return (yield "plain")
+
+        async def serverInput(client: Any, record: bytes) -> None:
+            seen.append(record)
+            seen.append(await succeed("at once"))
+            seen.append(await plain())
+            seen.append(await step())
+            try:
+                await step()
+            except ZeroDivisionError as error:
+                seen.append(str(error))
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\nb\n")
+        self.assertEqual(seen, [b"a", "at once", "plain"])
+        steps[0].callback("later")
+        steps[1].errback(ZeroDivisionError("no"))
+        self.assertEqual(seen[3:6], ["later", "no", b"b"])
+        self.assertIsNone(self.successResultOf(steps[1]))
+
+    def test_coroutineFails(self) -> None:
+        """
+        A coroutine that raises, at once or later, does what a callback does that
+        raises.
+        """
+        for isLater in (False, True):
+            step: Deferred[None] = Deferred()
+
+            async def serverInput(
+                client: Any, record: bytes, step: Any = step, waits: bool = isLater
+            ) -> None:
+                if waits:
+                    await step
+                raise ZeroDivisionError(record)
+
+            client, transport = self.connected(serverInput=serverInput)
+            transport.protocol.dataReceived(b"a\nb\n")
+            step.callback(None)
+            self.assertTrue(transport.aborted)
+            [logged] = self.flushLoggedErrors(ZeroDivisionError)
+            self.assertEqual(logged.value.args, (b"a",))
+
+    def test_coroutineReturnsDeferred(self) -> None:
+        """
+        A Deferred that a coroutine returns is awaited too.
+        """
+        result: Deferred[None] = Deferred()
+        seen: list[bytes] = []
+
+        async def serverInput(client: Any, record: bytes) -> Deferred[None]:
+            seen.append(record)
+            return result
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\nb\n")
+        self.assertEqual(seen, [b"a"])
+        result.callback(None)
+        self.assertEqual(seen, [b"a", b"b"])
+
+    def test_contextVariables(self) -> None:
+        """
+        Each coroutine has context variables of its own, from its first step to its
+        last.
+        """
+        steps: list[Deferred[None]] = []
+        variable: ContextVar[bytes] = ContextVar("variable", default=b"none")
+        seen: list[bytes] = []
+
+        async def serverInput(client: Any, record: bytes) -> None:
+            seen.append(variable.get())
+            variable.set(record)
+            steps.append(Deferred())
+            await steps[-1]
+            seen.append(variable.get())
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\nb\n")
+        steps[0].callback(None)
+        steps[1].callback(None)
+        self.assertEqual(seen, [b"none", b"a", b"none", b"b"])
+        self.assertEqual(variable.get(), b"none")
 
     def test_atOnce(self) -> None:
         """

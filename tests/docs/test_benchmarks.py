@@ -36,8 +36,8 @@ from .._processes import Completed, completed
 
 #: What little of each table is enough here.
 FEW: dict[str, tuple[str, ...]] = {
-    "inbound": ("--only", "lines16", "hugeBlock"),
-    "framings": ("--only", "netstring", "json"),
+    "inbound": ("--only", "lines16", "hugeBlock", "unequal4", "swap", "turn"),
+    "framings": ("--only", "netstring", "json", "slipUnequal"),
     "pipe": ("--scale", "0.002"),
 }
 

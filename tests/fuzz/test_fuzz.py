@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from io import StringIO
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from twisted_clienttcp import framing
@@ -20,7 +22,7 @@ from twisted_clienttcp.framing import SPECS, Line, Piece, Stackable, int16
 from .._framings import FRAMINGS, LIMIT, Made
 from .._processes import execute
 from .__main__ import main, seeds
-from .target import Broken, check
+from .target import HEAD, Broken, check
 
 
 class Own(Line):
@@ -289,6 +291,31 @@ class TargetTests(SynchronousTestCase):
                     check(made, data)
                 except Exception as error:
                     raise AssertionError(f"{name}: {data.hex()}") from error
+
+    @settings(max_examples=500, deadline=None)
+    @given(
+        st.sampled_from(sorted(FRAMINGS)),
+        st.binary(min_size=HEAD, max_size=HEAD),
+        st.lists(
+            st.integers(0, 20)
+            | st.sampled_from([b"\r", b"\n", b"\r\n", b"|", b"--", b"a", b"x" * 21])
+            | st.binary(max_size=3),
+            max_size=12,
+        ),
+    )
+    def test_anyInput(self, name: str, head: bytes, parts: list[Any]) -> None:
+        """
+        No framing breaks a law with streams of encoded records, delimiters and random
+        bytes. Atheris tries more inputs, where it is installed.
+        """
+        made = FRAMINGS[name]
+        encoded = [made.pattern.fresh().encode(record) for record in made.records]
+        stream = b""
+        for part in parts:
+            if isinstance(part, int):
+                part = encoded[part % len(encoded)] if encoded else b""
+            stream += part
+        check(made, head + stream)
 
     def test_every(self) -> None:
         """

@@ -29,6 +29,42 @@ from twisted_clienttcp.framing import (
 from twisted_clienttcp.framing._building import buildFraming
 
 
+class Slotted(Line):
+    """
+    A framing with an attribute that is not in its dictionary.
+    """
+
+    __slots__ = ("extra",)
+    extra: int
+
+
+class Copied(Line):
+    """
+    A framing that decides how it is copied.
+    """
+
+    def __copy__(self) -> Copied:
+        return Copied(delimiter=b"copied")
+
+
+class FreshTests(SynchronousTestCase):
+    """
+    L{Framing.fresh}.
+    """
+
+    def test_copies(self) -> None:
+        """
+        All attributes are copied, as by C{copy.copy}.
+        """
+        slotted = Slotted()
+        slotted.extra = 7
+        fresh: Any = slotted.fresh()
+        self.assertEqual(fresh.extra, 7)
+        self.assertEqual(Copied().fresh().encode(b"a"), b"acopied")
+        line = Line(delimiter=b"|")
+        self.assertEqual(vars(line.fresh()), vars(line))
+
+
 class BuildFramingTests(SynchronousTestCase):
     """
     L{buildFraming}.

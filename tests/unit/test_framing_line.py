@@ -61,6 +61,17 @@ class LineTests(SynchronousTestCase):
         self.assertEqual((found.records, found.rest), (complete, rest))
         self.assertEqual(found.errors, [])
 
+    def test_emptyLinesAnywhere(self) -> None:
+        """
+        Delimiters in a row are told apart, however a read begins: some delimiters
+        can also be seen between two others.
+        """
+        for delimiter in (b"||", b"aba", b"\r\n", b"|"):
+            data = delimiter.join([b"x", b"", b"", b"y", b"", b"z", b""])
+            for at in range(len(data)):
+                found = decodeEachWay(Line(delimiter=delimiter), data, [at])
+                self.assertEqual(found.records, [b"x", b"", b"", b"y", b"", b"z"])
+
     @given(st.lists(streams), delimiters, cuts)
     def test_reversible(
         self, records: list[bytes], delimiter: bytes | None, at: list[int]

@@ -135,6 +135,38 @@ class DecodeTests(SynchronousTestCase):
         stream = stream[: len(stream) - min(cut, len(stream))] + end
         decodeEachWay(framing, stream, [])
 
+    @given(st.sampled_from(FORMATS), runs, runs, st.sampled_from(["close", "skip"]))
+    def test_longRecordInTheMiddle(
+        self,
+        parameters: dict[str, Any],
+        before: list[bytes],
+        behind: list[bytes],
+        onTooLong: str,
+    ) -> None:
+        """
+        The records in front of one that is too long are decoded, and those behind it if
+        it is skipped.
+        """
+        least = max(parameters.get("adjustment", 0), 0)
+        before = [record for record in before if len(record) >= least]
+        behind = [record for record in behind if len(record) >= least]
+        records = [*before, b"y" * 30, *behind]
+        stream = LengthPrefixed(**parameters).encodeMany(records)
+        framing = LengthPrefixed(maxLength=20, onTooLong=onTooLong, **parameters)
+        found = decodeEachWay(framing, stream, [])
+        self.assertEqual(found.errors, [(len(before), RecordTooLong)])
+        if onTooLong == "close":
+            behind = []
+        self.assertEqual(found.records, [*before, *behind])
+
+    def test_notARun(self) -> None:
+        """
+        The bytes of a record may look like the prefixes of more frames.
+        """
+        records = [b"abc"] * 9 + [b"\xc8" * 200] + [b"abc"] * 9
+        stream = int8().encodeMany(records)
+        self.assertEqual(decodeEachWay(int8(), stream, []).records, records)
+
     @given(runs, st.integers(0, 450), st.data())
     def test_rewind(self, records: list[bytes], delivered: int, choice: Any) -> None:
         """

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._inbound import Hold, Inbound
 from twisted_clienttcp.errors import FramingError
+from twisted_clienttcp.framing import _buffer
 from twisted_clienttcp.framing._buffer import InputBuffer
 
 from .._framings import FRAMINGS
@@ -181,6 +183,24 @@ class SwapTests(SynchronousTestCase):
         """
         names, data = namesAndData
         found = Swapper(names, swaps, holds).read(pieces(data, at))
+        self.assertEqual(found, model(names, [data], swaps))
+
+    @settings(max_examples=500)
+    @given(_namesAndStream(EXACT), cuts, numbers, numbers)
+    def test_largeReads(
+        self,
+        namesAndData: tuple[list[str], bytes],
+        at: list[int],
+        swaps: set[int],
+        holds: set[int],
+    ) -> None:
+        """
+        The same if reads count as large, of which only the beginning is copied to
+        complete a record.
+        """
+        names, data = namesAndData
+        with patch.multiple(_buffer, HEAD=2, SMALL=0):
+            found = Swapper(names, swaps, holds).read(pieces(data, at))
         self.assertEqual(found, model(names, [data], swaps))
 
     @settings(max_examples=200)

@@ -15,6 +15,9 @@ from ..errors import RecordTooLong
 #: Received bytes: C{bytes} as a rule, a C{bytearray} while a long record arrives.
 Buffer = bytes | bytearray
 
+#: The types of most attributes of a framing; none of them holds a framing.
+_PLAIN_TYPES = frozenset((type(None), bool, int, str, bytes))
+
 #: The type of a framing's records.
 Record = TypeVar("Record")
 
@@ -193,11 +196,14 @@ class Framing(Generic[Record]):
         unused = copy.copy(self)
         vars(unused).pop("swallows", None)
         for name, value in vars(unused).items():
+            if type(value) in _PLAIN_TYPES:
+                continue
             if isinstance(value, Framing):
                 setattr(unused, name, value.fresh())
             elif (
                 isinstance(value, (list, tuple))
                 and value
+                and isinstance(value[0], Framing)
                 and all(isinstance(item, Framing) for item in value)
             ):
                 setattr(unused, name, type(value)(item.fresh() for item in value))

@@ -24,13 +24,23 @@ def buildFraming(framing: Any) -> Framing[Any]:
     @raise TypeError: if it is something else.
     """
     built = framing if isinstance(framing, Framing) else _construct(framing)
+    freshFraming(built)
+    return built
+
+
+def freshFraming(framing: Any) -> Framing[Any]:
+    """
+    As L{buildFraming}, but return an unused copy, for one connection.
+    """
+    built = framing if isinstance(framing, Framing) else _construct(framing)
     fresh = built.fresh()
     if not isinstance(fresh, Framing):
         raise TypeError(f"{built!r}.fresh() must return a framing, not {fresh!r}")
+    cls = type(built)
     for name in ("decode", "encode"):
-        if getattr(type(built), name) is getattr(Framing, name):
-            raise TypeError(f"framing: {type(built).__name__} must define {name}()")
-    return built
+        if getattr(cls, name) is getattr(Framing, name):
+            raise TypeError(f"framing: {cls.__name__} must define {name}()")
+    return fresh
 
 
 def _construct(framing: Any) -> Framing[Any]:

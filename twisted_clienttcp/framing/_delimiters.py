@@ -46,9 +46,9 @@ class Delimiters:
         """
         raise NotImplementedError
 
-    def split(self, data: bytes) -> list[bytes]:
+    def split(self, data: bytes, start: int) -> list[bytes]:
         """
-        Split the data at all delimiters. The last item is the unfinished line.
+        Split C{data[start:]} at all delimiters. The last item is the unfinished line.
         """
         raise NotImplementedError
 
@@ -65,9 +65,9 @@ class Delimiters:
         """
         return b""
 
-    def swallowsAtEnd(self, data: bytes) -> bytes:
+    def swallowsAtEnd(self, data: bytes, start: int) -> bytes:
         """
-        As L{swallows}, for the delimiter with which the data ends.
+        As L{swallows}, for the delimiter with which C{data[start:]} ends.
         """
         return b""
 
@@ -80,6 +80,10 @@ class Literal(Delimiters):
     def __init__(self, delimiter: bytes) -> None:
         self._delimiter = delimiter
         self.longest = len(delimiter)
+        #: True if two occurrences may overlap, as of C{"||"} in C{"|||"}.
+        self._overlaps = any(
+            delimiter.startswith(delimiter[index:]) for index in range(1, self.longest)
+        )
 
     def find(
         self, data: Buffer, start: int, searched: int, stop: int
@@ -88,24 +92,40 @@ class Literal(Delimiters):
         index = data.find(self._delimiter, begin if begin > start else start, stop)
         return None if index < 0 else (index, index + self.longest)
 
-    def split(self, data: bytes) -> list[bytes]:
+    def split(self, data: bytes, start: int) -> list[bytes]:
         # bytes.split() looks at one byte after the other. Where delimiters are rare,
         # other methods find them several times as fast (benchmark row: lines of 1 KiB).
-        delimiter = self._delimiter
-        if len(data) < _SAMPLE or data.count(delimiter, 0, _SAMPLE) > _SAMPLE // _LONG:
-            return data.split(delimiter)
-        if delimiter not in data:
-            return [data]
-        if delimiter != b"\n":
-            return data.split(delimiter)
+        delimiter, sampled = self._delimiter, start + _SAMPLE
+        if (
+            delimiter != b"\n"
+            or sampled > len(data)
+            or data.count(delimiter, start, sampled) > _SAMPLE // _LONG
+        ):
+            return self._splitAll(data, start)
+        last = data.rfind(delimiter, start)
+        if last < 0:
+            return [data[start:]]
         # One line at a time, so that each is copied while the processor's cache still
-        # holds it.
-        lines = list(map(_WITHOUT_END, BytesIO(data)))
-        rest = data[data.rindex(b"\n") + 1 :]
+        # holds it. The file does not copy the data.
+        file = BytesIO(data)
+        file.seek(start)
+        lines = list(map(_WITHOUT_END, file))
+        rest = data[last + 1 :]
         if rest:
             lines.pop()
         lines.append(rest)
         return lines
+
+    def _splitAll(self, data: bytes, start: int) -> list[bytes]:
+        if start > _SAMPLE or self._overlaps or not self._isEnd(data, start):
+            return data[start:].split(self._delimiter)
+        # Split all the data rather than copy it from C{start} on.
+        lines = data.split(self._delimiter)
+        del lines[: data.count(self._delimiter, 0, start)]
+        return lines
+
+    def _isEnd(self, data: bytes, start: int) -> bool:
+        return not start or data.endswith(self._delimiter, 0, start)
 
     def partial(self, data: Buffer, start: int) -> int:
         return _partial((self._delimiter,), data, start)
@@ -132,9 +152,9 @@ class Pattern(Delimiters):
                 return match.span()
         return None
 
-    def split(self, data: bytes) -> list[bytes]:
-        lines, start = [], 0
-        for match in self._pattern.finditer(data):
+    def split(self, data: bytes, start: int) -> list[bytes]:
+        lines = []
+        for match in self._pattern.finditer(data, start):
             if match.end() > match.start():
                 lines.append(data[start : match.start()])
                 start = match.end()
@@ -176,9 +196,10 @@ class Newlines(Delimiters):
         match = NEWLINE.search(data, max(start, searched), stop)
         return None if match is None else match.span()
 
-    def split(self, data: bytes) -> list[bytes]:
+    def split(self, data: bytes, start: int) -> list[bytes]:
         # splitlines() knows CR LF, CR and LF, and returns no rest after the last. It
         # takes LF CR for two newlines with an empty line between them.
+        data = data[start:]
         lines = data.splitlines()
         if not all(lines) and b"\n\r" in data:
             lines = NEWLINE.split(data)
@@ -195,10 +216,10 @@ class Newlines(Delimiters):
             return b""
         return PARTNER[bytes(data[begin:end])]
 
-    def swallowsAtEnd(self, data: bytes) -> bytes:
+    def swallowsAtEnd(self, data: bytes, start: int) -> bytes:
         # Only the run of newlines at the end shows whether the last of them has one
         # byte or two.
-        run = data[len(data.rstrip(b"\r\n")) :]
+        run = data[max(start, len(data.rstrip(b"\r\n"))) :]
         return PARTNER.get(NEWLINE.findall(run)[-1], b"") if run else b""
 
 

@@ -229,10 +229,9 @@ class Line(Framing[Any]):
         if self._detecting:
             return [], start
         delimiters = self._delimiters
-        behind = data[start:] if start else data
-        lines: list[Any] = delimiters.split(behind)
+        lines: list[Any] = delimiters.split(data, start)
         limit = self.maxLength
-        if len(behind) > limit and (
+        if len(data) - start > limit and (
             # Pieces of an unfinished line are records too.
             len(max(lines, key=len)) > limit
             if self.onTooLong == "split"
@@ -249,7 +248,7 @@ class Line(Framing[Any]):
                 lines = [line.decode(self._encoding) for line in lines]
             except UnicodeError:
                 return self._decodeEach(data, start)
-        self.swallows = b"" if unfinished else delimiters.swallowsAtEnd(behind)
+        self.swallows = b"" if unfinished else delimiters.swallowsAtEnd(data, start)
         return lines, len(data) - len(unfinished)
 
     def _decodeEach(self, data: bytes, start: int) -> tuple[list[Any], int]:

@@ -18,9 +18,11 @@ from ._units import decodeEach
 _SIZES = (1, 2, 3, 4, 8)
 _FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
-#: How many records of equal length in a row make it worth looking for more, and how
-#: many are unpacked at once.
+#: How many records of equal length are unpacked at once.
 _RUN = 8
+
+#: The first distance in bytes between two searches for such records.
+_SEARCH = 1024
 
 #: How far the bits of the last byte of a varint are shifted. Ten bytes with 7 bits each
 #: hold 64 bits.
@@ -217,56 +219,75 @@ class LengthPrefixed(Measured):
         # benchmark rows: int32 blocks, equal and unequal size; 2 bytes with offset
         records: list[bytes] = []
         append, unpack = records.append, head.unpack_from
-        end = len(data)
-        lastHead = end - head.size
-        if start > lastHead:
-            return records, start
         strip = head.size if self._strip is None else self._strip
-        # A frame has so many bytes more than the number in its prefix, which is valid
-        # between these bounds.
+        # A frame has so many bytes more than the number in its prefix, and none is
+        # shorter than its head and the stripped bytes.
         more = head.size + self._adjustment
         least = max(head.size, strip) - more
-        most = strip + self.maxLength - more
-        (previous,) = unpack(data, start)
-        if not least <= previous <= most:
+        lastHead = len(data) - head.size
+        if start <= lastHead and start + more + unpack(data, start)[0] > len(data):
+            # Do not copy the part of a long record that has arrived.
             return records, start
-        # How many records of the same length have just come. A read may begin in the
-        # middle of a run, so the first search comes early.
-        equal = _RUN - 2
-        while start <= lastHead:
-            (number,) = unpack(data, start)
-            if number != previous:
-                if number > most or number < least:
+        # Look for a run of frames of equal size at distances that double until there is
+        # one. Looking costs less than decoding what is between.
+        begin = stop = search = start
+        distance = _SEARCH
+        while stop <= lastHead:
+            # One frame after the other; the limit is checked later.
+            last = min(search, lastHead)
+            while stop <= last:
+                frame = stop
+                (number,) = unpack(data, frame)
+                if number < least:
+                    lastHead = frame - 1
                     break
-                previous, equal = number, 0
-            elif equal < _RUN:
-                equal += 1
-            else:
-                # Look whether four times as many follow. A search that fails costs
-                # less than the records before it did.
-                size = more + number
-                count = min(4 * equal, (end - start) // size) // _RUN * _RUN
-                if count and self._isRun(data, start, size, count):
-                    stop = start + count * size
-                    several = struct.Struct(f"{strip}x{size - strip}s" * _RUN)
-                    run = several.iter_unpack(memoryview(data)[start:stop])
-                    records += chain.from_iterable(run)
-                    start = stop
-                    equal += count
-                    continue
-                equal = 0
-            stop = start + more + number
-            if stop > end:
+                stop += more + number
+                append(data[frame + strip : stop])
+            if stop > lastHead:
                 break
-            append(data[start + strip : stop])
-            start = stop
-        return records, start
+            distance *= 2
+            if unpack(data, stop)[0] == number:
+                runEnd = self._decodeRun(data, stop, stop - frame, strip, records)
+                if runEnd > stop:
+                    stop, distance = runEnd, _SEARCH
+            search = stop + distance
+        if stop > len(data):
+            records.pop()
+            stop = frame
+        limit = self.maxLength
+        if stop - begin > limit and max(map(len, records), default=0) > limit:
+            # A record in the middle is too long: return those before it.
+            count = next(i for i, record in enumerate(records) if len(record) > limit)
+            del records[count:]
+            stop = begin + sum(map(len, records)) + count * strip
+        return records, stop
 
-    def _isRun(self, data: bytes, start: int, size: int, count: int) -> bool:
+    def _decodeRun(
+        self, data: bytes, start: int, size: int, strip: int, records: list[bytes]
+    ) -> int:
         """
-        Return True if the next C{count} frames all have this size.
+        Decode the frames from C{start} on that have C{size} bytes as the one before,
+        eight at a time, in steps each of which is four times as long as the last.
+
+        @return: the index at which the last of them ends.
         """
-        end = start + size * count
+        several = f"{strip}x{size - strip}s" * _RUN
+        count = _RUN
+        while True:
+            count = min(count, (len(data) - start) // size // _RUN * _RUN)
+            stop = start + count * size
+            if not count or not self._isRun(data, start - size, stop, size, count + 1):
+                return start
+            run = struct.iter_unpack(several, memoryview(data)[start:stop])
+            records += chain.from_iterable(run)
+            start = stop
+            count *= 4
+
+    def _isRun(self, data: bytes, start: int, end: int, size: int, count: int) -> bool:
+        """
+        Return True if C{data[start:end]} is C{count} frames of this size, of which the
+        first is known to be one.
+        """
         prefix = start + self._offset
         for index in range(prefix + self._size - 1, prefix - 1, -1):
             if data[index:end:size].count(data[index]) != count:
