@@ -45,7 +45,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._factory import ClientTCPFactory
+from ._client.factory import ClientTCPFactory
 from .errors import FramingError, RecordTooLong, TruncatedRecord
 from .framing import Framing
 from .framing._base import Record

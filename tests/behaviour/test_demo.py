@@ -331,7 +331,7 @@ class DemoTests(CommandTestCase):
         """
         Run the demo with a server in which something is wrong.
         """
-        code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
+        code = f"import twisted_clienttcp._command.story as demo\n{wrong}\n{run}\n"
         return await self.run_("-c", code, *arguments, "--demo")
 
     async def test_withoutTLS(self) -> None:

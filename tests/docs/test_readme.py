@@ -15,7 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import framing
-from twisted_clienttcp._callbacks import CALLBACKS
+from twisted_clienttcp._client.callbacks import CALLBACKS
 
 from .._commands import killed
 from .._documents import ROOT, blocks

@@ -31,13 +31,14 @@ from twisted.logger import eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twisted_clienttcp import Disconnection, _console
-from twisted_clienttcp._console import Console
+from twisted_clienttcp import Disconnection
+from twisted_clienttcp._command import console as _console
+from twisted_clienttcp._command.console import Console
+from twisted_clienttcp._command.options import Options
+from twisted_clienttcp._command.progress import ERASE, Progress, size
+from twisted_clienttcp._command.text import Form, dumped, event, place
+from twisted_clienttcp._connecting.destination import EndpointAddress
 from twisted_clienttcp._details import ConnectTimeout
-from twisted_clienttcp._options import Options
-from twisted_clienttcp._progress import ERASE, Progress, size
-from twisted_clienttcp._target import EndpointAddress
-from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import (
     ClientTCPError,
     InvalidRecord,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._watch import Heartbeat, Watch
+from twisted_clienttcp._connection.liveness import Heartbeat, Watch
 from twisted_clienttcp.errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 from .._memory import ClientTestCase

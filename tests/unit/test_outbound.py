@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from twisted_clienttcp._outbox import CHUNK, Marks, Outbox
-from twisted_clienttcp._sender import Sender
+from twisted_clienttcp._connection.outbox import CHUNK, Marks, Outbox
+from twisted_clienttcp._connection.sender import Sender
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Framing, Stream
 

@@ -5,10 +5,11 @@ become writes.
 Theory of operation:
 
  1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
-    L{Inbound<twisted_clienttcp._inbound.Inbound>}, and after an order to close
-    nowhere.
- 2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
-    octets are being received goes out when all their records have been delivered.
+    inbound side (L{Inbound<twisted_clienttcp._connection.inbound.Inbound>}), and after
+    the client has begun to close it is discarded.
+ 2. Output goes to the L{Sender<twisted_clienttcp._connection.sender.Sender>}. Records
+    that are put while bytes are received leave when all records of these bytes have
+    been delivered.
  3. The transport is read while nothing holds the delivery, and never after the end of
     the stream. A loss waits until every record received before it is delivered.
  4. A close is: flush, half-close, read on (and discard) until the peer ends its side
@@ -51,16 +52,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
-from . import _tls
-from ._details import LostWhileWriting
-from ._inbound import Hold, Inbound
-from ._negotiation import Negotiation
-from ._outbox import Marks
-from ._sender import Sender
-from ._stats import Stats
-from ._tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
-from ._watch import Heartbeat, Watch
-from .errors import (
+from .. import _tls
+from .._details import LostWhileWriting
+from .._stats import Stats
+from ..errors import (
     ClientTCPError,
     DrainTimeout,
     FramingError,
@@ -68,8 +63,14 @@ from .errors import (
     RecordTooLong,
     TruncatedRecord,
 )
-from .framing import Framing
-from .framing._buffer import InputBuffer
+from ..framing import Framing
+from ..framing._buffer import InputBuffer
+from .inbound import Hold, Inbound
+from .liveness import Heartbeat, Watch
+from .negotiation import Negotiation
+from .outbox import Marks
+from .sender import Sender
+from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.

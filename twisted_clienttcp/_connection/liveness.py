@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from .errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
+from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 
 class Heartbeat(NamedTuple):

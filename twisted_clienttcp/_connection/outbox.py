@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from .errors import NotConnectedError, OutputFull
-from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
-from .framing._checks import bytesOf
+from ..errors import NotConnectedError, OutputFull
+from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
+from ..framing._checks import bytesOf
 
 #: How many octets a transport is handed at a time. So little that what a lost
 #: connection leaves in doubt is small, and so much that a chunk costs nothing

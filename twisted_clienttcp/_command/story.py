@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from . import ClientTCPFactory, _tls
-from ._stdio import write
-from .demo import Echo
-from .errors import TLSError
-from .framing import Line
-from .framing._buffer import InputBuffer
+from .. import ClientTCPFactory, _tls
+from ..demo import Echo
+from ..errors import TLSError
+from ..framing import Line
+from ..framing._buffer import InputBuffer
+from .stdio import write
 
 #: The line at which the server drops the connection.
 DROP = b"please drop me"

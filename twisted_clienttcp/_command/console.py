@@ -23,13 +23,13 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from . import ClientTCPFactory, Disconnection, errorDetails
-from ._options import Options
-from ._progress import Progress, size
-from ._status import exitStatus
-from ._stdio import StandardInput, StandardOutput, standard
-from ._text import Form, event, now, place
-from .errors import ClientTCPError, NotConnectedError, OutputFull
+from .. import ClientTCPFactory, Disconnection, errorDetails
+from ..errors import ClientTCPError, NotConnectedError, OutputFull
+from .options import Options
+from .progress import Progress, size
+from .status import exitStatus
+from .stdio import StandardInput, StandardOutput, standard
+from .text import Form, event, now, place
 
 #: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0

@@ -2,8 +2,8 @@
 The client as users see it: the constructor, methods and flags.
 
 The factory turns the user's calls into inputs of the
-L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects are in
-L{twisted_clienttcp._effects}.
+L{lifecycle<twisted_clienttcp._client.lifecycle>}, whose effects are in
+L{twisted_clienttcp._client.driver}.
 """
 
 from __future__ import annotations
@@ -27,12 +27,23 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _validators
-from ._callbacks import rejectMethods, withMethods
-from ._connection import ClientTCPProtocol, Disconnection
-from ._effects import CALLBACKS, LifecycleFactory, neverConnected
-from ._inbound import Hold
-from ._lifecycle import (
+from .. import _validators
+from .._connection.inbound import Hold
+from .._connection.outbox import (
+    Marks,
+)
+from .._connection.protocol import ClientTCPProtocol, Disconnection
+from .._connection.tcp import KeepAlive
+from .._stats import Stats
+from ..errors import (
+    NotConnectedError,
+)
+from ..framing._building import FramingSpec, freshFraming
+from ..retry import Policy
+from .callbacks import rejectMethods, withMethods
+from .driver import CALLBACKS, LifecycleFactory, neverConnected
+from .events import Session
+from .lifecycle import (
     CONNECTING,
     IDLE,
     STOPPED,
@@ -42,19 +53,8 @@ from ._lifecycle import (
     retryable,
     stopping,
 )
-from ._outbox import (
-    Marks,
-)
-from ._session import Session
-from ._settings import LINE, SESSION, constructor
-from ._stats import Stats
-from ._tcp import KeepAlive
-from ._waiters import waiterIn
-from .errors import (
-    NotConnectedError,
-)
-from .framing._building import FramingSpec, freshFraming
-from .retry import Policy
+from .settings import LINE, SESSION, constructor
+from .waiters import waiterIn
 
 #: One endpoint, or a string that describes it.
 Endpoint = IStreamClientEndpoint | str

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from twisted.python import usage
 
-from . import ClientTCPFactory, __version__
-from ._certificates import tlsFrom
-from ._stdio import display, refuse
-from ._text import Form
-from .errors import ClientTCPError
-from .framing import SPECS, Framing, Stream, fromSpec
+from .. import ClientTCPFactory, __version__
+from ..errors import ClientTCPError
+from ..framing import SPECS, Framing, Stream, fromSpec
+from .certificates import tlsFrom
+from .stdio import display, refuse
+from .text import Form
 
 
 def _seconds(text: str) -> float:

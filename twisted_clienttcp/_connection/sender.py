@@ -29,9 +29,9 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from ._outbox import Marks, Outbox
-from ._supply import Supply
-from .framing import Framing
+from ..framing import Framing
+from .outbox import Marks, Outbox
+from .supply import Supply
 
 #: How many chunks are written in one turn, so that others get theirs.
 _AT_ONCE = 4

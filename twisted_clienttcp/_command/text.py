@@ -21,12 +21,12 @@ from twisted.internet.address import (
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from . import Disconnection, errorDetails
-from ._details import fullText
-from .errors import InvalidRecord
-from .framing import Framing, JSONLines, Line, Serialized, Stream
-from .framing._buffer import InputBuffer
-from .framing._json import loads
+from .. import Disconnection, errorDetails
+from .._details import fullText
+from ..errors import InvalidRecord
+from ..framing import Framing, JSONLines, Line, Serialized, Stream
+from ..framing._buffer import InputBuffer
+from ..framing._json import loads
 
 
 def now() -> str:
