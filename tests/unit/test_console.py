@@ -119,7 +119,7 @@ class FormTests(SynchronousTestCase):
     @given(some.lists(some.binary(min_size=1)))
     def test_stream(self, chunks: list[bytes]) -> None:
         """
-        Octets are passed as they are.
+        Bytes are passed as they are.
         """
         form = Form(Stream())
         self.assertEqual([r for c in chunks for r in form.read(c)], chunks)
@@ -127,9 +127,9 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(b"".join(map(form.write, chunks)), b"".join(chunks))
 
     @given(some.lists(lines))
-    def test_octets(self, records: list[bytes]) -> None:
+    def test_bytes(self, records: list[bytes]) -> None:
         """
-        With framings of octets a line holds these.
+        With framings of bytes a line holds these.
         """
         form = Form(fromSpec("netstring"))
         written = b"".join(map(form.write, records))
@@ -345,7 +345,7 @@ class EventTests(SynchronousTestCase):
 
     def test_records(self) -> None:
         """
-        A record is text, or a value, or octets in base 64.
+        A record is text, or a value, or bytes in base 64.
         """
         for record, shown in (
             (b"abc", "abc"),

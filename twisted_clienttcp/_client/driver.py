@@ -208,7 +208,7 @@ class LifecycleFactory(Settings):
         self._failingSince = 0.0
         #: How the last attempt or connection ended.
         self._failure: Failure | None = None
-        #: Why the last attempt or connection ended, if not well; and the same if octets
+        #: Why the last attempt or connection ended, if not well; and the same if bytes
         #: were lost by that.
         self._reason: Failure | None = None
         self._loss: Failure | None = None
@@ -605,7 +605,7 @@ class LifecycleFactory(Settings):
         The connection is over and done with: what it counted is the client's.
         """
         connection.count(self._counted())
-        self._counted().unsentOctets += disconnection.unsent
+        self._counted().unsentBytes += disconnection.unsent
         self._connection = None
 
     # -- what the lifecycle asks for (as its Client)
@@ -938,7 +938,7 @@ class LifecycleFactory(Settings):
         if not hosted:
             self._dropOffline()
             self._accept(False)
-        # An order to stop that cost octets has not gone well either.
+        # An order to stop that cost bytes has not gone well either.
         self._outcome = (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
         waiters, self._waiters = self._waiters or [], None
@@ -990,10 +990,10 @@ class LifecycleFactory(Settings):
         """
         unsent = self._offline.pending
         if unsent:
-            octets, records = self._offline.accepted
-            self._counted().octetsOut += octets
+            data, records = self._offline.accepted
+            self._counted().bytesOut += data
             self._counted().recordsOut += records
-            self._counted().unsentOctets += unsent
+            self._counted().unsentBytes += unsent
             self._offline.clear()
             self._loss = self._loss or Failure(OutputLost(unsent))
             self._log.warn(
