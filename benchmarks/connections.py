@@ -83,7 +83,7 @@ class Crowd(Work):
             report = opponent.report()
             for server in servers:
                 server.sendall(LINE + b"\n")
-            same(opponent.report()["octets"], number * len(LINE))
+            same(opponent.report()["bytes"], number * len(LINE))
         return {"memory": report["growth"] / number, "cpu": report["cpu"] / number}
 
 
@@ -124,9 +124,9 @@ class Connecting:
         The line has come on one of the connections.
         """
         self._run.deliver(client, line)
-        octets = self._run.delivered()
-        if octets == self._number * len(LINE):
-            self._run.tell(octets=octets)
+        data = self._run.delivered()
+        if data == self._number * len(LINE):
+            self._run.tell(data=data)
             # To close all of them one by one is not of interest.
             os._exit(0)
 
@@ -294,7 +294,7 @@ class Cycles(Work):
             with opponent.accept() as server:
                 server.sendall(LINE + b"\n")
         report = opponent.report()
-        same(report.pop("octets"), (warm + number) * len(LINE))
+        same(report.pop("bytes"), (warm + number) * len(LINE))
         report["memory"] /= number
         report["cpu"] /= number
         return report
@@ -323,7 +323,7 @@ class Cycling:
         elif self._lost == self._last:
             before, after = self._before, self._count()
             growth = {name: after[name] - before[name] for name in after}
-            self._run.tell(**growth, octets=self._run.delivered())
+            self._run.tell(**growth, data=self._run.delivered())
             os._exit(0)
 
     def _count(self) -> dict[str, float]:
@@ -422,8 +422,8 @@ WORKS = {
         "5,000 cycles of one client: connect, lose, reconnect",
         {CYCLES: Competitor(oursAgain), FACTORY: Competitor(factoryAgain)},
         (
-            # The least object that could be left in each cycle has more octets.
-            Figure("memory", "octets a cycle", most={CYCLES: 40}, digits=1),
+            # The least object that could be left in each cycle has more bytes.
+            Figure("memory", "bytes a cycle", most={CYCLES: 40}, digits=1),
             Figure("timers", "timers more", most={CYCLES: 0}, digits=0),
             Figure("descriptors", "descriptors more", most={CYCLES: 0}, digits=0),
             Figure("cpu", "us a cycle", 1e6, digits=1),

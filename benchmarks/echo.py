@@ -50,12 +50,12 @@ class Echo(Work):
         lines = opponent.part(self.lines)
         opponent.start(lines)
         with opponent.accept() as server:
-            octets = lines * len(SENT) // len(BATCH)
-            for data in expected(server.recv, SENT, octets):
+            length = lines * len(SENT) // len(BATCH)
+            for data in expected(server.recv, SENT, length):
                 server.sendall(data)
         report = opponent.report()
         # Whoever delivers lines delivers them without what ends them.
-        same(report["octets"], lines * len(BATCH[0]))
+        same(report["bytes"], lines * len(BATCH[0]))
         return {"seconds": report["cpu"] / lines}
 
 
@@ -209,7 +209,7 @@ def protocol(run: Run, loopFrom: str) -> None:
 
 WORKS = {
     "lines": Echo(
-        "echo: a line of 32 octets, one at a time",
+        "echo: a line of 32 bytes, one at a time",
         {
             PLAIN: Competitor(plain),
             OURS: Competitor(ours),

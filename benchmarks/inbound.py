@@ -99,7 +99,7 @@ class Inbound(Work):
                 server.sendall(chunk)
             server.shutdown(socket.SHUT_WR)
             report = opponent.report()
-        same(report["octets"], round(records * size))
+        same(report["bytes"], round(records * size))
         return {
             "seconds": report["cpu"] / records,
             "peak": report["peak"] / (records * size),
@@ -415,13 +415,13 @@ def protocol(run: Run, loopFrom: str, cut: Cut) -> None:
 _POE = r"""
 use POE qw(Component::Client::TCP Filter::Line Filter::Block);
 use Time::HiRes 'clock';
-my ($octets, $began) = (0, 0);
+my ($bytes, $began) = (0, 0);
 POE::Component::Client::TCP->new(
   RemoteAddress => '127.0.0.1', RemotePort => $ARGV[0], Filter => FILTER,
   Connected => sub { $began = clock },
-  ServerInput => sub { $octets += length $_[ARG0] },
+  ServerInput => sub { $bytes += length $_[ARG0] },
   ServerError => sub {
-    printf qq({"cpu": %f, "peak": 0, "octets": %d}\n), clock() - $began, $octets;
+    printf qq({"cpu": %f, "peak": 0, "bytes": %d}\n), clock() - $began, $bytes;
     exit;
   },
 );

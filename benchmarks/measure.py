@@ -2,7 +2,7 @@
 Works, rounds, ratios, and what must be reached.
 
 In every round each competitor does the same work once, one after the other, each in a
-process of its own; this process is the other end, and checks every octet. A ratio is to
+process of its own; this process is the other end, and checks every byte. A ratio is to
 a figure of the same round; of everything the median is shown.
 """
 
@@ -198,22 +198,22 @@ class Opponent:
             self.process.__exit__(None, None, None)
 
 
-def expect(server: Callable[[int], bytes], pattern: bytes, octets: int) -> None:
+def expect(server: Callable[[int], bytes], pattern: bytes, data: int) -> None:
     """
     Read to the end of the stream.
 
-    @param server: reads at most that many octets.
+    @param server: reads at most that many bytes.
     @param pattern: what must come, again and again.
-    @param octets: how many octets must come.
+    @param bytes: how many bytes must come.
 
     @raise Failed: if anything else comes.
     """
-    for _ in expected(server, pattern, octets):
+    for _ in expected(server, pattern, data):
         pass
 
 
 def expected(
-    server: Callable[[int], bytes], pattern: bytes, octets: int
+    server: Callable[[int], bytes], pattern: bytes, length: int
 ) -> Iterable[bytes]:
     """
     L{expect}, in pieces.
@@ -223,26 +223,26 @@ def expected(
     come = 0
     while data := server(min(READ * 4, len(pattern))):
         if not twice.startswith(data, come % len(pattern)):
-            raise Failed(f"other octets than were sent behind {come}")
+            raise Failed(f"other bytes than were sent behind {come}")
         come += len(data)
         yield data
-    same(come, octets)
+    same(come, length)
 
 
 @cache
 def noise() -> bytes:
     """
-    @return: a MiB of octets, the same each time.
+    @return: a MiB of bytes, the same each time.
     """
     return random.Random(0).randbytes(MIB)
 
 
 def same(come: int, sent: int) -> None:
     """
-    @raise Failed: unless as many octets came as were sent.
+    @raise Failed: unless as many bytes came as were sent.
     """
     if come != sent:
-        raise Failed(f"{come} octets, not {sent}")
+        raise Failed(f"{come} bytes, not {sent}")
 
 
 # -- what competitors need

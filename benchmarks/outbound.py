@@ -1,7 +1,7 @@
 """
 Records from a loop to the server, and a file.
 
-Everybody has the same records, one at a time, and sends the same octets: lines. All but
+Everybody has the same records, one at a time, and sends the same bytes: lines. All but
 the limit are told to wait when too much stands in user space, by the marks of our
 client or by what the rival has for that. What counts is the sender's CPU time from when
 the connection is up until the server has ended it, having read all.
@@ -43,7 +43,7 @@ PUT = "clienttcp, put"
 PUT_MANY = "clienttcp, putMany"
 PLAIN = "transport"
 
-#: Different records of 32 octets, which are sent over and over.
+#: Different records of 32 bytes, which are sent over and over.
 BATCH = [b"%032d" % number for number in range(1000)]
 SENT = b"".join(record + b"\n" for record in BATCH)
 
@@ -362,7 +362,7 @@ def oursFileSender(run: Run) -> None:
 
 WORKS = {
     "records": Outbound(
-        "1,000,000 records of 32 octets, as lines",
+        "1,000,000 records of 32 bytes, as lines",
         {
             LIMIT: Competitor(blocking),
             "socket, given batches": Competitor(blockingMany),

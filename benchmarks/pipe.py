@@ -37,7 +37,7 @@ NCAT = "ncat"
 @dataclass(frozen=True)
 class Pipe(Work):
     """
-    Octets through a command.
+    Bytes through a command.
 
     @ivar size: how many MiB.
     @ivar into: whether they go to the server; otherwise they come from there.

@@ -31,18 +31,18 @@ class Run:
         self.work: Any = work
         self.port = port
         self.args = args
-        octets = 0
+        data = 0
 
         def deliver(client: Any, record: Any) -> None:
-            nonlocal octets
-            octets += len(record)
+            nonlocal data
+            data += len(record)
 
         def deliverBatch(client: Any, records: list[Any]) -> None:
-            nonlocal octets
-            octets += sum(map(len, records))
+            nonlocal data
+            data += sum(map(len, records))
 
         def delivered() -> int:
-            return octets
+            return data
 
         self.deliver = deliver
         self.deliverBatch = deliverBatch
@@ -64,7 +64,7 @@ class Run:
             cpu=cpu,
             growth=memory() - self._memory,
             peak=memory("VmHWM") - self._memory,
-            octets=self.delivered(),
+            data=self.delivered(),
         )
 
     def tell(self, **report: float) -> None:
@@ -84,7 +84,7 @@ def cpuSeconds() -> float:
 
 def memory(name: str = "VmRSS") -> int:
     """
-    @return: the octets of this process that Linux has under that name. Its C{ru_maxrss}
+    @return: the bytes of this process that Linux has under that name. Its C{ru_maxrss}
         can be that of the process which has started this one; elsewhere it must do.
     """
     if _STATUS.exists():

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape, unescape
 
-from twisted_clienttcp._lifecycle import TABLE, Inputs, Phase
+from twisted_clienttcp._client.lifecycle import TABLE, Inputs, Phase
 
 HERE = Path(__file__).parent
 PICTURE = HERE / "lifecycle.svg"
@@ -187,8 +187,8 @@ def page() -> str:
         "----------------",
         "",
         "An input that has no row for a phase changes nothing in it. The last column",
-        "names the function in ``twisted_clienttcp/_lifecycle.py`` that says what is",
-        "done.",
+        "names the function in ``twisted_clienttcp/_client/lifecycle.py`` that says",
+        "what is done.",
         "",
         ".. list-table::",
         "   :header-rows: 1",

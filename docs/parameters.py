@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from twisted_clienttcp._settings import DOCUMENTATION, GROUPS, SETTINGS
+from twisted_clienttcp._client.settings import DOCUMENTATION, GROUPS, SETTINGS
 
 PAGE = Path(__file__).parent / "parameters.rst"
 

@@ -40,7 +40,7 @@ class Command(ProcessProtocol):
     @ivar ended: fires with its status when it has ended; the negative number of the
         signal, if one has ended it.
     @ivar exited: fires before that, when there may still be output to read.
-    @ivar outLength: how many octets it has written to its output.
+    @ivar outLength: how many bytes it has written to its output.
     @ivar keep: whether these are kept.
     """
 
@@ -64,29 +64,29 @@ class Command(ProcessProtocol):
         self.err += data
         self._look()
 
-    def said(self, octets: bytes) -> Deferred[None]:
+    def said(self, data: bytes) -> Deferred[None]:
         """
-        @return: fires when those octets have been written to either output.
+        @return: fires when those bytes have been written to either output.
         """
         waiter: Deferred[None] = Deferred()
-        self._waiting.append((octets, waiter))
+        self._waiting.append((data, waiter))
         self._look()
         return waiter.addTimeout(GUARD, reactor)
 
     def _look(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for octets, waiter in waiting:
-            if octets in self.out or octets in self.err:
+        for data, waiter in waiting:
+            if data in self.out or data in self.err:
                 waiter.callback(None)
             else:
-                self._waiting.append((octets, waiter))
+                self._waiting.append((data, waiter))
 
-    def type(self, octets: bytes, end: bool = True) -> None:
+    def type(self, data: bytes, end: bool = True) -> None:
         """
         Give standard input.
         """
         transport: Any = self.transport
-        transport.write(octets)
+        transport.write(data)
         if end:
             transport.closeStdin()
 
@@ -276,7 +276,7 @@ class ServedTestCase(CommandTestCase):
 
     def memory(self) -> int:
         """
-        @return: the most octets of memory that the command has had.
+        @return: the most bytes of memory that the command has had.
         """
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():

@@ -18,13 +18,13 @@ from zope.interface import implementer
 
 from ._support import NetworkTestCase, Server, reactor
 
-#: The octets that may wait in one direction before its sender is held.
+#: The bytes that may wait in one direction before its sender is held.
 WAITING = 64 * 1024
 
 
 class Fault(Enum):
     """
-    What a direction can do after so many octets.
+    What a direction can do after so many bytes.
     """
 
     #: both sides are closed in order
@@ -41,11 +41,11 @@ class Fault(Enum):
 @attrs.frozen(kw_only=True)
 class Way:
     """
-    What happens to the octets of one direction of one connection.
+    What happens to the bytes of one direction of one connection.
 
-    @ivar delay: by how many seconds each octet comes later.
-    @ivar rate: how many octets pass in a second; None for as many as come.
-    @ivar after: how many octets pass before the fault; None if there is none.
+    @ivar delay: by how many seconds each byte comes later.
+    @ivar rate: how many bytes pass in a second; None for as many as come.
+    @ivar after: how many bytes pass before the fault; None if there is none.
     @ivar fault: what happens then.
     """
 
@@ -61,7 +61,7 @@ CLEAR = Way()
 
 class _End(Enum):
     """
-    What else than octets a direction carries.
+    What a direction carries besides bytes.
     """
 
     STREAM = "the end of the stream"
@@ -81,7 +81,7 @@ class _Side(Protocol):
         self.lost: Deferred[None] = Deferred()
         self._way = way
         self._waiting: deque[tuple[float, bytes | _End]] = deque()
-        self._octets = 0
+        self._bytes = 0
         self._free = 0.0
         self._timer: IDelayedCall | None = None
 
@@ -105,7 +105,7 @@ class _Side(Protocol):
         size = len(data) if self._way.rate is None else max(self._way.rate // 100, 1)
         for at in range(0, len(data), size):
             self._take(data[at : at + size])
-        if self._octets > WAITING:
+        if self._bytes > WAITING:
             self.connection.pauseProducing()
 
     def readConnectionLost(self) -> None:
@@ -122,7 +122,7 @@ class _Side(Protocol):
     def _take(self, piece: bytes | _End) -> None:
         due = reactor.seconds() + self._way.delay
         if isinstance(piece, bytes):
-            self._octets += len(piece)
+            self._bytes += len(piece)
             if self._way.rate is not None:
                 self._free = max(self._free, due) + len(piece) / self._way.rate
                 due = self._free
@@ -160,7 +160,7 @@ class _Side(Protocol):
                 self.link.cut()
         else:
             assert isinstance(piece, bytes)
-            self._octets -= len(piece)
+            self._bytes -= len(piece)
             if self._way.after is not None:
                 piece = piece[: self._way.after - self.passed]
             self.passed += len(piece)

@@ -48,7 +48,7 @@ class AskingTransport(StringTransport):
     @property
     def held(self) -> int:
         """
-        The octets that the kernel does not have.
+        The bytes that the kernel does not have.
         """
         return len(self.value())
 
@@ -183,7 +183,7 @@ class SlowEndpoint:
 
 class FlowTestCase(ClientTestCase):
     """
-    A client with a framing that adds one octet to a record.
+    A client with a framing that adds one byte to a record.
     """
 
     def connected(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:

@@ -16,7 +16,7 @@ from twisted_clienttcp.framing import Stream
 
 from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
-#: As many octets as no socket buffer of the loopback interface holds.
+#: As many bytes as no socket buffer of the loopback interface holds.
 MANY = 3_000_000
 
 
@@ -71,8 +71,8 @@ class CountingSocket:
         self._taking = taking
         self._sent = sent
 
-    def send(self, octets: Any) -> int:
-        taken: int = self._taking.send(octets)
+    def send(self, data: Any) -> int:
+        taken: int = self._taking.send(data)
         self._sent.append(taken)
         return taken
 

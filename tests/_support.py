@@ -121,19 +121,19 @@ class Peer(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self.received += data
         waiting, self._waiting = self._waiting, []
-        for octets, waiter in waiting:
-            if octets in self.received:
+        for awaited, waiter in waiting:
+            if awaited in self.received:
                 waiter.callback(self.received)
             else:
-                self._waiting.append((octets, waiter))
+                self._waiting.append((awaited, waiter))
         self.server.heard(self, data)
 
-    def until(self, octets: bytes) -> Deferred[bytes]:
+    def until(self, data: bytes) -> Deferred[bytes]:
         """
-        @return: fires with all received once those octets are among it.
+        @return: fires with all received once those bytes are among it.
         """
         waiter: Deferred[bytes] = Deferred()
-        self._waiting.append((octets, waiter))
+        self._waiting.append((data, waiter))
         self.dataReceived(b"")
         return waiter
 
@@ -150,9 +150,9 @@ class Peer(Protocol):
             self.ended.callback(self.received)
         self.lost.callback(None)
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         transport: Any = self.transport
-        transport.write(octets)
+        transport.write(data)
 
     def close(self) -> None:
         transport: Any = self.transport

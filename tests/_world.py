@@ -151,7 +151,7 @@ class Socks(Protocol):
                 write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x07")
 
 
-#: The servers, by port; those with TLS from the first octet apart.
+#: The servers, by port; those with TLS from the first byte apart.
 SERVERS: dict[int, type[Protocol]] = {
     7: Echo,
     9: Discard,

@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from twisted_clienttcp._inbound import Hold, Inbound
+from twisted_clienttcp._connection.inbound import Hold, Inbound
 
 from .growth import SUBJECTS, Subject
 

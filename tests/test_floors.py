@@ -1,6 +1,6 @@
 """
-Tests for the structure: modules of the package import only from lower layers, and tests
-of behaviour use only public names.
+Tests for the structure: modules of the package import only from lower layers and
+without circles, and tests of behaviour use only public names.
 """
 
 from __future__ import annotations
@@ -23,76 +23,49 @@ PRIVATE = {
     ("test_starttls.py", "twisted_clienttcp._tls"),
 }
 
-#: The floor of each module, by its name below the package.
-FLOORS = {
+#: The layer of each subpackage, and of each module that is in none. The name of the
+#: package itself is empty.
+LAYERS = {
     "errors": 0,
     "_validators": 0,
-    "_callbacks": 0,
-    "framing._base": 1,
-    "framing._buffer": 1,
-    "framing._checks": 1,
-    "framing._delimiters": 1,
-    "framing._units": 1,
-    "framing._line": 1,
-    "framing._stream": 1,
-    "framing._prefixed": 1,
-    "framing._netstring": 1,
-    "framing._block": 1,
-    "framing._json": 1,
-    "framing._jsonvalues": 1,
-    "framing._decimal": 1,
-    "framing._converted": 1,
-    "framing._compose": 1,
-    "framing._serialized": 1,
-    "framing._receiver": 1,
-    "framing._spec": 1,
-    "framing._building": 1,
     "framing": 1,
-    "_lifecycle": 1,
-    "_outbox": 1,
-    "_supply": 1,
-    "_stats": 2,
     "retry": 1,
-    "_session": 1,
-    "_inbound": 1,
-    "_waiters": 1,
-    "_watch": 1,
-    "_details": 2,
-    "_logging": 2,
-    "_tcp": 2,
-    "_sender": 2,
-    "_negotiation": 2,
+    "_tls": 1,
+    "_details": 1,
+    "_stats": 1,
     "_connection": 2,
-    "_connector": 2,
-    "_target": 2,
-    "_addresses": 2,
-    "_tls": 2,
-    "_settings": 3,
-    "_effects": 3,
-    "_factory": 3,
+    "_connecting": 2,
+    "_client": 3,
+    "": 4,
     "service": 4,
     "testing": 4,
     "demo": 4,
-    "": 4,
-    "_options": 5,
-    "_certificates": 5,
-    "_console": 5,
-    "_handlers": 5,
-    "_progress": 5,
-    "_status": 5,
-    "_stdio": 5,
-    "_text": 5,
-    "_demo": 5,
-    "tap": 5,
-    "__main__": 5,
+    "_command": 5,
+    "tap": 6,
+    "__main__": 6,
 }
 
-#: The packages of others that tell of reactors and transports, and what the lowest
-#: floors may import of them.
+#: The only subpackage that may import from another one of its layer, and which.
+ASIDE = {"_connecting": "_connection"}
+
+#: The packages that deal with reactors and transports, and what modules without I/O may
+#: import of them.
 OTHERS = ("attr", "twisted", "zope")
-ALLOWED: dict[int, tuple[str, ...]] = {
-    0: (),
-    1: ("twisted.internet.defer", "twisted.internet.interfaces", "zope.interface"),
+NOTHING: tuple[str, ...] = ()
+DEFERRED = ("twisted.internet.defer", "twisted.internet.interfaces", "zope.interface")
+WITHOUT_IO = {
+    "errors": NOTHING,
+    "_validators": NOTHING,
+    "framing": DEFERRED,
+    "retry": DEFERRED,
+    "_client.callbacks": NOTHING,
+    "_client.events": DEFERRED,
+    "_client.lifecycle": DEFERRED,
+    "_client.waiters": DEFERRED,
+    "_connection.inbound": DEFERRED,
+    "_connection.liveness": DEFERRED,
+    "_connection.outbox": DEFERRED,
+    "_connection.supply": DEFERRED,
 }
 
 
@@ -126,41 +99,80 @@ def imports(source: str, name: str, isPackage: bool) -> list[str]:
     return found
 
 
+def owner(name: str) -> str:
+    """
+    @return: the subpackage of a module, or the module if it is in none; empty for a
+        name that the package itself has.
+    """
+    first = name.split(".")[0]
+    return first if first in LAYERS else ""
+
+
 def faults(source: str, name: str, isPackage: bool = False) -> list[str]:
     """
     @return: what is wrong with the imports of a module of that name.
     """
-    floor = FLOORS[name]
+    mine = owner(name)
+    allowed = next((WITHOUT_IO[n] for n in (name, mine) if n in WITHOUT_IO), OTHERS)
     wrong = []
     for imported in imports(source, name, isPackage):
-        if imported.split(".")[0] == "twisted_clienttcp":
-            target = imported.partition(".")[2]
-            while target not in FLOORS:
-                target = target.rpartition(".")[0]
-            ours = target == name or (isPackage and target.startswith(name + "."))
-            if FLOORS[target] > floor or (target == "" and floor < 5 and not ours):
-                wrong.append(f"{name} (floor {floor}) imports {imported}")
-        elif imported.split(".")[0] in OTHERS and not imported.startswith(
-            ALLOWED.get(floor, OTHERS)
-        ):
-            wrong.append(f"{name} (floor {floor}) imports {imported}")
+        package, _, target = imported.partition(".")
+        if package == "twisted_clienttcp":
+            theirs = owner(target)
+            below = LAYERS[theirs] < LAYERS[mine]
+            if not below and theirs not in (mine, ASIDE.get(mine)):
+                wrong.append(f"{name} (layer {LAYERS[mine]}) imports {imported}")
+        elif package in OTHERS and not imported.startswith(allowed):
+            wrong.append(f"{name}, which does no I/O, imports {imported}")
     return wrong
 
 
-class FloorTests(SynchronousTestCase):
+def modules() -> dict[str, tuple[str, bool]]:
     """
-    Each module stands on a floor and imports only from there down.
+    @return: the source of each module, and whether it is a package, by its name.
+    """
+    return {
+        moduleName(path, PACKAGE): (path.read_text(), path.name == "__init__.py")
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def circle(needed: dict[str, set[str]]) -> list[str]:
+    """
+    @param needed: the modules that each module imports.
+
+    @return: modules each of which imports the next, and the last one the first; empty
+        if there are none.
+    """
+    done: set[str] = set()
+
+    def follow(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name) :]
+        if name not in done:
+            for other in sorted(needed.get(name, ())):
+                if found := follow(other, [*path, name]):
+                    return found
+            done.add(name)
+        return []
+
+    return next(filter(None, (follow(name, []) for name in needed)), [])
+
+
+class LayerTests(SynchronousTestCase):
+    """
+    Each module belongs to a layer and imports only from lower ones, or from its own
+    subpackage without circles.
     """
 
-    def test_house(self) -> None:
+    def test_layers(self) -> None:
         """
-        No import goes up a floor, and every module has one.
+        No import goes up a layer, and every module has one.
         """
         wrong = []
-        for path in sorted(PACKAGE.rglob("*.py")):
-            name = moduleName(path, PACKAGE)
-            self.assertIn(name, FLOORS, f"{path} stands on no floor")
-            wrong += faults(path.read_text(), name, path.name == "__init__.py")
+        for name, (source, isPackage) in modules().items():
+            self.assertIn(name.split(".")[0], LAYERS, f"{name} has no layer")
+            wrong += faults(source, name, isPackage)
         self.assertEqual(wrong, [])
 
     def test_upwardsFails(self) -> None:
@@ -168,22 +180,54 @@ class FloorTests(SynchronousTestCase):
         The check sees an import that goes up, however it is written.
         """
         for line in (
-            "from ._factory import ClientTCPFactory",
-            "from . import _factory",
-            "import twisted_clienttcp._factory",
+            "from .._client.factory import ClientTCPFactory",
+            "from .._client import factory",
+            "import twisted_clienttcp._client.factory",
             "from twisted_clienttcp import ClientTCPFactory",
-            "def f():\n    from .service import ClientTCPService",
+            "def f():\n    from ..service import ClientTCPService",
+            "from .._connecting import destination",
         ):
-            self.assertNotEqual(faults(line, "_connection"), [], line)
-        self.assertNotEqual(faults("from ._outbox import Outbox", "errors"), [])
+            self.assertNotEqual(faults(line, "_connection.protocol"), [], line)
+        upwards = "from ._connection.outbox import Outbox"
+        self.assertNotEqual(faults(upwards, "errors"), [])
+        aside = "from .._connection.tcp import noDelay"
+        self.assertEqual(faults(aside, "_connecting.connector"), [])
 
-    def test_lowestFloors(self) -> None:
+    def test_circles(self) -> None:
         """
-        The lowest floors know no reactor and no transport.
+        No modules of a subpackage import each other.
         """
-        self.assertNotEqual(faults("from twisted.internet import reactor", "retry"), [])
-        self.assertNotEqual(faults("import twisted.internet.tcp", "_outbox"), [])
-        self.assertNotEqual(faults("from twisted.internet import defer", "errors"), [])
+        found = modules()
+        needed = {
+            name: {
+                target
+                for imported in imports(source, name, isPackage)
+                for target in (imported.partition(".")[2],)
+                for target in (target, target.rpartition(".")[0])
+                if target in found and target != name and not found[target][1]
+            }
+            for name, (source, isPackage) in found.items()
+        }
+        self.assertEqual(circle(needed), [])
+
+    def test_circleFails(self) -> None:
+        """
+        The check finds a circle.
+        """
+        self.assertEqual(circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c"])
+        self.assertEqual(circle({"a": {"b", "c"}, "b": {"c"}}), [])
+
+    def test_withoutIO(self) -> None:
+        """
+        Modules that do no I/O know no reactor and no transport.
+        """
+        for line, name in (
+            ("from twisted.internet import reactor", "retry"),
+            ("import twisted.internet.tcp", "_connection.outbox"),
+            ("from twisted.internet import defer", "errors"),
+            ("from twisted.internet import reactor", "framing._line"),
+        ):
+            self.assertNotEqual(faults(line, name), [], line)
         self.assertEqual(
             faults("from twisted.internet.defer import Deferred", "retry"), []
         )
@@ -255,11 +299,11 @@ class BehaviourTests(SynchronousTestCase):
         The check finds a private name, in every way to use one.
         """
         for line in (
-            "from twisted_clienttcp._factory import ClientTCPFactory",
+            "from twisted_clienttcp._client.factory import ClientTCPFactory",
             "from twisted_clienttcp import _factory",
             "from twisted_clienttcp.framing._line import Line",
             "from twisted_clienttcp.tap import _name",
-            "import twisted_clienttcp._factory",
+            "import twisted_clienttcp._client.factory",
             "import twisted_clienttcp.framing._line as line",
             "def test():\n    from twisted_clienttcp import _factory",
             "client._phase",

@@ -28,11 +28,11 @@ L{twisted_clienttcp.framing}, L{twisted_clienttcp.retry}, L{twisted_clienttcp.se
 L{twisted_clienttcp.testing}.
 """
 
-from ._connection import ClientTCPProtocol, Disconnection
+from ._client.events import MultiDispatchSession, Session, post, resolve
+from ._client.factory import ClientTCPFactory
+from ._connection.negotiation import Negotiation
+from ._connection.protocol import ClientTCPProtocol, Disconnection
 from ._details import ErrorDetails, errorDetails
-from ._factory import ClientTCPFactory
-from ._negotiation import Negotiation
-from ._session import MultiDispatchSession, Session, post, resolve
 
 __version__ = "0.1.0"
 

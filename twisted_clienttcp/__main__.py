@@ -26,14 +26,14 @@ from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from . import ClientTCPFactory
-from ._console import Console
-from ._demo import DemoFailed, demo
-from ._handlers import clientFrom
-from ._options import Options
-from ._progress import Progress
-from ._status import exitStatus
-from ._stdio import flush, refuse, writeIfReady
-from ._text import now
+from ._command.console import Console
+from ._command.handlers import clientFrom
+from ._command.options import Options
+from ._command.progress import Progress
+from ._command.status import exitStatus
+from ._command.stdio import flush, refuse, writeIfReady
+from ._command.story import DemoFailed, demo
+from ._command.text import now
 from .demo import SERVERS
 
 _log = Logger()

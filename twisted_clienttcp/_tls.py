@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from .errors import TLSError, nameOf
 
-#: What OpenSSL says of octets that are no TLS.
+#: What OpenSSL says of bytes that are no TLS.
 _NOT_TLS = {
     "wrong version number",
     "packet length too long",
@@ -171,7 +171,7 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
     """
     Speak TLS on a transport from now on.
 
-    @param swallow: octets that may yet come in clear text, being the rest of a record
+    @param swallow: bytes that may yet come in clear text, being the rest of a record
         that is complete without them. No TLS begins with them.
     """
     transport.startTLS(_Creator(options))

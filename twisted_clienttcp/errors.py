@@ -5,7 +5,7 @@ What can go wrong, as a tree::
         NotConnectedError       put() where no connection takes output
         NegotiationRefused      preConnect did not agree to the connection
         TLSError                the certificate, the handshake or TLS itself failed
-            ClearText           octets came in clear text where TLS was to begin
+            ClearText           bytes came in clear text where TLS was to begin
         CallbackError           one of the user's callbacks raised
         UnknownEvent            no handler has that name (also a LookupError)
         UnknownAlias            no client has that name (also a LookupError)
@@ -17,7 +17,7 @@ What can go wrong, as a tree::
         DrainTimeout            shutdown() could not flush in time
         OutputLost              what was put is lost, and was never sent
         OutputFull              put() without a connection, over offlineLimit
-        FramingError            octets or records that a framing cannot take
+        FramingError            bytes or records that a framing cannot take
             RecordTooLong       over the framing's maxLength
             TruncatedRecord     the stream ended inside a record
             InvalidRecord       a record that cannot be framed (also a ValueError)
@@ -81,19 +81,19 @@ class TLSError(ClientTCPError):
 
 class ClearText(TLSError):
     """
-    Octets came in clear text, behind what was read of it, when TLS was to be started.
+    Bytes came in clear text, behind what was read of it, when TLS was to be started.
     They may have been put there by somebody who wants them to be taken for protected
     ones (as in CVE-2011-0411): nothing is done with them, and the attempt has failed.
 
-    @ivar octets: how many.
+    @ivar bytes: how many.
     """
 
-    def __init__(self, octets: int) -> None:
+    def __init__(self, data: int) -> None:
         super().__init__(
-            f"{octets} bytes in clear text arrived before TLS was started: someone may "
+            f"{data} bytes in clear text arrived before TLS was started: someone may "
             "have injected them, or preConnect did not read all that the server sent"
         )
-        self.octets = octets
+        self.data = data
 
 
 def nameOf(error: BaseException) -> str:
@@ -213,7 +213,7 @@ class HeartbeatTimeout(PeerSilent):
 class DrainTimeout(ClientTCPError):
     """
     The peer did not take all output within C{drainTimeout} seconds of C{shutdown()}, or
-    a producer did not unregister, so the connection was aborted with octets unsent.
+    a producer did not unregister, so the connection was aborted with bytes unsent.
     """
 
     operation = "write"
@@ -226,7 +226,7 @@ class OutputLost(ClientTCPError):
     taken all of it, or the client was stopped while it waited for a connection. What
     the client has stopped with, and C{flushed()} fails with.
 
-    @ivar unsent: how many octets may be lost, as in
+    @ivar unsent: how many bytes may be lost, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
     """
 
@@ -243,7 +243,7 @@ class OutputFull(ClientTCPError):
     There is no connection, and what was put would be over C{offlineLimit}. Nothing of
     it was taken.
 
-    @ivar pending: how many octets wait already.
+    @ivar pending: how many bytes wait already.
     @ivar offlineLimit: how many may.
     """
 
@@ -261,7 +261,7 @@ class OutputFull(ClientTCPError):
 
 class FramingError(ClientTCPError):
     """
-    The octets received are not what the framing expects, or a record cannot
+    The bytes received are not what the framing expects, or a record cannot
     be framed.
     """
 
@@ -273,8 +273,8 @@ class RecordTooLong(FramingError):
     """
     A record is longer than the framing's C{maxLength}.
 
-    @ivar length: its length in octets, as far as it is known.
-    @ivar maxLength: the limit in octets.
+    @ivar length: its length in bytes, as far as it is known.
+    @ivar maxLength: the limit in bytes.
     @ivar skipped: the record is left out and the framing goes on at the next one
         (C{onTooLong="skip"}); otherwise nothing more can be read.
     """
@@ -295,7 +295,7 @@ class TruncatedRecord(FramingError):
     """
     The stream ended inside a record.
 
-    @ivar rest: the octets that stood unfinished.
+    @ivar rest: the bytes that stood unfinished.
     """
 
     def __init__(self, rest: bytes) -> None:

@@ -11,8 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ._connection import ClientTCPProtocol
-from ._factory import ClientTCPFactory
+from ._client.factory import ClientTCPFactory
+from ._connection.protocol import ClientTCPProtocol
 
 
 class ClientTCPService(Service):

@@ -14,12 +14,12 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from . import ClientTCPFactory
-from ._console import Console
-from ._demo import demo
-from ._handlers import clientFrom
-from ._options import Options
-from ._status import exitStatus
-from ._stdio import refuse
+from ._command.console import Console
+from ._command.handlers import clientFrom
+from ._command.options import Options
+from ._command.status import exitStatus
+from ._command.stdio import refuse
+from ._command.story import demo
 from .demo import SERVERS
 from .service import ClientTCPService
 

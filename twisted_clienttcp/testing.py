@@ -45,7 +45,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._factory import ClientTCPFactory
+from ._client.factory import ClientTCPFactory
 from .errors import FramingError, RecordTooLong, TruncatedRecord
 from .framing import Framing
 from .framing._base import Record
@@ -367,11 +367,11 @@ class _Transport:
         else:
             self.protocol.makeConnection(self)
 
-    def deliver(self, octets: bytes) -> None:
+    def deliver(self, data: bytes) -> None:
         """
-        Octets come.
+        Bytes come.
         """
-        self._input.append(octets)
+        self._input.append(data)
 
     def peerEnds(self) -> None:
         """
@@ -534,7 +534,7 @@ class MemoryServer:
     @ivar client: the client.
     @ivar clock: its time, a L{twisted.internet.task.Clock}.
     @ivar attempts: how many attempts the client has made.
-    @ivar reading: whether the server takes octets; set to False to let them pile up.
+    @ivar reading: whether the server takes bytes; set to False to let them pile up.
     @ivar closing: whether the server ends its side when the client has, as most do.
     @ivar ended: whether the client has ended its side of the present connection.
     @ivar stopped: what C{client.start()} gives: a Deferred.
@@ -607,18 +607,18 @@ class MemoryServer:
 
     # -- a connection
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """
-        Send octets to the client.
+        Send bytes to the client.
 
         @raise AssertionError: if there is no connection.
         """
-        self._connection().deliver(octets)
+        self._connection().deliver(data)
         self.advance(0)
 
     def read(self) -> bytes:
         """
-        @return: the octets that have come from the client on the present connection, or
+        @return: the bytes that have come from the client on the present connection, or
             the last one, since they were read last.
         """
         self.advance(0)

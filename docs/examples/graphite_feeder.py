@@ -17,7 +17,7 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 from twisted_clienttcp.errors import OutputFull
 from twisted_clienttcp.framing import Line
 
-#: How many octets are kept while the server is away: some days of one line a minute.
+#: How many bytes are kept while the server is away: some days of one line a minute.
 KEPT = 1_000_000
 
 
@@ -40,8 +40,8 @@ class Feeder:
 
 
 def connected(client, peer):
-    waiting = client.stats.offlineOctets
-    print(f"connected, {waiting} octets have waited", file=sys.stderr)
+    waiting = client.stats.offlineBytes
+    print(f"connected, {waiting} bytes have waited", file=sys.stderr)
 
 
 def failed(client, failure):

@@ -36,7 +36,7 @@ class Shipper:
         return True
 
     def connected(self, client, peer):
-        print(f"{self.stored} of {self.size} octets are there", flush=True)
+        print(f"{self.stored} of {self.size} bytes are there", flush=True)
         if self.stored == self.size:
             client.shutdown()
             return
@@ -49,7 +49,7 @@ class Shipper:
     def serverInput(self, client, record):
         self.stored = record["stored"]
         if self.stored == self.size:
-            print(f"all {self.size} octets are there", flush=True)
+            print(f"all {self.size} bytes are there", flush=True)
             client.shutdown()
 
 

@@ -44,8 +44,8 @@ class Subscriber:
         else:
             self.part(record[1:])
 
-    def part(self, octets):
-        self.parts.append(octets.decode())
+    def part(self, data):
+        self.parts.append(data.decode())
         self.missing -= 1
         if self.missing == 0:
             kind, channel, text = self.parts

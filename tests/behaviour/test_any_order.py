@@ -233,7 +233,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     def told_serverFlushed(self) -> None:
         assert self.now.connected and not self.now.disconnected
-        assert self.client.pendingOctets == 0
+        assert self.client.pendingBytes == 0
 
     def told_disconnected(self, disconnection: Any) -> None:
         connection = self.now
@@ -244,9 +244,9 @@ class ClientMachine(RuleBasedStateMachine):
         assert disconnection.unsent >= lost - connection.wire.held
         complete = connection.sent.split(b"\n")[:-1]
         if connection.swapped:
-            octets = connection.sent.replace(b"\n", b"")
+            data = connection.sent.replace(b"\n", b"")
             got = b"".join(connection.delivered).replace(b"\n", b"")
-            assert octets.startswith(got)
+            assert data.startswith(got)
         else:
             assert connection.delivered == complete[: len(connection.delivered)]
             if not (connection.givenUp or connection.mayBeGivenUp):
@@ -477,12 +477,12 @@ class ClientMachine(RuleBasedStateMachine):
         if self.client.server is not None:
             wire = self.now.wire
             inUserSpace = len(self.now.put) - len(wire.sent)
-            pending = self.client.pendingOctets
+            pending = self.client.pendingBytes
             assert pending >= inUserSpace, (pending, inUserSpace)
             assert pending <= inUserSpace + 65536
 
     @invariant()
-    def order_of_octets(self) -> None:
+    def order_of_bytes(self) -> None:
         for connection in self.connections:
             assert connection.put.startswith(connection.wire.sent)
 
@@ -587,7 +587,7 @@ class AnySequenceTests(FlowTestCase):
                 record = (b"%d;" % seed * (much // 2 + 1))[:much]
                 isHigh = client.put(record)
                 put.append(framing.encode(record))
-                self.assertEqual(isHigh, client.pendingOctets >= (client.highMark or 0))
+                self.assertEqual(isHigh, client.pendingBytes >= (client.highMark or 0))
             elif step == "putMany":
                 records = [b"%d.%d" % (seed, n) for n in range(much)]
                 client.putMany(records)
@@ -608,8 +608,8 @@ class AnySequenceTests(FlowTestCase):
                 client.pauseProducing()
             sent = len(transport.sent)
             total = sum(map(len, put))
-            self.assertLessEqual(total - sent, client.pendingOctets)
-            self.assertLessEqual(client.pendingOctets, total - sent + CHUNK)
+            self.assertLessEqual(total - sent, client.pendingBytes)
+            self.assertLessEqual(client.pendingBytes, total - sent + CHUNK)
         everything = b"".join(put)
         if end == "shutdown":
             stopped = client.shutdown()
@@ -626,7 +626,7 @@ class AnySequenceTests(FlowTestCase):
             client.resumeProducing()
             self.assertTrue(everything.startswith(transport.sent))
             [disconnection] = self.recorder.disconnections
-            kept = client.pendingOctets
+            kept = client.pendingBytes
             lost = len(everything) - len(transport.sent) - kept
             self.assertGreaterEqual(disconnection.unsent, lost)
             if kept:
@@ -675,10 +675,10 @@ class AnySequenceTests(FlowTestCase):
         waiters: list[Deferred[None]] = []
         accepted = number = 0
 
-        def put(octets: int) -> None:
+        def put(data: int) -> None:
             nonlocal accepted, number
             number += 1
-            record = (b"%d;" % number).ljust(octets, b".")
+            record = (b"%d;" % number).ljust(data, b".")
             try:
                 client.put(record)
             except (NotConnectedError, OutputFull):
@@ -721,14 +721,14 @@ class AnySequenceTests(FlowTestCase):
                 live = None
             stats = client.stats
             sent = sum(len(transport.sent) for transport in transports)
-            self.assertEqual(stats.octetsOut, accepted)
-            self.assertEqual(sent + stats.pendingOctets + stats.unsentOctets, accepted)
-            self.assertGreaterEqual(stats.unsentOctets, 0)
+            self.assertEqual(stats.bytesOut, accepted)
+            self.assertEqual(sent + stats.pendingBytes + stats.unsentBytes, accepted)
+            self.assertGreaterEqual(stats.unsentBytes, 0)
         if live is not None:
             live.lose()
         stats = client.stats
         sent = sum(len(transport.sent) for transport in transports)
-        self.assertEqual(sent + stats.unsentOctets, accepted)
+        self.assertEqual(sent + stats.unsentBytes, accepted)
         self.assertTrue(all(waiter.called for waiter in waiters))
         numbers = []
         for transport in transports:

@@ -41,7 +41,7 @@ class Plain(Protocol):
 
 class ProxyTests(FaultyTestCase):
     """
-    The proxy itself: it does what it is told, and at the octet.
+    The proxy itself: it does what it is told, and at the byte.
     """
 
     async def through(self, *ways: Way) -> tuple[Plain, FaultProxy, Server]:
@@ -62,8 +62,8 @@ class ProxyTests(FaultyTestCase):
         self.addCleanup(plain.transport.abortConnection)  # type: ignore[union-attr]
         return plain, proxy, server
 
-    def write(self, plain: Plain, octets: bytes) -> None:
-        plain.transport.write(octets)  # type: ignore[union-attr]
+    def write(self, plain: Plain, data: bytes) -> None:
+        plain.transport.write(data)  # type: ignore[union-attr]
 
     async def test_clear(self) -> None:
         """
@@ -90,7 +90,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_throttle(self) -> None:
         """
-        No more octets pass in a second than were said, and the sender notices.
+        No more bytes pass in a second than were said, and the sender notices.
         """
         plain, proxy, server = await self.through(Way(rate=1_000_000), CLEAR)
         begun = reactor.seconds()
@@ -101,7 +101,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_cut(self) -> None:
         """
-        Exactly so many octets pass, and then both sides see an orderly end.
+        Exactly so many bytes pass, and then both sides see an orderly end.
         """
         plain, proxy, server = await self.through(Way(after=1234), CLEAR)
         self.write(plain, b"x" * 1233)
@@ -124,7 +124,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_stall(self) -> None:
         """
-        The sender's octets are left where they are; the other way is not affected.
+        The sender's bytes are left where they are; the other way is not affected.
         """
         plain, proxy, server = await self.through(
             Way(after=10, fault=Fault.STALL), CLEAR
@@ -158,7 +158,7 @@ class ProxyTests(FaultyTestCase):
 
 def cuts(number: int, furthest: int, delay: float = 0.0) -> list[tuple[Way, Way]]:
     """
-    @return: what to do to so many connections: cut or reset each at a random octet, one
+    @return: what to do to so many connections: cut or reset each at a random byte, one
         on the way back and the next on the way forth, when nothing comes back of it.
         The same at each run.
     """
@@ -235,7 +235,7 @@ class ResumptionTests(ResumptionTestCase):
     async def test_echo(self) -> None:
         """
         10,000 lines go out and come back through 50 ms of delay each way and 20 cuts
-        and resets at random octets. What the server gets is always the beginning of
+        and resets at random bytes. What the server gets is always the beginning of
         what was put.
         """
         lines = [b"line %d" % number for number in range(10_000)]
@@ -293,7 +293,7 @@ class ResumptionTests(ResumptionTestCase):
         client.start()
         while recorder.events.count("connected") < 2 or not server.peers[1:]:
             await turn()
-        # Sixteen octets are one answer, and fourteen of the next are not.
+        # Sixteen bytes are one answer, and fourteen of the next are not.
         self.assertEqual(recorder.events.count(("serverInput", b"are you there?")), 1)
         self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
         while recorder.events.count(("serverInput", b"are you there?")) < 4:
@@ -308,7 +308,7 @@ class TLSResumptionTests(ResumptionTestCase, TLSTestCase):
 
     async def test_echo(self) -> None:
         """
-        40 cuts and resets at random octets, of the handshake too: a handshake that is
+        40 cuts and resets at random bytes, of the handshake too: a handshake that is
         cut is an attempt that has failed, and has made no connection.
         """
         lines = [b"line %d" % number for number in range(4000)]

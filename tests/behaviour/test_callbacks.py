@@ -31,7 +31,7 @@ class OrderTests(ClientTestCase):
         self.assertEqual(self.events, ["started", "connected"])
         self.assertTrue(client.connected)
         client.put(b"one")
-        self.assertEqual(client.pendingOctets, 5)
+        self.assertEqual(client.pendingBytes, 5)
         self.reactor.advance(0)
         self.assertEqual(transport.value(), b"one\r\n")
         transport.drain()

@@ -43,7 +43,7 @@ class ClosingTests(NetworkTestCase):
         self, server: Server, **parameters: Any
     ) -> tuple[ClientTCPFactory, Recorder]:
         """
-        @return: a connected client of octets, and what it records.
+        @return: a connected client of bytes, and what it records.
         """
         recorder = Recorder()
         client = self.client(
@@ -55,7 +55,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_talkingPeer(self) -> None:
         """
-        A peer that reads slowly and is itself talking gets every octet.
+        A peer that reads slowly and is itself talking gets every byte.
         """
         server = await self.listen(TalkingServer())
         client, recorder = await self.connected(server)
@@ -152,7 +152,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_peerNeverReads(self) -> None:
         """
-        A peer that takes nothing is left after C{drainTimeout}, and the octets it has
+        A peer that takes nothing is left after C{drainTimeout}, and the bytes it has
         not taken are told.
         """
         server = await self.listen()
@@ -194,7 +194,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_resetInFlush(self) -> None:
         """
-        A reset while flushing is one C{serverError}, and the octets lost are told.
+        A reset while flushing is one C{serverError}, and the bytes lost are told.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -255,7 +255,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_lossIsNoSuccess(self) -> None:
         """
-        An order to stop that cost octets fails C{start()}, and so does a server that
+        An order to stop that cost bytes fails C{start()}, and so does a server that
         closes in order before it has taken all.
         """
         server = await self.listen()
@@ -319,20 +319,20 @@ class ClosingTests(NetworkTestCase):
         client, recorder = await self.connected(server)
         client.put(b"x" * MANY * 4)
         previous = -1
-        while client.pendingOctets != previous or previous == MANY * 4:
-            previous = client.pendingOctets
+        while client.pendingBytes != previous or previous == MANY * 4:
+            previous = client.pendingBytes
             pause: Deferred[None] = Deferred()
             reactor.callLater(0.02, pause.callback, None)
             await pause
         self.assertNotIn("serverFlushed", recorder.events)
         connection: Any = client.server
         held = len(connection.transport.dataBuffer) - connection.transport.offset
-        self.assertGreaterEqual(client.pendingOctets, held)
+        self.assertGreaterEqual(client.pendingBytes, held)
         flushed: Deferred[None] = Deferred()
         recorder.on["serverFlushed"] = lambda client: flushed.callback(None)
         server.peers[0].transport.resumeProducing()  # type: ignore[union-attr]
         await flushed
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)
         self.assertEqual(recorder.events.count("serverFlushed"), 1)
 
 

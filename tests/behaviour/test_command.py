@@ -643,9 +643,9 @@ class ConsoleTests(ServedTestCase):
 
     async def test_files(self) -> None:
         """
-        Both may be files, and all octets arrive as they are.
+        Both may be files, and all bytes arrive as they are.
         """
-        octets = bytes(range(256)) * 4000 + b"bye"
+        content = bytes(range(256)) * 4000 + b"bye"
 
         def echo(peer: Peer, data: bytes) -> None:
             peer.send(data)
@@ -655,7 +655,7 @@ class ConsoleTests(ServedTestCase):
         server = await self.serve()
         server.heard = echo
         given, got = (Path(self.directory(), name) for name in ("given", "got"))
-        given.write_bytes(octets)
+        given.write_bytes(content)
         with given.open("rb") as stdin, got.open("wb") as stdout:
             command = self.spawn(
                 *CLIENTTCP,
@@ -665,7 +665,7 @@ class ConsoleTests(ServedTestCase):
             )
             await self.end(command, 0)
         self.assertEqual(command.err, b"")
-        self.assertTrue(got.read_bytes() == octets)
+        self.assertTrue(got.read_bytes() == content)
 
     async def test_terminal(self) -> None:
         """

@@ -178,7 +178,7 @@ class ConnectTCPTests(NetworkTestCase):
         server.heard = lambda peer, data: peer.send(data)
         recorder = Recorder()
         recorder.on["connected"] = lambda client, peer: client.put(b"echo")
-        recorder.on["serverInput"] = lambda client, octets: client.shutdown()
+        recorder.on["serverInput"] = lambda client, record: client.shutdown()
         client = ClientTCPFactory(framing=Stream, **recorder.parameters())
         reactor.connectUNIX(path, client)
         await client.whenStopped()

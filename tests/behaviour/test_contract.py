@@ -529,7 +529,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_inputFraming(self) -> None:
         """
-        What cuts the octets received.
+        What cuts the bytes received.
         """
         client, transport = self.connected()
         client.setInputFraming(Stream)
@@ -545,17 +545,17 @@ class MemoryContractTests(ClientTestCase):
         assert client.server is not None
         self.assertIsInstance(client.server.outputFraming, Stream)
 
-    def test_pendingOctets(self) -> None:
+    def test_pendingBytes(self) -> None:
         """
         What was put and is not sent.
         """
         client, transport = self.connected()
         client.put(b"abc")
-        self.assertEqual(client.pendingOctets, 5)
+        self.assertEqual(client.pendingBytes, 5)
         self.reactor.advance(0)
-        self.assertEqual(client.pendingOctets, 5)
+        self.assertEqual(client.pendingBytes, 5)
         transport.drain()
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)
 
     def test_pauseProducing(self) -> None:
         """
@@ -706,7 +706,7 @@ class NetworkContractTests(NetworkTestCase):
         server = await self.listen()
 
         def left(peer: Peer) -> None:
-            peer.send(b"%d octets\r\n" % len(peer.received))
+            peer.send(b"%d bytes\r\n" % len(peer.received))
             peer.close()
 
         server.left = left
@@ -726,7 +726,7 @@ class NetworkContractTests(NetworkTestCase):
                 "started",
                 "connected",
                 "serverFlushed",
-                ("serverInput", b"1000008 octets\r\n"),
+                ("serverInput", b"1000008 bytes\r\n"),
                 ("serverError", "read", 0),
                 "disconnected",
                 "stopped",

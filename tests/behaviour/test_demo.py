@@ -309,8 +309,8 @@ class DemoTests(CommandTestCase):
                 b"serverHigh",
                 b"serverLow",
                 b"lines have come back",
-                b"shuts down with 2,000,000 octets",
-                b"has read 2,000,000 octets: none is lost",
+                b"shuts down with 2,000,000 bytes",
+                b"has read 2,000,000 bytes: none is lost",
                 b"does not trust it: the server's certificate is refused: unknown CA",
                 b"got 'a secret'",
             ):
@@ -331,7 +331,7 @@ class DemoTests(CommandTestCase):
         """
         Run the demo with a server in which something is wrong.
         """
-        code = f"import twisted_clienttcp._demo as demo\n{wrong}\n{run}\n"
+        code = f"import twisted_clienttcp._command.story as demo\n{wrong}\n{run}\n"
         return await self.run_("-c", code, *arguments, "--demo")
 
     async def test_withoutTLS(self) -> None:
@@ -359,7 +359,7 @@ class DemoTests(CommandTestCase):
             b"the marks": "demo.HIGH = 10**9",
             b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
             "demo.PATIENCE = 0.5",
-            b"the low mark": "demo.ClientTCPFactory.pendingOctets = "
+            b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",
             b"the stranger's certificate": "demo.TLSError = LookupError",
             b"the connection over TLS": "import twisted.internet.ssl as ssl\n"

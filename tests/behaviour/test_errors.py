@@ -27,7 +27,7 @@ from .._memory import ClientTestCase
 
 class CallbackErrorTests(ClientTestCase):
     """
-    Callbacks that raise, and octets that are no records.
+    Callbacks that raise, and bytes that are no records.
     """
 
     def test_callbackRaises(self) -> None:
@@ -182,7 +182,7 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_unsentIsNeverSilent(self) -> None:
         """
-        Without C{disconnected} the octets lost are logged.
+        Without C{disconnected} the bytes lost are logged.
         """
         from twisted.logger import globalLogPublisher
 

@@ -17,6 +17,7 @@ from twisted_clienttcp.errors import RetriesExhausted
 from twisted_clienttcp.framing import Netstring
 
 from .._memory import ABC, ClientTestCase, SlowEndpoint, Transport
+from .._resolver import NamingReactor
 
 
 class FailoverTests(ClientTestCase):
@@ -267,7 +268,11 @@ class FailoverTests(ClientTestCase):
         """
         Not where the endpoints speak TLS themselves: another address would not.
         """
-        client = self.several(["tcp:127.0.0.1:1", "tls:127.0.0.2:2"])
+        client = self.several(
+            ["tcp:127.0.0.1:1", "tls:127.0.0.2:2"],
+            # Twisted deprecates host names on a reactor without a resolver.
+            reactor=NamingReactor(self.reactor),
+        )
         client.start()
         error = self.assertRaises(ValueError, client.connect, "127.0.0.9", 9)
         self.assertIn("'tls:127.0.0.2:2'", str(error))

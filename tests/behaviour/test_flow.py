@@ -31,10 +31,10 @@ class HighTests(BlockedServerTestCase):
         """
         client, recorder, server = await self.connected()
         recorder.on["serverHigh"] = lambda client: end(client, server)
-        octets = 0
-        while octets < TOO_MUCH and client.connected:
+        data = 0
+        while data < TOO_MUCH and client.connected:
             client.put(b"x" * 100_000)
-            octets += 100_000
+            data += 100_000
             await turn()
         await client.whenStopped().addErrback(lambda failure: None)
         self.assertEqual(self.marks(recorder), ["serverHigh"])
@@ -42,7 +42,7 @@ class HighTests(BlockedServerTestCase):
         self.assertEqual(recorder.events[-1], "stopped")
         [told] = recorder.disconnections
         self.assertGreaterEqual(told.unsent, 200_000 - CHUNK)
-        self.assertLess(told.unsent, octets)
+        self.assertLess(told.unsent, data)
         return recorder
 
     async def test_reset(self) -> None:
@@ -92,7 +92,7 @@ class HighTests(BlockedServerTestCase):
         while "disconnected" not in recorder.events:
             await turn()
         await client.whenConnected()
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)
         self.assertGreater(recorder.disconnections[0].unsent, 0)
         client.put(b"again")
         while len(server.peers) < 2:
@@ -138,7 +138,7 @@ class MarksTests(BlockedServerTestCase):
 
     async def test_smallest(self) -> None:
         """
-        Marks of 2 and 1: each record of two octets is high and then low; one octet is
+        Marks of 2 and 1: each record of two bytes is high and then low; one byte is
         neither.
         """
         client, recorder, server = await self.connected(highMark=2, lowMark=1)
@@ -167,7 +167,7 @@ class MarksTests(BlockedServerTestCase):
         for _ in range(20):
             await turn()
         self.assertEqual(self.marks(recorder), ["serverHigh"])
-        pending = client.pendingOctets
+        pending = client.pendingBytes
 
         async def change(high: int, low: int, *told: str) -> None:
             before = len(self.marks(recorder))

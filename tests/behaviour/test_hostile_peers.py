@@ -69,7 +69,7 @@ class TalkingTests(TLSTestCase):
 
     async def test_everyRun(self) -> None:
         """
-        20 of 20 runs deliver every octet, and are confirmed.
+        20 of 20 runs deliver every byte, and are confirmed.
         """
         server = self.talking()
         for run in range(RUNS):
@@ -95,7 +95,7 @@ class TalkingTests(TLSTestCase):
 
     async def test_everyRunTLS(self) -> None:
         """
-        20 of 20 runs deliver every octet through TLS too, which has no half-close, and
+        20 of 20 runs deliver every byte through TLS too, which has no half-close, and
         whose session tickets are input that nobody asked for.
         """
         server = self.talking(self.made.good.options())
@@ -177,7 +177,7 @@ class TLSFlushTests(TLSTestCase):
     timeout = 60
 
     async def shutDown(
-        self, octets: int, meanwhile: Callable[[Peer], object], **parameters: Any
+        self, data: int, meanwhile: Callable[[Peer], object], **parameters: Any
     ) -> Any:
         """
         @param meanwhile: called with a peer that does not read, while C{shutdown} waits
@@ -197,8 +197,8 @@ class TLSFlushTests(TLSTestCase):
         while not server.peers:
             await turn()
         below(server.peers[0]).pauseProducing()
-        if octets:
-            client.put(b"x" * octets)
+        if data:
+            client.put(b"x" * data)
         stopped = client.shutdown()
         reactor.callLater(0.05, meanwhile, server.peers[0])
         return await stopped

@@ -39,13 +39,13 @@ class ReadTests(ClientTestCase):
     How much a client reads at once.
     """
 
-    def read(self, server: socket.socket, octets: int) -> list[int]:
+    def read(self, server: socket.socket, data: int) -> list[int]:
         """
-        Let a server send so many octets, and the client read what has come of them.
+        Let a server send so many bytes, and the client read what has come of them.
 
         @return: the lengths of the reads.
         """
-        sent = server.send(bytes(octets))
+        sent = server.send(bytes(data))
         transport: Any = self.transport
         del self.events[:]
         while sum(len(record) for _, record in self.events) < sent:
@@ -83,7 +83,7 @@ class ReadTests(ClientTestCase):
 
     def feed(self, data: bytes) -> int:
         """
-        @return: what the next read may take behind these octets.
+        @return: what the next read may take behind these bytes.
         """
         self.transport.protocol.dataReceived(data)
         return self.transport.bufferSize
@@ -163,7 +163,7 @@ class InputTests(ClientTestCase):
 
     def test_swapInCallback(self) -> None:
         """
-        The octets behind the present record are cut with the new framing; their records
+        The bytes behind the present record are cut with the new framing; their records
         come when the callback has returned.
         """
         client, transport = self.connected()
@@ -178,13 +178,13 @@ class InputTests(ClientTestCase):
         transport.protocol.dataReceived(b"a\r\nstream\r\nb\r\nc")
         self.assertEqual(seen, [[b"a", b"stream"]])
         self.assertEqual(self.records(), [b"a", b"stream", b"b\r\nc"])
-        client.put(b"octets")
+        client.put(b"bytes")
         self.reactor.advance(0)
-        self.assertEqual(transport.value(), b"octets")
+        self.assertEqual(transport.value(), b"bytes")
 
     def test_swapOutside(self) -> None:
         """
-        From elsewhere the unfinished octets are handed over too, in the next turn, and
+        From elsewhere the unfinished bytes are handed over too, in the next turn, and
         before what comes then.
         """
         client, transport = self.connected()

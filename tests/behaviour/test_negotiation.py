@@ -282,7 +282,7 @@ class NegotiationTests(ClientTestCase):
 
     def test_badRecord(self) -> None:
         """
-        Octets that are no record fail the record that is waited for.
+        Bytes that are no record fail the record that is waited for.
         """
         failures: list[Any] = []
 

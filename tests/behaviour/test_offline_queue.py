@@ -47,12 +47,12 @@ class OfflineTests(FlowTestCase):
         client.start()
         client.putMany([b"b", b"c"])
         client.write(b"d\n")
-        self.assertEqual(client.pendingOctets, 8)
-        self.assertEqual(client.stats.offlineOctets, 8)
+        self.assertEqual(client.pendingBytes, 8)
+        self.assertEqual(client.stats.offlineBytes, 8)
         self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
         transport = self.establish()
-        self.assertEqual(client.stats.offlineOctets, 0)
-        self.assertEqual(client.pendingOctets, 14)
+        self.assertEqual(client.stats.offlineBytes, 0)
+        self.assertEqual(client.pendingBytes, 14)
         self.drain(transport)
         self.assertEqual(transport.sent, b"login\na\nb\nc\nd\n")
         self.assertEqual(client.stats.recordsOut, 5)
@@ -68,7 +68,7 @@ class OfflineTests(FlowTestCase):
         self.assertRaises(OutputFull, client.putMany, [b"", b"", b""])
         self.assertRaises(OutputFull, client.write, b"123")
         client.put(b"f")
-        self.assertEqual(client.pendingOctets, 6)
+        self.assertEqual(client.pendingBytes, 6)
 
     def test_waitedForInConnected(self) -> None:
         """
@@ -80,7 +80,7 @@ class OfflineTests(FlowTestCase):
         waiters: list[Deferred[None]] = []
 
         def connected(client: Any, peer: Any) -> None:
-            self.assertEqual(client.pendingOctets, 2)
+            self.assertEqual(client.pendingBytes, 2)
             waiters.append(client.flushed())
 
         self.recorder.on["connected"] = connected
@@ -163,15 +163,15 @@ class OfflineTests(FlowTestCase):
         transport.lose()
         [disconnection] = self.recorder.disconnections
         self.assertEqual(disconnection.unsent, CHUNK + 1)
-        self.assertEqual(client.pendingOctets, 4)
+        self.assertEqual(client.pendingBytes, 4)
         client.put(b"d")
         self.reactor.advance(client.delay)
         transport = self.establish()
         self.drain(transport)
         self.assertEqual(transport.sent, b"b\nc\nd\n")
         stats = client.stats
-        self.assertEqual(stats.unsentOctets, CHUNK + 1)
-        self.assertEqual((stats.octetsOut, stats.recordsOut), (CHUNK + 7, 4))
+        self.assertEqual(stats.unsentBytes, CHUNK + 1)
+        self.assertEqual((stats.bytesOut, stats.recordsOut), (CHUNK + 7, 4))
 
     def test_keptUpToTheLimit(self) -> None:
         """
@@ -183,7 +183,7 @@ class OfflineTests(FlowTestCase):
         for record in (b"b", b"c", b"d"):
             client.put(record)
         transport.lose()
-        self.assertEqual(client.pendingOctets, 4)
+        self.assertEqual(client.pendingBytes, 4)
         self.assertEqual(self.recorder.disconnections[0].unsent, CHUNK + 1 + 2)
 
     def test_loginIsNotKept(self) -> None:
@@ -196,7 +196,7 @@ class OfflineTests(FlowTestCase):
         client.put(b"a")
         transport = self.establish()
         transport.lose()
-        self.assertEqual(client.pendingOctets, 2)
+        self.assertEqual(client.pendingBytes, 2)
         self.assertEqual(self.recorder.disconnections[0].unsent, 6)
 
     def test_lossInConnected(self) -> None:
@@ -246,7 +246,7 @@ class OfflineTests(FlowTestCase):
             transport = Transport()
             transport.protocol = client.buildProtocol(None)
             transport.protocol.makeConnection(transport)
-            if client.pendingOctets:
+            if client.pendingBytes:
                 self.drain(transport)
             else:
                 client.put(b"a")
@@ -269,8 +269,8 @@ class OfflineTests(FlowTestCase):
         self.assertEqual(self.failureResultOf(stopped, OutputLost).value.unsent, 4)
         self.failureResultOf(waiter, OutputLost)
         self.assertIsInstance(self.recorder.failures[-1].value, OutputLost)
-        self.assertEqual(client.pendingOctets, 0)
-        self.assertEqual(client.stats.unsentOctets, 4)
+        self.assertEqual(client.pendingBytes, 0)
+        self.assertEqual(client.stats.unsentBytes, 4)
         error = self.assertRaises(NotConnectedError, client.put, b"c")
         self.assertIn("stopped", str(error))
         client.start()
@@ -287,4 +287,4 @@ class OfflineTests(FlowTestCase):
         self.reactor.advance(1)
         transport.lose()
         self.assertEqual(self.recorder.disconnections[0].unsent, CHUNK + 3)
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)

@@ -43,7 +43,7 @@ class PutTests(ClientTestCase):
         transport = self.establish()
         transport.lose()
         self.assertRaises(NotConnectedError, client.put, b"x")
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)
 
     def test_wrongRecords(self) -> None:
         """
@@ -84,7 +84,7 @@ class PutTests(ClientTestCase):
 
     def test_fromServerInput(self) -> None:
         """
-        What is put while octets are received goes out at their end, in one write.
+        What is put while bytes are received goes out at their end, in one write.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.put(line)
@@ -123,7 +123,7 @@ class OutputTests(FlowTestCase):
 
     def test_write(self) -> None:
         """
-        Octets go out as they are; what is none is refused.
+        Bytes go out as they are; what is none is refused.
         """
         client, transport = self.connected()
         client.put(b"a")
@@ -150,7 +150,7 @@ class OutputTests(FlowTestCase):
 
     def test_flushedFails(self) -> None:
         """
-        It fails if octets are lost.
+        It fails if bytes are lost.
         """
         client, transport = self.connected()
         client.put(b"a")
@@ -161,7 +161,7 @@ class OutputTests(FlowTestCase):
 
     def negotiating(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
         """
-        @return: a client that has sent 20 octets in its negotiation, which goes on
+        @return: a client that has sent 20 bytes in its negotiation, which goes on
             until C{self.agreed} fires.
         """
         self.agreed: Deferred[bool] = Deferred()

@@ -213,7 +213,7 @@ class NetworkProducerTests(BlockedServerTestCase):
         received = hashlib.sha256()
 
         def heard(peer: Peer, data: bytes) -> None:
-            pending.append(client.pendingOctets)
+            pending.append(client.pendingBytes)
             received.update(data)
             peer.received = b""
             transport.pauseProducing()

@@ -127,7 +127,7 @@ class ArgumentTests(SynchronousTestCase):
         for record in (b"text", bytearray(b"text"), memoryview(b"text"), "text"):
             raised = self.assertRaises(TypeError, client.putMany, record)
             self.assertIn("put() sends one record", str(raised))
-        self.assertEqual(client.pendingOctets, 0)
+        self.assertEqual(client.pendingBytes, 0)
 
     def test_fittingSignatures(self) -> None:
         """
@@ -604,7 +604,7 @@ class LaterTests(ClientsTestCase):
         client.put(b"e")
         client.offlineLimit = 0
         self.assertRaises(NotConnectedError, client.put, b"x")
-        self.assertEqual(client.pendingOctets, 5)
+        self.assertEqual(client.pendingBytes, 5)
         self.stop = client.start()
         transport = self.establish()
         self.assertEqual(self.sent(transport), b"abcde")
@@ -620,7 +620,7 @@ class LaterTests(ClientsTestCase):
         self.assertRaises(NotConnectedError, client.put, b"x")
         client.start().addErrback(lambda failure: None)
         client.put(b"abcd")
-        self.assertEqual(client.pendingOctets, 4)
+        self.assertEqual(client.pendingBytes, 4)
 
     def test_marks(self) -> None:
         """

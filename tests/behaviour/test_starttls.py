@@ -151,7 +151,7 @@ class StartTLSTests(TLSTestCase):
         for turns in range(3):
             await self.echo(server, self.preConnect(turns))
 
-    async def test_octetByOctet(self) -> None:
+    async def test_byteByByte(self) -> None:
         """
         However the answer is cut, also within its newline.
         """
@@ -169,7 +169,7 @@ class StartTLSTests(TLSTestCase):
     async def test_memory(self) -> None:
         """
         The framing keeps nothing of what it saw in clear text: not even that a newline
-        of one octet may get a second one.
+        of one byte may get a second one.
         """
         server = await self.dialogue()
         server.answer = b"220 go\r"
@@ -349,7 +349,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_unreadAtOnce(self) -> None:
         """
-        C{put} and C{startTLS} in one turn: the octets in clear text leave first.
+        C{put} and C{startTLS} in one turn: the bytes in clear text leave first.
         """
         server = await self.dialogue()
         server.greeting = server.answer = b""
@@ -363,7 +363,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_injection(self) -> None:
         """
-        Octets in clear text that somebody puts into the dialogue, at any point of it,
+        Bytes in clear text that somebody puts into the dialogue, at any point of it,
         as a whole record, a part of one or several, never reach the framing as if they
         were protected: the attempt fails.
         """
@@ -387,14 +387,14 @@ class StartTLSTests(TLSTestCase):
 
     async def test_clearText(self) -> None:
         """
-        Where the octets are here already, the error says so, before any TLS.
+        Where the bytes are here already, the error says so, before any TLS.
         """
         server = await self.dialogue()
         server.injected = {"answer": b"evil\r\n"}
         error = await self.failing(server, preConnect=self.preConnect())
         self.assertIsInstance(error, ClearText)
         self.assertRefused(error, "6 bytes in clear text")
-        self.assertEqual(error.octets, 6)
+        self.assertEqual(error.data, 6)
 
     async def test_defiant(self) -> None:
         """
@@ -424,7 +424,7 @@ class StartTLSTests(TLSTestCase):
         async def preConnect(client: Any, negotiation: Any) -> Any:
             record = negotiation.nextRecord()
             record.addErrback(lambda failure: None)
-            while client.stats.octetsIn < 2:
+            while client.stats.bytesIn < 2:
                 await turn()
             record.cancel()
             return await negotiation.startTLS(self.options())

@@ -47,16 +47,16 @@ class StatsTests(FlowTestCase):
             (3, 1, 2, 1),
         )
         self.assertEqual(
-            (stats.octetsIn, stats.recordsIn, stats.framingFaults), (13, 2, 1)
+            (stats.bytesIn, stats.recordsIn, stats.framingFaults), (13, 2, 1)
         )
         self.assertEqual(
-            (stats.octetsOut, stats.recordsOut, stats.pendingOctets), (6, 2, 2)
+            (stats.bytesOut, stats.recordsOut, stats.pendingBytes), (6, 2, 2)
         )
         self.assertEqual((stats.highs, stats.lows, stats.flushes), (1, 1, 1))
         self.assertEqual(stats.secondsConnected, 7)
         assert stats.lastError is not None
         self.assertTrue(stats.lastError.check(ConnectionLost))
-        self.assertEqual((stats.unsentOctets, stats.offlineOctets), (0, 0))
+        self.assertEqual((stats.unsentBytes, stats.offlineBytes), (0, 0))
 
     def test_once(self) -> None:
         """
@@ -74,10 +74,10 @@ class StatsTests(FlowTestCase):
         transport.lose()
         for stats in seen:
             self.assertEqual(
-                (stats.octetsIn, stats.recordsIn, stats.octetsOut, stats.recordsOut),
+                (stats.bytesIn, stats.recordsIn, stats.bytesOut, stats.recordsOut),
                 (2, 1, 7, 2),
             )
-            self.assertEqual(stats.pendingOctets + stats.unsentOctets, 3)
+            self.assertEqual(stats.pendingBytes + stats.unsentBytes, 3)
             self.assertEqual(stats.secondsConnected, 3)
         self.assertEqual(len(seen), 2)
 
@@ -93,10 +93,10 @@ class StatsTests(FlowTestCase):
         client, transport = self.connected(preConnect=preConnect)
         self.drain(transport)
         transport.lose()
-        self.assertEqual(client.stats.octetsOut, 4)
+        self.assertEqual(client.stats.bytesOut, 4)
         self.reactor.advance(client.delay)
         self.establish()
-        self.assertEqual(client.stats.octetsOut, 8)
+        self.assertEqual(client.stats.bytesOut, 8)
 
     def test_copy(self) -> None:
         """

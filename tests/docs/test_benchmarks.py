@@ -177,17 +177,17 @@ class LossTests(SynchronousTestCase):
 
     def test_inbound(self) -> None:
         """
-        Fewer octets have been delivered than were sent.
+        Fewer bytes have been delivered than were sent.
         """
         script = """
             while server.recv(65536): pass
-            tell(octets=15999)
+            tell(bytes=15999)
             """
-        self.fails(inbound.WORKS["lines16"], "15999 octets, not 16000$", script)
+        self.fails(inbound.WORKS["lines16"], "15999 bytes, not 16000$", script)
 
     def test_outbound(self) -> None:
         """
-        The last octet has not come.
+        The last byte has not come.
         """
         script = """
             from benchmarks.outbound import SENT
@@ -196,17 +196,17 @@ class LossTests(SynchronousTestCase):
             server.recv(1)
             tell()
             """
-        self.fails(outbound.WORKS["records"], "32999 octets, not 33000$", script)
+        self.fails(outbound.WORKS["records"], "32999 bytes, not 33000$", script)
 
-    def test_otherOctets(self) -> None:
+    def test_otherBytes(self) -> None:
         """
-        As many octets have come as should, but not these.
+        As many bytes have come as should, but not these.
         """
         script = """
             from benchmarks.outbound import SENT
             server.sendall(SENT[33:] + SENT[:33])
             """
-        self.fails(outbound.WORKS["records"], "other octets than were sent", script)
+        self.fails(outbound.WORKS["records"], "other bytes than were sent", script)
 
     def test_file(self) -> None:
         """
@@ -215,7 +215,7 @@ class LossTests(SynchronousTestCase):
         script = """
             server.sendall(open(sys.argv[2], "rb").read() * 2)
             """
-        self.fails(outbound.WORKS["file"], "2097152 octets, not 1048576$", script)
+        self.fails(outbound.WORKS["file"], "2097152 bytes, not 1048576$", script)
 
     def test_echo(self) -> None:
         """
@@ -226,9 +226,9 @@ class LossTests(SynchronousTestCase):
             server.sendall(SENT[:33 * 50])
             server.shutdown(socket.SHUT_WR)
             while server.recv(65536): pass
-            tell(octets=32 * 49)
+            tell(bytes=32 * 49)
             """
-        self.fails(echo.WORKS["lines"], "1568 octets, not 1600$", script)
+        self.fails(echo.WORKS["lines"], "1568 bytes, not 1600$", script)
 
     def test_connections(self) -> None:
         """
@@ -236,10 +236,10 @@ class LossTests(SynchronousTestCase):
         """
         script = """
             more = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
-            tell(octets=0)
-            tell(octets=40)
+            tell(bytes=0)
+            tell(bytes=40)
             """
-        self.fails(connections.WORKS["idle"], "40 octets, not 50$", script)
+        self.fails(connections.WORKS["idle"], "40 bytes, not 50$", script)
 
     def test_cycles(self) -> None:
         """
@@ -248,13 +248,13 @@ class LossTests(SynchronousTestCase):
         script = """
             for _ in range(5):
                 server = socket.create_connection(("127.0.0.1", port))
-            tell(octets=50, memory=0)
+            tell(bytes=50, memory=0)
             """
-        self.fails(connections.WORKS["cycles"], "50 octets, not 60$", script)
+        self.fails(connections.WORKS["cycles"], "50 bytes, not 60$", script)
 
     def test_pipe(self) -> None:
         """
-        A command keeps the last octet to itself.
+        A command keeps the last byte to itself.
         """
         script = dedent(
             """
@@ -273,7 +273,7 @@ class LossTests(SynchronousTestCase):
 
         for key, work in pipe.WORKS.items():
             lossy = replace(work, competitors={key: Competitor(command)})
-            self.fails(lossy, "1048575 octets, not 1048576$")
+            self.fails(lossy, "1048575 bytes, not 1048576$")
 
     def test_ends(self) -> None:
         """

@@ -17,7 +17,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_clienttcp import errors
-from twisted_clienttcp._lifecycle import TABLE, Phase
+from twisted_clienttcp._client.lifecycle import TABLE, Phase
 
 from .._documents import DOCUMENTS, ROOT, Program, programs, undefinedNames
 from .._processes import spawn

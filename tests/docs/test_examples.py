@@ -48,24 +48,24 @@ class Example(ProcessProtocol):
         # A terminal ends its lines with CR LF.
         self.output += data.replace(b"\r\n", b"\n")
         for waiting in self._waiting[:]:
-            octets, waiter = waiting
-            if octets in self.output:
+            awaited, waiter = waiting
+            if awaited in self.output:
                 self._waiting.remove(waiting)
                 waiter.callback(None)
 
-    def printed(self, octets: bytes) -> Deferred[None]:
+    def printed(self, data: bytes) -> Deferred[None]:
         """
         @return: fires when that is among what it has printed.
         """
         waiter: Deferred[None] = Deferred()
-        self._waiting.append((octets, waiter))
+        self._waiting.append((data, waiter))
         self.childDataReceived(1, b"")
         return waiter.addTimeout(
-            GUARD, reactor, lambda result, seconds: self._never(octets)
+            GUARD, reactor, lambda result, seconds: self._never(data)
         )
 
-    def _never(self, octets: bytes) -> None:
-        raise AssertionError(f"{octets!r} is not in {self.output.decode()}")
+    def _never(self, data: bytes) -> None:
+        raise AssertionError(f"{data!r} is not in {self.output.decode()}")
 
     def processEnded(self, reason: Any) -> None:
         reason.trap(ProcessDone, ProcessTerminated)
@@ -447,7 +447,7 @@ class FeederTests(ExampleTestCase):
         await example.printed(b"away: Connection refused\n")
         began = time.time()
         server = await self.listen(Server(), port)
-        await example.printed(b"octets have waited\n")
+        await example.printed(b"bytes have waited\n")
         while not server.peers or server.peers[0].received.count(b"\n") < 5:
             await turn()
         transport: Any = example.transport
@@ -468,7 +468,7 @@ class ShipperTests(ExampleTestCase):
     async def test_loss(self) -> None:
         """
         A server that resets the connection in the middle has the whole file in the end,
-        each octet once.
+        each byte once.
         """
         lines = [
             json.dumps({"line": number, "text": "x" * 90}) for number in range(20_000)

@@ -15,7 +15,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import framing
-from twisted_clienttcp._callbacks import CALLBACKS
+from twisted_clienttcp._client.callbacks import CALLBACKS
 
 from .._commands import killed
 from .._documents import ROOT, blocks
@@ -122,7 +122,7 @@ class SameTests(SynchronousTestCase):
         refers to.
         """
         herd = "10,000 clients lose a server, which stays down"
-        lines = "lines of 16 octets"
+        lines = "lines of 16 bytes"
         scenarios = list((ROOT / "tests" / "conformance" / "golden").glob("*.json"))
         text = " ".join(README.read_text().split())
         for claim in (
@@ -144,14 +144,14 @@ class SameTests(SynchronousTestCase):
         service, streams = "ClientService", "asyncio streams"
         for row, title, column, names in (
             (
-                "CPU time to read a line of 16 octets",
-                "lines of 16 octets",
+                "CPU time to read a line of 16 bytes",
+                "lines of 16 bytes",
                 1,
                 ("clienttcp", "LineReceiver", "", streams, "POE"),
             ),
             (
-                "CPU time to send a line of 32 octets",
-                "1,000,000 records of 32 octets, as lines",
+                "CPU time to send a line of 32 bytes",
+                "1,000,000 records of 32 bytes, as lines",
                 1,
                 ("clienttcp, put", "sendLine", "", "asyncio writer", "POE"),
             ),

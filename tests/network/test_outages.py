@@ -208,7 +208,7 @@ class WireTests(WireTestCase):
         nobody has confirmed anything; output that the kernel could not take is told.
         """
         server = await self.serve()
-        for octets, unsent in ((b"x", False), (b"x" * 20_000_000, True)):
+        for data, unsent in ((b"x", False), (b"x" * 20_000_000, True)):
             client = self.client(
                 server,
                 remoteAddress=SERVER,
@@ -220,7 +220,7 @@ class WireTests(WireTestCase):
             client.start().addErrback(lambda failure: None)
             await client.whenConnected()
             self.wire.breakOff()
-            client.put(octets)
+            client.put(data)
             disconnection = await client.shutdown()
             assert disconnection is not None
             self.assertEqual(disconnection.initiator, "local")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._callbacks import CALLBACKS
+from twisted_clienttcp._client.callbacks import CALLBACKS
 
 #: Names that are nearly a callback's, and the callback that was probably meant.
 NEARLY = {

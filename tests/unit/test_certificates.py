@@ -22,7 +22,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._certificates import tlsFrom
+from twisted_clienttcp._command.certificates import tlsFrom
 
 
 @cache

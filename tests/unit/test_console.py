@@ -31,13 +31,14 @@ from twisted.logger import eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from twisted_clienttcp import Disconnection, _console
-from twisted_clienttcp._console import Console
+from twisted_clienttcp import Disconnection
+from twisted_clienttcp._command import console as _console
+from twisted_clienttcp._command.console import Console
+from twisted_clienttcp._command.options import Options
+from twisted_clienttcp._command.progress import ERASE, Progress, size
+from twisted_clienttcp._command.text import Form, dumped, event, place
+from twisted_clienttcp._connecting.destination import EndpointAddress
 from twisted_clienttcp._details import ConnectTimeout
-from twisted_clienttcp._options import Options
-from twisted_clienttcp._progress import ERASE, Progress, size
-from twisted_clienttcp._target import EndpointAddress
-from twisted_clienttcp._text import Form, dumped, event, place
 from twisted_clienttcp.errors import (
     ClientTCPError,
     InvalidRecord,
@@ -118,7 +119,7 @@ class FormTests(SynchronousTestCase):
     @given(some.lists(some.binary(min_size=1)))
     def test_stream(self, chunks: list[bytes]) -> None:
         """
-        Octets are passed as they are.
+        Bytes are passed as they are.
         """
         form = Form(Stream())
         self.assertEqual([r for c in chunks for r in form.read(c)], chunks)
@@ -126,9 +127,9 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(b"".join(map(form.write, chunks)), b"".join(chunks))
 
     @given(some.lists(lines))
-    def test_octets(self, records: list[bytes]) -> None:
+    def test_bytes(self, records: list[bytes]) -> None:
         """
-        With framings of octets a line holds these.
+        With framings of bytes a line holds these.
         """
         form = Form(fromSpec("netstring"))
         written = b"".join(map(form.write, records))
@@ -344,7 +345,7 @@ class EventTests(SynchronousTestCase):
 
     def test_records(self) -> None:
         """
-        A record is text, or a value, or octets in base 64.
+        A record is text, or a value, or bytes in base 64.
         """
         for record, shown in (
             (b"abc", "abc"),

@@ -169,10 +169,12 @@ class BufferTests(SynchronousTestCase):
             while (batch := buffer.decodeMany()) is not None:
                 if more and rest:
                     buffer.append(rest.pop(0))
-                consumed = buffer.rewind(delivered % (len(batch) + 1))
+                wanted = delivered % (len(batch) + 1)
+                consumed = buffer.rewind(wanted)
                 found += batch if consumed is None else batch[:consumed]
                 if consumed is not None:
-                    self.assertEqual(consumed, delivered % (len(batch) + 1))
+                    # A record that was decoded by itself is not taken back.
+                    self.assertIn(consumed, {wanted, wanted or 1})
                 if consumed == 0:
                     # It has to go on.
                     single = buffer.decode()

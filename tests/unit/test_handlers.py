@@ -15,8 +15,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._handlers import clientFrom
-from twisted_clienttcp._options import Options
+from twisted_clienttcp._command.handlers import clientFrom
+from twisted_clienttcp._command.options import Options
 
 MODULE = '''
 """Handlers of all kinds."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import _inbound
-from twisted_clienttcp._inbound import Hold, Inbound, IndexCursor, cursor
+from twisted_clienttcp._connection import inbound as _inbound
+from twisted_clienttcp._connection.inbound import Hold, Inbound, IndexCursor, cursor
 from twisted_clienttcp.errors import FramingError, RecordTooLong, TruncatedRecord
 from twisted_clienttcp.framing import (
     Block,

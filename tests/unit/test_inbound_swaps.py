@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._inbound import Hold, Inbound
+from twisted_clienttcp._connection.inbound import Hold, Inbound
 from twisted_clienttcp.errors import FramingError
 from twisted_clienttcp.framing import _buffer
 from twisted_clienttcp.framing._buffer import InputBuffer

@@ -9,7 +9,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._lifecycle import Inputs, Phase, Then, Waiting, give, stopping
+from twisted_clienttcp._client.lifecycle import (
+    Inputs,
+    Phase,
+    Then,
+    Waiting,
+    give,
+    stopping,
+)
 
 INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
 

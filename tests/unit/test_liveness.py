@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._watch import Heartbeat, Watch
+from twisted_clienttcp._connection.liveness import Heartbeat, Watch
 from twisted_clienttcp.errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 from .._memory import ClientTestCase
@@ -37,7 +37,7 @@ class Subject:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.pendingOctets = 0
+        self.pendingBytes = 0
         self.taken = 0
         self.answering = False
         self.beats: list[float] = []
@@ -137,7 +137,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_answered(self) -> None:
         """
-        Any octet is an answer; the next heartbeat comes after as much silence again.
+        Any byte is an answer; the next heartbeat comes after as much silence again.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -262,11 +262,11 @@ class WatchTests(SynchronousTestCase):
         nothing more is not.
         """
         self.watch(beat=10)
-        self.subject.pendingOctets = 900
+        self.subject.pendingBytes = 900
         self.to(10)
         for time in (15, 25):
             # More may come than is taken.
-            self.subject.pendingOctets += 300
+            self.subject.pendingBytes += 300
             self.to(time)
             self.subject.taken += 100
             self.to(time + 5)
@@ -279,9 +279,9 @@ class WatchTests(SynchronousTestCase):
         That our own kernel has taken the question says nothing of the peer.
         """
         self.watch(beat=10)
-        self.subject.pendingOctets = 6
+        self.subject.pendingBytes = 6
         self.to(10)
-        self.subject.pendingOctets, self.subject.taken = 0, 6
+        self.subject.pendingBytes, self.subject.taken = 0, 6
         self.to(20)
         self.assertEqual(len(self.subject.ends), 1)
 

@@ -15,7 +15,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._options import GROUPS, Options
+from twisted_clienttcp._command.options import GROUPS, Options
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
 
@@ -270,7 +270,7 @@ class RestTests(OptionsTestCase):
         """
         for expected, words in (
             ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
-            ("--max-length must be a number of octets", ["--max-length=1x"]),
+            ("--max-length must be a number of bytes", ["--max-length=1x"]),
             ("maxLength must be at least 1", ["--max-length=0"]),
             ("--on-too-long must be close or skip", ["--on-too-long=x"]),
             ("--eof must be half or close or keep", ["--eof=x"]),
@@ -323,7 +323,7 @@ class TableTests(SynchronousTestCase):
         """
         values: dict[str, tuple[str, Any]] = {
             "SECONDS": ("2.5", 2.5),
-            "OCTETS": ("3k", 3072),
+            "BYTES": ("3k", 3072),
             "NUMBER": ("2", 2.0),
             "SHARE": ("0.5", 0.5),
             "COUNT": ("3", 3),

@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from twisted_clienttcp._outbox import CHUNK, Marks, Outbox
-from twisted_clienttcp._sender import Sender
+from twisted_clienttcp._connection.outbox import CHUNK, Marks, Outbox
+from twisted_clienttcp._connection.sender import Sender
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Framing, Stream
 
@@ -23,9 +23,9 @@ from .._memory import AskingTransport, Producer
 sizes = st.one_of(st.integers(0, 100), st.integers(CHUNK - 2, CHUNK * 3))
 
 
-def octets(size: int, seed: int) -> bytes:
+def data(size: int, seed: int) -> bytes:
     """
-    @return: so many octets that tell where they come from.
+    @return: so many bytes that tell where they come from.
     """
     return (b"%06d." % seed * (size // 7 + 1))[:size]
 
@@ -124,9 +124,9 @@ class OutboxTests(SynchronousTestCase):
                 self.assertEqual(outbox.handed, len(chunk))
                 taken += chunk
             else:
-                put += octets(size, seed)
+                put += data(size, seed)
                 count += 1
-                outbox.send(octets(size, seed))
+                outbox.send(data(size, seed))
             self.assertEqual(outbox.pending, len(put) - len(taken) + outbox.handed)
             self.assertEqual(outbox.accepted, (len(put), count))
         outbox.emptied()
@@ -144,7 +144,7 @@ class OutboxTests(SynchronousTestCase):
         ones first, up to the limit; and not those of the connection's own. What was
         handed out, what is given back and what stays pending are all there was, once.
         """
-        records = [octets(size, seed) for seed, size in enumerate(plan)]
+        records = [data(size, seed) for seed, size in enumerate(plan)]
         outbox, taken = self.outbox(), b""
         for number, record in enumerate(records):
             if number == own:
@@ -369,8 +369,8 @@ class SenderTests(SynchronousTestCase):
                 else:
                     reading = sender.hold()
             else:
-                put += octets(step, seed)
-                isHigh = outbox.send(octets(step, seed))
+                put += data(step, seed)
+                isHigh = outbox.send(data(step, seed))
                 self.assertEqual(isHigh, bool(marks) and outbox.pending >= marks[0])
             inUserSpace = len(put) - len(transport.sent)
             self.assertLessEqual(inUserSpace, outbox.pending)

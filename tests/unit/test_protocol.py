@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import _connection, _outbox
-from twisted_clienttcp._tcp import keepAlive
+from twisted_clienttcp._connection import outbox as _outbox
+from twisted_clienttcp._connection import protocol as _connection
+from twisted_clienttcp._connection.tcp import keepAlive
 
 from .. import _support
 

@@ -16,8 +16,14 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory, MultiDispatchSession
-from twisted_clienttcp._effects import CALLBACKS
-from twisted_clienttcp._settings import DOCUMENTATION, GROUPS, NEVER, SETTINGS, Settings
+from twisted_clienttcp._client.driver import CALLBACKS
+from twisted_clienttcp._client.settings import (
+    DOCUMENTATION,
+    GROUPS,
+    NEVER,
+    SETTINGS,
+    Settings,
+)
 from twisted_clienttcp.framing import JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant, exponential
 

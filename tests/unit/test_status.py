@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import errors
+from twisted_clienttcp._command.status import exitStatus
 from twisted_clienttcp._details import describe, errorDetails
-from twisted_clienttcp._status import exitStatus
 
 #: Arguments for each parameter that a constructor of ours has.
 ARGUMENTS = {
@@ -26,7 +26,7 @@ ARGUMENTS = {
     "error": ValueError("x"),
     "length": 1,
     "maxLength": 1,
-    "octets": 1,
+    "bytes": 1,
     "offlineLimit": 1,
     "pending": 1,
     "rest": b"x",

@@ -15,7 +15,12 @@ from typing import NoReturn
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._stdio import StandardInput, StandardOutput, flush, writeIfReady
+from twisted_clienttcp._command.stdio import (
+    StandardInput,
+    StandardOutput,
+    flush,
+    writeIfReady,
+)
 
 
 class DescriptorTestCase(SynchronousTestCase):

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._tcp import readBeforeLoss
+from twisted_clienttcp._connection.tcp import readBeforeLoss
 
 
 class Transport:

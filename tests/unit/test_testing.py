@@ -165,7 +165,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_dialogue(self) -> None:
         """
-        Octets go and come, however they are cut, and are read once.
+        Bytes go and come, however they are cut, and are read once.
         """
         server = self.serve()
         server.accept()
@@ -285,7 +285,7 @@ class MemoryServerTests(SynchronousTestCase):
         self.assertTrue(server.client.put(b"x" * 1000))
         server.advance(60)
         self.assertEqual(told, ["high"])
-        self.assertEqual(server.client.pendingOctets, 1002)
+        self.assertEqual(server.client.pendingBytes, 1002)
         server.reading = True
         server.advance(0)
         self.assertEqual(told, ["high", "low"])

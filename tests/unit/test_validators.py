@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp import ClientTCPFactory, _tcp
-from twisted_clienttcp._addresses import literal
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp._connecting.addresses import literal
+from twisted_clienttcp._connection import tcp as _tcp
 
 
 class LiteralTests(SynchronousTestCase):

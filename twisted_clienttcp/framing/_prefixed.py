@@ -225,6 +225,9 @@ class LengthPrefixed(Measured):
         more = head.size + self._adjustment
         least = max(head.size, strip) - more
         lastHead = len(data) - head.size
+        if start <= lastHead and start + more + unpack(data, start)[0] > len(data):
+            # Do not copy the part of a long record that has arrived.
+            return records, start
         # Look for a run of frames of equal size at distances that double until there is
         # one. Looking costs less than decoding what is between.
         begin = stop = search = start

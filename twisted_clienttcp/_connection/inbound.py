@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail
 
-from .errors import FramingError, TruncatedRecord
-from .framing._base import Framing
-from .framing._buffer import InputBuffer
+from ..errors import FramingError, TruncatedRecord
+from ..framing._base import Framing
+from ..framing._buffer import InputBuffer
 
 
 class Hold:

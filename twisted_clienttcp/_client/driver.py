@@ -1,11 +1,11 @@
 """
-What carries out the lifecycle: the half of the factory that users do not see.
+Carry out the lifecycle: the half of the factory that users do not see.
 
-It translates: Twisted's factory calls, and what a connection tells, become inputs of
-the L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects it carries out. Users'
+Calls of Twisted and reports of connections become inputs of the lifecycle
+(L{twisted_clienttcp._client.lifecycle}), whose effects are carried out here. The users'
 callbacks about the lifecycle are I{steps}, called in order, one after the other and
-never inside one another; an order given in one of them takes effect at once, what it
-leads to is told afterwards.
+never nested: a call that a callback makes takes effect at once, and the callbacks that
+follow from it are called afterwards.
 """
 
 from __future__ import annotations
@@ -29,11 +29,41 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _callbacks, _tls, _validators
-from ._connection import ClientTCPProtocol, Disconnection, finishing, raiseAgain
-from ._connector import EndpointConnector
-from ._details import ConnectTimeout, describe, errorDetails
-from ._lifecycle import (
+from .. import _tls, _validators
+from .._connecting.connector import EndpointConnector
+from .._connecting.destination import DESTINATION, withoutTLS
+from .._connection.negotiation import Negotiation
+from .._connection.outbox import (
+    CLOSED,
+    HAS_STOPPED,
+    NOT_CONNECTED,
+    OfflineQueue,
+    Outbox,
+)
+from .._connection.protocol import (
+    ClientTCPProtocol,
+    Disconnection,
+    finishing,
+    raiseAgain,
+)
+from .._details import ConnectTimeout, describe, errorDetails
+from .._stats import Stats
+from ..errors import (
+    AliasInUse,
+    CallbackError,
+    FramingError,
+    NegotiationRefused,
+    NotConnectedError,
+    OutputLost,
+    PeerSilent,
+    RetriesExhausted,
+    nameOf,
+)
+from ..framing import Framing
+from ..retry import MEMORY, Attempt, Policy, exponential
+from . import callbacks as _callbacks
+from .events import Session, claimAlias, fillSession, releaseAlias
+from .lifecycle import (
     CONNECTED,
     CONNECTING,
     DRAINING,
@@ -47,33 +77,9 @@ from ._lifecycle import (
     give,
     stopping,
 )
-from ._logging import failureLog
-from ._negotiation import Negotiation
-from ._outbox import (
-    CLOSED,
-    HAS_STOPPED,
-    NOT_CONNECTED,
-    OfflineQueue,
-    Outbox,
-)
-from ._session import Session, claimAlias, fillSession, releaseAlias
-from ._settings import Settings
-from ._stats import Stats
-from ._target import DESTINATION, withoutTLS
-from ._waiters import Waiter, fire, impatient, leave, waiterIn
-from .errors import (
-    AliasInUse,
-    CallbackError,
-    FramingError,
-    NegotiationRefused,
-    NotConnectedError,
-    OutputLost,
-    PeerSilent,
-    RetriesExhausted,
-    nameOf,
-)
-from .framing import Framing
-from .retry import MEMORY, Attempt, Policy, exponential
+from .notice import failureLog
+from .settings import Settings
+from .waiters import Waiter, fire, impatient, leave, waiterIn
 
 #: The callbacks that C{_call} runs. The others may return a Deferred.
 CALLBACKS = {
@@ -202,7 +208,7 @@ class LifecycleFactory(Settings):
         self._failingSince = 0.0
         #: How the last attempt or connection ended.
         self._failure: Failure | None = None
-        #: Why the last attempt or connection ended, if not well; and the same if octets
+        #: Why the last attempt or connection ended, if not well; and the same if bytes
         #: were lost by that.
         self._reason: Failure | None = None
         self._loss: Failure | None = None
@@ -599,7 +605,7 @@ class LifecycleFactory(Settings):
         The connection is over and done with: what it counted is the client's.
         """
         connection.count(self._counted())
-        self._counted().unsentOctets += disconnection.unsent
+        self._counted().unsentBytes += disconnection.unsent
         self._connection = None
 
     # -- what the lifecycle asks for (as its Client)
@@ -932,7 +938,7 @@ class LifecycleFactory(Settings):
         if not hosted:
             self._dropOffline()
             self._accept(False)
-        # An order to stop that cost octets has not gone well either.
+        # An order to stop that cost bytes has not gone well either.
         self._outcome = (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
         waiters, self._waiters = self._waiters or [], None
@@ -984,10 +990,10 @@ class LifecycleFactory(Settings):
         """
         unsent = self._offline.pending
         if unsent:
-            octets, records = self._offline.accepted
-            self._counted().octetsOut += octets
+            data, records = self._offline.accepted
+            self._counted().bytesOut += data
             self._counted().recordsOut += records
-            self._counted().unsentOctets += unsent
+            self._counted().unsentBytes += unsent
             self._offline.clear()
             self._loss = self._loss or Failure(OutputLost(unsent))
             self._log.warn(

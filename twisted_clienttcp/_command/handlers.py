@@ -12,10 +12,10 @@ from typing import Any
 
 from twisted.python import usage
 
-from . import ClientTCPFactory
-from ._callbacks import CALLBACKS, isHandler
-from ._options import Options
-from .errors import nameOf
+from .. import ClientTCPFactory
+from .._client.callbacks import CALLBACKS, isHandler
+from ..errors import nameOf
+from .options import Options
 
 
 def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:

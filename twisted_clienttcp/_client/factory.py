@@ -2,8 +2,8 @@
 The client as users see it: the constructor, methods and flags.
 
 The factory turns the user's calls into inputs of the
-L{lifecycle<twisted_clienttcp._lifecycle>}, whose effects are in
-L{twisted_clienttcp._effects}.
+L{lifecycle<twisted_clienttcp._client.lifecycle>}, whose effects are in
+L{twisted_clienttcp._client.driver}.
 """
 
 from __future__ import annotations
@@ -27,12 +27,23 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _validators
-from ._callbacks import rejectMethods, withMethods
-from ._connection import ClientTCPProtocol, Disconnection
-from ._effects import CALLBACKS, LifecycleFactory, neverConnected
-from ._inbound import Hold
-from ._lifecycle import (
+from .. import _validators
+from .._connection.inbound import Hold
+from .._connection.outbox import (
+    Marks,
+)
+from .._connection.protocol import ClientTCPProtocol, Disconnection
+from .._connection.tcp import KeepAlive
+from .._stats import Stats
+from ..errors import (
+    NotConnectedError,
+)
+from ..framing._building import FramingSpec, freshFraming
+from ..retry import Policy
+from .callbacks import rejectMethods, withMethods
+from .driver import CALLBACKS, LifecycleFactory, neverConnected
+from .events import Session
+from .lifecycle import (
     CONNECTING,
     IDLE,
     STOPPED,
@@ -42,19 +53,8 @@ from ._lifecycle import (
     retryable,
     stopping,
 )
-from ._outbox import (
-    Marks,
-)
-from ._session import Session
-from ._settings import LINE, SESSION, constructor
-from ._stats import Stats
-from ._tcp import KeepAlive
-from ._waiters import waiterIn
-from .errors import (
-    NotConnectedError,
-)
-from .framing._building import FramingSpec, freshFraming
-from .retry import Policy
+from .settings import LINE, SESSION, constructor
+from .waiters import waiterIn
 
 #: One endpoint, or a string that describes it.
 Endpoint = IStreamClientEndpoint | str
@@ -290,7 +290,7 @@ class ClientTCPFactory(LifecycleFactory):
         self._heap = heap
 
     @property
-    def pendingOctets(self) -> int:
+    def pendingBytes(self) -> int:
         """
         The number of bytes that were put and that the kernel has not accepted yet,
         those that wait for a connection included: never too low, and too high by at
@@ -308,16 +308,16 @@ class ClientTCPFactory(LifecycleFactory):
         now = copy(self._counted())
         now.attempts = self._attempts
         now.connections = self._connections
-        now.pendingOctets = self.pendingOctets
-        now.offlineOctets = self._offline.pending
+        now.pendingBytes = self.pendingBytes
+        now.offlineBytes = self._offline.pending
         connection = self._connection
         if connection is not None and connection.transport is not None:
             connection.count(now)
         if self.server is not None:
             passed = self._timeSource().seconds() - self._connectedAt
             now.secondsConnected += passed
-        octets, records = self._offline.accepted
-        now.octetsOut += octets
+        data, records = self._offline.accepted
+        now.bytesOut += data
         now.recordsOut += records
         return now
 
@@ -443,9 +443,9 @@ class ClientTCPFactory(LifecycleFactory):
         @raise FramingError: if the framing cannot encode this record.
         """
         outbox = self._outbox
-        octets = outbox.encode(record)
-        outbox.parts.append(octets)
-        outbox.pending = pending = outbox.pending + len(octets)
+        data = outbox.encode(record)
+        outbox.parts.append(data)
+        outbox.pending = pending = outbox.pending + len(data)
         return pending >= outbox.edge and outbox.reached()
 
     def putMany(self, records: Iterable[Any]) -> bool:
@@ -525,7 +525,7 @@ class ClientTCPFactory(LifecycleFactory):
             pending then. It fails with an L{OutputLost
             <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
         """
-        if not self.pendingOctets:
+        if not self.pendingBytes:
             return succeed(None)
         return self._waiter("flushed")
 

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IUNIXTransport
 
-from ._validators import count
+from .._validators import count
 
 #: True or False: the kernel probes a silent peer, or does not. Or the seconds of
 #: silence before the first probe, the seconds between probes, and their number.

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, NoReturn
 
 from twisted.python import usage
 
-from . import ClientTCPFactory, __version__
-from ._certificates import tlsFrom
-from ._stdio import display, refuse
-from ._text import Form
-from .errors import ClientTCPError
-from .framing import SPECS, Framing, Stream, fromSpec
+from .. import ClientTCPFactory, __version__
+from ..errors import ClientTCPError
+from ..framing import SPECS, Framing, Stream, fromSpec
+from .certificates import tlsFrom
+from .stdio import display, refuse
+from .text import Form
 
 
 def _seconds(text: str) -> float:
@@ -46,10 +46,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _octets(text: str) -> int:
+def _bytes(text: str) -> int:
     if not re.fullmatch("[0-9]{1,18}[kMG]?", text):
         raise ValueError(
-            f"must be a number of octets, such as 65536 or 64k, not {text!r}"
+            f"must be a number of bytes, such as 65536 or 64k, not {text!r}"
         )
     power = " kMG".find(text[-1])
     return int(text) if power < 1 else int(text[:-1]) * 1024**power
@@ -166,7 +166,7 @@ _FRAMING = (
     Option(
         "framing",
         "SPEC",
-        "How octets become records: a name, and parameters if any, as in "
+        "How bytes become records: a name, and parameters if any, as in "
         f"line:delimiter=|. There are {', '.join(SPECS)}. If not given: line, any "
         "newline on input, CR LF on output.",
         "framing",
@@ -174,9 +174,9 @@ _FRAMING = (
     ),
     Option(
         "max-length",
-        "OCTETS",
+        "BYTES",
         "The longest record; 1M. [maxLength of the framing; POE: MaxLength]",
-        convert=_octets,
+        convert=_bytes,
     ),
     Option(
         "on-too-long",
@@ -188,28 +188,28 @@ _FRAMING = (
 _FLOW = (
     Option(
         "high-mark",
-        "OCTETS",
-        "At how many octets of output that wait standard input is read no further; "
-        "64k. OCTETS are a number, or as 64k, 2M, 1G.",
+        "BYTES",
+        "At how many bytes of output that wait standard input is read no further; "
+        "64k. BYTES are a number, or as 64k, 2M, 1G.",
         "highMark",
         "HighMark",
-        _octets,
+        _bytes,
     ),
     Option(
         "low-mark",
-        "OCTETS",
+        "BYTES",
         "Down to how many they must fall for it to be read again; 16k.",
         "lowMark",
         "LowMark",
-        _octets,
+        _bytes,
     ),
     Option(
         "offline-limit",
-        "OCTETS",
-        "How many octets may wait without a connection; 0. What no connection was "
+        "BYTES",
+        "How many bytes may wait without a connection; 0. What no connection was "
         "handed is not lost with it then.",
         "offlineLimit",
-        convert=_octets,
+        convert=_bytes,
     ),
     Option(
         "eof",
@@ -317,7 +317,7 @@ _CONSOLE = (
         "json-events",
         "",
         "Print a JSON object a line for each callback: event, time, and what it tells; "
-        "records are the record of serverInput. Octets that are no UTF-8 are "
+        "records are the record of serverInput. Bytes that are no UTF-8 are "
         '{"base64": ...}.',
     ),
     Option("verbose", "", "Tell of connections too, not only of faults.", short="v"),
@@ -375,8 +375,8 @@ _ABOUT = (
     "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or "
     "the name of a service) [remotePort]; sends what standard input gives and prints "
     "what comes on standard output, each only as fast as the other side takes it. "
-    "With --framing=stream octets are passed as they are; with any other framing a "
-    "record is a line here: its octets, or, with jsonlines and serialized, its value "
+    "With --framing=stream bytes are passed as they are; with any other framing a "
+    "record is a line here: its bytes, or, with jsonlines and serialized, its value "
     "as JSON. HOST:PORT, [IPv6]:PORT and unix:/path will do too. In square brackets: "
     "the parameter of ClientTCPFactory, and what POE::Component::Client::TCP calls "
     "it."

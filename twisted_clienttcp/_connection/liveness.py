@@ -11,7 +11,7 @@ Theory of operation:
  3. While we do not read, nothing can be heard: silence begins when we read again.
  4. After a C{heartbeat}'s seconds of silence the peer is asked something. It has as
     many seconds again to say anything at all. So a connection that is half open is
-    found twice these seconds after the last octet.
+    found twice these seconds after the last byte.
  5. While the user's answer to a record is waited for, it may be the peer who waits: he
     is not idle, but may be gone.
  6. What is asked goes behind the output that waits. While the peer takes of that, it is
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from .errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
+from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 
 class Heartbeat(NamedTuple):
@@ -54,9 +54,9 @@ class Watched(Protocol):
     """
 
     @property
-    def pendingOctets(self) -> int:
+    def pendingBytes(self) -> int:
         """
-        How many octets of the output the kernel has not taken yet.
+        How many bytes of the output the kernel has not taken yet.
         """
 
     @property
@@ -227,7 +227,7 @@ class Watch:
 
     def _unanswered(self, now: float) -> None:
         before, self._taken = self._taken, self._watched.taken
-        if self._watched.pendingOctets and self._taken > before:
+        if self._watched.pendingBytes and self._taken > before:
             self._asked = now
             self._sleep()
             return

@@ -21,12 +21,12 @@ from twisted.internet.address import (
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from . import Disconnection, errorDetails
-from ._details import fullText
-from .errors import InvalidRecord
-from .framing import Framing, JSONLines, Line, Serialized, Stream
-from .framing._buffer import InputBuffer
-from .framing._json import loads
+from .. import Disconnection, errorDetails
+from .._details import fullText
+from ..errors import InvalidRecord
+from ..framing import Framing, JSONLines, Line, Serialized, Stream
+from ..framing._buffer import InputBuffer
+from ..framing._json import loads
 
 
 def now() -> str:
@@ -38,8 +38,8 @@ def now() -> str:
 
 class Form:
     """
-    What stands for a record: with L{Stream} its octets; with any other framing a line,
-    which holds the octets, the text in UTF-8, or, of L{JSONLines} and L{Serialized},
+    What stands for a record: with L{Stream} its bytes; with any other framing a line,
+    which holds the bytes, the text in UTF-8, or, of L{JSONLines} and L{Serialized},
     the value as JSON.
 
     @ivar exact: nothing stands between two records.
@@ -100,11 +100,11 @@ class Form:
 
     def write(self, record: Any) -> bytes:
         """
-        @return: the octets that show a record.
+        @return: the bytes that show a record.
         """
         if self.exact:
-            octets: bytes = record
-            return octets
+            data: bytes = record
+            return data
         if self._values:
             return dumped(record, self.limit)
         if isinstance(record, str):
@@ -262,7 +262,7 @@ def _name(key: Any) -> str | None:
 def event(name: str, pending: int, value: object = None, limit: float = inf) -> bytes:
     """
     @param name: the name of a callback.
-    @param pending: C{pendingOctets} of the client.
+    @param pending: C{pendingBytes} of the client.
     @param value: what it got besides the client, if anything.
     @param limit: the limit of L{dumped}.
 
@@ -308,7 +308,7 @@ def place(address: object) -> str:
 
 def _text(record: object) -> object:
     """
-    @return: octets as text, if they are any in UTF-8.
+    @return: bytes as text, if they are any in UTF-8.
     """
     if isinstance(record, bytes):
         try:

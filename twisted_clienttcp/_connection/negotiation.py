@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
-from ._inbound import Inbound
-from ._outbox import Outbox
-from .errors import ClearText, NotConnectedError
-from .framing._building import FramingSpec, freshFraming
+from ..errors import ClearText, NotConnectedError
+from ..framing._building import FramingSpec, freshFraming
+from .inbound import Inbound
+from .outbox import Outbox
 
 
 class Wire(Protocol):

@@ -1,10 +1,10 @@
 """
-The octets that wait to be sent, with their marks, without I/O.
+The bytes that wait to be sent, with their marks, without I/O.
 
 Theory of operation:
 
  1. The queue counts what it has and what it has handed out, so that the number it
-    gives is never less than what stands in user space: octets handed out count until
+    gives is never less than what stands in user space: bytes handed out count until
     the transport says that it is empty.
  2. Queueing a record is on every user's fast path. So it makes one comparison, with
     C{edge}, the count from which there is more to do: nothing at all while the queue is
@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from .errors import NotConnectedError, OutputFull
-from .framing import Framing, LengthPrefixed, Line, Netstring, Stream
-from .framing._checks import bytesOf
+from ..errors import NotConnectedError, OutputFull
+from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
+from ..framing._checks import bytesOf
 
-#: How many octets a transport is handed at a time. So little that what a lost
+#: How many bytes a transport is handed at a time. So little that what a lost
 #: connection leaves in doubt is small, and so much that a chunk costs nothing
 #: beside the system call that sends it (Twisted sends 128 KiB at the most).
 CHUNK = 64 * 1024
@@ -34,16 +34,16 @@ CHUNK = 64 * 1024
 HIGH_MARK = 64 * 1024
 LOW_MARK = 16 * 1024
 
-#: Up to how many octets a chunk may be guessed.
+#: Up to how many bytes a chunk may be guessed.
 _FEW = 4 * CHUNK
 
 #: How many records are looked at to find as many as make a chunk.
 _WINDOW = 2048
 
-#: A count of octets that is never reached.
+#: A count of bytes that is never reached.
 _NEVER = 1 << 62
 
-#: Framings that give octets or raise.
+#: Framings that give bytes or raise.
 _SURE = (Line, LengthPrefixed, Netstring, Stream)
 
 
@@ -58,7 +58,7 @@ class Marks:
 
     def __init__(self, high: int | None = None, low: int | None = None) -> None:
         """
-        @param high: in octets; None, as C{low}, for no marks.
+        @param high: in bytes; None, as C{low}, for no marks.
 
         @raise TypeError: if only one is given, or one is no number.
         @raise ValueError: unless 0 < low < high.
@@ -91,21 +91,21 @@ class Outbox:
     @ivar encode: encodes a record; raises if none is accepted.
     @ivar parts: what was queued, record by record. Who appends to it adds to
         C{pending}, and calls L{reached} if that is at C{edge} then.
-    @ivar pending: how many octets are queued or in the transport's hands.
+    @ivar pending: how many bytes are queued or in the transport's hands.
     @ivar edge: see above.
     @ivar handed: how many of those are in the transport's hands.
-    @ivar idle: L{wake} is to be called at the next octets that are queued.
+    @ivar idle: L{wake} is to be called at the next bytes that are queued.
     @ivar isHigh: the high mark has been reached, and the low one not since.
     """
 
     __slots__ = (
         "_byUser",
+        "_bytes",
         "_closed",
         "_framing",
         "_grouped",
         "_marks",
         "_next",
-        "_octets",
         "_offset",
         "_owned",
         "_produced",
@@ -128,7 +128,7 @@ class Outbox:
         self._framing = framing
         self.encode: Callable[[Any], bytes] = _checked(framing, framing.encode)
         self.parts: list[bytes] = []
-        # The place in the parts up to which all was handed out, and how many octets
+        # The place in the parts up to which all was handed out, and how many bytes
         # were of the one behind that.
         self._next = 0
         self._offset = 0
@@ -138,9 +138,9 @@ class Outbox:
         self.isHigh = False
         #: The high mark that was reached is the user's.
         self._byUser = False
-        # How many octets and entries of the queue were handed out, and how many records
+        # How many bytes and entries of the queue were handed out, and how many records
         # more than entries there are.
-        self._octets = 0
+        self._bytes = 0
         self._records = 0
         self._grouped = 0
         #: The first of them that is not of this connection alone.
@@ -194,27 +194,27 @@ class Outbox:
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
 
-    def send(self, octets: bytes) -> bool:
+    def send(self, data: bytes) -> bool:
         """
-        Queue octets.
+        Queue bytes.
 
         @return: whether the output stands at or over the user's high mark.
 
         @raise NotConnectedError: if nothing is accepted.
         """
         if self._closed:
-            self._refuse(octets)
-        self.parts.append(octets)
-        self.pending += len(octets)
+            self._refuse(data)
+        self.parts.append(data)
+        self.pending += len(data)
         return self.pending >= self.edge and self.reached()
 
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         """
-        Queue octets as they are.
+        Queue bytes as they are.
 
         @return: as L{send}.
 
-        @raise TypeError: if that is not octets.
+        @raise TypeError: if that is not bytes.
         """
         return self.send(bytesOf(data))
 
@@ -232,7 +232,7 @@ class Outbox:
         """
         Frame records and queue them, all or, if one cannot be framed, none.
 
-        @param apart: keep their octets apart, for L{giveBack}.
+        @param apart: keep their bytes apart, for L{giveBack}.
 
         @return: as L{send}.
         """
@@ -249,11 +249,11 @@ class Outbox:
     @property
     def accepted(self) -> tuple[int, int]:
         """
-        How many octets and records were queued in all, less those given back.
+        How many bytes and records were queued in all, less those given back.
         """
         queued = self.pending - self.handed
         waiting = len(self.parts) - self._next
-        return self._octets + queued, self._records + waiting + self._grouped
+        return self._bytes + queued, self._records + waiting + self._grouped
 
     def reached(self) -> bool:
         """
@@ -332,7 +332,7 @@ class Outbox:
         """
         Hand out the next chunk. All chunks handed out before must be L{emptied}.
 
-        @return: at most L{CHUNK} octets; none if nothing is queued.
+        @return: at most L{CHUNK} bytes; none if nothing is queued.
         """
         parts, first = self.parts, self._next
         if not parts:
@@ -367,9 +367,9 @@ class Outbox:
             # To move the others up each time would cost more than their places do.
             parts[first : self._next] = [b""] * count
         self.handed = len(chunk)
-        self._octets += len(chunk)
+        self._bytes += len(chunk)
         self._records += count
-        # Records without an octet may stand before those that have some.
+        # Records without a byte may stand before those that have some.
         return chunk if chunk or not self.pending else self.take()
 
     def emptied(self) -> None:
@@ -402,7 +402,7 @@ class Outbox:
         Give up records of which nothing was handed out, for another connection; not
         what is this one's L{own}, which is all until that is called.
 
-        @param limit: how many octets they may be, at most.
+        @param limit: how many bytes they may be, at most.
 
         @return: these records, in order. What stays pending is in the transport's
             hands, or the rest of a record that is, or over the limit.
@@ -442,7 +442,7 @@ class OfflineQueue(Outbox):
     Takes what is put without a connection, up to a limit. Nobody empties it, and
     C{put} says whether the high mark is reached.
 
-    @ivar limit: in octets; 0 for none.
+    @ivar limit: in bytes; 0 for none.
     """
 
     __slots__ = ("limit",)
@@ -494,15 +494,15 @@ class OfflineQueue(Outbox):
         if self.pending + size > self.limit:
             raise OutputFull(size, self.pending, self.limit)
 
-    def send(self, octets: bytes) -> bool:
+    def send(self, data: bytes) -> bool:
         """
         As L{Outbox.send}.
 
         @raise NotConnectedError: if nothing is taken.
         @raise OutputFull: if this would be too much.
         """
-        self._check(len(octets))
-        return super().send(octets)
+        self._check(len(data))
+        return super().send(data)
 
     def sendAll(self, records: Iterable[Any], apart: bool = True) -> bool:
         """

@@ -23,13 +23,13 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from . import ClientTCPFactory, Disconnection, errorDetails
-from ._options import Options
-from ._progress import Progress, size
-from ._status import exitStatus
-from ._stdio import StandardInput, StandardOutput, standard
-from ._text import Form, event, now, place
-from .errors import ClientTCPError, NotConnectedError, OutputFull
+from .. import ClientTCPFactory, Disconnection, errorDetails
+from ..errors import ClientTCPError, NotConnectedError, OutputFull
+from .options import Options
+from .progress import Progress, size
+from .status import exitStatus
+from .stdio import StandardInput, StandardOutput, standard
+from .text import Form, event, now, place
 
 #: The seconds for which a server that talks on is heard out when nobody reads that.
 SILENCE = 1.0
@@ -105,7 +105,7 @@ class Console:
         def callback(client: ClientTCPFactory, *args: Any) -> None:
             does(client, *args)
             value = args[0] if args else None
-            self._print(event(name, client.pendingOctets, value, self._form.limit))
+            self._print(event(name, client.pendingBytes, value, self._form.limit))
 
         return callback
 
@@ -122,11 +122,11 @@ class Console:
 
         @param signal: its name.
         """
-        if self._client.pendingOctets:
+        if self._client.pendingBytes:
             self._log.warn(
                 "{signal}: sending the last {pending} bytes; once more ends at once",
                 signal=signal,
-                pending=self._client.pendingOctets,
+                pending=self._client.pendingBytes,
             )
         self.hurry()
         self.shutdown()
@@ -192,7 +192,7 @@ class Console:
         @return: the number of bytes put, and how many of them are pending.
         """
         stats = self._client.stats
-        return stats.octetsOut, stats.pendingOctets
+        return stats.bytesOut, stats.pendingBytes
 
     # -- what the client tells
 
@@ -292,8 +292,8 @@ class Console:
             stats = client.stats
             self._log.info(
                 "disconnected; so far {sent} sent, {got} received",
-                sent=size(stats.octetsOut - stats.unsentOctets),
-                got=size(stats.octetsIn),
+                sent=size(stats.bytesOut - stats.unsentBytes),
+                got=size(stats.bytesIn),
             )
         if not self._inputEnded:
             self._readOffline()
@@ -305,7 +305,7 @@ class Console:
         """
         Whether something is to be sent when there is a connection.
         """
-        return bool(self._held or self._client.pendingOctets)
+        return bool(self._held or self._client.pendingBytes)
 
     # -- what standard input and output tell
 

@@ -37,8 +37,9 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from . import _addresses, _tls
-from ._connector import ConnectorFactory, EndpointConnector, Tried
+from .. import _tls
+from . import addresses as _addresses
+from .connector import ConnectorFactory, EndpointConnector, Tried
 
 #: The settings that say where to connect to, in the order of L{Target}'s parameters.
 DESTINATION = (

@@ -13,7 +13,8 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
-from . import _addresses, _tls
+from .. import _tls
+from .._connecting import addresses as _addresses
 
 _log = Logger()
 

@@ -15,8 +15,8 @@ from weakref import WeakValueDictionary
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from ._validators import callback
-from .errors import AliasInUse, UnknownAlias, UnknownEvent
+from .._validators import callback
+from ..errors import AliasInUse, UnknownAlias, UnknownEvent
 
 #: A handler of a named event: called with the client and the arguments.
 Handler = Callable[..., object]

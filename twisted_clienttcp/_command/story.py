@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from . import ClientTCPFactory, _tls
-from ._stdio import write
-from .demo import Echo
-from .errors import TLSError
-from .framing import Line
-from .framing._buffer import InputBuffer
+from .. import ClientTCPFactory, _tls
+from ..demo import Echo
+from ..errors import TLSError
+from ..framing import Line
+from ..framing._buffer import InputBuffer
+from .stdio import write
 
 #: The line at which the server drops the connection.
 DROP = b"please drop me"
@@ -31,12 +31,12 @@ PAUSE = 0.02
 #: The seconds that a step may take.
 PATIENCE = 4.0
 
-#: The marks, in octets, and the line that is put until the high one is reached.
+#: The marks, in bytes, and the line that is put until the high one is reached.
 HIGH = 256 * 1024
 LOW = 64 * 1024
 LINE = b"x" * 9_998
 
-#: What is sent at the end: 2,000,000 octets.
+#: What is sent at the end: 2,000,000 bytes.
 LAST_LINES = 20
 LAST_LINE = b"x" * 99_998
 
@@ -231,9 +231,9 @@ async def _play(story: _Story, listener: Any) -> None:
     before = server.received
     for _ in range(LAST_LINES):
         client.put(LAST_LINE)
-    pending = client.pendingOctets
+    pending = client.pendingBytes
     client.shutdown()
-    _tell(f"The client shuts down with {pending:,} octets of output pending.")
+    _tell(f"The client shuts down with {pending:,} bytes of output pending.")
     disconnection = None
     while disconnection is None:
         name, value = await story.next("the shutdown: no disconnected")
@@ -249,9 +249,9 @@ async def _play(story: _Story, listener: Any) -> None:
     )
     _check(
         counted == pending == LAST_LINES * (len(LAST_LINE) + 2),
-        f"the shutdown: {pending} octets were pending, the server got {counted}",
+        f"the shutdown: {pending} bytes were pending, the server got {counted}",
     )
-    _tell(f"The server has read {counted:,} octets: none is lost.")
+    _tell(f"The server has read {counted:,} bytes: none is lost.")
 
 
 async def _throttled(story: _Story) -> None:
@@ -263,10 +263,10 @@ async def _throttled(story: _Story) -> None:
     while not client.put(LINE):
         lines += 1
         _check(lines < 1000, "the marks: put() never tells of the high mark")
-    pending = client.pendingOctets
+    pending = client.pendingBytes
     await story.expect("serverHigh", "the high mark")
     _tell(
-        f"The client has put {lines} lines: with {pending:,} octets pending the high "
+        f"The client has put {lines} lines: with {pending:,} bytes pending the high "
         f"mark, {HIGH:,}, is reached."
     )
     _tell("  serverHigh: it puts no more.")
@@ -275,7 +275,7 @@ async def _throttled(story: _Story) -> None:
     while left is None or echoed < lines:
         name, value = await story.next("the low mark: no serverLow, or no echo")
         if name == "serverLow":
-            left = client.pendingOctets
+            left = client.pendingBytes
             _tell(f"  serverLow: {left:,} are pending, the low mark is {LOW:,}. On!")
         else:
             _check(
@@ -283,7 +283,7 @@ async def _throttled(story: _Story) -> None:
                 f"the low mark: {name} ({value!r:.40}) came instead of serverLow",
             )
             echoed += 1
-    _check(left <= LOW, f"the low mark: {left} octets are pending")
+    _check(left <= LOW, f"the low mark: {left} bytes are pending")
     _tell(f"All {lines} lines have come back.")
 
 

@@ -4,7 +4,7 @@ From the queue to the transport, and knowing when the kernel has it all.
 Theory of operation:
 
  1. Twisted has no event for "everything is written". But a transport asks a I{pull}
-    producer for more exactly when it has given its last octet to the kernel, so the
+    producer for more exactly when it has given its last byte to the kernel, so the
     L{Sender} is one. A transport does not close while it has a producer, so the sender
     is registered only while the transport holds a chunk.
  2. A socket mostly takes a chunk at once. So its transport is told to write without the
@@ -12,7 +12,7 @@ Theory of operation:
     that this meets is met again by the reactor, which reports it as any other. But the
     kernel tells of a reset once: who reads after that finds the end of the stream.
     Events that are posted come before the flush, though, as they do in POE: they take
-    their turn while the octets go by the reactor.
+    their turn while the bytes go by the reactor.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from ._outbox import Marks, Outbox
-from ._supply import Supply
-from .framing import Framing
+from ..framing import Framing
+from .outbox import Marks, Outbox
+from .supply import Supply
 
 #: How many chunks are written in one turn, so that others get theirs.
 _AT_ONCE = 4
@@ -84,7 +84,7 @@ class Sender(Outbox):
     unless somebody holds the output back meanwhile (see L{hold}).
 
     @ivar supply: the application's producer; None if there has been none.
-    @ivar failed: the kernel has refused octets.
+    @ivar failed: the kernel has refused bytes.
     """
 
     __slots__ = (

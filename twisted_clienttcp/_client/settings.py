@@ -28,9 +28,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 from twisted.internet.protocol import ReconnectingClientFactory
 
-from ._outbox import Marks
-from ._session import Session, handlersFrom
-from ._target import (
+from .._connecting.destination import (
     DESTINATION,
     Target,
     endpointsFrom,
@@ -38,8 +36,10 @@ from ._target import (
     replaced,
     targetFrom,
 )
-from ._tcp import KeepAlive, keepAliveFrom
-from ._validators import (
+from .._connection.liveness import Heartbeat
+from .._connection.outbox import Marks
+from .._connection.tcp import KeepAlive, keepAliveFrom
+from .._validators import (
     byteCount,
     callback,
     count,
@@ -51,10 +51,10 @@ from ._validators import (
     policy,
     seconds,
 )
-from ._watch import Heartbeat
-from .framing import Framing, Line
-from .framing._building import buildFraming
-from .retry import Policy
+from ..framing import Framing, Line
+from ..framing._building import buildFraming
+from ..retry import Policy
+from .events import Session, handlersFrom
 
 Init = TypeVar("Init", bound=Callable[..., None])
 

@@ -23,7 +23,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 
-from ._status import EX_FAILED, EX_USAGE
+from .status import EX_FAILED, EX_USAGE
 
 #: The number of bytes that are read at a time: the size of a pipe.
 READ = 64 * 1024

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ._stdio import writeIfReady
+from .stdio import writeIfReady
 
 #: The seconds between two looks; what is done sooner is not shown.
 INTERVAL = 1.0

@@ -30,7 +30,7 @@ class Supply:
         self, pending: Callable[[], int], raised: Callable[[str, BaseException], None]
     ) -> None:
         """
-        @param pending: tells how many octets wait to be sent.
+        @param pending: tells how many bytes wait to be sent.
         @param raised: called with what a method of the producer raised, and its name.
         """
         self._pending = pending
@@ -40,7 +40,7 @@ class Supply:
         self._streaming = False
         self._paused = False
         self._asking = False
-        #: How many octets waited when the producer was last asked.
+        #: How many bytes waited when the producer was last asked.
         self._before = -1
 
     def register(self, producer: Any, streaming: bool) -> None:

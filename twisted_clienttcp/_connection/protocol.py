@@ -5,10 +5,11 @@ become writes.
 Theory of operation:
 
  1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
-    L{Inbound<twisted_clienttcp._inbound.Inbound>}, and after an order to close
-    nowhere.
- 2. Output goes to the L{Sender<twisted_clienttcp._sender.Sender>}. What is put while
-    octets are being received goes out when all their records have been delivered.
+    inbound side (L{Inbound<twisted_clienttcp._connection.inbound.Inbound>}), and after
+    the client has begun to close it is discarded.
+ 2. Output goes to the L{Sender<twisted_clienttcp._connection.sender.Sender>}. Records
+    that are put while bytes are received leave when all records of these bytes have
+    been delivered.
  3. The transport is read while nothing holds the delivery, and never after the end of
     the stream. A loss waits until every record received before it is delivered.
  4. A close is: flush, half-close, read on (and discard) until the peer ends its side
@@ -51,16 +52,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
-from . import _tls
-from ._details import LostWhileWriting
-from ._inbound import Hold, Inbound
-from ._negotiation import Negotiation
-from ._outbox import Marks
-from ._sender import Sender
-from ._stats import Stats
-from ._tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
-from ._watch import Heartbeat, Watch
-from .errors import (
+from .. import _tls
+from .._details import LostWhileWriting
+from .._stats import Stats
+from ..errors import (
     ClientTCPError,
     DrainTimeout,
     FramingError,
@@ -68,8 +63,14 @@ from .errors import (
     RecordTooLong,
     TruncatedRecord,
 )
-from .framing import Framing
-from .framing._buffer import InputBuffer
+from ..framing import Framing
+from ..framing._buffer import InputBuffer
+from .inbound import Hold, Inbound
+from .liveness import Heartbeat, Watch
+from .negotiation import Negotiation
+from .outbox import Marks
+from .sender import Sender
+from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
@@ -83,7 +84,7 @@ LARGE_READ = 1024 * 1024
 #: memory than the reads saved are worth.
 MANY_RECORDS = 8192
 
-#: How many octets may wait behind the record whose Deferred is waited for before the
+#: How many bytes may wait behind the record whose Deferred is waited for before the
 #: transport is read no more: one read.
 BACKLOG = 64 * 1024
 
@@ -99,11 +100,11 @@ class Disconnection:
     @ivar initiator: who ended it: C{"local"} (an order, a fault in what was
         received, a callback that raised), C{"peer"} (it ended its side) or
         C{"network"} (a reset, a route that is gone).
-    @ivar unsent: the octets that were accepted and never given to the kernel. An
+    @ivar unsent: the bytes that were accepted and never given to the kernel. An
         upper bound: the last chunk (64 KiB) counts whole even if a part of it was.
     @ivar confirmed: the peer ended its side after we had ended ours, so it has read
         all there was. (With TLS, it has answered our close_notify with its own.)
-    @ivar truncated: the octets received behind the last complete record, as a
+    @ivar truncated: the bytes received behind the last complete record, as a
         L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
         were none.
     """
@@ -363,13 +364,13 @@ class ClientTCPProtocol(Protocol):
 
     # What each connection has. The rest is the class's, until it is other than there.
     __slots__ = (
+        "_bytesIn",
         "_client",
         "_fewRead",
         "_framing",
         "_fullRead",
         "_input",
         "_negotiation",
-        "_octetsIn",
         "_shaking",
         "_stage",
         "_usualRead",
@@ -414,8 +415,8 @@ class ClientTCPProtocol(Protocol):
         self.peer = peer
         self._framing = framing
         self._input: Inbound | None = None
-        self._octetsIn = 0
-        #: How many octets a read takes as a rule, if the transport lets us say; below
+        self._bytesIn = 0
+        #: How many bytes a read takes as a rule, if the transport lets us say; below
         #: how many the next takes less than this one, and from how many on more.
         self._usualRead = 0
         self._fewRead = 0
@@ -498,7 +499,7 @@ class ClientTCPProtocol(Protocol):
         held = self.inbound.held & ~Hold.RESULT
         if self._stage is not OPEN or held or self._throttled or self._peerEnded:
             return None
-        return self._octetsIn
+        return self._bytesIn
 
     def _timeSource(self) -> IReactorTime:
         return self._client._timeSource()
@@ -526,11 +527,11 @@ class ClientTCPProtocol(Protocol):
             self._negotiation = Negotiation(self.transport, self)
         return self._negotiation
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """
-        Queue octets.
+        Queue bytes.
         """
-        self.outbox.send(octets)
+        self.outbox.send(data)
 
     def startTLS(self, options: Any, swallow: bytes) -> None:
         """
@@ -626,9 +627,9 @@ class ClientTCPProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Take octets from the transport.
+        Take bytes from the transport.
         """
-        self._octetsIn += len(data)
+        self._bytesIn += len(data)
         if self._watch is not None:
             self._watch.heard()
         outbox, inbound = self.outbox, self._input or self.inbound
@@ -655,7 +656,7 @@ class ClientTCPProtocol(Protocol):
         """
         Let the next read take as much as usual, or more.
 
-        Each read costs a turn of the reactor. But a few octets cost more if there is
+        Each read costs a turn of the reactor. But a few bytes cost more if there is
         a large buffer for them, and all of them wait while the delivery is held: so it
         is there only while the peer fills it and the user takes it.
         """
@@ -769,7 +770,7 @@ class ClientTCPProtocol(Protocol):
     @property
     def inputFraming(self) -> Framing[Any]:
         """
-        What cuts the octets received (POE: get_input_filter).
+        What cuts the bytes received (POE: get_input_filter).
         """
         return self.inbound.framing
 
@@ -782,7 +783,7 @@ class ClientTCPProtocol(Protocol):
 
     def setInputFraming(self, framing: Framing[Any]) -> None:
         """
-        Cut all octets behind the records delivered until now with another framing.
+        Cut all bytes behind the records delivered until now with another framing.
         """
         if self._stage <= OPEN:
             self.inbound.use(framing)
@@ -873,7 +874,7 @@ class ClientTCPProtocol(Protocol):
     @property
     def taken(self) -> int:
         """
-        The octets that the kernel has taken: never too many, and too few by one chunk
+        The bytes that the kernel has taken: never too many, and too few by one chunk
         at the most.
         """
         return self.outbox.accepted[0] - self.outbox.pending
@@ -911,9 +912,9 @@ class ClientTCPProtocol(Protocol):
     # -- output
 
     @property
-    def pendingOctets(self) -> int:
+    def pendingBytes(self) -> int:
         """
-        The octets accepted and not yet given to the kernel: never too few, and too
+        The bytes accepted and not yet given to the kernel: never too few, and too
         many by one chunk (64 KiB) at the most.
         """
         return self.outbox.pending
@@ -1210,11 +1211,11 @@ class ClientTCPProtocol(Protocol):
         """
         Add what went through this connection.
         """
-        octets, records = self.outbox.accepted
-        stats.octetsIn += self._octetsIn
+        data, records = self.outbox.accepted
+        stats.bytesIn += self._bytesIn
         if self._input is not None:
             stats.recordsIn += self._input.delivered
-        stats.octetsOut += octets
+        stats.bytesOut += data
         stats.recordsOut += records
         stats.framingFaults += self._faults
 

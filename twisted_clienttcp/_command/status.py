@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.error import TimeoutError
 from twisted.python.failure import Failure
 
-from .errors import DrainTimeout, PeerSilent, RetriesExhausted, TLSError
+from ..errors import DrainTimeout, PeerSilent, RetriesExhausted, TLSError
 
 #: The statuses beside 0, and beside 128 and the number of a signal. That for wrong
 #: usage is of sysexits.h, that for a timeout is of timeout(1).

@@ -1,0 +1,3 @@
+"""
+The client: configuration, lifecycle and callbacks.
+"""

@@ -1,0 +1,3 @@
+"""
+The commands C{clienttcp}, C{twistd clienttcp} and C{twist clienttcp}.
+"""

@@ -1,0 +1,3 @@
+"""
+Attempts to connect: destinations and the connector.
+"""

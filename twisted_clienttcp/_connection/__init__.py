@@ -1,0 +1,3 @@
+"""
+One connection: input, output, negotiation and liveness.
+"""
