@@ -85,15 +85,15 @@ class ClearText(TLSError):
     They may have been put there by somebody who wants them to be taken for protected
     ones (as in CVE-2011-0411): nothing is done with them, and the attempt has failed.
 
-    @ivar bytes: how many.
+    @ivar count: how many.
     """
 
-    def __init__(self, data: int) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__(
-            f"{data} bytes in clear text arrived before TLS was started: someone may "
+            f"{count} bytes in clear text arrived before TLS was started: someone may "
             "have injected them, or preConnect did not read all that the server sent"
         )
-        self.data = data
+        self.count = count
 
 
 def nameOf(error: BaseException) -> str:

@@ -25,7 +25,7 @@ class Waiting(Exception):
 Translation = Callable[[Any], dict[str, Any]]
 
 
-def _bytes(value: Any) -> Any:
+def _octets(value: Any) -> Any:
     return value.encode("latin-1") if isinstance(value, str) else value
 
 
@@ -42,7 +42,7 @@ def _inputLiteral(value: Any) -> dict[str, Any]:
     """
     No literal, and an empty one, ask for autodetection.
     """
-    return {"inputDelimiter": _bytes(value)} if value else {"autodetect": True}
+    return {"inputDelimiter": _octets(value)} if value else {"autodetect": True}
 
 
 def _lengthCodec(value: Any) -> dict[str, Any]:
@@ -64,10 +64,10 @@ FILTERS: dict[str, tuple[str, dict[str, Translation]]] = {
     "Line": (
         "Line",
         {
-            "Literal": _named("delimiter", _bytes),
+            "Literal": _named("delimiter", _octets),
             "InputLiteral": _inputLiteral,
-            "OutputLiteral": _named("outputDelimiter", _bytes),
-            "InputRegexp": _named("inputPattern", _bytes),
+            "OutputLiteral": _named("outputDelimiter", _octets),
+            "InputRegexp": _named("inputPattern", _octets),
             "MaxLength": _MAX_LENGTH,
             "MaxBuffer": lambda value: {},
         },

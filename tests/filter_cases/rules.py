@@ -19,10 +19,10 @@ gives what is right instead, or if ours differs by one of these rules:
     before it; the original may wait for the end of the record.
  7. I{What would not be read back} as the records that were put is refused, by an error
     of the framing: a delimiter inside a line, a block that is not whole.
- 8. I{What is pending} are all bytes from which a new framing can go on. The original
-    leaves out a length that it has taken off (Block), and all but the pending bytes
+ 8. I{What is pending} are all octets from which a new framing can go on. The original
+    leaves out a length that it has taken off (Block), and all but the pending octets
     of the last filter (Stackable).
- 9. I{Serialized records} are compared, not the bytes that stand for them.
+ 9. I{Serialized records} are compared, not the octets that stand for them.
 10. I{A size has a limit too}: C{maxLength} may be given with a Block's C{size}, which
     the original refuses.
 
@@ -157,25 +157,25 @@ def _recorded(request: dict[str, Any], reply: dict[str, Any]) -> Result:
             error = reply.get("error") if isLast else None
             result.append(Step("get", records, error=error))
         if not reply.get("error"):
-            result.append(Step("pending", data=_pending(reply.get("pending"))))
+            result.append(Step("pending", octets=_pending(reply.get("pending"))))
     elif operation == "put":
-        data = reply.get("bytes")
+        octets = reply.get("octets")
         error = reply.get("error")
-        if data is None and not error:
-            error = "what is to be sent is no bytes"
-        result.append(Step("put", data=data, error=error))
+        if octets is None and not error:
+            error = "what is to be sent is no octets"
+        result.append(Step("put", octets=octets, error=error))
     elif operation == "session":
         for (kind, *_), each in zip(steps(request), reply["steps"], strict=False):
             pending = _pending(each.get("pending")) if kind == "pending" else None
-            data = each.get("bytes", pending)
+            octets = each.get("octets", pending)
             error = each.get("error")
-            result.append(Step(kind, each.get("records"), data, error))
+            result.append(Step(kind, each.get("records"), octets, error))
     return Result(steps=result)
 
 
 def _pending(pending: Any) -> str:
     """
-    @return: what is pending, as bytes.
+    @return: what is pending, as octets.
     """
     if isinstance(pending, dict):
         return "".join(_pending(each) for each in pending["list"])
@@ -199,7 +199,7 @@ def _expected(case: Case, recorded: Result) -> Result | _Judgement:
             return judgement(case, recorded)
     if "records_flat" in correct:
         return Flat(case, recorded)
-    if {"records", "steps", "bytes"}.intersection(correct):
+    if {"records", "steps", "octets"}.intersection(correct):
         reply = {**case["reply"], "error": None, "pending": None, **correct}
         return _recorded(request, reply)
     return Unjudged(case, recorded)
@@ -252,7 +252,7 @@ class Flat(_Judgement):
             and not last.error
             and (
                 "pending" not in correct
-                or last.data == _pending(correct["pending"])
+                or last.octets == _pending(correct["pending"])
                 or _isHeld(self.case["request"], last)
             )
         )
@@ -402,7 +402,7 @@ def _isHeld(request: dict[str, Any], step: Step, right: Step | None = None) -> b
     Rule 8.
     """
     if request["filter"] == "Block" and right is not None:
-        return step.isHeld and (step.data or "").endswith(right.data or "")
+        return step.isHeld and (step.octets or "").endswith(right.octets or "")
     return step.isHeld and request["filter"] in ("Block", "Stackable")
 
 
@@ -410,15 +410,15 @@ def _isSent(asked: list[Any], step: Step, right: Step, run: Run) -> bool:
     """
     Rules 7 and 9.
     """
-    if right.data is None:
+    if right.octets is None:
         return False
-    records = run.readsBack(bytes.fromhex(right.data))
-    if step.data is None:
+    records = run.readsBack(bytes.fromhex(right.octets))
+    if step.octets is None:
         return isinstance(step.error, FramingError) and records != asked
     return (
         run.isData
         and records is not None
-        and records == run.readsBack(bytes.fromhex(step.data))
+        and records == run.readsBack(bytes.fromhex(step.octets))
     )
 
 
@@ -430,7 +430,7 @@ def _isEarly(step: Step, right: Step, later: list[Step], run: Run) -> bool:
     if not isinstance(error, RecordTooLong) or step.records != right.records:
         return False
     return any(
-        each.error or len(each.data or "") // 2 > error.maxLength
+        each.error or len(each.octets or "") // 2 > error.maxLength
         for each in later
         if each.kind in ("get", "pending")
     )

@@ -29,14 +29,14 @@ class Step:
     What one step gave.
 
     @ivar records: those that came of a read, or None for another kind of step.
-    @ivar bytes: what was made of records to send; or what is pending.
+    @ivar octets: what was made of records to send; or what is pending.
     @ivar error: what was raised, behind those records.
     @ivar isHeld: whether a new framing could go on from what is pending.
     """
 
     kind: str
     records: list[Any] | None = None
-    data: str | None = None
+    octets: str | None = None
     error: object = None
     isHeld: bool = False
 
@@ -44,16 +44,16 @@ class Step:
         return isinstance(other, Step) and (
             self.kind,
             self.records,
-            self.data,
+            self.octets,
             bool(self.error),
-        ) == (other.kind, other.records, other.data, bool(other.error))
+        ) == (other.kind, other.records, other.octets, bool(other.error))
 
     def __str__(self) -> str:
         parts = [self.kind]
         if self.records is not None:
             parts.append(json.dumps(self.records))
-        if self.data is not None:
-            parts.append(self.data or "nothing")
+        if self.octets is not None:
+            parts.append(self.octets or "nothing")
         if self.error:
             parts.append(f"error: {self.error!s:.60}")
         return " ".join(parts)
@@ -191,8 +191,8 @@ class Run:
                 break
         return results
 
-    def do_get(self, data: str) -> Step:
-        read = bytes.fromhex(data)
+    def do_get(self, octets: str) -> Step:
+        read = bytes.fromhex(octets)
         self._fed[self._current] += read
         records, error = self.read(self._buffers[self._current], read)
         return Step("get", records=records, error=error)
@@ -203,14 +203,14 @@ class Run:
     def do_put(self, records: list[Any]) -> Step:
         framing = self._buffers[self._current].framing
         try:
-            data = b"".join(framing.encode(toRecord(each)) for each in records)
+            octets = b"".join(framing.encode(toRecord(each)) for each in records)
         except (FramingError, TypeError, ValueError) as e:
             return Step("put", error=e)
-        return Step("put", data=data.hex())
+        return Step("put", octets=octets.hex())
 
     def do_pending(self) -> Step:
         pending = self.pending()
-        return Step("pending", data=pending.hex(), isHeld=self._isHeld(pending))
+        return Step("pending", octets=pending.hex(), isHeld=self._isHeld(pending))
 
     def do_clone(self, name: str) -> Step:
         original = self._buffers[self._current].framing
@@ -249,8 +249,8 @@ class Run:
             can only be a part of what has come, in its order.)
         """
         current, fed = self._buffers[self._current], self._fed[self._current]
-        data = iter(fed)
-        if not all(byte in data for byte in pending):
+        octets = iter(fed)
+        if not all(octet in octets for octet in pending):
             return False
         if not current.framing.chunkInvariant:
             return True
@@ -265,9 +265,9 @@ class Run:
                 return False
         return True
 
-    def readsBack(self, data: bytes) -> list[Any] | None:
+    def readsBack(self, octets: bytes) -> list[Any] | None:
         """
-        @return: the records that a new framing makes of bytes; None for an error.
+        @return: the records that a new framing makes of octets; None for an error.
         """
-        records, error = self.read(InputBuffer(self.build()), data)
+        records, error = self.read(InputBuffer(self.build()), octets)
         return None if error else records

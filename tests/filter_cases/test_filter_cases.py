@@ -123,7 +123,7 @@ def _cut(draw: st.DrawFn, frames: SearchStrategy[bytes]) -> bytes:
 @st.composite
 def _stacks(draw: st.DrawFn, grouped: bool) -> Filter:
     """
-    @return: filters of records on one of bytes.
+    @return: filters of records on one of octets.
     """
     below = [
         ("Line", ["Literal", "\n"]),
@@ -158,8 +158,8 @@ def _decimal(record: bytes) -> bytes:
     return b"%d\0%b" % (len(record), record)
 
 
-#: Records of bytes.
-_bytes = st.binary(max_size=12).map(bytes.hex)
+#: Records of octets.
+_octets = st.binary(max_size=12).map(bytes.hex)
 
 
 class DifferentialTests(SynchronousTestCase):
@@ -231,14 +231,14 @@ class DifferentialTests(SynchronousTestCase):
         A literal newline, with and without a limit.
         """
         for literal in ("\n", "\r\n", "||", ".*", "aab", "\0"):
-            data = literal.encode()
-            pieces = [data, b"a", b"b", data[:1], data[-1:]]
+            octets = literal.encode()
+            pieces = [octets, b"a", b"b", octets[:1], octets[-1:]]
             filters = _filters(
                 "Line", [["Literal", literal], ["InputLiteral", literal]]
             )
             self.compare(_reads(filters, _streams(pieces)))
         given = [["Literal", "||"], ["OutputLiteral", "<>"], ["InputLiteral", "!"], []]
-        self.compare(_puts(_filters("Line", given), _bytes))
+        self.compare(_puts(_filters("Line", given), _octets))
 
     def test_lineAutodetect(self) -> None:
         """
@@ -260,7 +260,7 @@ class DifferentialTests(SynchronousTestCase):
         for pattern in patterns:
             arguments.append(["InputRegexp", pattern])
             arguments.append(["InputRegexp", {"qr": f"{pattern}|b;"}])
-        pieces = [bytes([byte]) for byte in b"ab;,12x\r\n- "]
+        pieces = [bytes([octet]) for octet in b"ab;,12x\r\n- "]
         self.compare(_reads(_filters("Line", arguments), _streams([*pieces, b"--"])))
 
     def test_blockSize(self) -> None:
@@ -271,7 +271,7 @@ class DifferentialTests(SynchronousTestCase):
         filters = _filters("Block", sizes, limited=False)
         self.compare(
             _reads(filters, st.binary(max_size=30)),
-            _puts(filters, _bytes),
+            _puts(filters, _octets),
         )
 
     def test_blockLength(self) -> None:
@@ -290,12 +290,12 @@ class DifferentialTests(SynchronousTestCase):
             filters = _filters("Block", [arguments])
             self.compare(
                 _reads(filters, _cut(st.binary(max_size=12).map(frame))),
-                _puts(filters, _bytes),
+                _puts(filters, _octets),
             )
 
     def test_stackable(self) -> None:
         """
-        Filters of records, on one of bytes.
+        Filters of records, on one of octets.
         """
         streams = _streams([b"a", b"B", b"1", b"#", b",", b"\n"])
         words = st.text("aB1#,", max_size=5).map(lambda text: text.encode().hex())
@@ -417,12 +417,12 @@ class RunnerTests(TestCase):
         """
         self.differs(lambda case: case["reply"]["records"][0].clear(), "error", "f0206")
 
-    def test_bytes(self) -> None:
+    def test_octets(self) -> None:
         """
         What is sent is another.
         """
         self.differs(
-            lambda case: case["reply"].update(data="610d0a0d0a63"), "put", "f0196"
+            lambda case: case["reply"].update(octets="610d0a0d0a63"), "put", "f0196"
         )
 
     def test_session(self) -> None:
@@ -437,7 +437,7 @@ class RunnerTests(TestCase):
 
     def test_refusal(self) -> None:
         """
-        A refusal to send is right only if the bytes of the original would not be read
+        A refusal to send is right only if the octets of the original would not be read
         back.
         """
         outcome = self.judged("f0054", lambda case: None)

@@ -26,7 +26,7 @@ ARGUMENTS = {
     "error": ValueError("x"),
     "length": 1,
     "maxLength": 1,
-    "bytes": 1,
+    "count": 1,
     "offlineLimit": 1,
     "pending": 1,
     "rest": b"x",
