@@ -124,9 +124,9 @@ class Connecting:
         The line has come on one of the connections.
         """
         self._run.deliver(client, line)
-        data = self._run.delivered()
-        if data == self._number * len(LINE):
-            self._run.tell(data=data)
+        count = self._run.delivered()
+        if count == self._number * len(LINE):
+            self._run.tell(bytes=count)
             # To close all of them one by one is not of interest.
             os._exit(0)
 
@@ -323,7 +323,7 @@ class Cycling:
         elif self._lost == self._last:
             before, after = self._before, self._count()
             growth = {name: after[name] - before[name] for name in after}
-            self._run.tell(**growth, data=self._run.delivered())
+            self._run.tell(**growth, bytes=self._run.delivered())
             os._exit(0)
 
     def _count(self) -> dict[str, float]:

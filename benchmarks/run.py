@@ -31,18 +31,18 @@ class Run:
         self.work: Any = work
         self.port = port
         self.args = args
-        data = 0
+        count = 0
 
         def deliver(client: Any, record: Any) -> None:
-            nonlocal data
-            data += len(record)
+            nonlocal count
+            count += len(record)
 
         def deliverBatch(client: Any, records: list[Any]) -> None:
-            nonlocal data
-            data += sum(map(len, records))
+            nonlocal count
+            count += sum(map(len, records))
 
         def delivered() -> int:
-            return data
+            return count
 
         self.deliver = deliver
         self.deliverBatch = deliverBatch
@@ -64,7 +64,7 @@ class Run:
             cpu=cpu,
             growth=memory() - self._memory,
             peak=memory("VmHWM") - self._memory,
-            data=self.delivered(),
+            bytes=self.delivered(),
         )
 
     def tell(self, **report: float) -> None:

@@ -394,7 +394,7 @@ class StartTLSTests(TLSTestCase):
         error = await self.failing(server, preConnect=self.preConnect())
         self.assertIsInstance(error, ClearText)
         self.assertRefused(error, "6 bytes in clear text")
-        self.assertEqual(error.data, 6)
+        self.assertEqual(error.count, 6)
 
     async def test_defiant(self) -> None:
         """

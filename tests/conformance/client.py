@@ -75,12 +75,12 @@ def _framingOf(client: Any) -> Any:
     return client.server.inputFraming
 
 
-def _bytes(record: Any) -> Any:
+def _octets(record: Any) -> Any:
     """
     @return: a record of the scenario as one of ours.
     """
     if isinstance(record, list):
-        return [_bytes(each) for each in record]
+        return [_octets(each) for each in record]
     return str(record).encode("latin-1")
 
 
@@ -201,7 +201,7 @@ class Client:
             sums = self._sums.setdefault(NAMES[what], Counter())
             sums["count"] += 1
             if "record" in details:
-                sums["bytes"] += len(details["record"])
+                sums["octets"] += len(details["record"])
             return
         passed = round(self._reactor.seconds() - self._began, 2)
         entry = {"t": passed, "ev": NAMES.get(what, what), **details}
@@ -308,7 +308,7 @@ class Client:
 
     def do_put(self, client: Any, *records: Any, callback: Any) -> None:
         try:
-            answers = [client.put(_bytes(each)) for each in records]
+            answers = [client.put(_octets(each)) for each in records]
         except twisted_clienttcp.errors.NotConnectedError:
             self._log("put_failed", client)
         else:

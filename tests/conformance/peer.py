@@ -20,8 +20,8 @@ The operations are::
 
     ["send", TEXT]  ["send_hex", HEX]  ["send_n", N]   TEXT is latin-1
     ["sleep", S]    ["stall", S]                       a stall is logged
-    ["read", N]     ["read_line"]      ["read_some"]   N bytes; to LF; one recv
-    ["read_slow", N, S]                                N bytes each S s, to the end
+    ["read", N]     ["read_line"]      ["read_some"]   N octets; to LF; one recv
+    ["read_slow", N, S]                                N octets each S s, to the end
     ["read_eof"]    ["half_close"]     ["close"]       ["reset"]
 
 Behind them come a C{read_eof} and a C{close}.
@@ -51,13 +51,13 @@ def log(event: str, **details: Any) -> None:
     print(json.dumps(entry), flush=True)
 
 
-def shown(data: bytes) -> dict[str, Any]:
+def shown(octets: bytes) -> dict[str, Any]:
     """
-    @return: bytes as they are logged: many of them only by their digest.
+    @return: octets as they are logged: many of them only by their digest.
     """
-    if len(data) <= 200:
-        return {"n": len(data), "data": data.decode("latin-1")}
-    return {"n": len(data), "sha1": hashlib.sha1(data).hexdigest()}
+    if len(octets) <= 200:
+        return {"n": len(octets), "data": octets.decode("latin-1")}
+    return {"n": len(octets), "sha1": hashlib.sha1(octets).hexdigest()}
 
 
 class Connection:
@@ -78,19 +78,19 @@ class Connection:
         Read once.
         """
         if self.streams is not None:
-            data: bytes = await self.streams[0].read(size)
-            return data
+            octets: bytes = await self.streams[0].read(size)
+            return octets
         return await self.loop.sock_recv(self.sock, size)
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, octets: bytes) -> None:
         """
         Send all.
         """
         if self.streams is not None:
-            self.streams[1].write(data)
+            self.streams[1].write(octets)
             await self.streams[1].drain()
         else:
-            await self.loop.sock_sendall(self.sock, data)
+            await self.loop.sock_sendall(self.sock, octets)
 
     def close(self) -> None:
         """
@@ -115,14 +115,14 @@ class Connection:
             self.close()
 
     async def do_send(self, text: str) -> None:
-        data = text.encode("latin-1")
-        await self.send(data)
-        log("sent", conn=self.tag, **shown(data))
+        octets = text.encode("latin-1")
+        await self.send(octets)
+        log("sent", conn=self.tag, **shown(octets))
 
     async def do_send_hex(self, text: str) -> None:
-        data = bytes.fromhex(text)
-        await self.send(data)
-        log("sent", conn=self.tag, n=len(data), hex=text)
+        octets = bytes.fromhex(text)
+        await self.send(octets)
+        log("sent", conn=self.tag, n=len(octets), hex=text)
 
     async def do_send_n(self, size: int) -> None:
         await self.send(b"x" * size)
@@ -136,22 +136,22 @@ class Connection:
         await asyncio.sleep(seconds)
 
     async def do_read(self, size: int) -> None:
-        data = b""
-        while len(data) < size:
-            chunk = await self.receive(size - len(data))
+        octets = b""
+        while len(octets) < size:
+            chunk = await self.receive(size - len(octets))
             if not chunk:
                 break
-            data += chunk
-        log("read", conn=self.tag, **shown(data))
+            octets += chunk
+        log("read", conn=self.tag, **shown(octets))
 
     async def do_read_line(self) -> None:
-        data = b""
-        while not data.endswith(b"\n"):
+        octets = b""
+        while not octets.endswith(b"\n"):
             chunk = await self.receive(1)
             if not chunk:
                 break
-            data += chunk
-        log("read", conn=self.tag, **shown(data))
+            octets += chunk
+        log("read", conn=self.tag, **shown(octets))
 
     async def do_read_some(self) -> None:
         log("read", conn=self.tag, **shown(await self.receive()))
@@ -169,14 +169,14 @@ class Connection:
         if self.ended:
             return
         self.ended = True
-        data = bytearray()
+        octets = bytearray()
         try:
             while chunk := await self.receive():
-                data += chunk
-            log("read_to_eof", conn=self.tag, **shown(bytes(data)))
+                octets += chunk
+            log("read_to_eof", conn=self.tag, **shown(bytes(octets)))
         except (ConnectionResetError, ssl.SSLError) as e:
             error = type(e).__name__
-            log("read_to_reset", conn=self.tag, error=error, **shown(bytes(data)))
+            log("read_to_reset", conn=self.tag, error=error, **shown(bytes(octets)))
             self.close()
 
     async def do_half_close(self) -> None:

@@ -22,7 +22,7 @@ How our trace is compared with the recorded one. All that may differ stands here
     where a client is connected, or has nothing to do with one any more.
  8. I{What the default error handlers print} is compared without the client's name, at
     the end of the trace.
- 9. I{Of the peer}, what is compared is which bytes each connection brought it, and
+ 9. I{Of the peer}, what is compared is which octets each connection brought it, and
     from which address if a particular one was asked for. Connections that brought
     none (an attempt given up at once) do not count.
 10. I{When a shutdown and a flush come in the same turn}, asked for from a timer, which

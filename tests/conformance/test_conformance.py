@@ -136,7 +136,7 @@ class RunnerTests(TestCase):
             "expected disconnected(), got serverError(",
         )
 
-    async def test_bytes(self) -> None:
+    async def test_octets(self) -> None:
         """
         The peer was sent something else.
         """
@@ -162,7 +162,7 @@ class RunnerTests(TestCase):
         """
         outcome = await self.judged(lambda golden: None, "crlf_split_race")
         self.assertEqual(outcome.verdict, "unjudged")
-        self.assertIn("swallow the partner byte", outcome.why)
+        self.assertIn("swallow the partner octet", outcome.why)
 
     async def test_repaired(self) -> None:
         """
