@@ -126,7 +126,7 @@ class SameTests(SynchronousTestCase):
         scenarios = list((ROOT / "tests" / "conformance" / "golden").glob("*.json"))
         text = " ".join(README.read_text().split())
         for claim in (
-            f"gets all {MANY:,} bytes",
+            f"puts {MANY:,} bytes",
             f"{printed(herd, 'clienttcp')[0]} times the mean",
             f"with ``ClientService``, {printed(herd, 'ClientService')[0]} times",
             f"takes {printed(lines, 'clienttcp')[1]} times the CPU time",
