@@ -30,7 +30,7 @@ def loads(data: bytes) -> Any:
         is too large for a float, which Python would read as infinite.
     @raise RecursionError: if it is nested too deeply.
     """
-    return json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+    return _DECODER.decode(data.decode("utf-8"))
 
 
 def _refuse(name: str) -> NoReturn:
@@ -42,3 +42,8 @@ def _finite(text: str) -> float:
     if isinf(number):
         raise ValueError(f"{text:.40} is too large for a float")
     return number
+
+
+#: One decoder for all: each has a reference cycle, which only the garbage collector
+#: frees.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
