@@ -55,10 +55,12 @@ for _name, _subject in SUBJECTS.items():
 
 class SearchesAgain(Line):
     """
-    A framing that searches all of an incomplete line at each read.
+    A framing that looks at all bytes of an incomplete line at each read.
     """
 
     def decode(self, data: Any, start: int, searched: int) -> Any:
+        # A search in C alone is too fast to be seen in these short times.
+        sum(bytes(data[start:searched]))
         return super().decode(data, start, start)
 
 
