@@ -15,7 +15,7 @@ from .._validators import count, flag
 from ..errors import FramingError, RecordTooLong
 from ._base import Buffer, Framing
 from ._buffer import InputBuffer
-from ._converted import Converted
+from ._converted import Above, Converted
 from ._stream import Stream
 
 #: How many bytes of records that were filtered out may be kept, because an incomplete
@@ -476,7 +476,7 @@ def _across(lower: Framing[Any], upper: Framing[Any]) -> Framing[Any]:
     return upper if type(lower) is Stream else _Across(lower, upper)
 
 
-class Stackable(Framing[Any]):
+class Stackable(Above):
     """
     Framings above each other (POE::Filter::Stackable): the second framing decodes the
     records of the first one, and so on; records that are put go the other way.
@@ -515,11 +515,11 @@ class Stackable(Framing[Any]):
                 segments[-1] = part.on(segments[-1])
             elif not segments or type(part) is not Stream:
                 segments.append(part.fresh())
-        self._top = segments[0]
+        self._lower = segments[0]
         for upper in segments[1:]:
-            self._top = _across(self._top, upper)
-        self.chunkInvariant = self._top.chunkInvariant
-        self.reversible = self._top.reversible
+            self._lower = _across(self._lower, upper)
+        self.chunkInvariant = self._lower.chunkInvariant
+        self.reversible = self._lower.reversible
 
     def fresh(self) -> Any:
         parts, self._parts = self._parts, ()
@@ -531,45 +531,25 @@ class Stackable(Framing[Any]):
         return unused
 
     @property
-    def maxLength(self) -> int:
-        return self._top.maxLength
-
-    @maxLength.setter
-    def maxLength(self, maxLength: int) -> None:
-        self._top.maxLength = maxLength
-
-    @property
-    def onTooLong(self) -> str:  # type: ignore[override]
-        return self._top.onTooLong
-
-    @property
-    def swallows(self) -> bytes:
-        return self._top.swallows
-
-    @swallows.setter
-    def swallows(self, swallows: bytes) -> None:
-        self._top.swallows = swallows
-
-    @property
     def hasMore(self) -> bool:  # type: ignore[override]
-        return self._top.hasMore
+        return self._lower.hasMore
 
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        return self._top.decode(data, start, searched)
+        return self._lower.decode(data, start, searched)
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        return self._top.decodeMany(data, start)
+        return self._lower.decodeMany(data, start)
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
-        return self._top.decodeEnd(data, start)
+        return self._lower.decodeEnd(data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        return self._top.skip(data, start, searched)
+        return self._lower.skip(data, start, searched)
 
     def takeBack(self) -> bytes:
-        return self._top.takeBack()
+        return self._lower.takeBack()
 
     def encode(self, record: Any) -> bytes:
         """
@@ -577,7 +557,7 @@ class Stackable(Framing[Any]):
 
         @raise Exception: as the parts do.
         """
-        return self._top.encode(record)
+        return self._lower.encode(record)
 
     def encodeMany(self, records: Sequence[Any]) -> bytes:
-        return self._top.encodeMany(records)
+        return self._lower.encodeMany(records)

@@ -15,7 +15,40 @@ from ._line import Line
 from ._units import decodeEach
 
 
-class Converted(Framing[Any]):
+class Above(Framing[Any]):
+    """
+    A framing above another one, the lower framing, whose limit, C{onTooLong} and
+    C{swallows} are its own too.
+    """
+
+    _lower: Framing[Any]
+
+    @property
+    def maxLength(self) -> int:
+        return self._lower.maxLength
+
+    @maxLength.setter
+    def maxLength(self, maxLength: int) -> None:
+        self._lower.maxLength = maxLength
+
+    @property
+    def onTooLong(self) -> str:
+        return self._lower.onTooLong
+
+    @onTooLong.setter
+    def onTooLong(self, onTooLong: str) -> None:
+        self._lower.onTooLong = onTooLong
+
+    @property
+    def swallows(self) -> bytes:
+        return self._lower.swallows
+
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        self._lower.swallows = swallows
+
+
+class Converted(Above):
     """
     A framing above another one, the lower framing: it makes any number of records of
     each record of that.
@@ -68,31 +101,7 @@ class Converted(Framing[Any]):
         """
         raise NotImplementedError
 
-    # -- what is the lower framing's
-
-    @property
-    def maxLength(self) -> int:
-        return self._lower.maxLength
-
-    @maxLength.setter
-    def maxLength(self, maxLength: int) -> None:
-        self._lower.maxLength = maxLength
-
-    @property
-    def onTooLong(self) -> str:
-        return self._lower.onTooLong
-
-    @onTooLong.setter
-    def onTooLong(self, onTooLong: str) -> None:
-        self._lower.onTooLong = onTooLong
-
-    @property
-    def swallows(self) -> bytes:
-        return self._lower.swallows
-
-    @swallows.setter
-    def swallows(self, swallows: bytes) -> None:
-        self._lower.swallows = swallows
+    # -- the rest of the lower framing's state
 
     @property
     def hasMore(self) -> bool:  # type: ignore[override]
