@@ -357,7 +357,8 @@ class DemoTests(CommandTestCase):
             b"the reconnection": "demo.PATIENCE = 0.5\n"
             "demo.ClientTCPFactory._retryDelay = lambda self: None",
             b"the marks": "demo.HIGH = 10**9",
-            b"the high mark": "demo.ClientTCPFactory._tell = lambda *args: None\n"
+            b"the high mark": "demo.ClientTCPFactory.outputChanged = "
+            "lambda *args: None\n"
             "demo.PATIENCE = 0.5",
             b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",

@@ -308,12 +308,12 @@ class LifecycleFactory(Settings):
         if self._phase in (IDLE, STOPPED):
             self._moveIfComplete()
         client: Any = self
-        connection = ClientTCPProtocol(client, self.framing, addr)
+        connection = ClientTCPProtocol(client, client, self.framing, addr)
         connection.factory = self
         self._connection = connection
         if not self._target.speaksTLS:
             return connection
-        return _tls.secured(self._target.tls, connection, self, self._timeSource())
+        return _tls.secured(self._target.tls, connection, self, self.timeSource())
 
     @finishing
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
@@ -349,7 +349,7 @@ class LifecycleFactory(Settings):
 
     # -- what the connection tells
 
-    def _timeSource(self) -> IReactorTime:
+    def timeSource(self) -> IReactorTime:
         """
         @return: the clock; the reactor if there is none.
         """
@@ -358,7 +358,7 @@ class LifecycleFactory(Settings):
         clock: IReactorTime = self._clock
         return clock
 
-    def _made(self, connection: ClientTCPProtocol) -> None:
+    def transportMade(self, connection: ClientTCPProtocol) -> None:
         """
         There is a transport.
         """
@@ -389,14 +389,14 @@ class LifecycleFactory(Settings):
         connector = self._ownConnector
         return {} if connector is None else connector.tried
 
-    def _secured(self, connection: ClientTCPProtocol) -> None:
+    def transportReady(self, connection: ClientTCPProtocol) -> None:
         """
         The transport can be used.
         """
         if self._inputs is not None:
             # An endpoint that connects at once, from inside the order to: it is not
             # taken yet that the connection is made.
-            self._later(self._secured, connection)
+            self._later(self.transportReady, connection)
             return
         if not self._negotiable(connection):
             return
@@ -428,7 +428,7 @@ class LifecycleFactory(Settings):
                 objection = succeed(_objection(answer))
         except BaseException as error:
             objection = fail()
-            self._escape(error)
+            self.raiseLater(error)
         self._negotiating = objection
         objection.addBoth(self._decided, connection, negotiation)
 
@@ -461,11 +461,11 @@ class LifecycleFactory(Settings):
             # It was lost or given up meanwhile, and its end is reported.
             return
         if objection:
-            self._giveUp(connection, Failure(refusal))
+            self.refuse(connection, Failure(refusal))
         else:
             negotiation.agreed(partial(self._feed, Inputs.negotiated))
 
-    def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
         The connection must not be used.
         """
@@ -473,13 +473,13 @@ class LifecycleFactory(Settings):
             connection.blame(failure, "local")
             self._feed(Inputs.refused)
 
-    def _tlsOptions(self, given: Any) -> Any:
+    def tlsOptions(self, given: Any) -> Any:
         """
         @return: options for TLS; those of the platform for True.
         """
         return self._target.tlsOptions(given)
 
-    def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+    def endedEarly(self, connection: ClientTCPProtocol) -> None:
         """
         The peer has ended its side before the connection was open.
         """
@@ -487,7 +487,7 @@ class LifecycleFactory(Settings):
             connection.blame(Failure(ConnectionDone()), "peer")
             self._feed(Inputs.refused)
 
-    def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
+    def outputChanged(self, connection: ClientTCPProtocol, callback: str) -> bool:
         """
         Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
 
@@ -510,7 +510,7 @@ class LifecycleFactory(Settings):
             self._run()
         return True
 
-    def _outputLost(self, connection: ClientTCPProtocol) -> None:
+    def outputClosed(self, connection: ClientTCPProtocol) -> None:
         """
         The connection takes no more output, and sends none: records that no transport
         was handed wait for the next one, if there is to be any.
@@ -521,7 +521,7 @@ class LifecycleFactory(Settings):
             self._outbox = self._offline
             self._offline.adopt(outbox.giveBack(limit))
 
-    def _ended(
+    def inputEnded(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
     ) -> None:
         """
@@ -532,7 +532,7 @@ class LifecycleFactory(Settings):
             self._later(give, self, Inputs.ended)
         self._run()
 
-    def _callbackRaised(
+    def callbackRaised(
         self,
         callback: str,
         error: BaseException,
@@ -550,9 +550,9 @@ class LifecycleFactory(Settings):
             connection = self.server
         if connection is not None and connection is self.server:
             failure = Failure(CallbackError(callback, error))
-            self._broken(connection, failure, told=callback == "serverError")
+            self.broken(connection, failure, told=callback == "serverError")
 
-    def _broken(
+    def broken(
         self, connection: ClientTCPProtocol, failure: Failure, told: bool = False
     ) -> None:
         """
@@ -565,7 +565,12 @@ class LifecycleFactory(Settings):
         self._later(give, self, Inputs.broken)
         self._run()
 
-    def _gone(
+    def transportLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport of a connection is gone.
+        """
+
+    def connectionEnded(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
     ) -> None:
         """
@@ -633,7 +638,7 @@ class LifecycleFactory(Settings):
             return None
         if self._target.left:
             return 0.0
-        now = self._timeSource().seconds()
+        now = self.timeSource().seconds()
         if not self.retries:
             self._failingSince = now
         self.retries += 1
@@ -645,7 +650,7 @@ class LifecycleFactory(Settings):
             # Without a delay the client can only give up.
             self._reason = Failure()
             self._logFailure("no delay for the next attempt, so it stops", self._reason)
-            self._escape(error)
+            self.raiseLater(error)
             return None
         if delay is None:
             cause, words = None, ""
@@ -716,7 +721,7 @@ class LifecycleFactory(Settings):
                 self._foreign = False
         except BaseException as error:
             self.clientConnectionFailed(self.connector, Failure())
-            self._escape(error)
+            self.raiseLater(error)
 
     def _cancelAttempt(self) -> None:
         """
@@ -730,7 +735,7 @@ class LifecycleFactory(Settings):
                 pass
             except BaseException as error:
                 self._logFailure("the attempt could not be cancelled")
-                self._escape(error)
+                self.raiseLater(error)
 
     def _expireAttempt(self) -> None:
         """
@@ -788,14 +793,14 @@ class LifecycleFactory(Settings):
                 negotiating.cancel()
             except BaseException as error:
                 self._logFailure("preConnect could not be cancelled")
-                self._escape(error)
+                self.raiseLater(error)
 
     def _startTimer(self, seconds: float) -> None:
         """
         Give C{timeUp} after so many seconds.
         """
         self._stopTimer()
-        self._timer = self._timeSource().callLater(seconds, self._timeUp)
+        self._timer = self.timeSource().callLater(seconds, self._timeUp)
 
     def _startDeadline(self) -> None:
         """
@@ -824,7 +829,7 @@ class LifecycleFactory(Settings):
             isinstance(connector, BaseConnector)
             and connector.timeout is not None
             and connector.timeout <= self._allowed
-            and connector.reactor is self._timeSource()
+            and connector.reactor is self.timeSource()
             and connector.factory is self
             and not self._target.speaksTLS
             and not self._hooked
@@ -865,7 +870,7 @@ class LifecycleFactory(Settings):
         """
         Call C{connected}, later.
         """
-        self._connectedAt = self._timeSource().seconds()
+        self._connectedAt = self.timeSource().seconds()
         self._target.reached()
         assert self._connection is not None
         self._outbox = self._connection.outbox
@@ -896,7 +901,7 @@ class LifecycleFactory(Settings):
         """
         Call C{disconnected}, later.
         """
-        held = self._timeSource().seconds() - self._connectedAt
+        held = self.timeSource().seconds() - self._connectedAt
         stable = held >= self.stableAfter
         if stable:
             self.resetDelay()
@@ -913,7 +918,7 @@ class LifecycleFactory(Settings):
         connection, disconnection = self._connection, self._disconnection
         assert connection is not None and disconnection is not None
         self._forget(connection, disconnection)
-        passed = self._timeSource().seconds() - self._connectedAt
+        passed = self.timeSource().seconds() - self._connectedAt
         self._counted().secondsConnected += passed
         self._outbox = self._offline
         if disconnection.unsent:
@@ -1145,7 +1150,7 @@ class LifecycleFactory(Settings):
         if first is not None:
             raise first
 
-    def _escape(self, error: BaseException) -> None:
+    def raiseLater(self, error: BaseException) -> None:
         """
         Raise an error again that is not an C{Exception}, when all that follows from it
         is done.
@@ -1177,8 +1182,8 @@ class LifecycleFactory(Settings):
                         "inside the callback with Deferred.fromCoroutine"
                     )
             except BaseException as error:
-                self._callbackRaised(name, error)
-                self._escape(error)
+                self.callbackRaised(name, error)
+                self.raiseLater(error)
                 return False
         return True
 
@@ -1228,7 +1233,7 @@ class LifecycleFactory(Settings):
         if isinstance(error, (CallbackError, NegotiationRefused)):
             return error.__cause__ is None
         hasFinished = callback == "serverError" and isinstance(error, ConnectionDone)
-        isStopping = not getattr(self._timeSource(), "running", True)
+        isStopping = not getattr(self.timeSource(), "running", True)
         return not (hasFinished or isStopping)
 
     # -- where to

@@ -27,13 +27,13 @@ class SessionOwner(Protocol):
     The client, as its session sees it.
     """
 
-    def _timeSource(self) -> IReactorTime:
+    def timeSource(self) -> IReactorTime:
         "The clock."
 
-    def _callbackRaised(self, callback: str, error: BaseException) -> None:
+    def callbackRaised(self, callback: str, error: BaseException) -> None:
         "The handler of a posted event has raised."
 
-    def _escape(self, error: BaseException) -> None:
+    def raiseLater(self, error: BaseException) -> None:
         "Raise an error again that is not an C{Exception}."
 
     def _traced(self, event: str, args: tuple[Any, ...]) -> None:
@@ -137,7 +137,7 @@ class Session:
         self._handlersOf(event)
         self._posted.append((event, args))
         if self._turn is None:
-            self._turn = self._owner._timeSource().callLater(0, self._dispatchPosted)
+            self._turn = self._owner.timeSource().callLater(0, self._dispatchPosted)
 
     def _postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
         """
@@ -147,7 +147,7 @@ class Session:
         self._serial += 1
         delayed = DelayedEvent(self, event, args, self._serial)
         self._delayed.add(delayed)
-        delayed.call = self._owner._timeSource().callLater(seconds, self._due, delayed)
+        delayed.call = self._owner.timeSource().callLater(seconds, self._due, delayed)
         return delayed
 
     def _dispatchPosted(self) -> None:
@@ -163,7 +163,7 @@ class Session:
         finally:
             # A handler may have raised something that is not an Exception.
             if self._posted and self._turn is None:
-                clock = self._owner._timeSource()
+                clock = self._owner.timeSource()
                 self._turn = clock.callLater(0, self._dispatchPosted)
 
     def _due(self, delayed: DelayedEvent) -> None:
@@ -174,8 +174,8 @@ class Session:
         try:
             self._call(event, *args)
         except BaseException as error:
-            self._owner._callbackRaised(event, error)
-            self._owner._escape(error)
+            self._owner.callbackRaised(event, error)
+            self._owner.raiseLater(error)
         finally:
             self._owner._eventDone()
 

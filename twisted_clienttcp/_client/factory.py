@@ -314,7 +314,7 @@ class ClientTCPFactory(LifecycleFactory):
         if connection is not None and connection.transport is not None:
             connection.count(now)
         if self.server is not None:
-            passed = self._timeSource().seconds() - self._connectedAt
+            passed = self.timeSource().seconds() - self._connectedAt
             now.secondsConnected += passed
         data, records = self._offline.accepted
         now.bytesOut += data

@@ -118,161 +118,168 @@ class Disconnection:
 
 class Client(TypingProtocol):
     """
-    What a connection needs of the client it belongs to.
+    The client that a connection belongs to: its settings, read when they are needed.
+    The settings are documented where they are defined.
     """
 
     @property
     def serverInput(self) -> Callable[[Any, Any], object]:
         """
-        The user's callback, called as C{serverInput(client, record)}.
-        """
-
-    @property
-    def keepAlive(self) -> KeepAlive:
-        """
-        Whether and how the kernel probes a silent peer.
-        """
-
-    @property
-    def idleTimeout(self) -> float | None:
-        """
-        After how many seconds of silence a connection is dropped.
-        """
-
-    @property
-    def heartbeat(self) -> Heartbeat | None:
-        """
-        What to ask a silent peer.
+        The user's callback for input, called as C{serverInput(client, record)}.
         """
 
     @property
     def batched(self) -> bool:
         """
-        It is C{serverInputBatch}, called as C{serverInputBatch(client, records)}.
+        True if the callback is C{serverInputBatch}, called as
+        C{serverInputBatch(client, records)}.
         """
 
     @property
-    def marks(self) -> Marks:
-        """
-        The marks of the output.
-        """
+    def keepAlive(self) -> KeepAlive: ...
 
     @property
-    def noDelay(self) -> bool:
-        """
-        Whether small writes go out at once.
-        """
+    def idleTimeout(self) -> float | None: ...
 
     @property
-    def drainTimeout(self) -> float:
-        """
-        The seconds that flushing may take at the end.
-        """
+    def heartbeat(self) -> Heartbeat | None: ...
 
     @property
-    def lingerTimeout(self) -> float:
+    def marks(self) -> Marks: ...
+
+    @property
+    def noDelay(self) -> bool: ...
+
+    @property
+    def drainTimeout(self) -> float: ...
+
+    @property
+    def lingerTimeout(self) -> float: ...
+
+    @property
+    def shutdownOnError(self) -> bool: ...
+
+    def shutdown(self) -> object:
         """
-        The seconds to wait for the peer's end of stream after that.
+        Stop the client.
         """
+
+
+class ConnectionOwner(TypingProtocol):
+    """
+    The owner of a connection, called for each event of it.
+
+    Methods may be called for a connection that is not the present one any more; then
+    they do nothing.
+    """
 
     @property
     def eventful(self) -> bool:
         """
-        Whether events are posted.
+        True if named events are posted that must be handled before a flush is reported.
         """
 
-    @property
-    def shutdownOnError(self) -> bool:
+    def timeSource(self) -> IReactorTime:
         """
-        Whether the peer's end of stream ends the connection.
-        """
-
-    def _timeSource(self) -> IReactorTime:
-        """
-        @return: what tells the time and calls later.
+        @return: the clock that runs the timers of the connection.
         """
 
-    def _made(self, connection: ClientTCPProtocol) -> None:
+    def transportMade(self, connection: ClientTCPProtocol) -> None:
         """
         There is a transport.
         """
 
-    def _secured(self, connection: ClientTCPProtocol) -> None:
+    def transportReady(self, connection: ClientTCPProtocol) -> None:
         """
-        The transport can be used: the TLS handshake, if there is one, is done.
-        """
-
-    def _tlsOptions(self, given: Any) -> Any:
-        """
-        @return: options for TLS; those of the platform for True.
+        The transport can be used: the TLS handshake, if there is one, is complete and
+        the certificate is verified.
         """
 
-    def _giveUp(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def tlsOptions(self, given: Any) -> Any:
+        """
+        @param given: a value as C{tls} accepts it.
+
+        @return: the options for TLS; those of the platform for True.
+        """
+
+    def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
         The connection must not be used.
+
+        @param failure: the reason.
         """
 
-    def _negotiationEnded(self, connection: ClientTCPProtocol) -> None:
+    def endedEarly(self, connection: ClientTCPProtocol) -> None:
         """
-        The peer has ended its side before the connection was open.
-        """
-
-    def _tell(self, connection: ClientTCPProtocol, callback: str) -> bool:
-        """
-        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
-
-        @return: whether this is a connection that there is anything to tell of.
+        The peer has ended its side before C{connected} was called.
         """
 
-    def _outputLost(self, connection: ClientTCPProtocol) -> None:
+    def outputChanged(self, connection: ClientTCPProtocol, callback: str) -> bool:
         """
-        The connection takes no more output, and sends none.
+        Call a callback about the output.
+
+        @param callback: C{"serverHigh"}, C{"serverLow"} or C{"serverFlushed"}.
+
+        @return: False if the connection is not the present one.
         """
 
-    def _ended(
+    def outputClosed(self, connection: ClientTCPProtocol) -> None:
+        """
+        The connection accepts and sends no more output: the offline queue takes over.
+        """
+
+    def inputEnded(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
     ) -> None:
         """
-        There will be no more input, and nobody here has asked for that; or a part of it
-        was left out.
+        The input ends, though the client has not asked for that; or a record was
+        skipped.
 
-        @param closing: whether the connection is to be closed now.
+        @param failure: the reason, for C{serverError}.
+        @param closing: True if the connection must be closed.
         """
 
-    def _broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
-        The connection cannot go on: drop it.
+        The connection cannot be used any longer: drop it.
+
+        @param failure: the reason, for C{serverError}.
         """
 
-    def _callbackRaised(
-        self, callback: str, error: BaseException, connection: Any = None
+    def callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ClientTCPProtocol | None = None,
     ) -> None:
         """
-        The user's callback of that name has raised.
+        A callback has raised: log the error, and drop the connection.
 
-        @param connection: the one that it was called for, if it may be another than the
-            present one.
-        """
-
-    def _escape(self, error: BaseException) -> None:
-        """
-        Raise an error again that is not an C{Exception}, when all that follows from it
-        is done.
+        @param callback: the name of the callback.
+        @param connection: the connection that it was called for; None for the present
+            one.
         """
 
-    def shutdown(self) -> object:
+    def raiseLater(self, error: BaseException) -> None:
         """
-        Stop.
+        Raise an error again that is not an C{Exception}, after everything that follows
+        from it is done. Do nothing for an C{Exception}.
         """
 
-    def _gone(
+    def transportLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport is gone. This is called at once, and may be called again.
+        """
+
+    def connectionEnded(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
     ) -> None:
         """
-        The transport is gone.
+        The connection has ended: every record received before the loss has been
+        delivered, or C{drainTimeout} has passed since the loss.
 
-        @param told: the user knows why already: by his own order, or by
-            C{serverError}.
+        @param told: True if the user knows the reason, because the user's own call or
+            C{serverError} has named it.
         """
 
 
@@ -285,7 +292,7 @@ class Notified(TypingProtocol):
     An object that Twisted notifies.
     """
 
-    def _timeSource(self) -> IReactorTime:
+    def timeSource(self) -> IReactorTime:
         """
         @return: the clock.
         """
@@ -306,7 +313,7 @@ def finishing(
         except Exception:
             raise
         except BaseException as error:
-            self._timeSource().callLater(0, raiseAgain, error)
+            self.timeSource().callLater(0, raiseAgain, error)
 
     update_wrapper(notified, notify)
     return notified
@@ -371,6 +378,7 @@ class ClientTCPProtocol(Protocol):
         "_fullRead",
         "_input",
         "_negotiation",
+        "_owner",
         "_shaking",
         "_stage",
         "_usualRead",
@@ -382,6 +390,7 @@ class ClientTCPProtocol(Protocol):
     )
 
     _client: Client
+    _owner: ConnectionOwner
     #: The queue of what is to be sent, once there is a transport.
     outbox: Sender
     factory: Any
@@ -404,12 +413,20 @@ class ClientTCPProtocol(Protocol):
     _turn: IDelayedCall | None = None
 
     def __init__(
-        self, client: Client, framing: Framing[Any], peer: IAddress | None = None
+        self,
+        owner: ConnectionOwner,
+        client: Client,
+        framing: Framing[Any],
+        peer: IAddress | None = None,
     ) -> None:
         """
-        @param framing: a pattern of its framing.
-        @param peer: the address that the connection is made to, if that is known.
+        @param owner: called for everything that happens to the connection.
+        @param client: the first argument of callbacks; its settings are read when they
+            are needed.
+        @param framing: the framing of the client, of which the connection uses a copy.
+        @param peer: the address that the connection is made to, if it is known.
         """
+        self._owner = owner
         self._client = client
         #: Known until somebody is told.
         self.peer = peer
@@ -452,17 +469,17 @@ class ClientTCPProtocol(Protocol):
         # The client can give up only a connection that can be closed.
         self.outbox = Sender(
             transport,
-            self._client._timeSource(),
+            self._owner.timeSource(),
             self._framing,
             self._client.marks,
             self,
         )
-        self._client._made(self)
+        self._owner.transportMade(self)
         if error is not None:
             self.refuse(Failure(error))
-            self._client._escape(error)
+            self._owner.raiseLater(error)
         elif not self._shaking:
-            self._client._secured(self)
+            self._owner.transportReady(self)
         elif (fault := _tls.fault(transport)) is not None:
             self.refuse(fault)
 
@@ -501,8 +518,8 @@ class ClientTCPProtocol(Protocol):
             return None
         return self._bytesIn
 
-    def _timeSource(self) -> IReactorTime:
-        return self._client._timeSource()
+    def timeSource(self) -> IReactorTime:
+        return self._owner.timeSource()
 
     @property
     def inbound(self) -> Inbound:
@@ -548,7 +565,7 @@ class ClientTCPProtocol(Protocol):
         transport = self.transport
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
-        creator = self._client._tlsOptions(options)
+        creator = self._owner.tlsOptions(options)
         self.outbox.handOver()
         self._shaking = True
         framing = self.inbound.framing.fresh()
@@ -562,7 +579,7 @@ class ClientTCPProtocol(Protocol):
         """
         Give the connection up before it is open.
         """
-        self._client._giveUp(self, failure)
+        self._owner.refuse(self, failure)
 
     @finishing
     def handshakeCompleted(self) -> None:
@@ -574,7 +591,7 @@ class ClientTCPProtocol(Protocol):
             return
         self._shaking = False
         if self._negotiation is None or not self._negotiation.secured():
-            self._client._secured(self)
+            self._owner.transportReady(self)
 
     def open(self) -> None:
         """
@@ -642,7 +659,7 @@ class ClientTCPProtocol(Protocol):
                 if self._negotiation is not None:
                     self._negotiation.received()
             else:
-                self._lastHeard = self._client._timeSource().seconds()
+                self._lastHeard = self._owner.timeSource().seconds()
         finally:
             if held:
                 outbox.pump()
@@ -685,18 +702,18 @@ class ClientTCPProtocol(Protocol):
         """
         self._faults += 1
         if isinstance(error, RecordTooLong) and error.skipped:
-            self._client._ended(self, Failure(error), False)
+            self._owner.inputEnded(self, Failure(error), False)
         else:
             self.inbound.stop()
             self._ended(Failure(error), "local")
 
     def inputRaised(self, error: BaseException) -> None:
         callback = "serverInputBatch" if self._client.batched else "serverInput"
-        self._client._callbackRaised(callback, error, self)
+        self._owner.callbackRaised(callback, error, self)
 
     def _producerRaised(self, order: str, error: BaseException) -> None:
-        self._client._callbackRaised(order, error, self)
-        self._client._escape(error)
+        self._owner.callbackRaised(order, error, self)
+        self._owner.raiseLater(error)
 
     def hold(self, who: int = Hold.USER) -> None:
         """
@@ -788,7 +805,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage <= OPEN:
             self.inbound.use(framing)
             if self.inbound.waiting and self._turn is None:
-                self._turn = self._client._timeSource().callLater(0, self._deliverNow)
+                self._turn = self._owner.timeSource().callLater(0, self._deliverNow)
 
     def setOutputFraming(self, framing: Framing[Any]) -> None:
         """
@@ -825,7 +842,7 @@ class ClientTCPProtocol(Protocol):
         if self._stage is OPEN:
             self.inbound.end(self._streamEnded)
         elif self._stage is EARLY:
-            self._client._negotiationEnded(self)
+            self._owner.endedEarly(self)
         elif self._stage is LINGERING:
             self._lose()
 
@@ -836,14 +853,14 @@ class ClientTCPProtocol(Protocol):
         if self._client.shutdownOnError:
             self._ended(Failure(ConnectionDone()), "peer")
         else:
-            self._client._ended(self, Failure(ConnectionDone()), False)
+            self._owner.inputEnded(self, Failure(ConnectionDone()), False)
 
     def _ended(self, failure: Failure, initiator: str) -> None:
         """
         Nothing more can be read, and nobody here has asked for that.
         """
         if self.blame(failure, initiator):
-            self._client._ended(self, failure, True)
+            self._owner.inputEnded(self, failure, True)
 
     def writeConnectionLost(self) -> None:
         """
@@ -860,7 +877,7 @@ class ClientTCPProtocol(Protocol):
         if client.idleTimeout is not None or client.heartbeat is not None:
             self._watch = Watch(
                 self,
-                client._timeSource(),
+                self._owner.timeSource(),
                 client.idleTimeout,
                 client.heartbeat,
                 reading=not self.inbound.held,
@@ -899,15 +916,15 @@ class ClientTCPProtocol(Protocol):
             if record is not None and not self.ending:
                 self.outbox.send(self.outbox.encode(record))
         except BaseException as error:
-            self._client._callbackRaised("heartbeat", error)
-            self._client._escape(error)
+            self._owner.callbackRaised("heartbeat", error)
+            self._owner.raiseLater(error)
         return True
 
     def _silent(self, error: ClientTCPError) -> None:
         """
         The peer is taken for gone.
         """
-        self._client._broken(self, Failure(error))
+        self._owner.broken(self, Failure(error))
 
     # -- output
 
@@ -970,20 +987,20 @@ class ClientTCPProtocol(Protocol):
         """
         Whether events are posted that are to be handled before a flush is told.
         """
-        return self._client.eventful
+        return self._owner.eventful
 
     def _high(self) -> bool:
-        self._isHigh = self._client._tell(self, "serverHigh")
+        self._isHigh = self._owner.outputChanged(self, "serverHigh")
         return self._isHigh
 
     def _low(self) -> None:
         # Of what was put in the negotiation nobody may have been told.
         if self._isHigh:
             self._isHigh = False
-            self._client._tell(self, "serverLow")
+            self._owner.outputChanged(self, "serverLow")
 
     def _flushed(self) -> None:
-        self._client._tell(self, "serverFlushed")
+        self._owner.outputChanged(self, "serverFlushed")
         # The callback may have put more.
         self._endIfFlushed()
 
@@ -1010,7 +1027,7 @@ class ClientTCPProtocol(Protocol):
             ):
                 _endOurSide(self.transport)
         if self._stage is FLUSHING:
-            self._client._outputLost(self)
+            self._owner.outputClosed(self)
             self._awaitPeer()
 
     # -- the end
@@ -1068,7 +1085,7 @@ class ClientTCPProtocol(Protocol):
         if self._peerEnded:
             self._lose()
         elif _halfCloseable(self.transport):
-            self._lastHeard = self._client._timeSource().seconds()
+            self._lastHeard = self._owner.timeSource().seconds()
             self._linger(self._lastHeard + self._client.lingerTimeout)
         else:
             # TLS has no half-close (though its transport claims one): it waits for
@@ -1081,7 +1098,7 @@ class ClientTCPProtocol(Protocol):
         """
         Wait on while the peer talks, but not longer than until then.
         """
-        now = self._client._timeSource().seconds()
+        now = self._owner.timeSource().seconds()
         wake = min(self._lastHeard + LINGER_SILENCE, until)
         if wake > now:
             self._startTimer(wake - now, self._linger, until)
@@ -1131,7 +1148,7 @@ class ClientTCPProtocol(Protocol):
         try:
             self.outbox.stop()
         finally:
-            self._client._outputLost(self)
+            self._owner.outputClosed(self)
 
     @finishing
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -1147,6 +1164,7 @@ class ClientTCPProtocol(Protocol):
         if reason.check(ConnectionLost) and not reading:
             reason = Failure(LostWhileWriting())
         self._lost = reason
+        self._owner.transportLost(self)
         self._stopWatching()
         try:
             self._stopOutput()
@@ -1188,7 +1206,7 @@ class ClientTCPProtocol(Protocol):
             confirmed=self._confirmed,
             truncated=None if self._input is None else self._input.truncated,
         )
-        self._client._gone(self, disconnection, told)
+        self._owner.connectionEnded(self, disconnection, told)
 
     def negotiated(self) -> None:
         """
@@ -1222,7 +1240,7 @@ class ClientTCPProtocol(Protocol):
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any
     ) -> None:
-        self._timer = self._client._timeSource().callLater(seconds, call, *args)
+        self._timer = self._owner.timeSource().callLater(seconds, call, *args)
 
     def _stopTimer(self) -> None:
         timer, self._timer = self._timer, None
