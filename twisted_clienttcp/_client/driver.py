@@ -18,7 +18,12 @@ from typing import Any
 
 from twisted.internet.base import BaseConnector
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.error import ConnectionDone, NotConnectingError, TimeoutError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionDone,
+    NotConnectingError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -128,6 +133,7 @@ class LifecycleFactory(Settings):
         "_session",
         "_stats",
         "_steps",
+        "_stopFailure",
         "_stopping",
         "_target",
         "_then",
@@ -216,6 +222,8 @@ class LifecycleFactory(Settings):
         #: What the last C{stopped} was given.
         self._outcome: Failure | None = None
         self._disconnection: Disconnection | None = None
+        #: The argument of C{stop}.
+        self._stopFailure: Failure | None = None
         self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
         self._busy = False
         self._waiters: list[Waiter] | None = None
@@ -316,13 +324,17 @@ class LifecycleFactory(Settings):
         return _tls.secured(self._target.tls, connection, self, self.timeSource())
 
     @finishing
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
         """
         An attempt has failed.
+
+        @param reason: None, which only tests pass, for an unknown reason.
         """
-        if self._phase is not CONNECTING:
-            # Given up by order: nothing is to be told.
+        if self._phase is not CONNECTING and not self._adopt(connector):
+            # The attempt was cancelled: there is nothing to report.
             return
+        if reason is None:
+            reason = Failure(ConnectError(string="for an unknown reason"))
         expired, self._expired = self._expired, None
         if _isTheirs(reason) and isinstance(
             connector, (BaseConnector, EndpointConnector)
@@ -342,10 +354,32 @@ class LifecycleFactory(Settings):
         if not self._target.left:
             self._later(fire, impatient(self._waiters or []), failure)
 
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+    @finishing
+    def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
         """
-        A connection is lost. The connection itself has told all about it before.
+        A connection is lost, as the connection itself has reported already. Make
+        another attempt only if the factory was never passed to a connector, as in tests
+        that were written for a C{ReconnectingClientFactory}.
         """
+        attempting = self._phase is CONNECTING and connector is self.connector
+        if attempting or self._adopt(connector):
+            self._failure = reason
+            self._feed(Inputs.failed)
+
+    def _adopt(self, connector: Any) -> bool:
+        """
+        Use a connector that reports the end of an attempt or connection to a factory
+        that was never passed to it, as if it had reported an attempt.
+
+        @return: False if the client has another connector, or must make no attempts.
+        """
+        isNew = self._phase is IDLE or (self._phase is STOPPED and self._hosted)
+        # The connectors of Twisted, and ours, report each attempt.
+        isReal = isinstance(connector, (BaseConnector, EndpointConnector))
+        if isReal or not (isNew and self.continueTrying):
+            return False
+        LifecycleFactory.startedConnecting(self, connector)
+        return True
 
     # -- what the connection tells
 
@@ -710,7 +744,7 @@ class LifecycleFactory(Settings):
                 if any(name in (self._own or ()) for name in _ADDRESS):
                     self._foreign = False
                 self._moveTo(self._nextTarget())
-            if self._foreign:
+            if self._foreign or not self._target.known:
                 self.connector.connect()
                 return
             try:
@@ -943,8 +977,9 @@ class LifecycleFactory(Settings):
         if not hosted:
             self._dropOffline()
             self._accept(False)
-        # An order to stop that cost bytes has not gone well either.
-        self._outcome = (self._reason if gaveUp else None) or self._loss
+        given, self._stopFailure = self._stopFailure, None
+        # A stop on request that has lost bytes is a failure too.
+        self._outcome = given or (self._reason if gaveUp else None) or self._loss
         # Those who wait from now on wait for the next time.
         waiters, self._waiters = self._waiters or [], None
         if hosted:
@@ -1251,7 +1286,11 @@ class LifecycleFactory(Settings):
         """
         if self._target.known:
             return str(self._target)
-        return "?" if self.connector is None else str(self.connector.getDestination())
+        if self.connector is None:
+            return "?"
+        # A connector of a test need not have this method.
+        destination = getattr(self.connector, "getDestination", None)
+        return str(self.connector if destination is None else destination())
 
     def _mayNotBeHosted(self, order: str) -> None:
         if self._hosted and (self._phase is not STOPPED or order != "start"):

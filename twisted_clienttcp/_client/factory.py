@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
@@ -274,6 +274,15 @@ class ClientTCPFactory(LifecycleFactory):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name()} {self._phase.value}>"
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """
+        Refuse to be copied or pickled.
+        """
+        raise TypeError(
+            "a client cannot be pickled or copied, because it holds a connection, "
+            "timers and callbacks; create another client with the same parameters"
+        )
+
     # -- attributes
 
     @property
@@ -389,6 +398,7 @@ class ClientTCPFactory(LifecycleFactory):
         seconds = _validators.delay("delay", delay)
         self._mayConnect("reconnect")
         self._claimAlias()
+        self._stopFailure = None
         self._feed(Inputs.reconnect, seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
@@ -413,6 +423,25 @@ class ClientTCPFactory(LifecycleFactory):
             self._lastEvent = self._session._serial
         self._feed(Inputs.shutdown)
         return waiter
+
+    def stop(self, failure: Failure) -> Deferred[Disconnection | None]:
+        """
+        Stop as L{shutdown} does, because of a failure: C{stopped} is called with it,
+        and the Deferreds of C{start}, C{whenStopped} and C{whenConnected} fail with it.
+        If this is called again before the client has stopped, the first failure is
+        used. If the client has stopped already, do nothing.
+
+        @param failure: why the client stops.
+
+        @return: as L{shutdown}.
+
+        @raise TypeError: if it is not a C{Failure}.
+        """
+        if not isinstance(failure, Failure):
+            raise TypeError(f"stop() takes a Failure, not {failure!r}")
+        if self._phase not in (IDLE, STOPPED) and self._stopFailure is None:
+            self._stopFailure = failure
+        return self.shutdown()
 
     def abort(self) -> Deferred[Disconnection | None]:
         """
@@ -706,6 +735,9 @@ class ClientTCPFactory(LifecycleFactory):
         self.continueTrying = 0
         if self._phase in (WAITING, CONNECTING) or ordered(self):
             self._feed(Inputs.shutdown)
+        elif self._phase is IDLE:
+            # A connector may have been assigned.
+            self._cancelAttempt()
 
     def retry(self, connector: Any = None) -> None:
         """
