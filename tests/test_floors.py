@@ -64,8 +64,9 @@ WITHOUT_IO = {
     "_client.waiters": DEFERRED,
     "_connection.inbound": DEFERRED,
     "_connection.liveness": DEFERRED,
-    "_connection.outbox": DEFERRED,
-    "_connection.supply": DEFERRED,
+    "_connection.offline": DEFERRED,
+    "_connection.producer": DEFERRED,
+    "_connection.queue": DEFERRED,
 }
 
 
@@ -188,7 +189,7 @@ class LayerTests(SynchronousTestCase):
             "from .._connecting import destination",
         ):
             self.assertNotEqual(faults(line, "_connection.protocol"), [], line)
-        upwards = "from ._connection.outbox import Outbox"
+        upwards = "from ._connection.queue import OutputQueue"
         self.assertNotEqual(faults(upwards, "errors"), [])
         aside = "from .._connection.tcp import noDelay"
         self.assertEqual(faults(aside, "_connecting.connector"), [])
@@ -223,7 +224,7 @@ class LayerTests(SynchronousTestCase):
         """
         for line, name in (
             ("from twisted.internet import reactor", "retry"),
-            ("import twisted.internet.tcp", "_connection.outbox"),
+            ("import twisted.internet.tcp", "_connection.queue"),
             ("from twisted.internet import defer", "errors"),
             ("from twisted.internet import reactor", "framing._line"),
         ):

@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from twisted_clienttcp._connection.outbox import CHUNK, Marks, Outbox
-from twisted_clienttcp._connection.sender import Sender
+from twisted_clienttcp._connection.outbound import Outbound
+from twisted_clienttcp._connection.queue import CHUNK, Marks, OutputQueue
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Framing, Stream
 
@@ -30,7 +30,7 @@ def data(size: int, seed: int) -> bytes:
     return (b"%06d." % seed * (size // 7 + 1))[:size]
 
 
-class TellingOutbox(Outbox):
+class TellingOutbox(OutputQueue):
     """
     Notes what it is told.
     """
@@ -102,9 +102,9 @@ class MarksTests(SynchronousTestCase):
         self.assertFalse(Marks().given)
 
 
-class OutboxTests(SynchronousTestCase):
+class OutputQueueTests(SynchronousTestCase):
     """
-    L{Outbox}.
+    L{OutputQueue}.
     """
 
     def outbox(self, *marks: int) -> TellingOutbox:
@@ -317,17 +317,17 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(outbox.pending, 0)
 
 
-class SenderTests(SynchronousTestCase):
+class OutboundTests(SynchronousTestCase):
     """
-    L{Sender}.
+    L{Outbound}.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.owner = Owner()
 
-    def sender(self, transport: Any, *marks: int) -> Sender:
-        return Sender(transport, self.clock, Stream(), Marks(*marks), self.owner)
+    def sender(self, transport: Any, *marks: int) -> Outbound:
+        return Outbound(transport, self.clock, Stream(), Marks(*marks), self.owner)
 
     @property
     def flushes(self) -> int:

@@ -38,12 +38,11 @@ from .. import _tls, _validators
 from .._connecting.connector import EndpointConnector
 from .._connecting.destination import DESTINATION, withoutTLS
 from .._connection.negotiation import Negotiation
-from .._connection.outbox import (
+from .._connection.offline import (
     CLOSED,
     HAS_STOPPED,
     NOT_CONNECTED,
     OfflineQueue,
-    Outbox,
 )
 from .._connection.protocol import (
     ClientTCPProtocol,
@@ -51,6 +50,7 @@ from .._connection.protocol import (
     finishing,
     raiseAgain,
 )
+from .._connection.queue import OutputQueue
 from .._details import ConnectTimeout, describe, errorDetails
 from .._stats import Stats
 from ..errors import (
@@ -199,7 +199,7 @@ class LifecycleFactory(Settings):
             self._offline = OfflineQueue(
                 self.framing.fresh(), self.marks, self.offlineLimit
             )
-        self._outbox: Outbox = self._offline
+        self._outbox: OutputQueue = self._offline
         self._attempts = 0
         self._connections = 0
         #: What else there is to count, if there is.
@@ -549,7 +549,7 @@ class LifecycleFactory(Settings):
         The connection takes no more output, and sends none: records that no transport
         was handed wait for the next one, if there is to be any.
         """
-        outbox = connection.outbox
+        outbox = connection.outbound
         limit = self._offline.limit
         if self._outbox is outbox and not stopping(self) and limit:
             self._outbox = self._offline
@@ -907,7 +907,7 @@ class LifecycleFactory(Settings):
         self._connectedAt = self.timeSource().seconds()
         self._target.reached()
         assert self._connection is not None
-        self._outbox = self._connection.outbox
+        self._outbox = self._connection.outbound
         self._connections += 1
         self._later(self._callConnected, self._connection)
 
@@ -926,7 +926,7 @@ class LifecycleFactory(Settings):
         What has waited for a connection goes out, behind what C{connected} has put
         until now.
         """
-        outbox = connection.outbox
+        outbox = connection.outbound
         if self._outbox is outbox:
             outbox.own()
             self._offline.moveTo(outbox)

@@ -29,10 +29,10 @@ from zope.interface import implementer
 
 from .. import _validators
 from .._connection.inbound import Hold
-from .._connection.outbox import (
+from .._connection.protocol import ClientTCPProtocol, Disconnection
+from .._connection.queue import (
     Marks,
 )
-from .._connection.protocol import ClientTCPProtocol, Disconnection
 from .._connection.tcp import KeepAlive
 from .._stats import Stats
 from ..errors import (

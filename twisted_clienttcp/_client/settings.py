@@ -37,7 +37,7 @@ from .._connecting.destination import (
     targetFrom,
 )
 from .._connection.liveness import Heartbeat
-from .._connection.outbox import Marks
+from .._connection.queue import Marks
 from .._connection.tcp import KeepAlive, keepAliveFrom
 from .._validators import (
     byteCount,

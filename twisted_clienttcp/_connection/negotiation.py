@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ..errors import ClearText, NotConnectedError
 from ..framing._building import FramingSpec, freshFraming
 from .inbound import Inbound
-from .outbox import Outbox
+from .queue import OutputQueue
 
 
 class Wire(Protocol):
@@ -29,7 +29,7 @@ class Wire(Protocol):
         """
 
     @property
-    def outbox(self) -> Outbox:
+    def outbound(self) -> OutputQueue:
         """
         The queue of what is to be sent.
         """
@@ -84,8 +84,8 @@ class Negotiation:
         @raise TypeError: as the framing's C{encode}.
         @raise FramingError: as the framing's C{encode}.
         """
-        outbox = self._output("put")
-        outbox.send(outbox.encode(record))
+        outbound = self._output("put")
+        outbound.send(outbound.encode(record))
 
     def putMany(self, records: Iterable[Any]) -> None:
         """
@@ -115,12 +115,12 @@ class Negotiation:
         @raise RuntimeError: if a L{nextRecord} is still waiting.
         @raise TypeError: if the argument is not a framing.
         """
-        outbox = self._output("set the framing")
+        outbound = self._output("set the framing")
         if self._waiter is not None:
             raise RuntimeError("setFraming() while nextRecord() is still waiting")
         fresh = freshFraming(framing)
         self._wire.inbound.use(fresh)
-        outbox.use(fresh)
+        outbound.use(fresh)
 
     def nextRecord(self) -> Deferred[Any]:
         """
@@ -192,10 +192,10 @@ class Negotiation:
             self._read(True)
         return self._started
 
-    def _output(self, action: str) -> Outbox:
+    def _output(self, action: str) -> OutputQueue:
         if self._over is not None:
             raise NotConnectedError(f"cannot {action}: the negotiation is over")
-        return self._wire.outbox
+        return self._wire.outbound
 
     def _forget(self, waiter: Deferred[Any]) -> None:
         self._waiter = None

@@ -7,9 +7,9 @@ Theory of operation:
  1. Input goes to the L{Negotiation} until C{connected} has returned, then to the
     inbound side (L{Inbound<twisted_clienttcp._connection.inbound.Inbound>}), and after
     the client has begun to close it is discarded.
- 2. Output goes to the L{Sender<twisted_clienttcp._connection.sender.Sender>}. Records
-    that are put while bytes are received leave when all records of these bytes have
-    been delivered.
+ 2. Output goes to the L{Outbound<twisted_clienttcp._connection.outbound.Outbound>}.
+    Records that are put while bytes are received leave when all records of these bytes
+    have been delivered.
  3. The transport is read while nothing holds the delivery, and never after the end of
     the stream. A loss waits until every record received before it is delivered.
  4. A close is: flush, half-close, read on (and discard) until the peer ends its side
@@ -68,8 +68,8 @@ from ..framing._buffer import InputBuffer
 from .inbound import Hold, Inbound
 from .liveness import Heartbeat, Watch
 from .negotiation import Negotiation
-from .outbox import Marks
-from .sender import Sender
+from .outbound import Outbound
+from .queue import Marks
 from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
@@ -384,7 +384,7 @@ class ClientTCPProtocol(Protocol):
         "_usualRead",
         "_watch",
         "factory",
-        "outbox",
+        "outbound",
         "peer",
         "transport",
     )
@@ -392,7 +392,7 @@ class ClientTCPProtocol(Protocol):
     _client: Client
     _owner: ConnectionOwner
     #: The queue of what is to be sent, once there is a transport.
-    outbox: Sender
+    outbound: Outbound
     factory: Any
     transport: Any
 
@@ -467,7 +467,7 @@ class ClientTCPProtocol(Protocol):
         except BaseException as raised:
             error = raised
         # The client can give up only a connection that can be closed.
-        self.outbox = Sender(
+        self.outbound = Outbound(
             transport,
             self._owner.timeSource(),
             self._framing,
@@ -548,7 +548,7 @@ class ClientTCPProtocol(Protocol):
         """
         Queue bytes.
         """
-        self.outbox.send(data)
+        self.outbound.send(data)
 
     def startTLS(self, options: Any, swallow: bytes) -> None:
         """
@@ -566,10 +566,10 @@ class ClientTCPProtocol(Protocol):
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._owner.tlsOptions(options)
-        self.outbox.handOver()
+        self.outbound.handOver()
         self._shaking = True
         framing = self.inbound.framing.fresh()
-        self.outbox.use(framing)
+        self.outbound.use(framing)
         self.inbound.buffer = InputBuffer(framing)
         _tls.start(transport, creator, swallow)
         if (fault := _tls.fault(transport)) is not None:
@@ -602,7 +602,7 @@ class ClientTCPProtocol(Protocol):
         self._stage = OPEN
         if not self._peerEnded:
             self._watchOver()
-        self.outbox.opened()
+        self.outbound.opened()
         negotiation, self._negotiation = self._negotiation, None
         if self._input is not None:
             self._input.run()
@@ -649,8 +649,8 @@ class ClientTCPProtocol(Protocol):
         self._bytesIn += len(data)
         if self._watch is not None:
             self._watch.heard()
-        outbox, inbound = self.outbox, self._input or self.inbound
-        held = outbox.hold()
+        outbound, inbound = self.outbound, self._input or self.inbound
+        held = outbound.hold()
         try:
             if self._stage is OPEN:
                 inbound.feed(data)
@@ -662,7 +662,7 @@ class ClientTCPProtocol(Protocol):
                 self._lastHeard = self._owner.timeSource().seconds()
         finally:
             if held:
-                outbox.pump()
+                outbound.pump()
         if not self._fewRead <= len(data) < self._fullRead:
             self._adaptRead(len(data))
         if inbound.held and not self._throttled and len(inbound.buffer) > BACKLOG:
@@ -796,7 +796,7 @@ class ClientTCPProtocol(Protocol):
         """
         What frames the records put (POE: get_output_filter).
         """
-        return self.outbox.framing
+        return self.outbound.framing
 
     def setInputFraming(self, framing: Framing[Any]) -> None:
         """
@@ -811,7 +811,7 @@ class ClientTCPProtocol(Protocol):
         """
         Frame all records that are put from now on with another framing.
         """
-        self.outbox.use(framing)
+        self.outbound.use(framing)
 
     def _deliverNow(self) -> None:
         self._turn = None
@@ -834,7 +834,7 @@ class ClientTCPProtocol(Protocol):
         """
         # A transport says it again when its reading is resumed. And where it has failed
         # to write, this is what a reset leaves to be read, and the loss follows.
-        if self._peerEnded or self.outbox.failed:
+        if self._peerEnded or self.outbound.failed:
             return
         self._peerEnded = True
         self._stopWatching()
@@ -894,7 +894,7 @@ class ClientTCPProtocol(Protocol):
         The bytes that the kernel has taken: never too many, and too few by one chunk
         at the most.
         """
-        return self.outbox.accepted[0] - self.outbox.pending
+        return self.outbound.accepted[0] - self.outbound.pending
 
     @property
     def answering(self) -> bool:
@@ -914,7 +914,7 @@ class ClientTCPProtocol(Protocol):
         try:
             record = heartbeat.recordFor(self._client)
             if record is not None and not self.ending:
-                self.outbox.send(self.outbox.encode(record))
+                self.outbound.send(self.outbound.encode(record))
         except BaseException as error:
             self._owner.callbackRaised("heartbeat", error)
             self._owner.raiseLater(error)
@@ -934,14 +934,14 @@ class ClientTCPProtocol(Protocol):
         The bytes accepted and not yet given to the kernel: never too few, and too
         many by one chunk (64 KiB) at the most.
         """
-        return self.outbox.pending
+        return self.outbound.pending
 
     def _refuseOutput(self) -> None:
         """
         Nothing can be put any more.
         """
         self._sendingEnded = True
-        self.outbox.close("the sending side of the connection is closed")
+        self.outbound.close("the sending side of the connection is closed")
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
@@ -952,13 +952,13 @@ class ClientTCPProtocol(Protocol):
         if self._sendingEnded:
             producer.stopProducing()
         else:
-            self.outbox.supplyFrom(producer, streaming)
+            self.outbound.supplyFrom(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """
         As C{client.unregisterProducer}.
         """
-        self.outbox.supplyEnded()
+        self.outbound.supplyEnded()
         self._endIfFlushed()
 
     def mark(self, marks: Marks) -> None:
@@ -966,7 +966,7 @@ class ClientTCPProtocol(Protocol):
         Have other marks.
         """
         if self.transport is not None:
-            self.outbox.mark(marks)
+            self.outbound.mark(marks)
 
     def loseWriteConnection(self) -> None:
         """
@@ -1009,7 +1009,7 @@ class ClientTCPProtocol(Protocol):
         """
         Whether there is, or may yet come, something to send.
         """
-        return bool(self.outbox.pending) or self.outbox.supplied
+        return bool(self.outbound.pending) or self.outbound.supplied
 
     def _endIfFlushed(self) -> None:
         # A producer may unregister at being stopped, when the transport is gone.
@@ -1067,7 +1067,7 @@ class ClientTCPProtocol(Protocol):
             self._endSending()
 
     def _drainExpired(self, seconds: float) -> None:
-        pending = self.outbox.pending
+        pending = self.outbound.pending
         if pending:
             why = f"the peer has not read {pending} bytes"
         else:
@@ -1146,7 +1146,7 @@ class ClientTCPProtocol(Protocol):
     def _stopOutput(self) -> None:
         self._refuseOutput()
         try:
-            self.outbox.stop()
+            self.outbound.stop()
         finally:
             self._owner.outputClosed(self)
 
@@ -1180,7 +1180,7 @@ class ClientTCPProtocol(Protocol):
         """
         reason = self._lost
         assert reason is not None
-        unsent = self.outbox.pending
+        unsent = self.outbound.pending
         if self._stage is LINGERING and not unsent:
             # What the transport says of an end that we asked for is of no interest,
             # save for how TLS tells of the peer's close_notify: an end without one is
@@ -1229,7 +1229,7 @@ class ClientTCPProtocol(Protocol):
         """
         Add what went through this connection.
         """
-        data, records = self.outbox.accepted
+        data, records = self.outbound.accepted
         stats.bytesIn += self._bytesIn
         if self._input is not None:
             stats.recordsIn += self._input.delivered

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Supply:
+class ProducerControl:
     """
     Holds the one producer of a consumer, and asks it for no more than is wanted.
 

@@ -5,8 +5,8 @@ Theory of operation:
 
  1. Twisted has no event for "everything is written". But a transport asks a I{pull}
     producer for more exactly when it has given its last byte to the kernel, so the
-    L{Sender} is one. A transport does not close while it has a producer, so the sender
-    is registered only while the transport holds a chunk.
+    L{Outbound} is one. A transport does not close while it has a producer, so it is
+    registered only while the transport holds a chunk.
  2. A socket mostly takes a chunk at once. So its transport is told to write without the
     detour through the reactor, and only what is left over then needs rule 1. An error
     that this meets is met again by the reactor, which reports it as any other. But the
@@ -30,14 +30,14 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from ..framing import Framing
-from .outbox import Marks, Outbox
-from .supply import Supply
+from .producer import ProducerControl
+from .queue import Marks, OutputQueue
 
 #: How many chunks are written in one turn, so that others get theirs.
 _AT_ONCE = 4
 
 
-class SenderOwner(Protocol):
+class OutboundOwner(Protocol):
     """
     Who is told how the output stands.
     """
@@ -75,7 +75,7 @@ class SenderOwner(Protocol):
 
 
 @implementer(IPullProducer)
-class Sender(Outbox):
+class Outbound(OutputQueue):
     """
     The queue of a connection: hands the transport a chunk at a time, the next one when
     it is empty, and pauses and resumes the application's producer.
@@ -107,7 +107,7 @@ class Sender(Outbox):
         clock: IReactorTime,
         framing: Framing[Any],
         marks: Marks,
-        owner: SenderOwner,
+        owner: OutboundOwner,
     ) -> None:
         super().__init__(framing, marks)
         self._transport: Any = transport
@@ -121,7 +121,7 @@ class Sender(Outbox):
         #: The high mark has been reached, and nobody told.
         self._untold = False
         self._call: IDelayedCall | None = None
-        self.supply: Supply | None = None
+        self.supply: ProducerControl | None = None
 
     def _pending(self) -> int:
         return self.pending
@@ -214,7 +214,7 @@ class Sender(Outbox):
         @raise RuntimeError: if there is one already.
         """
         if self.supply is None:
-            self.supply = Supply(self._pending, self._owner._producerRaised)
+            self.supply = ProducerControl(self._pending, self._owner._producerRaised)
         self.supply.register(producer, streaming)
         self.produced = True
         if self.isHigh:

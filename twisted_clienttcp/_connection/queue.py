@@ -8,7 +8,8 @@ Theory of operation:
     the transport says that it is empty.
  2. Queueing a record is on every user's fast path. So it makes one comparison, with
     C{edge}, the count from which there is more to do: nothing at all while the queue is
-    idle, else the high mark. All that is rare happens behind it, in L{Outbox.reached}.
+    idle, else the high mark. All that is rare happens behind it, in
+    L{OutputQueue.reached}.
  3. The queue keeps whole records until it hands them out. So those that no transport
     was handed are known when a connection is lost.
 """
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from ..errors import NotConnectedError, OutputFull
+from ..errors import NotConnectedError
 from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
 from ..framing._checks import bytesOf
 
@@ -83,7 +84,7 @@ class Marks:
         self.high, self.low = high, low
 
 
-class Outbox:
+class OutputQueue:
     """
     A queue of framed records that is emptied in chunks. Who empties it is a subclass,
     and is told when there is something to do.
@@ -126,7 +127,7 @@ class Outbox:
         #: Why nothing is accepted any more, if that is so.
         self._closed = ""
         self._framing = framing
-        self.encode: Callable[[Any], bytes] = _checked(framing, framing.encode)
+        self.encode: Callable[[Any], bytes] = checked(framing, framing.encode)
         self.parts: list[bytes] = []
         # The place in the parts up to which all was handed out, and how many bytes
         # were of the one behind that.
@@ -180,7 +181,7 @@ class Outbox:
         """
         self._framing = framing
         if not self._closed:
-            self.encode = _checked(framing, framing.encode)
+            self.encode = checked(framing, framing.encode)
 
     def close(self, reason: str) -> None:
         """
@@ -242,7 +243,7 @@ class Outbox:
         if apart or self._closed:
             parts = list(map(self.encode, records))
         else:
-            parts = [_checked(framing, framing.encodeMany)(records)]
+            parts = [checked(framing, framing.encodeMany)(records)]
             self._grouped += len(records) - 1
         return self.adopt(parts)
 
@@ -417,7 +418,7 @@ class Outbox:
         return kept
 
 
-def _checked(
+def checked(
     framing: Framing[Any], encode: Callable[[Any], Any]
 ) -> Callable[[Any], bytes]:
     """
@@ -435,114 +436,3 @@ def _checked(
         return encoded
 
     return checked
-
-
-class OfflineQueue(Outbox):
-    """
-    Takes what is put without a connection, up to a limit. Nobody empties it, and
-    C{put} says whether the high mark is reached.
-
-    @ivar limit: in bytes; 0 for none.
-    """
-
-    __slots__ = ("limit",)
-
-    def __init__(self, framing: Framing[Any], marks: Marks, limit: int) -> None:
-        """
-        @param limit: as the attribute.
-        """
-        super().__init__(framing, marks)
-        self.limit = limit
-        self.idle = False
-        self._aim()
-        self.open()
-
-    def open(self) -> None:
-        """
-        Accept records, after L{close}.
-        """
-        self._closed = "" if self.limit else _NO_CONNECTION
-        self.encode = self._encode
-
-    def bound(self, limit: int) -> None:
-        """
-        Change the limit. Records that are queued already stay.
-        """
-        self.limit = limit
-        if self._closed != HAS_STOPPED:
-            self.open()
-
-    def use(self, framing: Framing[Any]) -> None:
-        """
-        As L{Outbox.use}, for records that are put from now on.
-        """
-        self._framing = framing
-
-    def _encode(self, record: Any) -> bytes:
-        """
-        @raise NotConnectedError: if nothing is accepted.
-        @raise OutputFull: if this would be too much.
-        """
-        self._check(0)
-        encoded = _checked(self._framing, self._framing.encode)(record)
-        self._check(len(encoded))
-        return encoded
-
-    def _check(self, size: int) -> None:
-        if self._closed:
-            self._refuse(None)
-        if self.pending + size > self.limit:
-            raise OutputFull(size, self.pending, self.limit)
-
-    def send(self, data: bytes) -> bool:
-        """
-        As L{Outbox.send}.
-
-        @raise NotConnectedError: if nothing is taken.
-        @raise OutputFull: if this would be too much.
-        """
-        self._check(len(data))
-        return super().send(data)
-
-    def sendAll(self, records: Iterable[Any], apart: bool = True) -> bool:
-        """
-        As L{Outbox.sendAll}.
-
-        @raise NotConnectedError: if nothing is taken.
-        @raise OutputFull: if all of them would be too much; then none is taken.
-        """
-        self._check(0)
-        parts = list(map(_checked(self._framing, self._framing.encode), records))
-        self._check(sum(map(len, parts)))
-        return self.adopt(parts)
-
-    def moveTo(self, outbox: Outbox) -> None:
-        """
-        Give all to an outbox that has a transport.
-        """
-        outbox.adopt(self.clear())
-
-    def clear(self) -> list[bytes]:
-        """
-        @return: what was queued, and is not any more.
-        """
-        parts = self.parts[:]
-        self.parts.clear()
-        self.pending = 0
-        self.isHigh = False
-        self._aim()
-        return parts
-
-
-_NO_CONNECTION = (
-    "there is no connection: start() the client, and put in connected() or later, or "
-    "after whenConnected(); in preConnect, use the negotiation; or set offlineLimit, "
-    "so that records wait for a connection"
-)
-
-HAS_STOPPED = "the client has stopped"
-
-#: The queues without a limit, which take nothing: nobody needs one of his own.
-NOT_CONNECTED = OfflineQueue(Stream(), Marks(), 0)
-CLOSED = OfflineQueue(Stream(), Marks(), 0)
-CLOSED.close(HAS_STOPPED)
