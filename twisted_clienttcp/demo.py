@@ -149,7 +149,7 @@ def quotes(reactor: IReactorTCP, port: int = 0) -> IListeningPort:
 
 
 #: The servers, by the names that C{clienttcp --demo-server} takes.
-SERVERS: dict[str, Callable[[IReactorTCP], IListeningPort]] = {
+SERVERS: dict[str, Callable[..., IListeningPort]] = {
     "echo": echo,
     "quotes": quotes,
 }

@@ -927,6 +927,60 @@ class Handlers:
         await self.end(command, 143)
         self.assertEqual(len(peer.received), 2_000_000)
 
+    async def test_raised(self) -> None:
+        """
+        A callback that raises is a failure, also if it was called after C{shutdown()},
+        and if the client went on after it.
+        """
+        source = """
+class Late:
+    def connected(self, client, peer):
+        client.shutdown()
+
+    def serverInput(self, client, line):
+        pass
+
+    def disconnected(self, client, disconnection):
+        raise ValueError("too late")
+
+class Twice(Late):
+    times = 0
+
+    def connected(self, client, peer):
+        client.shutdown()
+
+    def preConnect(self, client, negotiation):
+        self.times += 1
+        return True if self.times > 1 else 1 / 0
+
+    def disconnected(self, client, disconnection):
+        pass
+
+class Fine(Twice):
+    times = 1
+"""
+        server = await self.serve()
+        for handlers, status, error in (
+            ("Late", 1, b"too late"),
+            ("Twice", 1, b"ZeroDivisionError"),
+            ("Fine", 0, b""),
+        ):
+            for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
+                home = self.directory()
+                Path(home, "raising.py").write_text(source)
+                words = [f"--client=raising:{handlers}", "--initial-delay=0"]
+                if run is CLIENTTCP:
+                    words.append("--reconnect")
+                command = self.spawn(*run, *words, *self.where, path=home)
+                await self.end(command)
+                if run is CLIENTTCP:
+                    self.assertEqual(self.status, status, command.err)
+                    self.assertIn(error, command.err)
+                else:
+                    log = Path(home, "log").read_text()
+                    self.assertIn(f"(as exit status: {status})", log)
+        self.assertEqual(len(server.peers), 8)
+
     async def test_refused(self) -> None:
         """
         What cannot be loaded is one line, everywhere.

@@ -18,7 +18,7 @@ from twisted_clienttcp import ClientTCPFactory, demo
 from twisted_clienttcp.framing import Line, Stream
 
 from .._commands import CLIENTTCP, TWIST, TWISTD, USAGE, Command, CommandTestCase
-from .._support import NetworkTestCase, reactor
+from .._support import NetworkTestCase, freePort, reactor
 
 #: More bytes than the socket buffers of a loopback connection hold.
 MANY = 10_000_000
@@ -241,6 +241,22 @@ class DemoServerTests(CommandTestCase):
             address = await self.address(server)
             client = await self.run_(*CLIENTTCP, address, given=line)
             self.assertEqual((self.status, client.out), (0, answer), client.err)
+
+    async def test_port(self) -> None:
+        """
+        It listens on the port that is given; it is an error of one line if it cannot.
+        """
+        port = freePort()
+        for command in (CLIENTTCP, (*TWIST, "--log-format=text", "clienttcp")):
+            server = self.spawn(*command, f"--demo-server=echo:{port}")
+            process = self.process
+            self.assertEqual(await self.address(server), f"127.0.0.1:{port}")
+            second = await self.run_(*CLIENTTCP, f"--demo-server=quotes:{port}")
+            self.assertEqual((self.status, second.out), (1, b""))
+            self.assertIn(b"the demo server cannot start: Couldn't listen", second.err)
+            self.assertEqual(second.err.count(b"\n"), 1, second.err)
+            process.signalProcess("TERM")
+            await server.ended
 
     async def test_signals(self) -> None:
         """

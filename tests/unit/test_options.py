@@ -4,8 +4,8 @@ Tests for the options of the command.
 
 from __future__ import annotations
 
-import inspect
 import io
+import math
 import re
 import sys
 from socket import AF_INET, AF_INET6, AF_UNIX
@@ -15,7 +15,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._command.options import GROUPS, Options
+from twisted_clienttcp._client.settings import DOCUMENTATION, SETTINGS
+from twisted_clienttcp._command.options import GROUPS, Option, Options, oneLine
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
 
@@ -229,7 +230,7 @@ class RestTests(OptionsTestCase):
             given = self.given("localhost", "7", f"--keepalive={text}")
             self.assertEqual(given["keepAlive"], expected)
         self.refused("--keepalive must be", "localhost", "7", "--keepalive=60")
-        self.refused("keepAlive's idle", "localhost", "7", "--keepalive=0,1,1")
+        self.refused("--keepalive's idle", "localhost", "7", "--keepalive=0,1,1")
 
     def test_heartbeat(self) -> None:
         """
@@ -241,9 +242,9 @@ class RestTests(OptionsTestCase):
             self.assertEqual(self.given(*words)["heartbeat"], (2.5, record))
         for expected, text in (
             ("--heartbeat must be seconds and a record", "30"),
-            ("--heartbeat must be a number of seconds", "x:PING"),
+            ("--heartbeat's seconds must be a number of seconds", "x:PING"),
             ("not a JSON value", "30:}"),
-            ("one record", "30:a\nb"),
+            ("must have one record, not 2: 'a\\nb'", "30:a\nb"),
         ):
             framing = "--framing=jsonlines" if "}" in text else "--framing=line"
             words = ("localhost", "7", framing, f"--heartbeat={text}")
@@ -270,13 +271,18 @@ class RestTests(OptionsTestCase):
         """
         for expected, words in (
             ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
-            ("--max-length must be a number of bytes", ["--max-length=1x"]),
+            ("maxLength must be a number, not '1x'", ["--max-length=1x"]),
             ("maxLength must be at least 1", ["--max-length=0"]),
-            ("--on-too-long must be close or skip", ["--on-too-long=x"]),
+            ("onTooLong must be 'close', 'skip' or", ["--on-too-long=x"]),
             ("--eof must be half or close or keep", ["--eof=x"]),
-            ("--max-retries must be a whole number", ["--max-retries=-1"]),
+            ("--max-retries must be at least 0, not -1", ["--max-retries=-1"]),
+            ("--max-retries must be a whole number", ["--max-retries=1.5"]),
+            ("--high-mark must be a number of bytes, not '1x'", ["--high-mark=1x"]),
             ("--factor must be a number", ["--factor=x"]),
-            ("connectTimeout must be more than 0", ["--connect-timeout=0"]),
+            ("--connect-timeout must be more than 0", ["--connect-timeout=0"]),
+            ("--jitter must be from 0 to 1", ["--jitter=2"]),
+            ("echo or quotes, not 'x'", ["--demo-server=x"]),
+            ("from 0 to 65535, not '65536'", ["--demo-server=echo:65536"]),
             ("--framing: there is no framing 'xml'", ["--framing=xml"]),
             ("--framing: stream takes", ["--framing=stream", "--max-length=5"]),
             ("exclude each other", ["--send-only", "--recv-only"]),
@@ -299,70 +305,130 @@ class RestTests(OptionsTestCase):
 
 class TableTests(SynchronousTestCase):
     """
-    The table of options.
+    An option that sets a parameter takes everything from the table of settings.
     """
 
-    def test_parameters(self) -> None:
-        """
-        What an option says that it is for, is a parameter of the client or an attribute
-        that it knows, and POE's name for it stands in the guide for those who come from
-        there.
-        """
-        known = inspect.signature(ClientTCPFactory).parameters
-        poe = re.findall("[A-Z]\\w+", ClientTCPFactory.__init__.__doc__ or "")
-        for _, options in GROUPS:
-            for option in options:
-                for name in filter(None, option.parameter.split(", ")):
-                    self.assertIn(name, known, option)
-                for name in filter(None, option.poe.split(", ")):
-                    self.assertIn(name, poe, option)
+    #: Text for each placeholder, and the value that it stands for.
+    VALUES: dict[str, tuple[str, Any]] = {
+        "": ("", True),
+        "SECONDS": ("2.5", 2.5),
+        "BYTES": ("3k", 3072),
+        "NUMBER": ("2", 2.0),
+        "FRACTION": ("0.5", 0.5),
+        "COUNT": ("3", 3),
+        "no|IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
+        "SECONDS:RECORD": ("5:x", (5.0, b"x")),
+    }
 
-    def test_given(self) -> None:
+    #: The options whose names are not those of their settings.
+    RENAMED = {"reconnect": "autoReconnect", "keepalive": "keepAlive"}
+
+    OPTIONS = tuple(option for options in GROUPS.values() for option in options)
+
+    def ofSettings(self) -> list[Option]:
         """
-        Each option that is a parameter is given to the client.
+        @return: the options that are settings.
         """
-        values: dict[str, tuple[str, Any]] = {
-            "SECONDS": ("2.5", 2.5),
-            "BYTES": ("3k", 3072),
-            "NUMBER": ("2", 2.0),
-            "SHARE": ("0.5", 0.5),
-            "COUNT": ("3", 3),
-            "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
-            "SECONDS:RECORD": ("5:x", (5.0, b"x")),
-            "ENDPOINT": ("tcp:a:7", "tcp:a:7"),
-            "ADDRESS[:PORT]": ("127.0.0.1:9", "127.0.0.1"),
-            "SPEC": ("line", None),
-        }
-        special = {
-            "ipv4": AF_INET,
-            "ipv6": AF_INET6,
-            "reconnect": True,
-            "tls": True,
-        }
-        for _, group in GROUPS:
-            for option in group:
-                if not option.parameter:
-                    continue
-                if option.takes:
-                    text, expected = values[option.takes]
-                    words = [f"--{option.name}={text}"]
-                else:
-                    words, expected = [f"--{option.name}"], special[option.name]
-                if option.name == "high-mark":
-                    words.append("--low-mark=1")
-                if option.name == "low-mark":
-                    words.append("--high-mark=1M")
-                if option.name != "endpoint":
-                    words += ["localhost", "7"]
-                options = Options()
-                options.parseOptions(words)
-                client: Any = options.client(
-                    Recording, serverInput=lambda client, record: None
+        return [option for option in self.OPTIONS if option.isSetting]
+
+    def client(self, *words: str) -> Recording:
+        options = Options()
+        options.parseOptions(words)
+        client = options.client(Recording, serverInput=lambda client, record: None)
+        assert isinstance(client, Recording)
+        return client
+
+    def test_names(self) -> None:
+        """
+        The name of an option is that of its setting, in lower case with hyphens, or one
+        of few others.
+        """
+        for option in self.ofSettings():
+            [setting] = option.settings
+            words = re.sub("([A-Z])", r"-\1", setting).lower()
+            self.assertEqual(self.RENAMED.get(option.name, setting), setting)
+            if option.name not in self.RENAMED:
+                self.assertEqual(option.name, words)
+
+    def test_all(self) -> None:
+        """
+        Every setting has an option, or is one that only a program can give.
+        """
+        having = {name for option in self.OPTIONS for name in option.settings}
+        self.assertEqual(
+            set(SETTINGS) - having,
+            {
+                *("remoteAddress", "remotePort"),
+                *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),
+                *("inlineStates", "objectStates", "packageStates"),
+                *("sessionType", "sessionParams", "reactor", "clock"),
+            },
+        )
+
+    def test_documentation(self) -> None:
+        """
+        The help of an option has the first clause of its setting's documentation, the
+        default if it is a number, and the setting's names here and in POE.
+        """
+        for option in self.OPTIONS:
+            for name in option.settings:
+                self.assertIn(name, option.description)
+                self.assertIn(SETTINGS[name].poe, option.description)
+        for option in self.ofSettings():
+            [name] = option.settings
+            text = re.sub(r"C\{(.*?)\}", r"\1", DOCUMENTATION[name])
+            clause = option.description.partition(".")[0]
+            self.assertEqual(clause[1:], text[1 : len(clause)], option)
+            self.assertIn(text[len(clause)], ".:;", option)
+            default = SETTINGS[name].default
+            if isinstance(default, (int, float)) and not isinstance(default, bool):
+                self.assertIn(f"Default: {default:g}.", option.description)
+
+    def test_oneLine(self) -> None:
+        """
+        A clause ends at a full stop, a colon or a semicolon, but not inside a number.
+        """
+        for text, line in (
+            ("seconds: C{a.b} 1.5; none.", "Seconds."),
+            ("C{put} waits 1.5 s. Never more.", "Put waits 1.5 s."),
+            ("", ""),
+        ):
+            self.assertEqual(oneLine(text), line)
+
+    def test_values(self) -> None:
+        """
+        The client gets the value that the setting's validator returns.
+        """
+        for option in self.ofSettings():
+            if option.name == "framing":
+                continue
+            text, expected = self.VALUES[option.takes]
+            words = [f"--{option.name}={text}" if text else f"--{option.name}"]
+            if option.name == "high-mark":
+                words.append("--low-mark=1")
+            if option.name == "low-mark":
+                words.append("--high-mark=1M")
+            given = self.client(*words, "localhost", "7").given
+            self.assertEqual(given[option.settings[0]], expected, option)
+
+    def test_validators(self) -> None:
+        """
+        What the setting's validator rejects, the option rejects, with its own name in
+        the message.
+        """
+        numbers = ("SECONDS", "BYTES", "NUMBER", "FRACTION", "COUNT")
+        for option in self.ofSettings():
+            if option.takes not in numbers:
+                continue
+            validate = SETTINGS[option.settings[0]].validate
+            name = f"--{option.name}"
+            for text, value in (("-1", -1), ("nan", math.nan), ("x", "x")):
+                rejected = self.assertRaises(
+                    (TypeError, ValueError), validate, name, value
                 )
-                parameter = option.parameter.split(",")[0]
-                given = client.given.get(parameter, getattr(client, parameter, None))
-                if expected is not None:
-                    self.assertEqual(given, expected, option)
+                raised = self.assertRaises(type(rejected), option.convert, name, text)
+                self.assertEqual(str(raised), str(rejected))
+                self.assertIn(name, str(raised))
 
     def test_help(self) -> None:
         """
@@ -374,9 +440,8 @@ class TableTests(SynchronousTestCase):
             text = options.getUsage(width=72)
             for line in text.splitlines():
                 self.assertTrue(len(line) <= 72 or line.startswith("  "), line)
-            for _, group in GROUPS:
-                for option in group:
-                    if option.name != "reconnect":
-                        self.assertIn(f"--{option.name}", text)
+            for option in self.OPTIONS:
+                if option.name != "reconnect":
+                    self.assertIn(f"--{option.name}", text)
             self.assertEqual("  --reconnect" in text, parent is None)
             self.assertEqual(text.partition("Examples:")[2].strip().count("\n"), 2)

@@ -366,8 +366,8 @@ class Settings(ReconnectingClientFactory):
         drawn evenly between 0 and the longest one. None or 0 for none.
     @ivar maxRetries: the client gives up when this number of retries in a row has
         failed; None for no limit.
-    @ivar stableAfter: when a connection has lasted for so many seconds, its loss is the
-        first failure: the waits and the count of retries start over. A shorter
+    @ivar stableAfter: when a connection has lasted for so many seconds, the waits and
+        the count of retries start over: its loss is the first failure. A shorter
         connection counts as one more failure in a row.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
@@ -377,9 +377,9 @@ class Settings(ReconnectingClientFactory):
         dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Time during
         which reading is paused, or a result of C{serverInput} is awaited, does not
         count.
-    @ivar heartbeat: C{(seconds, record)}, or C{(seconds, function)}: when nothing has
-        been received for so many seconds, put the record, or the result of
-        C{function(client)} unless that is None. If nothing at all is received for as
+    @ivar heartbeat: when nothing has been received for so many seconds, put a record:
+        C{(seconds, record)}, or C{(seconds, function)} for the result of
+        C{function(client)}, unless that is None. If nothing at all is received for as
         many seconds again, and the peer accepts no output either, the connection is
         half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead peer
         is thus found after twice the seconds.

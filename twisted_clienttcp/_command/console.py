@@ -116,27 +116,22 @@ class Console:
         self.stopReading()
         self._client.shutdown()
 
-    def interrupt(self, signal: str) -> None:
+    def interrupt(self, signal: str | None) -> None:
         """
-        L{shutdown}, because of a signal.
+        Shut down, and wait for the reader of standard output only for a moment.
 
-        @param signal: its name.
+        @param signal: the name of the signal that is the reason, to report how much is
+            still to be sent; None for no report.
         """
-        if self._client.pendingBytes:
+        if signal and self._client.pendingBytes:
             self._log.warn(
                 "{signal}: sending the last {pending} bytes; once more ends at once",
                 signal=signal,
                 pending=self._client.pendingBytes,
             )
-        self.hurry()
-        self.shutdown()
-
-    def hurry(self) -> None:
-        """
-        From now on, wait no longer than a moment for the reader of standard output.
-        """
         self._hurries = True
         self._reactor.callLater(PATIENCE, self._abandonOutput)
+        self.shutdown()
 
     def _abandonOutput(self) -> None:
         if self._output is not None and self._output.pending:

@@ -1,8 +1,9 @@
 """
-The options of C{twistd clienttcp}, C{twist clienttcp} and C{clienttcp}.
+The options of C{clienttcp}, C{twistd clienttcp} and C{twist clienttcp}.
 
-Each option that is a parameter of the client has a row that says which: what is given
-goes there, what is not is left to the client's own default.
+An option that sets a parameter of the client takes its name, default, validator and
+documentation from the table of settings (L{twisted_clienttcp._client.settings}). A
+parameter without an option given keeps the client's own default.
 """
 
 from __future__ import annotations
@@ -19,385 +20,334 @@ from typing import Any, NamedTuple, NoReturn
 from twisted.python import usage
 
 from .. import ClientTCPFactory, __version__
+from .._client.settings import DOCUMENTATION, SETTINGS
+from ..demo import SERVERS
 from ..errors import ClientTCPError
 from ..framing import SPECS, Framing, Stream, fromSpec
 from .certificates import tlsFrom
 from .stdio import display, refuse
 from .text import Form
 
+# -- from text to values; what is not a number is left to the setting's validator
 
-def _seconds(text: str) -> float:
+
+def _text(name: str, text: str) -> str:
+    return text
+
+
+def _number(name: str, text: str) -> object:
+    if re.fullmatch("-?[0-9]{1,18}", text):
+        return int(text)
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"must be a number of seconds, not {text!r}") from None
+        return text
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"must be a number, not {text!r}") from None
+def _bytes(name: str, text: str) -> object:
+    if re.fullmatch("[0-9]{1,18}[kMG]", text):
+        return int(text[:-1]) * 1024 ** " kMG".index(text[-1])
+    return _number(name, text)
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}", text):
-        raise ValueError(f"must be a whole number, not {text!r}")
-    return int(text)
-
-
-def _bytes(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}[kMG]?", text):
-        raise ValueError(
-            f"must be a number of bytes, such as 65536 or 64k, not {text!r}"
-        )
-    power = " kMG".find(text[-1])
-    return int(text) if power < 1 else int(text[:-1]) * 1024**power
-
-
-def _oneOf(*words: str) -> Callable[[str], str]:
-    def convert(text: str) -> str:
+def _choice(*words: str) -> Callable[[str, str], str]:
+    def convert(name: str, text: str) -> str:
         if text not in words:
-            raise ValueError(f"must be {' or '.join(words)}, not {text!r}")
+            raise ValueError(f"{name} must be {' or '.join(words)}, not {text!r}")
         return text
 
     return convert
 
 
-def _names(text: str) -> list[str]:
+def _names(name: str, text: str) -> list[str]:
     names = text.split(",")
-    if not all(name and name.isascii() for name in names):
-        raise ValueError(f"must be names with commas between them, not {text!r}")
+    if not all(each and each.isascii() for each in names):
+        raise ValueError(
+            f"{name} must be ASCII names, separated by commas, not {text!r}"
+        )
     return names
 
 
-def _heartbeat(text: str) -> tuple[float, str]:
+def _heartbeat(name: str, text: str) -> tuple[object, str]:
     seconds, colon, record = text.partition(":")
     if not colon:
-        raise ValueError(f"must be seconds and a record, as in 30:PING, not {text!r}")
-    return _seconds(seconds), record
+        raise ValueError(
+            f"{name} must be seconds and a record, as in 30:PING, not {text!r}"
+        )
+    return _number(name, seconds), record
 
 
-def _keepAlive(text: str) -> bool | tuple[int, ...]:
+def _keepAlive(name: str, text: str) -> object:
     if text == "no":
         return False
     if not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9}){2}", text):
-        raise ValueError(f"must be no, or as 60,10,3, not {text!r}")
+        raise ValueError(
+            f"{name} must be no or IDLE,INTERVAL,COUNT, as in 60,10,3, not {text!r}"
+        )
     return tuple(map(int, text.split(",")))
+
+
+def _demoServer(name: str, text: str) -> tuple[str, int]:
+    server, _, port = text.partition(":")
+    _choice(*SERVERS)(name, server)
+    if not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > 65535:
+        raise ValueError(f"{name}: the port must be from 0 to 65535, not {port!r}")
+    return server, int(port or 0)
 
 
 class Option(NamedTuple):
     """
-    A row of the table.
+    One option.
 
-    @ivar name: what is written behind the two hyphens.
-    @ivar takes: what stands for its value; empty if it is a flag.
+    @ivar name: the name, without the two hyphens.
+    @ivar takes: the placeholder for its value; empty for a flag.
     @ivar help: what it does.
-    @ivar parameter: the parameter of the client that it is for.
-    @ivar poe: the parameter of POE that is the same.
-    @ivar convert: makes the value of the text, or raises L{ValueError}.
-    @ivar short: a letter that stands for it.
+    @ivar settings: the settings that it is for.
+    @ivar convert: called with the name, for error messages, and the text; returns the
+        value or raises L{TypeError} or L{ValueError}.
+    @ivar short: its one-letter form.
+    @ivar isSetting: True if its value is the value of its only setting.
     """
 
     name: str
     takes: str
     help: str
-    parameter: str = ""
-    poe: str = ""
-    convert: Callable[[str], Any] = str
+    settings: tuple[str, ...] = ()
+    convert: Callable[[str, str], Any] = _text
     short: str | None = None
+    isSetting: bool = False
 
     @property
     def description(self) -> str:
         """
-        What it does, and the names that it has elsewhere.
+        The help, the default, and the names of the settings here and in POE.
         """
-        names = self.parameter + (f"; POE: {self.poe}" if self.poe else "")
-        return f"{self.help} [{names}]" if names else self.help
+        parts = [self.help]
+        if self.isSetting:
+            setting = SETTINGS[self.settings[0]]
+            # There are no docstrings under python -OO.
+            parts.insert(0, oneLine(DOCUMENTATION.get(setting.name, "")))
+            if type(setting.default) in (int, float):
+                parts.append(f"Default: {setting.default:g}.")
+        if self.settings:
+            poe = [SETTINGS[name].poe for name in self.settings if SETTINGS[name].poe]
+            names = ", ".join(self.settings)
+            parts.append(f"[{names}{'; POE: ' if poe else ''}{', '.join(poe)}]")
+        return " ".join(filter(None, parts))
 
 
-_WHERE = (
-    Option(
-        "endpoint",
-        "ENDPOINT",
-        "Instead of HOST and PORT: a client endpoint of Twisted's, such as "
-        "tcp:example.com:7. Given several times, those are tried in turn.",
-        "endpoint",
-    ),
-    Option(
-        "bind",
-        "ADDRESS[:PORT]",
-        "The local side.",
-        "bindAddress, bindPort",
-        "BindAddress, BindPort",
-    ),
-    Option("ipv4", "", "Only over IPv4.", "domain", "Domain", short="4"),
-    Option("ipv6", "", "Only over IPv6.", "domain", "Domain", short="6"),
-    Option(
-        "connect-timeout",
-        "SECONDS",
-        "How long an attempt may take; 30.",
-        "connectTimeout",
-        "ConnectTimeout",
-        _seconds,
-    ),
-)
-_TLS = (
-    Option(
-        "tls",
-        "",
-        "Speak TLS, with a certificate that the platform trusts and that is for HOST. "
-        "Each of the following asks for TLS too.",
-        "tls",
-    ),
-    Option("ca", "FILE", "Trust these certificates instead of the platform's."),
-    Option("cert", "FILE", "Our certificate in PEM, and those that vouch for it."),
-    Option("key", "FILE", "Its key, if that is not in the same file."),
-    Option("servername", "NAME", "Whom the certificate must be for, if not for HOST."),
-    Option(
-        "alpn",
-        "NAMES",
-        "The protocols that we offer, with commas between them.",
-        convert=_names,
-    ),
-    Option("insecure", "", "Verify nothing: anybody can be taken for the server."),
-)
-_FRAMING = (
-    Option(
-        "framing",
-        "SPEC",
-        "How bytes become records: a name, and parameters if any, as in "
-        f"line:delimiter=|. There are {', '.join(SPECS)}. If not given: line, any "
-        "newline on input, CR LF on output.",
-        "framing",
-        "Filter",
-    ),
-    Option(
-        "max-length",
-        "BYTES",
-        "The longest record; 1M. [maxLength of the framing; POE: MaxLength]",
-        convert=_bytes,
-    ),
-    Option(
-        "on-too-long",
-        "WHAT",
-        "close the connection at a longer one, or skip it. [onTooLong of the framing]",
-        convert=_oneOf("close", "skip"),
-    ),
-)
-_FLOW = (
-    Option(
-        "high-mark",
-        "BYTES",
-        "At how many bytes of output that wait standard input is read no further; "
-        "64k. BYTES are a number, or as 64k, 2M, 1G.",
-        "highMark",
-        "HighMark",
-        _bytes,
-    ),
-    Option(
-        "low-mark",
-        "BYTES",
-        "Down to how many they must fall for it to be read again; 16k.",
-        "lowMark",
-        "LowMark",
-        _bytes,
-    ),
-    Option(
-        "offline-limit",
-        "BYTES",
-        "How many bytes may wait without a connection; 0. What no connection was "
-        "handed is not lost with it then.",
-        "offlineLimit",
-        convert=_bytes,
-    ),
-    Option(
-        "eof",
-        "WHAT",
-        "What the end of standard input does: half (end our side and read on; with "
-        "TLS, which cannot do that, as keep), close (end when all is sent), keep (read "
-        "on). If not given: half; close with --send-only; keep under twistd and twist.",
-        convert=_oneOf("half", "close", "keep"),
-    ),
-    Option(
-        "drain-timeout",
-        "SECONDS",
-        "How long the last flush may take; 60.",
-        "drainTimeout",
-        convert=_seconds,
-    ),
-    Option(
-        "linger",
-        "SECONDS",
-        "How long to wait for the server to end its side, when all is sent; 30.",
-        "lingerTimeout",
-        convert=_seconds,
-    ),
-)
-_STAYING = (
-    Option(
-        "reconnect",
-        "",
-        "Connect again after a failure or a loss, as twistd and twist always do. "
-        "Without it the next six have nothing to do.",
-        "autoReconnect",
-    ),
-    Option(
-        "initial-delay",
-        "SECONDS",
-        "The longest wait before the first new attempt; 1.",
-        "initialDelay",
-        convert=_seconds,
-    ),
-    Option(
-        "max-delay",
-        "SECONDS",
-        "The longest wait before any; 60.",
-        "maxDelay",
-        convert=_seconds,
-    ),
-    Option(
-        "factor",
-        "NUMBER",
-        "What the longest wait is multiplied by after each failure; 2.",
-        "factor",
-        convert=_number,
-    ),
-    Option(
-        "jitter",
-        "SHARE",
-        "The share of each wait that is drawn at random, from 0 to 1; 1.",
-        "jitter",
-        convert=_number,
-    ),
-    Option(
-        "max-retries",
-        "COUNT",
-        "How many attempts may fail in a row; any number.",
-        "maxRetries",
-        convert=_count,
-    ),
-    Option(
-        "stable-after",
-        "SECONDS",
-        "For how long a connection must hold for the waits to begin anew; 10.",
-        "stableAfter",
-        convert=_seconds,
-    ),
-    Option(
-        "idle-timeout",
-        "SECONDS",
-        "After how long a silence of the server its connection is dropped; never.",
-        "idleTimeout",
-        convert=_seconds,
-    ),
-    Option(
-        "heartbeat",
-        "SECONDS:RECORD",
-        "What to send after so long a silence; if that is not answered in as long a "
-        "time, the connection is dropped.",
-        "heartbeat",
-        convert=_heartbeat,
-    ),
-    Option(
-        "keepalive",
-        "IDLE,INTERVAL,COUNT",
-        "After how many seconds of silence the kernel probes the server, how many "
-        "seconds apart, and how often before it takes it for gone; no for never. If "
-        "not given: as the kernel has it.",
-        "keepAlive",
-        convert=_keepAlive,
-    ),
-)
-_CONSOLE = (
-    Option("send-only", "", "Do not print what comes."),
-    Option("recv-only", "", "Do not read standard input."),
-    Option("timestamps", "", "Print the time before each record."),
-    Option(
-        "json-events",
-        "",
-        "Print a JSON object a line for each callback: event, time, and what it tells; "
-        "records are the record of serverInput. Bytes that are no UTF-8 are "
-        '{"base64": ...}.',
-    ),
-    Option("verbose", "", "Tell of connections too, not only of faults.", short="v"),
-)
-_HANDLERS = (
-    Option(
-        "client",
-        "MODULE:OBJECT",
-        "Callbacks of your own instead of standard input and output: a class or an "
-        "object (or, without OBJECT, a module) that has them under their names; a "
-        "ClientTCPFactory, or a subclass; or a function of the reactor and the options "
-        "that returns one: options.client(serverInput=...) makes it.",
-    ),
-    Option("demo", "", "Show the client at work with a server of its own, and end."),
-    Option(
-        "demo-server",
-        "NAME",
-        "Run a server to try a client with, echo or quotes, on a free port of the "
-        "loopback interface, until SIGINT or SIGTERM.",
-        convert=_oneOf("echo", "quotes"),
-    ),
-)
+def oneLine(documentation: str) -> str:
+    """
+    @return: the first clause of a setting's documentation, as a sentence without
+        markup.
+    """
+    clause = re.split("[.:;](?: |$)", documentation)[0]
+    plain = re.sub(r"C\{([^{}]*)\}", r"\1", clause)
+    return plain and f"{plain[0].upper()}{plain[1:]}."
 
-#: All options, by subject.
-GROUPS = (
-    ("Where", _WHERE),
-    ("TLS", _TLS),
-    ("Records", _FRAMING),
-    ("Flow and the end", _FLOW),
-    ("Staying connected", _STAYING),
-    ("Standard input and output", _CONSOLE),
-    ("Handlers", _HANDLERS),
-)
-_ALL = {option.name: option for _, options in GROUPS for option in options}
 
-#: The options whose values are passed to the constructor of the client unchanged.
-_PARAMETERS = (
-    "connect-timeout",
-    "drain-timeout",
-    "high-mark",
-    "linger",
-    "low-mark",
-    "offline-limit",
-    "initial-delay",
-    "max-delay",
-    "factor",
-    "jitter",
-    "max-retries",
-    "stable-after",
-    "idle-timeout",
-    "keepalive",
-)
+def _setting(
+    setting: str,
+    takes: str = "SECONDS",
+    help: str = "",
+    convert: Callable[[str, str], object] = _number,
+    name: str = "",
+) -> Option:
+    """
+    @return: an option for a setting, whose name it has unless another is given.
+    """
+
+    def validated(option: str, text: str) -> object:
+        value: object = SETTINGS[setting].validate(option, convert(option, text))
+        return value
+
+    name = name or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", setting)
+    return Option(name, takes, help, (setting,), validated, isSetting=True)
+
+
+#: The options by subject.
+GROUPS: dict[str, tuple[Option, ...]] = {
+    "Destination": (
+        Option(
+            "endpoint",
+            "ENDPOINT",
+            "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
+            "instead of HOST and PORT. Given several times, these are tried in turn.",
+            ("endpoint",),
+        ),
+        Option(
+            "bind",
+            "ADDRESS[:PORT]",
+            "The local address, the local port, or both.",
+            ("bindAddress", "bindPort"),
+        ),
+        Option("ipv4", "", "Use only IPv4.", ("domain",), short="4"),
+        Option("ipv6", "", "Use only IPv6.", ("domain",), short="6"),
+        _setting("connectTimeout"),
+    ),
+    "TLS": (
+        Option(
+            "tls",
+            "",
+            "Use TLS; the server's certificate must be valid for HOST and trusted by "
+            "the platform. Each of the next options turns TLS on too.",
+            ("tls",),
+        ),
+        Option("ca", "FILE", "Trust these certificates, not those of the platform."),
+        Option("cert", "FILE", "Our certificate and its chain, in PEM."),
+        Option("key", "FILE", "The key of --cert, if it is in another file."),
+        Option("servername", "NAME", "The certificate must be valid for this name."),
+        Option(
+            "alpn", "NAMES", "Protocols to offer, as in h2,http/1.1.", convert=_names
+        ),
+        Option("insecure", "", "Verify nothing: anyone can impersonate the server."),
+    ),
+    "Records": (
+        Option(
+            "framing",
+            "SPEC",
+            f"A name ({', '.join(SPECS)}) and parameters, as in line:delimiter=|. "
+            "Default: line, which reads any newline and writes CR LF.",
+            ("framing",),
+            isSetting=True,
+        ),
+        Option(
+            "max-length",
+            "BYTES",
+            "The length of the longest record. Default: 1M. [maxLength of the framing; "
+            "POE: MaxLength]",
+            convert=_bytes,
+        ),
+        Option(
+            "on-too-long",
+            "WHAT",
+            "What to do with a longer record: close (the connection), skip (the "
+            "record), or, with line, split. Default: close. [onTooLong of the framing]",
+        ),
+    ),
+    "Output and end": (
+        _setting(
+            "highMark",
+            "BYTES",
+            "That producer is standard input. Default: 64k. BYTES are a number, or as "
+            "in 64k, 2M, 1G.",
+            _bytes,
+        ),
+        _setting("lowMark", "BYTES", "Default: 16k.", _bytes),
+        _setting("offlineLimit", "BYTES", "", _bytes),
+        Option(
+            "eof",
+            "half|close|keep",
+            "At the end of standard input: half-close the connection and keep reading "
+            "(not possible with TLS: as keep), close it when everything is sent, or "
+            "keep it open. Default: half; close with --send-only; keep under twistd "
+            "and twist.",
+            convert=_choice("half", "close", "keep"),
+        ),
+        _setting("drainTimeout"),
+        _setting("lingerTimeout"),
+    ),
+    "Staying connected": (
+        Option(
+            "reconnect",
+            "",
+            "twistd and twist always connect again. Without this, the next six options "
+            "have no effect.",
+            ("autoReconnect",),
+            isSetting=True,
+        ),
+        _setting("initialDelay"),
+        _setting("maxDelay"),
+        _setting("factor", "NUMBER"),
+        _setting("jitter", "FRACTION"),
+        _setting("maxRetries", "COUNT", "Default: no limit."),
+        _setting("stableAfter"),
+        _setting("idleTimeout", help="Default: never."),
+        Option(
+            "heartbeat",
+            "SECONDS:RECORD",
+            "Write it like a line of standard input, as in 30:PING. After the same "
+            "time without an answer, the connection is dropped. Default: none.",
+            ("heartbeat",),
+            _heartbeat,
+            isSetting=True,
+        ),
+        _setting(
+            "keepAlive",
+            "no|IDLE,INTERVAL,COUNT",
+            "The seconds of silence before the first probe, the seconds between "
+            "probes, and their number. Default: the kernel's numbers.",
+            _keepAlive,
+            "keepalive",
+        ),
+    ),
+    "Standard input and output": (
+        Option("send-only", "", "Do not print records."),
+        Option("recv-only", "", "Do not read standard input."),
+        Option("timestamps", "", "Print the time before each record and message."),
+        Option(
+            "json-events",
+            "",
+            "Print a JSON object per line for each callback, with event, time and its "
+            'arguments. Bytes that are not UTF-8 become {"base64": ...}.',
+        ),
+        Option("verbose", "", "Report connections too, not only errors.", short="v"),
+    ),
+    "Handlers and demos": (
+        Option(
+            "client",
+            "MODULE:OBJECT",
+            "Use your own callbacks instead of standard input and output: a module, "
+            "class or object with methods named as the callbacks; a ClientTCPFactory "
+            "or a subclass; or a function of the reactor and the options that returns "
+            "a client, such as options.client(serverInput=...).",
+        ),
+        Option(
+            "demo", "", "Show the client at work with a server of its own, and end."
+        ),
+        Option(
+            "demo-server",
+            "NAME[:PORT]",
+            f"Run a server to try a client with ({' or '.join(SERVERS)}) on the "
+            "loopback interface, until SIGINT or SIGTERM. Default: any free port.",
+            convert=_demoServer,
+        ),
+    ),
+}
+
+#: The options for parameters of the framing.
+_OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
+
+_ALL = {option.name: option for options in GROUPS.values() for option in options}
 
 _ABOUT = (
-    "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or "
-    "the name of a service) [remotePort]; sends what standard input gives and prints "
-    "what comes on standard output, each only as fast as the other side takes it. "
-    "With --framing=stream bytes are passed as they are; with any other framing a "
-    "record is a line here: its bytes, or, with jsonlines and serialized, its value "
-    "as JSON. HOST:PORT, [IPv6]:PORT and unix:/path will do too. In square brackets: "
-    "the parameter of ClientTCPFactory, and what POE::Component::Client::TCP calls "
-    "it."
+    "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or a "
+    "service name) [remotePort], sends the lines of standard input, and prints the "
+    "records that arrive; each side is read only as fast as the other accepts. With "
+    "--framing=stream, bytes are passed as they are. With jsonlines and serialized, a "
+    "record is a JSON value per line. HOST:PORT, [IPv6]:PORT and unix:/path work too. "
+    "Square brackets contain the parameter of ClientTCPFactory and its name in "
+    "POE::Component::Client::TCP."
 )
 
 _COMMAND = (
-    "It ends when the server ends. SIGINT and SIGTERM end it when all that was read "
-    "is sent; given twice, at once. Messages go to standard error. Exit status: 0 if "
-    "standard input was sent to its end and the server ended in order; 1 if the "
-    "connection failed, was lost, or ended before standard input; 2 if TLS could not "
-    "verify the server; 64 for wrong usage; 124 after --connect-timeout, "
-    "--drain-timeout, --idle-timeout or --heartbeat; 130 and 143 after SIGINT and "
-    "SIGTERM."
+    "The command ends when the server ends the connection. SIGINT and SIGTERM end it "
+    "after everything that was read has been sent; a second signal ends it at once. "
+    "Messages go to standard error. Exit status: 0 if all of standard input was sent "
+    "and acknowledged, everything received was printed, and nothing failed; 1 if the "
+    "connection failed, was lost or ended too early, or a callback of --client raised; "
+    "2 if TLS could not verify the server; 64 for wrong usage; 124 after "
+    "--connect-timeout, --drain-timeout, --idle-timeout or --heartbeat; 130 after "
+    "SIGINT and 143 after SIGTERM."
 )
 
 _SERVICE = (
-    "After a failure or a loss it connects again, and stays at the end of standard "
-    "input. SIGINT and SIGTERM end it when all that was read is sent. The log goes "
-    "where that of the whole process goes, by default to standard output too. "
-    "Standard input needs twistd --nodaemon; a daemon needs --client. If the client "
-    "gives up, the log tells why, with the exit status that clienttcp would have had."
+    "It connects again after a failure or a loss, and keeps running at the end of "
+    "standard input. SIGINT and SIGTERM end it after everything that was read has been "
+    "sent. The log goes to standard output too unless twistd --logfile or twist "
+    "--log-file is given. Standard input needs twistd --nodaemon; a daemon needs "
+    "--client. When the client gives up, the log says why, with the exit status that "
+    "clienttcp would have had."
 )
 
 _EXAMPLES = (
@@ -409,12 +359,12 @@ _EXAMPLES = (
 
 class Options(usage.Options):
     """
-    What all three commands take. What cannot be used ends the process, with one line
-    on standard error.
+    The options of all three commands. Wrong usage ends the process, with one line on
+    standard error.
 
-    @ivar staying: whether this is twistd or twist, and not the command of our own.
-    @ivar framing: the framing asked for.
-    @ivar given: the names of the options given.
+    @ivar staying: True under twistd and twist, which keep the client running.
+    @ivar given: the names of the options that were given.
+    @ivar framing: the framing that they describe.
     """
 
     optFlags = [[o.name, o.short, o.help] for o in _ALL.values() if not o.takes]
@@ -435,13 +385,13 @@ class Options(usage.Options):
 
     def opt_endpoint(self, endpoint: str) -> None:
         """
-        An endpoint; given several times, those are tried in turn.
+        Add an endpoint to try.
         """
         self["endpoint"].append(endpoint)
 
     def getSynopsis(self) -> str:
         """
-        @return: how the command is called.
+        @return: the first line of the help.
         """
         if self.staying:
             synopsis: str = super().getSynopsis()
@@ -450,22 +400,21 @@ class Options(usage.Options):
 
     def getUsage(self, width: int | None = None) -> str:
         """
-        @return: the help behind that.
+        @return: the rest of the help.
         """
-        width = width or int(os.environ.get("COLUMNS", "80"))
+        width = max(width or int(os.environ.get("COLUMNS", "80")), 40)
 
-        def wrap(text: str, indent: int = 0) -> str:
-            space = " " * indent
+        def wrap(text: str, indent: str = "") -> str:
             return textwrap.fill(
                 text,
-                max(width, 40),
-                initial_indent=space,
-                subsequent_indent=space,
+                width,
+                initial_indent=indent,
+                subsequent_indent=indent,
                 break_on_hyphens=False,
             )
 
         parts = ["", wrap(_ABOUT), "", wrap(_SERVICE if self.staying else _COMMAND)]
-        for title, options in GROUPS:
+        for title, options in GROUPS.items():
             parts += ["", f"{title}:"]
             for option in options:
                 if option.name == "reconnect" and self.staying:
@@ -473,7 +422,7 @@ class Options(usage.Options):
                 short = f"-{option.short}, " if option.short else ""
                 takes = f"={option.takes}" if option.takes else ""
                 parts.append(f"  {short}--{option.name}{takes}")
-                parts.append(wrap(option.description, 8))
+                parts.append(wrap(option.description, " " * 8))
         parts += ["", "  --version", "  -h, --help", "", "Examples:"]
         parts += [f"  {example}" for example in _EXAMPLES]
         return "\n".join(parts) + "\n"
@@ -494,14 +443,13 @@ class Options(usage.Options):
 
     def parseArgs(self, *words: str) -> None:
         """
-        Take HOST and PORT, in any of their forms.
+        Keep HOST and PORT, in any of their forms.
         """
         self._words = words
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
-        Parse; options may stand behind HOST and PORT too. What is wrong ends the
-        process.
+        Parse the command line. Options may also follow HOST and PORT.
 
         @raise SystemExit: with 64, if anything is wrong.
         """
@@ -515,183 +463,192 @@ class Options(usage.Options):
                 ]
                 given += ["--", *words]
             super().parseOptions(given)  # type: ignore[no-untyped-call]
-        except (GetoptError, usage.UsageError) as e:
-            refuse(e)
+        except (GetoptError, TypeError, ValueError, usage.UsageError) as error:
+            refuse(error)
 
     def postOptions(self) -> None:
         """
-        Check what the client itself cannot.
+        Convert the values, and check what the client itself cannot check.
 
-        @raise usage.UsageError: if anything is wrong.
+        @raise usage.UsageError: if an option is in conflict with another.
+        @raise Exception: as L{Option.convert}.
         """
         self.given = [name for name in _ALL if self[name] not in (None, 0, [])]
         for name in self.given:
-            if isinstance(self[name], str):
-                try:
-                    self[name] = _ALL[name].convert(self[name])
-                except ValueError as e:
-                    raise usage.UsageError(f"--{name} {e}") from e
-        if self.parent is not None and not (
-            "client" in self.given or self.parent.get("nodaemon", True)
-        ):
-            raise usage.UsageError(
-                "a daemon has no standard input and output: use twistd --nodaemon, or "
-                "give it handlers with --client"
-            )
-        if self.staying and self["reconnect"]:
-            raise usage.UsageError(
-                "--reconnect is for clienttcp: twistd and twist always connect again"
-            )
+            if not _ALL[name].takes:
+                self[name] = True
+            elif name != "endpoint":
+                self[name] = _ALL[name].convert(f"--{name}", self[name])
+        self._checkParent()
         if self["send-only"] and self["recv-only"]:
             raise usage.UsageError("--send-only and --recv-only exclude each other")
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
         if self["demo-server"] is not None:
             self.exclude("--demo-server runs a server, not a client", but="demo-server")
-        if "client" in self.given:
-            console = [
-                option.name
-                for option in _CONSOLE
-                if self.staying or option.name != "verbose"
-            ]
-            self.exclude("--client replaces the console", only=["eof", *console])
+        if self["client"] is not None:
+            console = [option.name for option in GROUPS["Standard input and output"]]
+            if not self.staying:
+                console.remove("verbose")
+            self.exclude("--client replaces standard input and output", "eof", *console)
         self.framing = self._framing()
         if self["timestamps"] and isinstance(self.framing, Stream):
-            raise usage.UsageError("--timestamps is for records: a stream has none")
+            raise usage.UsageError(
+                "--timestamps needs records: it cannot be used with --framing=stream"
+            )
+        if self["heartbeat"] is not None:
+            self["heartbeat"] = self._heartbeat()
 
-    def exclude(
-        self, reason: str, only: Sequence[str] | None = None, but: str = ""
-    ) -> None:
+    def _checkParent(self) -> None:
         """
-        Refuse options that would do nothing.
+        Check that twistd or twist can run what was asked for.
+        """
+        if self.parent is None:
+            return
+        if self["client"] is None and not self.parent.get("nodaemon", True):
+            raise usage.UsageError(
+                "a daemon has no standard input and output: use twistd --nodaemon, or "
+                "your own callbacks with --client"
+            )
+        if self["reconnect"]:
+            raise usage.UsageError(
+                "--reconnect is for clienttcp: twistd and twist always connect again"
+            )
 
-        @param reason: why.
-        @param only: which; all, and HOST and PORT, if not given.
-        @param but: except for this one.
+    def exclude(self, reason: str, *names: str, but: str = "") -> None:
+        """
+        Reject options that would have no effect.
+
+        @param reason: why they would have none.
+        @param names: their names; without any, all options, and HOST and PORT.
+        @param but: an option to accept.
 
         @raise usage.UsageError: if one is given.
         """
-        refused = self.given if only is None else set(self.given) & set(only)
-        names = [f"--{name}" for name in refused if name != but]
-        if only is None and self._words:
-            names.insert(0, "HOST and PORT")
-        if names:
-            raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(names))}")
+        rejected = [
+            f"--{name}"
+            for name in self.given
+            if (name in names if names else name != but)
+        ]
+        if self._words and not names:
+            rejected.insert(0, "HOST and PORT")
+        if rejected:
+            raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(rejected))}")
 
     def _framing(self) -> Framing[Any]:
         spec = self["framing"] or "line"
-        for name, parameter in (
-            ("max-length", "maxLength"),
-            ("on-too-long", "onTooLong"),
-        ):
+        for name, parameter in _OF_FRAMING.items():
             if self[name] is not None:
                 spec += f"{',' if ':' in spec else ':'}{parameter}={self[name]}"
         try:
             return fromSpec(spec)
-        except ValueError as e:
-            raise usage.UsageError(f"--framing: {e}") from e
+        except ValueError as error:
+            raise usage.UsageError(f"--framing: {error}") from error
 
-    def client(
-        self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **callbacks: Any
-    ) -> ClientTCPFactory:
+    def _heartbeat(self) -> object:
         """
-        Make the client that the options describe; what it does not accept ends the
-        process.
-
-        @param kind: its class.
-        @param callbacks: parameters for which there are no options.
-
-        @raise SystemExit: with 64, if anything is wrong.
-        """
-        try:
-            given = {
-                _ALL[name].parameter: self[name]
-                for name in _PARAMETERS
-                if name in self.given
-            }
-            if "heartbeat" in self.given:
-                given["heartbeat"] = self._heartbeat()
-            if any(option.name in self.given for option in _FRAMING):
-                given["framing"] = self.framing
-            return kind(
-                **self._where(),
-                **self._tls(),
-                autoReconnect=bool(self.staying or self["reconnect"]),
-                **given,
-                **callbacks,
-            )
-        except (ClientTCPError, ImportError, TypeError, ValueError) as e:
-            refuse(e)
-        except usage.UsageError as e:
-            refuse(e)
-
-    def _heartbeat(self) -> tuple[float, Any]:
-        """
-        @return: after how many seconds, and the record, which is given as a line of
+        @return: the setting, with the record that the text stands for as a line of
             standard input.
         """
         seconds, text = self["heartbeat"]
         form = Form(self.framing)
-        records = [*form.read(os.fsencode(text)), *form.end()]
+        try:
+            records = [*form.read(os.fsencode(text)), *form.end()]
+        except ClientTCPError as error:
+            raise usage.UsageError(f"--heartbeat: {error}") from error
         if len(records) != 1:
-            raise usage.UsageError(f"--heartbeat takes one record, not {records!r}")
-        return seconds, records[0]
-
-    def _tls(self) -> dict[str, Any]:
-        """
-        @return: what TLS is to be like, as parameters of the client.
-        """
-        names = [option.name for option in _TLS]
-        if not set(names) & set(self.given):
-            return {}
-        settings = {name: self[name] for name in names if name != "tls"}
-        host = self._where().get("remoteAddress")
-        return {
-            "tls": tlsFrom(
-                host=None if host is None or host.startswith("/") else host, **settings
+            raise usage.UsageError(
+                f"--heartbeat must have one record, not {len(records)}: {text!r}"
             )
-        }
+        return SETTINGS["heartbeat"].validate("--heartbeat", (seconds, records[0]))
 
-    def _where(self) -> dict[str, Any]:
+    def client(
+        self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **parameters: Any
+    ) -> ClientTCPFactory:
         """
-        @return: where to connect to, as parameters of the client.
+        Create the client that the options describe.
+
+        @param kind: its class.
+        @param parameters: callbacks, and settings without an option.
+
+        @raise SystemExit: with 64, if the client rejects a value.
         """
-        where: dict[str, Any] = {}
+        settings = {
+            _ALL[name].settings[0]: self[name]
+            for name in self.given
+            if _ALL[name].isSetting
+        }
+        if not {"framing", *_OF_FRAMING}.isdisjoint(self.given):
+            settings["framing"] = self.framing
+        try:
+            destination = self._destination()
+            return kind(
+                **destination,
+                **self._tls(destination.get("remoteAddress")),
+                **{"autoReconnect": self.staying, **settings},
+                **parameters,
+            )
+        except (
+            ClientTCPError,
+            ImportError,
+            TypeError,
+            ValueError,
+            usage.UsageError,
+        ) as error:
+            refuse(error)
+
+    def _tls(self, host: str | None) -> dict[str, Any]:
+        """
+        @param host: the host that is connected to, if it is one host.
+
+        @return: the setting C{tls}, if an option asks for it.
+        """
+        values = {option.name: self[option.name] for option in GROUPS["TLS"]}
+        if not any(values.values()):
+            return {}
+        del values["tls"]
+        isPath = host is not None and host.startswith("/")
+        return {"tls": tlsFrom(host=None if isPath else host, **values)}
+
+    def _destination(self) -> dict[str, Any]:
+        """
+        @return: the settings of the destination and the local side.
+        """
+        found: dict[str, Any] = {}
         if self["ipv4"] or self["ipv6"]:
             if self["ipv4"] and self["ipv6"]:
                 raise usage.UsageError("--ipv4 and --ipv6 exclude each other")
-            where["domain"] = AF_INET if self["ipv4"] else AF_INET6
+            found["domain"] = AF_INET if self["ipv4"] else AF_INET6
         if self["bind"] is not None:
             address, port = _split(self["bind"])
-            where["bindAddress"] = address or None
-            where["bindPort"] = int(port) if port and port.isdecimal() else port
+            found["bindAddress"] = address or None
+            found["bindPort"] = int(port) if port and port.isdecimal() else port
         if self["endpoint"]:
             if self._words:
-                raise usage.UsageError("--endpoint stands for HOST and PORT: leave out")
-            several = len(self["endpoint"]) > 1
-            return {
-                **where,
-                "endpoint": self["endpoint"] if several else self["endpoint"][0],
-            }
+                raise usage.UsageError(
+                    "--endpoint replaces HOST and PORT: leave out HOST and PORT"
+                )
+            first, *others = self["endpoint"]
+            return {**found, "endpoint": [first, *others] if others else first}
         if len(self._words) == 1 and self._words[0].startswith("unix:"):
             path = self._words[0].removeprefix("unix:")
-            return {"remoteAddress": path, **where, "domain": AF_UNIX}
+            return {**found, "remoteAddress": path, "domain": AF_UNIX}
         host, port = _split(*self._words) if self._words else ("", None)
         if not host or not port:
             raise usage.UsageError(
                 "HOST and PORT are required, as in: localhost 7, localhost:7, [::1]:7, "
                 "unix:/path"
             )
-        return {**where, "remoteAddress": host, "remotePort": port}
+        return {**found, "remoteAddress": host, "remotePort": port}
 
 
 def _split(host: str, port: str | None = None, *more: str) -> tuple[str, str | None]:
     """
-    @return: host and port of C{HOST PORT}, C{HOST:PORT} or C{[IPv6]:PORT}; no port if
-        there is none.
+    @return: host and port of C{HOST PORT}, C{HOST:PORT} or C{[IPv6]:PORT}; None for a
+        missing port.
     """
     if more:
-        raise usage.UsageError("too many arguments: HOST and PORT are all")
+        raise usage.UsageError(f"too many arguments: leave out {' '.join(more)}")
     bracketed = re.fullmatch(r"\[(.*)\](?::(.*))?", host)
     if bracketed:
         host, inner = bracketed.groups()

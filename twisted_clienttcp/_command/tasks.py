@@ -1,0 +1,180 @@
+"""
+What the commands run: a client, the demo, or a demo server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+
+from .. import ClientTCPFactory
+from ..demo import SERVERS
+from .console import Console
+from .handlers import clientFrom
+from .options import Options
+from .status import EX_FAILED, exitStatus
+from .stdio import refuse
+from .story import DemoFailed, demo
+
+_log = Logger()
+
+
+class Outcome(NamedTuple):
+    """
+    How a task has ended.
+
+    @ivar status: the exit status.
+    @ivar reason: the reason for it.
+    """
+
+    status: int
+    reason: str
+
+
+class Task:
+    """
+    Something that a command runs until it ends or is stopped.
+    """
+
+    #: Connects a client with standard input and output.
+    console: Console | None = None
+    _running: Deferred[Outcome]
+
+    def __init__(self, run: Callable[[], Coroutine[Any, Any, Outcome]]) -> None:
+        """
+        @param run: runs it. It is cancelled if the task is stopped.
+        """
+        self._run = run
+
+    def start(self) -> Deferred[Outcome]:
+        """
+        @return: a Deferred that fires when the task has ended.
+        """
+
+        def stopped(failure: Failure) -> Outcome:
+            failure.trap(CancelledError)
+            return Outcome(0, "stopped")
+
+        self._running = Deferred.fromCoroutine(self._run())
+        return self._running.addErrback(stopped)
+
+    def stop(self, signal: str | None = None) -> None:
+        """
+        End the task soon.
+
+        @param signal: the name of the signal that is the reason.
+        """
+        self._running.cancel()
+
+
+class ClientTask(Task):
+    """
+    A client, which runs until it stops.
+    """
+
+    def __init__(
+        self, client: ClientTCPFactory, console: Console | None = None
+    ) -> None:
+        """
+        @param console: None if the client has the user's callbacks.
+        """
+        super().__init__(self._runClient)
+        self._client = client
+        self.console = console
+
+    async def _runClient(self) -> Outcome:
+        """
+        Run the client. An exception that was logged is a failure too, even if the
+        client went on after it.
+        """
+        critical = False
+
+        def observe(event: LogEvent) -> None:
+            nonlocal critical
+            critical = critical or event.get("log_level") is LogLevel.critical
+
+        observer: Any = observe
+        failure: Failure | None = None
+        globalLogPublisher.addObserver(observer)
+        try:
+            await self._client.start()
+        except Exception:
+            # The callbacks have reported it.
+            failure = Failure()
+        finally:
+            globalLogPublisher.removeObserver(observer)
+        status = exitStatus(failure)
+        if self.console is not None:
+            await self.console.close()
+            failure = failure or self.console.failure
+            status = self.console.exitStatus(failure)
+        if failure is not None:
+            return Outcome(status, failure.getErrorMessage())
+        if status:
+            return Outcome(status, "not everything was sent and printed")
+        if critical:
+            return Outcome(EX_FAILED, "an exception was logged")
+        return Outcome(0, "all in order")
+
+    def stop(self, signal: str | None = None) -> None:
+        """
+        End when everything that was read has been sent.
+        """
+        if self.console is None:
+            self._client.shutdown()
+        else:
+            self.console.interrupt(signal)
+
+
+async def _playDemo(reactor: Any) -> Outcome:
+    try:
+        await demo(reactor)
+    except DemoFailed as error:
+        _log.error("the demo failed: {error}", error=error)
+        return Outcome(EX_FAILED, "the demo failed")
+    return Outcome(0, "all in order")
+
+
+async def _runServer(
+    name: str, number: int, reactor: Any, announce: Callable[[str], object]
+) -> Outcome:
+    try:
+        port: Any = SERVERS[name](reactor, number)
+    except CannotListenError as error:
+        _log.error("the demo server cannot start: {error}", error=error)
+        return Outcome(EX_FAILED, "the demo server cannot start")
+    address = port.getHost()
+    announce(f"The {name} server listens on {address.host}:{address.port}")
+    stopped: Deferred[Outcome] = Deferred()
+    try:
+        return await stopped
+    finally:
+        await port.stopListening()
+
+
+def taskFrom(options: Options, reactor: Any, announce: Callable[[str], object]) -> Task:
+    """
+    @param announce: called with a sentence that contains the address of a demo server.
+
+    @return: what the options ask for.
+
+    @raise SystemExit: with 64, if that cannot be made.
+    """
+    if options["demo"]:
+        return Task(lambda: _playDemo(reactor))
+    if options["demo-server"] is not None:
+        name, port = options["demo-server"]
+        return Task(lambda: _runServer(name, port, reactor, announce))
+    if options["client"] is not None:
+        try:
+            return ClientTask(clientFrom(options, reactor))
+        except UsageError as error:
+            refuse(error)
+    console = Console(options, reactor)
+    return ClientTask(options.client(**console.callbacks()), console)
