@@ -1,5 +1,5 @@
 """
-Failures, as POE tells them.
+Descriptions of failures: as the three values of POE, and as a text.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .errors import ClientTCPError
 
 class LostWhileWriting(error.ConnectionLost):
     """
-    The connection was lost while nothing was read from it, so it was a write that
-    found out.
+    The connection was lost while its input was paused or had ended: it was a write that
+    failed.
     """
 
     operation = "write"
@@ -26,26 +26,30 @@ class LostWhileWriting(error.ConnectionLost):
 
 class ConnectTimeout(error.TimeoutError):
     """
-    An attempt has taken longer than it may. The text names the deadline.
+    An attempt did not succeed before a deadline, which the text names.
     """
 
     def __init__(self, text: str) -> None:
+        """
+        @param text: the whole text of the error.
+        """
         super().__init__(string=text)  # type: ignore[no-untyped-call]
 
     def __str__(self) -> str:
-        # Twisted's own says only that the user has limited the time.
+        # Twisted's class would put its own words first.
         text: str = self.args[0]
         return text
 
 
 class ErrorDetails(NamedTuple):
     """
-    What POE gives its ConnectError and ServerError callbacks.
+    A failure as POE describes it (POE: ARG0 to ARG2 of ConnectError and ServerError).
 
-    @ivar operation: what failed: "connect", "bind", "getaddrinfo", "preconnect",
-        "read", "write", "framing", "callback"...
-    @ivar errno: the operating system's error number; 0 for a clean end of stream.
-        For "getaddrinfo" it is the resolver's (an C{EAI_} constant).
+    @ivar operation: what failed: C{"connect"}, C{"bind"}, C{"getaddrinfo"}, C{"read"},
+        C{"write"}, C{"close"}, or the C{operation} of a L{ClientTCPError
+        <twisted_clienttcp.errors.ClientTCPError>}.
+    @ivar errno: the operating system's error number; 0 for a clean end of stream. For
+        C{"getaddrinfo"} it is the resolver's (a C{socket.EAI_} constant).
     @ivar text: the error in words; empty for a clean end of stream.
     """
 
@@ -56,13 +60,14 @@ class ErrorDetails(NamedTuple):
 
 def errorDetails(failure: Failure) -> ErrorDetails:
     """
-    Tell a failure as POE does: operation, error number and text (POE: ARG0 to ARG2
+    Describe a failure as POE does: operation, error number and text (POE: ARG0 to ARG2
     of ConnectError and ServerError).
 
-    Twisted does not keep the error number of a connection that was reset, so every
-    L{ConnectionLost<twisted.internet.error.ConnectionLost>} is taken for a reset.
+    Twisted does not report the error number of a lost connection, so every
+    L{ConnectionLost<twisted.internet.error.ConnectionLost>} is described as a reset.
 
-    @param failure: what C{connectError}, C{serverError} or C{stopped} was given.
+    @param failure: the failure that C{connectError}, C{serverError} or C{stopped} was
+        called with.
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):
@@ -88,7 +93,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     if isinstance(number, int) and number > 0:
         return _system(operation, number)
     if isinstance(number, int):
-        # The resolver's number, for an address that cannot be bound.
+        # A negative number is the resolver's, for an address that cannot be bound.
         return ErrorDetails(operation, number, failure.getErrorMessage())
     for number, kind in error.errnoMapping.items():
         if isinstance(exception, kind):
@@ -98,8 +103,8 @@ def errorDetails(failure: Failure) -> ErrorDetails:
 
 def fullText(failure: Failure) -> str:
     """
-    @return: the text of L{errorDetails}, but not empty for a clean end of stream, and
-        with the name of a deadline of our own.
+    @return: the text of L{errorDetails}, except for a clean end of stream, which has a
+        text too, and a L{ConnectTimeout}, which names its deadline.
     """
     if isinstance(failure.value, error.ConnectionDone):
         return "the server closed the connection"
@@ -110,20 +115,19 @@ def fullText(failure: Failure) -> str:
 
 def describe(failure: Failure) -> str:
     """
-    Describe a failure in words, for messages: without error numbers, and complete
-    where L{errorDetails} leaves its text empty.
+    @return: a description of a failure for messages: what failed, and the L{fullText}.
     """
     exception, text = failure.value, fullText(failure)
     if isinstance(exception, (ClientTCPError, error.ConnectionDone)):
         return text
     operation = errorDetails(failure).operation
     if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
-        # Without the words that Twisted puts before every error of the class.
+        # Leave out the words with which Twisted starts every error of the class.
         text = " ".join(map(str, exception.args)) or text
     return f"{_FAILED.get(operation, operation)}: {text}"
 
 
-#: The operations of Twisted's errors, in words.
+#: Descriptions of the operations of Twisted's errors.
 _FAILED = {
     "bind": "cannot bind the local address",
     "close": "the connection was aborted",

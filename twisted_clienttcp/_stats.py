@@ -1,5 +1,5 @@
 """
-What a client has done, in numbers.
+Statistics of a client.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from twisted.python.failure import Failure
 @attrs.define(kw_only=True)
 class Stats:
     """
-    The counts of a client since it was made (C{client.stats}): a copy of what they are
-    at that time.
+    The statistics of a client since it was created: C{client.stats} returns a copy of
+    their present values.
 
-    @ivar bytesIn: bytes received, TLS apart.
+    @ivar bytesIn: bytes received, counted above TLS.
     @ivar recordsIn: records delivered.
-    @ivar bytesOut: bytes accepted for output, as they are framed.
+    @ivar bytesOut: encoded bytes accepted for output.
     @ivar recordsOut: records accepted for output.
-    @ivar pendingBytes: those of C{bytesOut} that the kernel does not have yet.
-    @ivar offlineBytes: those of them that wait for a connection.
-    @ivar unsentBytes: those of C{bytesOut} that were lost; an upper bound, as in
+    @ivar pendingBytes: the part of C{bytesOut} that the kernel has not accepted yet.
+    @ivar offlineBytes: the part of C{pendingBytes} that waits for a connection.
+    @ivar unsentBytes: the part of C{bytesOut} that was lost, at most, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
-    @ivar highs: how often the output reached the high mark.
-    @ivar lows: how often it fell to the low mark after that.
-    @ivar flushes: how often the kernel had every byte.
+    @ivar highs: how often the pending output reached C{highMark}.
+    @ivar lows: how often it fell to C{lowMark} after that.
+    @ivar flushes: how often the kernel had accepted every byte.
     @ivar attempts: attempts to connect.
-    @ivar connections: those that C{connected} was called for.
-    @ivar failures: those that ended in C{connectError}.
+    @ivar connections: attempts that reached C{connected}.
+    @ivar failures: attempts that ended in C{connectError}.
     @ivar losses: connections that the peer or the network ended.
-    @ivar framingFaults: received bytes that were no record, and records that were
-        skipped.
-    @ivar lastError: what C{connectError} or C{serverError} was given last.
-    @ivar secondsConnected: for how long there was a connection, in all.
+    @ivar framingErrors: errors of the framing in received bytes, skipped records
+        included.
+    @ivar lastError: the last failure for C{connectError} or C{serverError}.
+    @ivar secondsConnected: the total time of all connections in seconds.
     """
 
     bytesIn: int = 0
@@ -49,6 +49,6 @@ class Stats:
     connections: int = 0
     failures: int = 0
     losses: int = 0
-    framingFaults: int = 0
+    framingErrors: int = 0
     lastError: Failure | None = None
     secondsConnected: float = 0.0

@@ -1,8 +1,7 @@
 """
-TLS: what a client may be given for it, how it is put around a connection, and its
-failures in words.
+TLS: its options, a TLS layer below a connection, and its failures in words.
 
-Nothing of OpenSSL is imported before it is needed: it comes with the extra C{tls}.
+OpenSSL comes with the extra C{tls}, so it is imported only where it is needed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from zope.interface import implementer
 
 from .errors import TLSError, nameOf
 
-#: What OpenSSL says of bytes that are no TLS.
+#: OpenSSL's errors for bytes that are not TLS.
 _NOT_TLS = {
     "wrong version number",
     "packet length too long",
@@ -33,17 +32,17 @@ _NOT_TLS = {
     "http request",
     "https proxy request",
     "record layer failure",
-    # What a server that echoes sends is our own greeting.
+    # An echo server sends our own greeting back.
     "unexpected message",
 }
 
-#: The numbers of OpenSSL's X509_V_ERR_ for a chain that ends at nobody who is trusted.
+#: The numbers of OpenSSL's X509_V_ERR_ errors for a chain without a trusted authority.
 _UNKNOWN_AUTHORITY = {2, 18, 19, 20, 21}
 
 
 def require(what: str) -> None:
     """
-    @param what: what needs TLS, for people.
+    @param what: the name of the feature that needs TLS, for the message.
 
     @raise ImportError: if the extra C{tls} is not installed.
     """
@@ -58,11 +57,11 @@ def require(what: str) -> None:
 
 def check(name: str, value: object) -> Any:
     """
-    @return: True for the platform's trust, an C{IOpenSSLClientConnectionCreator}, or
-        None for no TLS.
+    Validate options for TLS that may be None or False, for no TLS.
 
-    @raise TypeError: if it is none of these, or False.
-    @raise ImportError: if the extra C{tls} is not installed.
+    @return: as L{given}; None for no TLS.
+
+    @raise Exception: as L{given}.
     """
     if value is None or value is False:
         return None
@@ -71,16 +70,25 @@ def check(name: str, value: object) -> Any:
 
 def given(name: str, value: object) -> Any:
     """
-    As L{check}, where it is TLS in any case.
+    Validate options for TLS.
+
+    @param name: their name, for messages.
+    @param value: True, to trust the authorities that the platform trusts, or an
+        C{IOpenSSLClientConnectionCreator}.
+
+    @return: the value.
+
+    @raise TypeError: if it is neither.
+    @raise ImportError: if the extra C{tls} is not installed.
     """
     if value is not True and (
         not IOpenSSLClientConnectionCreator.providedBy(value)
-        # CertificateOptions, which verify no host name.
+        # CertificateOptions, which do not verify the host name.
         or IOpenSSLContextFactory.providedBy(value)
     ):
         raise TypeError(
-            f"{name} must be True or what optionsForClientTLS() of "
-            f"twisted.internet.ssl gives, not {value!r}"
+            f"{name} must be True or the result of "
+            f"twisted.internet.ssl.optionsForClientTLS(), not {value!r}"
         )
     require(f"{name}={value!r}")
     return value
@@ -89,26 +97,26 @@ def given(name: str, value: object) -> Any:
 @lru_cache(maxsize=64)
 def platformOptions(name: str) -> Any:
     """
-    Read in the certificates that the platform trusts, which takes a while and much
-    memory: so clients of one server share them.
+    Create options that trust the authorities that the platform trusts. Reading their
+    certificates takes time and memory, so all clients of a server share the options.
 
-    @param name: the host name or IP address that the certificate must be for.
+    @param name: the host name or IP address that the server's certificate must have.
 
-    @raise ValueError: if there can be none for it.
+    @raise ValueError: if no certificate can have this name.
     """
     from twisted.internet.ssl import optionsForClientTLS
 
-    # The zone of an IPv6 address is known to this machine alone, and the dot at the end
-    # of a name to the resolver (RFC 6066, 3).
+    # The zone of an IPv6 address is for this machine only, and the dot at the end of a
+    # name for the resolver (RFC 6066, section 3).
     host = name.partition("%")[0].removesuffix(".")
     if not host.isascii():
-        # IDNA 2008, which Twisted goes by, knows no capital letters.
+        # Twisted uses IDNA 2008, which rejects capital letters.
         host = host.lower()
     try:
         return optionsForClientTLS(host)
     except ValueError as error:
         raise ValueError(
-            f"tls=True: no certificate can be for {name!r} ({error}); give another "
+            f"tls=True: no certificate can be for {name!r} ({error}); use another "
             "name, or tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
         ) from error
 
@@ -117,8 +125,14 @@ def secured(
     options: Any, protocol: IProtocol, owner: IProtocolFactory, clock: IReactorTime
 ) -> IProtocol:
     """
-    @return: a protocol that speaks TLS below C{protocol}, which must be an
-        C{IHandshakeListener}.
+    Create a TLS layer.
+
+    @param options: the options for TLS.
+    @param protocol: the protocol above TLS, which must be an C{IHandshakeListener}.
+    @param owner: the factory of the protocol.
+    @param clock: the source of time.
+
+    @return: the protocol to connect to the transport.
     """
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -129,9 +143,10 @@ def secured(
 @implementer(IOpenSSLClientConnectionCreator)
 class _Creator:
     """
-    Makes what the options of the user's make. Where they raise, Twisted would be left
-    with half a connection, whose end it cannot tell: so it gets a whole one, of which
-    L{fault} tells, to be aborted in the same turn.
+    Calls the user's options to create a connection of OpenSSL. If they raise, Twisted
+    could not report the end of its transport. So this creates another connection, with
+    the error as an attribute, which L{setupFailure} returns and whose transport the
+    caller must abort in the same turn.
     """
 
     def __init__(self, options: Any) -> None:
@@ -139,7 +154,7 @@ class _Creator:
 
     def clientConnectionForTLS(self, protocol: Any) -> Any:
         """
-        @return: an OpenSSL connection.
+        @return: a connection of OpenSSL.
         """
         from OpenSSL import SSL
 
@@ -151,28 +166,30 @@ class _Creator:
                 raise TypeError(f"it returned {made!r}, which is not a connection")
         except Exception as error:
             made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
-            made.fault = TLSError(
+            made.setupError = TLSError(
                 f"{options!r} cannot make a TLS connection: {nameOf(error)}"
             )
-            made.fault.__cause__ = error
+            made.setupError.__cause__ = error
         return made
 
 
-def fault(transport: Any) -> Failure | None:
+def setupFailure(transport: object) -> Failure | None:
     """
-    @return: what keeps a TLS transport from ever beginning its handshake; mostly None.
+    @return: the reason why a TLS transport cannot start its handshake; None if it can.
     """
     getHandle = getattr(transport, "getHandle", None)
-    error = None if getHandle is None else getattr(getHandle(), "fault", None)
+    error = None if getHandle is None else getattr(getHandle(), "setupError", None)
     return None if error is None else Failure(error)
 
 
 def start(transport: Any, options: Any, swallow: bytes) -> None:
     """
-    Speak TLS on a transport from now on.
+    Start TLS on a transport.
 
-    @param swallow: bytes that may yet come in clear text, being the rest of a record
-        that is complete without them. No TLS begins with them.
+    @param transport: the transport.
+    @param options: the options for TLS.
+    @param swallow: bytes to ignore if the peer sends them first, unprotected: the rest
+        of a record that was complete without them. TLS never starts with these bytes.
     """
     transport.startTLS(_Creator(options))
     if not swallow:
@@ -183,7 +200,7 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
         del tls.dataReceived
         data = data.removeprefix(swallow)
         if data:
-            # Nothing at all it takes for an error.
+            # TLS would take an empty input for an error.
             tls.dataReceived(data)
 
     tls.dataReceived = first
@@ -191,21 +208,21 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
 
 def verified(transport: Any) -> bool:
     """
-    Twisted before 25 says that a handshake is completed also when it has just found
-    the certificate to be for another host. But it has told the transport to go then.
-
-    @return: whether the certificate is good, where the handshake is completed.
+    @return: True if the handshake has completed with a valid certificate. (Twisted
+        before 25 also reports it as completed if the certificate is for another host,
+        but is disconnecting then.)
     """
     layers = (transport, getattr(transport, "protocol", None))
     return not any(getattr(layer, "disconnecting", False) for layer in layers)
 
 
-def inWords(reason: Failure, transport: Any, shaking: bool) -> Failure:
+def explained(reason: Failure, transport: object, shaking: bool) -> Failure:
     """
-    @param reason: why a connection is lost.
-    @param shaking: its handshake is not done.
+    @param reason: the reason for the loss of a connection.
+    @param transport: its transport.
+    @param shaking: True if the handshake has not completed.
 
-    @return: a L{TLSError} if TLS was why; the reason as it is if not.
+    @return: a failure with a L{TLSError} if TLS has failed; otherwise, the same reason.
     """
     if not ISSLTransport.providedBy(transport):
         return reason
@@ -213,7 +230,7 @@ def inWords(reason: Failure, transport: Any, shaking: bool) -> Failure:
     from twisted.internet.ssl import VerificationError
 
     if reason.check(VerificationError):
-        # The error of the substitute for service_identity tells no names.
+        # Twisted's substitute for service_identity does not report the names.
         wrong = getattr(reason.value, "errors", ())
         names = " or ".join(_nameOf(each.mismatched_id) for each in wrong)
         text = f"the server's certificate is not for {names or 'this host'}"
@@ -234,7 +251,7 @@ def inWords(reason: Failure, transport: Any, shaking: bool) -> Failure:
 
 def _nameOf(identity: Any) -> str:
     """
-    @return: the host name or IP address of service_identity's.
+    @return: the host name or IP address of an identity of service_identity.
     """
     name = getattr(identity, "hostname", None) or getattr(identity, "ip", identity)
     return name.decode() if isinstance(name, bytes) else str(name)
@@ -242,7 +259,7 @@ def _nameOf(identity: Any) -> str:
 
 def _sentences(error: Any, connection: Any) -> Iterator[str]:
     """
-    @return: what the errors in OpenSSL's queue mean.
+    @return: a sentence for each error in OpenSSL's queue.
     """
     queue = error.args[0] if error.args else None
     if not isinstance(queue, list) or not queue:
@@ -251,7 +268,7 @@ def _sentences(error: Any, connection: Any) -> Iterator[str]:
     for _, _, said in queue:
         _, isAlert, alert = said.partition(" alert ")
         if said == "certificate verify failed":
-            yield f"the server's certificate is refused: {_fault(connection) or said}"
+            yield f"the server's certificate is refused: {_problem(connection) or said}"
         elif said in _NOT_TLS:
             yield f"the server does not speak TLS: {said}"
         elif isAlert:
@@ -260,12 +277,12 @@ def _sentences(error: Any, connection: Any) -> Iterator[str]:
             yield str(said)
 
 
-def _fault(connection: Any) -> str | None:
+def _problem(connection: Any) -> str | None:
     """
-    OpenSSL knows what is wrong with a certificate, but pyOpenSSL does not hand it on:
-    so verify it once more.
+    Verify the peer's certificate again: pyOpenSSL does not report why OpenSSL has
+    refused it.
 
-    @return: the fault, or None if it cannot be found again.
+    @return: the reason, or None if it is not found again.
     """
     from OpenSSL.crypto import X509StoreContext, X509StoreContextError
 

@@ -1,12 +1,12 @@
 """
-What can go wrong, as a tree::
+The exceptions of this package::
 
     ClientTCPError
-        NotConnectedError       put() where no connection takes output
-        NegotiationRefused      preConnect did not agree to the connection
+        NotConnectedError       put() without a connection that accepts output
+        NegotiationRefused      preConnect did not accept the connection
         TLSError                the certificate, the handshake or TLS itself failed
-            ClearText           bytes came in clear text where TLS was to begin
-        CallbackError           one of the user's callbacks raised
+            ClearText           unprotected bytes arrived before TLS was started
+        CallbackError           a callback raised an exception
         UnknownEvent            no handler has that name (also a LookupError)
         UnknownAlias            no client has that name (also a LookupError)
         AliasInUse              another client has that name (also a ValueError)
@@ -15,19 +15,19 @@ What can go wrong, as a tree::
             IdleTimeout         for idleTimeout seconds
             HeartbeatTimeout    no answer to a heartbeat: the connection is half open
         DrainTimeout            shutdown() could not flush in time
-        OutputLost              what was put is lost, and was never sent
+        OutputLost              records that were put are lost
         OutputFull              put() without a connection, over offlineLimit
-        FramingError            bytes or records that a framing cannot take
+        FramingError            bytes or records that do not fit the framing
             RecordTooLong       over the framing's maxLength
             TruncatedRecord     the stream ended inside a record
-            InvalidRecord       a record that cannot be framed (also a ValueError)
+            InvalidRecord       a record that cannot be encoded (also a ValueError)
 
-Each class carries an C{operation} and an C{errno}: the first two parts of the
-triple that L{errorDetails<twisted_clienttcp.errorDetails>} makes of a failure.
+Each class has an C{operation} and an C{errno}, the first two values that
+L{errorDetails<twisted_clienttcp.errorDetails>} returns for a failure.
 
-Wrong arguments are Python's own L{TypeError} and L{ValueError}; what Twisted's
-transports and endpoints report (refused, reset, timed out) stays Twisted's own,
-from L{twisted.internet.error}.
+Wrong arguments raise L{TypeError} or L{ValueError}. Errors of Twisted's transports and
+endpoints (refused, reset, timed out) are passed on as they are; see
+L{twisted.internet.error}.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ import errno
 
 class ClientTCPError(Exception):
     """
-    The base of every error of this package.
+    The base class of all exceptions of this package.
 
-    @cvar operation: what was being done, in a word (POE: ARG0 of ServerError).
-    @cvar errno: the nearest error number of the operating system
-        (POE: ARG1 of ServerError).
+    @cvar operation: what failed, in one word (POE: ARG0 of ServerError).
+    @cvar errno: the operating system's error number that fits best (POE: ARG1 of
+        ServerError).
     """
 
     operation = "client"
@@ -50,8 +50,7 @@ class ClientTCPError(Exception):
 
 class NotConnectedError(ClientTCPError):
     """
-    There is no connection that takes output: there is none at all, or its
-    sending side has been closed.
+    There is no connection, or its sending side is closed.
     """
 
     operation = "put"
@@ -60,8 +59,8 @@ class NotConnectedError(ClientTCPError):
 
 class NegotiationRefused(ClientTCPError):
     """
-    C{preConnect} returned something false, or raised, so the connection was
-    closed before it was ever C{connected}.
+    C{preConnect} raised an exception or returned a false value, so the connection was
+    closed and C{connected} was not called.
     """
 
     operation = "preconnect"
@@ -70,9 +69,9 @@ class NegotiationRefused(ClientTCPError):
 
 class TLSError(ClientTCPError):
     """
-    TLS has failed: the server's certificate is not good, the server refuses us, or does
-    not speak TLS at all. The text says which; C{__cause__} is what OpenSSL or
-    service_identity said.
+    TLS has failed: the server's certificate is not valid, or the server refuses the
+    client or does not speak TLS. The text says which; C{__cause__} is the exception of
+    OpenSSL or service_identity.
     """
 
     operation = "tls"
@@ -81,14 +80,17 @@ class TLSError(ClientTCPError):
 
 class ClearText(TLSError):
     """
-    Bytes came in clear text, behind what was read of it, when TLS was to be started.
-    They may have been put there by somebody who wants them to be taken for protected
-    ones (as in CVE-2011-0411): nothing is done with them, and the attempt has failed.
+    More bytes had arrived than were read when TLS was started. An attacker may have
+    injected them, to have them taken for protected bytes (as in CVE-2011-0411). They
+    are ignored, and the attempt fails.
 
-    @ivar count: how many.
+    @ivar count: the number of bytes.
     """
 
     def __init__(self, count: int) -> None:
+        """
+        @param count: as the attribute.
+        """
         super().__init__(
             f"{count} bytes in clear text arrived before TLS was started: someone may "
             "have injected them, or preConnect did not read all that the server sent"
@@ -98,28 +100,32 @@ class ClearText(TLSError):
 
 def nameOf(error: BaseException) -> str:
     """
-    @return: the class of an exception and, if it has one, its text.
+    @return: the name of an exception's class, followed by its text if it has one.
     """
     name = type(error).__name__
     try:
         text = str(error)
     except BaseException:
-        # The class may be the user's, and its __str__ may raise anything.
+        # The __str__ of a class outside this package may raise anything.
         return name
     return f"{name}: {text}" if text else name
 
 
 class CallbackError(ClientTCPError):
     """
-    A callback of the user's raised. C{__cause__} is what it raised.
+    A callback raised an exception, which is the C{__cause__}.
 
-    @ivar callback: the name of the callback, as it is given to the factory.
+    @ivar callback: the name of the callback.
     """
 
     operation = "callback"
     errno = errno.ECANCELED
 
     def __init__(self, callback: str, error: BaseException) -> None:
+        """
+        @param callback: as the attribute.
+        @param error: the exception.
+        """
         super().__init__(f"{callback} raised {nameOf(error)}")
         self.callback = callback
         self.__cause__ = error
@@ -127,7 +133,7 @@ class CallbackError(ClientTCPError):
 
 class UnknownEvent(ClientTCPError, LookupError):
     """
-    An event was posted or called that the client has no handler for.
+    The client has no handler for an event that was posted or called.
     """
 
     operation = "post"
@@ -136,7 +142,7 @@ class UnknownEvent(ClientTCPError, LookupError):
 
 class UnknownAlias(ClientTCPError, LookupError):
     """
-    No client that runs has that alias.
+    No running client has that alias.
     """
 
     operation = "post"
@@ -145,7 +151,7 @@ class UnknownAlias(ClientTCPError, LookupError):
 
 class AliasInUse(ClientTCPError, ValueError):
     """
-    A client was started whose alias another one has.
+    A client cannot start, because another running client has its alias.
     """
 
     operation = "alias"
@@ -154,12 +160,12 @@ class AliasInUse(ClientTCPError, ValueError):
 
 class RetriesExhausted(ClientTCPError):
     """
-    The client has given up: C{maxRetries}, or its C{retryPolicy}, allows no further
-    attempt. C{__cause__} is the last failure.
+    The client has given up, because C{maxRetries} or its C{retryPolicy} allows no other
+    attempt. C{__cause__} is the exception of the last failure.
 
-    @ivar attempts: how many attempts had failed in a row (of several endpoints:
-        rounds), or connections that did not hold.
-    @ivar elapsed: in how many seconds, from the first of these failures to the last.
+    @ivar attempts: the number of failures in a row: failed attempts (with several
+        endpoints: rounds of attempts) and lost connections.
+    @ivar elapsed: the seconds from the first of these failures to the last.
     """
 
     operation = "retry"
@@ -173,7 +179,10 @@ class RetriesExhausted(ClientTCPError):
         words: str = "",
     ) -> None:
         """
-        @param words: the last failure in words.
+        @param attempts: as the attribute.
+        @param elapsed: as the attribute.
+        @param cause: the exception of the last failure; None if there was none.
+        @param words: a description of it.
         """
         last = f"; the last one: {words}" if words else ""
         failures = "1 failure" if attempts == 1 else f"{attempts} failures"
@@ -185,15 +194,18 @@ class RetriesExhausted(ClientTCPError):
 
 class PeerSilent(ClientTCPError):
     """
-    Nothing was received for too long, so the connection was dropped.
+    Nothing was received for too long, so the connection was aborted.
 
-    @ivar seconds: for how many seconds nothing was received.
+    @ivar seconds: the seconds since something was received.
     """
 
     operation = "read"
     errno = errno.ETIMEDOUT
 
     def __init__(self, seconds: float) -> None:
+        """
+        @param seconds: as the attribute.
+        """
         super().__init__(f"nothing was received for {seconds:.1f} seconds")
         self.seconds = seconds
 
@@ -212,8 +224,8 @@ class HeartbeatTimeout(PeerSilent):
 
 class DrainTimeout(ClientTCPError):
     """
-    The peer did not take all output within C{drainTimeout} seconds of C{shutdown()}, or
-    a producer did not unregister, so the connection was aborted with bytes unsent.
+    The peer did not accept all output within C{drainTimeout} seconds after
+    C{shutdown()}, or a producer was not unregistered, so the connection was aborted.
     """
 
     operation = "write"
@@ -222,11 +234,11 @@ class DrainTimeout(ClientTCPError):
 
 class OutputLost(ClientTCPError):
     """
-    What was put is lost: the peer closed the connection in order, but before it had
-    taken all of it, or the client was stopped while it waited for a connection. What
-    the client has stopped with, and C{flushed()} fails with.
+    Records that were put are lost: the connection ended before the kernel had accepted
+    all of them, or the client stopped while they waited for a connection. C{flushed()}
+    fails with this error; C{stopped} is called with it if nothing else went wrong.
 
-    @ivar unsent: how many bytes may be lost, as in
+    @ivar unsent: the number of lost bytes, at most, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
     """
 
@@ -234,23 +246,31 @@ class OutputLost(ClientTCPError):
     errno = errno.EPIPE
 
     def __init__(self, unsent: int) -> None:
+        """
+        @param unsent: as the attribute.
+        """
         super().__init__(f"up to {unsent} bytes were put and never sent")
         self.unsent = unsent
 
 
 class OutputFull(ClientTCPError):
     """
-    There is no connection, and what was put would be over C{offlineLimit}. Nothing of
-    it was taken.
+    There is no connection, and the records would exceed C{offlineLimit}. None of them
+    was accepted.
 
-    @ivar pending: how many bytes wait already.
-    @ivar offlineLimit: how many may.
+    @ivar pending: the number of bytes that wait already.
+    @ivar offlineLimit: the number of bytes that may wait.
     """
 
     operation = "put"
     errno = errno.ENOBUFS
 
     def __init__(self, size: int, pending: int, offlineLimit: int) -> None:
+        """
+        @param size: the number of bytes that were rejected.
+        @param pending: as the attribute.
+        @param offlineLimit: as the attribute.
+        """
         super().__init__(
             f"{size} bytes, in addition to the {pending} that wait for a connection, "
             f"exceed offlineLimit={offlineLimit}"
@@ -261,8 +281,7 @@ class OutputFull(ClientTCPError):
 
 class FramingError(ClientTCPError):
     """
-    The bytes received are not what the framing expects, or a record cannot
-    be framed.
+    The framing cannot decode the received bytes, or cannot encode a record.
     """
 
     operation = "framing"
@@ -273,15 +292,20 @@ class RecordTooLong(FramingError):
     """
     A record is longer than the framing's C{maxLength}.
 
-    @ivar length: its length in bytes, as far as it is known.
+    @ivar length: its length in bytes, or the part of it that is known.
     @ivar maxLength: the limit in bytes.
-    @ivar skipped: the record is left out and the framing goes on at the next one
-        (C{onTooLong="skip"}); otherwise nothing more can be read.
+    @ivar skipped: True if the framing skips this record and continues with the next one
+        (C{onTooLong="skip"}); False if no more records can be decoded.
     """
 
     errno = errno.EMSGSIZE
 
     def __init__(self, length: int, maxLength: int, skipped: bool = False) -> None:
+        """
+        @param length: as the attribute.
+        @param maxLength: as the attribute.
+        @param skipped: as the attribute.
+        """
         super().__init__(
             f"a record of at least {length} bytes exceeds maxLength={maxLength}"
             + (" and was skipped" if skipped else "")
@@ -295,18 +319,21 @@ class TruncatedRecord(FramingError):
     """
     The stream ended inside a record.
 
-    @ivar rest: the bytes that stood unfinished.
+    @ivar rest: the bytes of the incomplete record.
     """
 
     def __init__(self, rest: bytes) -> None:
+        """
+        @param rest: as the attribute.
+        """
         super().__init__(f"the stream ended {len(rest)} bytes into a record")
         self.rest = rest
 
 
 class InvalidRecord(FramingError, ValueError):
     """
-    A record given to C{put} cannot be framed so that the other side would read
-    it back as that one record.
+    A record passed to C{put} cannot be encoded, or its peer would not decode it as the
+    same single record.
     """
 
     errno = errno.EINVAL

@@ -47,7 +47,7 @@ class StatsTests(FlowTestCase):
             (3, 1, 2, 1),
         )
         self.assertEqual(
-            (stats.bytesIn, stats.recordsIn, stats.framingFaults), (13, 2, 1)
+            (stats.bytesIn, stats.recordsIn, stats.framingErrors), (13, 2, 1)
         )
         self.assertEqual(
             (stats.bytesOut, stats.recordsOut, stats.pendingBytes), (6, 2, 2)

@@ -475,7 +475,7 @@ class BrokenOptionsTests(TLSTestCase):
                 NegotiationRefused,
                 preConnect=lambda client, talk, wrong=wrong: talk.startTLS(wrong),
             )
-            self.assertIn("must be True or what optionsForClientTLS()", str(refusal))
+            self.assertIn("must be True or the result of", str(refusal))
             self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     async def test_goesOn(self) -> None:
@@ -523,7 +523,7 @@ class ArgumentTests(SynchronousTestCase):
                 remotePort=1,
                 tls=wrong,
             )
-            self.assertIn("tls must be True or what optionsForClientTLS()", str(error))
+            self.assertIn("tls must be True or the result of", str(error))
 
     def test_noName(self) -> None:
         """

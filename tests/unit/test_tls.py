@@ -42,7 +42,7 @@ class WordTests(SynchronousTestCase):
         """
         @return: what is made of it.
         """
-        value: Any = _tls.inWords(Failure(error), Secure(), shaking).value
+        value: Any = _tls.explained(Failure(error), Secure(), shaking).value
         self.assertIsInstance(value, TLSError)
         self.assertIs(value.__cause__, error)
         return str(value)
@@ -80,6 +80,6 @@ class WordTests(SynchronousTestCase):
         transport that is not TLS.
         """
         lost = Failure(ConnectionLost())
-        self.assertIs(_tls.inWords(lost, Secure(), False), lost)
-        self.assertIs(_tls.inWords(lost, object(), True), lost)
+        self.assertIs(_tls.explained(lost, Secure(), False), lost)
+        self.assertIs(_tls.explained(lost, object(), True), lost)
         self.assertIn("during the handshake", self.words(ConnectionLost()))

@@ -480,7 +480,7 @@ class ClientTCPProtocol(Protocol):
             self._owner.raiseLater(error)
         elif not self._shaking:
             self._owner.transportReady(self)
-        elif (fault := _tls.fault(transport)) is not None:
+        elif (fault := _tls.setupFailure(transport)) is not None:
             self.refuse(fault)
 
     def _setUp(self, transport: Any) -> None:
@@ -572,7 +572,7 @@ class ClientTCPProtocol(Protocol):
         self.outbound.use(framing)
         self.inbound.buffer = InputBuffer(framing)
         _tls.start(transport, creator, swallow)
-        if (fault := _tls.fault(transport)) is not None:
+        if (fault := _tls.setupFailure(transport)) is not None:
             self.refuse(fault)
 
     def refuse(self, failure: Failure) -> None:
@@ -1158,7 +1158,7 @@ class ClientTCPProtocol(Protocol):
         if _isDropped(self.transport):
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             self.blame(reason, "local")
-        reason = _tls.inWords(reason, self.transport, self._shaking)
+        reason = _tls.explained(reason, self.transport, self._shaking)
         held = self.inbound.held & ~Hold.RESULT
         reading = not (held or self._throttled or self._peerEnded)
         if reason.check(ConnectionLost) and not reading:
@@ -1235,7 +1235,7 @@ class ClientTCPProtocol(Protocol):
             stats.recordsIn += self._input.delivered
         stats.bytesOut += data
         stats.recordsOut += records
-        stats.framingFaults += self._faults
+        stats.framingErrors += self._faults
 
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any
