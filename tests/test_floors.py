@@ -57,7 +57,7 @@ WITHOUT_IO = {
     "errors": NOTHING,
     "_validators": NOTHING,
     "framing": DEFERRED,
-    "retry": DEFERRED,
+    "retry": (*DEFERRED, "twisted.python.failure"),
     "_client.callbacks": NOTHING,
     "_client.events": DEFERRED,
     "_client.lifecycle": DEFERRED,

@@ -1,14 +1,15 @@
 """
 Validators that several layers share.
 
-Each one takes the name of a parameter and the value that was passed, and returns the
-value to use. An error names the parameter, the value and what to do. Numbers are never
-booleans, NaN or infinite.
+The arguments of each are the name of a parameter and the value that was passed; it
+returns the value to use. Error messages have the name, the value and what to do.
+Booleans are not accepted as numbers, and neither are NaN and infinity.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from inspect import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
@@ -20,11 +21,15 @@ from inspect import (
     signature,
 )
 from types import FunctionType, MethodType
-from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def flag(name: str, value: object) -> bool:
     """
+    Validate a boolean.
+
     @raise TypeError: if the value is neither True nor False.
     """
     if not isinstance(value, bool):
@@ -36,6 +41,11 @@ def count(
     name: str, value: object, least: int | None = None, most: int | None = None
 ) -> int:
     """
+    Validate a whole number.
+
+    @param least: the least value; None for no limit.
+    @param most: the greatest value; None for no limit. Requires C{least}.
+
     @raise TypeError: if the value is not a whole number.
     @raise ValueError: if it is out of the range.
     """
@@ -49,6 +59,8 @@ def count(
 
 def byteCount(name: str, value: object) -> int:
     """
+    Validate a number of bytes.
+
     @raise TypeError: if the value is not a whole number.
     @raise ValueError: if it is negative.
     """
@@ -61,6 +73,8 @@ def byteCount(name: str, value: object) -> int:
 
 def seconds(name: str, value: object) -> float:
     """
+    Validate a time in seconds.
+
     @raise TypeError: if the value is not a number.
     @raise ValueError: if it is not positive and finite.
     """
@@ -72,13 +86,15 @@ def seconds(name: str, value: object) -> float:
 
 def optionalSeconds(name: str, value: object) -> float | None:
     """
-    As L{seconds}, or None.
+    Validate a time in seconds, as L{seconds}, or None.
     """
     return None if value is None else seconds(name, value)
 
 
 def delay(name: str, value: object) -> float:
     """
+    Validate a time in seconds that may be 0.
+
     @raise TypeError: if the value is not a number.
     @raise ValueError: if it is negative or not finite.
     """
@@ -90,6 +106,8 @@ def delay(name: str, value: object) -> float:
 
 def factor(name: str, value: object) -> float:
     """
+    Validate the factor of a growing delay.
+
     @raise TypeError: if the value is not a number.
     @raise ValueError: if it is less than 1 or not finite.
     """
@@ -101,9 +119,9 @@ def factor(name: str, value: object) -> float:
 
 def fraction(name: str, value: object) -> float | None:
     """
-    @return: the number; None for None.
+    Validate a number from 0 to 1, or None.
 
-    @raise TypeError: if the value is not a number.
+    @raise TypeError: if the value is neither a number nor None.
     @raise ValueError: if it is not from 0 to 1.
     """
     if value is None:
@@ -125,20 +143,25 @@ def _number(name: str, value: object, expected: str) -> float:
 
 def callback(
     name: str,
-    value: object,
+    value: T,
     arguments: tuple[str, ...] | None = None,
     awaited: bool = False,
     required: bool = False,
-) -> Any:
+) -> T:
     """
-    @param arguments: the names of its arguments; None if they vary.
+    Validate a function that will be called with positional arguments.
+
+    @param arguments: the names of the arguments, for messages; None if they vary.
     @param awaited: True if it may be a coroutine function.
     @param required: False if None is accepted too.
 
-    @raise TypeError: if the value is not a function that can be called so.
+    @return: the function.
+
+    @raise TypeError: if the value is not a function, or not one that accepts these
+        arguments and runs when it is called.
     """
     if value is None and not required:
-        return None
+        return value
     if arguments is not None and _plainlyAccepts(value, len(arguments), awaited):
         return value
     if not callable(value):
@@ -160,9 +183,11 @@ def callback(
     return value
 
 
-def policy(name: str, value: object) -> Any:
+def policy(name: str, value: T) -> T:
     """
-    @raise TypeError: if the value is not a function of a number of failures, or None.
+    Validate a function of a number of failures, or None.
+
+    @raise TypeError: if the value is neither.
     """
     return callback(name, value, ("failures",))
 
@@ -175,13 +200,13 @@ _SPECIAL = _GENERATOR | CO_COROUTINE
 
 def _plainlyAccepts(function: object, arguments: int, awaited: bool) -> bool:
     """
-    @return: True if this is certainly an ordinary function or method that accepts so
-        many positional arguments. This covers nearly all callbacks, and L{inspect}
-        takes microseconds for the same answer.
+    @return: True if this is certainly an ordinary function or method that accepts this
+        number of positional arguments. This is true for nearly all callbacks, for which
+        L{inspect} would take microseconds.
     """
     inner = function.__func__ if isinstance(function, MethodType) else function
     if not isinstance(inner, FunctionType) or vars(inner):
-        # It may be marked, or wrap another function.
+        # Attributes may mark it as a coroutine function, or name a wrapped function.
         return False
     code = inner.__code__
     if code.co_kwonlyargcount or code.co_flags & (_GENERATOR if awaited else _SPECIAL):
@@ -192,9 +217,9 @@ def _plainlyAccepts(function: object, arguments: int, awaited: bool) -> bool:
     return arguments >= most - len(inner.__defaults__ or ())
 
 
-def _accepts(function: Any, arguments: int) -> bool:
+def _accepts(function: Callable[..., object], arguments: int) -> bool:
     """
-    @return: False if the function certainly does not accept so many positional
+    @return: False if the function certainly does not accept this number of positional
         arguments. Some built-in functions have no signature.
     """
     try:
@@ -203,7 +228,7 @@ def _accepts(function: Any, arguments: int) -> bool:
     except TypeError:
         return True
     except ValueError:
-        # A method without a signature has not even a parameter for its object.
+        # The signature of a method is invalid if it has no parameter for its object.
         return not isinstance(function, MethodType)
     try:
         signed.bind(*range(arguments))
@@ -212,7 +237,7 @@ def _accepts(function: Any, arguments: int) -> bool:
     return True
 
 
-def _signed(function: Any) -> str:
+def _signed(function: Callable[..., object]) -> str:
     """
     @return: the function's name and parameters; its repr if they are not known.
     """

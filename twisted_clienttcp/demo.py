@@ -28,15 +28,16 @@ __all__ = ["SERVERS", "Echo", "Quotes", "echo", "quotes"]
 @implementer(IHalfCloseableProtocol)
 class _Server(Protocol):
     """
-    The server's side of a connection. It sends all output before it closes, and, over
-    plain TCP, stops reading while its own output is pending.
+    The server's side of a connection. It sends all output before it closes. Over plain
+    TCP, it does not read while its output is pending.
     """
 
     transport: Any
 
     def connectionMade(self) -> None:
         """
-        Let the transport pause its own reading while its output is pending.
+        Register the transport as its own producer, so that its reading is paused while
+        its output is pending.
         """
         # Under TLS, a write before the end of the handshake would pause the reading
         # that the handshake needs.
@@ -53,14 +54,15 @@ class _Server(Protocol):
 
     def readConnectionLost(self) -> None:
         """
-        The client has ended its side. Without this method, Twisted would drop the
-        pending output.
+        Close the connection when the client has ended its side. Without this method,
+        Twisted would discard the pending output.
         """
         self.close()
 
     def writeConnectionLost(self) -> None:
         """
-        Required by the interface; never called, because this side is not half-closed.
+        Do nothing. The interface requires this method; it is never called, because
+        this side is not half-closed.
         """
 
 

@@ -1,48 +1,50 @@
 """
-How long to wait before the next attempt, and when to give up.
+Retry policies: how long to wait before the next attempt, and when to give up.
 
-A policy is a function from the number of failures in a row (1 for the first) to the
-seconds to wait, as in L{twisted.application.internet.backoffPolicy}, or to None to give
-up. A failure is an attempt that does not reach C{connected} (or, with several
-endpoints, a round of attempts at all of them), or the loss of a connection::
+A policy is a function of the number of failures in a row (1 for the first). It returns
+the seconds to wait, like L{twisted.application.internet.backoffPolicy}, or None to give
+up. A failure is an attempt that does not reach C{connected} (with several endpoints: a
+round of attempts at all of them), or the loss of a connection::
 
     retryPolicy=giveUpByTime(600, exponential(maxDelay=30))
 
-A client calls its policy with an L{Attempt}: the number, and more about the failures.
-The policies here have no state, so one policy may serve any number of clients. A policy
-of your own can use the L{Attempt} too, for example to give up immediately when
-C{attempt.failure} is a certificate that is not valid.
+A client calls its policy with an L{Attempt}, which is the number with details of the
+failures. A policy of your own can use them, for example to give up immediately when
+C{attempt.failure} reports a certificate that is not valid. The policies in this module
+have no state, so several clients can share one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from random import random as _random
-from typing import Any
+
+from twisted.python.failure import Failure
 
 from . import _validators
 
-#: The seconds to wait after so many failures in a row, or None to give up.
+#: A function of the number of failures in a row that returns the seconds to wait, or
+#: None to give up.
 Policy = Callable[[int], float | None]
 
-#: The number of failures whose times a client remembers.
+#: The number of failures whose times a client keeps.
 MEMORY = 100
 
 
 class Attempt(int):
     """
-    The number of failures in a row, which is the argument of a policy.
+    The argument of a policy: the number of failures in a row.
 
     @ivar elapsed: the seconds from the first of them to the last.
-    @ivar ages: the age in seconds of each failure since the start of the client, the
-        newest first, in a row or not; at most L{MEMORY} of them.
-    @ivar failure: the C{Failure} of the last one, as passed to C{connectError} or
-        C{serverError}; None if there is none, as in a call of C{retry}.
+    @ivar ages: the age in seconds of each failure since the start of the client, in a
+        row or not, the newest first; at most L{MEMORY} of them.
+    @ivar failure: the failure that C{connectError} or C{serverError} was last called
+        with; None if there was none, as when C{client.retry()} starts a client.
     """
 
     elapsed: float
     ages: tuple[float, ...]
-    failure: Any
+    failure: Failure | None
 
     def __new__(
         cls,
@@ -50,7 +52,7 @@ class Attempt(int):
         *,
         elapsed: float = 0.0,
         ages: Iterable[float] = (0.0,),
-        failure: Any = None,
+        failure: Failure | None = None,
     ) -> Attempt:
         """
         @param number: the number of failures in a row.
@@ -74,18 +76,18 @@ def exponential(
     random: Callable[[], float] = _random,
 ) -> Callable[[int], float]:
     """
-    Return the policy that a client has by default: exponential backoff. With full
-    jitter, each wait is drawn evenly between 0 and the backoff, so that clients that
-    lost their server together do not come back together.
+    Return a policy of exponential backoff, which is a client's default. With full
+    jitter, each wait is chosen evenly between 0 and the backoff, so that clients that
+    lost their server at the same time do not all return at the same time.
 
     @param initialDelay: the backoff in seconds after the first failure.
     @param maxDelay: the longest backoff in seconds; no wait is longer.
-    @param factor: the backoff is multiplied by this number at each further failure.
+    @param factor: the factor by which each further failure multiplies the backoff.
     @param jitter: the fraction of the backoff that is random: 1 for full jitter; None
         or 0 for none.
-    @param random: returns a number between 0 and 1.
+    @param random: a function that returns a number between 0 and 1.
 
-    @raise TypeError: if an argument is not a number.
+    @raise TypeError: if a delay, the factor or the jitter is not a number.
     @raise ValueError: if one is out of its range.
     """
     first = _validators.delay("initialDelay", initialDelay)
@@ -98,7 +100,7 @@ def exponential(
             backoff = min(first * growth ** (attempt - 1), longest)
         except OverflowError:
             backoff = longest if first else 0.0
-        # A huge whole number may have been rounded up.
+        # The conversion to a float may have rounded a huge maxDelay up.
         return min(backoff * (1.0 - share * random()), maxDelay)
 
     return policy
@@ -107,9 +109,9 @@ def exponential(
 def constant(seconds: float) -> Callable[[int], float]:
     """
     Return a policy that always waits for the same time. Clients that lost their server
-    together come back together.
+    at the same time return at the same time.
 
-    @param seconds: the wait; a client cuts it to its C{maxDelay}.
+    @param seconds: the wait in seconds. A client waits for at most its C{maxDelay}.
 
     @raise TypeError: if it is not a number.
     @raise ValueError: if it is negative or not finite.
@@ -124,10 +126,10 @@ def constant(seconds: float) -> Callable[[int], float]:
 
 def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up when a number of retries in a row has failed, as
-    C{maxRetries}.
+    Return a policy that gives up when a number of retries in a row have failed, like
+    the setting C{maxRetries}.
 
-    @param count: the number; 0 to give up at the first failure.
+    @param count: the number of retries; 0 to give up at the first failure.
     @param policy: the policy for the waits until then; L{exponential} by default.
 
     @raise TypeError: if an argument is of the wrong type.
@@ -144,14 +146,14 @@ def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
 
 def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up rather than begin an attempt later than a time after
-    the first failure in a row.
+    Return a policy that gives up if the next attempt would start too long after the
+    first failure in a row.
 
-    @param seconds: the time in seconds.
+    @param seconds: the longest time in seconds from that failure to an attempt.
     @param policy: the policy for the waits until then; L{exponential} by default.
 
     @raise TypeError: if an argument is of the wrong type.
-    @raise ValueError: if the seconds are not more than 0.
+    @raise ValueError: if the time is not positive and finite.
     """
     limit = _validators.seconds("seconds", seconds)
     inner = _inner(policy)
@@ -167,10 +169,10 @@ def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
 def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) -> Policy:
     """
     Return a policy that gives up at a number of failures within a time, even if there
-    were stable connections in between (as the restart intensity of Erlang's
+    were stable connections between them (like the restart intensity of Erlang's
     supervisors).
 
-    @param failures: the number, up to L{MEMORY}.
+    @param failures: the number of failures, from 1 to L{MEMORY}.
     @param seconds: the time in seconds.
     @param policy: the policy for the waits until then; L{exponential} by default.
 
@@ -193,14 +195,13 @@ def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) ->
 def _inner(policy: Policy | None) -> Policy:
     if policy is None:
         return exponential()
-    checked: Policy = _validators.policy("policy", policy)
-    return checked
+    return _validators.policy("policy", policy)
 
 
 def _known(name: str, attempt: int) -> Attempt:
     if not isinstance(attempt, Attempt):
         raise TypeError(
-            f"{name} needs the times of the failures, but got {attempt!r}: use it as "
+            f"{name} needs the times of the failures, not only {attempt!r}: use it as "
             "the retryPolicy of a ClientTCPFactory, or call it with a "
             "twisted_clienttcp.retry.Attempt"
         )

@@ -4,7 +4,7 @@ A client as a service of a Twisted application.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
@@ -12,17 +12,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._client.factory import ClientTCPFactory
-from ._connection.protocol import ClientTCPProtocol
+from ._connection.protocol import ClientTCPProtocol, Disconnection
 
 
 class ClientTCPService(Service):
     """
-    Runs a client while the service runs. Unlike
-    L{ClientService<twisted.application.internet.ClientService>} it stops in order: all
-    that was put is flushed first.
+    Runs a client while the service is running. Unlike
+    L{ClientService<twisted.application.internet.ClientService>}, it sends all pending
+    output before it stops.
 
-    A client needs no privileges: it connects when the service is started, in the first
-    turn of the reactor after that, as Twisted's clients do.
+    A client needs no privileges, so it connects when the service starts, not before
+    (C{privilegedStartService} does nothing).
 
     @ivar client: the client.
     """
@@ -33,7 +33,7 @@ class ClientTCPService(Service):
         """
         @param client: a client with an address or an endpoint.
 
-        @raise TypeError: if it is none.
+        @raise TypeError: if it is not a client.
         """
         if not isinstance(client, ClientTCPFactory):
             raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
@@ -41,50 +41,47 @@ class ClientTCPService(Service):
 
     def startService(self) -> None:
         """
-        Start the client; if it is still shutting down, when it has stopped.
+        Start the client. If it is still shutting down, start it when it has stopped; if
+        that fails, the error is logged and the service stops.
 
-        @raise ValueError: if there is nothing to connect to, or as of
-            L{start<ClientTCPFactory.start>} otherwise.
+        @raise Exception: as L{start<ClientTCPFactory.start>}; the service is stopped
+            then.
         """
         super().startService()  # type: ignore[no-untyped-call]
-        if self.client.shuttingDown:
-            stopped = self.client.whenStopped()
-            stopping = not stopped.called
-            stopped.addErrback(lambda failure: None)
-            if stopping:
-                stopped.addCallback(lambda _: self._restart())
-                stopped.addErrback(self._failed)
-                return
         self._start()
 
     def _start(self) -> None:
         try:
-            started = self.client.start()
-        except BaseException:
+            stopped = self.client.start()
+        except BaseException as error:
+            if isinstance(error, RuntimeError) and self.client.shuttingDown:
+                self._startWhenStopped()
+                return
             super().stopService()  # type: ignore[no-untyped-call]
             raise
-        # Whether it stops by itself is told by its callbacks, and nobody waits here.
-        started.addErrback(lambda failure: None)
+        # The client calls stopped() with this failure, or logs it.
+        stopped.addErrback(lambda failure: None)
 
-    def _restart(self) -> None:
-        # Unless it has been stopped again.
-        if self.running:
-            self._start()
+    def _startWhenStopped(self) -> None:
+        def again(result: object) -> None:
+            # The service may have been stopped again.
+            if self.running:
+                self._start()
 
-    def _unlessCancelled(self, failure: Failure) -> Failure | None:
-        # What it has stopped with is of no interest to who waits for the next time.
-        return failure if failure.check(CancelledError) else None
+        self.client.whenStopped().addBoth(again).addErrback(
+            partial(
+                self._log.failure, "{client} cannot start again", client=self.client
+            )
+        )
 
-    def _failed(self, failure: Failure) -> None:
-        self._log.failure("{client} cannot start again", failure, client=self.client)
-
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[Disconnection | None]:
         """
-        Shut the client down: what was put is flushed, for C{drainTimeout} seconds at
-        most.
+        Shut the client down: send its pending output, for at most C{drainTimeout}
+        seconds, and close the connection.
 
-        @return: a Deferred that fires when it has stopped, with the L{Disconnection
-            <twisted_clienttcp.Disconnection>}, or with None if there was no connection.
+        @return: a Deferred that fires when the client has stopped, with the
+            L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
+            no connection.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         return self.client.shutdown()
@@ -93,12 +90,23 @@ class ClientTCPService(Service):
         self, failAfterFailures: int | None = None
     ) -> Deferred[ClientTCPProtocol]:
         """
-        As the client's own L{whenConnected<ClientTCPFactory.whenConnected>}. If the
-        service was started again while it stopped, the connection to come is meant.
+        Wait for a connection, as the client's L{whenConnected
+        <ClientTCPFactory.whenConnected>}. If the service was started while the client
+        was shutting down, wait for the connection after that.
+
+        @param failAfterFailures: as of the client's method.
+
+        @return: as the client's method.
+
+        @raise Exception: as the client's method.
         """
+
+        def waitAgain(result: object) -> Deferred[ClientTCPProtocol]:
+            if isinstance(result, Failure) and result.check(CancelledError):
+                # The caller has cancelled the Deferred.
+                result.raiseException()
+            return self.client.whenConnected(failAfterFailures)
+
         if self.running and self.client.shuttingDown:
-            again: Deferred[Any] = self.client.whenStopped()
-            again.addErrback(self._unlessCancelled)
-            again.addCallback(lambda _: self.client.whenConnected(failAfterFailures))
-            return again
+            return self.client.whenStopped().addBoth(waitAgain)
         return self.client.whenConnected(failAfterFailures)

@@ -1,7 +1,7 @@
 """
-What helps to test code that uses this package.
+Helpers for the tests of code that uses this package.
 
-With a L{MemoryServer} you test callbacks without sockets, and without waiting::
+L{MemoryServer} tests callbacks without sockets and without waiting::
 
     def test_login(self):
         server = MemoryServer(makeClient())
@@ -9,14 +9,16 @@ With a L{MemoryServer} you test callbacks without sockets, and without waiting::
         server.send(b"welcome\\r\\n")
         self.assertEqual(server.read(), b"USER me\\r\\n")
 
-L{FramingConformance} is what every framing has to pass, ours too. To test a framing of
-your own, mix it into a test case::
+L{FramingConformance} tests whether a framing keeps the contract of
+L{Framing<twisted_clienttcp.framing.Framing>}. Mix it into a test case::
 
     class MyFramingTests(FramingConformance, TestCase):
         records = [b"", b"a record", b"x" * 100]
 
         def framing(self):
             return MyFraming()
+
+L{decodeAll} decodes a stream with a framing, as a connection would.
 """
 
 from __future__ import annotations
@@ -51,10 +53,10 @@ from .framing import Framing
 from .framing._base import Record
 from .framing._buffer import InputBuffer
 
-#: Where a L{MemoryServer} claims to be: the echo port of this machine.
+#: The address of each L{MemoryServer}: the echo port of this machine.
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 7)
 
-#: How many random ways to split a stream are tried. The same ones at each run.
+#: The number of random ways to split a stream. They are the same in each run.
 SPLITS = 50
 
 
@@ -64,14 +66,14 @@ def decodeAll(
     """
     Decode a stream as a connection would.
 
-    @param framing: the framing. It is not changed: a fresh one decodes.
-    @param chunks: the stream, as it is read, piece by piece.
-    @param end: the stream ends after the last piece.
+    @param framing: the framing. It is not changed, because a fresh one decodes.
+    @param chunks: the stream, in pieces as a connection would read them.
+    @param end: True if the stream ends after the last piece.
 
-    @return: the records, and the error behind them; None if there was none. A record
-        that was skipped (C{onTooLong="skip"}) counts as an error only if no other error
-        follows. Bytes that are left at the end of the stream are a L{TruncatedRecord
-        <twisted_clienttcp.errors.TruncatedRecord>}.
+    @return: the records, and the error that ended the decoding; None for no error.
+        Without such an error, it is the error of the last record that was skipped
+        (C{onTooLong="skip"}). Bytes left at the end of the stream are reported as a
+        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}.
     """
     buffer = InputBuffer(framing.fresh())
     records: list[Record] = []
@@ -101,13 +103,14 @@ def decodeAll(
 
 class FramingConformance:
     """
-    Tests of the contract of a L{Framing<twisted_clienttcp.framing.Framing>}, to be
-    mixed into a C{TestCase}.
+    Tests of the contract of a L{Framing<twisted_clienttcp.framing.Framing>}: a mixin
+    for a C{TestCase}.
 
-    @cvar records: examples of records, as they are decoded: at least two. Include short
+    @cvar records: at least two examples of records, as they are decoded. Include short
         ones, and any that could be mistaken for a delimiter.
-    @cvar longest: a record of the greatest length that L{limited} allows, and
-        L{tooLong} one that is longer; None if the framing has no limit.
+    @cvar longest: a record of the greatest length that L{limited} allows; None if the
+        framing has no limit.
+    @cvar tooLong: a record that is longer.
     """
 
     records: Sequence[Any] = ()
@@ -116,13 +119,13 @@ class FramingConformance:
 
     def framing(self) -> Framing[Any]:
         """
-        @return: a new framing, as the tests are to use it.
+        @return: a new framing to test.
         """
         raise NotImplementedError("override framing()")
 
     def limited(self) -> Framing[Any]:
         """
-        @return: a new framing that allows L{longest}, and not L{tooLong}.
+        @return: a new framing that allows L{longest}, but not L{tooLong}.
         """
         raise NotImplementedError("override limited(), or leave longest at None")
 
@@ -185,8 +188,8 @@ class FramingConformance:
 
     def test_unchanged(self) -> None:
         """
-        C{decode} leaves the data alone, keeps no view of it, and after None can be
-        called again with the same data, searched or not.
+        C{decode} does not change the data and keeps no view of it; after it has
+        returned None, it does so again for the same data, searched or not.
         """
         stream = self._stream()
         for end in range(1, len(stream) + 1):
@@ -211,8 +214,8 @@ class FramingConformance:
 
     def test_unfinished(self) -> None:
         """
-        A stream that ends anywhere results in the first of the records, and in nothing
-        but bytes that are reported as truncated, or a last record.
+        A stream that is cut off anywhere is decoded to the first of its records. The
+        bytes left over are reported as truncated, or are a last record.
         """
         if not self.framing().chunkInvariant:
             return
@@ -231,8 +234,8 @@ class FramingConformance:
 
     def test_replaced(self) -> None:
         """
-        Wherever another framing takes over, it continues behind the records that were
-        delivered: here, one of the same kind decodes all the others.
+        A framing that replaces this one continues after the records that were
+        delivered, at any place: here, one of the same kind decodes all the others.
         """
         if not self.framing().chunkInvariant:
             return
@@ -245,8 +248,11 @@ class FramingConformance:
 
     def _replacing(self, stream: bytes, end: int, count: int) -> list[Any]:
         """
-        @return: the records of a stream, of which the bytes from C{end} on come after
-            another framing has taken over, behind C{count} records or more.
+        @param stream: the encoded records.
+        @param end: the number of bytes that arrive before another framing is used.
+        @param count: the number of records, at most, that are delivered before that.
+
+        @return: all records.
         """
         buffer = InputBuffer(self.framing())
         records: list[Any] = []
@@ -265,7 +271,8 @@ class FramingConformance:
 
     def test_fresh(self) -> None:
         """
-        A fresh framing decodes as an unused one, whatever has happened to the other.
+        The result of C{fresh} is unused, even if the framing has decoded a part of a
+        record.
         """
         stream = self._stream()
         whole = self._decoded([stream], "the whole stream")
@@ -280,8 +287,8 @@ class FramingConformance:
 
     def test_limit(self) -> None:
         """
-        A record of the greatest length is encoded and decoded; a longer one is neither,
-        however the stream is split.
+        A record of the greatest length is encoded and decoded. A longer one is
+        rejected, also when it arrives in pieces.
         """
         if self.longest is None:
             return
@@ -298,8 +305,8 @@ class FramingConformance:
             wrong = self.framing().encode(self.tooLong)
         except (RecordTooLong, ValueError) as error:
             raise AssertionError(
-                "framing() must allow tooLong, so that it can be received; if no "
-                "framing can encode it, leave longest out"
+                "framing() must be able to encode tooLong, to test that limited() "
+                "does not decode it; if no framing can, leave longest at None"
             ) from error
         for step in (1, len(wrong)):
             chunks = [wrong[at : at + step] for at in range(0, len(wrong), step)]
@@ -309,7 +316,7 @@ class FramingConformance:
 
     def test_wrongType(self) -> None:
         """
-        Encoding something that is not a record raises L{TypeError} or L{ValueError}.
+        Encoding an object that is not a record raises L{TypeError} or L{ValueError}.
         """
         try:
             self.framing().encode(object())
@@ -322,11 +329,12 @@ class FramingConformance:
 @implementer(IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport)
 class _Transport:
     """
-    The client's end of a connection to a L{MemoryServer}: it does in its turn what a
-    socket's transport does.
+    The client's transport of a connection to a L{MemoryServer}. Like the transport of a
+    socket, it calls the protocol and the producer later, in L{work}, and not from
+    inside a call of the client.
     """
 
-    #: What a transport reads at a time.
+    #: The size of a read, which a protocol may change.
     bufferSize = 65536
     disconnecting = False
     disconnected = False
@@ -345,43 +353,43 @@ class _Transport:
         self._streaming = False
         self._asking = False
 
-    # -- what the connector asks
+    # -- called by the connector
 
     def failIfNotConnected(self, reason: Any) -> None:
         """
-        The attempt is given up.
+        End the attempt.
         """
         if self.protocol is None and not self.disconnected:
             self.disconnected = True
             self.connector.connectionFailed(Failure(reason))
 
-    # -- what the server does
+    # -- called by the server
 
     def accept(self) -> None:
         """
-        The attempt succeeds.
+        Let the attempt succeed.
         """
         self.protocol = self.connector.buildProtocol(self.getPeer())
         if self.protocol is None:
-            self.loseConnection()
+            self.lose(ConnectionDone())
         else:
             self.protocol.makeConnection(self)
 
     def deliver(self, data: bytes) -> None:
         """
-        Bytes come.
+        Let bytes arrive.
         """
         self._input.append(data)
 
     def peerEnds(self) -> None:
         """
-        The end of the stream comes.
+        Let the end of the stream arrive, after all bytes.
         """
         self._peerEnds = True
 
     def lose(self, reason: Exception) -> None:
         """
-        The connection is gone.
+        Lose the connection. Do nothing if it is lost already.
         """
         if self.disconnected:
             return
@@ -396,9 +404,9 @@ class _Transport:
 
     def work(self) -> bool:
         """
-        Do one thing that is to be done.
+        Perform the next thing that a reactor would.
 
-        @return: whether there was one.
+        @return: False if there is nothing to do.
         """
         if self.disconnected or self.protocol is None:
             return False
@@ -430,7 +438,7 @@ class _Transport:
             return False
         return True
 
-    # -- what a client may ask of a transport
+    # -- called by the client
 
     def write(self, data: bytes) -> None:
         self.output += data
@@ -448,10 +456,10 @@ class _Transport:
         self.server.clock.callLater(0, self.lose, ConnectionAborted())
 
     def readConnectionLost(self, reason: Failure) -> None:
-        "The protocol is told by L{work}."
+        "Do nothing: L{work} calls the protocol."
 
     def writeConnectionLost(self, reason: Failure) -> None:
-        "The protocol is told by L{work}."
+        "Do nothing: L{work} calls the protocol."
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         if self.producer is not None:
@@ -482,22 +490,22 @@ class _Transport:
         return True
 
     def setTcpNoDelay(self, enabled: object) -> None:
-        "There is no Nagle here."
+        "Do nothing: there are no packets."
 
     def getTcpKeepAlive(self) -> bool:
         return False
 
     def setTcpKeepAlive(self, enabled: object) -> None:
-        "There is no silent wire here."
+        "Do nothing: there are no packets."
 
 
 class _Connector(BaseConnector):
     """
-    What connects a client to a L{MemoryServer}.
+    Connects a client to a L{MemoryServer}.
     """
 
     def __init__(self, server: MemoryServer) -> None:
-        # It uses of a reactor only the clock, and with no timeout not even that.
+        # A connector uses its reactor only as a clock.
         super().__init__(server.client, None, server.clock)  # type: ignore[arg-type]
         self._server = server
 
@@ -508,15 +516,15 @@ class _Connector(BaseConnector):
 
     def getDestination(self) -> IPv4Address:
         """
-        @return: an address of no meaning.
+        @return: the address of the server.
         """
         return ADDRESS
 
 
 class MemoryServer:
     """
-    A server without sockets, for tests of your own callbacks, which says what the test
-    says, at the time that the test sets::
+    A server without sockets, for tests of callbacks. The test decides what it does and
+    when::
 
         server = MemoryServer(client)              # starts the client
         server.accept()
@@ -524,27 +532,31 @@ class MemoryServer:
         self.assertEqual(server.read(), b"USER me\\r\\n")
         server.advance(30)
 
-    It takes the place of C{start()} and of the network, whatever address or endpoint
-    the client has. All that is to happen at the present time has happened when a method
-    returns.
+    It replaces C{client.start()} and the network, for any address or endpoint of the
+    client. When one of its methods returns, everything that happens at the present time
+    has happened.
 
-    The client's own C{connect(address, port)} and TLS would go to the network: leave
-    them out. Turn C{client.jitter} to 0 for waits without chance.
+    Do not use TLS or C{client.connect(address, port)} with it: they need a network. For
+    waits that are not random, set C{client.jitter} to 0.
 
     @ivar client: the client.
-    @ivar clock: its time, a L{twisted.internet.task.Clock}.
-    @ivar attempts: how many attempts the client has made.
-    @ivar reading: whether the server takes bytes; set to False to let them pile up.
-    @ivar closing: whether the server ends its side when the client has, as most do.
-    @ivar ended: whether the client has ended its side of the present connection.
-    @ivar stopped: what C{client.start()} gives: a Deferred.
+    @ivar clock: its L{twisted.internet.task.Clock}.
+    @ivar attempts: the number of attempts that the client has made.
+    @ivar reading: True if the server reads; set it to False to let the client's output
+        accumulate.
+    @ivar closing: True if the server ends its side when the client has ended its own,
+        as most servers do.
+    @ivar ended: True if the client has ended its side of the present connection.
+    @ivar stopped: the Deferred that C{client.start()} would return.
     """
 
     def __init__(self, client: ClientTCPFactory) -> None:
         """
+        Start a client.
+
         @param client: a client that has not been started.
 
-        @raise TypeError: if it is none.
+        @raise TypeError: if it is not a client.
         """
         if not isinstance(client, ClientTCPFactory):
             raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
@@ -566,16 +578,16 @@ class MemoryServer:
     @property
     def attempting(self) -> bool:
         """
-        Whether an attempt of the client's waits to be accepted or refused.
+        True if the client waits for L{accept} or L{refuse}.
         """
         transport = self._transport
         return transport.protocol is None and not transport.disconnected
 
     def accept(self) -> None:
         """
-        Let the attempt succeed.
+        Let the present attempt succeed.
 
-        @raise AssertionError: if there is none.
+        @raise AssertionError: if there is no attempt.
         """
         attempt = self._attempt()
         self.ended = False
@@ -585,12 +597,12 @@ class MemoryServer:
 
     def refuse(self, error: Exception | None = None) -> None:
         """
-        Let the attempt fail.
+        Let the present attempt fail.
 
-        @param error: why; L{twisted.internet.error.ConnectionRefusedError} if not
-            given.
+        @param error: the reason; by default, a
+            L{twisted.internet.error.ConnectionRefusedError}.
 
-        @raise AssertionError: if there is none.
+        @raise AssertionError: if there is no attempt.
         """
         self._attempt().failIfNotConnected(error or ConnectionRefusedError())
         self.advance(0)
@@ -611,6 +623,8 @@ class MemoryServer:
         """
         Send bytes to the client.
 
+        @param data: the bytes, which arrive in one read.
+
         @raise AssertionError: if there is no connection.
         """
         self._connection().deliver(data)
@@ -618,8 +632,8 @@ class MemoryServer:
 
     def read(self) -> bytes:
         """
-        @return: the bytes that have come from the client on the present connection, or
-            the last one, since they were read last.
+        @return: the bytes that the client has sent since the last call of this method,
+            on the present connection or, if there is none, on the last one.
         """
         self.advance(0)
         received, self._received = self._received, b""
@@ -636,7 +650,7 @@ class MemoryServer:
 
     def reset(self) -> None:
         """
-        Lose the connection without a word.
+        Lose the connection, as if the server or the network had failed.
 
         @raise AssertionError: if there is no connection.
         """
@@ -662,6 +676,8 @@ class MemoryServer:
     def advance(self, seconds: float) -> None:
         """
         Let time pass.
+
+        @param seconds: the seconds; 0 only for what happens at the present time.
         """
         self.clock.advance(seconds)
         while self._transport.work():

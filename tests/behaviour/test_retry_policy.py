@@ -50,7 +50,8 @@ class PolicyTests(RetryTestCase):
 
         def policy(attempt: int) -> float:
             assert isinstance(attempt, Attempt)
-            known.append((attempt.elapsed, attempt.ages, type(attempt.failure.value)))
+            assert attempt.failure is not None
+            known.append((attempt.elapsed, attempt.ages, attempt.failure.type))
             return 2
 
         client = self.started(retryPolicy=policy, stableAfter=5)

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.application.internet import ClientService
 from twisted.application.service import Application, IService, MultiService
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp import ClientTCPFactory, Disconnection
@@ -17,7 +20,7 @@ from twisted_clienttcp.errors import NotConnectedError, RetriesExhausted
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.service import ClientTCPService
 
-from .._memory import ClientTestCase, Transport
+from .._memory import ClientTestCase, SlowEndpoint, Transport
 from .._support import NetworkTestCase, Recorder
 
 
@@ -75,7 +78,9 @@ class ServiceTests(ClientTestCase):
         self.reactor.advance(5)
         self.assertTrue(transport.aborted)
         transport.lose()
-        self.assertEqual(self.successResultOf(stopped).unsent, 6)
+        disconnection = self.successResultOf(stopped)
+        assert disconnection is not None
+        self.assertEqual(disconnection.unsent, 6)
 
     def test_stopWithoutConnection(self) -> None:
         """
@@ -230,6 +235,24 @@ class ServiceTests(ClientTestCase):
         service.startService()
         self.establish()
         self.assertTrue(service.client.connected)
+
+    def test_afterAnotherService(self) -> None:
+        """
+        A client that Twisted's C{ClientService} has driven can be started, although it
+        has never reported to have stopped.
+        """
+        client, endpoint = self.client(), SlowEndpoint()
+        other = ClientService(endpoint, client, clock=self.reactor)
+        other.startService()
+        protocol = endpoint.factories[0].buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        endpoint.results[0].callback(protocol)
+        other.stopService()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        service = ClientTCPService(client)
+        service.startService()
+        self.establish()
+        self.assertTrue(client.connected)
 
     def test_whenConnected(self) -> None:
         """

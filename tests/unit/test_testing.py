@@ -129,7 +129,7 @@ class FramingConformanceTests(SynchronousTestCase):
             limited = framing
 
         raised = self.assertRaises(AssertionError, Suite().test_limit)
-        self.assertIn("framing() must allow tooLong", str(raised))
+        self.assertIn("framing() must be able to encode tooLong", str(raised))
 
 
 class MemoryServerTests(SynchronousTestCase):
@@ -191,6 +191,22 @@ class MemoryServerTests(SynchronousTestCase):
         server.refuse()
         raised = self.assertRaises(AssertionError, server.close)
         self.assertTrue(str(raised).endswith("waiting>"), raised)
+
+    def test_noProtocol(self) -> None:
+        """
+        A client that accepts no connection loses it at once, and makes another attempt.
+        """
+
+        class Picky(ClientTCPFactory):
+            def buildProtocol(self, addr: object) -> None:
+                return None
+
+        server = MemoryServer(Picky(serverInput=print))
+        server.client.jitter = 0
+        server.accept()
+        self.assertFalse(server.attempting)
+        server.advance(server.client.delay)
+        self.assertTrue(server.attempting)
 
     def test_refuse(self) -> None:
         """
