@@ -320,4 +320,4 @@ class ClientTests(ClientTestCase):
         """
         client, transport = self.connected()
         assert client.server is not None
-        self.assertIsNone(client.server._watch)
+        self.assertIsNone(client.server.reading.watch)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._connection import protocol as _connection
 from twisted_clienttcp._connection import queue as _queue
+from twisted_clienttcp._connection import reading as _reading
 from twisted_clienttcp._connection.tcp import keepAlive
 
 from .. import _support
@@ -46,5 +46,5 @@ class SizeTests(SynchronousTestCase):
         They are those of the package.
         """
         self.assertEqual(_support.CHUNK, _queue.CHUNK)
-        self.assertEqual(_support.LARGE_READ, _connection.LARGE_READ)
-        self.assertEqual(_support.BACKLOG, _connection.BACKLOG)
+        self.assertEqual(_support.LARGE_READ, _reading.LARGE_READ)
+        self.assertEqual(_support.BACKLOG, _reading.BACKLOG)

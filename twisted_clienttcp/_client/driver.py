@@ -37,6 +37,7 @@ from zope.interface import implementer
 from .. import _tls, _validators
 from .._connecting.connector import EndpointConnector
 from .._connecting.destination import DESTINATION, withoutTLS
+from .._connection.closing import Disconnection
 from .._connection.negotiation import Negotiation
 from .._connection.offline import (
     CLOSED,
@@ -46,7 +47,6 @@ from .._connection.offline import (
 )
 from .._connection.protocol import (
     ClientTCPProtocol,
-    Disconnection,
     finishing,
     raiseAgain,
 )

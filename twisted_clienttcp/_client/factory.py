@@ -28,8 +28,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _validators
+from .._connection.closing import Disconnection
 from .._connection.inbound import Hold
-from .._connection.protocol import ClientTCPProtocol, Disconnection
+from .._connection.protocol import ClientTCPProtocol
 from .._connection.queue import (
     Marks,
 )

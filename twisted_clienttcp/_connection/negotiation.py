@@ -5,47 +5,16 @@ The time between having a transport and being C{connected}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IPushProducer, ISSLTransport, ITransport
+from twisted.internet.interfaces import ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
 from ..errors import ClearText, NotConnectedError
 from ..framing._building import FramingSpec, freshFraming
-from .inbound import Inbound
 from .queue import OutputQueue
-
-
-class Wire(Protocol):
-    """
-    What a negotiation requires of its connection.
-    """
-
-    @property
-    def inbound(self) -> Inbound:
-        """
-        The inbound side.
-        """
-
-    @property
-    def outbound(self) -> OutputQueue:
-        """
-        The queue of what is to be sent.
-        """
-
-    def startTLS(self, options: Any, swallow: bytes) -> None:
-        """
-        Send what is queued in clear text, and use TLS from then on, with a fresh copy
-        of the framing for what is received and sent.
-
-        @param swallow: a byte that may still arrive in clear text.
-        """
-
-    def refuse(self, failure: Failure) -> None:
-        """
-        Give the connection up.
-        """
+from .reading import Reading
 
 
 class Negotiation:
@@ -61,9 +30,27 @@ class Negotiation:
     @ivar transport: the transport of the connection.
     """
 
-    def __init__(self, transport: ITransport, wire: Wire) -> None:
+    def __init__(
+        self,
+        transport: ITransport,
+        reading: Reading,
+        outbound: OutputQueue,
+        startTLS: Callable[[Any, bytes], None],
+        refuse: Callable[[Failure], None],
+    ) -> None:
+        """
+        @param reading: the input of the connection.
+        @param outbound: the queue of its output.
+        @param startTLS: called with the options, and with a byte that may still arrive
+            in clear text, to send what is queued in clear text and use TLS from then
+            on.
+        @param refuse: called if the connection must not be used.
+        """
         self.transport = transport
-        self._wire = wire
+        self._reading = reading
+        self._outbound = outbound
+        self._startTLS = startTLS
+        self._refuse = refuse
         self._waiter: Deferred[Any] | None = None
         #: Fires when the handshake that is going on is done.
         self._handshake: Deferred[bool] | None = None
@@ -119,7 +106,7 @@ class Negotiation:
         if self._waiter is not None:
             raise RuntimeError("setFraming() while nextRecord() is still waiting")
         fresh = freshFraming(framing)
-        self._wire.inbound.use(fresh)
+        self._reading.inbound.use(fresh)
         outbound.use(fresh)
 
     def nextRecord(self) -> Deferred[Any]:
@@ -178,13 +165,13 @@ class Negotiation:
             )
         if ISSLTransport.providedBy(self.transport):
             raise RuntimeError("the connection uses TLS already")
-        inbound = self._wire.inbound
+        inbound = self._reading.inbound
         if unread := inbound.discard():
             failure = Failure(ClearText(unread))
-            self._wire.refuse(failure)
+            self._refuse(failure)
             self._started = fail(failure)
             return self._started
-        self._wire.startTLS(options, inbound.buffer.swallows)
+        self._startTLS(options, inbound.buffer.swallows)
         if self._over is not None:
             self._started = fail(self._over)
         else:
@@ -195,7 +182,7 @@ class Negotiation:
     def _output(self, action: str) -> OutputQueue:
         if self._over is not None:
             raise NotConnectedError(f"cannot {action}: the negotiation is over")
-        return self._wire.outbound
+        return self._outbound
 
     def _forget(self, waiter: Deferred[Any]) -> None:
         self._waiter = None
@@ -210,13 +197,7 @@ class Negotiation:
         """
         Read from the transport, or do not. A handshake reads in any case.
         """
-        wanted = wanted or self._handshake is not None
-        transport = IPushProducer(self.transport, None)
-        if transport is not None:
-            if wanted:
-                transport.resumeProducing()
-            else:
-                transport.pauseProducing()
+        self._reading.read(wanted or self._handshake is not None)
 
     # -- what the connection calls
 
@@ -227,7 +208,7 @@ class Negotiation:
         if self._waiter is None:
             return
         try:
-            record = self._wire.inbound.next()
+            record = self._reading.inbound.next()
             if record is None:
                 return
             result = record[0]
@@ -287,12 +268,6 @@ class Negotiation:
         """
         if self._waiter is None:
             self._read(False)
-
-    def readOn(self) -> None:
-        """
-        The connection is usable: read again.
-        """
-        self._read(True)
 
     def end(self, failure: Failure) -> None:
         """

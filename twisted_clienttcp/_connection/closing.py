@@ -1,0 +1,441 @@
+"""
+The end of a connection: its cause, and the one path that leads to it.
+
+Theory of operation:
+
+ 1. An orderly close passes everything accepted to the kernel (FLUSHING), ends our side
+    alone, and keeps reading and discarding until the peer ends its side too
+    (LINGERING). To close a socket with unread input would send a reset, at which the
+    peer's kernel drops what the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525,
+    2.17). Each step has a time limit. Those of the last one are nginx's for
+    C{lingering_close}.
+ 2. An abort drops the output and closes at once.
+ 3. A loss stops the output at once. It is reported when every record received before it
+    has been delivered.
+ 4. All three lead to the loss of the transport, and from there to one report, a
+    L{Disconnection}. The first cause that was recorded is the one reported: what
+    Twisted says when the transport is lost is mostly a consequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import attrs
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableDescriptor,
+    IReactorTime,
+    ISSLTransport,
+    IUNIXTransport,
+)
+from twisted.python.failure import Failure
+
+from ..errors import DrainTimeout, TruncatedRecord
+from .outbound import Outbound
+from .reading import DELIVERING, Reading
+
+#: How many seconds of silence end the wait for the peer's end of stream, as nginx's
+#: C{lingering_timeout}.
+LINGER_SILENCE = 5.0
+
+
+@attrs.frozen(kw_only=True)
+class Disconnection:
+    """
+    How a connection ended: the second argument of C{disconnected}, and the result of
+    the Deferred of C{shutdown()}.
+
+    @ivar failure: the reason, from Twisted or from this package;
+        L{ConnectionDone<twisted.internet.error.ConnectionDone>} for a clean end.
+    @ivar initiator: C{"local"} (a call of a method, an error in the input, or a
+        callback that raised), C{"peer"} (the peer ended its side), or C{"network"} (a
+        reset, or a lost route).
+    @ivar unsent: the number of bytes that were accepted and never passed to the kernel.
+        It is an upper bound: the last chunk (64 KiB) counts as a whole even if a part
+        of it was passed.
+    @ivar confirmed: True if the peer ended its side after we had ended ours. (With TLS,
+        if it has answered our close_notify with its own.)
+    @ivar truncated: the bytes received behind the last complete record, as a
+        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
+        were none.
+    """
+
+    failure: Failure
+    initiator: str
+    unsent: int
+    confirmed: bool
+    truncated: TruncatedRecord | None = None
+
+
+class Stage(IntEnum):
+    """
+    How far the end of a connection has come.
+    """
+
+    #: nothing ends it
+    OPEN = 0
+    #: no input is delivered any more, and the output is being passed to the kernel
+    FLUSHING = 1
+    #: our side has ended, and the peer has time to end its side
+    LINGERING = 2
+    #: the transport is lost or about to be, and nothing is sent or received any more
+    ENDED = 3
+
+
+OPEN, FLUSHING, LINGERING, ENDED = Stage
+
+
+class Cause(NamedTuple):
+    """
+    Why a connection ends.
+
+    @ivar failure: the reason; None for the one that the transport reports.
+    @ivar initiator: as in L{Disconnection}.
+    @ivar told: True if the user knows it already.
+    """
+
+    failure: Failure | None
+    initiator: str
+    told: bool
+
+
+class Closing:
+    """
+    The end of one connection.
+
+    @ivar stage: how far it has come.
+    @ivar cause: the first cause that was recorded.
+    @ivar reason: why the transport is lost; None as long as it is not.
+    @ivar sendingEnded: True if no more output is accepted.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_confirmed",
+        "_endWhenFlushed",
+        "_isOutputClosed",
+        "_isOutputStopped",
+        "_lastHeard",
+        "_lingerTimeout",
+        "_outbound",
+        "_outputClosed",
+        "_reading",
+        "_report",
+        "_timer",
+        "_transport",
+        "cause",
+        "reason",
+        "sendingEnded",
+        "stage",
+    )
+
+    def __init__(
+        self,
+        transport: Any,
+        clock: IReactorTime,
+        outbound: Outbound,
+        reading: Reading,
+        outputClosed: Callable[[], None],
+        report: Callable[[Disconnection, bool], None],
+    ) -> None:
+        """
+        @param outputClosed: called when no more output is accepted or sent.
+        @param report: called once, with the disconnection, and True if the user knows
+            its cause already.
+        """
+        self._transport = transport
+        self._clock = clock
+        self._outbound = outbound
+        self._reading = reading
+        self._outputClosed = outputClosed
+        self._report = report
+        self.stage = OPEN
+        self.cause: Cause | None = None
+        self.reason: Failure | None = None
+        self.sendingEnded = False
+        #: Our side ends when the output is flushed.
+        self._endWhenFlushed = False
+        self._isOutputClosed = False
+        self._isOutputStopped = False
+        self._confirmed = False
+        self._lingerTimeout = 0.0
+        self._lastHeard = 0.0
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def sendingEnds(self) -> bool:
+        """
+        True if our side has ended, or ends when the output is flushed.
+        """
+        return self.sendingEnded or self._endWhenFlushed
+
+    def blame(self, failure: Failure | None, initiator: str, told: bool = True) -> bool:
+        """
+        Record a cause of the end; the first recorded cause wins.
+
+        @param failure: the reason; None for the one that the transport reports.
+        @param initiator: as in L{Disconnection}.
+        @param told: True if the user knows it already.
+
+        @return: True if this was the first.
+        """
+        if self.cause is not None:
+            return False
+        self.cause = Cause(failure, initiator, told)
+        return True
+
+    # -- an orderly close
+
+    def close(self, drainTimeout: float, lingerTimeout: float) -> None:
+        """
+        Discard the input, flush the output, end our side, and wait for the peer to end
+        its side.
+
+        @param drainTimeout: how many seconds flushing may take.
+        @param lingerTimeout: how many seconds to wait for the peer after that.
+        """
+        if self.stage is not OPEN:
+            return
+        self.stage = FLUSHING
+        self._lingerTimeout = lingerTimeout
+        self._reading.discard()
+        self._endWhenFlushed = True
+        if self.reason is not None:
+            self._finish()
+            return
+        # Whatever has paused the transport: the peer's end must be noticed, and a peer
+        # that waits for us to read does not read itself.
+        self._reading.read(True)
+        if self._isFlushed:
+            self._endSending()
+        else:
+            self._startTimer(drainTimeout, self._drainExpired, drainTimeout)
+
+    def endSending(self) -> None:
+        """
+        End our side when the output is flushed.
+
+        @raise RuntimeError: if the transport cannot end one side alone.
+        """
+        if not isHalfCloseable(self._transport):
+            raise RuntimeError(
+                "this transport cannot close only its sending side (TLS cannot): use "
+                "shutdown()"
+            )
+        self._endWhenFlushed = True
+        self.flushed()
+
+    def flushed(self) -> None:
+        """
+        The output may be flushed.
+        """
+        # A producer may unregister when it is stopped, after the loss.
+        if self._endWhenFlushed and self._isFlushed and self.reason is None:
+            self._endSending()
+
+    @property
+    def _isFlushed(self) -> bool:
+        return not (self._outbound.pending or self._outbound.supplied)
+
+    def _endSending(self) -> None:
+        if not self.sendingEnded:
+            self._refuseOutput()
+            if isHalfCloseable(self._transport) and not (
+                self._reading.hasEnded and self.stage is not OPEN
+            ):
+                _endOurSide(self._transport)
+        if self.stage is FLUSHING:
+            self._closeOutput()
+            self._awaitPeer()
+
+    def _drainExpired(self, seconds: float) -> None:
+        pending = self._outbound.pending
+        if pending:
+            why = f"the peer has not read {pending} bytes"
+        else:
+            why = "the producer has not unregistered"
+        undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
+        self.blame(Failure(undrained), "local", told=False)
+        self.abort()
+
+    def _awaitPeer(self) -> None:
+        self._stopTimer()
+        self.stage = LINGERING
+        if self._reading.hasEnded:
+            self._lose()
+        elif isHalfCloseable(self._transport):
+            self._lastHeard = self._clock.seconds()
+            self._linger(self._lastHeard + self._lingerTimeout)
+        else:
+            # TLS has no half-close (though its transport claims one). It waits for the
+            # peer's close_notify, without a time limit of its own.
+            self._startTimer(self._lingerTimeout, self.abort)
+            self._transport.loseConnection()
+
+    def _linger(self, until: float) -> None:
+        """
+        Wait while the peer sends something, but no longer than until a certain time.
+        """
+        now = self._clock.seconds()
+        wake = min(self._lastHeard + LINGER_SILENCE, until)
+        if wake > now:
+            self._startTimer(wake - now, self._linger, until)
+        else:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._stopTimer()
+        self._transport.loseConnection()
+
+    def heard(self) -> None:
+        """
+        The peer has sent something, which is discarded.
+        """
+        self._lastHeard = self._clock.seconds()
+
+    def peerEnded(self) -> None:
+        """
+        The peer has ended its side.
+        """
+        self._confirmed = self.sendingEnded
+        if self.stage is LINGERING:
+            self._lose()
+
+    # -- the other ways to the end
+
+    def abort(self) -> None:
+        """
+        Close at once. Pending output is lost, and reported as C{unsent}.
+        """
+        if self.stage is ENDED:
+            return
+        try:
+            self._end()
+        finally:
+            # A producer may have raised.
+            self.blame(None, "local")
+            if self.reason is not None:
+                self._finish()
+            else:
+                # Not every transport (in memory, or wrapped) can abort.
+                transport = self._transport
+                getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def lost(self, reason: Failure) -> None:
+        """
+        The transport is lost.
+        """
+        self.reason = reason
+        self._reading.isLost = True
+        self._stopTimer()
+        try:
+            self._stopOutput()
+        finally:
+            if self._reading.mode is DELIVERING:
+                self._reading.end(self._finish)
+            else:
+                self._finish()
+
+    # -- the end
+
+    def _finish(self) -> None:
+        """
+        The transport is lost, and all records received before are delivered or
+        discarded: report the end.
+        """
+        reason = self.reason
+        assert reason is not None
+        unsent = self._outbound.pending
+        if self.stage is LINGERING and not unsent:
+            # We have closed the connection, and how the transport ends then is of no
+            # interest, except that TLS reports the peer's close_notify: an end without
+            # it is a ConnectionLost.
+            if ISSLTransport.providedBy(self._transport):
+                self._confirmed = bool(reason.check(ConnectionDone))
+            self.blame(None, "local")
+        elif reason.check(ConnectionDone):
+            # readConnectionLost reports an end of the peer's side first, except with
+            # TLS: without it, some code here has closed the transport.
+            peer = self._reading.hasEnded or ISSLTransport.providedBy(self._transport)
+            self.blame(reason, "peer" if peer else "local", told=not peer)
+        else:
+            self.blame(reason, "network", told=False)
+        self._end()
+        assert self.cause is not None
+        failure, initiator, told = self.cause
+        received = self._reading.input
+        disconnection = Disconnection(
+            failure=failure or reason,
+            initiator=initiator,
+            unsent=unsent,
+            confirmed=self._confirmed,
+            truncated=None if received is None else received.truncated,
+        )
+        self._report(disconnection, told)
+
+    def _end(self) -> None:
+        """
+        Nothing is received or sent any more.
+        """
+        self.stage = ENDED
+        self._reading.discard()
+        self._stopTimer()
+        self._stopOutput()
+
+    def _refuseOutput(self) -> None:
+        self.sendingEnded = True
+        self._outbound.close("the sending side of the connection is closed")
+
+    def _stopOutput(self) -> None:
+        if self._isOutputStopped:
+            return
+        self._isOutputStopped = True
+        self._refuseOutput()
+        self._closeOutput()
+        self._outbound.stop()
+
+    def _closeOutput(self) -> None:
+        if not self._isOutputClosed:
+            self._isOutputClosed = True
+            self._outputClosed()
+
+    def _startTimer(
+        self, seconds: float, call: Callable[..., None], *args: Any
+    ) -> None:
+        self._timer = self._clock.callLater(seconds, call, *args)
+
+    def _stopTimer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+def isHalfCloseable(transport: object) -> bool:
+    """
+    Return True if the transport can end our side alone. TLS cannot, though its
+    transport claims to.
+    """
+    return IHalfCloseableDescriptor.providedBy(
+        transport
+    ) and not ISSLTransport.providedBy(transport)
+
+
+def _endOurSide(transport: Any) -> None:
+    """
+    End our side alone, when the output is flushed.
+
+    C{loseWriteConnection} first sends once more, even if there is nothing to send. A
+    UNIX socket whose peer has closed is lost by that, with what the peer has sent and
+    we have not read. So for such a socket only the next step is done, which has no
+    public name.
+    """
+    isUNIX = IUNIXTransport.providedBy(transport)
+    if isUNIX and hasattr(transport, "_closeWriteConnection"):
+        transport._writeDisconnected = True
+        transport._closeWriteConnection()
+    else:
+        transport.loseWriteConnection()

@@ -1,0 +1,284 @@
+"""
+The input of a connection: where received bytes go, whether the transport is read, and
+how much at a time.
+
+Received bytes wait for the negotiation or for C{connected}, then they are delivered,
+and when the connection ends they are discarded. While records are delivered, the
+transport is paused if the user or a consumer holds them, or if too many bytes wait
+behind a record whose result is awaited. After the end of the stream it is never
+resumed: a transport would report the end again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from sys import maxsize
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+
+from ..framing import Framing
+from .inbound import Hold, Inbound
+from .liveness import Watch
+
+#: The size in bytes up to which reads grow while the peer fills each of them (benchmark
+#: rows: lines and blocks of 1 KiB, one line of 64 MiB).
+LARGE_READ = 1024 * 1024
+
+#: Reads grow only while each results in at most this many records: the memory of more
+#: records costs more time than larger reads save.
+MANY_RECORDS = 8192
+
+#: How many bytes may wait behind a record whose result is awaited before the transport
+#: is paused: one read.
+BACKLOG = 64 * 1024
+
+
+class Mode(IntEnum):
+    """
+    Where received bytes go.
+    """
+
+    #: they wait for the negotiation, or for C{connected} to return
+    EARLY = 0
+    #: their records are delivered
+    DELIVERING = 1
+    #: nowhere: the connection is about to end
+    DISCARDING = 2
+
+
+# Each read looks at the mode: a name of the module is found faster than a member.
+EARLY, DELIVERING, DISCARDING = Mode
+
+
+class Reading:
+    """
+    The input of one connection.
+
+    @ivar mode: where received bytes go.
+    @ivar input: the inbound side; None while it was not needed.
+    @ivar watch: notices a silent peer; None if that is not wanted.
+    @ivar hasEnded: True if the peer has ended its side.
+    @ivar isLost: True if the transport is lost.
+    @ivar few: a read of fewer bytes makes the next reads smaller.
+    @ivar full: a read of at least this many bytes makes the next reads larger.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_isPaused",
+        "_newInbound",
+        "_throttled",
+        "_transport",
+        "_turn",
+        "_usual",
+        "few",
+        "full",
+        "hasEnded",
+        "input",
+        "isLost",
+        "mode",
+        "watch",
+    )
+
+    def __init__(
+        self, transport: Any, clock: IReactorTime, newInbound: Callable[[], Inbound]
+    ) -> None:
+        """
+        @param newInbound: returns the inbound side. It is called when something is
+            received or set: an idle connection does without it.
+        """
+        self._transport = transport
+        self._clock = clock
+        self._newInbound = newInbound
+        self.input: Inbound | None = None
+        self.mode = EARLY
+        self.watch: Watch | None = None
+        self.hasEnded = False
+        self.isLost = False
+        self._isPaused = False
+        #: True if the transport is paused because too many bytes wait.
+        self._throttled = False
+        #: Delivers what waits for a turn of its own.
+        self._turn: IDelayedCall | None = None
+        self._usual = self.few = 0
+        self.full = maxsize
+        if isinstance(transport, FileDescriptor):
+            self._usual = self.full = transport.bufferSize
+
+    @property
+    def inbound(self) -> Inbound:
+        """
+        The inbound side.
+        """
+        if self.input is None:
+            self.input = self._newInbound()
+        return self.input
+
+    @property
+    def isHeld(self) -> bool:
+        """
+        True if the user or a consumer holds the records.
+        """
+        return self.input is not None and bool(self.input.held & ~Hold.RESULT)
+
+    @property
+    def isRead(self) -> bool:
+        """
+        True if the transport is read and the records are delivered.
+        """
+        return not (self.isHeld or self._throttled or self.hasEnded)
+
+    # -- the course of a connection
+
+    def open(self) -> None:
+        """
+        Deliver what has been received, and what is received from now on.
+        """
+        self.mode = DELIVERING
+        if self.input is not None:
+            self.input.run()
+        if self._isPaused:
+            self._resume()
+
+    def end(self, delivered: Callable[[], None]) -> None:
+        """
+        Nothing more will be received.
+
+        @param delivered: called when all records have been delivered; never if the
+            input is discarded before.
+        """
+        self.stopWatching()
+        self.inbound.end(delivered)
+
+    def discard(self) -> None:
+        """
+        Deliver nothing more: forget the records that wait, and discard what is received
+        from now on.
+        """
+        self.mode = DISCARDING
+        self.stopWatching()
+        if self.input is not None:
+            self.input.stop()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.cancel()
+
+    def stopWatching(self) -> None:
+        """
+        A silent peer is of no interest any more.
+        """
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.stop()
+
+    # -- whether the transport is read
+
+    def read(self, wanted: bool) -> None:
+        """
+        Read from the transport, or pause it.
+        """
+        transport = IPushProducer(self._transport, None)
+        if transport is None or self.hasEnded or self.isLost:
+            return
+        self._isPaused = not wanted
+        if self.watch is not None:
+            self.watch.reading(wanted)
+        if wanted:
+            transport.resumeProducing()
+        else:
+            transport.pauseProducing()
+
+    def hold(self, reason: int) -> None:
+        """
+        Deliver no records and read nothing until L{release}.
+
+        @param reason: one of L{Hold}.
+        """
+        if self.mode is not DISCARDING and not self.inbound.held & reason:
+            self.inbound.hold(reason)
+            self.read(False)
+
+    def release(self, reason: int) -> None:
+        """
+        Deliver what waits, and read on, unless there is another reason to hold the
+        records.
+        """
+        inbound = self.inbound
+        if self.mode is EARLY:
+            inbound.held &= ~reason
+        elif self.mode is DELIVERING and inbound.held & reason:
+            inbound.release(reason)
+            self._resume()
+
+    def resultArrived(self) -> None:
+        """
+        The result of the callback that was awaited has arrived.
+        """
+        if self.watch is not None:
+            self.watch.answered()
+        if self._throttled:
+            self._resume()
+
+    def use(self, framing: Framing[Any]) -> None:
+        """
+        Decode all bytes behind the records that were delivered with another framing.
+        """
+        if self.mode is DISCARDING:
+            return
+        self.inbound.use(framing)
+        if self.inbound.waiting and self._turn is None:
+            self._turn = self._clock.callLater(0, self._deliver)
+
+    def _deliver(self) -> None:
+        self._turn = None
+        self.inbound.run()
+        if self._throttled:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._throttled = len(self.inbound.buffer) > BACKLOG
+        if self.mode is DELIVERING and self.isRead:
+            self.read(True)
+
+    # -- how much is read
+
+    def adjust(self, length: int) -> None:
+        """
+        Change the size of the next read, and pause the transport if too much waits.
+
+        @param length: how many bytes the last read took.
+        """
+        inbound = self.inbound
+        if not self.few <= length < self.full:
+            self._resize(length, inbound.lastBatch, bool(inbound.held))
+        if inbound.held and not self._throttled and len(inbound.buffer) > BACKLOG:
+            self._throttled = True
+            self.read(False)
+
+    def _resize(self, length: int, records: int, isHeld: bool) -> None:
+        """
+        Let the next read take as much as usual, or more.
+
+        Each read costs a turn of the reactor. But a few bytes cost more if there is a
+        large buffer for them, and all of them wait while the records are held. So there
+        is a large buffer only while the peer fills it and the user takes the records.
+        """
+        size, usual = self.full, self._usual
+        if length < usual or records > MANY_RECORDS or isHeld:
+            size = usual
+        elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
+            size = min(2 * size, LARGE_READ)
+            if size == LARGE_READ:
+                # glibc returns free memory to the system when it is more than twice the
+                # largest block that was ever freed. A read and its records are, so
+                # that every read would have to fetch the memory again (benchmark row:
+                # lines of 1 KiB). The zeros themselves take no memory.
+                bytes(2 * size)
+        self.full = size
+        self.few = usual if size > usual else 0
+        # This is also the mark at which the transport pauses a push producer; the
+        # outbound side is a pull producer.
+        self._transport.bufferSize = size
