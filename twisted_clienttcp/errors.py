@@ -296,23 +296,37 @@ class RecordTooLong(FramingError):
     @ivar maxLength: the limit in bytes.
     @ivar skipped: True if the framing skips this record and continues with the next one
         (C{onTooLong="skip"}); False if no more records can be decoded.
+    @ivar end: the index at which the record ends in the data that C{decode} was called
+        with, which may be beyond the end of the data; None if it is not known. (For
+        framings, see L{Framing.tooLong<twisted_clienttcp.framing.Framing.tooLong>}.)
     """
 
     errno = errno.EMSGSIZE
 
-    def __init__(self, length: int, maxLength: int, skipped: bool = False) -> None:
+    def __init__(
+        self,
+        length: int,
+        maxLength: int,
+        skipped: bool = False,
+        end: int | None = None,
+    ) -> None:
         """
         @param length: as the attribute.
         @param maxLength: as the attribute.
         @param skipped: as the attribute.
+        @param end: as the attribute.
         """
-        super().__init__(
-            f"a record of at least {length} bytes exceeds maxLength={maxLength}"
-            + (" and was skipped" if skipped else "")
-        )
-        self.skipped = skipped
         self.length = length
         self.maxLength = maxLength
+        self.skipped = skipped
+        self.end = end
+
+    def __str__(self) -> str:
+        # Composed only when it is needed: a peer may send many such records.
+        return (
+            f"a record of at least {self.length} bytes exceeds "
+            f"maxLength={self.maxLength}{' and was skipped' if self.skipped else ''}"
+        )
 
 
 class TruncatedRecord(FramingError):

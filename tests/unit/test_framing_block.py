@@ -214,20 +214,6 @@ class CodecTests(SynchronousTestCase):
             found = decodeEachWay(framing, b"abc", [])
             self.assertEqual(found, ([], [(0, FramingError)], b""))
 
-    def test_changingResult(self) -> None:
-        """
-        A decoder that returns another result for the same bytes is an error.
-        """
-        results = [6, None]
-        framing = Block(
-            encoder=bytes,
-            decoder=lambda head: results.pop(0),
-            maxLength=5,
-            onTooLong="skip",
-        )
-        found = decode(framing, [b"abc"], many=False)
-        self.assertEqual(found.errors, [(0, RecordTooLong), (0, FramingError)])
-
     def test_lengthInTheRecord(self) -> None:
         """
         A header that the decoder does not remove is a part of the record.

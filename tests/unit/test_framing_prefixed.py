@@ -281,7 +281,9 @@ class DecodeTests(SynchronousTestCase):
         The end of a record that is too long is known before the record arrives.
         """
         framing = int32(maxLength=1, onTooLong="skip")
-        self.assertEqual(framing.skip(b"?\0\1\0\0..", 1, 1), (5 + 65536, True))
+        with self.assertRaises(RecordTooLong) as caught:
+            framing.decode(b"?\0\1\0\0..", 1, 1)
+        self.assertEqual(caught.exception.end, 5 + 65536)
 
 
 class EncodeTests(SynchronousTestCase):

@@ -241,8 +241,9 @@ class Inbound:
             records = self.buffer.decode()
             if records is None:
                 return None
-            self._load(records)
-            self._saved = 0
+            self._decoded += len(records)
+            self.lastBatch = len(records)
+            self._records, self._saved = records, 0
         assert self._saved is not None
         self._saved += 1
         return (self._records[self._saved - 1],)
@@ -276,91 +277,75 @@ class Inbound:
         @return: True if there are records to deliver.
         """
         while not self._stopped:
-            remaining = self._remaining()
-            if self.held and (remaining or len(self.buffer) or self.held & Hold.RESULT):
+            if self.held and self._isWaiting():
                 return False
-            if remaining:
+            if self._saved is not None and self._saved < len(self._records):
                 if self._batched:
                     # L{next} has taken the records in front of these.
-                    self._records, self._saved = [self._records[-remaining:]], 0
+                    self._records, self._saved = [self._records[self._saved :]], 0
                 self._cursor = cursor(self._records)
                 self._resumeLoop()
                 return True
-            if self._error is not None:
-                error, self._error = self._error, None
-                self._owner.inputFailed(error)
-                continue
-            if self.lastBatch > 1:
-                # Free the memory of these records for the next ones (benchmark row:
-                # lines of 16 bytes).
-                self._set([])
+            # Free the memory of the last records for the next ones (benchmark row:
+            # lines of 16 bytes).
+            self._records, self._saved = [], None
             try:
                 records = self._decode()
-                if records is None:
-                    if self._atEnd is None:
-                        self._forget()
-                        return False
-                    if self._hasEnded:
-                        self._finish(self._atEnd)
-                        return False
-                    self._hasEnded = True
-                    records = self.buffer.decodeEnd()
             except TruncatedRecord as truncated:
                 self.truncated = truncated
             except FramingError as error:
                 self._owner.inputFailed(error)
             else:
+                if records is None:
+                    return False
                 if records:
-                    self._load(records, self._batched)
+                    self._decoded += len(records)
+                    self.lastBatch = len(records)
+                    self._records = [records] if self._batched else records
+                    self._cursor = cursor(self._records)
                     return True
         return False
 
+    def _isWaiting(self) -> bool:
+        """
+        Return True if a hold leaves something undelivered.
+        """
+        return bool(self.held & Hold.RESULT or self._remaining() or len(self.buffer))
+
     def _decode(self) -> list[Any] | None:
         """
-        Return the next records; None if there is no complete one.
+        Return the next records; None if there are none, after the end of the stream was
+        reported.
+
+        @raise FramingError: if the bytes cannot be decoded.
         """
-        records = self.buffer.decodeMany()
-        if self._batched and records is not None:
-            # All the records there are, however many units they come from.
-            try:
-                while (more := self.buffer.decodeMany()) is not None:
-                    if records:
-                        records += more
-                    else:
-                        records = more
-            except FramingError as error:
-                self._error = error
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        buffer = self.buffer
+        records = buffer.decodeMany()
+        if records is not None:
+            if self._batched:
+                self._decodeAll(records)
+        elif self._atEnd is not None:
+            if not self._hasEnded:
+                self._hasEnded = True
+                return buffer.decodeEnd()
+            atEnd, self._atEnd = self._atEnd, None
+            if rest := buffer.takeRest():
+                self.truncated = TruncatedRecord(rest)
+            atEnd()
         return records
 
-    def _load(self, records: list[Any], together: bool = False) -> None:
+    def _decodeAll(self, records: list[Any]) -> None:
         """
-        Let the next loop deliver these records, one by one or all together.
+        Append all the records there are, however many units they come from.
         """
-        self._decoded += len(records)
-        self.lastBatch = len(records)
-        self._set([records] if together else records)
-
-    def _set(self, records: list[Any]) -> None:
-        self._records = records
-        self._cursor = cursor(records)
-        self._saved = None
-
-    def _forget(self) -> None:
-        """
-        All records were delivered: keep none of them until the next read.
-        """
-        self._records = []
-        self._cursor = cursor(self._records)
-        self._saved = None
-
-    def _finish(self, atEnd: Callable[[], None]) -> None:
-        """
-        Every record of the stream has been delivered.
-        """
-        self._atEnd = None
-        if rest := self.buffer.takeRest():
-            self.truncated = TruncatedRecord(rest)
-        atEnd()
+        try:
+            while (more := self.buffer.decodeMany()) is not None:
+                records += more
+        except FramingError as error:
+            self._error = error
 
     def _returned(self, result: object) -> None:
         """
@@ -516,7 +501,7 @@ class Inbound:
         """
         remaining = self._remaining()
         self._decoded -= remaining
-        self._load([])
+        self._records, self._saved = [], 0
         return len(self.buffer.takeRest()) + remaining
 
     def stop(self) -> None:
@@ -526,8 +511,7 @@ class Inbound:
         self._stopped = True
         self._decoded -= self._remaining()
         self._endLoop()
-        self._records = []
-        self._saved = 0
+        self._records, self._saved = [], 0
         self._error = None
         self._atEnd = None
         self.buffer = InputBuffer(self.buffer.framing)

@@ -26,20 +26,17 @@ SMALL = 64 * 1024
 
 class _Batch(NamedTuple):
     """
-    What L{InputBuffer.decodeMany} has decoded, to find the position of one of its
-    records again.
+    How several units were decoded at once, to find the position behind one of their
+    records.
 
     @ivar data: the buffer at that time, of which C{data[start:end]} was decoded.
     @ivar maxLength: the limit at that time.
-    @ivar earlier: how many records of the unit in front of C{data[start:]} were
-        returned with the batch.
     """
 
     data: bytes
     start: int
     end: int
     maxLength: int
-    earlier: int
 
 
 class InputBuffer:
@@ -51,10 +48,9 @@ class InputBuffer:
 
     __slots__ = (
         "_batch",
-        "_border",
         "_data",
         "_excess",
-        "_following",
+        "_next",
         "_oneByOne",
         "_searched",
         "_skipper",
@@ -66,14 +62,12 @@ class InputBuffer:
     def __init__(self, framing: Framing[Any]) -> None:
         self.framing = framing
         self._data: Buffer = b""
-        #: A read of which C{data} ends with the first L{HEAD} bytes, from the index
-        #: C{border} on.
-        self._following: bytes | None = None
-        self._border = 0
         #: The index of the first byte that is not decoded.
         self._start = 0
         #: The framing has looked at the bytes before this index.
         self._searched = 0
+        #: A large read that follows C{data}, which ends with an incomplete record.
+        self._next = b""
         #: The framing that skips a record that is too long, until its end is found, and
         #: how many bytes of such a record are still to arrive.
         self._skipper: Framing[Any] | None = None
@@ -90,9 +84,7 @@ class InputBuffer:
         Return how many bytes wait to be decoded; 1 if there are none, but C{decode} has
         more to return without them.
         """
-        waiting = len(self._data) - self._start
-        if self._following is not None:
-            waiting += len(self._following) - HEAD
+        waiting = len(self._data) - self._start + len(self._next)
         return waiting or int(self.framing.hasMore)
 
     def append(self, data: bytes) -> None:
@@ -106,24 +98,21 @@ class InputBuffer:
             dropped = min(self._excess, len(data))
             self._excess -= dropped
             data = data[dropped:]
-        if self._following is not None:
+        if self._next:
             self._join()
         buffer, start = self._data, self._start
         rest = len(buffer) - start
-        if self._searched > start:
-            self._searched -= start
-        else:
-            self._searched = 0
+        self._searched = max(self._searched - start, 0)
         self._start = 0
         if not rest:
             self._data = data
         elif rest <= len(data):
             # This copies no more than the data itself.
-            head = data
+            before = memoryview(buffer)[start:]
             if len(data) > SMALL and self.framing.chunkInvariant:
-                self._following, self._border = data, rest
-                head = data[:HEAD]
-            self._data = b"".join((memoryview(buffer)[start:], head))
+                self._data, self._next = bytes(before), data
+            else:
+                self._data = b"".join((before, data))
         elif isinstance(buffer, bytes):
             self._data = bytearray(memoryview(buffer)[start:])
             # Free it before the new buffer grows.
@@ -158,42 +147,43 @@ class InputBuffer:
         if self._swallows or framing.swallows:
             self._swallow()
         data, start, searched = self._data, self._start, self._searched
+        if self._next:
+            data += self._next[:HEAD]
+        size = len(data)
         hasMore = framing.hasMore
-        if start >= len(data) and not hasMore:
+        if start >= size and not hasMore:
             self._trim()
             return None
         try:
             found = framing.decode(data, start, searched if searched > start else start)
-        except RecordTooLong as error:
-            if error.skipped:
-                self._skipper = framing
-                # A batch stops at each such record, and may have looked far beyond it.
-                self._oneByOne = len(self)
-            raise
-        except FramingError:
+        except FramingError as error:
+            self._passOver(error)
             raise
         except Exception as error:
             raise self._converted(error) from error
         if found is None:
-            if self._following is not None:
+            self._searched = size
+            if self._next:
                 self._join()
-                self._searched = len(data)
                 return self.decode()
             self._trim()
-            self._searched = len(self._data)
             return None
         records, end = found
-        if not start < end <= len(data) and not (hasMore and end == start):
+        if not start < end <= size and not (hasMore and end == start):
             raise FramingError(
                 f"{type(framing).__name__}.decode() must return an index from "
-                f"{start + 1} to {len(data)}, not {end!r}"
+                f"{start + 1} to {size}, not {end!r}"
             )
         self._start = end
         self._oneByOne -= end - start
-        if self._following is not None and end >= self._border:
-            self._data, self._following = self._following, None
-            self._start = end - self._border
-            self._searched = 0
+        if self._next:
+            border = len(self._data)
+            if end < border:
+                self._join()
+            else:
+                self._data, self._next = self._next, b""
+                self._start = end - border
+                self._searched = 0
         return records
 
     def decodeMany(self) -> list[Any] | None:
@@ -204,46 +194,43 @@ class InputBuffer:
 
         @raise FramingError: as L{decode}.
         """
-        if self._oneByOne > 0:
+        if self._oneByOne > 0 or self._next:
             return self.decode()
         batch, self._batch = self._batch, None
-        earlier: list[Any] | None = None
-        if self._following is not None or isinstance(self._data, bytearray):
-            earlier = self.decode()
-            if earlier is None or self._following is not None:
-                return earlier
-            if isinstance(self._data, bytearray):
-                # The record that arrived in pieces is complete; the bytes behind it can
-                # be split as a whole again.
-                self._data = bytes(memoryview(self._data)[self._start :])
-                self._start = self._searched = 0
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
             return None
         if self._swallows or framing.swallows:
             self._swallow()
         data, start = self._data, self._start
-        assert isinstance(data, bytes)
         # Neither behind the last batch nor in what decode() has looked at in vain is
         # there a complete unit.
-        isNew = batch is None or batch.data is not data
-        if start < len(data) > self._searched and isNew:
-            try:
-                records, end = framing.decodeMany(data, start)
-            except Exception as error:
-                if earlier is not None:
-                    # The next call raises it.
-                    return earlier
-                raise self._converted(error) from error
-            if end > start:
-                if earlier:
-                    records[:0] = earlier
-                self._start = end
-                self._batch = _Batch(
-                    data, start, end, framing.maxLength, len(earlier or ())
-                )
-                return records
-        return self.decode() if earlier is None else earlier
+        if (
+            start >= len(data)
+            or len(data) <= self._searched
+            or (batch is not None and batch.data is data)
+        ):
+            return self.decode()
+        if isinstance(data, bytearray):
+            records = self.decode()
+            # The record that arrived in pieces is complete, or decode() has returned
+            # None; the bytes behind it can be split as a whole again.
+            if records is not None:
+                self._data = bytes(memoryview(data)[self._start :])
+                self._start = self._searched = 0
+            return records
+        try:
+            records, end = framing.decodeMany(data, start)
+        except FramingError as error:
+            self._passOver(error)
+            raise
+        except Exception as error:
+            raise self._converted(error) from error
+        if end == start:
+            return self.decode()
+        self._start = end
+        self._batch = _Batch(data, start, end, framing.maxLength)
+        return records
 
     def rewind(self, delivered: int) -> int | None:
         """
@@ -262,7 +249,7 @@ class InputBuffer:
         framing = self.framing
         framing.swallows = b""
         limit, framing.maxLength = framing.maxLength, batch.maxLength
-        position, consumed = batch.start, batch.earlier
+        position, consumed = batch.start, 0
         try:
             while consumed < delivered:
                 found = framing.decode(batch.data, position, position)
@@ -271,16 +258,11 @@ class InputBuffer:
                 position = found[1]
         finally:
             framing.maxLength = limit
-        if self._following is not None:
-            self._join()
-        if self._data is batch.data:
+        if self._data is batch.data and not self._next:
             self._start = position
         else:
             # More has arrived since.
-            behind = memoryview(self._data)[self._start :]
-            undone = memoryview(batch.data)[position : batch.end]
-            self._data = b"".join((undone, behind))
-            self._start = 0
+            self._replaceRest(batch.data[position : batch.end] + self.rest)
         self._searched = 0
         self._oneByOne = len(batch.data) - position
         return consumed
@@ -306,16 +288,16 @@ class InputBuffer:
         if self._skipper is not None:
             self._skipper = None
             self._replaceRest(b"")
-        if self._following is not None:
-            self._join()
         try:
             records = self.framing.decodeEnd(self._data, self._start)
-        except FramingError:
+        except FramingError as error:
+            self._passOver(error)
             raise
         except Exception as error:
             raise self._converted(error) from error
-        if records:
-            self._replaceRest(b"")
+        if records is None:
+            return []
+        self._replaceRest(b"")
         return records
 
     def takeRest(self) -> bytes:
@@ -340,22 +322,18 @@ class InputBuffer:
         """
         The bytes that wait to be decoded.
         """
-        if self._following is not None:
-            self._join()
-        return bytes(memoryview(self._data)[self._start :])
+        return b"".join((memoryview(self._data)[self._start :], self._next))
 
     def _join(self) -> None:
         """
-        Make one buffer of the bytes before the last read and that read.
+        Make one buffer of the data and the read that follows it.
         """
-        assert self._following is not None
-        before = memoryview(self._data)[: self._border]
-        self._data = b"".join((before, self._following))
-        self._following = None
+        self._data += self._next
+        self._next = b""
 
     def _replaceRest(self, data: bytes) -> None:
         self._data = data
-        self._following = None
+        self._next = b""
         self._start = self._searched = 0
 
     def _trim(self) -> None:
@@ -364,14 +342,15 @@ class InputBuffer:
         """
         if self._start:
             self._data = self._data[self._start :]
-            self._start = self._searched = 0
+            self._searched = max(self._searched - self._start, 0)
+            self._start = 0
 
     def _swallow(self) -> None:
         """
         Drop the second half of the last newline, if that comes next.
         """
         data, start = self._data, self._start
-        if start >= len(data):
+        if start == len(data):
             return
         following = data[start : start + 1]
         if self._swallows:
@@ -390,19 +369,19 @@ class InputBuffer:
 
         @return: True if its end is found.
         """
-        if self._following is not None:
+        if self._next:
             self._join()
         data, start = self._data, self._start
-        if start >= len(data) and not skipper.hasMore:
+        if start == len(data):
             return False
         try:
             index, done = skipper.skip(data, start, max(start, self._searched))
-        except FramingError:
+        except FramingError as error:
+            self._passOver(error)
             raise
         except Exception as error:
             raise self._converted(error) from error
-        self._excess = max(index - len(data), 0)
-        self._start = self._searched = min(index, len(data))
+        self._dropTo(index)
         if done:
             self._skipper = None
             if skipper is not self.framing:
@@ -415,3 +394,25 @@ class InputBuffer:
         return FramingError(
             f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
         )
+
+    def _passOver(self, error: FramingError) -> None:
+        """
+        If the error is a record that is skipped, continue behind it.
+        """
+        if isinstance(error, RecordTooLong) and error.skipped:
+            if self._next:
+                self._join()
+            if error.end is None:
+                self._skipper = self.framing
+            else:
+                self._dropTo(error.end)
+            # A batch stops at each such record, and may have looked far beyond it.
+            self._oneByOne = len(self._data) - self._start
+
+    def _dropTo(self, index: int) -> None:
+        """
+        Drop the bytes before this index, which may be beyond the end of the data.
+        """
+        size = len(self._data)
+        self._excess = max(index - size, 0)
+        self._start = self._searched = min(index, size)

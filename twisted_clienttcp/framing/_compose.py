@@ -146,8 +146,9 @@ class RecordBlock(Layer):
         self._counted = (0, 0, 0, b"")
         #: The limit when these were decoded.
         self._limit = self.maxLength
-        #: Where the lower framing has raised, in bytes from the start of the list.
-        self._failedAt: int | None = None
+        #: The index at which the record that is skipped begins, from the start of the
+        #: list.
+        self._skipped = 0
         #: The first records of the next list, and the bytes that they came from, which
         #: are consumed.
         self._kept: list[Any] = []
@@ -192,7 +193,6 @@ class RecordBlock(Layer):
             counted, count, dropped, pending = self._counted
         else:
             self._limit = lower.maxLength
-        self._failedAt = None
         position = begin = start + counted
         wanted = self._size - len(self._kept) - count
         records: list[Any] = []
@@ -224,11 +224,17 @@ class RecordBlock(Layer):
                         self._keep(data, start, position)
                         return [], position
         except Exception as error:
-            self._failedAt = position - start
-            lower.swallows = swallows
-            if follows and isinstance(error, RecordTooLong) and error.skipped:
+            if not (isinstance(error, RecordTooLong) and error.skipped):
+                lower.swallows = swallows
+                raise
+            if follows:
                 # Decoding the unit again would raise this again.
                 raise FramingError(f"a part of a list was too long: {error}") from error
+            self._skipped = position - start
+            if error.end is not None:
+                behind = lower.swallows
+                self._keepSkipped(data, start)
+                lower.swallows = behind
             raise
         if len(records) < wanted:
             count += len(records)
@@ -292,26 +298,33 @@ class RecordBlock(Layer):
                 self._kept += records
                 self._source += memoryview(data)[begin:behind]
 
+    def _keepSkipped(self, data: Buffer, start: int) -> int:
+        """
+        Keep the records before the one that is skipped.
+
+        @return: the index at which that one begins.
+        """
+        begin = start + self._skipped
+        self._skipped = 0
+        self._keep(data, start, begin)
+        return begin
+
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
         # The position of the last whole list is not known.
         return [], start
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         counted = self._counted[0] if start < len(data) else 0
         last = self._lower.decodeEnd(data, start + counted)
-        records = self._kept + self._decoded(data, start, start + counted) + last
+        records = self._kept + self._decoded(data, start, start + counted)
+        records += last or ()
         if len(records) < self._size:
-            return []
+            return None
         return self._lists(records, data, start + counted, len(data))
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        if self._failedAt is not None:
-            # The records before the one to skip stay in the list.
-            begin = start + self._failedAt
-            self._failedAt = None
-            self._keep(data, start, begin)
-            start = searched = begin
-        return self._lower.skip(data, start, searched)
+        begin = self._keepSkipped(data, start)
+        return self._lower.skip(data, begin, max(begin, searched))
 
     # -- encoding
 
@@ -354,8 +367,6 @@ class _Across(Framing[Any]):
         self._late: FramingError | None = None
         #: The upper framing may have more records or errors.
         self._unread = False
-        #: The last error is one of the upper framing.
-        self._above = False
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
         self.reversible = lower.reversible and upper.reversible
 
@@ -391,11 +402,12 @@ class _Across(Framing[Any]):
     ) -> tuple[list[Any], int] | None:
         if self._error is not None:
             error, self._error = self._error, None
-            self._above = True
+            if isinstance(error, RecordTooLong):
+                # The buffer of the upper framing skips its record.
+                error.end = start
             raise error
         if self._unread:
             return self._records(), start
-        self._above = False
         found = self._lower.decode(data, start, searched)
         if found is None:
             return None
@@ -427,23 +439,21 @@ class _Across(Framing[Any]):
         self._unread = error is not None
         return records
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         unfinished = self._upper.rest
         pieces = self._lower.decodeEnd(data, start)
-        self._append(pieces)
+        self._append(pieces or [])
         records = self._records()
         if self._error is None:
             records += self._upper.decodeEnd()
-        if pieces and not records:
-            # The bytes count as not consumed.
-            self._upper = InputBuffer(self._upper.framing)
-            self._upper.append(unfinished)
-        return records
+        if records or not pieces:
+            return records or pieces
+        # The bytes count as not consumed.
+        self._upper = InputBuffer(self._upper.framing)
+        self._upper.append(unfinished)
+        return None
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        if self._above:
-            # The buffer of the upper framing skips its record.
-            return start, True
         return self._lower.skip(data, start, searched)
 
     def takeBack(self) -> bytes:
@@ -542,7 +552,7 @@ class Stackable(Above):
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
         return self._lower.decodeMany(data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         return self._lower.decodeEnd(data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import FramingError, InvalidRecord
+from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
 from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import BytesLike, bytesOf
@@ -67,9 +67,6 @@ class Converted(Above):
         self._setLower(lower)
         #: The error of a record, behind others of its unit that have been returned.
         self._error: Exception | None = None
-        #: How many bytes L{skip} skips for a record that could not be converted, and
-        #: C{swallows} behind them; None if the lower framing raised the error.
-        self._unconverted: tuple[int, bytes] | None = None
 
     def _setLower(self, lower: Framing[Any]) -> None:
         self._lower = lower
@@ -121,7 +118,7 @@ class Converted(Above):
 
     def fresh(self) -> Any:
         unused = super().fresh()
-        unused._error = unused._unconverted = None
+        unused._error = None
         return unused
 
     # -- decoding
@@ -129,14 +126,11 @@ class Converted(Above):
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        lower = self._lower
         if self._error is not None:
             error, self._error = self._error, None
-            self._unconverted = 0, lower.swallows
-            raise error
-        self._unconverted = None
-        swallows = lower.swallows
-        found = lower.decode(data, start, searched)
+            raise _endingAt(start, error)
+        swallows = self._lower.swallows
+        found = self._lower.decode(data, start, searched)
         if found is None:
             return None
         converted: list[Any] = []
@@ -144,11 +138,13 @@ class Converted(Above):
             for record in found[0]:
                 converted += self._fromLower(record)
         except Exception as error:
-            if not converted:
-                self._unconverted = found[1] - start, lower.swallows
-                lower.swallows = swallows
+            if converted:
+                self._error = error
+            elif isinstance(error, RecordTooLong):
+                raise _endingAt(found[1], error) from error.__cause__
+            else:
+                self._lower.swallows = swallows
                 raise
-            self._error = error
         return converted, found[1]
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
@@ -163,10 +159,13 @@ class Converted(Above):
             self._lower.swallows = swallows
             return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+        records = self._lower.decodeEnd(data, start)
+        if records is None:
+            return None
         converted: list[Any] = []
         try:
-            for record in self._lower.decodeEnd(data, start):
+            for record in records:
                 converted += self._fromLower(record)
         except Exception as error:
             if not converted:
@@ -175,11 +174,7 @@ class Converted(Above):
         return converted
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        if self._unconverted is None:
-            return self._lower.skip(data, start, searched)
-        length, self._lower.swallows = self._unconverted
-        self._unconverted = None
-        return start + length, True
+        return self._lower.skip(data, start, searched)
 
     # -- encoding
 
@@ -190,6 +185,15 @@ class Converted(Above):
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
         return b"".join(map(self._lower.encode, self._toLower(record)))
+
+
+def _endingAt(end: int, error: Exception) -> Exception:
+    """
+    Return the error of a record that ends at this index of the data.
+    """
+    if isinstance(error, RecordTooLong):
+        error.end = end
+    return error
 
 
 def jsonFrom(data: bytes) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from operator import itemgetter
 
-from ._base import Buffer
+from ._base import SHARED, Buffer
 
 #: Any of the four newlines, the longer ones first.
 NEWLINE = re.compile(rb"\r\n?|\n\r?")
@@ -26,12 +26,18 @@ _WITHOUT_END = itemgetter(slice(None, -1))
 
 class Delimiters:
     """
-    Finds the ends of lines.
+    The delimiters that a regular expression matches.
 
     @ivar longest: the length of the longest delimiter in bytes.
     """
 
-    longest: int
+    def __init__(self, pattern: re.Pattern[bytes], longest: int) -> None:
+        self._pattern = pattern
+        self.longest = longest
+
+    def __init_subclass__(cls) -> None:
+        # None of them holds anything that changes.
+        SHARED.add(cls)
 
     def find(
         self, data: Buffer, start: int, searched: int, stop: int
@@ -44,42 +50,71 @@ class Delimiters:
 
         @return: where the delimiter begins and ends; None if there is none.
         """
-        raise NotImplementedError
+        begin = max(start, searched - self.longest)
+        for match in self._pattern.finditer(data, begin, stop):
+            if match.end() > match.start():
+                return match.span()
+        return None
 
     def split(self, data: bytes, start: int) -> list[bytes]:
         """
         Split C{data[start:]} at all delimiters. The last item is the unfinished line.
         """
-        raise NotImplementedError
+        lines = []
+        for match in self._pattern.finditer(data, start):
+            if match.end() > match.start():
+                lines.append(data[start : match.start()])
+                start = match.end()
+        lines.append(data[start:])
+        return lines
 
     def partial(self, data: Buffer, start: int) -> int:
         """
         Return how many bytes at the end of C{data[start:]}, in which there is no
         delimiter, may be the beginning of one.
         """
-        raise NotImplementedError
+        return min(self.longest, len(data) - start)
 
-    def swallows(self, data: Buffer, found: tuple[int, int]) -> bytes:
+    def swallows(self, data: Buffer, start: int) -> bytes:
         """
-        Return the byte that would still belong to the delimiter, should it come next.
-        """
-        return b""
-
-    def swallowsAtEnd(self, data: bytes, start: int) -> bytes:
-        """
-        As L{swallows}, for the delimiter with which C{data[start:]} ends.
+        Return the byte that would still belong to the delimiter with which
+        C{data[start:]} ends, should it come next.
         """
         return b""
 
 
-class Literal(Delimiters):
+SHARED.add(Delimiters)
+
+
+class Literals(Delimiters):
     """
-    One delimiter.
+    Byte strings, of which the longest counts where more than one fits.
+    """
+
+    def __init__(self, delimiters: Sequence[bytes]) -> None:
+        """
+        @param delimiters: the delimiters, longer ones first.
+        """
+        pattern = re.compile(b"|".join(map(re.escape, delimiters)))
+        super().__init__(pattern, len(delimiters[0]))
+        self._delimiters = delimiters
+
+    def partial(self, data: Buffer, start: int) -> int:
+        for size in range(min(self.longest - 1, len(data) - start), 0, -1):
+            tail = bytes(data[len(data) - size :])
+            if any(d.startswith(tail) and d != tail for d in self._delimiters):
+                return size
+        return 0
+
+
+class Literal(Literals):
+    """
+    One byte string.
     """
 
     def __init__(self, delimiter: bytes) -> None:
+        super().__init__([delimiter])
         self._delimiter = delimiter
-        self.longest = len(delimiter)
         #: True if two occurrences may overlap, as of C{"||"} in C{"|||"}.
         self._overlaps = any(
             delimiter.startswith(delimiter[index:]) for index in range(1, self.longest)
@@ -117,69 +152,13 @@ class Literal(Delimiters):
         return lines
 
     def _splitAll(self, data: bytes, start: int) -> list[bytes]:
-        if start > _SAMPLE or self._overlaps or not self._isEnd(data, start):
+        isLineStart = not start or data.endswith(self._delimiter, 0, start)
+        if start > _SAMPLE or self._overlaps or not isLineStart:
             return data[start:].split(self._delimiter)
         # Split all the data rather than copy it from C{start} on.
         lines = data.split(self._delimiter)
         del lines[: data.count(self._delimiter, 0, start)]
         return lines
-
-    def _isEnd(self, data: bytes, start: int) -> bool:
-        return not start or data.endswith(self._delimiter, 0, start)
-
-    def partial(self, data: Buffer, start: int) -> int:
-        return _partial((self._delimiter,), data, start)
-
-
-class Pattern(Delimiters):
-    """
-    A regular expression.
-    """
-
-    def __init__(self, pattern: re.Pattern[bytes], maxMatch: int) -> None:
-        """
-        @param maxMatch: the longest match in bytes.
-        """
-        self._pattern = pattern
-        self.longest = maxMatch
-
-    def find(
-        self, data: Buffer, start: int, searched: int, stop: int
-    ) -> tuple[int, int] | None:
-        begin = max(start, searched - self.longest)
-        for match in self._pattern.finditer(data, begin, stop):
-            if match.end() > match.start():
-                return match.span()
-        return None
-
-    def split(self, data: bytes, start: int) -> list[bytes]:
-        lines = []
-        for match in self._pattern.finditer(data, start):
-            if match.end() > match.start():
-                lines.append(data[start : match.start()])
-                start = match.end()
-        lines.append(data[start:])
-        return lines
-
-    def partial(self, data: Buffer, start: int) -> int:
-        return min(self.longest, len(data) - start)
-
-
-class Literals(Pattern):
-    """
-    Several delimiters, of which the longest counts where more than one fits.
-    """
-
-    def __init__(self, delimiters: Sequence[bytes]) -> None:
-        """
-        @param delimiters: the delimiters, longer ones first.
-        """
-        pattern = re.compile(b"|".join(map(re.escape, delimiters)))
-        super().__init__(pattern, len(delimiters[0]))
-        self._delimiters = delimiters
-
-    def partial(self, data: Buffer, start: int) -> int:
-        return _partial(self._delimiters, data, start)
 
 
 class Newlines(Delimiters):
@@ -188,13 +167,8 @@ class Newlines(Delimiters):
     second byte is swallowed if it comes later.
     """
 
-    longest = 2
-
-    def find(
-        self, data: Buffer, start: int, searched: int, stop: int
-    ) -> tuple[int, int] | None:
-        match = NEWLINE.search(data, max(start, searched), stop)
-        return None if match is None else match.span()
+    def __init__(self) -> None:
+        super().__init__(NEWLINE, 2)
 
     def split(self, data: bytes, start: int) -> list[bytes]:
         # splitlines() knows CR LF, CR and LF, and returns no rest after the last. It
@@ -210,23 +184,9 @@ class Newlines(Delimiters):
     def partial(self, data: Buffer, start: int) -> int:
         return 0
 
-    def swallows(self, data: Buffer, found: tuple[int, int]) -> bytes:
-        begin, end = found
-        if end < len(data) or end - begin == 2:
-            return b""
-        return PARTNER[bytes(data[begin:end])]
-
-    def swallowsAtEnd(self, data: bytes, start: int) -> bytes:
+    def swallows(self, data: Buffer, start: int) -> bytes:
         # Only the run of newlines at the end shows whether the last of them has one
         # byte or two.
-        run = data[max(start, len(data.rstrip(b"\r\n"))) :]
-        return PARTNER.get(NEWLINE.findall(run)[-1], b"") if run else b""
-
-
-def _partial(delimiters: Sequence[bytes], data: Buffer, start: int) -> int:
-    longest = max(map(len, delimiters))
-    for size in range(min(longest - 1, len(data) - start), 0, -1):
-        tail = bytes(data[len(data) - size :])
-        if any(d.startswith(tail) and d != tail for d in delimiters):
-            return size
-    return 0
+        data = bytes(memoryview(data)[start:])
+        run = data[len(data.rstrip(b"\r\n")) :]
+        return PARTNER.get(NEWLINE.findall(run)[-1], b"")

@@ -169,9 +169,9 @@ class JSONValues(Framing[Any]):
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
         return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         if _WHOLE_NUMBER.fullmatch(data, start) is None:
-            return []
+            return None
         return [self._value(data, start, len(data))]
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:

@@ -19,8 +19,8 @@ from ._delimiters import (
     Literal,
     Literals,
     Newlines,
-    Pattern,
 )
+from ._units import decodeEach
 
 #: How far back the search for C{inputPattern} resumes, in bytes, when more data has
 #: arrived.
@@ -96,7 +96,7 @@ class Line(Framing[Any]):
             "delimiter": delimiter,
             "inputDelimiter": inputDelimiter,
             "inputPattern": inputPattern,
-            "autodetect": autodetect or None,
+            "autodetect": flag("autodetect", autodetect) or None,
         }
         chosen = [name for name, value in given.items() if value is not None]
         if len(chosen) > 1:
@@ -114,33 +114,37 @@ class Line(Framing[Any]):
         self._atEnd = checkChoice("atEnd", atEnd, "truncated", "record")
         self._keeps = flag("keepDelimiter", keepDelimiter)
         self._encoding = _checkEncoding(encoding)
-        self._autodetects = autodetect
         if onTooLong == "split" and encoding is not None:
             raise ValueError(
                 'onTooLong="split" excludes encoding: a piece may end inside a letter'
             )
-        literals = _checkLiterals(delimiter, inputDelimiter)
-        pattern = _checkPattern(inputPattern)
         checkMaxLength(maxMatch, "maxMatch")
-        #: The connection's newline is not known yet.
-        self._detecting = flag("autodetect", autodetect)
-        #: A newline of one byte that has ended the first line. The next byte shows
-        #: whether it is half of a longer one.
+        literals: Sequence[bytes] = ()
+        if delimiter is not None:
+            if not isinstance(delimiter, bytes):
+                raise TypeError(f"delimiter must be bytes, not {delimiter!r}")
+            literals = _checkDelimiters("delimiter", delimiter)
+        elif inputDelimiter is not None:
+            literals = _checkDelimiters("inputDelimiter", inputDelimiter)
+        self._autodetects = autodetect
+        #: While the connection's newline is being detected: a newline of one byte that
+        #: has ended the first line. The next byte shows whether it is half of a longer
+        #: one.
         self._lone = b""
-        self._anyNewline = not literals and pattern is None
         self._delimiters: Delimiters
-        if pattern is not None:
-            self._delimiters = Pattern(pattern, maxMatch)
+        if inputPattern is not None:
+            self._delimiters = Delimiters(_checkPattern(inputPattern), maxMatch)
         elif len(literals) == 1:
             self._delimiters = Literal(literals[0])
         elif literals:
             self._delimiters = Literals(literals)
         else:
             self._delimiters = Newlines()
+        self._anyNewline = isinstance(self._delimiters, Newlines)
         #: What is written behind a line, and the bytes that a line cannot contain, if
         #: a test for them is enough.
         self._ending = ending = _checkEnding(delimiter, outputDelimiter)
-        self._splitsAtEnding = literals == (ending,)
+        self._splitsAtEnding = tuple(literals) == (ending,)
         self._breaking = b""
         if self._encoding is None and not self._keeps:
             if self._anyNewline:
@@ -151,7 +155,7 @@ class Line(Framing[Any]):
         self._break, self._otherBreak = (self._breaking * 2 or b"\0\0")[:2]
         self.chunkInvariant = not (
             autodetect
-            or pattern is not None
+            or inputPattern is not None
             or (self._keeps and self._anyNewline)
             or any(a != b and b.startswith(a) for a in literals for b in literals)
         )
@@ -163,8 +167,7 @@ class Line(Framing[Any]):
 
     def fresh(self) -> Line:
         unused: Line = super().fresh()
-        if self._lone or self._detecting is not self._autodetects:
-            unused._detecting = self._autodetects
+        if self._autodetects:
             unused._delimiters = Newlines()
             unused._lone = b""
         return unused
@@ -178,26 +181,30 @@ class Line(Framing[Any]):
             # The connection has cleared C{swallows} if the second byte has come.
             self._detected(self._lone + (b"" if self.swallows else PARTNER[self._lone]))
         limit, stop = self.maxLength, len(data)
-        if self.onTooLong == "split":
+        isSplit = self.onTooLong == "split"
+        if isSplit:
             # Do not search what the next piece searches again.
             stop = start + limit + self._delimiters.longest
         found = self._delimiters.find(data, start, searched, stop)
-        if found is None:
-            if len(data) - start <= limit:
-                return None
-            length = len(data) - start - self._delimiters.partial(data, start)
+        if found is not None:
+            length = found[0] - start
+        else:
+            length = len(data) - start
+            if length > limit:
+                length -= self._delimiters.partial(data, start)
             if length <= limit:
                 return None
-        else:
-            length = found[0] - start
-        if length > limit:
-            if self.onTooLong == "split":
-                return [Piece(data[start : start + limit])], start + limit
+        if length <= limit:
+            assert found is not None
+            record = self._record(data, start, found[1 if self._keeps else 0])
+            self._ended(data, *found)
+            return [record], found[1]
+        if isSplit:
+            return [Piece(data[start : start + limit])], start + limit
+        if found is None:
             raise self.tooLong(length)
-        assert found is not None
-        record = self._record(data, start, found[1 if self._keeps else 0])
-        self._ended(data, found)
-        return [record], found[1]
+        self._ended(data, *found)
+        raise self.tooLong(length, found[1])
 
     def _record(self, data: Buffer, start: int, end: int) -> Any:
         line = cut(data, start, end)
@@ -208,71 +215,61 @@ class Line(Framing[Any]):
         except UnicodeError as error:
             raise FramingError(f"a line is not {self._encoding}: {error}") from error
 
-    def _ended(self, data: Buffer, found: tuple[int, int]) -> None:
+    def _ended(self, data: Buffer, begin: int, end: int) -> None:
         """
-        A line is complete: remember what its newline tells about the next bytes.
+        A line has ended with the newline C{data[begin:end]}: remember what that shows
+        about the next bytes.
         """
-        self.swallows = self._delimiters.swallows(data, found)
-        if self._detecting:
-            newline = bytes(data[found[0] : found[1]])
+        self.swallows = b""
+        if end == len(data):
+            self.swallows = self._delimiters.swallows(data, begin)
+        if self._isDetecting():
+            newline = bytes(data[begin:end])
             if self.swallows:
                 self._lone = newline
             else:
                 self._detected(newline)
 
+    def _isDetecting(self) -> bool:
+        return self._autodetects and isinstance(self._delimiters, Newlines)
+
     def _detected(self, newline: bytes) -> None:
         self._lone = b""
-        self._detecting = False
         self._delimiters = Literal(newline)
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        if self._detecting:
+        if self._isDetecting():
             return [], start
-        delimiters = self._delimiters
-        lines: list[Any] = delimiters.split(data, start)
-        limit = self.maxLength
-        if len(data) - start > limit and (
-            # Pieces of an unfinished line are records too.
-            len(max(lines, key=len)) > limit
-            if self.onTooLong == "split"
-            else len(lines) > 1 and len(max(lines[:-1], key=len)) > limit
-        ):
-            return self._decodeEach(data, start)
+        lines: list[Any] = self._delimiters.split(data, start)
         unfinished = lines.pop()
+        limit = self.maxLength
+        longest = 0
+        if len(data) - start > limit:
+            longest = max(map(len, lines), default=0)
+            if self.onTooLong == "split":
+                # Pieces of an unfinished line are records too.
+                longest = max(longest, len(unfinished))
+        if longest > limit or (lines and self._keeps):
+            return decodeEach(self, data, start)
         if not lines:
             return [], start
-        if self._keeps:
-            return self._decodeEach(data, start)
         if self._encoding is not None:
             try:
                 lines = [line.decode(self._encoding) for line in lines]
             except UnicodeError:
-                return self._decodeEach(data, start)
-        self.swallows = b"" if unfinished else delimiters.swallowsAtEnd(data, start)
+                return decodeEach(self, data, start)
+        self.swallows = b"" if unfinished else self._delimiters.swallows(data, start)
         return lines, len(data) - len(unfinished)
 
-    def _decodeEach(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        """
-        As L{decodeMany}, for what cannot be split at once.
-        """
-        records: list[Any] = []
-        try:
-            while start < len(data) and (found := self.decode(data, start, start)):
-                records += found[0]
-                start = found[1]
-        except FramingError:
-            pass
-        return records, start
-
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any]:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         if self._atEnd == "truncated" or start == len(data):
-            return []
+            return None
         records: list[Any] = []
         limit = self.maxLength
         while len(data) - start > limit:
             # The bytes behind the limit could have been half a delimiter until now.
             if self.onTooLong != "split":
-                raise self.tooLong(len(data) - start)
+                raise self.tooLong(len(data) - start, len(data))
             records.append(Piece(data[start : start + limit]))
             start += limit
         records.append(self._record(data, start, len(data)))
@@ -282,7 +279,7 @@ class Line(Framing[Any]):
         found = self._delimiters.find(data, start, searched, len(data))
         if found is None:
             return len(data) - self._delimiters.partial(data, start), False
-        self._ended(data, found)
+        self._ended(data, *found)
         return found[1], True
 
     # -- encoding
@@ -376,14 +373,6 @@ class Line(Framing[Any]):
         return b"".join(map(self.encode, records))
 
 
-def _checkLiterals(delimiter: object, inputDelimiter: object) -> tuple[bytes, ...]:
-    if delimiter is not None:
-        return _checkDelimiters("delimiter", delimiter)
-    if inputDelimiter is not None:
-        return _checkDelimiters("inputDelimiter", inputDelimiter)
-    return ()
-
-
 def _checkEnding(delimiter: bytes | None, outputDelimiter: object) -> bytes:
     if delimiter is not None:
         return delimiter
@@ -402,8 +391,6 @@ def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     @raise ValueError: if one is empty, or there are none.
     """
     values = [value] if isinstance(value, (bytes, str)) else value
-    if name == "delimiter" and not isinstance(value, bytes):
-        raise TypeError(f"delimiter must be bytes, not {value!r}")
     if not isinstance(values, Sequence) or not all(
         isinstance(v, bytes) for v in values
     ):
@@ -413,13 +400,11 @@ def _checkDelimiters(name: str, value: object) -> tuple[bytes, ...]:
     return tuple(sorted(values, key=len, reverse=True))
 
 
-def _checkPattern(value: object) -> re.Pattern[bytes] | None:
+def _checkPattern(value: object) -> re.Pattern[bytes]:
     """
     @raise TypeError: if it is not a regular expression for bytes.
     @raise ValueError: if it does not compile, or matches the empty string.
     """
-    if value is None:
-        return None
     if isinstance(value, bytes):
         try:
             value = re.compile(value)

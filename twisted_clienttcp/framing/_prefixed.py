@@ -75,7 +75,7 @@ class Measured(Framing[bytes]):
             return None
         begin, end, frameEnd = measured
         if end - begin > self.maxLength:
-            raise self.tooLong(end - begin)
+            raise self.tooLong(end - begin, frameEnd)
         if frameEnd > len(data):
             return None
         if frameEnd > end:
@@ -84,12 +84,6 @@ class Measured(Framing[bytes]):
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         return decodeEach(self, data, start)
-
-    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        measured = self.measure(data, start)
-        if measured is None:
-            raise FramingError("a frame has changed its length")
-        return measured[2], True
 
 
 class LengthPrefixed(Measured):

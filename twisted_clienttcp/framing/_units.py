@@ -14,6 +14,7 @@ def decodeEach(framing: Framing[Any], data: bytes, start: int) -> tuple[list[Any
     Decode as many units as L{Framing.decodeMany} may return, one after the other.
     """
     records: list[Any] = []
+    swallows = framing.swallows
     try:
         while start < len(data) and not framing.hasMore:
             found = framing.decode(data, start, start)
@@ -21,7 +22,8 @@ def decodeEach(framing: Framing[Any], data: bytes, start: int) -> tuple[list[Any
                 break
             records += found[0]
             start = found[1]
+            swallows = framing.swallows
     except Exception:
         # The next call of decode() raises it again.
-        pass
+        framing.swallows = swallows
     return records, start
