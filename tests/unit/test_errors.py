@@ -1,9 +1,10 @@
 """
-Tests for the words that describe a failure.
+Tests for exceptions, and for the words that describe a failure.
 """
 
 from __future__ import annotations
 
+import pickle
 from errno import errorcode
 
 from twisted.internet import error
@@ -11,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._details import describe, errorDetails
-from twisted_clienttcp.errors import CallbackError, FramingError, nameOf
+from twisted_clienttcp.errors import CallbackError, FramingError, RecordTooLong, nameOf
 
 
 class NameTests(SynchronousTestCase):
@@ -44,6 +45,28 @@ class NameTests(SynchronousTestCase):
             self.assertEqual(
                 str(CallbackError("connected", Broken())), "connected raised Broken"
             )
+
+
+class RecordTooLongTests(SynchronousTestCase):
+    """
+    L{RecordTooLong}.
+    """
+
+    def test_text(self) -> None:
+        """
+        The text has the limit, and says whether the record was skipped.
+        """
+        self.assertEqual(
+            str(RecordTooLong(5, 3)), "a record of at least 5 bytes exceeds maxLength=3"
+        )
+        self.assertTrue(str(RecordTooLong(5, 3, True)).endswith(" and was skipped"))
+
+    def test_pickled(self) -> None:
+        """
+        It can be pickled, as by programs that collect errors of other processes.
+        """
+        error = pickle.loads(pickle.dumps(RecordTooLong(5, 3, skipped=True, end=7)))
+        self.assertEqual(vars(error), vars(RecordTooLong(5, 3, True, 7)))
 
 
 class DescribeTests(SynchronousTestCase):

@@ -172,6 +172,20 @@ class StackTests(SynchronousTestCase):
         encoded = framing.encodeMany(records)
         self.assertEqual(decoded(framing, pieces(encoded, at)), (records, b""))
 
+    def test_filteredAtTheEnd(self) -> None:
+        """
+        A last record that is filtered out is not reported as truncated.
+        """
+        line = Line(atEnd="record")
+        for framing, expected in (
+            (stack(line, Grep(code=notComment)), [b"a"]),
+            (stack(line, Map(get=lambda r: r.split(), put=bytes)), [b"a", b"#b"]),
+            (stack(line, Grep(code=notComment), Line(delimiter=b"a")), [b""]),
+        ):
+            self.assertEqual(decodeAll(framing, [b"a\n#b"], end=True), (expected, None))
+        nothing = stack(line, Map(get=lambda record: [], put=bytes))
+        self.assertEqual(decodeAll(nothing, [b"a\n#b"], end=True), ([], None))
+
     def test_says(self) -> None:
         """
         What a stack says of itself comes from its parts.
