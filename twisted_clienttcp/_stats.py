@@ -22,6 +22,8 @@ class Stats:
     @ivar offlineBytes: the part of C{pendingBytes} that waits for a connection.
     @ivar unsentBytes: the part of C{bytesOut} that was lost, at most, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
+    @ivar recordsRejected: records that were put without a connection, and that the
+        framing of the connection could not encode.
     @ivar highs: how often the pending output reached C{highMark}.
     @ivar lows: how often it fell to C{lowMark} after that.
     @ivar flushes: how often the kernel had accepted every byte.
@@ -42,6 +44,7 @@ class Stats:
     pendingBytes: int = 0
     offlineBytes: int = 0
     unsentBytes: int = 0
+    recordsRejected: int = 0
     highs: int = 0
     lows: int = 0
     flushes: int = 0

@@ -6,8 +6,8 @@ OpenSSL comes with the extra C{tls}, so it is imported only where it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -204,6 +204,34 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
             tls.dataReceived(data)
 
     tls.dataReceived = first
+
+
+def layerOf(transport: Any) -> Any:
+    """
+    @return: the object of Twisted's that does TLS for a transport, which is another one
+        after C{startTLS}; its attribute C{transport} is the transport below TLS. None
+        without TLS, or if another library does it.
+    """
+    if not ISSLTransport.providedBy(transport):
+        return None
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+    for layer in (transport, getattr(transport, "protocol", None)):
+        if isinstance(layer, TLSMemoryBIOProtocol):
+            return layer
+    return None
+
+
+def unbufferedWrite(layer: Any) -> Callable[[bytes], None]:
+    """
+    @param layer: a result of L{layerOf}.
+
+    @return: a function that encrypts data and writes it to the transport below at once.
+        (Since 22.8, the transport's own method collects small writes for a turn.)
+    """
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+    return partial(TLSMemoryBIOProtocol.write, layer)
 
 
 def verified(transport: Any) -> bool:

@@ -16,7 +16,7 @@ The exceptions of this package::
             HeartbeatTimeout    no answer to a heartbeat: the connection is half open
         DrainTimeout            shutdown() could not flush in time
         OutputLost              records that were put are lost
-        OutputFull              put() without a connection, over offlineLimit
+        OutputFull              put() beyond outputLimit or offlineLimit
         FramingError            bytes or records that do not fit the framing
             RecordTooLong       over the framing's maxLength
             TruncatedRecord     the stream ended inside a record
@@ -255,28 +255,31 @@ class OutputLost(ClientTCPError):
 
 class OutputFull(ClientTCPError):
     """
-    There is no connection, and the records would exceed C{offlineLimit}. None of them
-    was accepted.
+    The records would exceed C{offlineLimit} or, during a connection, C{outputLimit}.
+    None of them was accepted.
 
-    @ivar pending: the number of bytes that wait already.
-    @ivar offlineLimit: the number of bytes that may wait.
+    @ivar pending: the number of bytes that are pending already.
+    @ivar limit: the number of bytes that may be pending.
+    @ivar setting: the name of the setting that is the limit.
     """
 
     operation = "put"
     errno = errno.ENOBUFS
 
-    def __init__(self, size: int, pending: int, offlineLimit: int) -> None:
+    def __init__(self, size: int, pending: int, limit: int, setting: str) -> None:
         """
         @param size: the number of bytes that were rejected.
         @param pending: as the attribute.
-        @param offlineLimit: as the attribute.
+        @param limit: as the attribute.
+        @param setting: as the attribute.
         """
         super().__init__(
-            f"{size} bytes, in addition to the {pending} that wait for a connection, "
-            f"exceed offlineLimit={offlineLimit}"
+            f"{size} bytes, in addition to the {pending} that are pending, exceed "
+            f"{setting}={limit}"
         )
         self.pending = pending
-        self.offlineLimit = offlineLimit
+        self.limit = limit
+        self.setting = setting
 
 
 class FramingError(ClientTCPError):

@@ -64,7 +64,7 @@ class OfflineTests(FlowTestCase):
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=6)
         client.put(b"abc")
         error = self.assertRaises(OutputFull, client.put, b"de")
-        self.assertEqual((error.pending, error.offlineLimit), (4, 6))
+        self.assertEqual((error.pending, error.limit), (4, 6))
         self.assertRaises(OutputFull, client.putMany, [b"", b"", b""])
         self.assertRaises(OutputFull, client.write, b"123")
         client.put(b"f")

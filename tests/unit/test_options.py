@@ -359,6 +359,8 @@ class TableTests(SynchronousTestCase):
             set(SETTINGS) - having,
             {
                 *("remoteAddress", "remotePort"),
+                # Standard input is paused at the high mark.
+                "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),
                 *("inlineStates", "objectStates", "packageStates"),
                 *("sessionType", "sessionParams", "reactor", "clock"),

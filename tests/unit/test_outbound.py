@@ -1,5 +1,5 @@
 """
-Tests for the output queue, and for its way into the transport.
+Tests for the way of the output into the transport, with its marks and its producer.
 """
 
 from __future__ import annotations
@@ -14,320 +14,55 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from twisted_clienttcp._connection.outbound import Outbound
-from twisted_clienttcp._connection.queue import CHUNK, Marks, OutputQueue
-from twisted_clienttcp.errors import NotConnectedError
-from twisted_clienttcp.framing import Framing, Stream
+from twisted_clienttcp._connection.queue import CHUNK, Marks
+from twisted_clienttcp.framing import Stream
 
 from .._memory import AskingTransport, Producer
-
-sizes = st.one_of(st.integers(0, 100), st.integers(CHUNK - 2, CHUNK * 3))
-
-
-def data(size: int, seed: int) -> bytes:
-    """
-    @return: so many bytes that tell where they come from.
-    """
-    return (b"%06d." % seed * (size // 7 + 1))[:size]
-
-
-class TellingOutbox(OutputQueue):
-    """
-    Notes what it is told.
-    """
-
-    def __init__(self, framing: Framing[Any], marks: Marks) -> None:
-        self.told: list[str] = []
-        super().__init__(framing, marks)
-
-    def wake(self) -> None:
-        self.told.append("wake")
-
-    def high(self, marked: bool) -> None:
-        self.told.append("high" if marked else "full")
-
-    def low(self, marked: bool) -> None:
-        self.told.append("low" if marked else "room")
+from .._output import data, sizes
 
 
 class Owner:
     """
-    Is told how a sender stands.
+    A connection that notes what its outbound side reports.
+
+    @ivar canReport: False if C{connected} has not been called yet.
     """
 
-    #: Events are posted.
     eventful = False
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.canReport = True
 
-    def _high(self) -> bool:
-        self.told.append("high")
-        return True
+    def outputChanged(self, callback: str) -> bool:
+        if self.canReport:
+            self.told.append(callback.removeprefix("server").lower())
+        return self.canReport
 
-    def _low(self) -> None:
-        self.told.append("low")
-
-    def _flushed(self) -> None:
-        self.told.append("flushed")
-
-    def _producerRaised(self, order: str, error: BaseException) -> None:
-        self.told.append(order)
-
-
-class MarksTests(SynchronousTestCase):
-    """
-    L{Marks}.
-    """
-
-    def test_refused(self) -> None:
-        """
-        0 < low < high, and both or neither.
-        """
-        for high, low in ((5, 5), (5, 6), (5, 0), (5, -1), (0, 0)):
-            self.assertRaises(ValueError, Marks, high, low)
-        for wrong in ("5", 5.0, True):
-            self.assertRaises(TypeError, Marks, wrong, 1)
-            self.assertRaises(TypeError, Marks, 10, wrong)
-        error = self.assertRaises(TypeError, Marks, 5, None)
-        self.assertIn("highMark needs lowMark", str(error))
-        error = self.assertRaises(TypeError, Marks, None, 5)
-        self.assertIn("lowMark needs highMark", str(error))
-
-    def test_given(self) -> None:
-        """
-        They know whether they are the user's.
-        """
-        marks = Marks(2, 1)
-        self.assertEqual((marks.high, marks.low, marks.given), (2, 1, True))
-        self.assertFalse(Marks().given)
-
-
-class OutputQueueTests(SynchronousTestCase):
-    """
-    L{OutputQueue}.
-    """
-
-    def outbox(self, *marks: int) -> TellingOutbox:
-        return TellingOutbox(Stream(), Marks(*marks))
-
-    @given(st.lists(st.one_of(sizes, st.none())))
-    def test_nothingLost(self, plan: list[int | None]) -> None:
-        """
-        What is taken is what was sent, in chunks; what is pending is what has not left.
-        """
-        outbox, put, taken, count = self.outbox(), b"", b"", 0
-        for seed, size in enumerate(plan):
-            if size is None:
-                outbox.emptied()
-                chunk = outbox.take()
-                self.assertLessEqual(len(chunk), CHUNK)
-                self.assertEqual(outbox.handed, len(chunk))
-                taken += chunk
-            else:
-                put += data(size, seed)
-                count += 1
-                outbox.send(data(size, seed))
-            self.assertEqual(outbox.pending, len(put) - len(taken) + outbox.handed)
-            self.assertEqual(outbox.accepted, (len(put), count))
-        outbox.emptied()
-        while chunk := outbox.take():
-            taken += chunk
-            outbox.emptied()
-        self.assertEqual(taken, put)
-        self.assertEqual(outbox.pending, 0)
-        self.assertEqual(outbox.parts, [])
-
-    @given(st.lists(sizes), st.integers(0, 5), st.integers(0, 3), st.integers(0, 3))
-    def test_rest(self, plan: list[int], takes: int, own: int, limit: int) -> None:
-        """
-        What is given back are whole records of which nothing was handed out, the oldest
-        ones first, up to the limit; and not those of the connection's own. What was
-        handed out, what is given back and what stays pending are all there was, once.
-        """
-        records = [data(size, seed) for seed, size in enumerate(plan)]
-        outbox, taken = self.outbox(), b""
-        for number, record in enumerate(records):
-            if number == own:
-                outbox.own()
-            outbox.send(record)
-        for _ in range(takes):
-            outbox.emptied()
-            taken += outbox.take()
-        kept = outbox.giveBack(limit * CHUNK)
-        self.assertLessEqual(sum(map(len, kept)), limit * CHUNK)
-        # Short records look alike: the last place where they fit is theirs.
-        places = range(len(records) - len(kept), -1, -1)
-        first = next(n for n in places if records[n : n + len(kept)] == kept)
-        if any(kept):
-            self.assertGreaterEqual(first, own)
-            self.assertGreaterEqual(sum(map(len, records[:first])), len(taken))
-        total = sum(map(len, records))
-        lost = total - len(taken) - sum(map(len, kept))
-        self.assertEqual(outbox.pending, lost + outbox.handed)
-        self.assertEqual(outbox.accepted[0], total - sum(map(len, kept)))
-
-    def test_restBehindARecord(self) -> None:
-        """
-        A record that was handed out in part is not given back, those behind it are.
-        """
-        outbox = self.outbox()
-        outbox.own()
-        outbox.send(b"x" * (CHUNK + 1))
-        outbox.send(b"next")
-        outbox.take()
-        self.assertEqual(outbox.giveBack(CHUNK), [b"next"])
-        self.assertEqual(outbox.pending, CHUNK + 1)
-
-    def test_chunksAreWholeRecords(self) -> None:
-        """
-        A chunk ends with a record, unless that one is longer than a chunk.
-        """
-        outbox = self.outbox()
-        for _ in range(5000):
-            outbox.send(b"x" * 100)
-        chunk = outbox.take()
-        self.assertEqual(len(chunk), CHUNK // 100 * 100)
-
-    def test_marks(self) -> None:
-        """
-        The high mark is told once, the low one once when it is reached after that, and
-        a put between them changes nothing. What is sent at or over the high mark says
-        so.
-        """
-        outbox = self.outbox(100, 10)
-        self.assertFalse(outbox.send(b"x" * 99))
-        self.assertEqual(outbox.told, ["wake"])
-        self.assertTrue(outbox.send(b"x"))
-        self.assertTrue(outbox.send(b"x"))
-        self.assertEqual(outbox.told, ["wake", "high"])
-        outbox.take()
-        self.assertTrue(outbox.isHigh)
-        outbox.send(b"x" * 50)
-        outbox.emptied()
-        self.assertEqual(outbox.pending, 50)
-        self.assertFalse(outbox.send(b"x"))
-        self.assertEqual(outbox.told, ["wake", "high"])
-        outbox.take()
-        outbox.emptied()
-        self.assertEqual(outbox.told, ["wake", "high", "low"])
-        self.assertTrue(outbox.send(b"x" * 100))
-        self.assertEqual(outbox.told, ["wake", "high", "low", "high"])
-
-    def test_smallestMarks(self) -> None:
-        """
-        Marks of 2 and 1.
-        """
-        outbox = self.outbox(2, 1)
-        self.assertFalse(outbox.send(b"x"))
-        self.assertTrue(outbox.send(b"x"))
-        outbox.take()
-        outbox.emptied()
-        self.assertEqual(outbox.told, ["wake", "high", "low"])
-
-    def test_noMarks(self) -> None:
-        """
-        Without marks nothing is told, and nothing said.
-        """
-        outbox = self.outbox()
-        self.assertFalse(outbox.send(b"x" * 10_000_000))
-        self.assertEqual(outbox.told, ["wake"])
-
-    def test_producer(self) -> None:
-        """
-        Without marks of the user's a producer has those that are usual.
-        """
-        outbox = self.outbox()
-        outbox.produced = True
-        outbox.send(b"x" * (64 * 1024 - 1))
-        self.assertEqual(outbox.told, ["wake"])
-        self.assertFalse(outbox.send(b"x"))
-        self.assertEqual(outbox.told, ["wake", "full"])
-        outbox.take()
-        outbox.emptied()
-        self.assertEqual(outbox.told, ["wake", "full", "room"])
-
-    def test_review(self) -> None:
-        """
-        Marks that are changed count at once, also while the output is high.
-        """
-        outbox = self.outbox(100, 10)
-        outbox.send(b"x" * 50)
-        outbox.mark(Marks(50, 10))
-        self.assertEqual(outbox.told, ["wake", "high"])
-        outbox.mark(Marks(1000, 49))
-        self.assertEqual(outbox.told, ["wake", "high"])
-        outbox.mark(Marks(1000, 50))
-        self.assertEqual(outbox.told, ["wake", "high", "low"])
-
-    def test_reviewOfOthers(self) -> None:
-        """
-        What is high by marks that are taken away, or by a producer's where the user
-        gives his own, is low first; and high again by the new ones.
-        """
-        outbox = self.outbox(100, 10)
-        outbox.send(b"x" * CHUNK)
-        outbox.mark(Marks())
-        self.assertEqual(outbox.told, ["wake", "high", "low"])
-        outbox.produced = True
-        self.assertEqual(outbox.told[3:], ["full"])
-        outbox.mark(Marks(CHUNK, 1))
-        self.assertEqual(outbox.told[4:], ["room", "high"])
-        outbox.produced = False
-        self.assertEqual(outbox.told[6:], [])
-
-    def test_ownOnce(self) -> None:
-        """
-        What is the connection's own is what was queued until that was said first.
-        """
-        outbox = self.outbox()
-        outbox.send(b"login")
-        outbox.own()
-        outbox.send(b"other")
-        outbox.own()
-        self.assertEqual(outbox.giveBack(9), [b"other"])
-
-    def test_sendAll(self) -> None:
-        """
-        All of the records, or if one is none, none of them.
-        """
-        outbox = self.outbox()
-        self.assertRaises(TypeError, outbox.sendAll, [b"a", "b"])
-        self.assertEqual((outbox.pending, outbox.parts), (0, []))
-        self.assertFalse(outbox.sendAll([]))
-        self.assertEqual(outbox.told, [])
-        outbox.own()
-        outbox.sendAll(iter([b"a", b"b"]), apart=True)
-        self.assertEqual(outbox.giveBack(9), [b"a", b"b"])
-
-    def test_closed(self) -> None:
-        """
-        A queue that is closed takes nothing, however it comes, and says why.
-        """
-        outbox = self.outbox()
-        outbox.close("it rains")
-        outbox.use(Stream())
-        for order, what in (
-            (outbox.encode, b"x"),
-            (outbox.send, b"x"),
-            (outbox.write, b"x"),
-            (outbox.sendAll, [b"x"]),
-        ):
-            error = self.assertRaises(NotConnectedError, order, what)
-            self.assertIn("it rains", str(error))
-        self.assertEqual(outbox.pending, 0)
+    def producerRaised(self, method: str, error: BaseException) -> None:
+        self.told.append(method)
 
 
 class OutboundTests(SynchronousTestCase):
     """
-    L{Outbound}.
+    Tests for L{Outbound}.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.owner = Owner()
 
-    def sender(self, transport: Any, *marks: int) -> Outbound:
-        return Outbound(transport, self.clock, Stream(), Marks(*marks), self.owner)
+    def outbound(self, transport: Any, *marks: int) -> Outbound:
+        return Outbound(transport, self.clock, self.owner, Stream(), Marks(*marks))
+
+    def flush(self, transport: AskingTransport) -> None:
+        """
+        Let the kernel accept everything.
+        """
+        self.clock.advance(0)
+        while transport.held:
+            transport.drain()
+            self.clock.advance(0)
 
     @property
     def flushes(self) -> int:
@@ -335,10 +70,10 @@ class OutboundTests(SynchronousTestCase):
 
     def test_interface(self) -> None:
         """
-        It is a pull producer.
+        An outbound side is a pull producer.
         """
-        sender = self.sender(AskingTransport())
-        self.assertTrue(verifyObject(IPullProducer, sender))
+        outbound = self.outbound(AskingTransport())
+        self.assertTrue(verifyObject(IPullProducer, outbound))
 
     @given(
         st.lists(st.one_of(sizes, st.sampled_from(["turn", "drain", "read"]))),
@@ -346,44 +81,49 @@ class OutboundTests(SynchronousTestCase):
     )
     def test_accounting(self, plan: list[Any], marks: tuple[int, ...]) -> None:
         """
-        Whatever is sent and drained in whatever order: what comes out is what went in,
-        what is pending is never less than what is in user space and at most one chunk
-        more, the transport never holds more than a chunk, high and low alternate, and
-        flushed is told exactly when all has become sent.
+        In any order of records and drains: the transport gets what was put, C{pending}
+        is never less than the bytes in user space and at most one chunk more, the
+        transport never holds more than a chunk, high and low alternate, and a flush is
+        reported exactly when everything has been sent.
         """
         self.setUp()
         clock, transport, flushes = self.clock, AskingTransport(), []
         put, reading = b"", False
-        sender = self.sender(transport, *marks)
-        outbox = sender
-        self.owner._flushed = lambda: flushes.append(len(put))  # type: ignore[method-assign]
+        outbound = self.outbound(transport, *marks)
+
+        def outputChanged(callback: str) -> bool:
+            if callback == "serverFlushed":
+                flushes.append(len(put))
+                return True
+            return Owner.outputChanged(self.owner, callback)
+
+        self.owner.outputChanged = outputChanged  # type: ignore[method-assign]
         for seed, step in enumerate([*plan, "turn"]):
             if step == "turn":
                 clock.advance(0)
             elif step == "drain":
                 transport.drain()
             elif step == "read":
-                if reading:
-                    sender.pump()
-                    reading = False
-                else:
-                    reading = sender.hold()
+                outbound.isHeld = reading = not reading
+                if outbound.isDue and not reading:
+                    outbound.pump()
             else:
                 put += data(step, seed)
-                isHigh = outbox.send(data(step, seed))
-                self.assertEqual(isHigh, bool(marks) and outbox.pending >= marks[0])
+                isHigh = outbound.put(data(step, seed))
+                self.assertEqual(isHigh, bool(marks) and outbound.pending >= marks[0])
             inUserSpace = len(put) - len(transport.sent)
-            self.assertLessEqual(inUserSpace, outbox.pending)
-            self.assertLessEqual(outbox.pending, inUserSpace + CHUNK)
+            self.assertLessEqual(inUserSpace, outbound.pending)
+            self.assertLessEqual(outbound.pending, inUserSpace + CHUNK)
             self.assertLessEqual(transport.held, CHUNK)
             self.assertTrue(all(n <= len(transport.sent) for n in flushes))
-        if reading:
-            sender.pump()
+        outbound.isHeld = False
+        if outbound.isDue:
+            outbound.pump()
         while transport.held or clock.getDelayedCalls():
             clock.advance(0)
             transport.drain()
         self.assertEqual(transport.sent, put)
-        self.assertEqual(outbox.pending, 0)
+        self.assertEqual(outbound.pending, 0)
         self.assertIsNone(transport.producer)
         self.assertEqual(flushes, sorted(set(flushes)))
         if put:
@@ -393,14 +133,14 @@ class OutboundTests(SynchronousTestCase):
 
     def test_oneTurnOneWrite(self) -> None:
         """
-        What is sent in one turn leaves in one write, in the next turn.
+        Records that are put in one turn leave in one write, in the next turn.
         """
         transport = AskingTransport()
         writes: list[bytes] = []
         transport.write = writes.append  # type: ignore[method-assign]
-        sender = self.sender(transport)
+        outbound = self.outbound(transport)
         for record in (b"a", b"b", b"c"):
-            sender.send(record)
+            outbound.put(record)
         self.assertEqual(writes, [])
         self.clock.advance(0)
         self.assertEqual(writes, [b"abc"])
@@ -408,15 +148,15 @@ class OutboundTests(SynchronousTestCase):
 
     def test_registeredWhilePending(self) -> None:
         """
-        The transport has a producer only while it holds a chunk: it could not be closed
-        otherwise.
+        The transport has a producer only while it holds a chunk: otherwise it could not
+        be closed.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        sender.send(b"x")
+        outbound = self.outbound(transport)
+        outbound.put(b"x")
         self.assertIsNone(transport.producer)
         self.clock.advance(0)
-        self.assertIs(transport.producer, sender)
+        self.assertIs(transport.producer, outbound)
         self.assertEqual(self.flushes, 0)
         transport.drain()
         self.assertIsNone(transport.producer)
@@ -424,7 +164,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_noConsumer(self) -> None:
         """
-        For a transport that is no consumer, handed over counts as sent.
+        For a transport that is not a consumer, passed on counts as sent.
         """
 
         class Plain:
@@ -435,64 +175,64 @@ class OutboundTests(SynchronousTestCase):
                 self.data += data
 
         transport: Any = Plain()
-        sender = self.sender(transport)
-        sender.send(b"x" * (CHUNK * 2 + 1))
+        outbound = self.outbound(transport)
+        outbound.put(b"x" * (CHUNK * 2 + 1))
         self.clock.advance(0)
         self.assertEqual(len(transport.data), CHUNK * 2 + 1)
-        self.assertEqual((sender.pending, self.flushes), (0, 1))
+        self.assertEqual((outbound.pending, self.flushes), (0, 1))
 
     def test_lost(self) -> None:
         """
-        What a lost transport held stays pending, and nothing more is handed out.
+        The content of a lost transport stays pending, and nothing more is passed on.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        sender.send(b"abc")
+        outbound = self.outbound(transport)
+        outbound.put(b"abc")
         self.clock.advance(0)
-        sender.send(b"def")
-        sender.stopProducing()
-        sender.stop()
-        sender.send(b"ghi")
+        outbound.put(b"def")
+        outbound.stopProducing()
+        outbound.stop()
+        outbound.put(b"ghi")
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(transport.sent, b"abc")
-        self.assertEqual((sender.pending, self.flushes), (9, 0))
+        self.assertEqual((outbound.pending, self.flushes), (9, 0))
 
     def test_pumpAfterStop(self) -> None:
         """
-        Nor is anything when somebody pumps who had promised to.
+        C{pump} passes on nothing after C{stop}.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        self.assertTrue(sender.hold())
-        self.assertFalse(sender.hold())
-        sender.send(b"abc")
-        sender.stop()
-        sender.pump()
+        outbound = self.outbound(transport)
+        outbound.isHeld = True
+        outbound.put(b"abc")
+        self.assertTrue(outbound.isDue)
+        outbound.stop()
+        outbound.pump()
         self.assertEqual(transport.value(), b"")
-        self.assertEqual((sender.pending, self.flushes), (3, 0))
+        self.assertEqual((outbound.pending, self.flushes), (3, 0))
 
     def test_stopBeforeTurn(self) -> None:
         """
-        Nor is what waits for its turn, and no call is left behind.
+        C{stop} cancels the turn in which the output would leave.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        sender.send(b"abc")
-        sender.stop()
+        outbound = self.outbound(transport)
+        outbound.put(b"abc")
+        outbound.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(transport.value(), b"")
 
     def test_highBeforeLow(self) -> None:
         """
-        If the output falls before the turn comes in which the high mark is told, it is
-        told first all the same.
+        If the output falls before the high mark was reported, the high mark is reported
+        first.
         """
         transport = AskingTransport()
-        sender = self.sender(transport, 100, 10)
-        sender.send(b"x")
+        outbound = self.outbound(transport, 100, 10)
+        outbound.put(b"x")
         self.clock.advance(0)
-        sender.send(b"x" * 100)
+        outbound.put(b"x" * 100)
         transport.drain()
         transport.drain()
         self.assertEqual(self.owner.told, ["high", "low", "flushed"])
@@ -501,24 +241,142 @@ class OutboundTests(SynchronousTestCase):
 
     def test_highWhileItIs(self) -> None:
         """
-        When the high mark is told, the output is still there, however late that is.
+        When the high mark is reported, the output is still high.
         """
         transport = AskingTransport()
-        sender = self.sender(transport, 100, 10)
+        outbound = self.outbound(transport, 100, 10)
         pending: list[int] = []
 
-        def high() -> bool:
-            pending.append(sender.pending)
+        def outputChanged(callback: str) -> bool:
+            if callback == "serverHigh":
+                pending.append(outbound.pending)
             return True
 
-        self.owner._high = high  # type: ignore[method-assign]
-        sender.send(b"x" * 60)
+        self.owner.outputChanged = outputChanged  # type: ignore[method-assign]
+        outbound.put(b"x" * 60)
         self.clock.advance(0)
-        sender.send(b"x" * 60)
+        outbound.put(b"x" * 60)
         transport.drain()
         self.assertEqual(pending, [120])
 
-    # -- the application's producer
+    # -- the marks
+
+    def test_marks(self) -> None:
+        """
+        The high mark is reported once, and the low one once after that; between them,
+        only C{put} says whether the high mark is reached.
+        """
+        transport = AskingTransport()
+        outbound = self.outbound(transport, 100, 10)
+        self.assertFalse(outbound.put(b"x" * 99))
+        self.assertTrue(outbound.put(b"x"))
+        self.assertTrue(outbound.put(b"x"))
+        self.clock.advance(0)
+        self.assertEqual(self.owner.told, ["high"])
+        outbound.put(b"x" * 50)
+        transport.drain()
+        self.assertEqual(outbound.pending, 50)
+        self.assertFalse(outbound.put(b"x"))
+        self.assertEqual(self.owner.told, ["high"])
+        transport.drain()
+        self.assertEqual(self.owner.told, ["high", "low"])
+        self.assertTrue(outbound.put(b"x" * 100))
+        self.flush(transport)
+        self.assertEqual(self.owner.told, ["high", "low", "high", "low", "flushed"])
+
+    def test_smallestMarks(self) -> None:
+        """
+        Marks of 2 and 1.
+        """
+        transport = AskingTransport()
+        outbound = self.outbound(transport, 2, 1)
+        self.assertFalse(outbound.put(b"x"))
+        self.assertTrue(outbound.put(b"x"))
+        self.flush(transport)
+        self.assertEqual(self.owner.told, ["high", "low", "flushed"])
+
+    def test_noMarks(self) -> None:
+        """
+        Without marks, only the flush is reported.
+        """
+        transport = AskingTransport()
+        outbound = self.outbound(transport)
+        self.assertFalse(outbound.put(b"x" * 10_000_000))
+        self.flush(transport)
+        self.assertEqual(self.owner.told, ["flushed"])
+
+    def test_changedMarks(self) -> None:
+        """
+        Changed marks apply at once, also while the output is high.
+        """
+        transport = AskingTransport()
+        outbound = self.outbound(transport, 100, 10)
+        outbound.put(b"x" * 50)
+        self.clock.advance(0)
+        for marks, told in (
+            (Marks(50, 10), ["high"]),
+            (Marks(1000, 49), ["high"]),
+            (Marks(1000, 50), ["high", "low"]),
+        ):
+            outbound.setMarks(marks)
+            self.clock.advance(0)
+            self.assertEqual(self.owner.told, told)
+
+    def test_marksOfAnotherKind(self) -> None:
+        """
+        If the output is high by marks that are removed, it becomes low first, and high
+        again by the new ones.
+        """
+        producer, transport = Producer(), AskingTransport()
+        outbound = self.outbound(transport, 100, 10)
+        outbound.put(b"x" * CHUNK)
+        self.clock.advance(0)
+        outbound.setMarks(Marks())
+        self.assertEqual(self.owner.told, ["high", "low"])
+        outbound.registerProducer(producer, True)
+        self.assertEqual(producer.told, ["pause"])
+        outbound.setMarks(Marks(CHUNK, 1))
+        self.clock.advance(0)
+        self.assertEqual(self.owner.told, ["high", "low", "high"])
+        self.assertEqual(producer.told, ["pause"])
+        outbound.unregisterProducer()
+        self.assertEqual(self.owner.told, ["high", "low", "high"])
+
+    def test_marksBeforeConnected(self) -> None:
+        """
+        A mark that is reached before C{connected} is reported after it, unless the
+        output is low again; then the low mark is not reported either.
+        """
+        for isFlushed, told in ((False, ["high"]), (True, [])):
+            self.setUp()
+            self.owner.canReport = False
+            transport = AskingTransport()
+            outbound = self.outbound(transport, 100, 10)
+            outbound.put(b"x" * 100)
+            self.clock.advance(0)
+            if isFlushed:
+                self.flush(transport)
+            self.owner.canReport = True
+            outbound.opened()
+            self.clock.advance(0)
+            self.assertEqual(self.owner.told, told)
+
+    # -- the registered producer
+
+    def test_defaultMarks(self) -> None:
+        """
+        Without the user's marks, a producer is paused at 64 KiB and resumed at 16 KiB.
+        """
+        producer, transport = Producer(), AskingTransport()
+        outbound = self.outbound(transport)
+        outbound.registerProducer(producer, True)
+        outbound.put(b"x" * (64 * 1024 - 1))
+        self.assertEqual(producer.told, [])
+        self.assertFalse(outbound.put(b"x"))
+        self.assertEqual(producer.told, ["pause"])
+        self.flush(transport)
+        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertEqual(self.owner.told, ["flushed"])
 
     def test_push(self) -> None:
         """
@@ -526,27 +384,27 @@ class OutboundTests(SynchronousTestCase):
         once, and stopped at the end.
         """
         transport, producer = AskingTransport(), Producer()
-        sender = self.sender(transport, 100, 10)
-        sender.supplyFrom(producer, True)
+        outbound = self.outbound(transport, 100, 10)
+        outbound.registerProducer(producer, True)
         self.assertEqual(producer.told, [])
-        sender.send(b"x" * 100)
-        sender.send(b"x" * 100)
+        outbound.put(b"x" * 100)
+        outbound.put(b"x" * 100)
         self.assertEqual(producer.told, ["pause"])
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(producer.told, ["pause", "resume"])
-        sender.stop()
-        sender.stop()
+        outbound.stop()
+        outbound.stop()
         self.assertEqual(producer.told, ["pause", "resume", "stop"])
 
     def test_pushIntoFull(self) -> None:
         """
-        One that comes when the output is high already is paused at once.
+        A producer that is registered while the output is high is paused at once.
         """
         producer = Producer()
-        sender = self.sender(AskingTransport(), 100, 10)
-        sender.send(b"x" * 100)
-        sender.supplyFrom(producer, True)
+        outbound = self.outbound(AskingTransport(), 100, 10)
+        outbound.put(b"x" * 100)
+        outbound.registerProducer(producer, True)
         self.assertEqual(producer.told, ["pause"])
 
     def test_pull(self) -> None:
@@ -555,9 +413,9 @@ class OutboundTests(SynchronousTestCase):
         output has fallen to the low one.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        producer = Producer(lambda: sender.send(b"x" * 30_000))
-        sender.supplyFrom(producer, False)
+        outbound = self.outbound(transport)
+        producer = Producer(lambda: outbound.put(b"x" * 30_000))
+        outbound.registerProducer(producer, False)
         self.assertEqual(producer.told, ["resume"] * 3)
         self.clock.advance(0)
         transport.drain()
@@ -565,7 +423,7 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(producer.told, ["resume"] * 3)
         transport.drain()
         self.assertEqual(producer.told, ["resume"] * 6)
-        sender.supplyEnded()
+        outbound.unregisterProducer()
         while transport.held:
             transport.drain()
         self.assertEqual(len(transport.sent), 180_000)
@@ -573,72 +431,72 @@ class OutboundTests(SynchronousTestCase):
 
     def test_pullLater(self) -> None:
         """
-        One that has nothing when it is asked is asked again behind what it sends later,
-        and not before.
+        A pull producer that has nothing is asked again after the output that it puts
+        later, and not before.
         """
         transport, producer = AskingTransport(), Producer()
-        sender = self.sender(transport)
-        sender.supplyFrom(producer, False)
+        outbound = self.outbound(transport)
+        outbound.registerProducer(producer, False)
         self.clock.advance(1)
         self.assertEqual(producer.told, ["resume"])
-        sender.send(b"late")
+        outbound.put(b"late")
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(producer.told, ["resume", "resume"])
 
     def test_pullEndsItself(self) -> None:
         """
-        One that unregisters when it is asked is not asked again.
+        A pull producer that unregisters when it is asked is not asked again.
         """
         transport = AskingTransport()
-        sender = self.sender(transport)
-        producer = Producer(sender.supplyEnded)
-        sender.supplyFrom(producer, False)
+        outbound = self.outbound(transport)
+        producer = Producer(outbound.unregisterProducer)
+        outbound.registerProducer(producer, False)
         self.assertEqual(producer.told, ["resume"])
-        self.assertFalse(sender.supplied)
+        self.assertFalse(outbound.hasProducer)
 
     def test_pullAfterPull(self) -> None:
         """
-        One that registers another one when it is asked, or itself anew, having sent
-        nothing: that one is asked too.
+        A pull producer that registers another one when it is asked, or itself again,
+        without having put anything: the new one is asked too.
         """
-        sender = self.sender(AskingTransport())
+        outbound = self.outbound(AskingTransport())
         files = [b"", b"", b"x" * 80_000]
 
         def end() -> None:
             file = files.pop(0)
             if file:
-                sender.send(file)
+                outbound.put(file)
             else:
-                sender.supplyEnded()
-                sender.supplyFrom(producer if files[1:] else second, False)
+                outbound.unregisterProducer()
+                outbound.registerProducer(producer if files[1:] else second, False)
 
         producer, second = Producer(end), Producer(end)
-        sender.supplyFrom(producer, False)
+        outbound.registerProducer(producer, False)
         self.assertEqual((producer.told, second.told), (["resume"] * 2, ["resume"]))
 
     def test_second(self) -> None:
         """
-        There is one producer at a time.
+        A second producer cannot be registered.
         """
-        sender = self.sender(AskingTransport())
-        sender.supplyFrom(Producer(), True)
-        self.assertRaises(RuntimeError, sender.supplyFrom, Producer(), True)
+        outbound = self.outbound(AskingTransport())
+        outbound.registerProducer(Producer(), True)
+        self.assertRaises(RuntimeError, outbound.registerProducer, Producer(), True)
 
     def test_raises(self) -> None:
         """
-        What a producer raises is told, and does not reach the transport.
+        An exception of a producer is reported, and does not reach the transport.
         """
-        sender = self.sender(AskingTransport())
-        sender.supplyFrom(Producer(lambda: 1 / 0), False)
+        outbound = self.outbound(AskingTransport())
+        outbound.registerProducer(Producer(lambda: 1 / 0), False)
         self.assertEqual(self.owner.told, ["resumeProducing"])
 
     def test_raisesAtTheEnd(self) -> None:
         """
-        One that raises when it is stopped is not stopped again by what that leads to.
+        A producer that raises when it is stopped is not stopped again by the result.
         """
-        self.owner._producerRaised = lambda order, error: sender.stop()  # type: ignore[method-assign]
-        sender = self.sender(AskingTransport())
+        self.owner.producerRaised = lambda method, error: outbound.stop()  # type: ignore[method-assign]
+        outbound = self.outbound(AskingTransport())
         producer = Producer()
 
         def stopProducing() -> None:
@@ -646,6 +504,6 @@ class OutboundTests(SynchronousTestCase):
             raise ZeroDivisionError
 
         producer.stopProducing = stopProducing  # type: ignore[method-assign]
-        sender.supplyFrom(producer, True)
-        sender.stop()
+        outbound.registerProducer(producer, True)
+        outbound.stop()
         self.assertEqual(producer.told, ["stop"])

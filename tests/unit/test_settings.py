@@ -107,6 +107,7 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
     "shutdownOnError": (((False, False),), FLAG),
     "highMark": (((1000, 1000),), (*BYTES, (10, ValueError))),
     "lowMark": (((10, 10),), (*BYTES, (3000, ValueError), (0, ValueError))),
+    "outputLimit": (((None, None), (64, 64)), BYTES),
     "offlineLimit": (((0, 0), (64, 64)), (*BYTES, (None, TypeError))),
     "noDelay": (((False, False),), FLAG),
     "args": (

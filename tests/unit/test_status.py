@@ -27,10 +27,11 @@ ARGUMENTS = {
     "length": 1,
     "maxLength": 1,
     "count": 1,
-    "offlineLimit": 1,
+    "limit": 1,
     "pending": 1,
     "rest": b"x",
     "seconds": 1.0,
+    "setting": "offlineLimit",
     "size": 1,
     "unsent": 1,
 }

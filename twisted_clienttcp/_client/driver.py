@@ -39,12 +39,7 @@ from .._connecting.connector import EndpointConnector
 from .._connecting.destination import DESTINATION, withoutTLS
 from .._connection.closing import Disconnection
 from .._connection.negotiation import Negotiation
-from .._connection.offline import (
-    CLOSED,
-    HAS_STOPPED,
-    NOT_CONNECTED,
-    OfflineQueue,
-)
+from .._connection.offline import OfflineQueue
 from .._connection.protocol import (
     ClientTCPProtocol,
     finishing,
@@ -194,11 +189,7 @@ class LifecycleFactory(Settings):
         self._inputs: Waiting | None = None
         self._connection: ClientTCPProtocol | None = None
         #: Records go into the outbox of the connection; without one, into this queue.
-        self._offline = NOT_CONNECTED
-        if self.offlineLimit:
-            self._offline = OfflineQueue(
-                self.framing.fresh(), self.marks, self.offlineLimit
-            )
+        self._offline = OfflineQueue(self.framing, self.marks, self.offlineLimit)
         self._outbox: OutputQueue = self._offline
         self._attempts = 0
         self._connections = 0
@@ -551,9 +542,9 @@ class LifecycleFactory(Settings):
         """
         outbox = connection.outbound
         limit = self._offline.limit
-        if self._outbox is outbox and not stopping(self) and limit:
+        if self._outbox is outbox and limit and not stopping(self):
             self._outbox = self._offline
-            self._offline.adopt(outbox.giveBack(limit))
+            self._offline.adopt(outbox.takeBack(limit))
 
     def inputEnded(
         self, connection: ClientTCPProtocol, failure: Failure, closing: bool
@@ -895,8 +886,7 @@ class LifecycleFactory(Settings):
         self._failedAt = ()
         self.resetDelay()
         self._target.begin()
-        if self._offline is not NOT_CONNECTED:
-            self._accept(True)
+        self._offline.setStopped(False)
         if self._has("started"):
             self._later(self._call, "started", *(self.args or ()))
 
@@ -915,7 +905,7 @@ class LifecycleFactory(Settings):
         peer, connection.peer = connection.peer, None
         connection.negotiated()
         if self._call("connected", peer):
-            if self._offline.limit or self._offline.pending:
+            if self._offline.isUsed:
                 self._sendOffline(connection)
             connection.open()
         if connection.opened:
@@ -929,7 +919,10 @@ class LifecycleFactory(Settings):
         outbox = connection.outbound
         if self._outbox is outbox:
             outbox.own()
-            self._offline.moveTo(outbox)
+            for error in self._offline.moveTo(outbox):
+                self._counted().recordsRejected += 1
+                self._later(self._callOrLog, "serverError", Failure(error))
+            self._run()
 
     def _tellDisconnected(self) -> None:
         """
@@ -976,7 +969,7 @@ class LifecycleFactory(Settings):
         """
         if not hosted:
             self._dropOffline()
-            self._accept(False)
+            self._offline.setStopped(True)
         given, self._stopFailure = self._stopFailure, None
         # A stop on request that has lost bytes is a failure too.
         self._outcome = given or (self._reason if gaveUp else None) or self._loss
@@ -987,42 +980,20 @@ class LifecycleFactory(Settings):
         self._stopping = waiters
         self._later(self._callStopped, self._outcome, hosted, waiters)
 
-    def _accept(self, accepting: bool) -> None:
+    def _limitOutput(self) -> None:
         """
-        Let records wait for a connection from now on, or not.
+        Apply a change of C{offlineLimit} or C{outputLimit}.
         """
-        former = self._offline
-        if former in (NOT_CONNECTED, CLOSED):
-            self._useOffline(NOT_CONNECTED if accepting else CLOSED)
-        elif accepting:
-            former.open()
-        else:
-            former.close(HAS_STOPPED)
-
-    def _useOffline(self, queue: OfflineQueue) -> None:
-        if self._outbox is self._offline:
-            self._outbox = queue
-        self._offline = queue
-
-    def _limitOffline(self, limit: int) -> None:
-        """
-        Change C{offlineLimit}.
-        """
-        former = self._offline
-        if former not in (NOT_CONNECTED, CLOSED):
-            former.bound(limit)
-        elif limit:
-            queue = OfflineQueue(self.framing.fresh(), self.marks, limit)
-            if former is CLOSED:
-                queue.close(HAS_STOPPED)
-            self._useOffline(queue)
+        self._offline.configure(self.offlineLimit)
+        connection = self._connection
+        if connection is not None and connection.transport is not None:
+            connection.outbound.configure(self.outputLimit, self.offlineLimit > 0)
 
     def _reframeOffline(self, framing: Framing[Any]) -> None:
         """
         Use another framing for records that are put without a connection from now on.
         """
-        if self._offline not in (NOT_CONNECTED, CLOSED):
-            self._offline.use(framing.fresh())
+        self._offline.setFraming(framing)
 
     def _dropOffline(self) -> None:
         """

@@ -138,6 +138,7 @@ class ClientTCPFactory(LifecycleFactory):
         shutdownOnError: bool = True,
         highMark: int | None = None,
         lowMark: int | None = None,
+        outputLimit: int | None = None,
         offlineLimit: int = 0,
         noDelay: bool = True,
         started: Callable[..., object] | None = None,
@@ -467,8 +468,8 @@ class ClientTCPFactory(LifecycleFactory):
 
         @raise NotConnectedError: if there is no connection and no C{offlineLimit}, or
             the sending side of the connection is closed.
-        @raise OutputFull: if there is no connection, and C{offlineLimit} would be
-            exceeded.
+        @raise OutputFull: if C{outputLimit} would be exceeded, or C{offlineLimit}
+            without a connection.
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
         """
@@ -493,7 +494,7 @@ class ClientTCPFactory(LifecycleFactory):
                 f"putMany takes an iterable of records, not {records!r}: put() sends "
                 "one record"
             )
-        return self._outbox.sendAll(records, self._offline.limit > 0)
+        return self._outbox.putMany(records)
 
     def write(self, data: bytes) -> None:
         """
@@ -543,8 +544,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise ValueError: unless 0 < lowMark < highMark.
         """
         self.marks = marks = Marks(highMark, lowMark)
-        if self._offline.limit:
-            self._offline.mark(marks)
+        self._offline.setMarks(marks)
         if self._connection is not None:
             self._connection.mark(marks)
 

@@ -127,9 +127,9 @@ def _mark(client: Any, name: str, value: int | None) -> None:
     )
 
 
-def _limit(client: Any, name: str, value: int) -> None:
+def _limit(client: Any, name: str, value: int | None) -> None:
     _store(client, name, value)
-    client._limitOffline(value)
+    client._limitOutput()
 
 
 def _time(client: Any, name: str, value: Any) -> None:
@@ -396,6 +396,10 @@ class Settings(ReconnectingClientFactory):
         C{setMarks}.
     @ivar lowMark: when the pending output has fallen to so many bytes, C{serverLow} is
         called and the producer is resumed.
+    @ivar outputLimit: how many bytes may be pending during a connection: C{put} raises
+        an C{OutputFull} if they would exceed it, and puts nothing. Choose more than
+        C{highMark}, at which a client should stop by itself; this limit bounds the
+        memory of a client that does not. None for no limit.
     @ivar offlineLimit: how many bytes may be put without a connection, to be sent when
         there is one, after C{connected} has returned; 0 for none. At a loss, records
         that were not passed to the transport are kept too, except those put in
@@ -489,6 +493,9 @@ class Settings(ReconnectingClientFactory):
         poe="LowMark",
         apply=_mark,
         read=_fromMarks,
+    )
+    outputLimit: int | None = _setting(
+        None, _optionalBytes, "bytes or None", NOW, apply=_limit
     )
     offlineLimit: int = _setting(0, byteCount, "bytes", NOW, apply=_limit)
     noDelay: bool = _setting(True, flag, "True or False", CONNECTION)
@@ -667,7 +674,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Silent peers": ("keepAlive", "idleTimeout", "heartbeat"),
     "Closing": ("drainTimeout", "lingerTimeout", "shutdownOnError"),
-    "Output": ("highMark", "lowMark", "offlineLimit", "noDelay"),
+    "Output": ("highMark", "lowMark", "outputLimit", "offlineLimit", "noDelay"),
     "Events and names": ("args", "alias", *_STATES),
     "Reactor": ("reactor", "clock"),
 }

@@ -239,7 +239,7 @@ class Closing:
 
     @property
     def _isFlushed(self) -> bool:
-        return not (self._outbound.pending or self._outbound.supplied)
+        return not (self._outbound.pending or self._outbound.hasProducer)
 
     def _endSending(self) -> None:
         if not self.sendingEnded:

@@ -72,7 +72,7 @@ class Negotiation:
         @raise FramingError: as the framing's C{encode}.
         """
         outbound = self._output("put")
-        outbound.send(outbound.encode(record))
+        outbound.put(record)
 
     def putMany(self, records: Iterable[Any]) -> None:
         """
@@ -80,7 +80,7 @@ class Negotiation:
 
         @raise Exception: as L{put}.
         """
-        self._output("putMany").sendAll(records)
+        self._output("putMany").putMany(records)
 
     def write(self, data: bytes) -> None:
         """

@@ -1,22 +1,25 @@
 """
-From the queue to the transport, and knowing when the kernel has it all.
+From the queue to the transport, and knowing when the kernel has accepted everything.
 
 Theory of operation:
 
  1. Twisted has no event for "everything is written". But a transport asks a I{pull}
-    producer for more exactly when it has given its last byte to the kernel, so the
-    L{Outbound} is one. A transport does not close while it has a producer, so it is
-    registered only while the transport holds a chunk.
- 2. A socket mostly takes a chunk at once. So its transport is told to write without the
-    detour through the reactor, and only what is left over then needs rule 1. An error
-    that this meets is met again by the reactor, which reports it as any other. But the
-    kernel tells of a reset once: who reads after that finds the end of the stream.
-    Events that are posted come before the flush, though, as they do in POE: they take
-    their turn while the bytes go by the reactor.
+    producer for more exactly when it has passed its last byte to the kernel, so
+    L{Outbound} is one. A transport does not close while it has a producer, so this one
+    is registered only while the transport holds a chunk.
+ 2. Under TLS this holds only for the transport below TLS. So the producer is registered
+    there, and chunks are written past the buffer that Twisted puts before TLS.
+ 3. A socket usually accepts a chunk at once. So the transport is made to write it
+    without a detour through the reactor, and rule 1 is only needed for the rest. If
+    that write fails, the reactor writes again and reports the error. (The kernel
+    reports a reset only once: a read after it finds the end of the stream.)
+    If events are posted, they come before the flush, as they do in POE: the reactor
+    handles them while it writes the bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
@@ -25,321 +28,461 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IPullProducer,
     IReactorTime,
-    ITransport,
 )
 from zope.interface import implementer
 
+from .. import _tls
 from ..framing import Framing
 from .producer import ProducerControl
-from .queue import Marks, OutputQueue
+from .queue import NEVER, Marks, OutputQueue
 
-#: How many chunks are written in one turn, so that others get theirs.
-_AT_ONCE = 4
+#: How many chunks are written in one turn, so that other connections get theirs.
+_CHUNKS_PER_TURN = 4
 
 
 class OutboundOwner(Protocol):
     """
-    Who is told how the output stands.
+    The connection that an L{Outbound} belongs to.
     """
 
     @property
     def eventful(self) -> bool:
         """
-        Whether events are posted that are handled in this turn or the next.
+        True if events are posted, which must be handled before a flush is reported.
         """
 
-    def _high(self) -> bool:
+    def outputChanged(self, callback: str) -> bool:
         """
-        It has reached the user's high mark. Told in a turn of its own, or at the end of
-        a read.
+        The output has reached the user's high mark (C{"serverHigh"}), has fallen to the
+        low one (C{"serverLow"}), or has been accepted by the kernel
+        (C{"serverFlushed"}). A transport that does not provide C{IConsumer} counts as
+        the kernel.
 
-        @return: whether there was anybody to tell.
-        """
-
-    def _low(self) -> None:
-        """
-        It has fallen to the user's low mark, after that.
+        @return: False if this cannot be reported yet.
         """
 
-    def _flushed(self) -> None:
+    def producerRaised(self, method: str, error: BaseException) -> None:
         """
-        The kernel has all that was sent. With TLS this may come early by what one
-        buffer of the transport holds; with a transport that is no C{IConsumer}, handed
-        over counts as sent.
-        """
-
-    def _producerRaised(self, order: str, error: BaseException) -> None:
-        """
-        The application's producer has raised.
+        A method of the registered producer has raised.
         """
 
 
 @implementer(IPullProducer)
 class Outbound(OutputQueue):
     """
-    The queue of a connection: hands the transport a chunk at a time, the next one when
-    it is empty, and pauses and resumes the application's producer.
+    The output of a connection: passes the queue to the transport, a chunk at a time,
+    and pauses and resumes the registered producer.
 
-    What is sent in one turn of the reactor leaves together, in a turn of its own,
-    unless somebody holds the output back meanwhile (see L{hold}).
+    Records that are put in one turn of the reactor leave together, in a turn of their
+    own.
 
-    @ivar supply: the application's producer; None if there has been none.
-    @ivar failed: the kernel has refused bytes.
+    @ivar isHeld: set it to True while bytes are received: the records that are put
+        meanwhile leave when L{pump} is called, which must be if C{isDue} is True.
+    @ivar isDue: L{pump} must be called after C{isHeld} is set to False.
+    @ivar hasFailed: the kernel has refused bytes.
+    @ivar onWrite: called whenever a chunk is written; None for nothing.
     """
 
     __slots__ = (
         "_call",
         "_clock",
-        "_isConsumer",
-        "_isSocket",
+        "_consumer",
+        "_hasMarks",
+        "_isByUser",
+        "_isHandshaking",
+        "_isHigh",
+        "_isRegistered",
+        "_isReported",
+        "_isStopped",
+        "_isUnreported",
+        "_onClosing",
         "_owner",
-        "_registered",
-        "_stopped",
+        "_producer",
+        "_socket",
+        "_tls",
         "_transport",
-        "_untold",
-        "failed",
-        "supply",
+        "_write",
+        "hasFailed",
+        "isDue",
+        "isHeld",
+        "onWrite",
     )
 
     def __init__(
         self,
-        transport: ITransport,
+        transport: Any,
         clock: IReactorTime,
+        owner: OutboundOwner,
         framing: Framing[Any],
         marks: Marks,
-        owner: OutboundOwner,
+        **options: Any,
     ) -> None:
-        super().__init__(framing, marks)
-        self._transport: Any = transport
+        """
+        @param options: the keyword arguments of L{OutputQueue}.
+        """
+        super().__init__(framing, marks, **options)
         self._clock = clock
         self._owner = owner
-        self._isSocket = isinstance(transport, FileDescriptor)
-        self._isConsumer = self._isSocket or IConsumer.providedBy(transport)
-        self._registered = False
-        self._stopped = False
-        self.failed = False
-        #: The high mark has been reached, and nobody told.
-        self._untold = False
         self._call: IDelayedCall | None = None
-        self.supply: ProducerControl | None = None
+        self._producer: ProducerControl | None = None
+        self._isRegistered = False
+        self._isStopped = False
+        self._onClosing: Callable[[], object] | None = None
+        #: The marks apply: they are the user's, or a producer is registered.
+        self._hasMarks = marks.given
+        #: C{pending} has reached the high mark, and not the low one after that.
+        self._isHigh = False
+        #: That mark is the user's, and that is to be reported, or has been.
+        self._isByUser = False
+        self._isUnreported = False
+        self._isReported = False
+        self.hasFailed = False
+        self.isDue = False
+        self.isHeld = False
+        self.onWrite: Callable[[], object] | None = None
+        self._use(transport)
+
+    def _use(self, transport: Any) -> None:
+        """
+        Find out how to write to a transport, and which layer of it asks for more when
+        the kernel has accepted everything.
+        """
+        self._transport = transport
+        self._consumer = transport
+        #: None for the method of the transport.
+        self._write: Callable[[bytes], object] | None = None
+        self._tls = _tls.layerOf(transport)
+        self._isHandshaking = self._tls is not None
+        if self._tls is not None:
+            self._consumer = self._tls.transport
+            self._write = _tls.unbufferedWrite(self._tls)
+        #: The transport that has a socket, if it is one of Twisted's.
+        self._socket: Any = None
+        for layer in (transport, self._consumer):
+            if isinstance(layer, FileDescriptor):
+                self._socket = layer
+        if self._socket is None and not IConsumer.providedBy(self._consumer):
+            self._consumer = None
+
+    # -- the marks
+
+    def reached(self) -> bool:
+        """
+        As L{OutputQueue.reached}: arrange for the output to leave, and pause the
+        producer or report the high mark.
+        """
+        if not self.edge:
+            self._schedule()
+        marks = self.marks
+        if not self._hasMarks or self.pending < marks.high:
+            self.edge = marks.high if self._hasMarks else NEVER
+            return False
+        if not self._isHigh:
+            self._isHigh = True
+            self._isByUser = marks.given
+            if self._producer is not None:
+                self._producer.pause()
+            if marks.given:
+                self._isUnreported = True
+                self._schedule()
+        self.edge = marks.high if marks.given else NEVER
+        return marks.given
+
+    def setMarks(self, marks: Marks) -> None:
+        """
+        Use other marks. If they are reached already, act on that.
+        """
+        if not self._isStopped:
+            self.marks = marks
+            self._review()
+            if self._producer is not None and not self._isHigh:
+                self._producer.resume()
+
+    def _review(self) -> None:
+        """
+        The marks have changed, or whether a producer is registered.
+        """
+        marks = self.marks
+        self._hasMarks = marks.given or self.hasProducer
+        isHigh = self._hasMarks and self.pending > marks.low
+        if self._isHigh and not (isHigh and marks.given is self._isByUser):
+            self._lower()
+        if self.edge:
+            self.reached()
+
+    def _lower(self) -> None:
+        """
+        The output is low again. The caller resumes the producer.
+        """
+        self._isHigh = False
+        if self._hasMarks:
+            self.edge = self.marks.high
+        if self._isByUser:
+            self._reportHigh()
+            self._isUnreported = False
+            # Marks that were reached in the negotiation may not have been reported.
+            if self._isReported:
+                self._isReported = False
+                self._owner.outputChanged("serverLow")
+
+    def _reportHigh(self) -> None:
+        """
+        Report the high mark, if that is still to be done.
+        """
+        if self._isUnreported:
+            self._isReported = self._owner.outputChanged("serverHigh")
+            self._isUnreported = not self._isReported
+
+    # -- the registered producer
+
+    @property
+    def hasProducer(self) -> bool:
+        """
+        True if a producer is registered.
+        """
+        return self._producer is not None and self._producer.isActive
 
     def _pending(self) -> int:
         return self.pending
 
-    @property
-    def supplied(self) -> bool:
+    def registerProducer(self, producer: object, streaming: bool) -> None:
         """
-        Whether there is a producer of the application's.
-        """
-        return self.supply is not None and self.supply.active
+        Let a producer fill the queue.
 
-    # -- what the queue tells
-
-    def wake(self) -> None:
+        @raise RuntimeError: if a producer is registered already.
         """
-        Hand out what is queued in the next turn.
-        """
-        self._soon()
-
-    def high(self, marked: bool) -> None:
-        """
-        Pause the producer, and tell in the next turn.
-        """
-        if self.supply is not None:
-            self.supply.pause()
-        if marked:
-            self._untold = True
-            self._soon()
-
-    def low(self, marked: bool) -> None:
-        """
-        Tell; whoever empties the queue resumes the producer.
-        """
-        if marked:
-            self._tellHigh()
-            self._untold = False
-            self._owner._low()
-
-    def _soon(self) -> None:
-        if self._call is None and not self._stopped:
-            self._call = self._clock.callLater(0, self._turn)
-
-    def _turn(self) -> None:
-        self._call = None
-        self.pump()
-
-    def _tellHigh(self) -> None:
-        if self._untold:
-            self._untold = False
-            if not self._owner._high():
-                self._untold = True
-
-    # -- what the connection orders
-
-    def hold(self) -> bool:
-        """
-        Hand out nothing until L{pump}, even if nothing is going on.
-
-        @return: whether it is to be called.
-        """
-        if not self.idle:
-            return False
-        self.rest(False)
-        return True
-
-    def pump(self) -> None:
-        """
-        Hand the transport what is queued, if it is empty.
-        """
-        if self._untold:
-            self._tellHigh()
-        if not self.handed and not self._stopped:
-            self._hand()
-
-    def stop(self) -> None:
-        """
-        Hand out nothing more.
-        """
-        self._stopped = True
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
-        if self.supply is not None:
-            self.supply.stop()
-
-    def supplyFrom(self, producer: object, streaming: bool) -> None:
-        """
-        Let a producer of the application's fill the queue.
-
-        @raise RuntimeError: if there is one already.
-        """
-        if self.supply is None:
-            self.supply = ProducerControl(self._pending, self._owner._producerRaised)
-        self.supply.register(producer, streaming)
-        self.produced = True
-        if self.isHigh:
-            self.supply.pause()
+        if self._producer is None:
+            self._producer = ProducerControl(self._pending, self._owner.producerRaised)
+        self._producer.register(producer, streaming)
+        self._review()
+        if self._isHigh:
+            self._producer.pause()
         elif not streaming:
-            self.supply.resume()
+            self._producer.resume()
 
-    def supplyEnded(self) -> None:
+    def unregisterProducer(self) -> None:
         """
-        The producer has no more.
+        The producer produces no more.
         """
-        if self.supply is not None:
-            self.supply.unregister()
-            self.produced = False
+        if self._producer is not None:
+            self._producer.unregister()
+            self._review()
 
-    def mark(self, marks: Marks) -> None:
+    # -- to the transport
+
+    def _schedule(self) -> None:
         """
-        Have other marks.
+        Have L{pump} called: at the end of the present read, or else in the next turn.
         """
-        if self._stopped:
-            return
-        super().mark(marks)
-        if self.supply is not None and not self.isHigh:
-            self.supply.resume()
+        if self.isHeld:
+            self.isDue = True
+        elif self._call is None and not self._isStopped:
+            self._call = self._clock.callLater(0, self.pump)
 
     def opened(self) -> None:
         """
-        From now on there is somebody to tell.
+        From now on, the owner can report marks.
         """
-        if self._untold:
-            self._soon()
+        if self._isUnreported:
+            self._schedule()
 
-    def _hand(self) -> None:
+    def pump(self) -> None:
         """
-        Hand the transport chunk after chunk, until it is not empty any more or there is
-        none.
+        If the transport is empty, pass it one chunk after the other until it is not, or
+        the queue is empty.
         """
-        transport = self._transport
-        for _ in range(_AT_ONCE):
+        self.isDue = False
+        call, self._call = self._call, None
+        if call is not None and call.active():
+            call.cancel()
+        if self._isUnreported:
+            self._reportHigh()
+        for _ in range(_CHUNKS_PER_TURN):
+            if self.passedOn or self._isStopped:
+                return
+            if self._tls is not None and self._isBlocked():
+                return
             chunk = self.take()
             if not chunk:
-                self.rest(True)
+                self.edge = 0
                 return
-            transport.write(chunk)
-            if self._isConsumer and not self._written():
-                # This asks for more at once, which resumeProducing knows by the flag.
-                transport.registerProducer(self, False)
-                self._registered = True
+            if not self._pass(chunk):
                 return
-            self._drained()
-            if self._stopped:
-                return
-            if not self.pending:
-                self._empty()
+            self.sent()
+            if self._finish():
                 return
             if self._owner.eventful:
                 break
-        self._soon()
+        self._schedule()
 
-    def _written(self) -> bool:
+    def _isBlocked(self) -> bool:
         """
-        @return: whether the kernel has taken all at once.
+        True while TLS accepts no data: during its handshake, and when it is closing.
         """
-        transport = self._transport
-        if not self._isSocket or transport.disconnecting or self._owner.eventful:
+        return (
+            self._isHandshaking
+            or self._tls.disconnecting
+            or getattr(self._consumer, "disconnecting", False)
+        )
+
+    def _pass(self, chunk: bytes) -> bool:
+        """
+        Write a chunk to the transport.
+
+        @return: True if the kernel has accepted it. If not, L{resumeProducing} is
+            called when it has.
+        """
+        (self._write or self._transport.write)(chunk)
+        if self.onWrite is not None:
+            self.onWrite()
+        if self._tls is not None and self._isBlocked():
+            # TLS has failed, and has not passed on the chunk.
+            if self._isRegistered:
+                self._unregister()
             return False
-        # An error is left to the reactor's own call, which reads before it reports it.
-        doWrite = transport.doWrite
+        if self._isRegistered:
+            return False
+        consumer, socket = self._consumer, self._socket
+        if consumer is None or (socket is not None and self._isSentBy(socket)):
+            return True
+        # This calls resumeProducing(), which ignores the call.
+        consumer.registerProducer(self, False)
+        self._isRegistered = True
+        return False
+
+    def _isSentBy(self, socket: Any) -> bool:
+        """
+        Make a transport with a socket write now (benchmark row: echo).
+
+        @return: True if the kernel has accepted everything.
+        """
+        if socket.disconnecting or self._owner.eventful:
+            return False
+        # If the write fails, the reactor reads first when it writes again.
+        doWrite = socket.doWrite
         if getattr(doWrite, "withoutReading", doWrite)() is not None:
-            self.failed = True
+            self.hasFailed = True
             return False
-        # One that somebody has aborted takes nothing out of its second buffer.
-        return not (transport.dataBuffer or transport._tempDataLen)
-
-    # -- what the transport tells
+        # After abortConnection(), nothing leaves the second buffer.
+        return not (socket.dataBuffer or getattr(socket, "_tempDataLen", True))
 
     def resumeProducing(self) -> None:
         """
-        The transport is empty.
+        The transport has passed everything to the kernel.
         """
-        if not self._registered:
+        if not self._isRegistered:
             return
-        self._drained()
-        if self._stopped or not self._registered:
+        if self._onClosing is not None:
+            if self._consumer.disconnecting:
+                self._unregister()
+                self._onClosing()
             return
-        chunk = self.take()
-        if chunk:
-            self._transport.write(chunk)
+        self.sent()
+        if self._isStopped or not self._isRegistered:
             return
-        self._registered = False
-        self._transport.unregisterProducer()
-        self._empty()
-
-    def handOver(self) -> None:
-        """
-        Hand the transport all that is queued, whether it is empty or not, and produce
-        nothing for it any more: it is about to become another.
-        """
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
-        self.emptied()
-        while chunk := self.take():
-            self._transport.write(chunk)
-            self.emptied()
-        if self._registered:
-            self._registered = False
-            self._transport.unregisterProducer()
-        self.rest(True)
+        isBlocked = self._tls is not None and self._isBlocked()
+        if self.pending and not isBlocked:
+            self._pass(self.take())
+            return
+        self._isRegistered = False
+        self._consumer.unregisterProducer()
+        self._finish()
 
     def stopProducing(self) -> None:
         """
-        The transport is lost. What it held stays pending.
+        The transport is lost. Its content stays pending.
         """
-        self._registered = False
+        self._isRegistered = False
 
-    def _drained(self) -> None:
-        if self._untold:
-            # While it is so.
-            self._tellHigh()
-        self.emptied()
-        supply = self.supply
-        if supply is not None and supply.active and not self.isHigh:
-            supply.resume()
+    def _unregister(self) -> None:
+        self._isRegistered = False
+        self._consumer.unregisterProducer()
 
-    def _empty(self) -> None:
-        self.rest(True)
-        self._owner._flushed()
+    def sent(self) -> None:
+        """
+        As L{OutputQueue.sent}. Resume the producer if the output is low.
+        """
+        if self._isUnreported:
+            # While the output is still high.
+            self._reportHigh()
+        self.pending -= self.passedOn
+        self.passedOn = 0
+        if self._isHigh and self.pending <= self.marks.low:
+            self._lower()
+        producer = self._producer
+        if producer is not None and producer.isActive and not self._isHigh:
+            producer.resume()
+
+    def _finish(self) -> bool:
+        """
+        If everything has been sent, report that.
+
+        @return: True if this connection has nothing more to send in this turn.
+        """
+        if not self.pending and not self._isStopped:
+            self.edge = 0
+            self._owner.outputChanged("serverFlushed")
+            return True
+        return self._isStopped
+
+    # -- what the connection calls
+
+    def stop(self) -> None:
+        """
+        Pass on nothing more.
+        """
+        self._isStopped = True
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+        if self._producer is not None:
+            self._producer.stop()
+
+    def startTLS(self, start: Callable[[], object]) -> None:
+        """
+        Pass everything that was put to the transport, in clear text, and start TLS.
+        Records that are put from now on wait for the handshake.
+
+        @param start: starts TLS on the transport.
+        """
+        size = self.passedOn
+        while chunk := self.take():
+            self._transport.write(chunk)
+            size += len(chunk)
+        self.passedOn = size
+        if self._isRegistered:
+            self._unregister()
+        start()
+        self._use(self._transport)
+        if self._consumer is None:
+            self.sent()
+        elif size:
+            self._consumer.registerProducer(self, False)
+            self._isRegistered = True
+        if not self.pending:
+            self.edge = 0
+
+    def handshakeCompleted(self) -> None:
+        """
+        The TLS handshake is complete.
+        """
+        self._isHandshaking = False
+        if self.edge:
+            self.pump()
+
+    def loseConnection(self, closing: Callable[[], object]) -> None:
+        """
+        Close the transport. Everything must have been sent.
+
+        @param closing: called when the transport has passed its last byte to the
+            kernel, which under TLS is that of the close_notify, and is about to close.
+            It is not called if the connection is lost before.
+        """
+        if self._tls is None or self._consumer is None:
+            closing()
+        else:
+            self._onClosing = closing
+            if not self._isRegistered:
+                self._consumer.registerProducer(self, False)
+                self._isRegistered = True
+        self._transport.loseConnection()

@@ -10,117 +10,121 @@ from typing import Any
 
 class ProducerControl:
     """
-    Holds the one producer of a consumer, and asks it for no more than is wanted.
+    Holds the registered producer of a connection, and lets it produce no more than the
+    marks allow.
 
-    @ivar active: there is a producer.
+    @ivar isActive: True if a producer is registered.
     """
 
     __slots__ = (
-        "_asking",
-        "_before",
-        "_paused",
+        "_isAsking",
+        "_isPaused",
+        "_isPush",
         "_pending",
+        "_pendingBefore",
         "_producer",
         "_raised",
-        "_streaming",
-        "active",
+        "isActive",
     )
 
     def __init__(
         self, pending: Callable[[], int], raised: Callable[[str, BaseException], None]
     ) -> None:
         """
-        @param pending: tells how many bytes wait to be sent.
-        @param raised: called with what a method of the producer raised, and its name.
+        @param pending: returns the number of bytes that wait to be sent.
+        @param raised: called with the name of a method of the producer, and what it has
+            raised.
         """
         self._pending = pending
         self._raised = raised
         self._producer: Any = None
-        self.active = False
-        self._streaming = False
-        self._paused = False
-        self._asking = False
-        #: How many bytes waited when the producer was last asked.
-        self._before = -1
+        self.isActive = False
+        self._isPush = False
+        self._isPaused = False
+        self._isAsking = False
+        #: How many bytes waited when a pull producer was last asked.
+        self._pendingBefore = -1
 
     def register(self, producer: Any, streaming: bool) -> None:
         """
-        @param streaming: it produces until it is paused; otherwise, each time when it
-            is resumed.
+        Register a producer.
 
-        @raise RuntimeError: if there is one already.
+        @param streaming: True for a push producer, which produces until it is paused;
+            False for a pull producer, which produces once each time it is resumed.
+
+        @raise RuntimeError: if a producer is registered already.
         """
         if self._producer is not None:
             raise RuntimeError(
                 f"cannot register {producer!r}: {self._producer!r} has not unregistered"
             )
         self._producer = producer
-        self.active = True
-        self._streaming = streaming
-        self._paused = False
-        self._before = -1
+        self.isActive = True
+        self._isPush = streaming
+        self._isPaused = False
+        self._pendingBefore = -1
 
     def unregister(self) -> None:
         """
-        There is no producer any more.
+        Forget the producer.
         """
         self._producer = None
-        self.active = False
+        self.isActive = False
 
     def pause(self) -> None:
         """
-        Enough is waiting.
+        The output has reached the high mark.
         """
-        if not self._paused:
-            self._paused = True
-            if self._streaming:
-                self._tell(self._producer, "pauseProducing")
+        if not self._isPaused:
+            self._isPaused = True
+            if self._isPush:
+                self._call(self._producer, "pauseProducing")
 
     def resume(self) -> None:
         """
-        Little is waiting.
+        The output is below the high mark, or has fallen to the low one after that.
         """
-        if self._streaming:
-            if self._paused:
-                self._paused = False
-                self._tell(self._producer, "resumeProducing")
+        if self._isPush:
+            if self._isPaused:
+                self._isPaused = False
+                self._call(self._producer, "resumeProducing")
             return
-        self._paused = False
-        if self._asking:
+        self._isPaused = False
+        if self._isAsking:
             return
-        self._asking = True
+        self._isAsking = True
         try:
-            # One that gives nothing now has been asked, and will when it has something.
-            self._before = -1
-            # A call may have replaced the producer, also with a push producer.
-            while self.active and not self._streaming and not self._paused:
+            # A producer that has nothing now writes by itself when it has something.
+            self._pendingBefore = -1
+            # The call may replace the producer, also by a push producer.
+            while self.isActive and not self._isPush and not self._isPaused:
                 pending = self._pending()
-                if pending == self._before:
+                if pending == self._pendingBefore:
                     break
-                self._before = pending
-                if not self._tell(self._producer, "resumeProducing"):
+                self._pendingBefore = pending
+                if not self._call(self._producer, "resumeProducing"):
                     break
         finally:
-            self._asking = False
+            self._isAsking = False
 
     def stop(self) -> None:
         """
-        Nothing more is taken.
+        The connection accepts no more output.
         """
         producer = self._producer
         self.unregister()
-        self._tell(producer, "stopProducing")
+        self._call(producer, "stopProducing")
 
-    def _tell(self, producer: Any, order: str) -> bool:
+    def _call(self, producer: Any, method: str) -> bool:
         """
         Call a method of the producer, if there is one.
 
-        @return: whether it did not raise.
+        @return: False if it has raised.
         """
         if producer is not None:
             try:
-                getattr(producer, order)()
+                getattr(producer, method)()
             except BaseException as error:
-                self._raised(order, error)
+                self._raised(method, error)
                 return False
         return True

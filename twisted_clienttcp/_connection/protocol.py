@@ -89,6 +89,12 @@ class Client(TypingProtocol):
     def marks(self) -> Marks: ...
 
     @property
+    def outputLimit(self) -> int | None: ...
+
+    @property
+    def offlineLimit(self) -> int: ...
+
+    @property
     def noDelay(self) -> bool: ...
 
     @property
@@ -278,7 +284,6 @@ class ClientTCPProtocol(Protocol):
         "_client",
         "_framing",
         "_framingErrors",
-        "_isHigh",
         "_negotiation",
         "_owner",
         "closing",
@@ -316,8 +321,6 @@ class ClientTCPProtocol(Protocol):
         self._negotiation: Negotiation | None = None
         self._bytesIn = 0
         self._framingErrors = 0
-        #: The user knows that the high mark has been reached.
-        self._isHigh = False
         self.peer = peer
         self.shaking = False
         self.transport = None
@@ -343,13 +346,21 @@ class ClientTCPProtocol(Protocol):
         self.shaking = ISSLTransport.providedBy(transport)
         self.reading = Reading(transport, clock, self._newInbound)
         error: BaseException | None = None
+        origin, client = self._framing, self._client
         try:
             self._setUp(transport)
         except BaseException as raised:
             error = raised
         # The client can refuse only a connection that can be closed.
         self.outbound = Outbound(
-            transport, clock, self._framing, self._client.marks, self
+            transport,
+            clock,
+            self,
+            self._framing,
+            client.marks,
+            origin=origin,
+            limit=client.outputLimit,
+            keepsRecords=client.offlineLimit > 0,
         )
         self.closing = Closing(
             transport,
@@ -437,13 +448,12 @@ class ClientTCPProtocol(Protocol):
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._owner.tlsOptions(options)
-        self.outbound.handOver()
-        self.shaking = True
         inbound = self.reading.inbound
         framing = inbound.framing.fresh()
+        self.shaking = True
+        self.outbound.startTLS(lambda: _tls.start(transport, creator, swallow))
         self.outbound.use(framing)
         inbound.buffer = InputBuffer(framing)
-        _tls.start(transport, creator, swallow)
         if (broken := _tls.setupFailure(transport)) is not None:
             self._refuse(broken)
 
@@ -462,6 +472,7 @@ class ClientTCPProtocol(Protocol):
         if not _tls.verified(self.transport):
             return
         self.shaking = False
+        self.outbound.handshakeCompleted()
         if self._negotiation is None or not self._negotiation.secured():
             self._owner.transportReady(self)
 
@@ -506,7 +517,7 @@ class ClientTCPProtocol(Protocol):
         reading, outbound = self.reading, self.outbound
         if reading.watch is not None:
             reading.watch.heard()
-        held = outbound.hold()
+        outbound.isHeld = True
         try:
             if reading.mode is DELIVERING:
                 (reading.input or reading.inbound).feed(data)
@@ -517,7 +528,8 @@ class ClientTCPProtocol(Protocol):
             else:
                 self.closing.heard()
         finally:
-            if held:
+            outbound.isHeld = False
+            if outbound.isDue:
                 outbound.pump()
         inbound = reading.input
         if inbound is not None and (
@@ -533,7 +545,7 @@ class ClientTCPProtocol(Protocol):
         # A transport reports this again when its reading is resumed. And if it has
         # failed to write, an end of the stream is what a reset leaves to be read, and
         # the loss follows.
-        if reading.hasEnded or self.outbound.failed:
+        if reading.hasEnded or self.outbound.hasFailed:
             return
         reading.hasEnded = True
         reading.stopWatching()
@@ -684,7 +696,7 @@ class ClientTCPProtocol(Protocol):
         try:
             record = heartbeat.recordFor(self._client)
             if record is not None and not self.ending:
-                self.outbound.send(self.outbound.encode(record))
+                self.outbound.put(record)
         except BaseException as error:
             self._owner.callbackRaised("heartbeat", error)
             self._owner.raiseLater(error)
@@ -715,13 +727,13 @@ class ClientTCPProtocol(Protocol):
         if self.closing.sendingEnded:
             producer.stopProducing()
         else:
-            self.outbound.supplyFrom(producer, streaming)
+            self.outbound.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """
         As C{client.unregisterProducer}.
         """
-        self.outbound.supplyEnded()
+        self.outbound.unregisterProducer()
         self.closing.flushed()
 
     def mark(self, marks: Marks) -> None:
@@ -729,7 +741,7 @@ class ClientTCPProtocol(Protocol):
         Use other marks.
         """
         if self.transport is not None:
-            self.outbound.mark(marks)
+            self.outbound.setMarks(marks)
 
     @property
     def eventful(self) -> bool:
@@ -738,23 +750,23 @@ class ClientTCPProtocol(Protocol):
         """
         return self._owner.eventful
 
-    def _high(self) -> bool:
-        self._isHigh = self._owner.outputChanged(self, "serverHigh")
-        return self._isHigh
+    def outputChanged(self, callback: str) -> bool:
+        """
+        Report what the output has reached.
 
-    def _low(self) -> None:
-        # What was put in the negotiation may have reached the mark unreported.
-        if self._isHigh:
-            self._isHigh = False
-            self._owner.outputChanged(self, "serverLow")
+        @return: as L{ConnectionOwner.outputChanged}.
+        """
+        isReported = self._owner.outputChanged(self, callback)
+        if callback == "serverFlushed" and self.closing.sendingEnds:
+            # The callback may have put more.
+            self.closing.flushed()
+        return isReported
 
-    def _flushed(self) -> None:
-        self._owner.outputChanged(self, "serverFlushed")
-        # The callback may have put more.
-        self.closing.flushed()
-
-    def _producerRaised(self, order: str, error: BaseException) -> None:
-        self._owner.callbackRaised(order, error, self)
+    def producerRaised(self, method: str, error: BaseException) -> None:
+        """
+        A method of the registered producer has raised.
+        """
+        self._owner.callbackRaised(method, error, self)
         self._owner.raiseLater(error)
 
     def _outputClosed(self) -> None:

@@ -1,17 +1,16 @@
 """
-The bytes that wait to be sent, with their marks, without I/O.
+The queue of encoded records that wait to be sent, without I/O.
 
 Theory of operation:
 
- 1. The queue counts what it has and what it has handed out, so that the number it
-    gives is never less than what stands in user space: bytes handed out count until
-    the transport says that it is empty.
- 2. Queueing a record is on every user's fast path. So it makes one comparison, with
-    C{edge}, the count from which there is more to do: nothing at all while the queue is
-    idle, else the high mark. All that is rare happens behind it, in
-    L{OutputQueue.reached}.
- 3. The queue keeps whole records until it hands them out. So those that no transport
-    was handed are known when a connection is lost.
+ 1. The queue counts the bytes that it holds and those that it has passed on, and passes
+    on the next chunk only when the last one has been sent. So C{pending} is never less
+    than the number of bytes that the kernel has not accepted.
+ 2. C{put} is on every user's fast path. It makes one comparison, with C{edge}, the
+    number of pending bytes from which there is something to do; everything that is rare
+    is behind it, in L{OutputQueue.reached}.
+ 3. The queue holds whole records until it passes them on. When a connection is lost,
+    the records that no transport has seen are therefore known.
 """
 
 from __future__ import annotations
@@ -21,47 +20,50 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from ..errors import NotConnectedError
+from ..errors import NotConnectedError, OutputFull
 from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
 from ..framing._checks import bytesOf
 
-#: How many bytes a transport is handed at a time. So little that what a lost
-#: connection leaves in doubt is small, and so much that a chunk costs nothing
-#: beside the system call that sends it (Twisted sends 128 KiB at the most).
+#: How many bytes are passed to a transport at a time. A small number keeps small what a
+#: lost connection leaves in doubt; this one costs nothing compared with the system call
+#: that sends the chunk (Twisted sends 128 KiB at most).
 CHUNK = 64 * 1024
 
-#: The marks at which a producer is paused and resumed if the user has given none:
-#: the write buffer's of asyncio and Twisted.
+#: The marks at which a producer is paused and resumed if the user has set none: those
+#: of the write buffers of asyncio and Twisted.
 HIGH_MARK = 64 * 1024
 LOW_MARK = 16 * 1024
 
-#: Up to how many bytes a chunk may be guessed.
+#: Up to how many bytes the number of records in a chunk is estimated.
 _FEW = 4 * CHUNK
 
-#: How many records are looked at to find as many as make a chunk.
+#: How many records are measured to find those that make a chunk.
 _WINDOW = 2048
 
-#: A count of bytes that is never reached.
-_NEVER = 1 << 62
+#: A number of bytes that is never reached.
+NEVER = 1 << 62
 
-#: Framings that give bytes or raise.
-_SURE = (Line, LengthPrefixed, Netstring, Stream)
+#: Framings whose encode() returns bytes or raises.
+_CHECKED = (Line, LengthPrefixed, Netstring, Stream)
 
 
 class Marks:
     """
-    The high and the low mark. They do not change: other ones are other marks.
+    The high and the low mark. Marks do not change: a user who changes them replaces the
+    object.
 
-    @ivar given: they are the user's, not those for producers alone.
+    @ivar given: True if the user has set them.
     """
 
     __slots__ = ("given", "high", "low")
 
     def __init__(self, high: int | None = None, low: int | None = None) -> None:
         """
-        @param high: in bytes; None, as C{low}, for no marks.
+        @param high: in bytes; None, with C{low} None too, for the marks that apply only
+            to producers.
+        @param low: in bytes.
 
-        @raise TypeError: if only one is given, or one is no number.
+        @raise TypeError: if only one is None, or one is not a number.
         @raise ValueError: unless 0 < low < high.
         """
         self.given = high is not None or low is not None
@@ -84,338 +86,338 @@ class Marks:
         self.high, self.low = high, low
 
 
+class Encoded(bytes):
+    """
+    An encoded record, and what is needed to encode it again: another connection may use
+    another framing.
+
+    @ivar record: the record.
+    @ivar origin: the framing of whose fresh copy encoded it.
+    """
+
+    record: Any
+    origin: Framing[Any]
+
+
 class OutputQueue:
     """
-    A queue of framed records that is emptied in chunks. Who empties it is a subclass,
-    and is told when there is something to do.
+    A queue of encoded records.
 
-    @ivar encode: encodes a record; raises if none is accepted.
-    @ivar parts: what was queued, record by record. Who appends to it adds to
-        C{pending}, and calls L{reached} if that is at C{edge} then.
-    @ivar pending: how many bytes are queued or in the transport's hands.
+    @ivar encode: a function that encodes a record, or raises the reason why it cannot
+        be put.
+    @ivar parts: the encoded records that were put last. To put one, append it here and
+        add its length to C{pending}; if C{pending} is C{edge} or more then, call
+        L{reached}.
+    @ivar pending: the number of bytes in the queue and in the transport.
     @ivar edge: see above.
-    @ivar handed: how many of those are in the transport's hands.
-    @ivar idle: L{wake} is to be called at the next bytes that are queued.
-    @ivar isHigh: the high mark has been reached, and the low one not since.
+    @ivar passedOn: the number of these bytes that are in the transport.
+    @ivar framing: encodes the records.
+    @ivar origin: the framing that C{framing} is a fresh copy of; C{framing} itself if
+        no other connection can have a copy.
+    @ivar limit: how many bytes may be pending; None for no limit.
+    @ivar marks: the marks.
     """
 
     __slots__ = (
-        "_byUser",
+        "_batch",
         "_bytes",
         "_closed",
-        "_framing",
+        "_encoder",
         "_grouped",
-        "_marks",
-        "_next",
-        "_offset",
+        "_keepsRecords",
         "_owned",
-        "_produced",
         "_records",
         "edge",
         "encode",
-        "handed",
-        "idle",
-        "isHigh",
+        "framing",
+        "limit",
+        "marks",
+        "origin",
         "parts",
+        "passedOn",
         "pending",
     )
 
-    def __init__(self, framing: Framing[Any], marks: Marks) -> None:
-        self._marks = marks
-        self._produced = False
-        self.idle = True
-        #: Why nothing is accepted any more, if that is so.
-        self._closed = ""
-        self._framing = framing
-        self.encode: Callable[[Any], bytes] = checked(framing, framing.encode)
+    #: The setting that limits this queue.
+    _setting = "outputLimit"
+
+    encode: Callable[[Any], bytes]
+    _encoder: Callable[[Any], bytes]
+
+    def __init__(
+        self,
+        framing: Framing[Any],
+        marks: Marks,
+        *,
+        origin: Framing[Any] | None = None,
+        limit: int | None = None,
+        keepsRecords: bool = False,
+    ) -> None:
+        """
+        @param framing: as of L{use}.
+        @param origin: as of L{use}.
+        @param limit: how many bytes may be pending; None for no limit.
+        @param keepsRecords: True to keep the records, for L{takeBack}.
+        """
+        self.marks = marks
         self.parts: list[bytes] = []
-        # The place in the parts up to which all was handed out, and how many bytes
-        # were of the one behind that.
-        self._next = 0
-        self._offset = 0
+        #: The records that were put before those in C{parts}, the oldest last. It may
+        #: be a view of the rest of a record.
+        self._batch: list[bytes | memoryview] = []
         self.pending = 0
-        self.handed = 0
+        self.passedOn = 0
         self.edge = 0
-        self.isHigh = False
-        #: The high mark that was reached is the user's.
-        self._byUser = False
-        # How many bytes and entries of the queue were handed out, and how many records
-        # more than entries there are.
+        #: The reason why nothing can be put any more.
+        self._closed = ""
+        # The number of bytes and entries that were passed on, and how many more records
+        # than entries were put.
         self._bytes = 0
         self._records = 0
         self._grouped = 0
-        #: The first of them that is not of this connection alone.
-        self._owned = _NEVER
+        #: The number of the first record that another connection may send.
+        self._owned = NEVER
+        self.limit = limit
+        self._keepsRecords = keepsRecords
+        self.use(framing, origin)
 
-    # -- what there is to do about it
+    # -- what is put
 
-    def wake(self) -> None:
+    def use(self, framing: Framing[Any], origin: Framing[Any] | None = None) -> None:
         """
-        Something is queued where nothing was going on.
-        """
+        Encode records with another framing from now on.
 
-    def high(self, marked: bool) -> None:
+        @param framing: a fresh framing.
+        @param origin: the framing that it is a copy of; None if this does not matter.
         """
-        What is pending has reached the high mark.
+        self.framing = framing
+        self.origin = origin or framing
+        self._encoder = checked(framing, framing.encode)
+        self._chooseEncode()
 
-        @param marked: it is a mark of the user's.
+    def configure(self, limit: int | None, keepsRecords: bool) -> None:
         """
+        Change the limit. Records that are in the queue stay there.
 
-    def low(self, marked: bool) -> None:
+        @param limit: as the parameter of the constructor.
+        @param keepsRecords: likewise.
         """
-        What is pending has fallen to the low mark, after L{high}.
-        """
-
-    # -- what comes in
-
-    @property
-    def framing(self) -> Framing[Any]:
-        """
-        What frames the records.
-        """
-        return self._framing
-
-    def use(self, framing: Framing[Any]) -> None:
-        """
-        Frame the records with another framing from now on.
-        """
-        self._framing = framing
-        if not self._closed:
-            self.encode = checked(framing, framing.encode)
+        self.limit = limit
+        self._keepsRecords = keepsRecords
+        self._chooseEncode()
 
     def close(self, reason: str) -> None:
         """
         Accept nothing any more.
 
-        @param reason: what whoever tries is told.
+        @param reason: the reason, for the caller of C{put}.
         """
         self._closed = reason
         self.encode = self._refuse
 
+    def _chooseEncode(self) -> None:
+        if self._closed:
+            self.encode = self._refuse
+        elif self._keepsRecords or self.limit is not None:
+            self.encode = self._encodeOne
+        else:
+            self.encode = self._encoder
+
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
 
-    def send(self, data: bytes) -> bool:
+    def _encodeOne(self, record: Any) -> bytes:
+        encoded = self.encodeAnyway(record)
+        self._admit(len(encoded))
+        return encoded
+
+    def encodeAnyway(self, record: Any) -> bytes:
         """
-        Queue bytes.
+        Encode a record for L{adopt}.
 
-        @return: whether the output stands at or over the user's high mark.
+        @raise TypeError: as the framing.
+        @raise FramingError: as the framing.
+        """
+        encoded = self._encoder(record)
+        if self._keepsRecords:
+            encoded = Encoded(encoded)
+            encoded.record = record
+            encoded.origin = self.origin
+        return encoded
 
-        @raise NotConnectedError: if nothing is accepted.
+    def _admit(self, size: int) -> None:
+        """
+        @raise NotConnectedError: if the queue is closed.
+        @raise OutputFull: if so many more bytes would exceed the limit.
         """
         if self._closed:
-            self._refuse(data)
-        self.parts.append(data)
-        self.pending += len(data)
-        return self.pending >= self.edge and self.reached()
+            self._refuse(None)
+        limit = self.limit
+        if limit is not None and self.pending + size > limit:
+            raise OutputFull(size, self.pending, limit, self._setting)
+
+    def put(self, record: Any) -> bool:
+        """
+        Put a record.
+
+        @return: True if the pending output has reached the user's high mark.
+
+        @raise NotConnectedError: if the queue is closed.
+        @raise OutputFull: if the limit would be exceeded.
+        @raise TypeError: as the framing.
+        @raise FramingError: as the framing.
+        """
+        return self.adopt([self.encode(record)])
 
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         """
-        Queue bytes as they are.
+        Put bytes as they are.
 
-        @return: as L{send}.
+        @return: as L{put}.
 
-        @raise TypeError: if that is not bytes.
+        @raise TypeError: if the argument is not bytes.
+        @raise Exception: as L{put}.
         """
-        return self.send(bytesOf(data))
+        encoded = bytesOf(data)
+        self._admit(len(encoded))
+        return self.adopt([encoded])
+
+    def putMany(self, records: Iterable[Any]) -> bool:
+        """
+        Put records; if one of them cannot be encoded, put none.
+
+        @return: as L{put}.
+
+        @raise Exception: as L{put}.
+        """
+        records = list(records)
+        self._admit(0)
+        grouped = 0
+        if self._keepsRecords:
+            parts = list(map(self.encodeAnyway, records))
+        elif records:
+            parts = [checked(self.framing, self.framing.encodeMany)(records)]
+            grouped = len(records) - 1
+        else:
+            parts = []
+        self._admit(sum(map(len, parts)))
+        self._grouped += grouped
+        return self.adopt(parts)
 
     def adopt(self, parts: list[bytes]) -> bool:
         """
-        Queue records that are framed already.
+        Put encoded records, without regard to the limit.
 
-        @return: as L{send}.
+        @return: as L{put}.
         """
         self.parts += parts
         self.pending += sum(map(len, parts))
         return bool(parts) and self.pending >= self.edge and self.reached()
 
-    def sendAll(self, records: Iterable[Any], apart: bool = False) -> bool:
+    def reached(self) -> bool:
         """
-        Frame records and queue them, all or, if one cannot be framed, none.
+        C{pending} has reached C{edge}. A subclass does here what must be done.
 
-        @param apart: keep their bytes apart, for L{giveBack}.
-
-        @return: as L{send}.
+        @return: as L{put}.
         """
-        framing, records = self._framing, list(records)
-        if not records:
-            return False
-        if apart or self._closed:
-            parts = list(map(self.encode, records))
-        else:
-            parts = [checked(framing, framing.encodeMany)(records)]
-            self._grouped += len(records) - 1
-        return self.adopt(parts)
+        return self.marks.given and self.pending >= self.marks.high
+
+    # -- what is passed on
 
     @property
     def accepted(self) -> tuple[int, int]:
         """
-        How many bytes and records were queued in all, less those given back.
+        The number of bytes and records that were put, less those taken back.
         """
-        queued = self.pending - self.handed
-        waiting = len(self.parts) - self._next
+        queued = self.pending - self.passedOn
+        waiting = len(self._batch) + len(self.parts)
         return self._bytes + queued, self._records + waiting + self._grouped
-
-    def reached(self) -> bool:
-        """
-        What is pending is at the edge: do what there is to do about it.
-
-        @return: as L{send}.
-        """
-        if self.idle:
-            self.idle = False
-            self.wake()
-        marks = self._marks
-        isOver = self.pending >= marks.high
-        if isOver and not self.isHigh and (marks.given or self._produced):
-            self.isHigh = True
-            self._byUser = marks.given
-            self._aim()
-            self.high(marks.given)
-        else:
-            self._aim()
-        return isOver and marks.given
-
-    def _aim(self) -> None:
-        """
-        Say from which count on there is more to do.
-        """
-        if self.idle:
-            self.edge = 0
-        elif self._marks.given or (self._produced and not self.isHigh):
-            self.edge = self._marks.high
-        else:
-            self.edge = _NEVER
-
-    def rest(self, idle: bool) -> None:
-        """
-        Begin or cease to be idle. Who ends it looks for what is queued himself.
-        """
-        self.idle = idle
-        self._aim()
-
-    @property
-    def produced(self) -> bool:
-        """
-        Whether a producer is to be paused and resumed at the marks.
-        """
-        return self._produced
-
-    @produced.setter
-    def produced(self, produced: bool) -> None:
-        self._produced = produced
-        self.review()
-
-    def mark(self, marks: Marks) -> None:
-        """
-        Have other marks.
-        """
-        self._marks = marks
-        self.review()
-
-    def review(self) -> None:
-        """
-        The marks are others, or count from now on: see whether they are reached.
-        """
-        marks = self._marks
-        same = marks.given is self._byUser and (marks.given or self._produced)
-        if self.isHigh and not same:
-            self._lower()
-        self._aim()
-        if self.pending >= marks.high and not self.idle:
-            self.reached()
-        else:
-            self._fall()
-
-    # -- what goes out
 
     def take(self) -> bytes:
         """
-        Hand out the next chunk. All chunks handed out before must be L{emptied}.
+        Pass on the next chunk. The last chunk must have been L{sent}.
 
-        @return: at most L{CHUNK} bytes; none if nothing is queued.
+        @return: at most L{CHUNK} bytes; none if the queue is empty.
         """
-        parts, first = self.parts, self._next
-        if not parts:
-            return b""
-        chunk, count = b"", 0
-        if self.pending <= _FEW and not self._offset:
-            # Records are mostly of about one length: so many should make a chunk.
-            count = (len(parts) - first) // max(1, -(-self.pending // CHUNK))
-            chunk = b"".join(parts[first : first + count])
-        if not count or len(chunk) > CHUNK:
-            window = parts[first : first + _WINDOW]
-            ends = list(accumulate(map(len, window)))
-            count = bisect_right(ends, CHUNK) if not self._offset else 0
-            if count:
-                chunk = b"".join(window[:count])
-            elif window:
-                # One record alone is more than a chunk, or what is left of one.
-                begin = self._offset
-                chunk = window[0][begin : begin + CHUNK]
-                self._offset = begin + len(chunk)
-                if self._offset == len(window[0]):
-                    self._offset = 0
-                    count = 1
-        self._next = first + count
-        if self._next == len(parts):
-            parts.clear()
-            self._next = 0
-        elif self._next > _WINDOW and self._next > len(parts) // 2:
-            del parts[: self._next]
-            self._next = 0
+        chunk = b""
+        if not self._batch and self.pending <= CHUNK:
+            chunk = b"".join(self.parts)
+            self._records += len(self.parts)
+            self.parts.clear()
         else:
-            # To move the others up each time would cost more than their places do.
-            parts[first : self._next] = [b""] * count
-        self.handed = len(chunk)
+            # Records without bytes may precede the others.
+            while not chunk and (self._batch or self.parts):
+                chunk = self._takePart()
+        self.passedOn = len(chunk)
         self._bytes += len(chunk)
+        return chunk
+
+    def _takePart(self) -> bytes:
+        """
+        Take some of the oldest records, or a part of the oldest one, from the queue.
+        """
+        batch = self._batch
+        if not batch:
+            # Records are removed from the end of a list in constant time each.
+            batch += self.parts[::-1]
+            self.parts.clear()
+        if not self.parts and self.pending <= _FEW:
+            # Most records of a queue have about the same length. To measure them all
+            # would cost more than to join those that should make a chunk (benchmark
+            # row: put).
+            count = len(batch) // -(-self.pending // CHUNK)
+            chunk = b"".join(batch[: -count - 1 : -1])
+            if count and len(chunk) <= CHUNK:
+                del batch[-count:]
+                self._records += count
+                return chunk
+        window = batch[: -_WINDOW - 1 : -1]
+        count = bisect_right(list(accumulate(map(len, window))), CHUNK)
+        if not count:
+            first = memoryview(window[0])
+            batch[-1] = first[CHUNK:]
+            return bytes(first[:CHUNK])
+        del batch[-count:]
         self._records += count
-        # Records without a byte may stand before those that have some.
-        return chunk if chunk or not self.pending else self.take()
+        return b"".join(window[:count])
 
-    def emptied(self) -> None:
+    def sent(self) -> None:
         """
-        The transport has nothing left of what it was handed.
+        Everything that was passed on has been sent.
         """
-        self.pending -= self.handed
-        self.handed = 0
-        if self.isHigh:
-            self._fall()
+        self.pending -= self.passedOn
+        self.passedOn = 0
 
-    def _fall(self) -> None:
-        if self.isHigh and self.pending <= self._marks.low:
-            self._lower()
-
-    def _lower(self) -> None:
-        self.isHigh = False
-        self._aim()
-        self.low(self._byUser)
+    # -- what another connection can send
 
     def own(self) -> None:
         """
-        What was queued until now is of this connection alone (a login), and what comes
-        later is not. The first time counts.
+        Keep the records that were put until now (a login) for this connection: another
+        one must not send them. Only the first call counts.
         """
-        self._owned = min(self._owned, self._records + len(self.parts) - self._next)
+        waiting = len(self._batch) + len(self.parts)
+        self._owned = min(self._owned, self._records + waiting)
 
-    def giveBack(self, limit: int) -> list[bytes]:
+    def takeBack(self, limit: int) -> list[bytes]:
         """
-        Give up records of which nothing was handed out, for another connection; not
-        what is this one's L{own}, which is all until that is called.
+        Remove the records of which nothing was passed on, except the L{own} ones of
+        this connection; these are all records until that is called.
 
-        @param limit: how many bytes they may be, at most.
+        @param limit: the number of bytes that are taken back at most.
 
-        @return: these records, in order. What stays pending is in the transport's
-            hands, or the rest of a record that is, or over the limit.
+        @return: these records, the oldest first. The bytes that remain pending are
+            those in the transport, the rest of a record that was passed on in part, and
+            those beyond the limit.
         """
-        own = min(self._owned - self._records, len(self.parts) - self._next)
-        first = self._next + max(own, bool(self._offset))
-        ends = list(accumulate(map(len, self.parts[first:])))
-        last = first + bisect_right(ends, limit)
-        kept = self.parts[first:last]
-        del self.parts[first:last]
-        self.pending -= sum(map(len, kept))
-        return kept
+        waiting: list[Any] = self._batch[::-1] + self.parts
+        isCut = bool(waiting) and isinstance(waiting[0], memoryview)
+        first = min(max(self._owned - self._records, int(isCut)), len(waiting))
+        ends = accumulate(map(len, waiting[first:]))
+        last = first + bisect_right(list(ends), limit)
+        taken = waiting[first:last]
+        self._batch = waiting[:first][::-1]
+        self.parts = waiting[last:]
+        self.pending -= sum(map(len, taken))
+        return taken
 
 
 def checked(
@@ -425,14 +427,14 @@ def checked(
     Return a function that calls C{encode}, a method of the framing, and raises a
     L{TypeError} if it does not return bytes. Our own framings need no such check.
     """
-    if type(framing) in _SURE:
+    if type(framing) in _CHECKED:
         return encode
 
-    def checked(record: Any) -> bytes:
+    def encodeAndCheck(record: Any) -> bytes:
         encoded = encode(record)
         if type(encoded) is not bytes:
             name = f"{type(framing).__name__}.{encode.__name__}"
             raise TypeError(f"{name}() must return bytes, not {encoded!r:.60}")
         return encoded
 
-    return checked
+    return encodeAndCheck
