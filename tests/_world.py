@@ -5,8 +5,8 @@ A world for the programs of the documents, which run in it as they stand::
 
 Every host name, apart from those below C{.invalid}, has one address, an address for
 documentation (RFC 5737). Its well-known ports lead to servers of our own, on free ports
-of the loopback interface; its other ports are closed. Any other address is what it is
-elsewhere. The servers and the program share one process and one reactor, of any kind
+of the loopback interface; its other ports are closed. The loopback interface has the
+same servers on these ports. Any other address is what it is elsewhere. The servers and the program share one process and one reactor, of any kind
 that the program installs.
 """
 
@@ -213,6 +213,8 @@ def furnish(reactor: Any) -> None:
     def connect(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
         if host == ADDRESS:
             host, port = "127.0.0.1", ports.get(port, CLOSED)
+        elif host == "127.0.0.1":
+            port = ports.get(port, port)
         return connectTCP(host, port, *args, **kwargs)
 
     reactor.connectTCP = connect
