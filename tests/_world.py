@@ -5,9 +5,9 @@ A world for the programs of the documents, which run in it as they stand::
 
 Every host name, apart from those below C{.invalid}, has one address, an address for
 documentation (RFC 5737). Its well-known ports lead to servers of our own, on free ports
-of the loopback interface; its other ports are closed. The loopback interface has the
-same servers on these ports. Any other address is what it is elsewhere. The servers and the program share one process and one reactor, of any kind
-that the program installs.
+of the loopback interface; its other ports are closed. 127.0.0.1 has the same servers on
+these ports. Any other address is what it is elsewhere. The servers and the program
+share one process and one reactor, of any kind that the program installs.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class SameTests(SynchronousTestCase):
                 ),
             ),
             (
-                "most attempts a second of 10,000 clients",
+                "peak rate of attempts of 10,000 clients",
                 "10,000 clients lose a server, which stays down",
                 0,
                 ("clienttcp", "ReconnectingClientFactory", service, "", ""),
