@@ -321,12 +321,12 @@ class DemoTests(CommandTestCase):
                 b"has dropped the connection",
                 b"connected again",
                 b"got 'still there?'",
-                b"pending the high mark, 262,144, is reached",
+                b"reaches the high mark (262,144)",
                 b"serverHigh",
                 b"serverLow",
                 b"lines have come back",
                 b"shuts down with 2,000,000 bytes",
-                b"has read 2,000,000 bytes: none is lost",
+                b"has read 2,000,000 bytes: nothing is lost",
                 b"does not trust it: the server's certificate is refused: unknown CA",
                 b"got 'a secret'",
             ):
@@ -358,7 +358,7 @@ class DemoTests(CommandTestCase):
         wrong = "import sys; sys.modules['service_identity'] = None"
         done = await self.broken(main, wrong)
         self.assertEqual(self.status, 0, done.err)
-        self.assertIn(b"none is lost", done.out)
+        self.assertIn(b"nothing is lost", done.out)
         self.assertIn(b"pip install 'twisted_clienttcp[tls]'", done.out)
 
     async def test_failures(self) -> None:
@@ -378,12 +378,13 @@ class DemoTests(CommandTestCase):
             "demo.PATIENCE = 0.5",
             b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",
-            b"the stranger's certificate": "demo.TLSError = LookupError",
+            b"the unknown certificate": "demo.TLSError = LookupError",
             b"the connection over TLS": "import twisted.internet.ssl as ssl\n"
             "options = ssl.optionsForClientTLS\n"
             "ssl.optionsForClientTLS = lambda *a, **b: options('elsewhere', **b)",
-            b"the shutdown": "demo.EchoServer.received = property(lambda self: 5, "
-            "lambda self, value: None)",
+            b"the shutdown": "receive = demo.EchoServer.lineReceived\n"
+            "demo.EchoServer.lineReceived = lambda self, line: "
+            "setattr(demo.EchoServer, 'received', 0) or receive(self, line)",
         }.items():
             main = "from twisted_clienttcp.__main__ import main; main()"
             done = await self.broken(main, wrong)

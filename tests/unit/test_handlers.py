@@ -129,7 +129,7 @@ class HandlerTests(SynchronousTestCase):
         options = self.options("some_handlers:whole")
         whole = clientFrom(options, self.reactor)
         self.assertIs(whole, sys.modules["some_handlers"].whole)
-        self.refused("some_handlers:whole", "whole client", "HOST and PORT")
+        self.refused("some_handlers:whole", "complete client", "HOST and PORT")
         self.refused(
             "some_handlers:whole", "--linger", words=["--linger=3", "--verbose"]
         )

@@ -74,7 +74,10 @@ class StandardInputTests(DescriptorTestCase):
         self.got: list[bytes] = []
         self.reactor = MemoryReactorClock()
         made = StandardInput(
-            self.reactor, descriptor, self.got.append, lambda: self.got.append(b"END")
+            self.reactor,
+            descriptor,
+            self.got.append,
+            lambda error: self.got.append(b"END"),
         )
         self.addCleanup(self.close, made.fileno())
         return made
@@ -147,7 +150,7 @@ class StandardOutputTests(DescriptorTestCase):
         self.closed = 0
         self.reactor = MemoryReactorClock()
 
-        def close() -> None:
+        def close(error: OSError | None) -> None:
             self.closed += 1
 
         made = StandardOutput(self.reactor, descriptor, close)

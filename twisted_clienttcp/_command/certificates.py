@@ -1,5 +1,5 @@
 """
-C{--tls} and what belongs to it.
+The TLS options of the command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from .. import _tls
-from .._connecting import addresses as _addresses
+from .._connecting import addresses
 
 _log = Logger()
 
@@ -34,17 +34,17 @@ def tlsFrom(
     insecure: bool,
 ) -> Any:
     """
-    @param host: whom we connect to, if that is one host with a name or an address.
-    @param servername: what the certificate must be for instead of that.
-    @param ca: a file with the certificates that vouch for the server's.
-    @param cert: a file with our certificate and those that vouch for it.
-    @param key: the file with its key; that of the certificate if there is none.
-    @param alpn: the protocols that we offer.
-    @param insecure: whether nothing is to be verified.
+    @param host: the name or address of the server; None if it has none.
+    @param servername: the name in the certificate, if it is another one.
+    @param ca: a file with the certificates to trust.
+    @param cert: a file with the client's certificate and its chain.
+    @param key: a file with the client's key; None if C{cert} contains it.
+    @param alpn: the protocols to offer.
+    @param insecure: True to verify nothing.
 
-    @return: what the client's C{tls} takes.
+    @return: the value of the setting C{tls}.
 
-    @raise UsageError: if a file cannot be used, or no name is known.
+    @raise UsageError: if a file cannot be used, or the server's name is unknown.
     @raise ValueError: if C{servername} cannot be the name of a host.
     @raise ImportError: if the extra C{tls} is not installed.
     """
@@ -54,32 +54,29 @@ def tlsFrom(
     from twisted.internet import ssl
 
     if key and not cert:
-        raise UsageError("--key needs --cert: the certificate that it is for")
-    ours = _identity(cert, key or cert) if cert else {}
+        raise UsageError("--key needs --cert: pass the certificate of the key too")
+    identity = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
     if servername:
-        _addresses.host("--servername", servername)
+        addresses.host("--servername", servername)
     name = servername or host
     if insecure:
         _log.warn(
-            "WARNING: the certificate of the server is NOT verified (--insecure): "
-            "anybody can be taken for it"
+            "WARNING: the server's certificate is NOT verified (--insecure): anyone "
+            "can impersonate the server"
         )
-        context = ssl.CertificateOptions(**ours).getContext()
+        context = ssl.CertificateOptions(**identity).getContext()
         return _Unverified(name, context, protocols)
     if name is None:
         raise UsageError(
-            "--servername is needed with --endpoint and unix:, to say whom the "
-            "certificate must be for"
+            "--servername is needed with --endpoint and unix: pass the name in the "
+            "server's certificate"
         )
     roots: Any = None
     if ca:
+        pems = _certificates("--ca", ca)
         try:
-            roots = ssl.trustRootFromCertificates(
-                [ssl.Certificate.loadPEM(pem) for pem in _certificates("--ca", ca)]
-            )
-        except UsageError:
-            raise
+            roots = ssl.trustRootFromCertificates(map(ssl.Certificate.loadPEM, pems))
         except Exception as error:
             raise UsageError(f"--ca: {ca} has a broken certificate") from error
     return ssl.optionsForClientTLS(
@@ -88,16 +85,13 @@ def tlsFrom(
         acceptableProtocols=protocols or None,
         # Not clientCertificate: Twisted's PrivateCertificate holds objects of
         # pyOpenSSL, for which pyOpenSSL 24.3 and later issue deprecation warnings.
-        extraCertificateOptions=ours or None,
+        extraCertificateOptions=identity or None,
     )
 
 
 def _identity(cert: str, key: str) -> dict[str, Any]:
     """
-    Load the client's certificate and its key.
-
-    @param cert: the file with the certificate, followed by those that vouch for it.
-    @param key: the file with the key.
+    Load the client's certificate, its chain, and its key.
 
     @return: arguments for C{CertificateOptions}.
 
@@ -108,27 +102,21 @@ def _identity(cert: str, key: str) -> dict[str, Any]:
     from cryptography.x509 import load_pem_x509_certificate
 
     try:
-        chain = [
-            load_pem_x509_certificate(pem) for pem in _certificates("--cert", cert)
-        ]
+        first, *chain = map(load_pem_x509_certificate, _certificates("--cert", cert))
     except ValueError as error:
         raise UsageError(f"--cert: {cert} has a broken certificate") from error
     try:
         private: Any = load_pem_private_key(_read("--key", key), password=None)
     except TypeError as error:
         raise UsageError(
-            f"--key: {key} is encrypted: decrypt the key first, for instance with "
+            f"--key: {key} is encrypted: decrypt it first, for instance with "
             "'openssl pkey'"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UsageError(f"--key: {key} has no key in PEM") from error
-    if private.public_key() != chain[0].public_key():
+    if private.public_key() != first.public_key():
         raise UsageError(f"--key: {key} has the key of another certificate")
-    return {
-        "privateKey": private,
-        "certificate": chain[0],
-        "extraCertChain": chain[1:],
-    }
+    return {"privateKey": private, "certificate": first, "extraCertChain": chain}
 
 
 def _read(option: str, path: str) -> bytes:
@@ -149,7 +137,7 @@ def _certificates(option: str, path: str) -> list[bytes]:
 @implementer(IOpenSSLClientConnectionCreator)
 class _Unverified:
     """
-    TLS with whoever answers.
+    TLS with any server.
     """
 
     def __init__(self, name: str | None, context: Any, protocols: list[bytes]) -> None:
@@ -159,9 +147,9 @@ class _Unverified:
         if name and not (isIPAddress(name) or isIPv6Address(name)):
             self._name = name.encode("idna")
 
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+    def clientConnectionForTLS(self, tlsProtocol: object) -> Any:
         """
-        @return: a connection that asks for the name, and believes any.
+        @return: a connection that asks for the name, but does not verify it.
         """
         from OpenSSL.SSL import Connection
 

@@ -1,15 +1,12 @@
 """
-Between a client and standard input and output.
+The callbacks that connect a client with standard input and output.
 
-Theory of operation:
-
- 1. Standard input is read only while there is a connection, and while that keeps up:
-    it is the client's producer. So what is read is put at once, nothing needs to be
-    held here, and what is not read waits where it came from: in the pipe, the file, or
-    the terminal. Only with an C{offlineLimit} it is read without a connection too,
-    until the client takes no more.
- 2. The connection is read only while standard output keeps up: the client is the
-    producer of that.
+ 1. Standard input is the client's producer: it is read only while there is a
+    connection, and only as fast as the connection accepts data. Data that has not been
+    read stays in the pipe, the file or the terminal. Only with an C{offlineLimit} it
+    is read without a connection too, up to the limit.
+ 2. The client is the producer of standard output: the connection is read only as fast
+    as standard output accepts data.
 """
 
 from __future__ import annotations
@@ -24,86 +21,82 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory, Disconnection, errorDetails
-from ..errors import ClientTCPError, NotConnectedError, OutputFull
+from .._details import fullText
+from ..errors import ClientTCPError, NotConnectedError, OutputFull, RecordTooLong
 from .options import Options
 from .progress import Progress, size
 from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, event, now, place
 
-#: The seconds for which a server that talks on is heard out when nobody reads that.
+#: The seconds for which a server may keep sending when nobody reads standard output.
 SILENCE = 1.0
 
-#: After a signal, the seconds in which the rest of the output must be read.
+#: The seconds after a signal in which the rest of the output must be read.
 PATIENCE = 2.0
 
 
 class Console:
     """
-    Puts what standard input gives, and writes what comes to standard output.
+    Sends standard input to the server, and writes received records to standard output.
 
-    @ivar lost: data has been lost, or standard input could not be sent to its end.
-    @ivar failure: what ended the last attempt or connection, if not well.
-    @ivar progress: shows how far it has come, if anything does.
+    @ivar lost: True if data has been lost, or standard input could not be read or sent.
+    @ivar failure: the error that ended the last attempt or connection.
+    @ivar progress: the progress line, if there is one.
     """
 
     _log = Logger()
 
     def __init__(self, options: Options, reactor: Any) -> None:
-        """
-        @param options: what is wanted.
-        @param reactor: what reads and writes.
-        """
-        self._reactor = reactor
         self.lost = False
         self.failure: Failure | None = None
         self.progress: Progress | None = None
         self._options = options
-        self._staying = options.staying
-        limits = {"maxLength": options["max-length"]} if options["max-length"] else {}
-        self._form = Form(options.framing, **limits)
+        self._reactor = reactor
+        self._form = Form(options.framing, options["max-length"])
         default = "keep" if options.staying else "half"
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
         self._printing = not (options["json-events"] or options["send-only"])
-        #: What the client did not take without a connection.
+        #: Records that the client did not accept without a connection.
         self._held: list[Any] = []
         #: The connection that standard input is read for.
-        self._served: Any = None
-        self._input: Any = None
+        self._served: object = None
+        self._input: StandardInput | None = None
         self._inputEnded = False
-        self._output: Any = None
-        #: There has been a signal.
-        self._hurries = False
+        self._output: StandardOutput | None = None
+        self._interrupted = False
         self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
 
     def callbacks(self) -> dict[str, Callable[..., object]]:
         """
-        @return: the callbacks for the client.
+        @return: the client's callbacks.
         """
         own: dict[str, Callable[..., object]] = {
             "started": self._started,
             "connected": self._connected,
-            "connectError": self._notConnected,
+            "connectError": self._connectError,
             "serverInput": self._serverInput,
-            "serverError": self._failed,
+            "serverError": self._serverError,
             "disconnected": self._disconnected,
         }
-        if self._options["json-events"]:
-            for name in ("serverFlushed", "stopped"):
-                own[name] = lambda client, *args: None
-            if self._options["high-mark"] is not None:
-                own["serverHigh"] = own["serverLow"] = own["serverFlushed"]
-            return {name: self._told(name, does) for name, does in own.items()}
-        return own
+        if not self._options["json-events"]:
+            return own
+        names = ["serverFlushed", "stopped"]
+        if self._options["high-mark"] is not None:
+            names += ["serverHigh", "serverLow"]
+        own |= dict.fromkeys(names, lambda client, *args: None)
+        return {name: self._printed(name, function) for name, function in own.items()}
 
-    def _told(self, name: str, does: Callable[..., object]) -> Callable[..., object]:
+    def _printed(
+        self, name: str, function: Callable[..., object]
+    ) -> Callable[..., object]:
         """
-        @return: a callback that is an event too.
+        @return: a callback that also prints a JSON event.
         """
 
-        def callback(client: ClientTCPFactory, *args: Any) -> None:
-            does(client, *args)
+        def callback(client: ClientTCPFactory, *args: object) -> None:
+            function(client, *args)
             value = args[0] if args else None
             self._print(event(name, client.pendingBytes, value, self._form.limit))
 
@@ -111,76 +104,69 @@ class Console:
 
     def shutdown(self) -> None:
         """
-        Read no further, and let the client end when all is sent.
+        Stop reading, and let the client end when everything is sent.
         """
-        self.stopReading()
+        self._stopReading()
         self._client.shutdown()
 
     def interrupt(self, signal: str | None) -> None:
         """
-        Shut down, and wait for the reader of standard output only for a moment.
+        Shut down, and wait only for a moment for the reader of standard output.
 
-        @param signal: the name of the signal that is the reason, to report how much is
-            still to be sent; None for no report.
+        @param signal: the name of the signal that is the reason. If there is one, a
+            message says how much is still to be sent.
         """
         if signal and self._client.pendingBytes:
             self._log.warn(
-                "{signal}: sending the last {pending} bytes; once more ends at once",
+                "{signal}: sending the last {pending} bytes; a second {signal} ends "
+                "the command at once",
                 signal=signal,
                 pending=self._client.pendingBytes,
             )
-        self._hurries = True
+        self._interrupted = True
         self._reactor.callLater(PATIENCE, self._abandonOutput)
         self.shutdown()
 
     def _abandonOutput(self) -> None:
         if self._output is not None and self._output.pending:
             self.lost = True
-            self._log.warn("not all that came could be printed: nobody reads it")
+            self._log.warn("not all output could be printed: nobody reads it")
             self._output.connectionLost(Failure(CONNECTION_LOST))
 
-    def stopReading(self) -> None:
-        """
-        Read no further.
-        """
+    def _stopReading(self) -> None:
         if self._input is not None:
             self._input.pauseProducing()
-            # Or the client would wait for it at the end.
+            # Otherwise the client would wait for the producer before it ends.
             self._client.unregisterProducer()
 
     def close(self) -> Deferred[None]:
         """
-        @return: a Deferred that fires when standard output has all that is to be
-            written.
+        @return: a Deferred that fires when everything has been written to standard
+            output.
         """
         if self.progress is not None:
             self.progress.stop()
         if self._output is None:
             return succeed(None)
-        if self._hurries:
-            # For what has been printed since then.
+        if self._interrupted:
+            # For output since then.
             self._reactor.callLater(PATIENCE, self._abandonOutput)
         self._output.unregisterProducer()
-        self._output.loseConnection()
+        self._output.loseConnection()  # type: ignore[no-untyped-call]
         return self._closed
 
     def exitStatus(self, failure: Failure | None) -> int:
         """
-        @param failure: what the client has stopped with, if not well.
+        @param failure: the error that the client has stopped with, if any.
 
-        @return: the exit status: 0 if all of standard input was sent, and all that came
-            was printed.
+        @return: 0 if standard input was read and sent to its end, and everything that
+            was received was printed.
         """
-        lost = self.lost or bool(self._held) or self._isInputLeft()
+        isComplete = self._input is None or (
+            self._input.hasEnded() and not self._form.isInsideRecord()
+        )
+        lost = self.lost or bool(self._held) or not isComplete
         return exitStatus(failure or self.failure) or int(lost)
-
-    def _isInputLeft(self) -> bool:
-        """
-        True if a part of standard input was not put, or more may come.
-        """
-        if self._input is None:
-            return False
-        return not self._input.hasEnded() or self._form.endsInside()
 
     def look(self) -> tuple[int, int]:
         """
@@ -189,7 +175,7 @@ class Console:
         stats = self._client.stats
         return stats.bytesOut, stats.pendingBytes
 
-    # -- what the client tells
+    # -- the client's callbacks
 
     def _started(self, client: ClientTCPFactory) -> None:
         self._client = client
@@ -216,12 +202,12 @@ class Console:
             self._log.info("connected to {peer}", peer=place(peer))
         if self._output is not None and self._output.full:
             client.pauseProducing()
-        # What has waited for the connection goes first, when this has returned.
-        self._reactor.callLater(0, self._goOn)
+        # The offline queue is sent first, after this callback has returned.
+        self._reactor.callLater(0, self._serve)
 
-    def _goOn(self) -> None:
+    def _serve(self) -> None:
         """
-        There is a connection to read standard input for.
+        Begin to read standard input for a connection.
         """
         client = self._client
         if not client.connected or client.server is self._served:
@@ -235,48 +221,56 @@ class Console:
             self._input.resumeProducing()
             client.registerProducer(self._input, True)
 
-    def _notConnected(self, client: ClientTCPFactory, failure: Failure) -> None:
-        self._failed(client, failure, f"{place(client.connector.getDestination())}: ")
+    def _connectError(self, client: ClientTCPFactory, failure: Failure) -> None:
+        self.failure = failure
+        self._stopReading()
+        # The client decides about the next attempt after this callback has returned.
+        self._reactor.callLater(
+            0,
+            self._reportAttempt,
+            f"{place(client.connector.getDestination())}: "
+            f"{errorDetails(failure).operation}: {fullText(failure)}",
+            client.retries,
+        )
 
-    def _failed(
-        self, client: ClientTCPFactory, failure: Failure, where: str = ""
-    ) -> None:
+    def _reportAttempt(self, text: str, retries: int) -> None:
+        client = self._client
+        if client.retries > retries and not client.shuttingDown:
+            text += f"; next attempt in {client.delay:.1f} s"
+        self._log.warn("{text}", text=text)
+
+    def _serverError(self, client: ClientTCPFactory, failure: Failure) -> None:
         operation, _, text = errorDetails(failure)
         if text:
-            self._log.warn(
-                "{where}{operation}: {text}",
-                where=where,
-                operation=operation,
-                text=text,
-            )
-            if getattr(failure.value, "skipped", False):
+            self._log.warn("{operation}: {text}", operation=operation, text=text)
+            if isinstance(failure.value, RecordTooLong) and failure.value.skipped:
                 return
             self.failure = failure
         elif self._input is not None and not self._input.hasEnded():
             self._log.warn(
                 "the server closed the connection before the end of standard input"
             )
-        self.stopReading()
+        self._stopReading()
 
-    def _serverInput(self, client: ClientTCPFactory, record: Any) -> None:
+    def _serverInput(self, client: ClientTCPFactory, record: object) -> None:
         if self._printing:
             self._print(self._stamp() + self._form.write(record))
 
     def _stamp(self) -> bytes:
         return f"{now()} ".encode() if self._options["timestamps"] else b""
 
-    def _print(self, shown: bytes) -> None:
+    def _print(self, data: bytes) -> None:
         if self.progress is not None:
             self.progress.hide()
         if self._output is not None:
-            self._output.write(shown)
+            self._output.write(data)
 
     def _disconnected(
         self, client: ClientTCPFactory, disconnection: Disconnection
     ) -> None:
-        self.stopReading()
+        self._stopReading()
         if disconnection.truncated is not None and self._printing:
-            # A last line without its newline is printed as it came.
+            # A last line without its newline is printed without one.
             self._print(self._stamp() + disconnection.truncated.rest)
         if disconnection.unsent:
             self.lost = True
@@ -286,68 +280,69 @@ class Console:
         if self._options["verbose"]:
             stats = client.stats
             self._log.info(
-                "disconnected; so far {sent} sent, {got} received",
+                "disconnected; so far {sent} sent, {received} received",
                 sent=size(stats.bytesOut - stats.unsentBytes),
-                got=size(stats.bytesIn),
+                received=size(stats.bytesIn),
             )
         if not self._inputEnded:
             self._readOffline()
-        elif self._eof != "keep" and not self._waiting:
+        elif self._eof != "keep" and not self._isPending():
             client.shutdown()
 
-    @property
-    def _waiting(self) -> bool:
+    def _isPending(self) -> bool:
         """
-        Whether something is to be sent when there is a connection.
+        True if data waits for a connection.
         """
         return bool(self._held or self._client.pendingBytes)
 
-    # -- what standard input and output tell
+    # -- events of standard input and output
 
     def _read(self, data: bytes) -> None:
         """
-        Put what standard input has given.
+        Send data from standard input.
         """
         self._putAll(self._form.read(data))
 
     def _putAll(self, records: Iterable[Any]) -> None:
         """
-        Put records; or hold them until there is a connection.
+        Put records. Keep those that the client does not accept until there is a
+        connection.
         """
-        put = self._client.put
         remaining = iter(records)
         try:
             for record in remaining:
                 try:
-                    put(record)
+                    self._client.put(record)
                 except OutputFull:
                     self._held = [record, *remaining]
-                    self._input.pauseProducing()
-        except ClientTCPError as e:
+                    if self._input is not None:
+                        self._input.pauseProducing()
+        except ClientTCPError as error:
             self.lost = True
-            self._log.error("standard input: {error}", error=e)
+            self._log.error("standard input: {error}", error=error)
             self.shutdown()
 
-    def _ended(self) -> None:
+    def _ended(self, error: OSError | None) -> None:
         """
         Standard input has ended.
         """
         self._client.unregisterProducer()
         self._inputEnded = True
-        if self._input.error is not None:
+        if error is not None:
             self.lost = True
-            reason = self._input.error.strerror
-            self._log.error("standard input cannot be read: {reason}", reason=reason)
+            self._log.error(
+                "standard input cannot be read: {reason}", reason=error.strerror
+            )
         self._putAll(self._form.end())
         self._input = None
         self._atEnd()
 
     def _atEnd(self) -> None:
         """
-        Do what the end of standard input is to do.
+        Act on the end of standard input, as --eof says.
         """
         client = self._client
-        if not client.connected and self._waiting:
+        if not client.connected and self._isPending():
             return
         if self._eof == "close":
             client.shutdown()
@@ -355,25 +350,25 @@ class Console:
             try:
                 client.loseWriteConnection()
             except (NotConnectedError, RuntimeError):
-                # There will be a connection, or this one is TLS.
+                # There is no connection yet, or it uses TLS.
                 pass
 
-    def _outputClosed(self) -> None:
+    def _outputClosed(self, error: OSError | None) -> None:
         """
-        Standard output has all; or nobody reads it any more, or it takes no more.
+        Standard output accepts no more data: everything is written, nobody reads it, or
+        an error.
         """
         output, self._output = self._output, None
         self._closed.callback(None)
-        if output.disconnecting:
+        if output is None or output.disconnecting:
             return
-        if output.error is not None:
+        if error is not None:
             self.lost = True
-            reason = output.error.strerror
             self._log.error(
-                "standard output cannot be written: {reason}", reason=reason
+                "standard output cannot be written: {reason}", reason=error.strerror
             )
         self._client.resumeProducing()
-        if not self._staying:
-            # Nobody waits for this either, so a server that talks on is not heard out.
+        if not self._options.staying:
+            # Nothing more can be printed, so do not wait for a server that sends more.
             self._client.lingerTimeout = SILENCE
             self.shutdown()

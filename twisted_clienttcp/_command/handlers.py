@@ -20,15 +20,15 @@ from .options import Options
 
 def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
     """
-    Make the client that C{--client} asks for.
+    Create the client that C{--client} describes.
 
     @raise usage.UsageError: if there is none; it names the module and the reason.
-    @raise SystemExit: if the client does not accept the other options.
+    @raise SystemExit: if the client rejects another option.
     """
     name: str = options["client"]
-    found = load(name)
+    found = _load(name)
     if isinstance(found, ClientTCPFactory):
-        options.exclude(f"--client {name} is a whole client", but="client")
+        options.exclude(f"--client {name} is a complete client", but="client")
         return found
     if isinstance(found, type):
         if issubclass(found, ClientTCPFactory):
@@ -38,8 +38,8 @@ def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
         return options.client(handler=found)
     if not callable(found):
         raise usage.UsageError(
-            f"--client {name} has no method with the name of a callback "
-            f"({', '.join(CALLBACKS)}), and is not a function that makes a client"
+            f"--client {name} must have a method with the name of a callback "
+            f"({', '.join(CALLBACKS)}), or be a function that returns a client"
         )
     made = _called(name, found, reactor, options)
     if not isinstance(made, ClientTCPFactory):
@@ -50,28 +50,27 @@ def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
     return made
 
 
-def load(name: str) -> Any:
+def _load(name: str) -> Any:
     """
     @param name: C{package.module:object}, or a module alone.
 
-    @return: the object.
+    @return: the object or the module.
 
-    @raise usage.UsageError: if there is no such thing.
+    @raise usage.UsageError: if there is no such object, or the import fails.
     """
     moduleName, _, path = name.partition(":")
     if "" not in sys.path and os.getcwd() not in sys.path:
-        # As python -m has it.
+        # As python -m does.
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = import_module(moduleName)
-    except ModuleNotFoundError as error:
-        if not f"{moduleName}.".startswith(f"{error.name}."):
-            raise _failed(f"{moduleName} cannot be imported", error) from error
-        raise usage.UsageError(
-            f"--client {name}: there is no module {error.name} in {os.getcwd()} or on "
-            "Python's path"
-        ) from error
     except Exception as error:
+        missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
+        if missing and f"{moduleName}.".startswith(missing):
+            raise usage.UsageError(
+                f"--client {name}: there is no module {missing[:-1]} in {os.getcwd()} "
+                "or on Python's path"
+            ) from error
         raise _failed(f"{moduleName} cannot be imported", error) from error
     for part in path.split(".") if path else ():
         if not hasattr(found, part):
@@ -80,7 +79,7 @@ def load(name: str) -> Any:
     return found
 
 
-def _called(name: str, function: Any, *args: Any) -> Any:
+def _called(name: str, function: Any, *args: object) -> Any:
     try:
         return function(*args)
     except Exception as error:

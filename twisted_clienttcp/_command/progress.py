@@ -1,5 +1,5 @@
 """
-The progress of a long send, on a terminal.
+The progress line for a long send, on a terminal.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from twisted.internet.task import LoopingCall
 
 from .stdio import writeIfReady
 
-#: The seconds between two looks; what is done sooner is not shown.
+#: The seconds between two updates. A send that takes less shows no line.
 INTERVAL = 1.0
 
-#: What takes a line of a terminal away.
+#: Erases a line of a terminal.
 ERASE = "\r\x1b[K"
 
 
@@ -31,33 +31,33 @@ def size(number: float) -> str:
 
 class Progress:
     """
-    One line, which is redrawn every second while data is being sent.
+    A line that is updated every second while data is being sent.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
         look: Callable[[], tuple[int, int]],
-        draw: Callable[[str], None] = writeIfReady,
+        write: Callable[[str], None] = writeIfReady,
     ) -> None:
         """
         @param look: returns the number of bytes put so far, and how many of them are
             pending.
-        @param draw: draws.
+        @param write: writes to the terminal.
         """
-        self._write = draw
+        self._write = write
         self._look = look
         self._sent = 0
-        self._drawn = False
-        self._call = LoopingCall(self._draw)
-        self._call.clock = clock
+        self._isShown = False
         self._marks = ""
+        self._call = LoopingCall(self._update)
+        self._call.clock = clock
 
     def start(self, highMark: int | None, lowMark: int | None) -> None:
         """
-        Begin to draw.
+        Begin to show the line.
 
-        @param highMark: what is pending is shown against this, if there is such a one.
+        @param highMark: the marks, which the line shows if they are set.
         """
         if highMark is not None and lowMark is not None:
             self._marks = f" (marks {size(highMark)}, {size(lowMark)})"
@@ -66,7 +66,7 @@ class Progress:
 
     def stop(self) -> None:
         """
-        Draw no more.
+        Erase the line for good.
         """
         if self._call.running:
             self._call.stop()
@@ -74,22 +74,22 @@ class Progress:
 
     def hide(self) -> None:
         """
-        Make room for other words, until the next time.
+        Erase the line until the next update, to make room for other text.
         """
-        if self._drawn:
-            self._drawn = False
+        if self._isShown:
+            self._isShown = False
             self._write(ERASE)
 
-    def _draw(self) -> None:
+    def _update(self) -> None:
         put, pending = self._look()
         sent = put - pending
-        rate = (sent - self._sent) / INTERVAL
+        rate = max(sent - self._sent, 0) / INTERVAL
         self._sent = sent
-        if rate > 0 or pending:
-            self._drawn = True
+        if rate or pending:
+            self._isShown = True
             self._write(
-                f"{ERASE}{size(sent)} sent, {size(max(rate, 0))}/s, "
-                f"{size(pending)} pending{self._marks}"
+                f"{ERASE}{size(sent)} sent, {size(rate)}/s, {size(pending)} pending"
+                f"{self._marks}"
             )
         else:
             self.hide()

@@ -1,5 +1,5 @@
 """
-The exit status that says how a client has fared.
+The exit status of the command.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from twisted.python.failure import Failure
 
 from ..errors import DrainTimeout, PeerSilent, RetriesExhausted, TLSError
 
-#: The statuses beside 0, and beside 128 and the number of a signal. That for wrong
-#: usage is of sysexits.h, that for a timeout is of timeout(1).
+#: The exit statuses for errors: wrong usage as in sysexits.h, a timeout as in
+#: timeout(1). A signal adds its number to 128, as in the shell.
 EX_FAILED = 1
 EX_UNVERIFIED = 2
 EX_USAGE = 64
@@ -19,7 +19,7 @@ EX_TIMEOUT = 124
 
 def exitStatus(failure: Failure | None) -> int:
     """
-    @param failure: what C{stopped} was given.
+    @param failure: the error that the client has stopped with, if any.
 
     @return: the exit status.
     """
@@ -39,7 +39,7 @@ def _isVerification(cause: BaseException | None) -> bool:
     """
     @param cause: the error of OpenSSL or service_identity, if there is one.
 
-    @return: whether the certificate was not good.
+    @return: True if the server's certificate was rejected.
     """
     try:
         from OpenSSL.SSL import Error

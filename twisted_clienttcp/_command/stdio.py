@@ -1,8 +1,8 @@
 """
 Standard input, output and error.
 
-Twisted's C{StandardIO} reads 8 KiB at a time, does not say what kept it from writing,
-and makes the streams non-blocking, which every process that shares them notices.
+Twisted's C{StandardIO} reads 8 KiB at a time, does not report why it cannot write, and
+makes the streams non-blocking, also for every other process that shares them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from .status import EX_FAILED, EX_USAGE
 
-#: The number of bytes that are read at a time: the size of a pipe.
+#: The number of bytes to read at a time: the size of a pipe.
 READ = 64 * 1024
 
 _INT = Struct("i")
@@ -51,13 +51,12 @@ def standard(descriptor: int) -> int:
 
 def write(descriptor: int, text: str) -> None:
     """
-    Write all of a text to standard output or standard error.
+    Write all of a text to standard output or standard error, without a buffer: Python
+    writes its own when the process ends, and prints a traceback if it cannot.
 
-    Python's own streams keep it until the process ends, where an error is a traceback.
     A stream that is closed, or that nobody reads, is not an error.
 
     @param descriptor: 1 or 2.
-    @param text: the text.
 
     @raise OSError: if it cannot be written.
     """
@@ -78,38 +77,38 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
     """
     Write as much of a text to standard error as it accepts now, and drop the rest.
 
-    The client must go on, and end at a signal, even if the reader of its messages does
-    not read. That is often the reader of its output, which may be full: C{2>&1}.
+    The client must go on, and end at a signal, even if nobody reads its messages. Often
+    they go to the same full pipe as its output: C{2>&1}.
 
-    @param text: the text.
     @param descriptor: another descriptor to write to.
     """
     own = None
     if os.isatty(descriptor):
         # A terminal may be ready and accept less than it is given.
-        own = _opened(descriptor, os.O_WRONLY)
+        own = _reopen(descriptor, os.O_WRONLY)
     ready = select.poll()
     ready.register(descriptor, select.POLLOUT)
     data = text.encode(errors="backslashreplace")
-    # A pipe that is ready accepts this much without blocking.
     with suppress(OSError):
         while data and ready.poll(0):
-            written = os.write(
-                descriptor if own is None else own, data[: select.PIPE_BUF]
-            )
-            data = data[written:]
+            # A pipe that is ready accepts this much without blocking.
+            part = data[: select.PIPE_BUF]
+            data = data[os.write(descriptor if own is None else own, part) :]
     if own is not None:
         os.close(own)
 
 
-def say(descriptor: int, text: str) -> None:
+def _say(descriptor: int, text: str) -> None:
     """
-    As L{write}, unless Python's stream has been redirected: then to that.
+    Write a text to Python's stream if that has been redirected, otherwise as L{write}.
 
     @raise OSError: if it cannot be written.
     """
-    own = (sys.__stdin__, sys.__stdout__, sys.__stderr__)[descriptor]
-    stream = (sys.stdin, sys.stdout, sys.stderr)[descriptor]
+    stream, own = (
+        (sys.stdout, sys.__stdout__)
+        if descriptor == 1
+        else (sys.stderr, sys.__stderr__)
+    )
     if stream is own:
         write(descriptor, text)
     else:
@@ -123,7 +122,7 @@ def display(text: str) -> NoReturn:
     @raise SystemExit: always.
     """
     try:
-        say(1, text)
+        _say(1, text)
     except OSError as error:
         _fail(error)
     sys.exit(0)
@@ -135,9 +134,9 @@ def refuse(error: Exception) -> NoReturn:
 
     @raise SystemExit: always.
     """
-    # If the message cannot be written, the status says enough.
+    # If the message cannot be written, the exit status must do.
     with suppress(OSError):
-        say(2, f"clienttcp: {error} (see --help)\n")
+        _say(2, f"clienttcp: {error} (see --help)\n")
     sys.exit(EX_USAGE)
 
 
@@ -152,7 +151,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python tries once more at the end.
+        # Python tries again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
             _fail(error)
@@ -160,13 +159,13 @@ def flush() -> None:
 
 def _fail(error: OSError) -> NoReturn:
     with suppress(OSError):
-        say(2, f"clienttcp: standard output cannot be written: {error.strerror}\n")
+        _say(2, f"clienttcp: standard output cannot be written: {error.strerror}\n")
     sys.exit(EX_FAILED)
 
 
-def _opened(descriptor: int, access: int) -> int | None:
+def _reopen(descriptor: int, access: int) -> int | None:
     """
-    Open a pipe or a terminal again: as another open file, with a blocking mode of its
+    Open a pipe or a terminal again, as another open file with a blocking mode of its
     own. Only Linux can do that.
 
     @param access: C{os.O_RDONLY} or C{os.O_WRONLY}.
@@ -182,39 +181,31 @@ def _opened(descriptor: int, access: int) -> int | None:
         return None
 
 
-class StandardInput(FileDescriptor):
+class _Stream(FileDescriptor):
     """
-    Reads standard input, an C{IPushProducer}. It is made paused.
-
-    The blocking mode of the stream stays as it is: see L{StandardOutput}. It is read
-    when it can be read, and then a read gives what there is.
-
-    @ivar error: what kept it from reading, if anything did.
+    A standard stream in the reactor. Its blocking mode stays as it is: the mode belongs
+    to the open file, which other processes share. They would lose output if it changed
+    while this process runs, is stopped, or has been killed.
     """
 
     connected = 1
+    #: Why the stream cannot be read or written.
     error: OSError | None = None
 
     def __init__(
         self,
         reactor: Any,
         descriptor: int,
-        received: Callable[[bytes], None],
-        ended: Callable[[], None],
+        own: int | None,
+        closed: Callable[[OSError | None], None],
     ) -> None:
         """
-        @param descriptor: the descriptor to read.
-        @param received: called with what has been read.
-        @param ended: called when there is no more.
+        @param own: the same file, opened again; None if that is not possible.
+        @param closed: called at the end of the stream, with the error if there was one.
         """
         super().__init__(reactor)
-        own = None
-        if os.isatty(descriptor):
-            # What can be read is discarded at Ctrl-C, and then a read would block.
-            own = _opened(descriptor, os.O_RDONLY)
         self._descriptor = os.dup(descriptor) if own is None else own
-        self._received = received
-        self._ended = ended
+        self._closed = closed
 
     def fileno(self) -> int:
         """
@@ -222,9 +213,40 @@ class StandardInput(FileDescriptor):
         """
         return self._descriptor
 
-    def doRead(self) -> Any:
+    def connectionLost(self, reason: Failure) -> None:
         """
-        Read what there is.
+        Close the stream. C{closed} decides what happens to the producer.
+        """
+        self.producer = None
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        os.close(self._descriptor)
+        self._closed(self.error)
+
+
+class StandardInput(_Stream):
+    """
+    Reads standard input, as an C{IPushProducer} that is paused at first.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        descriptor: int,
+        received: Callable[[bytes], None],
+        closed: Callable[[OSError | None], None],
+    ) -> None:
+        """
+        @param received: called with the data.
+        @param closed: called at the end, with the error if there was one.
+        """
+        # Ctrl-C discards input that a terminal has announced; a read would block then.
+        own = _reopen(descriptor, os.O_RDONLY) if os.isatty(descriptor) else None
+        super().__init__(reactor, descriptor, own, closed)
+        self._received = received
+
+    def doRead(self) -> Exception | None:
+        """
+        Read the available data.
         """
         try:
             data = os.read(self._descriptor, READ)
@@ -232,7 +254,7 @@ class StandardInput(FileDescriptor):
             return None
         except OSError as error:
             if error.errno != errno.EIO:
-                # Or else it is a terminal that has hung up.
+                # EIO: a terminal has hung up.
                 self.error = error
             return CONNECTION_LOST
         if not data:
@@ -242,8 +264,8 @@ class StandardInput(FileDescriptor):
 
     def hasEnded(self) -> bool:
         """
-        True if nothing is left to read, and nothing more will come. Nothing is read to
-        find out: it may be for another process.
+        True if nothing is left to read, and nothing more will come. This reads nothing:
+        the input may be meant for another process.
         """
         descriptor = self._descriptor
         try:
@@ -262,95 +284,83 @@ class StandardInput(FileDescriptor):
             return True
         return not left
 
+    def pauseProducing(self) -> None:
+        """
+        Stop reading.
+        """
+        self.stopReading()  # type: ignore[no-untyped-call]
+
+    def resumeProducing(self) -> None:
+        """
+        Start reading.
+        """
+        if self.connected:
+            self.startReading()  # type: ignore[no-untyped-call]
+
     def stopProducing(self) -> None:
         """
-        Pause: the consumer takes no more, and there may be another one later.
+        Pause: the next connection may continue.
         """
-        self.pauseProducing()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Standard input has ended.
-        """
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-        os.close(self._descriptor)
-        self._ended()
+        self.pauseProducing()
 
 
-class StandardOutput(FileDescriptor):
+class StandardOutput(_Stream):
     """
-    Writes standard output, an C{IConsumer}.
+    Writes standard output, as an C{IConsumer}.
 
-    The blocking mode of the stream stays as it is. It belongs to the open file, which
-    other processes share: with another mode they would lose output while this process
-    runs, while it is stopped, and after it has been killed.
-
-    @ivar error: what kept it from writing, if anything did.
     @ivar pending: the number of bytes that have not been written yet.
     """
 
-    connected = 1
-    error: OSError | None = None
     pending = 0
 
     def __init__(
-        self, reactor: Any, descriptor: int, closed: Callable[[], None]
+        self,
+        reactor: Any,
+        descriptor: int,
+        closed: Callable[[OSError | None], None],
     ) -> None:
         """
-        @param descriptor: the descriptor to write to.
-        @param closed: called when nothing more can be written: all is written and it
-            was asked to close, or nobody reads any more, or C{error}.
+        @param closed: called when nothing more can be written: the stream was closed,
+            nobody reads it, or there was an error, which is passed.
         """
-        super().__init__(reactor)
-        self._closed = closed
         mode = os.fstat(descriptor).st_mode
-        own = None
-        if stat.S_ISFIFO(mode) or os.isatty(descriptor):
-            own = _opened(descriptor, os.O_WRONLY)
-        self._descriptor = os.dup(descriptor) if own is None else own
-        #: The number of bytes to write at a time; None for any number. A pipe, a
-        #: socket, or a terminal that is read, takes this much at once when it is ready.
-        #: Other files never block.
+        isPipe, isTerminal = stat.S_ISFIFO(mode), os.isatty(descriptor)
+        own = _reopen(descriptor, os.O_WRONLY) if isPipe or isTerminal else None
+        super().__init__(reactor, descriptor, own, closed)
+        #: The number of bytes to write at a time; None for any. A blocking pipe, socket
+        #: or terminal that is ready accepts this much; other files never block.
         self._most: int | None = None
-        if own is None and (
-            stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
-        ):
+        if own is None and (isPipe or isTerminal or stat.S_ISSOCK(mode)):
             self._most = select.PIPE_BUF
         access = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-        if stat.S_ISFIFO(mode) and access == os.O_WRONLY:
-            # This end of a pipe is readable when nobody is at the other end any more.
+        if isPipe and access == os.O_WRONLY:
+            # This end of a pipe is readable when the other end has been closed.
             self.startReading()  # type: ignore[no-untyped-call]
-
-    def fileno(self) -> int:
-        """
-        @return: the descriptor.
-        """
-        return self._descriptor
 
     @property
     def full(self) -> bool:
         """
-        Whether more should not be written now.
+        True if no more should be written now.
         """
         return bool(self._isSendBufferFull())  # type: ignore[no-untyped-call]
 
-    def doRead(self) -> Any:
+    def doRead(self) -> Exception:
         """
-        Nobody reads the pipe any more.
+        The other end of the pipe has been closed.
         """
         return CONNECTION_LOST
 
     def write(self, data: bytes) -> None:
         """
-        Write data, as soon as it can be.
+        Write data as soon as possible.
         """
         if self.connected:
             self.pending += len(data)
         super().write(data)
 
-    def writeSomeData(self, data: Any) -> Any:
+    def writeSomeData(self, data: bytes) -> int | Exception:
         """
-        @return: how many bytes could be written.
+        @return: how many bytes could be written; or the reason why none can be.
         """
         try:
             written = os.write(self._descriptor, data[: self._most])
@@ -362,12 +372,3 @@ class StandardOutput(FileDescriptor):
             return CONNECTION_LOST
         self.pending -= written
         return written
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Close the stream. The producer is not stopped: C{closed} decides about it.
-        """
-        self.producer = None
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-        os.close(self._descriptor)
-        self._closed()

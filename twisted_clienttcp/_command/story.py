@@ -1,170 +1,154 @@
 """
-The client at work, with a server in the same process: a story each step of which is
-checked.
+C{--demo}: the client at work, with a server in the same process. Each step is checked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.defer import DeferredQueue
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
-from .. import ClientTCPFactory, _tls
+from .. import ClientTCPFactory, Disconnection, _tls
 from ..demo import Echo
 from ..errors import TLSError
-from ..framing import Line
-from ..framing._buffer import InputBuffer
 from .stdio import write
 
-#: The line at which the server drops the connection.
+#: The line that makes the server drop the connection.
 DROP = b"please drop me"
-
-#: The seconds for which the server does not read after each read.
-PAUSE = 0.02
 
 #: The seconds that a step may take.
 PATIENCE = 4.0
 
-#: The marks, in bytes, and the line that is put until the high one is reached.
+#: The marks, in bytes, and the line that is put until the high mark is reached.
 HIGH = 256 * 1024
 LOW = 64 * 1024
 LINE = b"x" * 9_998
 
-#: What is sent at the end: 2,000,000 bytes.
-LAST_LINES = 20
-LAST_LINE = b"x" * 99_998
+#: The lines that are sent at the end: 2,000,000 bytes.
+LAST_LINES = [b"x" * 99_998] * 20
 
 
 class DemoFailed(Exception):
     """
-    A step did not go as the story says.
+    A step did not go as it should.
     """
 
 
-class EchoServer(Echo):
+class EchoServer(Echo, LineReceiver):
     """
-    Echoes lines, but reads slowly. Its factory has the C{clock} to use, and its
-    C{latest} is the latest connection.
+    Sends back lines.
 
-    @ivar received: the number of bytes received.
+    @cvar received: the number of bytes that all connections have received.
     """
 
+    MAX_LENGTH = 1024 * 1024
     received = 0
-    _resuming: IDelayedCall | None = None
-
-    def connectionMade(self) -> None:
-        """
-        Become the factory's latest connection.
-        """
-        super().connectionMade()
-        self._input = InputBuffer(Line())
-        listener: Any = self.factory
-        listener.latest = self
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Count, echo, and pause.
+        Count the bytes.
         """
-        transport = self.transport
-        listener: Any = self.factory
-        self.received += len(data)
-        self._input.append(data)
-        while lines := self._input.decode():
-            if lines == [DROP]:
-                self.close()
-                return
-            transport.write(self._input.framing.encode(lines[0]))
-        transport.pauseProducing()
-        self._resuming = listener.clock.callLater(PAUSE, transport.resumeProducing)
+        EchoServer.received += len(data)
+        LineReceiver.dataReceived(self, data)
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def lineReceived(self, line: bytes) -> None:
         """
-        Read no more.
+        Send the line back, or drop the connection.
         """
-        if self._resuming is not None and self._resuming.active():
-            self._resuming.cancel()
+        if line == DROP:
+            self.close()
+        else:
+            self.sendLine(line)  # type: ignore[no-untyped-call]
 
 
 class _Story:
     """
-    The events of a client, in order.
+    A client, and the queue of its callbacks' calls.
     """
 
-    def __init__(self, reactor: Any, port: Any, **parameters: Any) -> None:
+    def __init__(self, reactor: Any, port: Any, **settings: Any) -> None:
         self._reactor = reactor
-        self._events: DeferredQueue[tuple[str, Any]] = DeferredQueue()
-        names = "connected connectError serverInput serverError serverHigh serverLow"
+        self._calls: DeferredQueue[tuple[str, Any]] = DeferredQueue()
+        names = ["connected", "connectError", "serverInput", "serverError"]
+        names += ["serverHigh", "serverLow", "disconnected"]
         address = port.getHost()
         self.client = ClientTCPFactory(
-            remoteAddress=address.host,
-            remotePort=address.port,
+            address.host,
+            address.port,
             reactor=reactor,
             highMark=HIGH,
             lowMark=LOW,
-            **{name: self._callback(name) for name in names.split()},
-            disconnected=self._callback("disconnected"),
-            **parameters,
+            initialDelay=0.1,
+            **{name: self._callback(name) for name in names},
+            **settings,
         )
-        self.client.initialDelay = 0.1
 
     def _callback(self, name: str) -> Any:
-        return lambda client, value=None: self._events.put((name, value))
+        return lambda client, value=None: self._calls.put((name, value))
 
-    async def expect(self, name: str, step: str) -> Any:
+    async def expect(self, step: str, *names: str) -> Any:
         """
-        @return: what the callback C{name} was given, which must be the next called.
+        @return: the name and the argument of the next call, which must be one of these
+            callbacks; for a single callback, only the argument.
 
-        @raise DemoFailed: if it is not.
+        @raise DemoFailed: if another callback is called, or none.
         """
-        got, value = await self.next(f"{step}: no {name}")
-        if got != name:
-            if isinstance(value, Failure):
-                value = value.getErrorMessage()
-            raise DemoFailed(f"{step}: {got} ({value}) came instead of {name}")
-        return value
-
-    async def next(self, otherwise: str) -> tuple[str, Any]:
-        """
-        @return: the next callback called, and what it was given.
-
-        @raise DemoFailed: if there is none.
-        """
+        wanted = " or ".join(names)
         try:
-            return await self._events.get().addTimeout(PATIENCE, self._reactor)
+            name, value = await self._calls.get().addTimeout(PATIENCE, self._reactor)
         except DeferredTimeout:
-            raise DemoFailed(f"{otherwise} in {PATIENCE} seconds") from None
+            raise DemoFailed(f"{step}: no {wanted} in {PATIENCE} seconds") from None
+        if isinstance(value, Failure) and name not in names:
+            value = value.getErrorMessage()
+        _check(name in names, f"{step}: {name} ({value!r:.40}) instead of {wanted}")
+        return value if len(names) == 1 else (name, value)
 
-    async def exchange(self, line: bytes) -> None:
+    async def exchange(self, *lines: bytes) -> None:
         """
-        Send a line, and get it back.
+        Send lines, one after the other, and receive them again.
         """
-        self.client.put(line)
-        echo = await self.expect("serverInput", "the exchange of lines")
-        _check(echo == line, f"the exchange of lines: {line!r} came back as {echo!r}")
-        _tell(f"  sent {line.decode()!r}, got {echo.decode()!r}")
+        for line in lines:
+            self.client.put(line)
+            echo = await self.expect("the exchange of lines", "serverInput")
+            _check(echo == line, f"the exchange of lines: {line!r} became {echo!r}")
+            _tell(f"  sent {line.decode()!r}, got {echo.decode()!r}")
 
     def start(self) -> None:
         """
-        Begin. What becomes of it is told by the callbacks.
+        Start the client. The callbacks report what happens.
         """
         self.client.start().addErrback(lambda failure: None)
 
-    async def stop(self) -> None:
+    async def shutdown(self, step: str, lines: Iterable[bytes] = ()) -> None:
         """
-        Be at an end, whatever has happened.
+        Put lines and shut down at once. Everything must arrive.
         """
-        await self.client.abort()
+        before = EchoServer.received
+        self.client.putMany(lines)
+        pending = self.client.pendingBytes
+        self.client.shutdown()
+        _tell(f"The client shuts down with {pending:,} bytes of output pending.")
+        name, end = "", None
+        while name != "disconnected":
+            name, end = await self.expect(
+                step, "serverHigh", "serverLow", "disconnected"
+            )
+        assert isinstance(end, Disconnection)
+        counted = EchoServer.received - before
+        _check(end.confirmed and end.unsent == 0, f"{step}: {end}")
+        _check(counted == pending, f"{step}: the server got {counted} of {pending}")
+        _tell(f"  The server has read {counted:,} bytes: nothing is lost.")
 
 
 def _tell(text: str) -> None:
-    # A print() would go to the log under twistd. If nobody reads it, the steps are
-    # checked all the same.
+    # Under twistd, print() would write to the log.
     try:
         write(1, f"{text}\n")
     except OSError as error:
@@ -180,152 +164,103 @@ def _check(fact: bool, otherwise: str) -> None:
 
 async def demo(reactor: Any) -> None:
     """
-    Play the story and tell it on standard output.
+    Run the demo, and report each step on standard output.
 
-    @raise DemoFailed: if a step goes wrong; it says which.
+    @raise DemoFailed: if a step goes wrong; the text names it.
     """
     listener: Any = Factory.forProtocol(EchoServer)
     listener.noisy = False
-    listener.clock = reactor
     port = reactor.listenTCP(0, listener, interface="127.0.0.1")
     story = _Story(reactor, port)
     address = port.getHost()
-    _tell(
-        "A server that echoes lines, and reads slowly, listens on "
-        f"{address.host}:{address.port}."
-    )
+    _tell(f"A server that sends back lines listens on {address.host}:{address.port}.")
     try:
-        await _play(story, listener)
+        await _play(story)
     finally:
-        await story.stop()
+        await story.client.abort()
         await port.stopListening()
     try:
         _tls.require("it")
     except ImportError as error:
         _tell(f"TLS is not shown: {error}.")
     else:
-        await _encrypted(reactor, listener)
+        await _playTLS(reactor, listener)
 
 
-async def _play(story: _Story, listener: Any) -> None:
+async def _play(story: _Story) -> None:
     client = story.client
-    expect = story.expect
     story.start()
-    await expect("connected", "the first connection")
+    await story.expect("the first connection", "connected")
     _tell("The client is connected.")
-    await story.exchange(b"hello")
-    await story.exchange(b"is anybody there?")
+    await story.exchange(b"hello", b"is anybody there?")
 
     client.put(DROP)
-    await expect("serverError", "the drop")
-    disconnection = await expect("disconnected", "the drop")
+    await story.expect("the drop", "serverError")
+    disconnection = await story.expect("the drop", "disconnected")
     _check(disconnection.initiator == "peer", f"the drop: {disconnection}")
     _tell("The server has dropped the connection.")
-    await expect("connected", "the reconnection")
+    await story.expect("the reconnection", "connected")
     _tell("The client has connected again by itself.")
     await story.exchange(b"still there?")
 
-    await _throttled(story)
-
-    server = listener.latest
-    before = server.received
-    for _ in range(LAST_LINES):
-        client.put(LAST_LINE)
-    pending = client.pendingBytes
-    client.shutdown()
-    _tell(f"The client shuts down with {pending:,} bytes of output pending.")
-    disconnection = None
-    while disconnection is None:
-        name, value = await story.next("the shutdown: no disconnected")
-        if name == "disconnected":
-            disconnection = value
-        else:
-            marks = name in ("serverHigh", "serverLow")
-            _check(marks, f"the shutdown: {name} came instead of disconnected")
-    counted = server.received - before
-    _check(
-        disconnection.confirmed and disconnection.unsent == 0,
-        f"the shutdown: {disconnection}",
-    )
-    _check(
-        counted == pending == LAST_LINES * (len(LAST_LINE) + 2),
-        f"the shutdown: {pending} bytes were pending, the server got {counted}",
-    )
-    _tell(f"The server has read {counted:,} bytes: none is lost.")
-
-
-async def _throttled(story: _Story) -> None:
-    """
-    Put lines up to the high mark, wait for the low one, and see all of them come back.
-    """
-    client = story.client
     lines = 1
     while not client.put(LINE):
         lines += 1
-        _check(lines < 1000, "the marks: put() never tells of the high mark")
-    pending = client.pendingBytes
-    await story.expect("serverHigh", "the high mark")
+        _check(lines < 1000, "the marks: put() never reaches the high mark")
+    await story.expect("the high mark", "serverHigh")
     _tell(
-        f"The client has put {lines} lines: with {pending:,} bytes pending the high "
-        f"mark, {HIGH:,}, is reached."
+        f"The client has put {lines} lines: {client.pendingBytes:,} bytes are pending, "
+        f"which reaches the high mark ({HIGH:,})."
     )
-    _tell("  serverHigh: it puts no more.")
-    left = None
-    echoed = 0
+    _tell("  serverHigh is called: the client pauses.")
+    left, echoed = None, 0
     while left is None or echoed < lines:
-        name, value = await story.next("the low mark: no serverLow, or no echo")
-        if name == "serverLow":
-            left = client.pendingBytes
-            _tell(f"  serverLow: {left:,} are pending, the low mark is {LOW:,}. On!")
-        else:
-            _check(
-                name == "serverInput" and value == LINE,
-                f"the low mark: {name} ({value!r:.40}) came instead of serverLow",
-            )
+        name, value = await story.expect("the low mark", "serverLow", "serverInput")
+        if name == "serverInput":
+            _check(value == LINE, f"the low mark: {value!r:.40} came back")
             echoed += 1
-    _check(left <= LOW, f"the low mark: {left} bytes are pending")
+        else:
+            left = client.pendingBytes
+            _tell(f"  serverLow is called: {left:,} bytes are pending. On it goes.")
+            _check(left <= LOW, f"the low mark is {LOW}, but {left} bytes are pending")
     _tell(f"All {lines} lines have come back.")
+    await story.shutdown("the shutdown", LAST_LINES)
 
 
-async def _encrypted(reactor: Any, listener: Any) -> None:
+async def _playTLS(reactor: Any, listener: Any) -> None:
     """
-    The same server with TLS, and a certificate that nobody vouches for but we.
+    The same server with TLS, and a certificate that no authority has issued.
     """
     from twisted.internet.ssl import optionsForClientTLS
 
-    served, root = _throwaway()
+    served, root = _certificate()
     port = reactor.listenSSL(0, listener, served, interface="127.0.0.1")
-    _tell("The same server speaks TLS, with a certificate made a moment ago.")
+    _tell("The same server with TLS, and a certificate that was made a moment ago.")
     strict = _Story(reactor, port, tls=True, autoReconnect=False)
     trusting = optionsForClientTLS(port.getHost().host, trustRoot=root)
     story = _Story(reactor, port, tls=trusting)
     try:
         strict.start()
-        refusal = await strict.expect("connectError", "the stranger's certificate")
-        _check(
-            isinstance(refusal.value, TLSError),
-            f"the stranger's certificate: {refusal.value}",
-        )
+        step = "the unknown certificate"
+        refusal = await strict.expect(step, "connectError")
+        _check(isinstance(refusal.value, TLSError), f"{step}: {refusal.value}")
         _tell(f"  The client does not trust it: {refusal.getErrorMessage()}.")
         story.start()
-        await story.expect("connected", "the connection over TLS")
-        _tell("  Told to trust it, the client is connected.")
+        await story.expect("the connection over TLS", "connected")
+        _tell("  A client that is configured to trust it is connected.")
         await story.exchange(b"a secret")
-        story.client.shutdown()
-        disconnection = await story.expect("disconnected", "the shutdown of TLS")
-        _check(disconnection.unsent == 0, f"the shutdown of TLS: {disconnection}")
+        await story.shutdown("the shutdown of TLS", [b"goodbye"])
     finally:
-        await strict.stop()
-        await story.stop()
+        await strict.client.abort()
+        await story.client.abort()
         await port.stopListening()
-    _tell("  It has said goodbye: nobody could have read or cut short what was said.")
 
 
-def _throwaway() -> tuple[Any, Any]:
+def _certificate() -> tuple[Any, Any]:
     """
     Make a certificate for this machine.
 
-    @return: the server's options, and the certificate that a client can trust.
+    @return: the server's options, and the certificate for a client to trust.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -334,19 +269,14 @@ def _throwaway() -> tuple[Any, Any]:
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "clienttcp --demo")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(timezone.utc)
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
+        x509.CertificateBuilder(name, name, key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
-            critical=False,
-        )
+        .add_extension(address, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -1,5 +1,5 @@
 """
-How records and events look on standard input and output.
+The text for records and events on standard input and output.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from math import inf, isfinite
 from typing import Any
@@ -24,96 +24,89 @@ from twisted.python.failure import Failure
 from .. import Disconnection, errorDetails
 from .._details import fullText
 from ..errors import InvalidRecord
-from ..framing import Framing, JSONLines, Line, Serialized, Stream
+from ..framing import Framing, JSONLines, JSONValues, Line, Serialized, Stream
+from ..framing._base import MAX_LENGTH
 from ..framing._buffer import InputBuffer
 from ..framing._json import loads
 
 
 def now() -> str:
     """
-    @return: the time, as RFC 3339 has it.
+    @return: the time in the form of RFC 3339.
     """
     return datetime.now().astimezone().isoformat(timespec="milliseconds")
 
 
 class Form:
     """
-    What stands for a record: with L{Stream} its bytes; with any other framing a line,
-    which holds the bytes, the text in UTF-8, or, of L{JSONLines} and L{Serialized},
-    the value as JSON.
+    The text that stands for a record. With L{Stream} that is the record itself; with
+    any other framing a line, which contains the record's bytes, its text in UTF-8, or,
+    with framings of JSON values and L{Serialized}, the value as JSON.
 
-    @ivar exact: nothing stands between two records.
     @ivar limit: the limit of L{dumped}.
     """
 
-    def __init__(self, framing: Framing[Any], **limits: Any) -> None:
+    def __init__(self, framing: Framing[Any], maxLength: int | None = None) -> None:
         """
-        @param framing: the framing whose records they are.
-        @param limits: C{maxLength} of the lines read.
+        @param framing: the framing of the records.
+        @param maxLength: the length of the longest line to read; None for the default.
         """
-        self.exact = isinstance(framing, Stream)
-        unit = Stream() if self.exact else Line(atEnd="record", **limits)
-        self._input = InputBuffer(unit)
-        self._values = isinstance(framing, (JSONLines, Serialized))
-        self._text = not self._values and _takesText(framing)
+        self._isStream = isinstance(framing, Stream)
+        line = Line(atEnd="record", maxLength=maxLength or MAX_LENGTH)
+        self._input = InputBuffer(Stream() if self._isStream else line)
+        self._hasValues = isinstance(framing, (JSONLines, JSONValues, Serialized))
+        self._hasText = not self._hasValues and _acceptsText(framing)
         self.limit = inf
         if isinstance(framing, Serialized):
             self.limit = _EXPANSION * framing.maxLength
 
-    def read(self, data: bytes) -> Iterable[Any]:
+    def read(self, data: bytes) -> Iterator[Any]:
         """
         @return: the records that are complete now.
 
-        @raise FramingError: from the iterator, behind the records before it, if a line
-            is too long or no record.
+        @raise FramingError: from the iterator, after the records before it, if a line
+            is too long or does not contain a record.
         """
         self._input.append(data)
-        return self._records(self._lines())
-
-    def _lines(self) -> Iterator[bytes]:
         while (lines := self._input.decodeMany()) is not None:
-            yield from lines
+            yield from map(self._record, lines)
 
-    def end(self) -> Iterable[Any]:
+    def end(self) -> Iterator[Any]:
         """
-        @return: the last record, if the input ended inside it.
+        @return: the last record, if the input ended without a newline.
 
-        @raise FramingError: likewise.
+        @raise FramingError: as L{read}.
         """
-        return self._records(self._input.decodeEnd())
+        return map(self._record, self._input.decodeEnd())
 
-    def endsInside(self) -> bool:
+    def isInsideRecord(self) -> bool:
         """
-        True if the input ended inside a record; instead of L{end}.
+        True if a part of a line has been read.
         """
-        return bool(self._input.decodeEnd())
-
-    def _records(self, lines: Iterable[bytes]) -> Iterable[Any]:
-        return map(self._record, lines) if self._values or self._text else lines
+        return bool(len(self._input))
 
     def _record(self, line: bytes) -> Any:
         try:
-            return loads(line) if self._values else line.decode()
+            if self._hasValues:
+                return loads(line)
+            return line.decode() if self._hasText else line
         except (ValueError, RecursionError) as error:
-            what = "a JSON value" if self._values else "text in UTF-8"
+            what = "a JSON value" if self._hasValues else "text in UTF-8"
             raise InvalidRecord(f"{line!r:.60} is not {what}: {error}") from error
 
     def write(self, record: Any) -> bytes:
         """
-        @return: the bytes that show a record.
+        @return: the text for a record.
         """
-        if self.exact:
-            data: bytes = record
-            return data
-        if self._values:
+        if self._hasValues:
             return dumped(record, self.limit)
         if isinstance(record, str):
-            # Some encodings have halves of surrogate pairs, UTF-8 has not.
+            # Some encodings have surrogates; UTF-8 does not.
             record = record.encode(errors="backslashreplace")
-        return bytes(record) + b"\n"
+        return bytes(record) if self._isStream else bytes(record) + b"\n"
 
 
-def _takesText(framing: Framing[Any]) -> bool:
+def _acceptsText(framing: Framing[Any]) -> bool:
     try:
         framing.encode("")
     except Exception:
@@ -121,11 +114,10 @@ def _takesText(framing: Framing[Any]) -> bool:
     return True
 
 
-#: The length of the JSON of a value, in characters, per byte of the value at most;
-#: the worst is a date in two bytes of CBOR.
+#: The most characters of JSON per byte of a value: a date is two bytes of CBOR.
 _EXPANSION = 32
 
-#: Takes the place of a part of a value that is not written.
+#: Replaces a part of a value that is left out.
 _OMITTED = '"..."'
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -133,38 +125,37 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 def dumped(value: Any, limit: float = inf) -> bytes:
     """
-    Write any value as JSON (RFC 8259). A server may send values that JSON does not
-    have:
+    Write any value as JSON (RFC 8259). A server may send values that JSON cannot
+    represent:
 
-      - bytes are C{{"base64": ...}};
-      - a number that is not finite is a string, such as C{"NaN"};
-      - a map with keys that JSON does not have, or that would be equal in JSON, is a
-        list of its C{[key, value]} pairs;
-      - a tag of CBOR is C{{"tag": ..., "value": ...}};
-      - any other value is its text.
+      - bytes become C{{"base64": ...}};
+      - a number that is not finite becomes a string, such as C{"NaN"};
+      - a map whose keys JSON cannot represent, or that would be equal in JSON, becomes
+        a list of C{[key, value]} pairs;
+      - a tag of CBOR becomes C{{"tag": ..., "value": ...}};
+      - any other value becomes its text.
 
-    A value may be nested to any depth. CBOR can refer to a part again: where that is
-    inside the part itself, or where C{limit} is exceeded, C{"..."} is written instead.
+    A value may be nested to any depth. In CBOR, a part can occur again: inside itself,
+    or beyond C{limit}, it becomes C{"..."}.
 
-    @param value: the value.
-    @param limit: the number of characters after which all that is left is omitted;
-        infinite if no part occurs twice.
+    @param limit: the number of characters after which the rest is left out; infinite
+        for values in which no part can occur twice.
 
     @return: the JSON and a newline.
     """
     if limit == inf:
-        # A value read from JSON, as nearly always: the encoder in C is five times as
-        # fast, and raises for all of the above.
+        # Nearly always the value comes from JSON. The encoder in C is five times as
+        # fast, and raises an exception for all of the above.
         try:
             return _escaped(_encode(value))
         except (TypeError, ValueError, RecursionError):
             pass
     parts: list[str] = []
     length = 0
-    # The containers that are being written: their items, end and identity. There is no
-    # recursion, because the depth is the server's choice.
-    path: list[tuple[Iterator[tuple[str, Any]], str, int]] = []
-    path.append((iter([("", value)]), "", 0))
+    # The containers that are being written: their items, end and identity. Recursion
+    # would let the server choose its depth.
+    path: list[tuple[Iterator[tuple[str, Any]], str, int]]
+    path = [(iter([("", value)]), "", 0)]
     inside: set[int] = set()
     while path:
         items, end, identity = path[-1]
@@ -194,10 +185,7 @@ def dumped(value: Any, limit: float = inf) -> bytes:
 
 
 def _escaped(text: str) -> bytes:
-    """
-    @return: the line for a JSON text.
-    """
-    # Half a surrogate pair is in no encoding; JSON has an escape for it, this one.
+    # A lone surrogate cannot be encoded; this is JSON's escape for it.
     return text.encode(errors="backslashreplace") + b"\n"
 
 
@@ -206,26 +194,24 @@ def _items(plain: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
     @return: the items of a container, each with the text before it.
     """
     comma = ""
-    if isinstance(plain, list):
-        for item in plain:
+    for item in plain:
+        if isinstance(plain, dict):
+            yield f"{comma}{_encode(item)}: ", plain[item]
+        else:
             yield comma, item
-            comma = ", "
-    else:
-        for name, item in plain.items():
-            yield f"{comma}{_encode(name)}: ", item
-            comma = ", "
+        comma = ", "
 
 
 def _plain(value: Any) -> Any:
     """
-    @return: a value of a type that JSON has; the parts of a container as they are.
+    @return: a value that JSON can represent, except for the parts of a container.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, float):
         return value if isfinite(value) else _NOT_FINITE[str(value)]
     if isinstance(value, int):
-        # Python may refuse to write more than 640 decimal digits.
+        # Python may refuse to convert more than 640 decimal digits.
         return value if value.bit_length() <= 2000 else hex(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"base64": base64.b64encode(value).decode()}
@@ -249,8 +235,8 @@ _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 def _name(key: Any) -> str | None:
     """
-    @return: the name for the key of a map, as L{json.dumps} converts it; None if JSON
-        does not have such a key.
+    @return: the name for a key of a map, as L{json.dumps} converts it; None if JSON
+        cannot represent the key.
     """
     if isinstance(key, str):
         return key
@@ -262,40 +248,38 @@ def _name(key: Any) -> str | None:
 def event(name: str, pending: int, value: object = None, limit: float = inf) -> bytes:
     """
     @param name: the name of a callback.
-    @param pending: C{pendingBytes} of the client.
-    @param value: what it got besides the client, if anything.
+    @param pending: the client's C{pendingBytes}.
+    @param value: the callback's argument, if it has one.
     @param limit: the limit of L{dumped}.
 
-    @return: a JSON object on a line, with C{event}, C{time}, and what is to be told.
+    @return: a line with a JSON object: C{event}, C{time}, and the argument.
     """
-    told: dict[str, Any] = {"event": name, "time": now()}
+    fields: dict[str, object] = {"event": name, "time": now()}
     if name == "serverInput":
-        told["record"] = _text(value)
+        fields["record"] = _text(value)
     elif name in ("serverFlushed", "serverHigh", "serverLow"):
-        told["pending"] = pending
-    elif name in ("connectError", "serverError", "stopped"):
-        told |= _why(value)
+        fields["pending"] = pending
+    elif name == "connected":
+        fields["peer"] = place(value)
+    elif isinstance(value, Failure):
+        fields |= _details(value)
     elif isinstance(value, Disconnection):
-        told |= {
+        fields |= {
             "initiator": value.initiator,
             "unsent": value.unsent,
             "confirmed": value.confirmed,
-            **_why(value.failure),
+            **_details(value.failure),
         }
         if value.initiator == "local" and value.failure.check(ConnectionDone):
-            told["text"] = "the client closed the connection"
+            fields["text"] = "the client closed the connection"
         if value.truncated is not None:
-            told["truncated"] = _text(value.truncated.rest)
-    elif name == "connected":
-        told["peer"] = place(value)
-    return dumped(told, limit)
+            fields["truncated"] = _text(value.truncated.rest)
+    return dumped(fields, limit)
 
 
 def place(address: object) -> str:
     """
-    @param address: an C{IAddress}.
-
-    @return: it, as it is given on the command line.
+    @return: an C{IAddress} in the form in which it is given on the command line.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return f"{address.host} {address.port}"
@@ -308,7 +292,7 @@ def place(address: object) -> str:
 
 def _text(record: object) -> object:
     """
-    @return: bytes as text, if they are any in UTF-8.
+    @return: bytes as text if they are UTF-8; otherwise the record.
     """
     if isinstance(record, bytes):
         try:
@@ -318,11 +302,9 @@ def _text(record: object) -> object:
     return record
 
 
-def _why(failure: object) -> dict[str, Any]:
+def _details(failure: Failure) -> dict[str, object]:
     """
-    @return: the triple of POE, with a text that is never empty.
+    @return: the details of a failure, with a text that is never empty.
     """
-    if not isinstance(failure, Failure):
-        return {}
     operation, errno, _ = errorDetails(failure)
     return {"operation": operation, "errno": errno, "text": fullText(failure)}
