@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -23,6 +23,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .errors import TLSError, nameOf
+
+if TYPE_CHECKING:
+    from OpenSSL.SSL import Connection
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+#: Options for TLS; True for those of L{platformOptions}.
+TLSOptions = IOpenSSLClientConnectionCreator | bool
 
 #: OpenSSL's errors for bytes that are not TLS.
 _NOT_TLS = {
@@ -55,7 +62,7 @@ def require(what: str) -> None:
         ) from error
 
 
-def check(name: str, value: object) -> Any:
+def check(name: str, value: object) -> TLSOptions | None:
     """
     Validate options for TLS that may be None or False, for no TLS.
 
@@ -68,7 +75,7 @@ def check(name: str, value: object) -> Any:
     return given(name, value)
 
 
-def given(name: str, value: object) -> Any:
+def given(name: str, value: object) -> TLSOptions:
     """
     Validate options for TLS.
 
@@ -95,7 +102,7 @@ def given(name: str, value: object) -> Any:
 
 
 @lru_cache(maxsize=64)
-def platformOptions(name: str) -> Any:
+def platformOptions(name: str) -> IOpenSSLClientConnectionCreator:
     """
     Create options that trust the authorities that the platform trusts. Reading their
     certificates takes time and memory, so all clients of a server share the options.
@@ -122,7 +129,10 @@ def platformOptions(name: str) -> Any:
 
 
 def secured(
-    options: Any, protocol: IProtocol, owner: IProtocolFactory, clock: IReactorTime
+    options: IOpenSSLClientConnectionCreator,
+    protocol: IProtocol,
+    owner: IProtocolFactory,
+    clock: IReactorTime,
 ) -> IProtocol:
     """
     Create a TLS layer.
@@ -149,27 +159,27 @@ class _Creator:
     caller must abort in the same turn.
     """
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: IOpenSSLClientConnectionCreator) -> None:
         self._options = options
 
-    def clientConnectionForTLS(self, protocol: Any) -> Any:
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> Connection:
         """
         @return: a connection of OpenSSL.
         """
         from OpenSSL import SSL
 
         options = self._options
-        made: Any = None
         try:
             made = options.clientConnectionForTLS(protocol)
             if not isinstance(made, SSL.Connection):
                 raise TypeError(f"it returned {made!r}, which is not a connection")
         except Exception as error:
-            made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
-            made.setupError = TLSError(
+            refusal = TLSError(
                 f"{options!r} cannot make a TLS connection: {nameOf(error)}"
             )
-            made.setupError.__cause__ = error
+            refusal.__cause__ = error
+            made = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+            made.setupError = refusal  # type: ignore[attr-defined]
         return made
 
 
@@ -182,7 +192,9 @@ def setupFailure(transport: object) -> Failure | None:
     return None if error is None else Failure(error)
 
 
-def start(transport: Any, options: Any, swallow: bytes) -> None:
+def start(
+    transport: Any, options: IOpenSSLClientConnectionCreator, swallow: bytes
+) -> None:
     """
     Start TLS on a transport.
 
@@ -206,11 +218,11 @@ def start(transport: Any, options: Any, swallow: bytes) -> None:
     tls.dataReceived = first
 
 
-def layerOf(transport: Any) -> Any:
+def layerOf(transport: object) -> Any:
     """
-    @return: the object of Twisted's that does TLS for a transport, which is another one
-        after C{startTLS}; its attribute C{transport} is the transport below TLS. None
-        without TLS, or if another library does it.
+    @return: the TLS layer of a transport: its attribute C{transport} is the transport
+        below. (After C{startTLS}, the layer is another object than the transport.) None
+        without TLS, or if TLS is not Twisted's own.
     """
     if not ISSLTransport.providedBy(transport):
         return None
@@ -222,19 +234,19 @@ def layerOf(transport: Any) -> Any:
     return None
 
 
-def unbufferedWrite(layer: Any) -> Callable[[bytes], None]:
+def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
     """
     @param layer: a result of L{layerOf}.
 
-    @return: a function that encrypts data and writes it to the transport below at once.
-        (Since 22.8, the transport's own method collects small writes for a turn.)
+    @return: a function that immediately encrypts data and writes it to the transport
+        below. (The method of the layer itself may join the small writes of one turn.)
     """
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
     return partial(TLSMemoryBIOProtocol.write, layer)
 
 
-def verified(transport: Any) -> bool:
+def verified(transport: object) -> bool:
     """
     @return: True if the handshake has completed with a valid certificate. (Twisted
         before 25 also reports it as completed if the certificate is for another host,
@@ -277,7 +289,7 @@ def explained(reason: Failure, transport: object, shaking: bool) -> Failure:
     return Failure(error)
 
 
-def _nameOf(identity: Any) -> str:
+def _nameOf(identity: object) -> str:
     """
     @return: the host name or IP address of an identity of service_identity.
     """
@@ -285,7 +297,7 @@ def _nameOf(identity: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _sentences(error: Any, connection: Any) -> Iterator[str]:
+def _sentences(error: Any, connection: Connection) -> Iterator[str]:
     """
     @return: a sentence for each error in OpenSSL's queue.
     """
@@ -305,7 +317,7 @@ def _sentences(error: Any, connection: Any) -> Iterator[str]:
             yield str(said)
 
 
-def _problem(connection: Any) -> str | None:
+def _problem(connection: Connection) -> str | None:
     """
     Verify the peer's certificate again: pyOpenSSL does not report why OpenSSL has
     refused it.
@@ -315,9 +327,9 @@ def _problem(connection: Any) -> str | None:
     from OpenSSL.crypto import X509StoreContext, X509StoreContextError
 
     chain = connection.get_peer_cert_chain()
-    if not chain:
-        return None
     store = connection.get_context().get_cert_store()
+    if not chain or store is None:
+        return None
     try:
         X509StoreContext(store, chain[0], chain[1:]).verify_certificate()
     except X509StoreContextError as error:

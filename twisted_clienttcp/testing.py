@@ -113,9 +113,9 @@ class FramingConformance:
     @cvar tooLong: a record that is longer.
     """
 
-    records: Sequence[Any] = ()
-    longest: Any = None
-    tooLong: Any = None
+    records: Sequence[object] = ()
+    longest: object = None
+    tooLong: object = None
 
     def framing(self) -> Framing[Any]:
         """
@@ -134,13 +134,13 @@ class FramingConformance:
     def _stream(self) -> bytes:
         return b"".join(map(self.framing().encode, self.records))
 
-    def _decoded(self, chunks: Iterable[bytes], about: str) -> list[Any]:
+    def _decoded(self, chunks: Iterable[bytes], about: str) -> list[object]:
         records, error = decodeAll(self.framing(), chunks)
         if error is not None:
             raise AssertionError(f"{about}: {error!r}") from error
         return records
 
-    def _same(self, got: Any, wanted: Any, about: str) -> None:
+    def _same(self, got: object, wanted: object, about: str) -> None:
         if got != wanted:
             raise AssertionError(f"{about}: {got!r} is not {wanted!r}")
 
@@ -246,7 +246,7 @@ class FramingConformance:
                 found = self._replacing(stream, end, count)
                 self._same(found, whole, f"replaced at {end}, after {count}")
 
-    def _replacing(self, stream: bytes, end: int, count: int) -> list[Any]:
+    def _replacing(self, stream: bytes, end: int, count: int) -> list[object]:
         """
         @param stream: the encoded records.
         @param end: the number of bytes that arrive before another framing is used.
@@ -255,7 +255,7 @@ class FramingConformance:
         @return: all records.
         """
         buffer = InputBuffer(self.framing())
-        records: list[Any] = []
+        records: list[object] = []
         buffer.append(stream[:end])
         while len(records) < count and (batch := buffer.decodeMany()) is not None:
             wanted = count - len(records)
@@ -355,7 +355,7 @@ class _Transport:
 
     # -- called by the connector
 
-    def failIfNotConnected(self, reason: Any) -> None:
+    def failIfNotConnected(self, reason: Exception) -> None:
         """
         End the attempt.
         """
@@ -510,9 +510,7 @@ class _Connector(BaseConnector):
         self._server = server
 
     def _makeTransport(self) -> Any:
-        transport = self._server._transport = _Transport(self._server, self)
-        self._server.attempts += 1
-        return transport
+        return self._server._attempted(self)
 
     def getDestination(self) -> IPv4Address:
         """
@@ -567,7 +565,7 @@ class MemoryServer:
         self.closing = True
         self.ended = False
         self._received = b""
-        self._transport: Any = None
+        self._transport: _Transport
         connector = _Connector(self)
         connector.connect()
         self.stopped = client.whenStopped()
@@ -614,8 +612,12 @@ class MemoryServer:
             raise AssertionError(
                 f"the client makes no attempt: it is {self.client!r}{hint}"
             )
-        transport: _Transport = self._transport
-        return transport
+        return self._transport
+
+    def _attempted(self, connector: _Connector) -> _Transport:
+        self.attempts += 1
+        self._transport = _Transport(self, connector)
+        return self._transport
 
     # -- a connection
 
@@ -658,7 +660,7 @@ class MemoryServer:
         self.advance(0)
 
     def _connection(self) -> _Transport:
-        transport: _Transport = self._transport
+        transport = self._transport
         if transport.protocol is None or transport.disconnected:
             hint = "; call accept() first" if self.attempting else ""
             raise AssertionError(
