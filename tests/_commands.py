@@ -1,5 +1,5 @@
 """
-Run the three commands as a user does: processes with pipes, files and a terminal.
+Helpers for tests of the three commands: processes with pipes, files and a terminal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "--nodaemon")
 TWIST = ("-m", "twisted")
 USAGE = 64
 
-#: Removes the progress line from a terminal: back to its start, and clear it.
+#: The characters that remove the progress line from a terminal: back to its start, and
+#: clear it.
 ERASE = "\r\x1b[K"
 
 
@@ -37,11 +38,11 @@ class Command(ProcessProtocol):
     """
     A running command.
 
-    @ivar ended: fires with its status when it has ended; the negative number of the
-        signal, if one has ended it.
-    @ivar exited: fires before that, when there may still be output to read.
-    @ivar outLength: how many bytes it has written to its output.
-    @ivar keep: whether these are kept.
+    @ivar ended: a Deferred that fires with its exit status when it has exited and its
+        output has been read; the negative number of the signal, if one has ended it.
+    @ivar exited: a Deferred that fires when it has exited.
+    @ivar outLength: the number of bytes that it has written to standard output.
+    @ivar keep: False to only count those bytes.
     """
 
     keep = True
@@ -66,7 +67,8 @@ class Command(ProcessProtocol):
 
     def said(self, data: bytes) -> Deferred[None]:
         """
-        @return: fires when those bytes have been written to either output.
+        @return: a Deferred that fires when these bytes have been written to standard
+            output or standard error.
         """
         waiter: Deferred[None] = Deferred()
         self._waiting.append((data, waiter))
@@ -83,7 +85,9 @@ class Command(ProcessProtocol):
 
     def type(self, data: bytes, end: bool = True) -> None:
         """
-        Give standard input.
+        Write to standard input.
+
+        @param end: True to close it then.
         """
         transport: Any = self.transport
         transport.write(data)
@@ -108,7 +112,7 @@ class CommandTestCase(NetworkTestCase):
 
     def spawn(self, *arguments: object, **options: Any) -> Command:
         """
-        Start Python with those arguments, in a directory of its own.
+        Start Python with these arguments, in a directory of its own.
         """
         command = Command()
         self.process = spawn(
@@ -122,7 +126,7 @@ class CommandTestCase(NetworkTestCase):
 
     def directory(self) -> str:
         """
-        @return: a directory that goes when the test ends.
+        @return: a directory that is removed when the test ends.
         """
         directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, directory)
@@ -135,7 +139,9 @@ class CommandTestCase(NetworkTestCase):
 
     async def run_(self, *arguments: object, given: bytes = b"") -> Command:
         """
-        @return: a command that has ended, with its C{status}.
+        Run a command until it has ended; C{self.status} is its exit status.
+
+        @param given: its standard input.
         """
         command = self.spawn(*arguments)
         command.type(given)
@@ -144,7 +150,9 @@ class CommandTestCase(NetworkTestCase):
 
     async def end(self, command: Command, status: int | None = None) -> None:
         """
-        Wait for the end, and check the status.
+        Wait until a command has ended.
+
+        @param status: the exit status that it must have; None for any.
         """
         self.status = await command.ended.addTimeout(GUARD, reactor)
         if status is not None:
@@ -153,7 +161,7 @@ class CommandTestCase(NetworkTestCase):
 
 def answers(peer: Peer, data: bytes) -> None:
     """
-    Answer in capitals, and close behind a line that says C{bye}.
+    Answer in capitals, and close the connection after a line that says C{bye}.
     """
     peer.send(data.upper())
     if b"bye" in peer.received:
@@ -177,15 +185,15 @@ def hold(peer: Any) -> None:
 
 def position(stdin: Any) -> Callable[[], int]:
     """
-    @return: tells how far a file has been read; also by a child, whose standard input
-        is the same open file.
+    @return: a function that returns how far a file has been read, also by a child
+        process whose standard input is the same open file.
     """
     return lambda: os.lseek(stdin.fileno(), 0, os.SEEK_CUR)
 
 
 class Source(io.RawIOBase):
     """
-    A file that counts, as its peer's C{sent}, what has been read.
+    A file that counts the bytes that have been read, in C{peer.sent}.
     """
 
     def __init__(self, peer: Any, chunk: bytes, total: int) -> None:
@@ -200,7 +208,9 @@ class Source(io.RawIOBase):
 
 class Terminal:
     """
-    What is shown on a terminal.
+    The output on a terminal.
+
+    @ivar text: the output until now.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -211,7 +221,7 @@ class Terminal:
 
     async def said(self, word: str) -> None:
         """
-        Wait for a word.
+        Wait until a word is shown.
         """
 
         def look() -> None:
@@ -223,16 +233,19 @@ class Terminal:
         await looking.start(0.02).addTimeout(GUARD, reactor)
 
     def look(self) -> None:
+        """
+        Read new output.
+        """
         try:
             self.text += os.read(self._descriptor, 65536).decode()
         except OSError:
-            # Nothing new, or nobody writes any more.
+            # There is no new output, or no process writes to the terminal any more.
             pass
 
 
 class ServedTestCase(CommandTestCase):
     """
-    Has a server.
+    Runs commands that connect to a server.
     """
 
     async def serve(self) -> Server:
@@ -246,7 +259,7 @@ class ServedTestCase(CommandTestCase):
 
     async def met(self, server: Server) -> None:
         """
-        Wait for the first peer.
+        Wait until the server has a peer.
         """
         met: Deferred[Any] = Deferred()
         before = server.met
@@ -261,7 +274,9 @@ class ServedTestCase(CommandTestCase):
 
     async def settled(self, position: Callable[[], int]) -> int:
         """
-        Wait until a position has left 0 and moves no more.
+        Wait until a position is not 0 and has stopped moving.
+
+        @return: the position.
         """
         former = [0, 0, 0]
 
@@ -276,7 +291,7 @@ class ServedTestCase(CommandTestCase):
 
     def memory(self) -> int:
         """
-        @return: the most bytes of memory that the command has had.
+        @return: the peak memory of the command in bytes.
         """
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
@@ -287,7 +302,7 @@ class ServedTestCase(CommandTestCase):
 
 def killed(pid: int) -> None:
     """
-    End a daemon that a failed test has left.
+    Kill a daemon that a failed test has left behind, if it is running.
     """
     try:
         os.kill(pid, signal.SIGKILL)

@@ -4,13 +4,13 @@ The programs in the documents.
 The visible Python blocks of one section are one program, C{program.py}. A block with a
 C{:caption:} is a file of its own, which has that name and which the others can import.
 
-A block that the reader does not see (a comment, C{.. invisible-code-block: python}) is
-the scene of a program that does nothing by itself. It is another module: it imports
-what it needs from the program, and cannot define a name for it.
+A block that the reader does not see (a comment, C{.. invisible-code-block: python})
+calls a program that does nothing by itself. It is a separate module: it imports what it
+needs from the program, and cannot define a name for it.
 
 Text under a sentence that ends in C{prints::} is the output of the program. If the
 sentence ends in C{prints, until it is interrupted::}, the program does not end by
-itself. Blocks that begin with a prompt are doctests.
+itself. Blocks that start with a prompt are doctests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-#: Everything that is written for people.
+#: All documents.
 DOCUMENTS = sorted(
     [
         *ROOT.glob("*.rst"),
@@ -32,7 +32,7 @@ DOCUMENTS = sorted(
     ]
 )
 
-#: The files that a program is written to, and its scene.
+#: The files of a program: its visible and its invisible code.
 PROGRAM = "program.py"
 SCENE = "scene.py"
 
@@ -81,7 +81,8 @@ class Program:
     @property
     def main(self) -> str:
         """
-        The file to run: the scene if there is one, or the program, or the last file.
+        The file to run: the invisible code if there is any, or the program, or the last
+        file.
         """
         names = [name for name in (SCENE, PROGRAM) if name in self._code]
         return names[0] if names else list(self._code)[-1]
@@ -175,7 +176,7 @@ def programs(path: Path) -> list[Program]:
 
 def blocks(path: Path, language: str) -> list[str]:
     """
-    @return: the code blocks of a document in that language, that the reader sees.
+    @return: the visible code blocks of a document that are in this language.
     """
     lines = path.read_text().split("\n")
     return [

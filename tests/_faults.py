@@ -1,5 +1,5 @@
 """
-A proxy that delays, cuts, resets, stalls or silences connections, as a test scripts it.
+A proxy for fault injection: it delays, closes, resets, stalls or silences connections.
 """
 
 from __future__ import annotations
@@ -18,35 +18,34 @@ from zope.interface import implementer
 
 from ._support import NetworkTestCase, Server, reactor
 
-#: The bytes that may wait in one direction before its sender is held.
+#: The bytes that may wait in one direction before its sender is paused.
 WAITING = 64 * 1024
 
 
 class Fault(Enum):
     """
-    What a direction can do after so many bytes.
+    A fault of a direction, after a number of bytes.
     """
 
-    #: both sides are closed in order
+    #: close both sides
     CUT = "cut"
-    #: both sides are reset
+    #: reset both sides
     RESET = "reset"
-    #: the sender is not read from any more
+    #: stop reading from the sender
     STALL = "stall"
-    #: half-open: all that comes, from either side, is swallowed, and no end of the
-    #: one side is told to the other
+    #: be half-open: discard everything from both sides, and do not pass on their ends
     SILENCE = "silence"
 
 
 @attrs.frozen(kw_only=True)
 class Way:
     """
-    What happens to the bytes of one direction of one connection.
+    The behaviour of one direction of a connection.
 
-    @ivar delay: by how many seconds each byte comes later.
-    @ivar rate: how many bytes pass in a second; None for as many as come.
-    @ivar after: how many bytes pass before the fault; None if there is none.
-    @ivar fault: what happens then.
+    @ivar delay: the seconds by which each byte is delayed.
+    @ivar rate: the bytes per second; None for no limit.
+    @ivar after: the number of bytes before the fault; None for no fault.
+    @ivar fault: the fault.
     """
 
     delay: float = 0.0
@@ -55,13 +54,13 @@ class Way:
     fault: Fault = Fault.CUT
 
 
-#: What harms nothing.
+#: A direction that changes nothing.
 CLEAR = Way()
 
 
 class _End(Enum):
     """
-    What a direction carries besides bytes.
+    The end of a direction.
     """
 
     STREAM = "the end of the stream"
@@ -71,7 +70,8 @@ class _End(Enum):
 @implementer(IHalfCloseableProtocol)
 class _Side(Protocol):
     """
-    One of the two connections of a link, and what it reads is on its way to the other.
+    One of the two connections of a link, with the bytes that it has read and that are
+    on their way to the other one.
     """
 
     def __init__(self, link: Link, way: Way) -> None:
@@ -96,12 +96,12 @@ class _Side(Protocol):
     def connectionMade(self) -> None:
         self.link.made()
 
-    # -- what comes
+    # -- input
 
     def dataReceived(self, data: bytes) -> None:
         if self.link.silent:
             return
-        # At a rate, in pieces of what passes in a hundredth of a second.
+        # With a rate, split the data into pieces for a hundredth of a second.
         size = len(data) if self._way.rate is None else max(self._way.rate // 100, 1)
         for at in range(0, len(data), size):
             self._take(data[at : at + size])
@@ -129,11 +129,11 @@ class _Side(Protocol):
         self._waiting.append((max(due, self._free), piece))
         self._pass()
 
-    # -- what goes
+    # -- output
 
     def _pass(self) -> None:
         """
-        Give the other side all that is due.
+        Pass everything that is due to the other side.
         """
         if self._timer is not None and self._timer.active():
             return
@@ -170,7 +170,7 @@ class _Side(Protocol):
 
     def forget(self) -> None:
         """
-        Let nothing more pass.
+        Discard everything that waits.
         """
         self._waiting.clear()
         if self._timer is not None and self._timer.active():
@@ -183,9 +183,9 @@ class Link:
 
     @ivar near: the client's.
     @ivar far: the server's.
-    @ivar failed: the fault that has happened, or None.
-    @ivar silent: nothing passes any more, and nobody is told.
-    @ivar over: both are closed.
+    @ivar failed: the fault that has happened; None for none.
+    @ivar silent: True if everything is discarded from now on.
+    @ivar over: True if both connections are closed.
     """
 
     def __init__(self, forth: Way, back: Way) -> None:
@@ -197,7 +197,7 @@ class Link:
 
     def made(self) -> None:
         """
-        One of the connections is there; the client is not read from before both are.
+        A connection is made. Read from the client only when both are.
         """
         if self.far.transport is None:
             self.near.connection.pauseProducing()
@@ -206,7 +206,7 @@ class Link:
 
     def fail(self, side: _Side, fault: Fault) -> None:
         """
-        Let the fault happen.
+        Cause a fault.
         """
         self.failed = fault
         if fault is Fault.CUT:
@@ -222,7 +222,7 @@ class Link:
 
     def cut(self) -> None:
         """
-        Close both sides in order.
+        Close both sides.
         """
         self._end("loseConnection")
 
@@ -242,10 +242,10 @@ class Link:
 
 class FaultProxy(Factory):
     """
-    A proxy before a server on the loopback interface.
+    A proxy in front of a server on the loopback interface.
 
-    @ivar port: its port, when it listens.
-    @ivar links: the connections that were made through it.
+    @ivar port: its port, once it listens.
+    @ivar links: the connections through it.
     """
 
     noisy = False
@@ -253,8 +253,9 @@ class FaultProxy(Factory):
 
     def __init__(self, server: Server, ways: Iterable[tuple[Way, Way]]) -> None:
         """
-        @param ways: what is done to each connection in turn: on the way forth to the
-            server, and on the way back. To those behind the last, nothing.
+        @param server: the server.
+        @param ways: the behaviour of each connection in turn: towards the server, and
+            back. Further connections are not changed.
         """
         self.links: list[Link] = []
         self._server = server
@@ -276,7 +277,7 @@ class FaultyTestCase(NetworkTestCase):
 
     async def proxy(self, server: Server, *ways: tuple[Way, Way]) -> FaultProxy:
         """
-        Start a proxy before that server, which ends with the test.
+        Start a proxy in front of a server, until the test ends.
         """
         proxy = FaultProxy(server, ways)
         listening = reactor.listenTCP(0, proxy, interface="127.0.0.1")

@@ -1,5 +1,5 @@
 """
-Every framing, with all kinds of settings, and limits small enough to be reached.
+Every framing, with many different parameters, and limits small enough to be reached.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from twisted_clienttcp.framing import (
     int8,
 )
 
-#: The C{maxLength} of all of these.
+#: The C{maxLength} of all framings.
 LIMIT = 20
 
 
 @dataclass
 class Made:
     """
-    A framing, and what is known of it.
+    A framing and its properties.
 
-    @ivar make: makes it.
+    @ivar make: creates it.
     @ivar records: examples of its records.
-    @ivar holds: how many bytes of incomplete records it and its input buffer may hold:
-        the limit, what is in front of a record and behind it, and what is kept of the
-        records of a list.
-    @ivar unitsOfReads: where a unit ends depends on how the stream is split into reads.
-    @ivar exact: one that takes over from another of its kind decodes what that one
-        would have decoded.
-    @ivar raises: it calls a function that may raise any exception.
+    @ivar holds: the number of bytes of incomplete records that it and its input buffer
+        may hold: the limit, the bytes around a record, and the records of a list.
+    @ivar unitsOfReads: True if the ends of units depend on how the stream is split into
+        reads.
+    @ivar exact: True if another framing of its kind that replaces it decodes the same
+        records that it would have decoded.
+    @ivar raises: True if it calls a function that may raise any exception.
     """
 
     make: Callable[[], Framing[Any]]
@@ -64,7 +64,7 @@ class Made:
     @cached_property
     def pattern(self) -> Framing[Any]:
         """
-        The framing that fresh ones are made from.
+        The framing whose C{fresh} creates others.
         """
         return self.make()
 
@@ -89,14 +89,14 @@ def withColon(record: bytes) -> bytes:
 
 def splitComma(record: bytes) -> list[bytes]:
     """
-    Make any number of records of one.
+    Split a record into any number of records.
     """
     return record.split(b",") if record else []
 
 
 def notComment(record: bytes) -> bool:
     """
-    Leave some records out.
+    Filter out some records.
     """
     return not record.startswith(b"#")
 
@@ -105,8 +105,8 @@ _BYTES = [b"", b"a", b"\0\1\2", b"12:,", b"\xc0\xdb\xdc", b"x" * LIMIT]
 _LINES = [b"", b"a", b"b c", b"#", b"a,b", b"x" * LIMIT]
 _VALUES: list[Any] = [None, 1, "\xe4\n", {"a": [1, 2]}, []]
 
-#: Framings that C{fromSpec} makes, with examples and what else is known. Each is made
-#: twice: with C{onTooLong="close"} and C{onTooLong="skip"}.
+#: Framings that C{fromSpec} creates, with examples of records and other properties.
+#: Each is used with C{onTooLong="close"} and with C{onTooLong="skip"}.
 _SPECS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "line": (_LINES, {}),
     "line:delimiter=\\n": (_LINES, {}),
@@ -242,7 +242,7 @@ _OTHERS: dict[str, Made] = {
         lambda: _stack(Block(size=2, maxLength=LIMIT), _newline()),
         [b"a", b"bcd"],
         holds=3 * LIMIT + 24,
-        # The blocks begin at another place.
+        # The blocks start at another index.
         exact=False,
     ),
     "stack, lines across blocks in lists": Made(

@@ -1,6 +1,6 @@
 """
-Helpers for tests without sockets: a client on a memory reactor, transports whose peer
-the test plays.
+Helpers for tests without sockets: a client on a memory reactor, and transports whose
+peer is the test.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ._support import Recorder
 
 class AskingTransport(StringTransport):
     """
-    A transport that asks a pull producer for more when it is registered, and then
-    whenever the test has C{drain}ed it, as a socket does.
+    A transport that, like that of a socket, resumes a pull producer when it is
+    registered and whenever all output has been accepted: here, by L{drain}.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class AskingTransport(StringTransport):
 
     def drain(self) -> None:
         """
-        Give all to the kernel.
+        Let the kernel accept all output.
         """
         self.sent += self.value()
         self.clear()
@@ -48,16 +48,17 @@ class AskingTransport(StringTransport):
     @property
     def held(self) -> int:
         """
-        The bytes that the kernel does not have.
+        The number of bytes that the kernel has not accepted.
         """
         return len(self.value())
 
 
 class Producer:
     """
-    An application's producer, push or pull.
+    A producer of an application, push or pull.
 
-    @ivar step: what a pull producer does when it is asked.
+    @ivar told: the calls of its methods.
+    @ivar step: called by C{resumeProducing}.
     """
 
     def __init__(self, step: Any = None) -> None:
@@ -78,7 +79,9 @@ class Producer:
 
 class Transport(AskingTransport):
     """
-    A transport whose end the test decides.
+    A transport that the test can lose.
+
+    @ivar aborted: True if C{abortConnection} was called.
     """
 
     aborted = False
@@ -92,7 +95,9 @@ class Transport(AskingTransport):
 
     def lose(self, reason: Any = None) -> None:
         """
-        Be lost.
+        Lose the connection.
+
+        @param reason: the exception; by default, a C{ConnectionLost}.
         """
         if self.producer is not None:
             self.producer.stopProducing()
@@ -108,7 +113,7 @@ def phase(client: ClientTCPFactory) -> str:
 
 class ClientTestCase(SynchronousTestCase):
     """
-    A client over a memory reactor.
+    Tests with a client on a memory reactor.
     """
 
     def setUp(self) -> None:
@@ -118,7 +123,7 @@ class ClientTestCase(SynchronousTestCase):
 
     def client(self, **parameters: Any) -> ClientTCPFactory:
         """
-        @return: a client with a recorder's callbacks, and waits without chance.
+        @return: a client with the recorder's callbacks, whose delays are not random.
         """
         given = {
             "remoteAddress": "127.0.0.1",
@@ -133,7 +138,9 @@ class ClientTestCase(SynchronousTestCase):
 
     def attempts(self) -> list[Any]:
         """
-        @return: the attempts made until now, in the next turn.
+        Advance to the next turn of the reactor.
+
+        @return: the attempts made until then.
         """
         self.reactor.advance(0)
         return self.reactor.tcpClients
@@ -168,7 +175,7 @@ class ClientTestCase(SynchronousTestCase):
 @implementer(IStreamClientEndpoint)
 class SlowEndpoint:
     """
-    An endpoint whose attempts end when the test says so.
+    An endpoint whose attempts end when the test ends them.
     """
 
     def __init__(self) -> None:
@@ -183,25 +190,28 @@ class SlowEndpoint:
 
 class FlowTestCase(ClientTestCase):
     """
-    A client with a framing that adds one byte to a record.
+    Tests with a client whose framing adds one byte to each record.
     """
 
     def connected(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
         return super().connected(**{"framing": Line(delimiter=b"\n"), **parameters})
 
     def records(self) -> list[Any]:
+        """
+        @return: the records that were delivered.
+        """
         return [event[1] for event in self.events if event[0] == "serverInput"]
 
     def unsent(self, stopped: Deferred[Any]) -> int:
         """
-        @return: what a Deferred of C{shutdown} tells to be unsent.
+        @return: the C{unsent} of the result of C{shutdown}.
         """
         unsent: int = self.successResultOf(stopped).unsent
         return unsent
 
     def drain(self, transport: Transport) -> None:
         """
-        Let the kernel take all there is, and all that follows.
+        Let the kernel accept all output, also output that is sent in reply to that.
         """
         self.reactor.advance(0)
         while transport.held:
@@ -211,7 +221,7 @@ class FlowTestCase(ClientTestCase):
 
 class RetryTestCase(ClientTestCase):
     """
-    A client that is started, and whose failure is looked at by the test.
+    Tests that check how a started client stops.
     """
 
     def started(self, **parameters: Any) -> ClientTCPFactory:
@@ -221,7 +231,11 @@ class RetryTestCase(ClientTestCase):
 
     def assertGaveUp(self, *cause: type[BaseException]) -> RetriesExhausted:
         """
-        The client has given up, and nothing of it is left.
+        Check that the client has given up and that no timer is left.
+
+        @param cause: the class of the last failure.
+
+        @return: the error.
         """
         error = self.failureResultOf(self.stop, RetriesExhausted).value
         self.assertEqual(self.events[-1], "stopped")
@@ -233,9 +247,9 @@ class RetryTestCase(ClientTestCase):
 
     def wait(self, client: ClientTCPFactory) -> float:
         """
-        Let the wait be over.
+        Advance to the next attempt.
 
-        @return: how long it was.
+        @return: the seconds until then.
         """
         (timer,) = self.reactor.getDelayedCalls()
         wait: float = timer.getTime() - self.reactor.seconds()

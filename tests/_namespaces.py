@@ -1,10 +1,10 @@
 """
-Two network namespaces with a wire between them, which a test can break without harm to
-anybody else.
+Two network namespaces with a wire between them, which a test can break without an
+effect on other processes.
 
-A socket belongs for good to the namespace in which it was made. So one process and one
-reactor do for both ends: the test enters the client's namespace until it ends, and the
-server's for as long as it takes to listen.
+A socket always belongs to the namespace in which it was created. So one process and one
+reactor are enough for both ends: the test enters the client's namespace until it ends,
+and the server's only to listen.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CLONE_NEWNET = 0x40000000
 CLIENT, CLIENT6 = "10.99.0.1", "fd00:99::1"
 SERVER, SERVER6 = "10.99.0.2", "fd00:99::2"
 
-#: An address behind the server, that leads into a black hole: what is sent there is
-#: dropped, and nobody says so.
+#: An address behind the server that is a black hole: packets to it are dropped, and no
+#: error is reported.
 NOWHERE6 = "fd00:dead::1"
 
 _serial = itertools.count()
@@ -35,7 +35,7 @@ _serial = itertools.count()
 
 def _enter(namespace: int) -> None:
     """
-    Enter a network namespace, with this thread.
+    Move this thread to a network namespace.
 
     @param namespace: its file descriptor.
     """
@@ -57,7 +57,7 @@ class Wire:
 
     def make(self) -> None:
         """
-        Make the namespaces and connect them.
+        Create the namespaces and connect them.
 
         @raise SkipTest: if that is not permitted here, except in CI.
         """
@@ -78,7 +78,7 @@ class Wire:
             ("server", SERVER, SERVER6),
         ):
             self.ip(end, "addr", "add", f"{address}/24", "dev", "wire")
-            # Without a search for duplicates it can be used at once.
+            # Without the detection of duplicates, it can be used immediately.
             self.ip(end, "addr", "add", f"{address6}/64", "dev", "wire", "nodad")
             self.ip(end, "link", "set", "lo", "up")
             self.ip(end, "link", "set", "wire", "up")
@@ -100,20 +100,20 @@ class Wire:
 
     def breakOff(self) -> None:
         """
-        Drop all that comes to the server or goes from it. The client keeps its
-        addresses and routes, and nobody tells it.
+        Drop all packets to and from the server. The client keeps its addresses and
+        routes, and does not notice.
         """
         self.ip("server", "link", "set", "wire", "down")
 
     def unplug(self) -> None:
         """
-        Take the client's interface down: it has no network, and sees that.
+        Take the client's interface down: it has no network, and notices.
         """
         self.ip("client", "link", "set", "wire", "down")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """
-        Let everything pass again.
+        Let all packets pass again.
         """
         for end in ("client", "server"):
             self.ip(end, "link", "set", "wire", "up")
@@ -121,7 +121,7 @@ class Wire:
     @contextmanager
     def inside(self, end: str) -> Iterator[None]:
         """
-        Be in a namespace.
+        Run the body in a namespace.
         """
         here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{self._names[end]}", os.O_RDONLY)
@@ -135,7 +135,7 @@ class Wire:
 
     def remove(self) -> None:
         """
-        Remove what there is.
+        Remove the namespaces that exist.
         """
         for name in self._names.values():
             if os.path.exists(f"/run/netns/{name}"):
@@ -164,7 +164,7 @@ class WireTestCase(NetworkTestCase):
         server = Server()
         self.addCleanup(self._closeAll, server)
         with self.wire.inside("server"):
-            # On Linux a socket of IPv6 takes both families.
+            # On Linux, an IPv6 socket accepts both families.
             listening = reactor.listenTCP(0, server, interface="::")
         self.addCleanup(listening.stopListening)
         server.port = listening.getHost().port

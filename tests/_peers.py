@@ -1,6 +1,6 @@
 """
-Helpers for tests of flow control and closing: servers that make both hard, a plain
-Twisted client to compare with, and a socket that counts.
+Helpers for tests of flow control and closing: servers that make both difficult, a plain
+Twisted client to compare with, and a socket that counts bytes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from twisted_clienttcp.framing import Stream
 
 from ._support import NetworkTestCase, Peer, Recorder, Server, reactor, turn
 
-#: As many bytes as no socket buffer of the loopback interface holds.
+#: More bytes than the socket buffers of the loopback interface hold.
 MANY = 3_000_000
 
 
 class TalkingServer(Server):
     """
-    A server with a small receive buffer that reads slowly and talks all the time, until
+    A server with a small receive buffer that reads slowly and sends all the time, until
     its client has ended its side.
     """
 
@@ -53,7 +53,8 @@ class TalkingServer(Server):
 
 class NaiveClient(Protocol):
     """
-    The same job as Twisted's users do it: C{transport.write} and C{loseConnection}.
+    A client as one writes it with Twisted alone: C{transport.write} and
+    C{loseConnection}.
     """
 
     def connectionMade(self) -> None:
@@ -64,7 +65,7 @@ class NaiveClient(Protocol):
 
 class CountingSocket:
     """
-    A socket that notes what it sends.
+    A socket that records the number of bytes of each send.
     """
 
     def __init__(self, taking: Any, sent: list[int]) -> None:
@@ -117,7 +118,7 @@ class BlockedServerTestCase(NetworkTestCase):
 
     def marks(self, recorder: Recorder) -> list[str]:
         """
-        @return: C{serverHigh} and C{serverLow}, as they came; they alternate.
+        @return: the calls of C{serverHigh} and C{serverLow}, which must alternate.
         """
         found = [
             event for event in recorder.events if event in ("serverHigh", "serverLow")

@@ -16,6 +16,7 @@ import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
 
 from twisted_clienttcp import ClientTCPFactory
 
@@ -44,7 +45,7 @@ class Served(ProcessProtocol):
 
 class RealServerTestCase(NetworkTestCase):
     """
-    A server of Debian's on a free port.
+    Tests with servers that Debian provides, on free ports.
     """
 
     def serve(
@@ -70,8 +71,10 @@ class RealServerTestCase(NetworkTestCase):
 
     async def accepting(self, port: int, served: Served) -> None:
         """
-        Wait until the server takes connections: with a client of ours, whose business
-        it is to try until it succeeds.
+        Wait until the server accepts connections, with a client that retries until it
+        succeeds.
+
+        @raise AssertionError: if the server exits before that.
         """
         client = ClientTCPFactory(
             remoteAddress="127.0.0.1",
@@ -79,10 +82,15 @@ class RealServerTestCase(NetworkTestCase):
             serverInput=lambda client, record: None,
             connectError=lambda client, failure: client.reconnect(0.05),
         )
-        stopped = client.start()
+
+        def exited(result: None) -> None:
+            text = f"the server has exited: {served.output!r}"
+            client.stop(Failure(AssertionError(text)))
+
+        served.ended.addCallback(exited)
+        client.start().addErrback(lambda failure: None)
         await client.whenConnected()
         await client.shutdown()
-        await stopped
 
     async def redis(self) -> int:
         """
@@ -166,8 +174,8 @@ class RealServerTestCase(NetworkTestCase):
         """
         Run a mail server that demands STARTTLS until the test ends.
 
-        @return: its port, its process, and the file with the certificate that vouches
-            for it.
+        @return: its port, its process, and the file with the certificate of its
+            authority.
         """
         home = Path(self.mktemp()).absolute()
         home.mkdir()
@@ -190,8 +198,8 @@ class RealServerTestCase(NetworkTestCase):
 
     async def postgres(self, authority: trustme.CA) -> int:
         """
-        Run PostgreSQL with TLS until the test ends. It trusts each user, of which there
-        is one, called "me".
+        Run PostgreSQL with TLS until the test ends. Its only user, "me", needs no
+        password.
 
         @param authority: signs the server's certificate, which is for "localhost".
 
@@ -236,7 +244,7 @@ class RealServerTestCase(NetworkTestCase):
 
         def stop() -> Deferred[None]:
             if not served.ended.called:
-                # It does not wait for its clients then.
+                # With this signal, it does not wait for its clients.
                 process.signalProcess("INT")
             return served.ended
 
@@ -246,8 +254,7 @@ class RealServerTestCase(NetworkTestCase):
 
     async def poe(self) -> int:
         """
-        Run POE::Component::Server::TCP, which says all in capitals, until the test
-        ends.
+        Run POE::Component::Server::TCP, which answers in capitals, until the test ends.
 
         @return: its port.
         """

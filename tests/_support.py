@@ -26,7 +26,7 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 
 reactor: Any = _reactor
 
-#: The callbacks of a client, but for C{preConnect}, which decides something.
+#: The callbacks of a client, except C{preConnect}, whose result matters.
 CALLBACKS = (
     "started",
     "connected",
@@ -39,27 +39,27 @@ CALLBACKS = (
 )
 
 
-#: The seconds after which a test that waits for the network has failed. No test waits
-#: so long if it passes; other work on the machine must not make one fail.
+#: The seconds after which a test that waits for the network fails. A test that passes
+#: never waits that long, even on a busy machine.
 GUARD = 60
 
-#: For C{suppress} of a test in which C{bind} fails: Twisted leaves such a socket, which
-#: has neither an address nor a port, to the garbage collector.
+#: For C{suppress} of a test in which C{bind} fails: Twisted does not close such a
+#: socket, which has neither an address nor a port.
 UNBOUND = suppress(
     category=ResourceWarning,
     message=r"unclosed <socket\.socket fd=\d+, .*, laddr=\('0\.0\.0\.0', 0\)>",
 )
 
-#: Sizes that are private to the package, but show in what a test observes: the bytes
-#: that go to the transport at a time, the most that is read at once, and what may wait
+#: Sizes that are private to the package, but that a test can observe, in bytes: of a
+#: chunk passed to the transport, of the largest read, and of the data that may wait
 #: behind an awaited result. C{tests.unit} compares them with those in the package.
 CHUNK = 64 * 1024
 LARGE_READ = 1024 * 1024
 BACKLOG = 64 * 1024
 
 
-#: Ports below those that systems give to connections and to servers that ask for a free
-#: port: no other process gets one of them by chance. Each process starts elsewhere.
+#: Ports below those that systems choose for connections, and for servers that ask for a
+#: free port, so that no other process gets one of them. Each process starts at another.
 _ports = itertools.count(os.getpid() * 97)
 
 
@@ -69,8 +69,8 @@ def suppressing(
     [Callable[[Any], Coroutine[Any, Any, None]]], Callable[[Any], Deferred[None]]
 ]:
     """
-    Suppress warnings in a test that is a coroutine. trial's C{suppress} alone ends when
-    the coroutine has been made.
+    Suppress warnings in a test that is a coroutine. C{suppress} of trial alone ends
+    when the coroutine has been created, before it runs.
     """
 
     def decorate(
@@ -103,8 +103,12 @@ def freePort() -> int:
 @implementer(IHalfCloseableProtocol)
 class Peer(Protocol):
     """
-    One connection as the server sees it, which remembers all and does what the test
-    says. It survives a half-close of the client's.
+    The server's side of a connection. It stays open after the client has ended its
+    side.
+
+    @ivar received: all bytes that were received.
+    @ivar ended: a Deferred that fires with them when the client has ended its side.
+    @ivar lost: a Deferred that fires when the connection is lost.
     """
 
     def __init__(self, server: Server) -> None:
@@ -130,7 +134,8 @@ class Peer(Protocol):
 
     def until(self, data: bytes) -> Deferred[bytes]:
         """
-        @return: fires with all received once those bytes are among it.
+        @return: a Deferred that fires with all received bytes when they contain this
+            data.
         """
         waiter: Deferred[bytes] = Deferred()
         self._waiting.append((data, waiter))
@@ -165,12 +170,15 @@ class Peer(Protocol):
 
 class Server(Factory):
     """
-    A server of L{Peer}s on a free port of the loopback interface.
+    A server on a free port of the loopback interface, with a L{Peer} for each
+    connection.
 
-    @ivar port: its port, when it listens.
+    @ivar port: its port, once it listens.
+    @ivar peers: all peers until now.
     @ivar met: called with each new peer.
-    @ivar heard: called with a peer and what it has just received.
-    @ivar left: called with a peer whose client has ended its side; closes by default.
+    @ivar heard: called with a peer and the data that it has just received.
+    @ivar left: called with a peer whose client has ended its side; by default, it
+        closes the connection.
     """
 
     noisy = False
@@ -188,11 +196,15 @@ class Server(Factory):
 
 class Recorder:
     """
-    Callbacks for every event, which remember the order of the calls and can be told
-    what to do.
+    A client's callbacks, which record their calls.
 
-    @ivar events: what was called: a name, or a name and what it was called with.
-    @ivar on: what to do, by name of callback; called as that callback.
+    @ivar events: the calls in their order: the name of the callback; with the record
+        for C{serverInput}, and with operation and error number for C{connectError} and
+        C{serverError}.
+    @ivar on: functions to call by the callback with that name, with its arguments.
+    @ivar failures: the failures that callbacks were called with; C{stopped} may add
+        None.
+    @ivar disconnections: the arguments of C{disconnected}.
     """
 
     def __init__(self) -> None:
@@ -203,19 +215,23 @@ class Recorder:
 
     def parameters(self, *without: str) -> dict[str, Any]:
         """
-        @return: the callbacks as parameters for a client.
+        @return: the callbacks as parameters of a client, without those of these names.
         """
         return {name: self.callback(name) for name in CALLBACKS if name not in without}
 
     def marks(self, high: int, low: int) -> dict[str, Any]:
         """
-        @return: marks and their callbacks.
+        @return: marks and their callbacks, as parameters of a client.
         """
         names = ("serverHigh", "serverLow")
         told = {name: self.callback(name) for name in names}
         return {"highMark": high, "lowMark": low, **told}
 
     def callback(self, name: str) -> Callable[..., object]:
+        """
+        @return: the callback with this name.
+        """
+
         def callback(client: ClientTCPFactory, *args: Any) -> object:
             if name == "serverInput":
                 self.events.append((name, args[0]))
@@ -237,14 +253,17 @@ class Recorder:
 
 class NetworkTestCase(TestCase):
     """
-    A test over loopback sockets, which all are closed when it ends.
+    Tests over the loopback interface. When a test ends, all sockets are closed.
     """
 
     timeout = GUARD
 
     async def listen(self, server: Server | None = None, port: int = 0) -> Server:
         """
-        Start a server, on a free port if none is named.
+        Start a server.
+
+        @param server: the server; None for a new one.
+        @param port: its port; 0 for a free one.
         """
         server = Server() if server is None else server
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
@@ -256,8 +275,8 @@ class NetworkTestCase(TestCase):
 
     def socketPath(self) -> str:
         """
-        @return: a path for a socket. Below the folder of a clone it could be longer
-            than the address of a socket may be.
+        @return: a path for a UNIX socket. In the folder of a clone, it could be longer
+            than the operating system allows.
         """
         folder = tempfile.mkdtemp(prefix="clienttcp-")
         self.addCleanup(shutil.rmtree, folder)
@@ -271,8 +290,8 @@ class NetworkTestCase(TestCase):
 
     def client(self, server: Server, **parameters: Any) -> ClientTCPFactory:
         """
-        @return: a client of that server, which does not retry unless told so, and is
-            shut down when the test ends.
+        @return: a client of a server, which is shut down when the test ends. By
+            default, it does not retry.
         """
         given = {
             "remoteAddress": "127.0.0.1",
@@ -294,14 +313,14 @@ class NetworkTestCase(TestCase):
 
 def turn() -> Deferred[None]:
     """
-    @return: fires in the next turn of the reactor.
+    @return: a Deferred that fires in the next turn of the reactor.
     """
     waiter: Deferred[None] = Deferred()
     reactor.callLater(0, waiter.callback, None)
     return waiter
 
 
-#: The option for the idle time; macOS has its own name for it.
+#: The socket option for the idle time, which has another name on macOS.
 KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", None) or getattr(
     socket, "TCP_KEEPALIVE", None
 )
@@ -309,7 +328,8 @@ KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", None) or getattr(
 
 def keepAliveSettings(client: ClientTCPFactory) -> list[int]:
     """
-    @return: whether the kernel watches over the connection, and how.
+    @return: the keepalive options of the client's socket: whether it is enabled (0 or
+        1), the idle time, the interval and the count.
     """
     transport: Any = client.server and client.server.transport
     read = transport.socket.getsockopt

@@ -47,7 +47,7 @@ class Identity:
 
     def options(self, *authorities: Certificate, **more: Any) -> Any:
         """
-        @param authorities: those one of which clients need a certificate of.
+        @param authorities: if there are any, clients need a certificate of one of them.
         @param more: more arguments for C{CertificateOptions}.
 
         @return: options for a server.
@@ -68,7 +68,14 @@ def below(peer: Peer) -> Any:
 
 class Authority:
     """
-    Certificates; made once, since a key takes a while.
+    An authority and certificates.
+
+    @ivar root: the authority's own certificate.
+    @ivar good: the certificate for this machine.
+    @ivar elsewhere: one for another name.
+    @ivar expired: one that is not valid any more.
+    @ivar stranger: one of another authority.
+    @ivar client: one for a client.
     """
 
     def __init__(self) -> None:
@@ -90,14 +97,14 @@ class Authority:
 @cache
 def made() -> Authority:
     """
-    @return: the one.
+    @return: the authority of this process, created once because keys take time.
     """
     return Authority()
 
 
 class TLSTestCase(NetworkTestCase):
     """
-    A test with servers that speak TLS.
+    Tests with servers that use TLS.
     """
 
     def setUp(self) -> None:
@@ -107,7 +114,7 @@ class TLSTestCase(NetworkTestCase):
 
     def options(self, host: str = "localhost", **more: Any) -> Any:
         """
-        @return: options for a client that trusts our authority.
+        @return: options for a client that trusts the authority.
         """
         return optionsForClientTLS(host, trustRoot=self.made.root, **more)
 
@@ -118,10 +125,11 @@ class TLSTestCase(NetworkTestCase):
         old: bool = False,
     ) -> Server:
         """
-        Start a server that speaks TLS.
+        Start a server that uses TLS.
 
-        @param authorities: those one of which clients need a certificate of.
-        @param old: TLS 1.2 at most.
+        @param certificate: its certificate; by default, the good one.
+        @param authorities: if there are any, clients need a certificate of one of them.
+        @param old: True for TLS 1.2 or older.
         """
         options: Any = (certificate or self.made.good).options(*authorities)
         if old:
@@ -137,15 +145,17 @@ class TLSTestCase(NetworkTestCase):
         self, server: Server, kind: type[Exception] = TLSError, **parameters: Any
     ) -> Deferred[Any]:
         """
-        @return: fires with the error, of that kind, of a client whose one attempt
-            fails.
+        Start a client whose only attempt fails.
+
+        @return: a Deferred that fires with the error, which must be of this kind.
         """
         client = self.client(server, **{**self.recorder.parameters(), **parameters})
         return self.assertFailure(client.start(), kind)
 
     def assertRefused(self, error: Exception, *words: str) -> None:
         """
-        The attempt was C{connectError} alone, with those words.
+        Check that the attempt called only C{connectError}, with a text that contains
+        these words.
         """
         for word in words:
             self.assertIn(word, str(error))

@@ -1,13 +1,13 @@
 """
-A world for the programs of the documents, which run in it as they stand::
+A simulated network for the programs in the documents, which run in it as printed::
 
     $ python -m tests._world program.py
 
-Every host name, apart from those below C{.invalid}, has one address, an address for
-documentation (RFC 5737). Its well-known ports lead to servers of our own, on free ports
-of the loopback interface; its other ports are closed. 127.0.0.1 has the same servers on
-these ports. Any other address is what it is elsewhere. The servers and the program
-share one process and one reactor, of any kind that the program installs.
+Every host name, except those below C{.invalid}, has the same address, one that is
+reserved for documentation (RFC 5737). Its well-known ports lead to servers in this
+module, on free ports of the loopback interface; its other ports are closed. These ports
+of 127.0.0.1 lead to the same servers. Other addresses are not changed. The servers and
+the program share one process and one reactor, of any kind that the program installs.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ._resolver import FakeResolver
 #: The address of every host name.
 ADDRESS = "192.0.2.1"
 
-#: A port of the loopback interface where nobody listens.
+#: A port of the loopback interface on which nothing listens.
 CLOSED = 1
 
 
 class Discard(Protocol):
     """
-    Reads (RFC 863).
+    Reads and ignores everything (RFC 863).
     """
 
     def dataReceived(self, data: bytes) -> None:
@@ -47,7 +47,7 @@ class Discard(Protocol):
 
 class Daytime(Protocol):
     """
-    Tells the time and closes (RFC 867).
+    Sends a time and closes the connection (RFC 867).
     """
 
     def connectionMade(self) -> None:
@@ -71,8 +71,7 @@ class Web(LineReceiver):
 
 class Mail(LineReceiver):
     """
-    A mail server that can STARTTLS (RFC 3207), as far as a client that looks at it
-    goes.
+    A mail server with STARTTLS (RFC 3207) that accepts no mail.
     """
 
     secured = False
@@ -103,8 +102,7 @@ class Mail(LineReceiver):
 
 class Proxy(Protocol):
     """
-    A proxy for CONNECT (RFC 9110, 9.3.6), which leads to the echo server whatever the
-    destination.
+    An HTTP proxy for CONNECT (RFC 9110, section 9.3.6), whose destinations all echo.
     """
 
     request = b""
@@ -126,8 +124,7 @@ class Proxy(Protocol):
 
 class Socks(Protocol):
     """
-    A SOCKS 5 proxy without authentication (RFC 1928), which leads to the echo server
-    whatever the destination.
+    A SOCKS 5 proxy without authentication (RFC 1928), whose destinations all echo.
     """
 
     request = b""
@@ -151,7 +148,7 @@ class Socks(Protocol):
                 write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x07")
 
 
-#: The servers, by port; those with TLS from the first byte apart.
+#: The servers by port, without and with TLS.
 SERVERS: dict[int, type[Protocol]] = {
     7: Echo,
     9: Discard,
@@ -172,8 +169,8 @@ _context: list[Any] = []
 
 def certificate() -> Any:
     """
-    @return: what a server needs for TLS, with a certificate for all names that the
-        documents use; the programs trust it, as the platform's own.
+    @return: a server's factory of TLS contexts, with a certificate for all names that
+        the documents use. The programs trust its authority like the platform's own.
     """
     if not _context:
         import trustme
@@ -198,14 +195,14 @@ def certificate() -> Any:
 
 def lookUp(name: str) -> list[str]:
     """
-    @return: the addresses of a name in this world.
+    @return: the addresses of a host name.
     """
     return [] if name.endswith(".invalid") else [ADDRESS]
 
 
 def furnish(reactor: Any) -> None:
     """
-    Have a reactor live in this world.
+    Give a reactor the simulated network.
     """
     ports: dict[int, int] = {}
     connectTCP = reactor.connectTCP
@@ -254,7 +251,8 @@ def plainText() -> Any:
 
 def run(program: str) -> None:
     """
-    Run a program in this world: a C{.tac} file by twistd, any other by Python.
+    Run a program in the simulated network: a C{.tac} file by twistd, any other by
+    Python.
     """
     install = main.installReactor
 
@@ -266,7 +264,7 @@ def run(program: str) -> None:
     with TemporaryDirectory() as home:
         os.environ["SSL_CERT_FILE"] = str(Path(home, "trusted.pem"))
         os.chdir(home)
-        # So that the files of a program can import each other.
+        # The files of a program can import each other.
         sys.path.insert(0, str(Path(program).parent))
         if program.endswith(".tac"):
             from twisted.scripts import twistd

@@ -4,9 +4,9 @@ use it::
 
     python -m tests.growth [NAME ...]
 
-Time that is linear grows by the factor 8 from C{n} to C{8n}, time that is quadratic by
-64. The limit lies between them, far enough from 8 for a busy machine. Only CPU time
-counts. A profiler would not do: it does not see bytes being copied.
+From C{n} to C{8n}, a linear time grows by the factor 8 and a quadratic time by 64. The
+limit is between them, far enough from 8 for a busy machine. Only CPU time is measured.
+(Counting function calls instead would miss the copying of bytes.)
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ from twisted_clienttcp.framing import (
 )
 from twisted_clienttcp.testing import MemoryServer
 
-#: The longer stream is that many times as long as the shorter one.
+#: The ratio of the lengths of the two streams.
 FACTOR = 8
 
-#: By how much the time may grow.
+#: The greatest ratio of the times that is allowed.
 LIMIT = 14.0
 
 #: The shortest time in seconds that is measured.
 LEAST = 0.002
 
-#: The same for a long record in pieces. Searching or copying all of it at each piece
-#: is so fast that it takes less time than all else if the record is shorter.
+#: The same for a long record in pieces. If it is too short, searching or copying all of
+#: it at each piece takes less time than the other work.
 LEAST_LONG = 0.008
 
 #: A read of a socket.
@@ -88,10 +88,10 @@ class Subject:
     """
     A framing to measure.
 
-    @ivar make: makes it, with C{maxLength} and C{onTooLong} if it has them.
+    @ivar make: creates it, with C{maxLength} and C{onTooLong} if it has them.
     @ivar records: examples of short records.
-    @ivar long: makes a record of so many bytes; None if records cannot be long.
-    @ivar limited: whether it has C{maxLength} and C{onTooLong="skip"}.
+    @ivar long: creates a record of a given length; None if records cannot be long.
+    @ivar limited: True if it has C{maxLength} and C{onTooLong="skip"}.
     """
 
     make: Callable[..., Framing[Any]]
@@ -101,7 +101,7 @@ class Subject:
 
     def framing(self, maxLength: int = HUGE, onTooLong: str = "close") -> Framing[Any]:
         """
-        Make the framing.
+        Create the framing.
         """
         if self.limited:
             return self.make(maxLength=maxLength, onTooLong=onTooLong)
@@ -109,7 +109,7 @@ class Subject:
 
     def stream(self, length: int, records: list[Any] | None = None) -> bytes:
         """
-        Encode so many bytes of records, or a few more.
+        Encode records until the stream has this length or more.
         """
         framing = self.framing()
         unit = b"".join(map(framing.encode, records or self.records))
@@ -180,7 +180,7 @@ SUBJECTS = {
         _stack(Line, partial(RecordBlock, size=3)), [[b"a", b"bcd", b"e"]], None
     ),
     "lines over blocks": Subject(_stack(Block, partial(Line, maxLength=HUGE))),
-    # These classes copy the beginning of a long record at each read.
+    # These classes copy the start of a long record at each read.
     "LineReceiver": Subject(
         lambda: Receiver(LineReceiver, MAX_LENGTH=HUGE), long=None, limited=False
     ),
@@ -190,7 +190,7 @@ SUBJECTS = {
 }
 
 
-# -- the ways to use a framing; each returns the time to measure, as it does
+# -- the ways to use a framing; each returns the function to measure
 
 
 def _client(framing: Framing[Any], **parameters: Any) -> MemoryServer:
@@ -217,7 +217,7 @@ def _send(server: MemoryServer, stream: bytes, size: int = READ) -> None:
 
 def plain(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
     """
-    Many short records, in reads of so many bytes.
+    Many short records, in reads of the given size.
     """
     server, stream = _client(subject.framing()), subject.stream(length)
     return lambda: _send(server, stream, size)
@@ -225,7 +225,7 @@ def plain(subject: Subject, length: int, size: int = READ) -> Callable[[], objec
 
 def long(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
     """
-    One long record, in reads of so many bytes.
+    One long record, in reads of the given size.
     """
     assert subject.long is not None
     framing = subject.framing()
@@ -235,7 +235,7 @@ def long(subject: Subject, length: int, size: int = READ) -> Callable[[], object
 
 def skip(subject: Subject, length: int, size: int = READ) -> Callable[[], object]:
     """
-    Many records that are a little too long and are skipped, among others.
+    Short records, and many that are a little too long and are skipped.
     """
     assert subject.long is not None
     records = [*subject.records, subject.long(12), subject.long(40)]
@@ -246,7 +246,7 @@ def skip(subject: Subject, length: int, size: int = READ) -> Callable[[], object
 
 def endless(subject: Subject, length: int) -> Callable[[], object]:
     """
-    One record that is skipped and does not end.
+    One long record that is skipped.
     """
     assert subject.long is not None
     framing = subject.framing()
@@ -293,7 +293,7 @@ def awaited(subject: Subject, length: int) -> Callable[[], object]:
 
 def coroutine(subject: Subject, length: int) -> Callable[[], object]:
     """
-    A coroutine for each record, which returns at once.
+    A coroutine for each record, which returns immediately.
     """
 
     async def answer(client: Any, record: Any) -> None:
@@ -328,7 +328,7 @@ def swapped(subject: Subject, length: int) -> Callable[[], object]:
 
 def negotiated(subject: Subject, length: int) -> Callable[[], object]:
     """
-    All records by C{nextRecord}.
+    All records read with C{nextRecord}.
     """
 
     async def preConnect(client: Any, negotiation: Any) -> bool:
@@ -344,8 +344,9 @@ class Way(NamedTuple):
     """
     A way to use a framing.
 
-    @ivar prepare: prepares a measurement with a stream of that length in bytes, and
-        returns the function to measure.
+    @ivar title: its name in the table.
+    @ivar prepare: prepares a measurement with a stream of the given length in bytes,
+        and returns the function to measure.
     @ivar least: the shortest time in seconds that is measured.
     """
 
@@ -356,7 +357,7 @@ class Way(NamedTuple):
 
 def waysFor(name: str, subject: Subject) -> Iterator[Way]:
     """
-    Return all the ways in which that framing can be used.
+    Return all ways in which a framing can be used.
     """
     yield Way("64 KiB", plain)
     for size in (1, 2, 64):
@@ -382,7 +383,7 @@ def _time(way: Way, subject: Subject, length: int, rounds: int) -> float:
     best = float("inf")
     for _ in range(rounds):
         run = way.prepare(subject, length)
-        # The tracer of coverage.py would take most of the time, and hide what grows.
+        # The tracer of coverage.py would take most of the time, and hide the growth.
         tracer = sys.gettrace()
         sys.settrace(None)
         begun = time.thread_time()
@@ -397,7 +398,7 @@ def _time(way: Way, subject: Subject, length: int, rounds: int) -> float:
 
 def _shortest(way: Way, subject: Subject) -> int:
     """
-    Return a length in bytes for which the time is long enough.
+    Return a length in bytes for which the time is long enough to be measured.
     """
     length = 256
     while (seconds := _time(way, subject, length, 1)) < way.least:
@@ -410,9 +411,10 @@ def growth(
     way: Way, subject: Subject, enough: float = 0, rounds: int = 3
 ) -> tuple[float, int]:
     """
-    Measure by how much the time grows.
+    Measure the growth of the time.
 
-    @param enough: measure the longer stream only until the ratio is that small.
+    @param enough: a ratio at which to stop the rounds.
+    @param rounds: the number of measurements, at most; the shortest time counts.
 
     @return: the ratio of the times, and the length of the shorter stream in bytes.
     """
@@ -428,8 +430,8 @@ def growth(
 
 def tooFast(name: str, subject: Subject) -> list[str]:
     """
-    Return the ways to use a framing in which the time grows too fast, also when
-    measured again.
+    Return the ways to use a framing in which the time grows too fast, in each of two
+    measurements.
     """
     found = []
     for way in waysFor(name, subject):
@@ -445,9 +447,9 @@ def main(names: list[str]) -> int:
     """
     Print a table.
 
-    @param names: the framings; all of them if there is no name.
+    @param names: the names of framings; empty for all framings.
 
-    @return: the exit status: 1 if one grows too fast.
+    @return: the exit status: 1 if a time grows too fast.
     """
     worst = 0.0
     for name, subject in SUBJECTS.items():

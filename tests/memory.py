@@ -3,7 +3,8 @@ How much memory the inbound side of a connection uses, for each framing::
 
     python -m tests.memory [NAME ...]
 
-C{tracemalloc} counts. The bounds are those that C{twisted_clienttcp.framing} promises.
+It is measured with C{tracemalloc}, and compared with the bounds in the documentation of
+C{twisted_clienttcp.framing}.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from twisted_clienttcp._connection.inbound import Hold, Inbound
 
 from .growth import SUBJECTS, Subject
 
-#: What each connection may use in addition, in bytes.
+#: The bytes that each connection may use in addition to a bound.
 SPARE = 64 * 1024
 
-#: A read of a socket.
+#: The size of a read of a socket.
 READ = 64 * 1024
 
-#: How much of a record arrives, for each size of the reads.
+#: The length of the record, for each size of the reads.
 SIZES = {1: 16 * 1024, 1000: 512 * 1024, READ: 2 * 1024 * 1024}
 
 #: How many times the size of its read a batch of records may take: a record of two
@@ -34,10 +35,10 @@ BATCH = 32
 
 class Use(NamedTuple):
     """
-    How much memory is used.
+    The memory used in a measurement.
 
     @ivar title: the way in which the framing is used.
-    @ivar used: the greatest amount, in bytes.
+    @ivar used: the memory in bytes, at the time when it was closest to the bound.
     @ivar allowed: the bound at that time.
     """
 
@@ -48,9 +49,11 @@ class Use(NamedTuple):
 
 class Reader:
     """
-    Owns an L{Inbound} whose records are dropped.
+    The owner of an L{Inbound}, which ignores the records.
 
-    @ivar holdsAt: the number of the record at which the records are held.
+    @ivar holdsAt: the number of the record at which it holds the input; 0 for none.
+    @ivar records: the number of records.
+    @ivar errors: the number of skipped records.
     """
 
     def __init__(self, framing: Any, holdsAt: int = 0) -> None:
@@ -86,10 +89,11 @@ def reads(stream: bytes, size: int) -> Iterator[bytes]:
 
 def measured(reader: Reader, stream: Iterable[bytes]) -> Iterator[tuple[int, int, int]]:
     """
-    Read a stream, and measure now and then.
+    Read a stream, and measure each time when its length has grown by a quarter, and at
+    the end.
 
-    @return: how many bytes have arrived, the most that has been used up to then, and
-        what is used then.
+    @return: the number of bytes that have arrived, the greatest memory use until then,
+        and the present use.
     """
     # The tracer of coverage.py uses memory too.
     tracer = sys.gettrace()
@@ -139,7 +143,7 @@ def incomplete(subject: Subject, size: int) -> Use:
 
 def skipped(subject: Subject, size: int) -> Use:
     """
-    The same of a record that is too long and is skipped: two reads and L{SPARE}.
+    A long record that is skipped and does not end: two reads and L{SPARE}.
     """
     assert subject.long is not None
     stream = subject.framing().encode(subject.long(SIZES[size]))
@@ -169,8 +173,7 @@ def held(subject: Subject) -> Use:
 
 def tail(subject: Subject) -> Use:
     """
-    A large read that ends in a short part of a record: L{SPARE}, and nothing of the
-    read.
+    After a large read that ended in an incomplete short record: only L{SPARE}.
     """
     reader = Reader(subject.framing())
     stream = subject.stream(2 * READ)
@@ -196,7 +199,7 @@ def main(names: list[str]) -> int:
     """
     Print a table.
 
-    @param names: the framings; all of them if there is no name.
+    @param names: the names of framings; empty for all framings.
 
     @return: the exit status: 1 if too much memory is used.
     """

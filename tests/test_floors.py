@@ -15,15 +15,15 @@ import twisted_clienttcp
 PACKAGE = Path(twisted_clienttcp.__file__).parent
 BEHAVIOUR = Path(__file__).parent / "behaviour"
 
-#: The private names that tests of behaviour may use, each with the reason.
+#: The private names that tests of behaviour may use, with the reasons.
 PRIVATE = {
-    # The system's certificates are read once per process. A test that replaces them has
-    # to empty this cache.
+    # The system's certificates are read once per process. A test that replaces them
+    # must clear this cache.
     ("test_tls.py", "twisted_clienttcp._tls"),
     ("test_starttls.py", "twisted_clienttcp._tls"),
 }
 
-#: The layer of each subpackage, and of each module that is in none. The name of the
+#: The layer of each subpackage and of each module outside of them. The name of the
 #: package itself is empty.
 LAYERS = {
     "errors": 0,
@@ -48,8 +48,8 @@ LAYERS = {
 #: The only subpackage that may import from another one of its layer, and which.
 ASIDE = {"_connecting": "_connection"}
 
-#: The packages that deal with reactors and transports, and what modules without I/O may
-#: import of them.
+#: The packages that contain reactors and transports, and the parts of them that modules
+#: without I/O may import.
 OTHERS = ("attr", "twisted", "zope")
 NOTHING: tuple[str, ...] = ()
 DEFERRED = ("twisted.internet.defer", "twisted.internet.interfaces", "zope.interface")
@@ -82,8 +82,8 @@ def moduleName(path: Path, package: Path) -> str:
 
 def imports(source: str, name: str, isPackage: bool) -> list[str]:
     """
-    @return: the absolute names of all that a module imports; a name from a package
-        counts as that module of it, if there is one.
+    @return: the absolute names that a module imports: of modules, and of names in
+        modules with their module's name in front.
     """
     found = []
     parents = f"twisted_clienttcp.{name}".rstrip(".").split(".")
@@ -103,15 +103,19 @@ def imports(source: str, name: str, isPackage: bool) -> list[str]:
 def owner(name: str) -> str:
     """
     @return: the subpackage of a module, or the module if it is in none; empty for a
-        name that the package itself has.
+        name that the package itself defines.
     """
     first = name.split(".")[0]
     return first if first in LAYERS else ""
 
 
-def faults(source: str, name: str, isPackage: bool = False) -> list[str]:
+def violations(source: str, name: str, isPackage: bool = False) -> list[str]:
     """
-    @return: what is wrong with the imports of a module of that name.
+    @param source: the source of a module.
+    @param name: its name in the package.
+    @param isPackage: True if it is the C{__init__} of a package.
+
+    @return: a message for each import that it must not have.
     """
     mine = owner(name)
     allowed = next((WITHOUT_IO[n] for n in (name, mine) if n in WITHOUT_IO), OTHERS)
@@ -168,17 +172,17 @@ class LayerTests(SynchronousTestCase):
 
     def test_layers(self) -> None:
         """
-        No import goes up a layer, and every module has one.
+        Every module has a layer, and no import is from a higher one.
         """
         wrong = []
         for name, (source, isPackage) in modules().items():
             self.assertIn(name.split(".")[0], LAYERS, f"{name} has no layer")
-            wrong += faults(source, name, isPackage)
+            wrong += violations(source, name, isPackage)
         self.assertEqual(wrong, [])
 
     def test_upwardsFails(self) -> None:
         """
-        The check sees an import that goes up, however it is written.
+        The check finds an import from a higher layer, in every way to write it.
         """
         for line in (
             "from .._client.factory import ClientTCPFactory",
@@ -188,11 +192,11 @@ class LayerTests(SynchronousTestCase):
             "def f():\n    from ..service import ClientTCPService",
             "from .._connecting import destination",
         ):
-            self.assertNotEqual(faults(line, "_connection.protocol"), [], line)
+            self.assertNotEqual(violations(line, "_connection.protocol"), [], line)
         upwards = "from ._connection.queue import OutputQueue"
-        self.assertNotEqual(faults(upwards, "errors"), [])
+        self.assertNotEqual(violations(upwards, "errors"), [])
         aside = "from .._connection.tcp import noDelay"
-        self.assertEqual(faults(aside, "_connecting.connector"), [])
+        self.assertEqual(violations(aside, "_connecting.connector"), [])
 
     def test_circles(self) -> None:
         """
@@ -220,7 +224,7 @@ class LayerTests(SynchronousTestCase):
 
     def test_withoutIO(self) -> None:
         """
-        Modules that do no I/O know no reactor and no transport.
+        Modules that do no I/O import no reactor and no transport.
         """
         for line, name in (
             ("from twisted.internet import reactor", "retry"),
@@ -228,9 +232,9 @@ class LayerTests(SynchronousTestCase):
             ("from twisted.internet import defer", "errors"),
             ("from twisted.internet import reactor", "framing._line"),
         ):
-            self.assertNotEqual(faults(line, name), [], line)
+            self.assertNotEqual(violations(line, name), [], line)
         self.assertEqual(
-            faults("from twisted.internet.defer import Deferred", "retry"), []
+            violations("from twisted.internet.defer import Deferred", "retry"), []
         )
 
 
@@ -243,8 +247,9 @@ def isPrivate(name: str) -> bool:
 
 def privateNames(source: str) -> list[str]:
     """
-    @return: the private names of other modules that a test uses: modules and names that
-        it imports from the package, and attributes of objects other than itself.
+    @return: the private names of other modules that a test uses: private modules and
+        names that it imports from the package, and private attributes of objects other
+        than itself.
     """
     found = []
     for name in imports(source, "", False):
@@ -261,8 +266,8 @@ def privateNames(source: str) -> list[str]:
 
 class SupportTests(SynchronousTestCase):
     """
-    Helpers are in modules of their own, so that a test file can be divided or renamed
-    without a look at others.
+    Helpers are in separate modules, so that a test file can be divided or renamed
+    without an effect on others.
     """
 
     def test_fromTests(self) -> None:
@@ -287,7 +292,7 @@ class BehaviourTests(SynchronousTestCase):
 
     def test_public(self) -> None:
         """
-        They use no private name other than the listed ones, and those are needed.
+        They use exactly the private names that are listed.
         """
         used = {
             (path.name, name)
@@ -298,7 +303,7 @@ class BehaviourTests(SynchronousTestCase):
 
     def test_privateFails(self) -> None:
         """
-        The check finds a private name, in every way to use one.
+        The check finds a private name in every way to use it.
         """
         for line in (
             "from twisted_clienttcp._client.factory import ClientTCPFactory",

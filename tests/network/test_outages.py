@@ -135,7 +135,7 @@ class WireTests(WireTestCase):
         self.assertEqual(
             recorder.events[-2:], ["disconnected", ("connectError", "connect", 101)]
         )
-        self.wire.mend()
+        self.wire.repair()
         begun = reactor.seconds()
         client.reconnect()
         await client.whenConnected()
@@ -172,7 +172,7 @@ class WireTests(WireTestCase):
             self.assertLess(reactor.seconds() - begun, 1)
             self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
             self.assertEqual(recorder.disconnections[0].unsent > 0, lines > 0)
-            self.wire.mend()
+            self.wire.repair()
             client.reconnect()
             await client.whenConnected()
             await client.shutdown()
@@ -226,4 +226,4 @@ class WireTests(WireTestCase):
             self.assertEqual(disconnection.initiator, "local")
             self.assertFalse(disconnection.confirmed)
             self.assertEqual(bool(disconnection.unsent), unsent)
-            self.wire.mend()
+            self.wire.repair()
