@@ -43,11 +43,11 @@ BOUNDS: dict[str, float | None] = {
 #: The limits that C{--check} enforces. Where they are above the bounds, they are what
 #: the package reached last: lower them with each improvement, down to the bounds.
 LIMITS: dict[str, float] = {
-    "largest module": 943,
-    "underscored attributes": 104,
-    "calls: received line": 25,
-    "calls: put to flushed": 27,
-    "calls: lost connection to timer": 119,
+    "largest module": 919,
+    "underscored attributes": 99,
+    "calls: received line": 17,
+    "calls: put to flushed": 19,
+    "calls: lost connection to timer": 118,
 }
 
 RULES = """\
