@@ -79,8 +79,8 @@ def decodeEachWay(framing: Framing[Any], data: bytes, at: Iterable[int]) -> Deco
             for small in (_buffer.SMALL, 0):
                 with patch.multiple(_buffer, HEAD=3, SMALL=small):
                     found = decode(framing, chunks, many)
-                told = (framing, chunks, many, small, found, expected)
-                assert found == expected, told
+                context = (framing, chunks, many, small, found, expected)
+                assert found == expected, context
     return expected
 
 

@@ -224,8 +224,8 @@ class Recorder:
         @return: marks and their callbacks, as parameters of a client.
         """
         names = ("serverHigh", "serverLow")
-        told = {name: self.callback(name) for name in names}
-        return {"highMark": high, "lowMark": low, **told}
+        callbacks = {name: self.callback(name) for name in names}
+        return {"highMark": high, "lowMark": low, **callbacks}
 
     def callback(self, name: str) -> Callable[..., object]:
         """

@@ -386,11 +386,11 @@ def _time(way: Way, subject: Subject, length: int, rounds: int) -> float:
         # The tracer of coverage.py would take most of the time, and hide the growth.
         tracer = sys.gettrace()
         sys.settrace(None)
-        begun = time.thread_time()
+        before = time.thread_time()
         try:
             run()
         finally:
-            seconds = time.thread_time() - begun
+            seconds = time.thread_time() - before
             sys.settrace(tracer)
         best = min(best, seconds)
     return best

@@ -102,7 +102,7 @@ def measured(reader: Reader, stream: Iterable[bytes]) -> Iterator[tuple[int, int
     tracemalloc.start()
     try:
         arrived, following = 0, 1
-        begun = tracemalloc.get_traced_memory()[0]
+        before = tracemalloc.get_traced_memory()[0]
         for data in stream:
             reader.inbound.feed(data)
             arrived += len(data)
@@ -110,9 +110,9 @@ def measured(reader: Reader, stream: Iterable[bytes]) -> Iterator[tuple[int, int
             if arrived >= following:
                 following = arrived + arrived // 4 + 1
                 now, most = tracemalloc.get_traced_memory()
-                yield arrived, most - begun, now - begun
+                yield arrived, most - before, now - before
         now, most = tracemalloc.get_traced_memory()
-        yield arrived, most - begun, now - begun
+        yield arrived, most - before, now - before
     finally:
         tracemalloc.stop()
         sys.settrace(tracer)
@@ -132,7 +132,7 @@ def incomplete(subject: Subject, size: int) -> Use:
     framing = subject.framing()
     stream = framing.encode(subject.long(SIZES[size]))
     reader = Reader(framing)
-    # Without the end, whatever that looks like.
+    # Leave out the end of the record: a delimiter and the like are shorter than this.
     uses = [
         (most, arrived + arrived // 4 + size + SPARE)
         for arrived, most, _ in measured(reader, reads(stream[:-16], size))
