@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -16,6 +17,7 @@ from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.testing import MemoryServer
 
 from .._support import Recorder
 
@@ -113,7 +115,6 @@ class ByHandTests(SynchronousTestCase):
             self.assertEqual(self.client.retries, number)
             self.assertEqual(self.waits(), delay)
             self.assertEqual(self.connector.calls, ["connect"] * number)
-        self.assertEqual(self.recorder.events, ["started"])
 
     def test_failed(self) -> None:
         """
@@ -201,6 +202,39 @@ class ByHandTests(SynchronousTestCase):
         self.client.clientConnectionFailed(self.connector, None)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.recorder.events[-1], "stopped")
+
+
+class OtherProtocolTests(SynchronousTestCase):
+    """
+    A subclass whose C{buildProtocol} does not return the protocol of its base class.
+    """
+
+    def test_lost(self) -> None:
+        """
+        Its connection never reaches C{connected}, so its end is a failed attempt, and
+        is followed by the next one.
+        """
+        for protocol in (None, Protocol()):
+
+            class Subclass(ClientTCPFactory):
+                def buildProtocol(
+                    self, addr: object, protocol: Protocol | None = protocol
+                ) -> Protocol | None:
+                    return protocol
+
+            recorder = Recorder()
+            client = Subclass(**recorder.parameters())
+            client.jitter = None
+            server = MemoryServer(client)
+            server.accept()
+            if protocol is not None:
+                server.reset()
+            self.assertEqual(recorder.events[0], "started")
+            self.assertEqual(recorder.events[1][:2], ("connectError", "read"))
+            self.assertEqual(len(recorder.events), 2)
+            server.advance(client.delay)
+            self.assertTrue(server.attempting)
+            self.assertEqual(client.stats.failures, 1)
 
 
 class Unused(Connector):

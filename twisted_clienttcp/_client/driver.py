@@ -324,8 +324,7 @@ class LifecycleFactory(Settings):
         if self._phase is not CONNECTING and not self._adopt(connector):
             # The attempt was cancelled: there is nothing to report.
             return
-        if reason is None:
-            reason = Failure(ConnectError(string="for an unknown reason"))
+        reason = reason or Failure(ConnectError(string="for an unknown reason"))
         expired, self._expired = self._expired, None
         if _isTheirs(reason) and isinstance(
             connector, (BaseConnector, EndpointConnector)
@@ -352,8 +351,10 @@ class LifecycleFactory(Settings):
         another attempt only if the factory was never passed to a connector, as in tests
         that were written for a C{ReconnectingClientFactory}.
         """
-        attempting = self._phase is CONNECTING and connector is self.connector
-        if attempting or self._adopt(connector):
+        if self._phase is CONNECTING and connector is self.connector:
+            # The connection had another protocol, from a subclass or a test.
+            LifecycleFactory.clientConnectionFailed(self, connector, reason)
+        elif self._adopt(connector):
             self._failure = reason
             self._feed(Inputs.failed)
 
