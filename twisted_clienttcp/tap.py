@@ -24,7 +24,7 @@ class _TaskService(Service):
     Runs a task, and ends the process when the task ends.
     """
 
-    _ended: Deferred[Any] = succeed(None)
+    _ended: Deferred[None] = succeed(None)
 
     def __init__(self, task: Task, reactor: Any) -> None:
         self._task = task
@@ -56,7 +56,7 @@ class _TaskService(Service):
         else:
             self._reactor.stop()
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """
         Stop the task.
 

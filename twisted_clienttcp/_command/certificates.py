@@ -5,7 +5,7 @@ The TLS options of the command.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -15,6 +15,9 @@ from zope.interface import implementer
 
 from .. import _tls
 from .._connecting import addresses
+
+if TYPE_CHECKING:
+    from OpenSSL.SSL import Connection, Context
 
 _log = Logger()
 
@@ -32,7 +35,7 @@ def tlsFrom(
     key: str | None,
     alpn: list[str] | None,
     insecure: bool,
-) -> Any:
+) -> object:
     """
     @param host: the name or address of the server; None if it has none.
     @param servername: the name in the certificate, if it is another one.
@@ -106,7 +109,7 @@ def _identity(cert: str, key: str) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"--cert: {cert} has a broken certificate") from error
     try:
-        private: Any = load_pem_private_key(_read("--key", key), password=None)
+        private = load_pem_private_key(_read("--key", key), password=None)
     except TypeError as error:
         raise UsageError(
             f"--key: {key} is encrypted: decrypt it first, for instance with "
@@ -140,14 +143,16 @@ class _Unverified:
     TLS with any server.
     """
 
-    def __init__(self, name: str | None, context: Any, protocols: list[bytes]) -> None:
+    def __init__(
+        self, name: str | None, context: Context, protocols: list[bytes]
+    ) -> None:
         self._context = context
         self._protocols = protocols
         self._name = b""
         if name and not (isIPAddress(name) or isIPv6Address(name)):
             self._name = name.encode("idna")
 
-    def clientConnectionForTLS(self, tlsProtocol: object) -> Any:
+    def clientConnectionForTLS(self, tlsProtocol: object) -> Connection:
         """
         @return: a connection that asks for the name, but does not verify it.
         """

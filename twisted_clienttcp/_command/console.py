@@ -58,7 +58,7 @@ class Console:
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
         self._printing = not (options["json-events"] or options["send-only"])
         #: Records that the client did not accept without a connection.
-        self._held: list[Any] = []
+        self._held: list[object] = []
         #: The connection that standard input is read for.
         self._served: object = None
         self._input: StandardInput | None = None
@@ -303,7 +303,7 @@ class Console:
         """
         self._putAll(self._form.read(data))
 
-    def _putAll(self, records: Iterable[Any]) -> None:
+    def _putAll(self, records: Iterable[object]) -> None:
         """
         Put records. Keep those that the client does not accept until there is a
         connection.

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from traceback import extract_tb
-from typing import Any
 
 from twisted.python import usage
 
@@ -18,7 +18,7 @@ from ..errors import nameOf
 from .options import Options
 
 
-def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
+def clientFrom(options: Options, reactor: object) -> ClientTCPFactory:
     """
     Create the client that C{--client} describes.
 
@@ -50,7 +50,7 @@ def clientFrom(options: Options, reactor: Any) -> ClientTCPFactory:
     return made
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> object:
     """
     @param name: C{package.module:object}, or a module alone.
 
@@ -63,7 +63,7 @@ def _load(name: str) -> Any:
         # As python -m does.
         sys.path.insert(0, os.getcwd())
     try:
-        found: Any = import_module(moduleName)
+        found: object = import_module(moduleName)
     except Exception as error:
         missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
         if missing and f"{moduleName}.".startswith(missing):
@@ -79,7 +79,7 @@ def _load(name: str) -> Any:
     return found
 
 
-def _called(name: str, function: Any, *args: object) -> Any:
+def _called(name: str, function: Callable[..., object], *args: object) -> object:
     try:
         return function(*args)
     except Exception as error:

@@ -12,8 +12,9 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from getopt import GetoptError, gnu_getopt
+from shutil import get_terminal_size
 from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any, NamedTuple, NoReturn
 
@@ -31,10 +32,6 @@ from .text import Form
 # -- from text to values; what is not a number is left to the setting's validator
 
 
-def _text(name: str, text: str) -> str:
-    return text
-
-
 def _number(name: str, text: str) -> object:
     if re.fullmatch("-?[0-9]{1,18}", text):
         return int(text)
@@ -50,18 +47,19 @@ def _bytes(name: str, text: str) -> object:
     return _number(name, text)
 
 
-def _choice(*words: str) -> Callable[[str, str], str]:
-    def convert(name: str, text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{name} must be {' or '.join(words)}, not {text!r}")
-        return text
+def _choice(name: str, text: str, words: Iterable[str]) -> str:
+    if text not in words:
+        raise ValueError(f"{name} must be {' or '.join(words)}, not {text!r}")
+    return text
 
-    return convert
+
+def _eof(name: str, text: str) -> str:
+    return _choice(name, text, ("half", "close", "keep"))
 
 
 def _names(name: str, text: str) -> list[str]:
     names = text.split(",")
-    if not all(each and each.isascii() for each in names):
+    if not text.isascii() or "" in names:
         raise ValueError(
             f"{name} must be ASCII names, separated by commas, not {text!r}"
         )
@@ -89,10 +87,21 @@ def _keepAlive(name: str, text: str) -> object:
 
 def _demoServer(name: str, text: str) -> tuple[str, int]:
     server, _, port = text.partition(":")
-    _choice(*SERVERS)(name, server)
     if not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > 65535:
         raise ValueError(f"{name}: the port must be from 0 to 65535, not {port!r}")
-    return server, int(port or 0)
+    return _choice(name, server, SERVERS), int(port or 0)
+
+
+#: The conversion for each placeholder; other values are text.
+_CONVERSIONS: dict[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("SECONDS", "NUMBER", "COUNT"), _number),
+    "BYTES": _bytes,
+    "NAMES": _names,
+    "SECONDS:RECORD": _heartbeat,
+    "IDLE,INTERVAL,COUNT": _keepAlive,
+    "NAME[:PORT]": _demoServer,
+    "half|close|keep": _eof,
+}
 
 
 class Option(NamedTuple):
@@ -102,18 +111,16 @@ class Option(NamedTuple):
     @ivar name: the name, without the two hyphens.
     @ivar takes: the placeholder for its value; empty for a flag.
     @ivar help: what it does.
-    @ivar settings: the settings that it is for.
-    @ivar convert: called with the name, for error messages, and the text; returns the
-        value or raises L{TypeError} or L{ValueError}.
+    @ivar settings: the names of the settings that it is for.
     @ivar short: its one-letter form.
-    @ivar isSetting: True if its value is the value of its only setting.
+    @ivar isSetting: True if its value is that of its only setting, and the setting's
+        documentation is part of its help.
     """
 
     name: str
     takes: str
     help: str
-    settings: tuple[str, ...] = ()
-    convert: Callable[[str, str], Any] = _text
+    settings: str = ""
     short: str | None = None
     isSetting: bool = False
 
@@ -124,16 +131,31 @@ class Option(NamedTuple):
         """
         parts = [self.help]
         if self.isSetting:
-            setting = SETTINGS[self.settings[0]]
             # There are no docstrings under python -OO.
-            parts.insert(0, oneLine(DOCUMENTATION.get(setting.name, "")))
-            if type(setting.default) in (int, float):
-                parts.append(f"Default: {setting.default:g}.")
+            parts.insert(0, oneLine(DOCUMENTATION.get(self.settings, "")))
+            default = SETTINGS[self.settings].default
+            if type(default) in (int, float):
+                parts.append(f"Default: {default:g}.")
         if self.settings:
-            poe = [SETTINGS[name].poe for name in self.settings if SETTINGS[name].poe]
-            names = ", ".join(self.settings)
-            parts.append(f"[{names}{'; POE: ' if poe else ''}{', '.join(poe)}]")
+            names = self.settings.split(", ")
+            poe = ", ".join(filter(None, (SETTINGS[name].poe for name in names)))
+            parts.append(f"[{self.settings}{poe and '; POE: '}{poe}]")
         return " ".join(filter(None, parts))
+
+    def convert(self, text: str) -> Any:
+        """
+        @return: the value that a text stands for.
+
+        @raise TypeError: if it has the wrong form.
+        @raise ValueError: if it is out of range.
+        """
+        name = f"--{self.name}"
+        convert = _CONVERSIONS.get(self.takes)
+        value = convert(name, text) if convert else text
+        # The framing and the heartbeat are made from several options.
+        if self.isSetting and self.name not in ("framing", "heartbeat"):
+            value = SETTINGS[self.settings].validate(name, value)
+        return value
 
 
 def oneLine(documentation: str) -> str:
@@ -147,22 +169,18 @@ def oneLine(documentation: str) -> str:
 
 
 def _setting(
-    setting: str,
-    takes: str = "SECONDS",
-    help: str = "",
-    convert: Callable[[str, str], object] = _number,
-    name: str = "",
+    setting: str, help: str = "", takes: str | None = None, name: str = ""
 ) -> Option:
     """
-    @return: an option for a setting, whose name it has unless another is given.
+    @param takes: the placeholder; if not given, the first word of the setting's kind.
+    @param name: the name; if not given, the setting's, in lower case with hyphens.
+
+    @return: an option for a setting.
     """
-
-    def validated(option: str, text: str) -> object:
-        value: object = SETTINGS[setting].validate(option, convert(option, text))
-        return value
-
+    if takes is None:
+        takes = SETTINGS[setting].kind.partition(" ")[0].strip(",").upper()
     name = name or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", setting)
-    return Option(name, takes, help, (setting,), validated, isSetting=True)
+    return Option(name, takes, help, setting, isSetting=True)
 
 
 #: The options by subject.
@@ -173,16 +191,16 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "ENDPOINT",
             "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
             "instead of HOST and PORT. Given several times, these are tried in turn.",
-            ("endpoint",),
+            "endpoint",
         ),
         Option(
             "bind",
             "ADDRESS[:PORT]",
             "The local address, the local port, or both.",
-            ("bindAddress", "bindPort"),
+            "bindAddress, bindPort",
         ),
-        Option("ipv4", "", "Use only IPv4.", ("domain",), short="4"),
-        Option("ipv6", "", "Use only IPv6.", ("domain",), short="6"),
+        Option("ipv4", "", "Use only IPv4.", "domain", "4"),
+        Option("ipv6", "", "Use only IPv6.", "domain", "6"),
         _setting("connectTimeout"),
     ),
     "TLS": (
@@ -191,32 +209,27 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "",
             "Use TLS; the server's certificate must be valid for HOST and trusted by "
             "the platform. Each of the next options turns TLS on too.",
-            ("tls",),
+            "tls",
         ),
         Option("ca", "FILE", "Trust these certificates, not those of the platform."),
         Option("cert", "FILE", "Our certificate and its chain, in PEM."),
         Option("key", "FILE", "The key of --cert, if it is in another file."),
         Option("servername", "NAME", "The certificate must be valid for this name."),
-        Option(
-            "alpn", "NAMES", "Protocols to offer, as in h2,http/1.1.", convert=_names
-        ),
+        Option("alpn", "NAMES", "Protocols to offer, as in h2,http/1.1."),
         Option("insecure", "", "Verify nothing: anyone can impersonate the server."),
     ),
     "Records": (
-        Option(
+        _setting(
             "framing",
-            "SPEC",
             f"A name ({', '.join(SPECS)}) and parameters, as in line:delimiter=|. "
             "Default: line, which reads any newline and writes CR LF.",
-            ("framing",),
-            isSetting=True,
+            "SPEC",
         ),
         Option(
             "max-length",
             "BYTES",
             "The length of the longest record. Default: 1M. [maxLength of the framing; "
             "POE: MaxLength]",
-            convert=_bytes,
         ),
         Option(
             "on-too-long",
@@ -228,56 +241,47 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Output and end": (
         _setting(
             "highMark",
-            "BYTES",
             "That producer is standard input. Default: 64k. BYTES are a number, or as "
             "in 64k, 2M, 1G.",
-            _bytes,
         ),
-        _setting("lowMark", "BYTES", "Default: 16k.", _bytes),
-        _setting("offlineLimit", "BYTES", "", _bytes),
+        _setting("lowMark", "Default: 16k."),
+        _setting("offlineLimit"),
         Option(
             "eof",
             "half|close|keep",
             "At the end of standard input: half-close the connection and keep reading "
-            "(not possible with TLS: as keep), close it when everything is sent, or "
-            "keep it open. Default: half; close with --send-only; keep under twistd "
-            "and twist.",
-            convert=_choice("half", "close", "keep"),
+            "(with TLS: as keep), close it when everything is sent, or keep it open. "
+            "Default: half; close with --send-only; keep under twistd and twist.",
         ),
         _setting("drainTimeout"),
         _setting("lingerTimeout"),
     ),
     "Staying connected": (
-        Option(
-            "reconnect",
-            "",
+        _setting(
+            "autoReconnect",
             "twistd and twist always connect again. Without this, the next six options "
             "have no effect.",
-            ("autoReconnect",),
-            isSetting=True,
+            "",
+            "reconnect",
         ),
         _setting("initialDelay"),
         _setting("maxDelay"),
-        _setting("factor", "NUMBER"),
-        _setting("jitter", "FRACTION"),
-        _setting("maxRetries", "COUNT", "Default: no limit."),
+        _setting("factor"),
+        _setting("jitter"),
+        _setting("maxRetries", "Default: no limit."),
         _setting("stableAfter"),
-        _setting("idleTimeout", help="Default: never."),
-        Option(
+        _setting("idleTimeout", "Default: never."),
+        _setting(
             "heartbeat",
-            "SECONDS:RECORD",
             "Write it like a line of standard input, as in 30:PING. After the same "
             "time without an answer, the connection is dropped. Default: none.",
-            ("heartbeat",),
-            _heartbeat,
-            isSetting=True,
+            "SECONDS:RECORD",
         ),
         _setting(
             "keepAlive",
-            "no|IDLE,INTERVAL,COUNT",
             "The seconds of silence before the first probe, the seconds between "
-            "probes, and their number. Default: the kernel's numbers.",
-            _keepAlive,
+            "probes, and their number; or no. Default: the kernel's numbers.",
+            "IDLE,INTERVAL,COUNT",
             "keepalive",
         ),
     ),
@@ -302,15 +306,12 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "or a subclass; or a function of the reactor and the options that returns "
             "a client, such as options.client(serverInput=...).",
         ),
-        Option(
-            "demo", "", "Show the client at work with a server of its own, and end."
-        ),
+        Option("demo", "", "Show the client at work with its own server, and end."),
         Option(
             "demo-server",
             "NAME[:PORT]",
             f"Run a server to try a client with ({' or '.join(SERVERS)}) on the "
             "loopback interface, until SIGINT or SIGTERM. Default: any free port.",
-            convert=_demoServer,
         ),
     ),
 }
@@ -402,7 +403,7 @@ class Options(usage.Options):
         """
         @return: the rest of the help.
         """
-        width = max(width or int(os.environ.get("COLUMNS", "80")), 40)
+        width = max(width or get_terminal_size().columns, 40)
 
         def wrap(text: str, indent: str = "") -> str:
             return textwrap.fill(
@@ -478,7 +479,7 @@ class Options(usage.Options):
             if not _ALL[name].takes:
                 self[name] = True
             elif name != "endpoint":
-                self[name] = _ALL[name].convert(f"--{name}", self[name])
+                self[name] = _ALL[name].convert(self[name])
         self._checkParent()
         if self["send-only"] and self["recv-only"]:
             raise usage.UsageError("--send-only and --recv-only exclude each other")
@@ -574,7 +575,7 @@ class Options(usage.Options):
         @raise SystemExit: with 64, if the client rejects a value.
         """
         settings = {
-            _ALL[name].settings[0]: self[name]
+            _ALL[name].settings: self[name]
             for name in self.given
             if _ALL[name].isSetting
         }

@@ -46,7 +46,9 @@ class Task:
     console: Console | None = None
     _running: Deferred[Outcome]
 
-    def __init__(self, run: Callable[[], Coroutine[Any, Any, Outcome]]) -> None:
+    def __init__(
+        self, run: Callable[[], Coroutine[Deferred[Any], Any, Outcome]]
+    ) -> None:
         """
         @param run: runs it. It is cancelled if the task is stopped.
         """

@@ -60,7 +60,7 @@ class Form:
         if isinstance(framing, Serialized):
             self.limit = _EXPANSION * framing.maxLength
 
-    def read(self, data: bytes) -> Iterator[Any]:
+    def read(self, data: bytes) -> Iterator[object]:
         """
         @return: the records that are complete now.
 
@@ -71,7 +71,7 @@ class Form:
         while (lines := self._input.decodeMany()) is not None:
             yield from map(self._record, lines)
 
-    def end(self) -> Iterator[Any]:
+    def end(self) -> Iterator[object]:
         """
         @return: the last record, if the input ended without a newline.
 
@@ -85,7 +85,7 @@ class Form:
         """
         return bool(len(self._input))
 
-    def _record(self, line: bytes) -> Any:
+    def _record(self, line: bytes) -> object:
         try:
             if self._hasValues:
                 return loads(line)
@@ -123,7 +123,7 @@ _OMITTED = '"..."'
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
-def dumped(value: Any, limit: float = inf) -> bytes:
+def dumped(value: object, limit: float = inf) -> bytes:
     """
     Write any value as JSON (RFC 8259). A server may send values that JSON cannot
     represent:
@@ -154,7 +154,7 @@ def dumped(value: Any, limit: float = inf) -> bytes:
     length = 0
     # The containers that are being written: their items, end and identity. Recursion
     # would let the server choose its depth.
-    path: list[tuple[Iterator[tuple[str, Any]], str, int]]
+    path: list[tuple[Iterator[tuple[str, object]], str, int]]
     path = [(iter([("", value)]), "", 0)]
     inside: set[int] = set()
     while path:
@@ -189,20 +189,22 @@ def _escaped(text: str) -> bytes:
     return text.encode(errors="backslashreplace") + b"\n"
 
 
-def _items(plain: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+def _items(
+    plain: dict[str, object] | list[object],
+) -> Iterator[tuple[str, object]]:
     """
     @return: the items of a container, each with the text before it.
     """
     comma = ""
-    for item in plain:
-        if isinstance(plain, dict):
-            yield f"{comma}{_encode(item)}: ", plain[item]
-        else:
-            yield comma, item
+    pairs = (
+        plain.items() if isinstance(plain, dict) else ((None, item) for item in plain)
+    )
+    for name, item in pairs:
+        yield comma if name is None else f"{comma}{_encode(name)}: ", item
         comma = ", "
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     """
     @return: a value that JSON can represent, except for the parts of a container.
     """
@@ -233,7 +235,7 @@ def _plain(value: Any) -> Any:
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def _name(key: Any) -> str | None:
+def _name(key: object) -> str | None:
     """
     @return: the name for a key of a map, as L{json.dumps} converts it; None if JSON
         cannot represent the key.
