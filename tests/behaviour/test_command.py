@@ -39,12 +39,12 @@ from .._support import GUARD, Peer, Server, freePort, reactor
 
 class UsageTests(CommandTestCase):
     """
-    Wrong usage is told in one line.
+    Wrong usage is reported in one line.
     """
 
     async def test_refused(self) -> None:
         """
-        What cannot be used is one line on standard error, and status 64.
+        Wrong usage is one line on standard error, and status 64.
         """
         for word, arguments in {
             b"--no-such": ["--no-such", "localhost", "7"],
@@ -62,7 +62,7 @@ class UsageTests(CommandTestCase):
 
     async def refused(self, word: bytes, *arguments: str) -> None:
         """
-        Check one.
+        Check that a command is rejected.
         """
         done = await self.run_(*arguments)
         self.assertEqual((self.status, done.out), (USAGE, b""), done.err)
@@ -71,7 +71,7 @@ class UsageTests(CommandTestCase):
 
     async def test_refusedUnderTwistd(self) -> None:
         """
-        The same under twistd and twist.
+        The same holds under twistd and twist.
         """
         for command in (TWISTD, TWIST):
             for word, arguments in {
@@ -83,13 +83,13 @@ class UsageTests(CommandTestCase):
 
     async def test_daemon(self) -> None:
         """
-        A daemon is refused: it has no standard input and output.
+        A daemon is rejected: it has no standard input and output.
         """
         await self.refused(b"nodaemon", *TWISTD[:2], "clienttcp", "localhost", "7")
 
     async def test_help(self) -> None:
         """
-        Each command lists what it takes.
+        C{--help} of each command lists the options.
         """
         for command, reconnects in (
             (CLIENTTCP, True),
@@ -104,7 +104,7 @@ class UsageTests(CommandTestCase):
 
     async def test_version(self) -> None:
         """
-        C{--version} tells ours.
+        C{--version} prints the version of this package.
         """
         done = await self.run_(*CLIENTTCP, "--version")
         self.assertIn(twisted_clienttcp.__version__.encode(), done.out)
@@ -112,12 +112,12 @@ class UsageTests(CommandTestCase):
 
 class ConsoleTests(ServedTestCase):
     """
-    Standard input goes to the server, and what comes to standard output.
+    Standard input is sent to the server, and received records are printed.
     """
 
     async def test_fullDisk(self) -> None:
         """
-        A standard output that takes nothing is an error: what came is lost.
+        It is an error if standard output cannot be written: received data is lost.
         """
         await self.serve()
         with open("/dev/full", "wb") as full:
@@ -130,7 +130,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_pipe(self) -> None:
         """
-        Lines go and come; nothing else is on standard output or error.
+        Lines are sent and received. Nothing else is on standard output or standard
+        error.
         """
         server = await self.serve()
         done = await self.run_(*CLIENTTCP, *self.where, given=b"one\ntwo\r\nbye\n")
@@ -140,8 +141,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_half(self) -> None:
         """
-        At the end of standard input our side is ended, and what the server says then is
-        printed. A last line needs no newline.
+        At the end of standard input, the connection is half-closed, and records that
+        the server sends after that are printed. The last line needs no newline.
         """
 
         def left(peer: Peer) -> None:
@@ -157,7 +158,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_keep(self) -> None:
         """
-        With C{--eof=keep} our side stays open, and the server decides.
+        With C{--eof=keep}, the connection stays open until the server closes it.
         """
         server = await self.serve()
         command = self.spawn(*CLIENTTCP, "--eof=keep", *self.where)
@@ -173,8 +174,9 @@ class ConsoleTests(ServedTestCase):
 
     async def test_close(self) -> None:
         """
-        With C{--eof=close} it ends when all is sent, and does not print what comes
-        after that. So does C{--send-only}, which prints nothing at all.
+        With C{--eof=close}, the command ends when everything is sent, and does not
+        print what it receives after that. The same holds for C{--send-only}, which
+        never prints records.
         """
         for option, printed in (("--eof=close", b"hello\n"), ("--send-only", b"")):
             server = await self.serve()
@@ -195,7 +197,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_receiveOnly(self) -> None:
         """
-        With C{--recv-only} standard input is left alone.
+        With C{--recv-only}, standard input is not read.
         """
 
         def met(peer: Peer) -> None:
@@ -218,7 +220,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_framings(self) -> None:
         """
-        With any framing but stream a record is a line here.
+        With all framings but stream, a record is a line of standard input and output.
         """
         for spec, given, sent, printed in (
             ("netstring", b"one\ntwo\n", b"3:one,3:two,", b"one\ntwo\n"),
@@ -247,7 +249,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_noRecord(self) -> None:
         """
-        A line that is no record is told, and what stands before it is sent.
+        A line that is not a record is reported, and the lines before it are sent.
         """
         server = await self.serve()
         done = await self.run_(
@@ -260,7 +262,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_timestamps(self) -> None:
         """
-        Before each record, and each message, stands the time.
+        With C{--timestamps}, each record and each message begins with the time.
         """
         await self.serve()
         done = await self.run_(
@@ -269,23 +271,23 @@ class ConsoleTests(ServedTestCase):
         stamp = rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
         times = re.findall(stamp + rb"(ONE|BYE)$", done.out, re.MULTILINE)
         self.assertEqual(times, [b"ONE", b"BYE"])
-        told = re.findall(stamp + b"clienttcp: (\\w+)", done.err, re.MULTILINE)
-        self.assertEqual(told, [b"connected", b"disconnected"])
+        messages = re.findall(stamp + b"clienttcp: (\\w+)", done.err, re.MULTILINE)
+        self.assertEqual(messages, [b"connected", b"disconnected"])
 
     async def test_verbose(self) -> None:
         """
-        With C{-v} connections are told too.
+        With C{-v}, connections are reported too.
         """
         await self.serve()
         done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
         self.assertEqual(self.status, 0)
-        told = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
-        self.assertIn(told.encode(), done.err)
+        message = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
+        self.assertIn(message.encode(), done.err)
         self.assertIn(b"5 bytes sent, 5 bytes received", done.err)
 
     async def test_jsonEvents(self) -> None:
         """
-        Every callback is a JSON object on a line, and nothing else is on standard
+        Every callback is a line with a JSON object, and nothing else is on standard
         output.
         """
 
@@ -300,7 +302,7 @@ class ConsoleTests(ServedTestCase):
         events = [json.loads(line) for line in done.out.splitlines()]
         for event in events:
             self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT")
-        # When that is, is a matter of the kernels.
+        # The kernel decides when this happens.
         events.remove({"event": "serverFlushed", "pending": 0})
         text = "the server closed the connection"
         end = {"operation": "read", "errno": 0, "text": text}
@@ -326,7 +328,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_jsonEventsOfFailure(self) -> None:
         """
-        So are those of a failure.
+        The same holds for the callbacks of a failure.
         """
         done = await self.run_(*CLIENTTCP, "--json-events", "127.0.0.1", freePort())
         self.assertEqual(self.status, 1)
@@ -338,7 +340,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_slowReader(self) -> None:
         """
-        A standard output that is not read holds the server, and memory stays flat.
+        If nobody reads standard output, the server is not read either, and memory does
+        not grow.
         """
         total = 64 * 1024 * 1024
         chunk = bytes(range(256)) * 256
@@ -369,8 +372,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_slowServer(self) -> None:
         """
-        Of 2 GiB of standard input no more is read than what a server takes that reads
-        nothing, and memory stays flat.
+        If the server reads nothing, only the part of 2 GiB of standard input is read
+        that fits into the buffers, and memory does not grow.
         """
         given = Path(self.directory(), "given")
         with given.open("wb") as sparse:
@@ -389,7 +392,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_progress(self) -> None:
         """
-        On a terminal it shows how far a long send has come, and leaves nothing behind.
+        On a terminal, a line shows the progress of a long send; it is erased at the
+        end.
         """
         master, slave = os.openpty()
         self.addCleanup(os.close, master)
@@ -415,9 +419,9 @@ class ConsoleTests(ServedTestCase):
 
     async def test_timeout(self) -> None:
         """
-        An attempt that takes too long is status 124.
+        If an attempt takes too long, the status is 124.
         """
-        # Nobody accepts, and there is room for few to wait.
+        # The queue of this socket holds few connections, and nobody accepts them.
         listening = socket.create_server(("127.0.0.1", 0), backlog=0)
         self.addCleanup(listening.close)
         for _ in range(4):
@@ -433,8 +437,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_silentServer(self) -> None:
         """
-        A server that is silent for too long is status 124; one that answers heartbeats
-        is not silent.
+        If the server is silent for too long, the status is 124. A server that answers
+        heartbeats is not silent.
         """
         server = await self.serve()
         command = self.spawn(*CLIENTTCP, "--idle-timeout=0.2", *self.where)
@@ -455,7 +459,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_failover(self) -> None:
         """
-        Of several endpoints the first that works is taken.
+        Of several endpoints, the first one that works is used.
         """
         server = await self.serve()
         free = freePort()
@@ -471,7 +475,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unix(self) -> None:
         """
-        A socket in the file system.
+        C{unix:} connects to a socket in the file system.
         """
         path = self.socketPath()
         server = Server()
@@ -486,7 +490,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_lateLoss(self) -> None:
         """
-        A loss behind the end of standard input is a failure too.
+        The loss of the connection after the end of standard input is a failure too.
         """
         server = await self.serve()
         server.left = lambda peer: peer.reset()
@@ -496,8 +500,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_offline(self) -> None:
         """
-        With C{--offline-limit} standard input is read without a connection, up to that;
-        and nothing of it is lost, whatever the limit, when the connection comes.
+        With C{--offline-limit}, standard input is read without a connection, up to the
+        limit. All of it is sent to the next connection.
         """
         lines = b"".join(b"%07d\n" % number for number in range(40_000))
         for limit, most in (("100k", 200_000), ("1", 100_000), ("1G", len(lines) + 1)):
@@ -522,7 +526,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_marks(self) -> None:
         """
-        With marks of one's own, reaching them is an event.
+        With marks given, reaching them is an event.
         """
         server = await self.serve()
         server.met = hold
@@ -549,7 +553,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_skipped(self) -> None:
         """
-        A record that was skipped is told, and is no reason to stop.
+        A skipped record is reported, and the command continues.
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(b"x" * 100 + b"\r\nshort\r\n")
@@ -564,8 +568,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unheard(self) -> None:
         """
-        When nobody reads standard output any more it ends, though the server says
-        nothing.
+        When nobody reads standard output any more, the command ends, even if the server
+        sends nothing.
         """
         server = await self.serve()
         server.left = lambda peer: None
@@ -577,7 +581,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unread(self) -> None:
         """
-        A signal ends it though nobody takes what it has to print, and that is told.
+        A signal ends the command even if nobody reads its output. That is reported.
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(b"x" * 1_000_000)
@@ -613,7 +617,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_closedDescriptors(self) -> None:
         """
-        It works with its standard descriptors closed.
+        The command works if its standard descriptors are closed.
         """
         server = await self.serve()
         server.met = lambda peer: peer.close()
@@ -622,8 +626,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_truncated(self) -> None:
         """
-        An unfinished last line of the server's is printed as it came. It is an error
-        that the server closed before the end of standard input.
+        An unfinished last line from the server is printed as it is. It is an error that
+        the server closed the connection before the end of standard input.
         """
 
         def met(peer: Peer) -> None:
@@ -643,7 +647,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_files(self) -> None:
         """
-        Both may be files, and all bytes arrive as they are.
+        Standard input and output may be files; all bytes are passed as they are.
         """
         content = bytes(range(256)) * 4000 + b"bye"
 
@@ -669,7 +673,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_terminal(self) -> None:
         """
-        Both may be a terminal.
+        Standard input and output may be a terminal.
         """
         await self.serve()
         command = self.spawn(*CLIENTTCP, *self.where, usePTY=True)
@@ -694,7 +698,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_sendOnlyTruncated(self) -> None:
         """
-        With C{--send-only} not even an unfinished line is printed.
+        With C{--send-only}, not even an unfinished line is printed.
         """
 
         def met(peer: Peer) -> None:
@@ -709,7 +713,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_tooLong(self) -> None:
         """
-        A line too long to be one is told, and what stands before it is sent.
+        A line that is too long is reported, and the lines before it are sent.
         """
         server = await self.serve()
         given = b"one\n" + b"x" * 1_100_000
@@ -721,9 +725,9 @@ class ConsoleTests(ServedTestCase):
 
     async def test_closedOutput(self) -> None:
         """
-        When nobody reads standard output any more, as behind C{| head -1}, the command
-        ends quietly, though the server talks on. The status is 1: standard input has
-        not been sent to its end.
+        When nobody reads standard output any more, as after C{| head -1}, the command
+        ends quietly, even if the server continues to send. The status is 1: standard
+        input has not been sent to its end.
         """
 
         def talk(peer: Peer) -> None:
@@ -742,7 +746,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_refused(self) -> None:
         """
-        A connection refused is one line, and status 1.
+        A refused connection is one line, and status 1.
         """
         free = freePort()
         done = await self.run_(*CLIENTTCP, "127.0.0.1", free)
@@ -752,7 +756,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_reset(self) -> None:
         """
-        A connection lost is one line, and status 1.
+        A lost connection is one line, and status 1.
         """
         server = await self.serve()
         server.heard = lambda peer, data: peer.reset()
@@ -763,7 +767,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_interrupted(self) -> None:
         """
-        A signal ends a command that has nothing to do.
+        A signal ends an idle command.
         """
         for name, status in (("INT", 130), ("TERM", 143)):
             server = await self.serve()
@@ -776,8 +780,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_interruptedWhileSending(self) -> None:
         """
-        A signal loses nothing of what has been read from standard input; and what the
-        server does not take is not read.
+        Data that was read from standard input before a signal is sent. Data that the
+        server does not accept is not read.
         """
         lines = b"".join(b"%07d\n" % number for number in range(4_000_000))
         given = Path(self.directory(), "given")
@@ -808,8 +812,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_reconnect(self) -> None:
         """
-        With C{--reconnect} a failure is no end, and what is typed meanwhile is sent
-        when there is a connection.
+        With C{--reconnect}, the command continues after a failure, and sends what is
+        typed in the meantime to the next connection.
         """
         port = freePort()
         command = self.spawn(*CLIENTTCP, "--reconnect", "127.0.0.1", port)
@@ -831,8 +835,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_twistd(self) -> None:
         """
-        Under twistd and twist it connects again, goes on behind the end of standard
-        input, and ends with a signal when all is sent.
+        Under twistd and twist, the client connects again and continues after the end of
+        standard input. A signal ends it when everything is sent.
         """
         for run in ((*TWISTD, "--logfile=log"), (*TWIST, "--log-file=log")):
             server = await self.serve()
@@ -851,8 +855,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_givingUp(self) -> None:
         """
-        When the client gives up, the log says why and what the exit status of the
-        command would have been, and the process ends.
+        When the client gives up, the log says why, with the exit status that
+        C{clienttcp} would have had, and the process ends.
         """
         port = freePort()
         for run in (TWISTD, (*TWIST, "--log-format=text")):
@@ -873,7 +877,7 @@ class ConsoleTests(ServedTestCase):
 
 class HandlersTests(ServedTestCase):
     """
-    C{--client} instead of standard input and output.
+    C{--client} replaces standard input and output.
     """
 
     SOURCE = """
@@ -898,7 +902,7 @@ class Handlers:
 
     async def test_command(self) -> None:
         """
-        The command runs them, and ends when they say so; standard input is left alone.
+        The command runs the callbacks until they shut down; standard input is not read.
         """
         server = await self.serve()
         server.heard = lambda peer, data: (
@@ -912,7 +916,7 @@ class Handlers:
 
     async def test_signal(self) -> None:
         """
-        A signal ends it when all is sent.
+        A signal ends the command when everything is sent.
         """
         server = await self.serve()
         server.met = hold
@@ -929,8 +933,8 @@ class Handlers:
 
     async def test_raised(self) -> None:
         """
-        A callback that raises is a failure, also if it was called after C{shutdown()},
-        and if the client went on after it.
+        If a callback raises, the status is 1, even if it was called after
+        C{shutdown()}, and even if the client continued.
         """
         source = """
 class Late:
@@ -983,7 +987,7 @@ class Fine(Twice):
 
     async def test_refused(self) -> None:
         """
-        What cannot be loaded is one line, everywhere.
+        If the callbacks cannot be loaded, each command prints one line.
         """
         for run in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
             done = await self.run_(*run, "--client=no_such:thing", "localhost", "7")
@@ -993,7 +997,7 @@ class Fine(Twice):
 
     async def test_daemon(self) -> None:
         """
-        As a daemon with a pid file; SIGTERM ends it when all is sent.
+        They run in a daemon with a pid file. SIGTERM ends it when everything is sent.
         """
         server = await self.serve()
         server.met = hold
@@ -1020,7 +1024,7 @@ class Fine(Twice):
 
     async def until(self, true: Callable[[], bool]) -> None:
         """
-        Wait until it is.
+        Wait until a function returns True.
         """
 
         def look() -> None:

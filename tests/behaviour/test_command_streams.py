@@ -1,6 +1,5 @@
 """
-What the three commands do to the streams that they share with other processes, and
-what they do without them.
+The three commands and their standard streams: shared with other processes, or missing.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ COMMANDS = (
 
 class StreamTestCase(ServedTestCase):
     """
-    Gives commands streams of a test's own.
+    Runs commands with pipes, terminals and sockets of the test.
     """
 
     def closing(self, *descriptors: int) -> None:
@@ -52,7 +51,7 @@ class StreamTestCase(ServedTestCase):
 
     def terminal(self) -> tuple[int, int]:
         """
-        @return: the two sides of a terminal, likewise.
+        @return: the two sides of a terminal, which are closed when the test ends.
         """
         ends = os.openpty()
         self.closing(*ends)
@@ -60,7 +59,7 @@ class StreamTestCase(ServedTestCase):
 
     def sockets(self) -> tuple[int, int]:
         """
-        @return: a pair of sockets, likewise.
+        @return: a pair of sockets, which are closed when the test ends.
         """
         ends = tuple(end.detach() for end in socket.socketpair())
         self.closing(*ends)
@@ -95,8 +94,8 @@ class StreamTestCase(ServedTestCase):
 
 class ModeTests(StreamTestCase):
     """
-    The blocking mode of a stream belongs to all processes that share it. Where one of
-    them changes it, the output of another is lost.
+    The blocking mode of a stream belongs to all processes that share it. If one of them
+    changes it, another one loses output.
     """
 
     #: Each sequence of signals, and whether the process has ended after it. SIGSTOP
@@ -111,8 +110,8 @@ class ModeTests(StreamTestCase):
 
     async def test_unchanged(self) -> None:
         """
-        It is as it was while a command runs, while it is stopped, and after its end,
-        whatever its streams are.
+        The mode of any stream is the same while a command runs, while it is stopped,
+        and after it has ended.
         """
         for command, kind in (
             *((command, self.pipe) for command in COMMANDS),
@@ -125,7 +124,7 @@ class ModeTests(StreamTestCase):
             theirInput, ourInput = kind()
             ourOutput, theirOutput = kind()
             if kind is self.terminal:
-                # The other side is the one with a terminal's mode.
+                # Only the other side has the mode of a terminal.
                 theirInput, ourInput = ourInput, theirInput
             process = self.spawn(
                 *(*command, *self.where),
@@ -139,7 +138,7 @@ class ModeTests(StreamTestCase):
 
     async def test_signals(self) -> None:
         """
-        It is as it was after each signal.
+        The mode is the same after each signal.
         """
         for signals, ends in self.SIGNALS:
             server = await self.serve()
@@ -155,7 +154,7 @@ class ModeTests(StreamTestCase):
             for name in signals:
                 self.process.signalProcess(getattr(signal, f"SIG{name}"))
                 if name == "TERM":
-                    # The first one has been noticed when our side is ended.
+                    # After the first one, the client ends its side.
                     await server.peers[0].ended
             if ends:
                 await command.ended
@@ -174,7 +173,7 @@ class ModeTests(StreamTestCase):
 
 def waiting(descriptor: int) -> bytes:
     """
-    @return: what can be read now, without changing the mode.
+    @return: the data that can be read now, without changing the mode.
     """
     found = b""
     poll = select.poll()
@@ -189,14 +188,14 @@ def waiting(descriptor: int) -> bytes:
 
 class ClosedTests(StreamTestCase):
     """
-    Each command works without its standard streams. It never takes a file of its own,
-    that has got one of their numbers, for one of them.
+    Each command works without its standard streams. It never uses a file that has got
+    the number of one of them instead.
     """
 
     async def test_closed(self) -> None:
         """
-        Without standard input nothing is sent, and without standard output nothing is
-        printed; otherwise it works as usual.
+        Without standard input, nothing is sent; without standard output, nothing is
+        printed. Everything else works as usual.
         """
         cases: tuple[set[int], ...] = ({0}, {1}, {2}, {0, 1, 2})
         for command in COMMANDS:
@@ -206,7 +205,7 @@ class ClosedTests(StreamTestCase):
 
     async def closed(self, command: tuple[str, ...], closed: set[int]) -> None:
         """
-        Check one command without some streams.
+        Check a command without some of its streams.
         """
         server = await self.listen()
         server.met = lambda peer: peer.send(b"hello\n")
@@ -238,7 +237,7 @@ class ClosedTests(StreamTestCase):
 
     async def test_demo(self) -> None:
         """
-        The demo needs none of them.
+        The demo needs no standard streams.
         """
         process = self.spawn(*COMMANDS[1], "--demo", childFDs={})
         await self.end(process, 0)
@@ -251,7 +250,7 @@ class OutputTests(StreamTestCase):
 
     async def finished(self, *arguments: str, **streams: Any) -> Command:
         """
-        @return: a command that has ended, with its C{status}.
+        Run a command, and set C{status} to its exit status.
         """
         descriptors = {0: "w", 1: "r", 2: "r"}
         given = {int(name[1:]): stream for name, stream in streams.items()}
@@ -259,7 +258,7 @@ class OutputTests(StreamTestCase):
         await self.end(command)
         return command
 
-    #: What prints to standard output.
+    #: Commands that print to standard output.
     PRINTING = (
         (*CLIENTTCP, "--help"),
         (*CLIENTTCP, "--version"),
@@ -267,7 +266,7 @@ class OutputTests(StreamTestCase):
         (*TWIST, "clienttcp", "--help"),
     )
 
-    #: What prints to standard error.
+    #: Commands that print to standard error.
     REFUSED = (
         (*CLIENTTCP, "--no-such-option"),
         (*CLIENTTCP, "--client=no_such:thing", "localhost", "7"),
@@ -285,7 +284,7 @@ class OutputTests(StreamTestCase):
 
     async def test_full(self) -> None:
         """
-        It is an error of one line if standard output cannot be written.
+        If standard output cannot be written, that is an error of one line.
         """
         for arguments in (self.PRINTING[0], (*CLIENTTCP, "--demo")):
             done = await self.finished(*arguments, _1=self.openForWriting("/dev/full"))
@@ -295,7 +294,7 @@ class OutputTests(StreamTestCase):
 
     async def test_refused(self) -> None:
         """
-        Wrong usage has its status, whatever becomes of the message.
+        Wrong usage has its status even if the message cannot be written.
         """
         full = self.openForWriting("/dev/full")
         for arguments, descriptor in (
@@ -307,7 +306,8 @@ class OutputTests(StreamTestCase):
 
     async def test_nonBlocking(self) -> None:
         """
-        All of the help is printed to a pipe that another process has made non-blocking.
+        All of the help is printed, even to a pipe that another process has made
+        non-blocking.
         """
         reading, writing = self.pipe()
         os.set_blocking(writing, False)
@@ -334,7 +334,7 @@ class OutputTests(StreamTestCase):
 
     async def test_callbacks(self) -> None:
         """
-        Text that callbacks have printed is written before the end.
+        Text that callbacks have printed is written before the process ends.
         """
         source = """
 class Handlers:
@@ -375,7 +375,8 @@ class StatusTests(StreamTestCase):
         self, stdin: int, met: Any, status: int, *options: str, left: Any = None
     ) -> Command:
         """
-        Check the status with a server that does something to each connection.
+        Check the status of a command, with a server that calls C{met} with each
+        connection.
         """
         server = Server()
         server.met = met
@@ -403,7 +404,7 @@ class StatusTests(StreamTestCase):
 
     async def test_left(self) -> None:
         """
-        It is 1 if the server closes before that, and one line says so.
+        The status is 1 if the server closes before that, and one line says so.
         """
         silent, writing = self.pipe()
         closed = b"before the end of standard input"
@@ -426,8 +427,8 @@ class StatusTests(StreamTestCase):
 
     async def test_ended(self) -> None:
         """
-        It is 0 if nothing is left, although the server closes before that is noticed;
-        and with C{--recv-only}.
+        The status is 0 if nothing is left to read, even if the server closes before the
+        client has noticed that; and with C{--recv-only}.
         """
         reading, writing = os.pipe()
         os.close(writing)
@@ -469,8 +470,8 @@ class MessageTests(StreamTestCase):
 
     async def test_unreadOutput(self) -> None:
         """
-        A signal ends the command while nobody reads its output, also if its messages
-        go to the same pipe (C{2>&1}).
+        A signal ends the command while nobody reads its output, even if its messages go
+        to the same pipe (C{2>&1}).
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(bytes(300_000) + b"\n")

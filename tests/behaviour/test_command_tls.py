@@ -1,5 +1,5 @@
 """
-Tests for the command's TLS options: what is verified, and what a failure prints.
+Tests for the TLS options of the command: verification, and the messages of failures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .._tls import Identity, TLSTestCase, made
 
 class CommandTLSTests(CommandTestCase, TLSTestCase):
     """
-    C{--tls} and what belongs to it.
+    C{--tls} and the related options.
     """
 
     def setUp(self) -> None:
@@ -39,7 +39,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def talk(self, server: Server, *options: object) -> Command:
         """
-        Say something to a server.
+        Send a line to a server.
         """
         return await self.run_(
             *CLIENTTCP, *options, "localhost", server.port, "-4", given=b"bye\n"
@@ -47,7 +47,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_verified(self) -> None:
         """
-        A certificate of an authority that is trusted, for the host.
+        A certificate for the host, from a trusted authority, is accepted.
         """
         server = await self.answering()
         done = await self.talk(server, "--ca", self.ca)
@@ -55,8 +55,8 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_refused(self) -> None:
         """
-        A certificate that is not good is one line, and status 2: also when several
-        attempts have failed by it.
+        A certificate that is not valid is one line, and status 2; also after several
+        failed attempts.
         """
         for word, options, certificate in (
             (b"unknown CA", ["--tls"], None),
@@ -87,7 +87,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_servername(self) -> None:
         """
-        The certificate may be for a name that is given.
+        With C{--servername}, the certificate is for that name.
         """
         server = await self.answering(made().elsewhere)
         done = await self.talk(server, "--ca", self.ca, "--servername=else.where")
@@ -101,7 +101,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_insecure(self) -> None:
         """
-        C{--insecure} takes anybody, and says so loudly.
+        C{--insecure} accepts any server, with a warning.
         """
         server = await self.answering(made().expired)
         done = await self.talk(server, "--insecure")
@@ -111,7 +111,8 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_clientCertificate(self) -> None:
         """
-        Ours, with its key in the same file or another, verified or not.
+        The client's certificate is sent, with its key in the same file or another one,
+        and with or without verification.
         """
         issued = made().authority.issue_cert("client.example")
         chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
@@ -132,7 +133,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_alpn(self) -> None:
         """
-        The server learns which protocols we offer.
+        The server gets the offered protocols.
         """
         server = Server()
 
@@ -152,7 +153,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
 
     async def test_wrong(self) -> None:
         """
-        What cannot be used is one line, and status 64.
+        A file that cannot be used is one line, and status 64.
         """
         nothing = self.file("nothing", b"nothing")
         certificate = self.file("own", made().authority.cert_pem.bytes())

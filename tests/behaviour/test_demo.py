@@ -20,7 +20,7 @@ from twisted_clienttcp.framing import Line, Stream
 from .._commands import CLIENTTCP, TWIST, TWISTD, USAGE, Command, CommandTestCase
 from .._support import NetworkTestCase, freePort, reactor
 
-#: More bytes than the socket buffers of a loopback connection hold.
+#: More bytes than the socket buffers of a loopback connection can hold.
 MANY = 10_000_000
 
 
@@ -64,7 +64,7 @@ class DemoServerTestCase(NetworkTestCase):
 
 class ListeningTests(DemoServerTestCase):
     """
-    What both servers have in common.
+    Both servers.
     """
 
     def test_loopback(self) -> None:
@@ -244,7 +244,8 @@ class DemoServerTests(CommandTestCase):
 
     async def test_port(self) -> None:
         """
-        It listens on the port that is given; it is an error of one line if it cannot.
+        The server listens on the given port; if it cannot, that is an error of one
+        line.
         """
         port = freePort()
         for command in (CLIENTTCP, (*TWIST, "--log-format=text", "clienttcp")):
@@ -260,7 +261,7 @@ class DemoServerTests(CommandTestCase):
 
     async def test_signals(self) -> None:
         """
-        Ctrl-C and SIGTERM stop it quietly, with the exit status that the shell uses for
+        Ctrl-C and SIGTERM stop the server quietly, with the shell's exit status for
         them.
         """
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -304,12 +305,12 @@ class DemoServerTests(CommandTestCase):
 
 class DemoTests(CommandTestCase):
     """
-    The demo tells its story, and fails if a step does.
+    The demo reports each step, and fails if a step fails.
     """
 
     async def test_story(self) -> None:
         """
-        All three commands tell it and end with status 0.
+        All three commands run it and end with status 0.
         """
         for command in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
             done = await self.run_(*command, "--demo")
@@ -352,7 +353,7 @@ class DemoTests(CommandTestCase):
 
     async def test_withoutTLS(self) -> None:
         """
-        Without the extra it says that there is more to see.
+        Without the extra C{tls}, the demo says how to install it.
         """
         main = "from twisted_clienttcp.__main__ import main; main()"
         wrong = "import sys; sys.modules['service_identity'] = None"
@@ -363,7 +364,7 @@ class DemoTests(CommandTestCase):
 
     async def test_failures(self) -> None:
         """
-        Whichever step fails is named, and the status is not 0.
+        If a step fails, the message names it, and the status is not 0.
         """
         for step, wrong in {
             b"the exchange of lines": "demo.EchoServer.dataReceived = "
@@ -394,7 +395,8 @@ class DemoTests(CommandTestCase):
 
     async def test_failureUnderTwistd(self) -> None:
         """
-        Under twistd the log says it, and the process ends by SIGTERM.
+        Under twistd and twist, the message is in the log, and the process ends by
+        SIGTERM.
         """
         wrong = "demo.EchoServer.dataReceived = lambda self, data: None"
         wrong += "\ndemo.PATIENCE = 0.1"

@@ -1,5 +1,5 @@
 """
-The command's TLS options: which files make which settings, and which are rejected.
+Tests for the command's TLS options: files that are used, and files that are rejected.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CertificateTests(SynchronousTestCase):
 
     def tls(self, **options: Any) -> Any:
         """
-        @return: what the options make of a connection to C{localhost}.
+        @return: the setting C{tls} for a connection to C{localhost}.
         """
         given: dict[str, Any] = dict.fromkeys(
             ["host", "servername", "ca", "cert", "key", "alpn"]

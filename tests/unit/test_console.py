@@ -1,5 +1,5 @@
 """
-Tests for what the command prints: records and events as text, and the progress line.
+Tests for the command's text: records, events, messages and the progress line.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ foreign = some.recursive(
 )
 
 
-#: Framings whose values JSON has, and others.
+#: Framings of values; JSON cannot represent all of them.
 SERIALIZED = tuple(
     f"serialized:serializer={name}"
     for name, module in (("msgpack", "msgpack"), ("cbor", "cbor2"))
@@ -101,7 +101,8 @@ HOSTILE = (
 )
 
 
-#: A list of a list twice, which is a list of a list twice, and so on; in CBOR.
+#: CBOR: a list that contains the same list twice, which contains the same list twice,
+#: and so on.
 SHARED = b"\xd8\x1c\x80"
 
 for _index in range(23):
@@ -119,7 +120,7 @@ class FormTests(SynchronousTestCase):
     @given(some.lists(some.binary(min_size=1)))
     def test_stream(self, chunks: list[bytes]) -> None:
         """
-        Bytes are passed as they are.
+        With C{stream}, bytes are passed as they are.
         """
         form = Form(Stream())
         self.assertEqual([r for c in chunks for r in form.read(c)], chunks)
@@ -129,7 +130,7 @@ class FormTests(SynchronousTestCase):
     @given(some.lists(lines))
     def test_bytes(self, records: list[bytes]) -> None:
         """
-        With framings of bytes a line holds these.
+        With framings of bytes, a line contains the bytes.
         """
         form = Form(fromSpec("netstring"))
         written = b"".join(map(form.write, records))
@@ -145,7 +146,7 @@ class FormTests(SynchronousTestCase):
     )
     def test_text(self, records: list[str]) -> None:
         """
-        With framings of text it holds that in UTF-8.
+        With framings of text, a line contains the text in UTF-8.
         """
         form = Form(fromSpec("line:encoding=utf-16"))
         written = b"".join(map(form.write, records))
@@ -155,7 +156,7 @@ class FormTests(SynchronousTestCase):
     @given(some.lists(values))
     def test_values(self, records: list[Any]) -> None:
         """
-        With framings of values it holds these in JSON.
+        With framings of values, a line contains the value as JSON.
         """
         for spec in ("jsonlines", "jsonvalues", "serialized"):
             form = Form(fromSpec(spec))
@@ -171,9 +172,9 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(list(form.read(b"1\n2")), [1])
         self.assertEqual(list(form.end()), [2])
 
-    def test_faults(self) -> None:
+    def test_errors(self) -> None:
         """
-        The records before a fault are not lost by it.
+        The records before an error are not lost.
         """
         for spec, data, before, error in (
             ("jsonlines", b"1\n}\n2\n", [1], InvalidRecord),
@@ -192,7 +193,7 @@ class FormTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """
-        There is a form for every framing that has a name.
+        Every framing that has a name has a form.
         """
         for name in SPECS:
             spec = "block:size=1" if name == "block" else name
@@ -203,8 +204,8 @@ class FormTests(SynchronousTestCase):
     @given(values)
     def test_framed(self, value: Any) -> None:
         """
-        A JSON value on standard input can be sent, or is refused with an error that the
-        command reports.
+        A JSON value on standard input can be sent, or is rejected with an error that
+        the command reports.
         """
         line = json.dumps(value).encode() + b"\n"
         for spec in ("jsonlines", "serialized", *SERIALIZED):
@@ -217,7 +218,7 @@ class FormTests(SynchronousTestCase):
 
     def test_notJSON(self) -> None:
         """
-        Lines that are not JSON are refused, although Python reads some of them.
+        Lines that are not JSON are rejected, although Python reads some of them.
         """
         for line in (b"NaN", b"1e999", b"[" * 100_000, b"9" * 5000, b"\xff"):
             form = Form(fromSpec("jsonlines"))
@@ -225,7 +226,7 @@ class FormTests(SynchronousTestCase):
 
     def test_isInsideRecord(self) -> None:
         """
-        An unfinished last line is noticed, also if it is not a record.
+        An unfinished last line is noticed, even if it is too long.
         """
         for spec, data, inside in (
             ("line", b"a\nb", True),
@@ -269,9 +270,9 @@ class ConsoleTests(SynchronousTestCase):
         self.callbacks["serverInput"](self.client, data)
 
     @property
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """
-        The messages.
+        The messages so far.
         """
         return [eventAsText(each, includeTimestamp=False) for each in self.events]
 
@@ -285,8 +286,8 @@ class ConsoleTests(SynchronousTestCase):
 
     def test_nothingReceived(self) -> None:
         """
-        After a signal, nothing is said of standard output if nothing was received, for
-        as long as the client takes to end.
+        After a signal, there is no message about standard output if nothing was
+        received, however long the client takes to end.
         """
         self.console.interrupt("SIGTERM")
         self.reactor.advance(100)
@@ -294,23 +295,23 @@ class ConsoleTests(SynchronousTestCase):
         self.flush()
         self.successResultOf(closed)
         self.reactor.advance(100)
-        self.assertEqual((self.told, self.console.lost), ([], False))
+        self.assertEqual((self.messages, self.console.lost), ([], False))
 
     def test_nobodyReads(self) -> None:
         """
-        After a signal, output that nobody reads is given up soon.
+        After a signal, output that nobody reads is dropped soon.
         """
         self.receive(bytes(1_000_000))
         self.flush()
         self.console.interrupt("SIGTERM")
         self.reactor.advance(_console.PATIENCE)
-        self.assertIn("nobody reads it", "".join(self.told))
+        self.assertIn("nobody reads it", "".join(self.messages))
         self.assertTrue(self.console.lost)
         self.successResultOf(self.console.close())
 
     def test_nobodyReadsTheEnd(self) -> None:
         """
-        The same for output that came after the signal.
+        The same holds for output that was received after the signal.
         """
         self.console.interrupt("SIGTERM")
         self.reactor.advance(_console.PATIENCE)
@@ -341,16 +342,16 @@ class EventTests(SynchronousTestCase):
     Events as JSON.
     """
 
-    def told(self, *args: Any) -> dict[str, Any]:
+    def event(self, *args: Any) -> dict[str, Any]:
         shown = event(*args)
         self.assertEqual(shown.count(b"\n"), 1)
-        told: dict[str, Any] = json.loads(shown)
-        self.assertRegex(told.pop("time"), r"^\d{4}-\d\d-\d\dT")
-        return told
+        fields: dict[str, Any] = json.loads(shown)
+        self.assertRegex(fields.pop("time"), r"^\d{4}-\d\d-\d\dT")
+        return fields
 
     def test_records(self) -> None:
         """
-        A record is text, or a value, or bytes in base 64.
+        A record is text, a value, or bytes in base 64.
         """
         for record, shown in (
             (b"abc", "abc"),
@@ -361,25 +362,25 @@ class EventTests(SynchronousTestCase):
             ("\ud800", "\ud800"),
         ):
             self.assertEqual(
-                self.told("serverInput", 0, record),
+                self.event("serverInput", 0, record),
                 {"event": "serverInput", "record": shown},
             )
 
     def test_others(self) -> None:
         """
-        Each tells what its callback gets.
+        Each event has the argument of its callback.
         """
         for address, peer in (
             (IPv4Address("TCP", "127.0.0.1", 7), "127.0.0.1 7"),
             (UNIXAddress("/run/x"), "/run/x"),
         ):
-            told = self.told("connected", 0, address)
-            self.assertEqual(told, {"event": "connected", "peer": peer})
-        told = self.told("serverHigh", 5)
-        self.assertEqual(told, {"event": "serverHigh", "pending": 5})
-        told = self.told("connectError", 0, Failure(ConnectionRefusedError()))
-        self.assertEqual((told["operation"], told["errno"]), ("connect", 111))
-        self.assertEqual(self.told("stopped", 0, None), {"event": "stopped"})
+            fields = self.event("connected", 0, address)
+            self.assertEqual(fields, {"event": "connected", "peer": peer})
+        fields = self.event("serverHigh", 5)
+        self.assertEqual(fields, {"event": "serverHigh", "pending": 5})
+        fields = self.event("connectError", 0, Failure(ConnectionRefusedError()))
+        self.assertEqual((fields["operation"], fields["errno"]), ("connect", 111))
+        self.assertEqual(self.event("stopped", 0, None), {"event": "stopped"})
         disconnection = Disconnection(
             failure=Failure(ConnectionDone()),
             initiator="peer",
@@ -387,9 +388,14 @@ class EventTests(SynchronousTestCase):
             confirmed=False,
             truncated=TruncatedRecord(b"re"),
         )
-        told = self.told("disconnected", 0, disconnection)
+        fields = self.event("disconnected", 0, disconnection)
         self.assertEqual(
-            (told["initiator"], told["unsent"], told["confirmed"], told["truncated"]),
+            (
+                fields["initiator"],
+                fields["unsent"],
+                fields["confirmed"],
+                fields["truncated"],
+            ),
             ("peer", 3, False, "re"),
         )
 
@@ -404,9 +410,9 @@ class EventTests(SynchronousTestCase):
         deadline = "connectTimeout: not connected within 30 s"
         done = Failure(ConnectionDone())
         for name in ("connectError", "serverError", "stopped"):
-            self.assertEqual(self.told(name, 0, done)["text"], server)
+            self.assertEqual(self.event(name, 0, done)["text"], server)
         timeout = Failure(ConnectTimeout(deadline))
-        self.assertEqual(self.told("connectError", 0, timeout)["text"], deadline)
+        self.assertEqual(self.event("connectError", 0, timeout)["text"], deadline)
         for initiator, failure, text in (
             ("peer", done, server),
             ("local", done, client),
@@ -415,11 +421,11 @@ class EventTests(SynchronousTestCase):
             end = Disconnection(
                 failure=failure, initiator=initiator, unsent=0, confirmed=False
             )
-            self.assertEqual(self.told("disconnected", 0, end)["text"], text)
+            self.assertEqual(self.event("disconnected", 0, end)["text"], text)
 
     def test_places(self) -> None:
         """
-        An address looks as it is given on the command line.
+        An address has the form that it has on the command line.
         """
         for address, shown in (
             (IPv4Address("TCP", "127.0.0.1", 7), "127.0.0.1 7"),
@@ -433,7 +439,7 @@ class EventTests(SynchronousTestCase):
     @given(values)
     def test_dumped(self, value: Any) -> None:
         """
-        A value that JSON has comes back, and has one form.
+        A value of JSON survives, and has one form.
         """
         self.assertEqual(json.loads(dumped(value)), value)
         self.assertEqual(dumped(value), dumped(value, limit=10**9))
@@ -448,7 +454,7 @@ class EventTests(SynchronousTestCase):
 
     def test_substitutes(self) -> None:
         """
-        There is a form for each value that JSON does not have.
+        Each value that JSON cannot represent has a form.
         """
         inside: list[Any] = [1]
         inside.append(inside)
@@ -482,7 +488,7 @@ class EventTests(SynchronousTestCase):
     @settings(deadline=None)
     def test_received(self, serializer: str, data: bytes) -> None:
         """
-        Whatever a serializer reads can be printed, as a record and as an event.
+        Every value that a serializer reads can be printed, as a record and as an event.
         """
         try:
             framing: Any = fromSpec(
@@ -512,7 +518,7 @@ class EventTests(SynchronousTestCase):
 
     def test_expansion(self) -> None:
         """
-        A value whose parts occur again and again is not written in full.
+        A value whose parts occur many times is not written in full.
         """
         value: Any = ["x" * 100]
         for _ in range(60):
@@ -533,7 +539,7 @@ def strict(line: bytes) -> Any:
 
 class ProgressTests(SynchronousTestCase):
     """
-    The line for whoever watches.
+    The progress line.
     """
 
     def setUp(self) -> None:
@@ -547,7 +553,7 @@ class ProgressTests(SynchronousTestCase):
 
     def test_lines(self) -> None:
         """
-        A second after the start, and each second, it tells what has been done.
+        The line appears a second after the start, and changes each second.
         """
         self.put, self.pending = 3 * 1024 * 1024, 1024
         self.assertEqual(self.drawn, [])
@@ -566,7 +572,7 @@ class ProgressTests(SynchronousTestCase):
 
     def test_idle(self) -> None:
         """
-        When nothing is sent it goes.
+        The line disappears while nothing is sent.
         """
         self.clock.advance(1)
         self.assertEqual(self.drawn, [])
@@ -580,7 +586,7 @@ class ProgressTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """
-        At the end nothing is left of it.
+        At the end, the line is erased.
         """
         self.put = 10
         self.clock.advance(1)
@@ -592,7 +598,7 @@ class ProgressTests(SynchronousTestCase):
 
     def test_size(self) -> None:
         """
-        Numbers for people.
+        A number of bytes has a unit.
         """
         for number, shown in (
             (0, "0 bytes"),

@@ -1,5 +1,5 @@
 """
-Tests for the command's C{--client}: handlers of the user's own.
+Tests for the command's C{--client}: the user's own callbacks.
 """
 
 from __future__ import annotations
@@ -102,13 +102,13 @@ class HandlerTests(SynchronousTestCase):
         for part in expected:
             self.assertIn(part, str(error))
         self.assertNotIn("\n", str(error))
-        # What is ours, or Python's own, is no place to look at.
+        # The place of an error is never in our own modules or in Python's.
         self.assertNotIn("_handlers.py, line", str(error).replace("some_handlers", ""))
         self.assertNotIn("<frozen", str(error))
 
     def test_handlers(self) -> None:
         """
-        A class, or an object, with methods named as the callbacks; or a module.
+        The callbacks are in a class, an object or a module.
         """
         for name in ("Handlers", "handlers"):
             client = self.made(name)
@@ -121,7 +121,7 @@ class HandlerTests(SynchronousTestCase):
 
     def test_factories(self) -> None:
         """
-        A subclass gets the options; a whole client takes none.
+        A subclass gets the options; a complete client accepts none.
         """
         own = self.made("Own", "--connect-timeout=5", "localhost", "7")
         self.assertEqual(type(own).__name__, "Own")
@@ -136,7 +136,7 @@ class HandlerTests(SynchronousTestCase):
 
     def test_function(self) -> None:
         """
-        A function gets the reactor and the options, and makes the client.
+        A function gets the reactor and the options, and returns the client.
         """
         client = self.made("make", "localhost:7", "--drain-timeout=3")
         reactor, options = client.heap.made
@@ -146,7 +146,7 @@ class HandlerTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What cannot be had is told with its module and the reason.
+        An error names the module and the reason.
         """
         self.write("half_baked", "import some_handlers\nimport no_such_thing\n")
         self.write("unlucky", "x = 1\nraise OSError('the disk')\n")

@@ -23,7 +23,7 @@ from twisted_clienttcp.framing import Line, Netstring, Stream
 
 class Recording(ClientTCPFactory):
     """
-    A client that remembers what it was made of.
+    A client that keeps the arguments of its constructor.
     """
 
     def __init__(self, **given: Any) -> None:
@@ -33,7 +33,7 @@ class Recording(ClientTCPFactory):
 
 class OptionsTestCase(SynchronousTestCase):
     """
-    Parses in this process.
+    Parses command lines in this process.
     """
 
     def parsed(self, *words: str, **parent: Any) -> Options:
@@ -49,7 +49,7 @@ class OptionsTestCase(SynchronousTestCase):
 
     def given(self, *words: str, **parent: Any) -> dict[str, Any]:
         """
-        @return: what the client is made of.
+        @return: the arguments for the client.
         """
         client = self.parsed(*words, **parent).client(
             Recording, serverInput=lambda client, record: None
@@ -59,7 +59,7 @@ class OptionsTestCase(SynchronousTestCase):
 
     def refused(self, expected: str, *words: str, **parent: Any) -> None:
         """
-        Check that this ends the process with one line.
+        Check that a command line ends the process with one line.
         """
         stderr = io.StringIO()
         self.patch(sys, "stderr", stderr)
@@ -72,12 +72,12 @@ class OptionsTestCase(SynchronousTestCase):
 
 class WhereTests(OptionsTestCase):
     """
-    HOST and PORT, and what stands for them.
+    HOST and PORT, in all their forms.
     """
 
     def test_forms(self) -> None:
         """
-        All forms of an address.
+        An address has several forms.
         """
         for words, host, port in (
             (["localhost", "7"], "localhost", "7"),
@@ -94,7 +94,7 @@ class WhereTests(OptionsTestCase):
 
     def test_unix(self) -> None:
         """
-        C{unix:} and a path.
+        C{unix:} is followed by a path.
         """
         given = self.given("unix:/run/a:b.sock")
         self.assertEqual(given["remoteAddress"], "/run/a:b.sock")
@@ -103,7 +103,7 @@ class WhereTests(OptionsTestCase):
 
     def test_endpoint(self) -> None:
         """
-        An endpoint instead.
+        An endpoint replaces the address.
         """
         given = self.given("--endpoint=tcp:localhost:7")
         self.assertEqual(given["endpoint"], "tcp:localhost:7")
@@ -111,7 +111,7 @@ class WhereTests(OptionsTestCase):
 
     def test_family(self) -> None:
         """
-        C{-4} and C{-6}.
+        C{-4} and C{-6} choose the address family.
         """
         self.assertEqual(self.given("-4", "localhost", "7")["domain"], AF_INET)
         self.assertEqual(self.given("-6", "localhost", "7")["domain"], AF_INET6)
@@ -119,7 +119,7 @@ class WhereTests(OptionsTestCase):
 
     def test_bind(self) -> None:
         """
-        The local side: address, port, or both.
+        C{--bind} has an address, a port, or both.
         """
         for bind, address, port in (
             ("127.0.0.1", "127.0.0.1", None),
@@ -134,7 +134,7 @@ class WhereTests(OptionsTestCase):
 
     def test_refused(self) -> None:
         """
-        What is no address names what would be one.
+        The error for a wrong address shows the right forms.
         """
         for expected, words in (
             ("[::1]:7", []),
@@ -153,19 +153,19 @@ class WhereTests(OptionsTestCase):
 
 class RestTests(OptionsTestCase):
     """
-    All the other options.
+    The other options.
     """
 
     def test_anywhere(self) -> None:
         """
-        Options may stand behind the address.
+        Options may follow the address.
         """
         given = self.given("localhost", "7", "--connect-timeout", "2.5")
         self.assertEqual(given["connectTimeout"], 2.5)
 
     def test_defaults(self) -> None:
         """
-        What is not given is left to the client.
+        Without options, the client keeps its defaults.
         """
         given = self.given("localhost", "7")
         self.assertEqual(
@@ -180,7 +180,7 @@ class RestTests(OptionsTestCase):
 
     def test_ofTheClass(self) -> None:
         """
-        So are the settings of a class of the user's own.
+        Without options, a user's class keeps its settings.
         """
 
         class Feed(Recording):
@@ -195,7 +195,7 @@ class RestTests(OptionsTestCase):
 
     def test_reconnect(self) -> None:
         """
-        On under twistd, else off unless asked for.
+        Reconnecting is on under twistd and twist; otherwise it needs the option.
         """
         for expected, words, parent in (
             (False, [], {}),
@@ -209,7 +209,7 @@ class RestTests(OptionsTestCase):
 
     def test_framing(self) -> None:
         """
-        A framing by its description, with limits of their own options.
+        The framing is described by several options.
         """
         for words, kind in (
             (["--framing=stream"], Stream),
@@ -224,7 +224,7 @@ class RestTests(OptionsTestCase):
 
     def test_keepAlive(self) -> None:
         """
-        C{no}, or three numbers.
+        C{--keepalive} is C{no} or three numbers.
         """
         for text, expected in (("no", False), ("60,10,3", (60, 10, 3))):
             given = self.given("localhost", "7", f"--keepalive={text}")
@@ -234,7 +234,7 @@ class RestTests(OptionsTestCase):
 
     def test_heartbeat(self) -> None:
         """
-        Seconds, and a record as a line of standard input would be one.
+        C{--heartbeat} has seconds, and a record in the form of standard input.
         """
         for spec, record in (("line", b"PING"), ("jsonlines", ["a"])):
             text = "PING" if isinstance(record, bytes) else '["a"]'
@@ -252,7 +252,7 @@ class RestTests(OptionsTestCase):
 
     def test_attributes(self) -> None:
         """
-        What is an attribute of the client is set on it, and checked.
+        The settings for reconnecting are passed to the client.
         """
         client = self.parsed(
             *("localhost", "7", "--initial-delay=2", "--max-delay=3", "--factor=4"),
@@ -267,7 +267,7 @@ class RestTests(OptionsTestCase):
 
     def test_refused(self) -> None:
         """
-        A value of the wrong kind names its option.
+        The error for a wrong value names its option.
         """
         for expected, words in (
             ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
@@ -296,7 +296,7 @@ class RestTests(OptionsTestCase):
 
     def test_daemon(self) -> None:
         """
-        A daemon has no standard input: it needs handlers.
+        A daemon has no standard input: it needs C{--client}.
         """
         self.refused("twistd --nodaemon", "localhost", "7", nodaemon=False)
         options = self.parsed("--client=x:y", nodaemon=False)
@@ -339,8 +339,8 @@ class TableTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        The name of an option is that of its setting, in lower case with hyphens, or one
-        of few others.
+        The name of an option is that of its setting, in lower case with hyphens, with
+        few exceptions.
         """
         for option in self.ofSettings():
             setting = option.settings
@@ -433,7 +433,7 @@ class TableTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        The help has every option, in lines that fit.
+        The help has every option, in lines that fit the width.
         """
         for parent in (None, usage.Options()):
             options = Options()

@@ -1,5 +1,5 @@
 """
-The exit status of a failure.
+Tests for the exit status of a failure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted_clienttcp import errors
 from twisted_clienttcp._command.status import exitStatus
 from twisted_clienttcp._details import describe, errorDetails
 
-#: Arguments for each parameter that a constructor of ours has.
+#: Arguments for each parameter of our constructors.
 ARGUMENTS = {
     "attempts": 3,
     "callback": "connected",
@@ -36,7 +36,7 @@ ARGUMENTS = {
     "unsent": 1,
 }
 
-#: Arguments that a class of Python's or Twisted's may be called with.
+#: Arguments that other classes may accept.
 SEVERAL: list[tuple[object, ...]] = [
     (),
     ("text",),
@@ -50,7 +50,7 @@ SEVERAL: list[tuple[object, ...]] = [
 
 def classes(base: type[BaseException]) -> Iterator[type[BaseException]]:
     """
-    @return: the class and all below it.
+    @return: the class and all its subclasses.
     """
     yield base
     for below in base.__subclasses__():
@@ -59,7 +59,7 @@ def classes(base: type[BaseException]) -> Iterator[type[BaseException]]:
 
 def instances(kind: type[BaseException]) -> Iterator[BaseException]:
     """
-    @return: exceptions of that class, made in every way in which that is possible.
+    @return: exceptions of a class, created in every possible way.
     """
     if issubclass(kind, errors.ClientTCPError) and "__init__" in vars(kind):
         parameters = inspect.signature(kind).parameters.values()
@@ -68,9 +68,9 @@ def instances(kind: type[BaseException]) -> Iterator[BaseException]:
         try:
             yield kind(*args)
         except (TypeError, ValueError):
-            # It does not take them.
+            # It does not accept them.
             pass
-    # As unpickled or copied, or made by a subclass that does not call __init__.
+    # As after unpickling, or by a subclass that does not call __init__.
     yield kind.__new__(kind)
 
 
@@ -121,7 +121,7 @@ class ExitStatusTests(SynchronousTestCase):
     def test_total(self) -> None:
         """
         Every failure has a status that is not 0, and a description, however its
-        exception was made.
+        exception was created.
         """
         for failure in self.failures():
             self.assertIn(exitStatus(failure), (1, 2, 124), failure.value)
@@ -130,7 +130,7 @@ class ExitStatusTests(SynchronousTestCase):
 
     def test_withoutOpenSSL(self) -> None:
         """
-        The same where OpenSSL is not installed.
+        The same holds if OpenSSL is not installed.
         """
         failures = list(self.failures())
         missing = dict.fromkeys(("OpenSSL", "OpenSSL.SSL", "twisted.internet.ssl"))
@@ -140,7 +140,7 @@ class ExitStatusTests(SynchronousTestCase):
 
     def test_unverified(self) -> None:
         """
-        A server whose certificate is not good has a status of its own.
+        A certificate that is not valid has a status of its own.
         """
         try:
             from OpenSSL.SSL import Error
@@ -162,6 +162,6 @@ class ExitStatusTests(SynchronousTestCase):
 
     def test_success(self) -> None:
         """
-        No failure is 0.
+        Without a failure, the status is 0.
         """
         self.assertEqual(exitStatus(None), 0)

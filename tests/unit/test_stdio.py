@@ -1,5 +1,5 @@
 """
-Standard input and output, with pipes and files in their place.
+Tests for standard input and output, with pipes, terminals and files.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DescriptorTestCase(SynchronousTestCase):
 
     def withoutProc(self) -> None:
         """
-        Let no file be opened again.
+        Make every attempt to open a file fail.
         """
 
         def refuse(path: object, *args: object) -> int:
@@ -159,7 +159,7 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_pending(self) -> None:
         """
-        What has not been written is counted, and writing never blocks.
+        Pending output is counted, and writing never blocks.
         """
         for kind in (self.pipe, self.terminal):
             ours, theirs = kind()
@@ -175,8 +175,8 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_withoutProc(self) -> None:
         """
-        Where a pipe cannot be opened again, no more is written at a time than what it
-        takes without blocking.
+        If a pipe cannot be opened again, only as much is written at a time as it
+        accepts without blocking.
         """
         self.withoutProc()
         ours, theirs = self.pipe()
@@ -189,7 +189,7 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_file(self) -> None:
         """
-        A file is written at once, behind what others have written.
+        A file is written at once, after the output of other processes.
         """
         file = self.file(b"before")
         os.lseek(file, 0, os.SEEK_END)
@@ -203,7 +203,7 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_device(self) -> None:
         """
-        A device that is not a terminal takes any number of bytes at once.
+        A device that is not a terminal accepts any number of bytes at once.
         """
         stdout = self.write(self.closing(os.open("/dev/null", os.O_WRONLY)))
         stdout.write(bytes(100_000))
@@ -212,7 +212,7 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_unread(self) -> None:
         """
-        A pipe that nobody reads is noticed, also where it cannot be opened again.
+        A pipe that nobody reads is noticed, even if it cannot be opened again.
         """
         for alter in (lambda: None, self.withoutProc):
             alter()
@@ -257,7 +257,7 @@ class WriteIfReadyTests(DescriptorTestCase):
 
     def test_full(self) -> None:
         """
-        Where there is no room, or no reader, the text is dropped.
+        If there is no room, or no reader, the text is dropped.
         """
         for kind in (self.pipe, self.terminal):
             ours, theirs = kind()
@@ -274,7 +274,7 @@ class FlushTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """
-        It does nothing where standard output is missing, or a callback has closed it.
+        It does nothing if standard output is missing, or a callback has closed it.
         """
         closed = io.StringIO()
         closed.close()

@@ -1,5 +1,5 @@
 """
-Tells C{twistd} and C{twist} of C{clienttcp}.
+The plugin C{clienttcp} of C{twistd} and C{twist}.
 """
 
 from twisted.application.service import ServiceMaker
@@ -7,6 +7,6 @@ from twisted.application.service import ServiceMaker
 clienttcp = ServiceMaker(
     "clienttcp",
     "twisted_clienttcp.tap",
-    "A TCP client: connects, prints what comes, sends what it reads.",
+    "A TCP client: sends standard input and prints what it receives.",
     "clienttcp",
 )
