@@ -32,7 +32,7 @@ class GrowthTests(SynchronousTestCase):
             type(part)
             for subject in SUBJECTS.values()
             for made in [subject.framing()]
-            for part in [made, *getattr(made, "_parts", [])]
+            for part in [made, *getattr(made, "parts", list)()]
         }
         kinds = {getattr(framing, name) for name in framing.__all__}
         kinds = {kind for kind in kinds if isinstance(kind, type)}

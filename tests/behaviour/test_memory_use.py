@@ -7,12 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp.framing import Line
+from twisted_clienttcp.framing import (
+    Block,
+    Framing,
+    Grep,
+    Line,
+    Map,
+    Receiver,
+    RecordBlock,
+    Stackable,
+)
 
 from ..growth import SUBJECTS, Subject
-from ..memory import READ, Use, held, incomplete, skipped, tail, usesOf
+from ..memory import (
+    READ,
+    SPARE,
+    Reader,
+    Use,
+    held,
+    incomplete,
+    measured,
+    reads,
+    skipped,
+    tail,
+    usesOf,
+)
 
 
 class MemoryTests(SynchronousTestCase):
@@ -34,6 +56,61 @@ class MemoryTests(SynchronousTestCase):
 
 for _name, _subject in SUBJECTS.items():
     MemoryTests.add(_name, _subject)
+
+
+def stack(*framings: Framing[Any]) -> Framing[Any]:
+    """
+    Put framings above each other.
+    """
+    return Stackable(framings=framings)
+
+
+class ListTests(SynchronousTestCase):
+    """
+    Tests for lists of very many short records, of which none is complete. They take
+    about as much memory as their bytes, whatever the framing below.
+    """
+
+    #: How many times the bytes that have arrived may be in memory. A buffer that grows
+    #: has room for an eighth more; beside L{Map} and L{Grep} there are also their
+    #: results.
+    once, twice = 1.25, 2.5
+
+    def check(self, times: float, *framings: Framing[Any]) -> None:
+        size = 20_000
+        framing = stack(*framings, RecordBlock(size=size), RecordBlock(size=2))
+        reader = Reader(framing)
+        stream = b"ab\n" * (2 * size - 1)
+        uses = [
+            (most, int(arrived * times) + READ + SPARE)
+            for arrived, most, _ in measured(reader, reads(stream, 1000))
+        ]
+        self.assertEqual(reader.records, 0)
+        self.assertEqual([use for use in uses if use[0] > use[1]], [])
+        # All of it is there.
+        self.assertEqual(reader.inbound.discard(), len(stream))
+
+    def test_bytes(self) -> None:
+        """
+        Bytes that are decoded again when the list is complete.
+        """
+        self.check(self.once, Line(delimiter=b"\n"))
+        self.check(self.once, Block(size=3))
+        self.check(self.once, Line(), RecordBlock(size=5))
+
+    def test_records(self) -> None:
+        """
+        Records that cannot be decoded again, but encoded.
+        """
+        self.check(self.once, Receiver(LineReceiver, delimiter=b"\n"))
+        self.check(self.once, Line(delimiter=b"\n", onTooLong="split"))
+
+    def test_results(self) -> None:
+        """
+        Results of functions.
+        """
+        self.check(self.twice, Line(), Grep(code=bool))
+        self.check(self.twice, Line(), Map(code=bytes.upper))
 
 
 class Parts(Line):

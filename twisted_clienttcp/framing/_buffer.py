@@ -285,9 +285,7 @@ class InputBuffer:
 
         @raise FramingError: if the bytes cannot be decoded.
         """
-        if self._skipper is not None:
-            self._skipper = None
-            self._replaceRest(b"")
+        self._dropSkipped()
         try:
             records = self.framing.decodeEnd(self._data, self._start)
         except FramingError as error:
@@ -304,6 +302,7 @@ class InputBuffer:
         """
         Return all bytes that are in no record, and forget them.
         """
+        self._dropSkipped()
         if self._swallows or self.framing.swallows:
             self._swallow()
         rest = self.framing.takeBack() + self.rest
@@ -389,6 +388,14 @@ class InputBuffer:
         else:
             self._trim()
         return done
+
+    def _dropSkipped(self) -> None:
+        """
+        Drop a record that is skipped and whose end has not arrived.
+        """
+        if self._skipper is not None:
+            self._skipper = None
+            self._replaceRest(b"")
 
     def _converted(self, error: Exception) -> FramingError:
         return FramingError(

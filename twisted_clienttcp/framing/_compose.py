@@ -1,38 +1,139 @@
 """
 Framings made of framings.
 
-A layer (L{Map}, L{Grep}, L{RecordBlock}) converts the records of the framing below it,
-and is L{Converted}. A framing that splits bytes can also be above another one: it
-decodes the stream that the records of that one form (L{_Across}).
+A layer is above another framing and makes any number of records of each of its records:
+by a function (L{Map}, L{Grep}), by putting several into a list (L{RecordBlock}), or by
+splitting the stream of bytes that they form (L{_Across}). L{Stackable} puts layers on
+top of each other.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from math import prod
 from typing import Any
 
 from .._validators import count, flag
 from ..errors import FramingError, RecordTooLong
 from ._base import Buffer, Framing
 from ._buffer import InputBuffer
-from ._converted import Above, Converted
+from ._converted import Above
+from ._prefixed import LengthPrefixed
 from ._stream import Stream
 
-#: How many bytes of records that were filtered out may be kept, because an incomplete
-#: list begins before them.
-_DROPPED = 32 * 1024
 
-
-class Layer(Converted):
+class Layer(Above):
     """
-    A framing that can be above any other one. By itself it is above a L{Stream}, so
-    each read is one record to it.
+    A framing above another one that makes any number of records of each record of that
+    one, and does so only once. By itself it is above a L{Stream}: each read is a record
+    to it.
+
+    A unit is a unit of the lower framing. It is consumed before its records are
+    converted, and there is no C{decodeMany}, so no unit is decoded again. Where a
+    record cannot be converted, the error follows the records before it.
     """
 
     _reverses = False
 
     def __init__(self) -> None:
-        super().__init__(Stream())
+        self._setLower(Stream())
+
+    def _setLower(self, lower: Framing[Any]) -> None:
+        super()._setLower(lower)
+        #: The records of the last unit that are not converted yet.
+        self._unread: deque[Any] = deque()
+        #: The error behind the records that were returned.
+        self._error: Exception | None = None
+
+    def on(self, lower: Framing[Any]) -> Any:
+        """
+        Return an unused framing with the same configuration above another one.
+        """
+        unused = self.fresh()
+        unused._setLower(lower)
+        return unused
+
+    def fresh(self) -> Any:
+        unused = super().fresh()
+        unused._setLower(unused._lower)
+        return unused
+
+    def _fromLower(self, record: Any) -> Iterable[Any]:
+        """
+        Return the records made of a record of the lower framing.
+
+        @raise Exception: if it cannot be converted, also while the result is iterated.
+        """
+        raise NotImplementedError
+
+    @property
+    def hasMore(self) -> bool:  # type: ignore[override]
+        return self._error is not None or bool(self._unread) or self._lower.hasMore
+
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        if self._error is not None:
+            error = self._error
+            if isinstance(error, RecordTooLong) and error.skipped:
+                # The unit is consumed.
+                self._error, error.end = None, start
+            raise error
+        if not self._unread:
+            found = self._lower.decode(data, start, searched)
+            if found is None:
+                return None
+            self._unread.extend(found[0])
+            start = found[1]
+        return self._converted(), start
+
+    def _converted(self) -> list[Any]:
+        """
+        Convert the records of the last unit, up to the first error.
+        """
+        records: list[Any] = []
+        unread = self._unread
+        try:
+            while unread:
+                records += self._fromLower(unread.popleft())
+        except Exception as error:
+            self._error = error
+        return records
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+        last = self._lower.decodeEnd(data, start)
+        self._unread.extend(last or ())
+        return None if last is None else self._converted()
+
+    def takeBack(self) -> bytes:
+        unread = [*self._unread]
+        self._unread.clear()
+        self._error = None
+        return _encoded(self._lower, unread) + self._lower.takeBack()
+
+
+def _encoded(framing: Framing[Any], records: Iterable[Any]) -> bytes:
+    """
+    Encode records that were decoded, so that they are decoded again. A record that the
+    framing cannot encode (because its limit has been lowered, or it is a part of a
+    block of fixed size) is encoded in parts or as it is.
+    """
+    encoded = bytearray()
+    for record in records:
+        try:
+            encoded += framing.encode(record)
+        except Exception as error:
+            if not isinstance(record, bytes):
+                continue
+            half = len(record) // 2
+            if half and isinstance(error, RecordTooLong):
+                encoded += _encoded(framing, (record[:half], record[half:]))
+            else:
+                encoded += record
+    return bytes(encoded)
 
 
 class _ByFunctions(Layer):
@@ -48,10 +149,11 @@ class _ByFunctions(Layer):
         code: Callable[[Any], Any] | None = None,
     ) -> None:
         """
-        @param get: the function for received records (POE: Get). It may be called more
-            than once for a record: when another framing takes over, and by a
-            L{RecordBlock} above.
-        @param put: the function for records that are sent (POE: Put).
+        @param get: the function for received records (POE: Get). It is called once for
+            each record, just before the result is delivered. If it raises, that is an
+            error of the framing.
+        @param put: the function for records that are sent (POE: Put). An exception that
+            it raises is raised by C{client.put}.
         @param code: one function for both (POE: Code).
 
         @raise TypeError: if one of them is not a function, or is missing, or if there
@@ -80,8 +182,13 @@ class _ByFunctions(Layer):
     def _fromLower(self, record: Any) -> Iterable[Any]:
         return self._results(record, self._get(record))
 
-    def _toLower(self, record: Any) -> Iterable[Any]:
-        return self._results(record, self._put(record))
+    def encode(self, record: Any) -> bytes:
+        """
+        @return: the bytes that the lower framing sends for the result of C{put}.
+
+        @raise Exception: as C{put} and the lower framing do.
+        """
+        return self._lower.encodeMany([*self._results(record, self._put(record))])
 
 
 class Map(_ByFunctions):
@@ -92,7 +199,7 @@ class Map(_ByFunctions):
     """
 
     def _results(self, record: Any, result: Any) -> Iterable[Any]:
-        return result if isinstance(result, (list, Iterator)) else [result]
+        return result if isinstance(result, (list, Iterator)) else (result,)
 
 
 class Grep(_ByFunctions):
@@ -101,28 +208,23 @@ class Grep(_ByFunctions):
     """
 
     def _results(self, record: Any, result: Any) -> Iterable[Any]:
-        return [record] if result else []
+        return (record,) if result else ()
 
 
-def _decodesAgain(framing: Framing[Any]) -> bool:
-    """
-    Return True if decoding the same bytes again returns the same records, from
-    wherever a unit begins.
-    """
-    while type(framing).takeBack is Converted.takeBack:
-        framing = framing._lower  # type: ignore[attr-defined]
-    return framing.chunkInvariant and type(framing).takeBack is Framing.takeBack
+#: How a L{RecordBlock} stores records that are bytes: an object for each would take
+#: many times as much memory as a short record.
+_STORE = LengthPrefixed(prefixSize="varint", maxLength=sys.maxsize)
 
 
 class RecordBlock(Layer):
     """
     Lists of C{size} records (POE::Filter::RecordBlock). A list that is put is sent
-    record by record.
+    record by record. The records of an incomplete list are decoded by the next framing,
+    if another one takes over; at the end of the stream they are reported as truncated.
 
-    The bytes of an incomplete list stay in the connection's buffer, and are decoded
-    again when the list is complete, since records take much more memory than their
-    bytes. Where that is impossible (above a framing that cannot decode them again, or
-    around records that were skipped or filtered out) the records are kept.
+    An incomplete list takes about as much memory as its bytes, which are decoded again
+    when it is complete. Above L{Map}, L{Grep} and other framings that cannot decode
+    them again, it also takes as much as their records.
     """
 
     def __init__(self, *, size: int, checkPut: bool = False) -> None:
@@ -137,194 +239,143 @@ class RecordBlock(Layer):
         self._size = count("size", size, 1)
         self._checkPut = flag("checkPut", checkPut)
         super().__init__()
+
+    def _setLower(self, lower: Framing[Any]) -> None:
+        super()._setLower(lower)
+        #: The sizes of lists, of lists of these, and so on: lists of lists are made of
+        #: the records of one framing at once.
+        self._sizes = [self._size]
+        while isinstance(lower, RecordBlock):
+            self._sizes.insert(0, lower._size)
+            lower = lower._lower
+        self._base = lower
+        self._wanted = prod(self._sizes)
+        #: Decoding a unit again returns the same record: a framing with C{decodeMany}
+        #: has no state. (How a long line is split depends on the limit at that time.)
+        self._decodesAgain = (
+            type(lower).decodeMany is not Framing.decodeMany
+            and lower.chunkInvariant
+            and lower.onTooLong != "split"
+        )
+        #: The encoded records that were put and have not been sent.
+        self._unsent: list[bytes] = []
         self._clear()
 
     def _clear(self) -> None:
-        #: About C{data[start:searched]}: how many of its bytes are whole units of the
-        #: lower framing, how many records these hold, how many of their bytes hold no
-        #: record, and what the last one swallows.
-        self._counted = (0, 0, 0, b"")
-        #: The limit when these were decoded.
-        self._limit = self.maxLength
-        #: The index at which the record that is skipped begins, from the start of the
-        #: list.
-        self._skipped = 0
-        #: The first records of the next list, and the bytes that they came from, which
-        #: are consumed.
-        self._kept: list[Any] = []
+        #: How many records there are for the next list.
+        self._count = 0
+        #: The bytes of their units, if these are decoded again, or cannot be encoded
+        #: again. The first records of the units have been delivered.
         self._source = bytearray()
-        #: The encoded records that were put and have not been sent.
-        self._unsent: list[bytes] = []
-        self._again = _decodesAgain(self._lower)
+        self._delivered = 0
+        #: The last unit that was decoded is among them.
+        self._endsWithUnit = False
+        #: The greatest limit with which they were decoded.
+        self._limit = 0
+        #: The records, if they are kept: bytes as L{_STORE} encodes them, then any
+        #: others.
+        self._stored = bytearray()
+        self._others: list[Any] = []
 
-    def on(self, lower: Framing[Any]) -> Any:
-        unused = super().on(lower)
-        unused._clear()
-        return unused
+    @property
+    def swallows(self) -> bytes:
+        return self._lower.swallows
 
-    def fresh(self) -> Any:
-        unused = super().fresh()
-        unused._clear()
-        return unused
-
-    def takeBack(self) -> bytes:
-        kept, self._kept = self._kept, []
-        source, self._source = bytes(self._source), bytearray()
-        back = super().takeBack()
-        if not self._again and self._lower.reversible:
-            # The bytes may also hold records that were delivered.
-            try:
-                return self._lower.encodeMany(kept) + back
-            except Exception:
-                # The limit has been lowered.
-                pass
-        # A lower framing that keeps bytes may have kept the last of these.
-        return source if source.endswith(back) else source + back
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        if self._source and self._endsWithUnit:
+            # The second half of its newline has arrived.
+            self._source += self._lower.swallows
+        self._lower.swallows = swallows
 
     # -- decoding
 
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        lower = self._lower
-        swallows = lower.swallows
-        counted, count, dropped, pending = 0, 0, 0, b""
-        if searched > start:
-            counted, count, dropped, pending = self._counted
-        else:
-            self._limit = lower.maxLength
-        position = begin = start + counted
-        wanted = self._size - len(self._kept) - count
-        records: list[Any] = []
-        lower.swallows = pending if position > start else swallows
-        #: An error follows behind records of the last unit.
-        follows = False
-        try:
-            while True:
-                if position > start:
-                    position = self._swallowed(data, position)
-                if position == len(data) and not lower.hasMore:
-                    break
-                begin = position
-                follows = position > start and lower.hasMore
-                found = lower.decode(data, position, max(position, searched))
-                if found is None:
-                    break
-                more, position = found
-                records += more
-                if len(records) >= wanted:
-                    break
-                if not self._again:
-                    self._kept += records
-                    self._source += memoryview(data)[begin:position]
-                    return [], position
-                if not more:
-                    dropped += position - begin
-                    if (not count and not records) or dropped > _DROPPED:
-                        self._keep(data, start, position)
-                        return [], position
-        except Exception as error:
-            if not (isinstance(error, RecordTooLong) and error.skipped):
-                lower.swallows = swallows
-                raise
-            if follows:
-                # Decoding the unit again would raise this again.
-                raise FramingError(f"a part of a list was too long: {error}") from error
-            self._skipped = position - start
-            if error.end is not None:
-                behind = lower.swallows
-                self._keepSkipped(data, start)
-                lower.swallows = behind
-            raise
-        if len(records) < wanted:
-            count += len(records)
-            self._counted = position - start, count, dropped, lower.swallows
-            lower.swallows = swallows
+        found = self._base.decode(data, start, searched)
+        if found is None:
             return None
-        records = self._kept + self._decoded(data, start, start + counted) + records
-        return self._lists(records, data, begin, position), position
+        records, end = found
+        self._endsWithUnit = bool(records)
+        if not records:
+            return [], end
+        self._keep(records, data[start:end])
+        return self._lists(self._records(), data[start:end], len(records)), end
 
-    def _swallowed(self, data: Buffer, position: int) -> int:
+    def _keep(self, records: list[Any], unit: Buffer) -> None:
         """
-        Return the index behind the second half of the last newline, if that comes next.
+        Keep the records of a unit for the next list.
         """
-        lower = self._lower
-        if lower.swallows and data[position : position + 1] == lower.swallows:
-            lower.swallows = b""
-            position += 1
-        return position
+        self._count += len(records)
+        if self._decodesAgain or not self._base.reversible:
+            self._source += unit
+        if self._decodesAgain:
+            self._limit = max(self._limit, self._base.maxLength)
+            return
+        for record in records:
+            if type(record) is bytes and not self._others:
+                self._stored += _STORE.encode(record)
+            else:
+                self._others.append(record)
 
-    def _lists(
-        self, records: list[Any], data: Buffer, begin: int, end: int
-    ) -> list[list[Any]]:
+    def _records(self, last: Sequence[Any] = ()) -> list[Any]:
         """
-        Return the complete lists of these records, and keep the records behind them,
-        which come from C{data[begin:end]}.
+        Return the records for the next list with C{last} behind them; none as long as
+        there are not enough.
         """
-        size = self._size
-        whole = len(records) - len(records) % size
-        self._kept = records[whole:]
-        self._source = bytearray(data[begin:end] if self._kept else b"")
-        return [records[n : n + size] for n in range(0, whole, size)]
+        if self._count + len(last) < self._wanted:
+            return []
+        return [*(self._again() if self._decodesAgain else self._kept()), *last]
 
-    def _units(
-        self, data: Buffer, start: int, end: int
-    ) -> Iterator[tuple[list[Any], int, int]]:
-        """
-        Decode whole units of the lower framing again.
-        """
-        lower = self._lower
-        swallows, limit = lower.swallows, lower.maxLength
-        lower.maxLength = self._limit
+    def _kept(self) -> list[Any]:
+        return _STORE.decodeMany(bytes(self._stored), 0)[0] + self._others
+
+    def _again(self) -> list[Any]:
+        base, source = self._base, bytes(self._source)
+        swallows, limit = base.swallows, base.maxLength
+        base.maxLength = self._limit
         try:
-            while start < end:
-                found = lower.decode(data, start, start)
-                assert found is not None, "the lower framing has returned this unit"
-                yield found[0], start, found[1]
-                start = self._swallowed(data, found[1])
+            records, position = base.decodeMany(source, 0)
+            while position < len(source):
+                found = base.decode(source, position, position)
+                assert found is not None, "the framing has returned this record"
+                records += found[0]
+                position = found[1]
         finally:
-            lower.maxLength = limit
-            lower.swallows = swallows
+            base.swallows, base.maxLength = swallows, limit
+        return records[self._delivered :]
 
-    def _decoded(self, data: Buffer, start: int, end: int) -> list[Any]:
-        return [r for records, _, _ in self._units(data, start, end) for r in records]
-
-    def _keep(self, data: Buffer, start: int, end: int) -> None:
+    def _lists(self, records: list[Any], unit: Buffer, ofUnit: int) -> list[Any]:
         """
-        Keep the records of these units, which are consumed.
+        Return these records in lists. Those left over begin the next list; they are
+        among the C{ofUnit} records of this unit.
         """
-        for records, begin, behind in self._units(data, start, end):
-            if records:
-                self._kept += records
-                self._source += memoryview(data)[begin:behind]
-
-    def _keepSkipped(self, data: Buffer, start: int) -> int:
-        """
-        Keep the records before the one that is skipped.
-
-        @return: the index at which that one begins.
-        """
-        begin = start + self._skipped
-        self._skipped = 0
-        self._keep(data, start, begin)
-        return begin
-
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        # The position of the last whole list is not known.
-        return [], start
+        if records:
+            self._clear()
+            over = len(records) % self._wanted
+            if over:
+                self._keep(records[-over:], unit)
+                self._delivered = ofUnit - over
+                del records[-over:]
+            for size in self._sizes:
+                starts = range(0, len(records), size)
+                records = [records[start : start + size] for start in starts]
+        return records
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
-        counted = self._counted[0] if start < len(data) else 0
-        last = self._lower.decodeEnd(data, start + counted)
-        records = self._kept + self._decoded(data, start, start + counted)
-        records += last or ()
-        if len(records) < self._size:
-            return None
-        return self._lists(records, data, start + counted, len(data))
+        last = self._base.decodeEnd(data, start)
+        if last:
+            lists = self._lists(self._records(last), data[start:], len(last))
+            return lists or None
+        return last
 
-    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        begin = self._keepSkipped(data, start)
-        return self._lower.skip(data, begin, max(begin, searched))
+    def takeBack(self) -> bytes:
+        back = bytes(self._source)
+        if not back:
+            back = _encoded(self._base, self._kept())
+        self._clear()
+        return back + self._base.takeBack()
 
     # -- encoding
 
@@ -349,141 +400,71 @@ class RecordBlock(Layer):
         return b"".join(encoded[:whole])
 
 
-class _Across(Framing[Any]):
+class _Across(Layer):
     """
-    A framing that decodes the stream that the records of another framing, which are
-    bytes, form.
+    A framing, the upper one, that decodes the stream that the records of another
+    framing form. These must be bytes.
 
-    A unit is a unit of the lower framing. The upper framing has an input buffer of its
-    own, which holds the beginning of its next record.
+    The upper framing has an input buffer of its own, which holds the beginning of its
+    next record. Limits are those of the upper framing.
     """
 
     def __init__(self, lower: Framing[Any], upper: Framing[Any]) -> None:
-        self._lower = lower
         self._upper = InputBuffer(upper)
-        #: The error behind the records of the upper framing that were returned, and the
-        #: one behind all that was decoded by the lower framing.
-        self._error: FramingError | None = None
-        self._late: FramingError | None = None
-        #: The upper framing may have more records or errors.
-        self._unread = False
+        self._setLower(lower)
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
         self.reversible = lower.reversible and upper.reversible
 
-    @property
-    def maxLength(self) -> int:
-        return self._upper.framing.maxLength
-
-    @maxLength.setter
-    def maxLength(self, maxLength: int) -> None:
-        self._upper.framing.maxLength = maxLength
-
-    @property
-    def onTooLong(self) -> str:  # type: ignore[override]
-        return self._upper.framing.onTooLong
-
-    @property
-    def swallows(self) -> bytes:
-        return self._lower.swallows
-
-    @swallows.setter
-    def swallows(self, swallows: bytes) -> None:
-        self._lower.swallows = swallows
-
-    @property
-    def hasMore(self) -> bool:  # type: ignore[override]
-        return self._unread or self._lower.hasMore
+    def _limited(self) -> Framing[Any]:
+        return self._upper.framing
 
     def fresh(self) -> _Across:
         return type(self)(self._lower.fresh(), self._upper.framing.fresh())
 
-    def decode(
-        self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
-        if self._error is not None:
-            error, self._error = self._error, None
-            if isinstance(error, RecordTooLong):
-                # The buffer of the upper framing skips its record.
-                error.end = start
-            raise error
-        if self._unread:
-            return self._records(), start
-        found = self._lower.decode(data, start, searched)
-        if found is None:
-            return None
-        self._append(found[0])
-        return self._records(), found[1]
-
-    def _append(self, pieces: list[Any]) -> None:
-        for piece in pieces:
-            if not isinstance(piece, bytes):
-                self._late = FramingError(
-                    f"{type(self._upper.framing).__name__} decodes bytes, but the "
-                    f"framing below it has returned {type(piece).__name__}"
-                )
-                break
-            self._upper.append(piece)
-
-    def _records(self) -> list[Any]:
-        """
-        Return the records of the upper framing, up to the next error.
-        """
-        records: list[Any] = []
+    def _fromLower(self, record: Any) -> Iterator[Any]:
+        upper = self._upper
+        if not isinstance(record, bytes):
+            raise FramingError(
+                f"{type(upper.framing).__name__} decodes bytes, but the framing below "
+                f"it has returned {type(record).__name__}"
+            )
         try:
-            while (more := self._upper.decodeMany()) is not None:
-                records += more
-            error, self._late = self._late, None
-        except FramingError as raised:
-            error = raised
-        self._error = error
-        self._unread = error is not None
-        return records
+            if record:
+                upper.append(record)
+            while (more := upper.decodeMany()) is not None:
+                yield from more
+        except FramingError:
+            # More records may follow behind one that is skipped.
+            self._unread.appendleft(b"")
+            raise
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
-        unfinished = self._upper.rest
-        pieces = self._lower.decodeEnd(data, start)
-        self._append(pieces or [])
-        records = self._records()
-        if self._error is None:
-            records += self._upper.decodeEnd()
-        if records or not pieces:
-            return records or pieces
-        # The bytes count as not consumed.
-        self._upper = InputBuffer(self._upper.framing)
-        self._upper.append(unfinished)
-        return None
-
-    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        return self._lower.skip(data, start, searched)
+        upper, before = self._upper, self._upper.rest
+        records = super().decodeEnd(data, start)
+        try:
+            if self._error is None and (more := upper.decodeEnd()):
+                records = [*(records or ()), *more]
+        except FramingError as error:
+            self._error = error
+        if records == [] and self._error is None and upper.rest != before:
+            # They complete no record, so the bytes count as not consumed.
+            self._upper = InputBuffer(upper.framing)
+            self._upper.append(before)
+            return None
+        return records
 
     def takeBack(self) -> bytes:
-        self._error = self._late = None
-        self._unread = False
-        return self._encoded(self._upper.takeRest()) + self._lower.takeBack()
-
-    def _encoded(self, data: bytes) -> bytes:
-        """
-        Encode bytes so that the lower framing decodes them as the same stream.
-        """
-        if not data:
-            return b""
-        try:
-            return self._lower.encode(data)
-        except RecordTooLong:
-            half = len(data) // 2
-            if half:
-                return self._encoded(data[:half]) + self._encoded(data[half:])
-        except Exception:
-            pass
-        # A part of a block of fixed size: such blocks are a stream of bytes.
-        return data
+        rest = b"".join([self._upper.takeRest(), *filter(None, self._unread)])
+        self._unread = deque([rest] if rest else ())
+        return super().takeBack()
 
     def encode(self, record: Any) -> bytes:
+        """
+        @return: what the lower framing sends for the bytes of a record.
+
+        @raise Exception: as the two framings do.
+        """
         return self._lower.encode(self._upper.framing.encode(record))
-
-
-def _across(lower: Framing[Any], upper: Framing[Any]) -> Framing[Any]:
-    return upper if type(lower) is Stream else _Across(lower, upper)
 
 
 class Stackable(Above):
@@ -514,60 +495,17 @@ class Stackable(Above):
                     f"framings[{index}] must be a framing such as Line(), not "
                     f"{framing!r}"
                 )
-            parts += framing._parts if isinstance(framing, Stackable) else [framing]
-        #: The framings given, of which this and other stacks make fresh ones.
-        self._parts: tuple[Framing[Any], ...] = tuple(parts)
-        # The layers above a framing that splits bytes belong to it: so an incomplete
-        # list stays in one buffer.
+            parts += framing.parts() if isinstance(framing, Stackable) else [framing]
+        #: Returns the framings given. (C{fresh} would copy a list of them.)
+        self.parts: Callable[[], list[Framing[Any]]] = lambda: parts
+        # The layers above a framing that splits bytes belong to it, so that the bytes
+        # of an incomplete list are not encoded again.
         segments: list[Framing[Any]] = []
         for part in parts:
             if segments and isinstance(part, Layer):
                 segments[-1] = part.on(segments[-1])
+            elif segments and type(segments[-1]) is Stream:
+                segments[-1] = part.fresh()
             elif not segments or type(part) is not Stream:
                 segments.append(part.fresh())
-        self._lower = segments[0]
-        for upper in segments[1:]:
-            self._lower = _across(self._lower, upper)
-        self.chunkInvariant = self._lower.chunkInvariant
-        self.reversible = self._lower.reversible
-
-    def fresh(self) -> Any:
-        parts, self._parts = self._parts, ()
-        try:
-            unused = super().fresh()
-        finally:
-            self._parts = parts
-        unused._parts = parts
-        return unused
-
-    @property
-    def hasMore(self) -> bool:  # type: ignore[override]
-        return self._lower.hasMore
-
-    def decode(
-        self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
-        return self._lower.decode(data, start, searched)
-
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        return self._lower.decodeMany(data, start)
-
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
-        return self._lower.decodeEnd(data, start)
-
-    def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        return self._lower.skip(data, start, searched)
-
-    def takeBack(self) -> bytes:
-        return self._lower.takeBack()
-
-    def encode(self, record: Any) -> bytes:
-        """
-        @return: the bytes that are sent for a record of the last framing.
-
-        @raise Exception: as the parts do.
-        """
-        return self._lower.encode(record)
-
-    def encodeMany(self, records: Sequence[Any]) -> bytes:
-        return self._lower.encodeMany(records)
+        super().__init__(reduce(_Across, segments))

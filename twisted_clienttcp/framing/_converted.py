@@ -4,7 +4,7 @@ Framings that convert the records of another framing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
@@ -17,27 +17,45 @@ from ._units import decodeEach
 
 class Above(Framing[Any]):
     """
-    A framing above another one, the lower framing, whose limit, C{onTooLong} and
-    C{swallows} are its own too.
+    A framing above another one, the lower framing. Everything that a subclass does not
+    define is that of the lower framing.
     """
 
-    _lower: Framing[Any]
+    #: True if what is received is converted back to what was sent.
+    _reverses = True
+
+    def __init__(self, lower: Framing[Any]) -> None:
+        """
+        @param lower: the lower framing, which belongs to this one from now on.
+        """
+        self._setLower(lower)
+
+    def _setLower(self, lower: Framing[Any]) -> None:
+        self._lower = lower
+        self.chunkInvariant = lower.chunkInvariant
+        self.reversible = lower.reversible and self._reverses
+
+    def _limited(self) -> Framing[Any]:
+        """
+        Return the framing whose limits are those of this one.
+        """
+        return self._lower
 
     @property
     def maxLength(self) -> int:
-        return self._lower.maxLength
+        return self._limited().maxLength
 
     @maxLength.setter
     def maxLength(self, maxLength: int) -> None:
-        self._lower.maxLength = maxLength
+        self._limited().maxLength = maxLength
 
     @property
     def onTooLong(self) -> str:
-        return self._lower.onTooLong
+        return self._limited().onTooLong
 
     @onTooLong.setter
     def onTooLong(self, onTooLong: str) -> None:
-        self._lower.onTooLong = onTooLong
+        self._limited().onTooLong = onTooLong
 
     @property
     def swallows(self) -> bytes:
@@ -47,136 +65,80 @@ class Above(Framing[Any]):
     def swallows(self, swallows: bytes) -> None:
         self._lower.swallows = swallows
 
-
-class Converted(Above):
-    """
-    A framing above another one, the lower framing: it makes any number of records of
-    each record of that.
-
-    A unit is a unit of the lower framing. The limit, C{onTooLong} and C{swallows} are
-    those of the lower framing too.
-    """
-
-    #: True if converting an encoded record returns that record.
-    _reverses = True
-
-    def __init__(self, lower: Framing[Any]) -> None:
-        """
-        @param lower: the lower framing, which belongs to this one from now on.
-        """
-        self._setLower(lower)
-        #: The error of a record, behind others of its unit that have been returned.
-        self._error: Exception | None = None
-
-    def _setLower(self, lower: Framing[Any]) -> None:
-        self._lower = lower
-        self.chunkInvariant = lower.chunkInvariant
-        self.reversible = lower.reversible and self._reverses
-
-    # -- for subclasses
-
-    def _fromLower(self, record: Any) -> Iterable[Any]:
-        """
-        Return the records made of a record of the lower framing.
-
-        @raise Exception: if it cannot be converted.
-        """
-        raise NotImplementedError
-
-    def _manyFromLower(self, records: list[Any]) -> list[Any]:
-        """
-        As L{_fromLower}, for several records of the lower framing.
-        """
-        converted: list[Any] = []
-        for record in records:
-            converted += self._fromLower(record)
-        return converted
-
-    def _toLower(self, record: Any) -> Iterable[Any]:
-        """
-        Return the records of the lower framing that are sent for a record.
-        """
-        raise NotImplementedError
-
-    # -- the rest of the lower framing's state
-
     @property
     def hasMore(self) -> bool:  # type: ignore[override]
-        return self._error is not None or self._lower.hasMore
-
-    def takeBack(self) -> bytes:
-        self._error = None
-        return self._lower.takeBack()
-
-    def on(self, lower: Framing[Any]) -> Any:
-        """
-        Return an unused framing with the same configuration above another one.
-        """
-        unused = self.fresh()
-        unused._setLower(lower)
-        return unused
-
-    def fresh(self) -> Any:
-        unused = super().fresh()
-        unused._error = None
-        return unused
-
-    # -- decoding
+        return self._lower.hasMore
 
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise _endingAt(start, error)
-        swallows = self._lower.swallows
-        found = self._lower.decode(data, start, searched)
-        if found is None:
-            return None
-        converted: list[Any] = []
-        try:
-            for record in found[0]:
-                converted += self._fromLower(record)
-        except Exception as error:
-            if converted:
-                self._error = error
-            elif isinstance(error, RecordTooLong):
-                raise _endingAt(found[1], error) from error.__cause__
-            else:
-                self._lower.swallows = swallows
-                raise
-        return converted, found[1]
+        return self._lower.decode(data, start, searched)
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        if self._error is not None:
-            return [], start
-        swallows = self._lower.swallows
-        records, end = self._lower.decodeMany(data, start)
-        try:
-            return self._manyFromLower(records), end
-        except Exception:
-            # Stop exactly before the unit that cannot be converted.
-            self._lower.swallows = swallows
-            return decodeEach(self, data, start)
+        return self._lower.decodeMany(data, start)
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
-        records = self._lower.decodeEnd(data, start)
-        if records is None:
-            return None
-        converted: list[Any] = []
-        try:
-            for record in records:
-                converted += self._fromLower(record)
-        except Exception as error:
-            if not converted:
-                raise
-            self._error = error
-        return converted
+        return self._lower.decodeEnd(data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
         return self._lower.skip(data, start, searched)
 
-    # -- encoding
+    def takeBack(self) -> bytes:
+        return self._lower.takeBack()
+
+    def encode(self, record: Any) -> bytes:
+        """
+        Encode a record, as the lower framing does.
+        """
+        return self._lower.encode(record)
+
+    def encodeMany(self, records: Sequence[Any]) -> bytes:
+        return self._lower.encodeMany(records)
+
+
+class Converted(Above):
+    """
+    A framing that makes at most one record of each record of the lower framing, and
+    always the same one. A unit of the lower framing holds one record.
+    """
+
+    def _fromLower(self, records: list[Any]) -> list[Any]:
+        """
+        Convert records of the lower framing.
+
+        @raise Exception: if one of them cannot be converted.
+        """
+        raise NotImplementedError
+
+    def _toLower(self, record: Any) -> Any:
+        """
+        Return the record of the lower framing that is sent for a record.
+        """
+        raise NotImplementedError
+
+    def decode(
+        self, data: Buffer, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        found = self._lower.decode(data, start, searched)
+        if found is None:
+            return None
+        try:
+            return self._fromLower(found[0]), found[1]
+        except RecordTooLong as error:
+            error.end = found[1]
+            raise
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        records, end = self._lower.decodeMany(data, start)
+        try:
+            return self._fromLower(records), end
+        except Exception:
+            # Stop exactly before the unit that cannot be converted.
+            return decodeEach(self, data, start)
+
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+        last = self._lower.decodeEnd(data, start)
+        return None if last is None else self._fromLower(last)
 
     def encode(self, record: Any) -> bytes:
         """
@@ -184,16 +146,7 @@ class Converted(Above):
         @raise InvalidRecord: if the peer would not decode the result as that record.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        return b"".join(map(self._lower.encode, self._toLower(record)))
-
-
-def _endingAt(end: int, error: Exception) -> Exception:
-    """
-    Return the error of a record that ends at this index of the data.
-    """
-    if isinstance(error, RecordTooLong):
-        error.end = end
-    return error
+        return self._lower.encode(self._toLower(record))
 
 
 def jsonFrom(data: bytes) -> Any:
@@ -242,11 +195,11 @@ class JSONLines(Converted):
             Line(delimiter=b"\n", maxLength=maxLength, onTooLong=onTooLong)
         )
 
-    def _fromLower(self, record: bytes) -> list[Any]:
-        return [jsonFrom(record)] if record.strip() else []
+    def _fromLower(self, records: list[bytes]) -> list[Any]:
+        return [jsonFrom(line) for line in records if line.strip()]
 
-    def _toLower(self, record: Any) -> list[bytes]:
-        return [jsonOf(record)]
+    def _toLower(self, record: Any) -> bytes:
+        return jsonOf(record)
 
 
 _END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
@@ -282,21 +235,18 @@ class SLIP(Converted):
         """
         super().__init__(Line(delimiter=_END, maxLength=maxLength, onTooLong=onTooLong))
 
-    def _fromLower(self, record: bytes) -> list[bytes]:
-        return [_unescaped(record) if _ESC in record else record] if record else []
-
-    def _manyFromLower(self, records: list[bytes]) -> list[bytes]:
+    def _fromLower(self, records: list[bytes]) -> list[bytes]:
         # benchmark row: SLIP
         escape = _ESC[0]
         return [
             _unescaped(line) if escape in line else line for line in records if line
         ]
 
-    def _toLower(self, record: BytesLike) -> list[bytes]:
+    def _toLower(self, record: BytesLike) -> bytes:
         packet = bytesOf(record)
         if not packet:
             raise InvalidRecord("SLIP has no empty packets")
-        return [packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)]
+        return packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END)
 
     def encode(self, record: BytesLike) -> bytes:
         """

@@ -121,9 +121,10 @@ class Serialized(Converted):
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
 
-    def _fromLower(self, record: bytes) -> list[Any]:
-        data = self._decompressed(record) if self._compresses else record
-        return [self._loads(data)]
+    def _fromLower(self, records: list[bytes]) -> list[Any]:
+        if self._compresses:
+            records = list(map(self._decompressed, records))
+        return list(map(self._loads, records))
 
     def _decompressed(self, record: bytes) -> bytes:
         decompressor = zlib.decompressobj()
@@ -135,7 +136,7 @@ class Serialized(Converted):
             raise FramingError("the compressed data does not end with its block")
         return data
 
-    def _toLower(self, record: Any) -> list[bytes]:
+    def _toLower(self, record: Any) -> bytes:
         try:
             data = self._dumps(record)
             if isinstance(data, str):
@@ -144,4 +145,4 @@ class Serialized(Converted):
             raise InvalidRecord(f"cannot be serialized: {error}") from error
         if len(data) > self.maxLength:
             raise RecordTooLong(len(data), self.maxLength)
-        return [zlib.compress(data) if self._compresses else data]
+        return zlib.compress(data) if self._compresses else data
