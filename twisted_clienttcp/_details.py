@@ -83,7 +83,11 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     if isinstance(exception, error.TimeoutError):
         return _system("connect", errno.ETIMEDOUT)
     if isinstance(exception, error.DNSLookupError):
-        return ErrorDetails("getaddrinfo", socket.EAI_NONAME, failure.getErrorMessage())
+        return ErrorDetails(
+            "getaddrinfo",
+            exception.errno or socket.EAI_NONAME,
+            exception.strerror or failure.getErrorMessage(),
+        )
     if isinstance(exception, socket.gaierror):
         return ErrorDetails(
             "getaddrinfo", exception.errno or socket.EAI_FAIL, exception.strerror or ""

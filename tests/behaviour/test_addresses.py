@@ -7,13 +7,13 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from twisted.internet._resolver import GAIResolver
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP6ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
+    NoProtocol,
     NoRouteError,
     TimeoutError,
 )
@@ -23,7 +23,7 @@ from twisted.trial.unittest import SkipTest
 
 from twisted_clienttcp import ClientTCPFactory
 
-from .._memory import ABC, ClientTestCase
+from .._memory import ABC, ClientTestCase, SlowEndpoint
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, reactor
 
@@ -46,27 +46,28 @@ class AddressTests(ClientTestCase):
 
     def test_literal(self) -> None:
         """
-        A literal is connected to as it is, without a look-up.
+        A literal is connected to as it is, without a lookup. C{connectTimeout} is not
+        the business of the reactor's connector.
         """
         for host in ("127.0.0.1", "::1"):
             self.assertEqual(
-                self.made(remoteAddress=host, remotePort=7), (host, 7, 30.0, None)
+                self.made(remoteAddress=host, remotePort=7), (host, 7, None, None)
             )
 
     def test_description(self) -> None:
         """
-        A literal in a description is the same; what else the description says counts,
-        but for a timeout longer than C{connectTimeout}.
+        A literal in a description is the same; the other parts of the description
+        count, too.
         """
         for description, expected in (
-            ("tcp:127.0.0.1:7", ("127.0.0.1", 7, 60.0, None)),
+            ("tcp:127.0.0.1:7", ("127.0.0.1", 7, None, None)),
             ("tcp:host=127.0.0.1:port=7:timeout=5", ("127.0.0.1", 7, 5, None)),
-            ("tcp:127.0.0.1:7:timeout=99", ("127.0.0.1", 7, 60.0, None)),
+            ("tcp:127.0.0.1:7:timeout=99", ("127.0.0.1", 7, 99, None)),
             (
                 "tcp:127.0.0.1:7:bindAddress=127.0.0.9",
-                ("127.0.0.1", 7, 60.0, ("127.0.0.9", 0)),
+                ("127.0.0.1", 7, None, ("127.0.0.9", 0)),
             ),
-            (r"TCP:\:\:1:7", ("::1", 7, 60.0, None)),
+            (r"TCP:\:\:1:7", ("::1", 7, None, None)),
         ):
             made = self.made(endpoint=description, connectTimeout=60.0)
             self.assertEqual(made, expected, description)
@@ -189,7 +190,7 @@ class AddressTests(ClientTestCase):
 
 class EachAddressTests(ClientTestCase):
     """
-    C{client.tried}: of the addresses of one name, which failed and why.
+    C{client.tried}: the result of each address of a name.
     """
 
     def several(self, **parameters: Any) -> ClientTCPFactory:
@@ -207,87 +208,147 @@ class EachAddressTests(ClientTestCase):
         """
         self.attempts()[index][2].clientConnectionFailed(None, Failure(error))
 
-    def told(self, client: ClientTCPFactory) -> list[tuple[str, Any]]:
+    def results(self, client: ClientTCPFactory) -> list[tuple[str, Any]]:
         """
-        @return: the hosts and what became of them.
+        @return: the hosts and their results.
         """
-        tried: dict[Any, Failure | None] = {**client.tried}
+        tried: dict[Any, Any] = {**client.tried}
         return [
-            (address.host, None if failure is None else type(failure.value))
-            for address, failure in tried.items()
+            (address.host, type(result.value) if type(result) is Failure else result)
+            for address, result in tried.items()
         ]
 
     def test_all(self) -> None:
         """
-        Each with its own failure, in the order in which they were tried; the next
-        attempt begins anew.
+        Each address has its own failure, in the order of their start. The next attempt
+        replaces them.
         """
         client = self.several()
-        told: list[Any] = []
-        self.recorder.on["connectError"] = lambda client, failure: told.append(
-            self.told(client)
+        seen: list[Any] = []
+        self.recorder.on["connectError"] = lambda client, failure: seen.append(
+            self.results(client)
         )
         client.start()
         self.failed(0, NoRouteError())
         self.reactor.advance(0.3)
-        self.reactor.advance(0.3)
         self.failed(2, ConnectionRefusedError())
-        self.assertEqual(told, [])
+        self.assertEqual(seen, [])
         self.failed(1, TimeoutError())
-        self.reactor.advance(0.3)
         expected = [
             ("2001:db8::1", NoRouteError),
             ("192.0.2.1", TimeoutError),
             ("192.0.2.2", ConnectionRefusedError),
         ]
-        self.assertEqual(told, [expected])
+        self.assertEqual(seen, [expected])
         self.reactor.advance(client.delay)
-        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+        self.assertEqual(self.results(client), [("2001:db8::1", "connecting")])
 
     def test_noAnswer(self) -> None:
         """
-        Those that were given up have not failed: there is None of them. So is there of
-        the one that has answered.
+        An address that has not answered before C{connectTimeout} is abandoned.
         """
         client = self.several(connectTimeout=1, autoReconnect=False)
         client.start().addErrback(lambda failure: None)
-        self.reactor.advance(0)
-        self.reactor.advance(0.3)
         self.failed(0, NoRouteError())
-        self.reactor.advance(0.8)
+        self.reactor.advance(0.3)
+        self.reactor.advance(0.7)
         self.assertEqual(self.events[-2][:2], ("connectError", "connect"))
         self.assertEqual(
-            self.told(client)[:2], [("2001:db8::1", NoRouteError), ("192.0.2.1", None)]
+            self.results(client),
+            [
+                ("2001:db8::1", NoRouteError),
+                ("192.0.2.1", "abandoned"),
+                ("192.0.2.2", "abandoned"),
+            ],
         )
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_connected(self) -> None:
+        """
+        The first to answer is connected, others are abandoned; both remain visible as
+        long as the connection lasts.
+        """
         client = self.several()
         client.start()
+        self.attempts()
+        self.reactor.advance(0.3)
         self.establish()
-        self.assertEqual(self.told(client), [("2001:db8::1", None)])
+        self.assertEqual(self.events, ["started", "connected"])
+        self.assertEqual(
+            self.results(client),
+            [("2001:db8::1", "abandoned"), ("192.0.2.1", "connected")],
+        )
+
+    def test_afterTheRace(self) -> None:
+        """
+        A connection that C{preConnect} refuses does not lead to another address.
+        """
+        client = self.several(preConnect=lambda client, negotiation: False)
+        client.start()
+        self.establish().lose()
+        self.assertEqual(self.events[-1][:2], ("connectError", "preconnect"))
+        self.assertEqual(len(self.attempts()), 1)
+
+    def test_noProtocol(self) -> None:
+        """
+        Nor does a C{buildProtocol} that refuses the connection or raises.
+        """
+
+        def build(self: Any, addr: Any) -> Any:
+            if faults:
+                raise faults.pop()
+
+        hooked: Any = type("Hooked", (ClientTCPFactory,), {"buildProtocol": build})
+        cases: tuple[list[Exception], ...] = ([], [ZeroDivisionError()])
+        for faults in cases:
+            self.setUp()
+            kind = ZeroDivisionError if faults else NoProtocol
+            naming = NamingReactor(self.reactor, two=["::1", "127.0.0.1"])
+            client = hooked(
+                remoteAddress="two",
+                remotePort=7,
+                reactor=naming,
+                **self.recorder.parameters(),
+            )
+            client.start()
+            self.assertIsNone(self.attempts()[0][2].buildProtocol(None))
+            (failure,) = self.recorder.failures
+            self.assertTrue(failure.check(kind))
+            self.assertEqual(len(self.attempts()), 1)
 
     def test_logged(self) -> None:
         """
-        Without C{connectError} the log tells all of it.
+        Without C{connectError} the log has all results.
         """
         client = self.several(connectError=None, connectTimeout=1)
         client.start()
-        self.reactor.advance(0)
-        self.reactor.advance(0.3)
+        self.attempts()
         with capturedLogs() as logs:
             self.failed(0, NoRouteError())
-            self.reactor.advance(0.8)
+            self.reactor.advance(0.1)
+            self.reactor.advance(0.9)
         said = [formatEvent(event) for event in logs if "operation" in event]
         self.assertIn(
             "2001:db8::1: Network is unreachable; 192.0.2.1: no answer", str(said[0])
         )
 
-    def test_one(self) -> None:
+    def test_literal(self) -> None:
         """
-        A literal, or an endpoint of the user's own, is one address: there is nothing to
-        tell apart.
+        A literal is one address.
         """
         client = self.client()
         client.start()
         self.refuse()
+        self.assertEqual(self.results(client), [("127.0.0.1", ConnectionRefusedError)])
+
+    def test_endpoint(self) -> None:
+        """
+        Of an endpoint nothing is known.
+        """
+        client = self.client(
+            remoteAddress=None, remotePort=None, endpoint=SlowEndpoint()
+        )
+        client.start()
         self.assertEqual(client.tried, {})
 
 
@@ -333,7 +394,7 @@ class NetworkTests(NetworkTestCase):
 
     async def test_lookUpInThread(self) -> None:
         """
-        The reactor runs while a name is looked up, with the resolver that it has.
+        The reactor runs while a name is looked up.
         """
         server = await self.listen()
         turns = 0
@@ -348,18 +409,13 @@ class NetworkTests(NetworkTestCase):
         began: Deferred[None] = Deferred()
 
         def lookUp(*arguments: Any) -> Any:
-            # In a thread of the resolver's.
+            # In a thread.
             reactor.callFromThread(began.callback, None)
             while turns < 5:
                 pass
-            return [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
-            ]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
 
-        slowly: Any = lookUp
-        resolver = GAIResolver(reactor, getaddrinfo=slowly)
-        former = reactor.installNameResolver(resolver)
-        self.addCleanup(reactor.installNameResolver, former)
+        self.patch(socket, "getaddrinfo", lookUp)
         began.addCallback(lambda _: count())
         recorder = await self.exchange(
             server, remoteAddress="slow.example", remotePort=server.port

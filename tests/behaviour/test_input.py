@@ -30,6 +30,9 @@ class Socket(Connection):
     def setTcpNoDelay(self, enabled: bool) -> None:
         "It has no such option."
 
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 40000)
+
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 7)
 

@@ -366,8 +366,8 @@ class SubclassTests(ClientsTestCase):
             connectTimeout = 5.0
 
         self.of(Impatient)
-        _, _, _, timeout, _ = self.attempts()[-1]
-        self.assertEqual(timeout, 5)
+        (deadline,) = self.reactor.getDelayedCalls()
+        self.assertEqual(deadline.getTime(), 5)
 
     def test_described(self) -> None:
         """

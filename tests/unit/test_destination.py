@@ -43,9 +43,7 @@ class TargetTests(SynchronousTestCase):
         expected, drops = str(target), 0
         round_: list[str] = []
         for outcome in outcomes:
-            connector: Any = target.connect(
-                ReconnectingClientFactory(), reactor, 30, True
-            )
+            connector: Any = target.connect(ReconnectingClientFactory(), reactor, 30)
             here = str(target)
             self.assertEqual(here, expected)
             self.assertEqual(here, f"127.0.0.1:{connector.getDestination().port}")

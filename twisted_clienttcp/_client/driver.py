@@ -37,6 +37,7 @@ from zope.interface import implementer
 from .. import _tls, _validators
 from .._connecting.connector import EndpointConnector
 from .._connecting.destination import DESTINATION, withoutTLS
+from .._connecting.resolving import State, inWords
 from .._connection.closing import Disconnection
 from .._connection.negotiation import Negotiation
 from .._connection.offline import OfflineQueue
@@ -406,11 +407,13 @@ class LifecycleFactory(Settings):
         return connector if isinstance(connector, EndpointConnector) else None
 
     @property
-    def tried(self) -> dict[IAddress, Failure | None]:
+    def tried(self) -> dict[IAddress, Failure | State]:
         """
-        The addresses of the name connected to that the last attempt has tried, in that
-        order, each with its C{Failure}; with None if it has answered, or had not yet
-        when the attempt was over. Empty where no name is looked up here.
+        The addresses that the last attempt has tried, in the order of their start. The
+        value of each is its C{Failure}; or C{"connected"} for the one that was first to
+        answer, C{"abandoned"} if the attempt ended before it had answered, and
+        C{"connecting"} until then. Empty for your own endpoints, and for the connectors
+        of C{connectTCP} and C{ClientService}.
         """
         connector = self._ownConnector
         return {} if connector is None else connector.tried
@@ -741,7 +744,7 @@ class LifecycleFactory(Settings):
                 return
             try:
                 self.connector = self._target.connect(
-                    self, self._theReactor(), self.connectTimeout, not self._hooked
+                    self, self._theReactor(), self.connectTimeout
                 )
             finally:
                 self._foreign = False
@@ -1204,7 +1207,7 @@ class LifecycleFactory(Settings):
             self._call(name, failure)
             return
         operation, number, text = errorDetails(failure)
-        each = _each(self.tried) if name == "connectError" else ""
+        each = inWords(self.tried) if name == "connectError" else ""
         warn: Callable[..., None] = self._log.warn
         if self._mustBeSeen(name, failure):
             warn = partial(failureLog.warn, self._log)
@@ -1317,19 +1320,6 @@ def _isTheirs(reason: Failure) -> bool:
         which its error does not name.
     """
     return isinstance(reason.value, TimeoutError) and reason.value.args == ("",)
-
-
-def _each(tried: dict[IAddress, Failure | None]) -> str:
-    """
-    @return: how each address has failed, for messages, if there are several.
-    """
-    if len(tried) < 2:
-        return ""
-    words = []
-    for address, failure in tried.items():
-        why = "no answer" if failure is None else errorDetails(failure).text
-        words.append(f"{getattr(address, 'host', address)}: {why}")
-    return f" ({'; '.join(words)})"
 
 
 def _objection(answer: object) -> str:

@@ -1,12 +1,13 @@
 """
-From an endpoint to an C{IConnector}.
+Attempts to connect, by one connector for every kind of destination.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import NotConnectingError, UserError
 from twisted.internet.interfaces import (
     IAddress,
@@ -17,49 +18,31 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-
-class Tried(Protocol):
-    """
-    One of the addresses of a name that was tried.
-    """
-
-    @property
-    def address(self) -> IAddress:
-        """
-        The address.
-        """
-
-    @property
-    def failure(self) -> Failure | None:
-        """
-        How it has failed; None if it has not.
-        """
+from .resolving import Candidate, Race, State
 
 
 class Place(Protocol):
     """
-    Where to connect to.
+    A destination.
     """
 
     @property
     def address(self) -> IAddress:
         """
-        What is connected to.
+        The address, for reports.
         """
 
     def limit(self, timeout: float) -> float | None:
         """
-        @param timeout: the seconds that the client allows.
+        @param timeout: the seconds that the client allows for an attempt.
 
-        @return: the seconds after which the endpoint gives up; None if only it knows.
+        @return: the seconds after which an attempt ends; None if only an endpoint of
+            the user's knows them.
         """
 
-    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+    def connect(self, reactor: Any, attempt: Attempt) -> None:
         """
-        @param timeout: the seconds after which it gives up by itself.
-        @param tried: where it notes the addresses of a name.
-
-        @return: the C{IStreamClientEndpoint} for one attempt.
+        Start an attempt.
         """
 
 
@@ -69,16 +52,16 @@ class ConnectorFactory(Protocol):
     """
 
     def doStart(self) -> None:
-        "The factory is used by one more."
+        "One more attempt or connection uses the factory."
 
     def doStop(self) -> None:
-        "The factory is used by one less."
+        "One less uses it."
 
     def startedConnecting(self, connector: Any) -> None:
-        "An attempt has begun."
+        "An attempt starts."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        "There is a connection."
+        "A connection needs a protocol."
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         "The attempt has failed."
@@ -90,55 +73,78 @@ class ConnectorFactory(Protocol):
 @implementer(IProtocolFactory)
 class Attempt:
     """
-    One attempt of a connector: what its endpoint takes for the factory.
+    One attempt of a connector: the factory for an endpoint, and what a destination
+    reports to. Once the attempt has ended, reports have no effect.
 
-    @ivar result: what the endpoint has returned.
+    @ivar candidates: the attempts at single addresses, in the order of their start.
     """
 
-    __slots__ = ("_connector", "result")
+    __slots__ = ("_connector", "_stop", "candidates")
 
     def __init__(self, connector: EndpointConnector) -> None:
         self._connector = connector
-        self.result: Deferred[Any] | None = None
+        self._stop: Callable[[], object] | None = None
+        self.candidates: Sequence[Candidate] = ()
 
     def doStart(self) -> None:
-        "The connector has said so."
+        "As a factory's. The connector has called C{doStart} of the client."
 
     def doStop(self) -> None:
-        "The connector will say so."
+        "As a factory's. The connector calls C{doStop} of the client."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
-        @return: the factory's protocol; None, which closes the connection, if this
-            attempt has been given up meanwhile.
+        @return: the protocol of the client; None, which closes the connection, if this
+            attempt has ended.
         """
-        return self._connector._build(self, addr)
+        return self._connector.buildProtocol(addr, self)
 
     def failed(self, reason: Failure) -> None:
         """
-        It has failed.
+        End the attempt.
         """
-        self._connector._failed(reason, self)
+        self._connector.attemptFailed(reason, self)
+
+    def waitFor(self, pending: Deferred[Any]) -> None:
+        """
+        Wait for a lookup or an endpoint, which is cancelled with the attempt.
+        """
+        self._stop = pending.cancel
+
+    def run(self, race: Race) -> None:
+        """
+        Start a race.
+        """
+        self._stop = race.cancel
+        self.candidates = race.candidates
+        race.advance()
+
+    def cancel(self) -> None:
+        """
+        Stop what has started.
+        """
+        if self._stop is not None:
+            self._stop()
 
 
 @implementer(IConnector)
 class EndpointConnector:
     """
-    An C{IConnector} by way of endpoints, which tell their factory
-    neither of attempts that fail nor of connections that are lost (Twisted's ticket
-    6592); this tells it as Twisted's own connectors do.
+    A connector for any destination. It reports to its factory as the connectors of
+    Twisted do: also failed attempts and lost connections, which endpoints do not report
+    (Twisted's ticket 6592).
 
     @ivar state: "disconnected", "connecting" or "connected", as in Twisted's.
     """
 
     __slots__ = (
         "_attempt",
+        "_candidates",
         "_factory",
         "_place",
         "_protocol",
         "_reactor",
         "_timeout",
-        "_tried",
         "state",
     )
 
@@ -150,13 +156,13 @@ class EndpointConnector:
         timeout: float,
     ) -> None:
         """
-        @param timeout: the seconds after which an endpoint gives up by itself.
+        @param timeout: the seconds that the client allows for an attempt.
         """
         self._factory = factory
         self._place = place
         self._reactor = reactor
         self._timeout = timeout
-        self._tried: list[Tried] = []
+        self._candidates: Sequence[Candidate] = ()
         self._attempt: Attempt | None = None
         self._protocol: Any = None
         self.state = "disconnected"
@@ -173,29 +179,30 @@ class EndpointConnector:
     @property
     def timeout(self) -> float | None:
         """
-        The seconds after which the endpoint gives up by itself; None if only the
-        endpoint knows it.
+        The seconds after which an attempt ends; None if only an endpoint of the user's
+        knows them.
         """
         return self._place.limit(self._timeout)
 
     @property
-    def tried(self) -> dict[IAddress, Failure | None]:
+    def tried(self) -> dict[IAddress, Failure | State]:
         """
-        What has become of each address in the last attempt, in the order in which they
-        were tried; nothing where the endpoint does not note it.
+        The result of each address in the last attempt, in the order of their start;
+        empty for endpoints, which do not report it.
         """
-        return {one.address: one.failure for one in self._tried}
+        attempt = self._attempt
+        candidates = self._candidates if attempt is None else attempt.candidates
+        return {each.address: each.result for each in candidates}
 
     def connect(self) -> None:
         """
-        Begin an attempt.
+        Start an attempt.
 
-        @raise RuntimeError: if there is one, or a connection.
+        @raise RuntimeError: if there is an attempt or a connection.
         """
         if self.state != "disconnected":
             raise RuntimeError(f"cannot connect while {self.state}")
         self.state = "connecting"
-        self._tried = []
         attempt = self._attempt = Attempt(self)
         self._factory.doStart()
         try:
@@ -204,40 +211,47 @@ class EndpointConnector:
             self._over()
             self._rest()
             raise
-        if self._attempt is not attempt:
-            # Given up from inside startedConnecting.
-            return
-        attempt.result = maybeDeferred(self._begin, attempt)
-        attempt.result.addErrback(attempt.failed)
+        if self._attempt is attempt:
+            # It was not cancelled in startedConnecting.
+            self._place.connect(self._reactor, attempt)
 
-    def _begin(self, attempt: Attempt) -> Any:
-        endpoint = self._place.endpoint(self._reactor, self._timeout, self._tried)
-        return endpoint.connect(attempt)
-
-    def _build(self, attempt: Attempt, addr: IAddress | None) -> IProtocol | None:
+    def buildProtocol(
+        self, addr: IAddress | None, attempt: Attempt
+    ) -> IProtocol | None:
+        """
+        @return: the protocol of the factory; None if the attempt has ended.
+        """
         if attempt is not self._attempt:
             return None
         return self._factory.buildProtocol(addr)
 
-    def _failed(self, reason: Failure, attempt: Attempt) -> None:
-        if attempt is self._attempt and self.state == "connecting":
+    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+        """
+        Report that an attempt has failed, unless it has ended.
+        """
+        if attempt is self._attempt:
             self._over()
             self._factory.clientConnectionFailed(self, reason)
             self._rest()
 
     def _over(self) -> None:
-        self._attempt = None
+        self._endAttempt()
         self._protocol = None
         self.state = "disconnected"
 
+    def _endAttempt(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._candidates = attempt.candidates
+
     def _rest(self) -> None:
-        # Twisted's connectors say so unless they have been made to connect again;
+        # Twisted's connectors call it unless the factory has made them connect again;
         # then they do not call doStart() again either. The sum is the same.
         self._factory.doStop()
 
     def stopConnecting(self) -> None:
         """
-        Give up the attempt; it fails with a
+        Cancel the attempt. It fails with a
         L{UserError<twisted.internet.error.UserError>}.
 
         @raise NotConnectingError: if there is none.
@@ -246,14 +260,13 @@ class EndpointConnector:
         if attempt is None or self.state != "connecting":
             raise NotConnectingError("we're not trying to connect")
         self._over()
-        if attempt.result is not None:
-            attempt.result.cancel()
+        attempt.cancel()
         self._factory.clientConnectionFailed(self, Failure(UserError()))
         self._rest()
 
     def disconnect(self) -> None:
         """
-        Give up the attempt or close the connection, whichever there is.
+        Cancel the attempt, or close the connection.
         """
         if self.state == "connecting":
             self.stopConnecting()
@@ -262,18 +275,16 @@ class EndpointConnector:
 
     def connectionMade(self, protocol: Any) -> None:
         """
-        The protocol has its transport: there is nothing left to give up. (To have built
-        the protocol is not enough; an endpoint may still fail, or never go on.)
+        The protocol has its transport, so the attempt has succeeded. (A protocol alone
+        is not enough: an endpoint may still fail, or never continue.)
         """
         self.state = "connected"
         self._protocol = protocol
-        if self._attempt is not None:
-            self._attempt.result = None
+        self._endAttempt()
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        The connection made through this connector is lost. Its protocol says so,
-        since no endpoint does.
+        The connection is lost. Its protocol reports this, since endpoints do not.
         """
         self._over()
         self._factory.clientConnectionLost(self, reason)

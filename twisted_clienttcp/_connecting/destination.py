@@ -6,40 +6,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import is_
-from socket import AF_INET, AF_INET6, AF_UNIX
+from socket import AF_UNIX
 from typing import Any
 
 import attrs
-from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import (
     HostnameAddress,
     IPv4Address,
     IPv6Address,
     UNIXAddress,
 )
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-    clientFromString,
-)
-from twisted.internet.error import UserError
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
-    IHostnameResolver,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _tls
 from . import addresses as _addresses
-from .connector import ConnectorFactory, EndpointConnector, Tried
+from .connector import Attempt, ConnectorFactory, EndpointConnector
+from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
 #: The settings that say where to connect to, in the order of L{Target}'s parameters.
 DESTINATION = (
@@ -93,152 +85,60 @@ class Address:
     @property
     def address(self) -> IAddress:
         "As L{Place}'s."
-        address: IAddress
-        if self.port is None:
-            address = UNIXAddress(self.host)
-        elif self.family is None:
-            address = HostnameAddress(self.host.encode("idna"), self.port)
-        else:
-            address = _ADDRESSES[self.family]("TCP", self.host, self.port)
+        if self.port is None or self.family is not None:
+            return self._addressOf(self.host)
+        address: IAddress = HostnameAddress(self.host.encode("idna"), self.port)
         return address
-
-    @property
-    def direct(self) -> bool:
-        """
-        Whether the reactor's own connector will do, as for an IP literal: the detour of
-        an endpoint costs as much as all the rest. For a scope that there is not it
-        would raise.
-        """
-        return self.family is not None and "%" not in self.host
-
-    def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float
-    ) -> IConnector:
-        """
-        Begin an attempt, if this is L{direct}.
-
-        @return: its connector.
-        """
-        connector: IConnector = reactor.connectTCP(
-            self.host, self.port, factory, self.limit(timeout), self.binding
-        )
-        return connector
 
     def limit(self, timeout: float) -> float:
         "As L{Place}'s."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
-    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+    def connect(self, reactor: Any, attempt: Attempt) -> None:
         "As L{Place}'s."
-        host, port, binding = self.host, self.port, self.binding
-        timeout = self.limit(timeout)
-        if port is None:
-            return UNIXClientEndpoint(reactor, host, timeout)
-        if self.family is not None:
-            is4 = self.family == AF_INET
-            kind = TCP4ClientEndpoint if is4 else TCP6ClientEndpoint
-            return kind(reactor, host, port, timeout, binding)
-        looking = _Looking(reactor, self.domain, tried)
-        endpoint = HostnameEndpoint(looking, host, port, timeout, binding)
-        if getattr(endpoint, "_badHostname", False):
-            # By IDNA 2008 there are no capital letters outside ASCII, no my_service and
-            # no r3---sn.example. Resolvers know them, so connectTCP reaches them too.
-            name = host.encode("idna").decode()
-            endpoint = HostnameEndpoint(looking, name, port, timeout, binding)
-            endpoint._badHostname = False
-        return endpoint
+        if self.port is None or self.family is not None:
+            self._race([self.host], reactor, attempt)
+        else:
+            name = self.host.encode("idna").decode()
+            lookup = lookUp(reactor, name, self.domain)
+            attempt.waitFor(lookup)
+            lookup.addCallbacks(
+                self._race, attempt.failed, callbackArgs=(reactor, attempt)
+            )
 
-
-#: The class of the addresses of a family.
-_ADDRESSES: dict[int, type] = {
-    AF_INET: IPv4Address,
-    AF_INET6: IPv6Address,
-}
-
-
-@implementer(IReactorPluggableNameResolver, IHostnameResolver)
-class _Looking:
-    """
-    The reactor, for the endpoint of one name: finds addresses of one family alone, if
-    that is wanted, and notes what becomes of each.
-    """
-
-    __slots__ = ("_domain", "_reactor", "_tried")
-
-    def __init__(self, reactor: Any, domain: int | None, tried: list[Tried]) -> None:
-        self._reactor = reactor
-        self._domain = domain
-        self._tried = tried
-
-    @property
-    def nameResolver(self) -> Any:
-        "As the reactor's, but for the family."
-        return self._reactor.nameResolver if self._domain is None else self
-
-    def installNameResolver(self, resolver: Any) -> Any:
-        "As the reactor."
-        return self._reactor.installNameResolver(resolver)
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        "As the reactor's resolver, but for the family."
-        assert self._domain is not None
-        return self._reactor.nameResolver.resolveHostName(
-            resolutionReceiver,
-            hostName,
-            portNumber,
-            [_ADDRESSES[self._domain]],
-            transportSemantics,
+    def _race(self, hosts: list[str], reactor: Any, attempt: Attempt) -> None:
+        # A second socket cannot be bound to the same port.
+        delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
+        attempt.run(
+            Race(
+                map(self._addressOf, interleaved(hosts)),
+                reactor,
+                partial(self._start, reactor),
+                attempt.buildProtocol,
+                attempt.failed,
+                delay,
+            )
         )
 
-    def connectTCP(
-        self, host: str, port: int, factory: Any, *more: Any, **named: Any
-    ) -> Any:
-        "As the reactor."
-        noting = _Noting(factory, host, port)
-        self._tried.append(noting)
-        return self._reactor.connectTCP(host, port, noting, *more, **named)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-
-class _Noting:
-    """
-    The factory of one of an endpoint's connections, whose failure is noted.
-
-    @ivar failure: as L{Tried}'s.
-    """
-
-    __slots__ = ("_factory", "_host", "_port", "failure")
-
-    def __init__(self, factory: Any, host: str, port: int) -> None:
-        self._factory = factory
-        self._host = host
-        self._port = port
-        self.failure: Failure | None = None
-
-    @property
-    def address(self) -> IAddress:
-        "As L{Tried}'s."
-        kind = IPv6Address if isIPv6Address(self._host) else IPv4Address
-        address: IAddress = kind("TCP", self._host, self._port)
+    def _addressOf(self, host: str) -> IAddress:
+        address: IAddress
+        if self.port is None:
+            address = UNIXAddress(host)
+        elif ":" in host:
+            address = IPv6Address("TCP", host, self.port)
+        else:
+            address = IPv4Address("TCP", host, self.port)
         return address
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        "As the factory. To be given up is no failure."
-        if type(reason.value) is not UserError:
-            self.failure = reason
-        self._factory.clientConnectionFailed(connector, reason)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._factory, name)
+    def _start(self, reactor: Any, address: Any, candidate: Candidate) -> IConnector:
+        connector: IConnector
+        if self.port is None:
+            connector = reactor.connectUNIX(self.host, candidate, self.timeout)
+        else:
+            connector = reactor.connectTCP(
+                address.host, self.port, candidate, self.timeout, self.binding
+            )
+        return connector
 
 
 @implementer(IAddress)
@@ -288,14 +188,20 @@ class Given:
     def limit(self, timeout: float) -> None:
         "As L{Place}'s."
 
-    def endpoint(self, reactor: Any, timeout: float, tried: list[Tried]) -> Any:
+    def connect(self, reactor: Any, attempt: Attempt) -> None:
         "As L{Place}'s."
-        if not isinstance(self.given, str):
-            return self.given
+        connecting = maybeDeferred(self._connect, reactor, attempt)
+        attempt.waitFor(connecting)
+        connecting.addErrback(attempt.failed)
+
+    def _connect(self, reactor: Any, attempt: Attempt) -> Any:
         if self._built is None:
-            # For TLS this reads in what the platform trusts: not for each attempt.
-            self._built = clientFromString(reactor, self.given)
-        return self._built
+            # For TLS this reads the trust roots of the platform: not for each attempt.
+            isText = isinstance(self.given, str)
+            self._built = (
+                clientFromString(reactor, self.given) if isText else self.given
+            )
+        return self._built.connect(attempt)
 
 
 class Target:
@@ -493,15 +399,14 @@ class Target:
         self._flaps = 0
 
     def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float, direct: bool
+        self, factory: ConnectorFactory, reactor: Any, timeout: float
     ) -> IConnector:
         """
-        Begin an attempt: if the last one failed, at the next place.
+        Start an attempt: if the last one failed, at the next place.
 
-        @param timeout: the seconds after which it gives up by itself.
-        @param direct: whether a connector of Twisted's will do for the factory.
+        @param timeout: the seconds that the client allows for it.
 
-        @return: its connector. It has told the factory of the attempt.
+        @return: its connector. It has reported the attempt to the factory.
         """
         if self._tried:
             self._goOn()
@@ -509,14 +414,6 @@ class Target:
             self._tried = self._tried % (1 + len(self._others)) + 1
         place = self._place
         assert place is not None
-        # Twisted's connectors know nothing of what is above TCP.
-        if (
-            direct
-            and isinstance(place, Address)
-            and place.direct
-            and not self.speaksTLS
-        ):
-            return place.connect(factory, reactor, timeout)
         connector = EndpointConnector(factory, place, reactor, timeout)
         connector.connect()
         return connector

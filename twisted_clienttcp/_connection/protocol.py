@@ -54,7 +54,7 @@ from .negotiation import Negotiation
 from .outbound import Outbound
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
-from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss
+from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss, refuseOwnEnd
 
 
 class Client(TypingProtocol):
@@ -384,6 +384,7 @@ class ClientTCPProtocol(Protocol):
         Call everything that belongs to the user or to the transport, which may raise.
         """
         self._framing = self._framing.fresh()
+        refuseOwnEnd(transport)
         if self.peer is None:
             self.peer = transport.getPeer()
         keepAlive(transport, self._client.keepAlive)

@@ -4,11 +4,13 @@ The options of TCP sockets.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionLost
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IUNIXTransport
 
 from .._validators import count
@@ -45,6 +47,22 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
         count(f"{name}'s interval", interval, 1, 32767),
         count(f"{name}'s count", probes, 1, 127),
     )
+
+
+def refuseOwnEnd(transport: Any) -> None:
+    """
+    Refuse a connection of a socket to itself. Where no server listens on a port that
+    the kernel may also choose for the client's end, both ends can be the same socket
+    (simultaneous open; RFC 9293, 3.5).
+
+    @raise ConnectionRefusedError: if the two ends have the same IP address and port.
+    """
+    here, peer = transport.getHost(), transport.getPeer()
+    if here == peer and isinstance(peer, (IPv4Address, IPv6Address)):
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED,
+            f"the socket connected to itself: no server listens on port {peer.port}",
+        )
 
 
 def noDelay(transport: Any) -> None:

@@ -1,0 +1,572 @@
+"""
+From a name to a connection: the lookup, and the race of the addresses.
+
+I{Lookups.} Clients that need the same name at the same time share one lookup. There is
+no cache: a lookup that has ended is forgotten. C{getaddrinfo} runs in the thread pool
+of the reactor, at most once per thread at a time. The other lookups wait here, where
+they can be cancelled: before the process ends, the pool completes all its work.
+
+I{Happy eyeballs} (RFC 8305). Often some of the addresses of a name do not work: IPv6 is
+configured and leads nowhere, or one of several servers is down. To try one after the
+other can take minutes, because an address that does not answer fails only after the
+timeout of the kernel. To try all at once would burden each server with connections that
+are dropped immediately. So the addresses start one after the other, but not slowly: the
+next one starts as soon as one has failed, or after 250 ms without an answer, and those
+that have started go on. The first completed handshake wins, and the others are
+abandoned. The address families alternate, so that a family that does not work at all
+costs 250 ms once.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain, zip_longest
+from typing import Any, Literal
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoProtocol,
+)
+from twisted.internet.interfaces import (
+    IAddress,
+    IConnector,
+    IDelayedCall,
+    IHostResolution,
+    IProtocol,
+    IReactorTime,
+    IResolutionReceiver,
+)
+from twisted.internet.protocol import Protocol
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .._connection.tcp import refuseOwnEnd
+from .._details import fullText
+
+try:
+    from twisted.internet._resolver import GAIResolver
+except ImportError:  # pragma: no cover - for a Twisted that has moved it
+    GAIResolver = None  # type: ignore[assignment,misc]
+
+#: Clients do not join a lookup that a resolver has not ended after so many seconds: if
+#: it has lost track of the lookup, they would all wait in vain, again and again.
+JOINABLE = 30.0
+
+#: The class of the addresses of a family.
+_FAMILIES: dict[int, type] = {
+    socket.AF_INET: IPv4Address,
+    socket.AF_INET6: IPv6Address,
+}
+_TYPES: dict[int | None, list[type] | None] = {
+    None: None,
+    **{family: [kind] for family, kind in _FAMILIES.items()},
+}
+
+#: Reactor, resolver, name and address family; the first two by their C{id}.
+_Key = tuple[int, int, str, int | None]
+
+#: The seconds after which the next address starts, if the present one has not answered
+#: (RFC 8305, 5: the Connection Attempt Delay).
+ATTEMPT_DELAY = 0.25
+
+#: The state of an address, until it has failed.
+State = Literal["connecting", "connected", "abandoned"]
+
+_log = Logger()
+
+
+def lookUp(reactor: Any, name: str, family: int | None) -> Deferred[list[str]]:
+    """
+    Look up a name, or join a lookup that has not ended.
+
+    @param name: the name in ASCII.
+    @param family: C{AF_INET} or C{AF_INET6}; None for both.
+
+    @return: fires with the addresses, as IP literals in the order of preference. There
+        is at least one. It fails with the reason of the resolver, or with a
+        L{DNSLookupError<twisted.internet.error.DNSLookupError>} if there is no address.
+        To cancel it does not affect other clients.
+    """
+    resolver = getattr(reactor, "nameResolver", None)
+    key = id(reactor), id(resolver), name, family
+    lookup = _lookups.get(key)
+    if lookup is None or not lookup.isJoinable():
+        # Twisted's own resolver passes on no error but gaierror.
+        threaded = resolver is None or type(resolver) is GAIResolver
+        kind = _ThreadedLookup if threaded else _ResolverLookup
+        lookup = _lookups[key] = kind(key, reactor, resolver)
+    waiter = lookup.join()
+    lookup.start()
+    return waiter
+
+
+class _Lookup:
+    """
+    A lookup that has not ended, and the clients that wait for it.
+
+    @ivar name: the name that is looked up.
+    @ivar family: its address family, or None.
+    """
+
+    def __init__(self, key: _Key, reactor: Any, resolver: Any) -> None:
+        self._key = key
+        *_, self.name, self.family = key
+        self._reactor = reactor
+        # The key is valid as long as this object exists.
+        self._resolver = resolver
+        self._waiters: list[Deferred[list[str]]] = []
+        self._hasStarted = False
+
+    def join(self) -> Deferred[list[str]]:
+        """
+        @return: a new Deferred for the result.
+        """
+        waiter: Deferred[list[str]] = Deferred(self._leave)
+        self._waiters.append(waiter)
+        return waiter
+
+    def _leave(self, waiter: Deferred[list[str]]) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+            if not self._waiters:
+                self._abandon()
+
+    def isJoinable(self) -> bool:
+        """
+        @return: whether another client can wait for it.
+        """
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """
+        Start the lookup, unless it has been started.
+        """
+        if not self._hasStarted:
+            self._hasStarted = True
+            try:
+                self._start()
+            except BaseException as error:
+                self.end(error)
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _abandon(self) -> None:
+        """
+        All clients have cancelled.
+        """
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """
+        Let the next client start a new lookup.
+        """
+        if _lookups.get(self._key) is self:
+            del _lookups[self._key]
+
+    def end(self, result: list[str] | BaseException) -> None:
+        """
+        Pass the result to each client: a list or a C{Failure} of its own.
+        """
+        self._forget()
+        if isinstance(result, socket.gaierror):
+            result = _lookupError(result.errno, result.strerror)
+        elif not isinstance(result, BaseException) and not result:
+            result = _lookupError(socket.EAI_NONAME, "The name has no address")
+        while self._waiters:
+            # A client may cancel others.
+            waiter = self._waiters.pop(0)
+            if isinstance(result, BaseException):
+                waiter.errback(Failure(result))
+            else:
+                waiter.callback(list(result))
+
+
+#: The lookups that have not ended.
+_lookups: dict[_Key, _Lookup] = {}
+
+
+@implementer(IResolutionReceiver)
+class _ResolverLookup(_Lookup):
+    """
+    A lookup by a resolver that the application has installed.
+    """
+
+    _resolution: IHostResolution | None = None
+
+    def _start(self) -> None:
+        self._begun = self._reactor.seconds()
+        self._found: list[str] = []
+        self._resolver.resolveHostName(self, self.name, 0, _TYPES[self.family], "TCP")
+
+    def isJoinable(self) -> bool:
+        "As L{_Lookup}'s."
+        passed: float = self._reactor.seconds() - self._begun
+        return passed < JOINABLE
+
+    def _abandon(self) -> None:
+        self._forget()
+        if self._resolution is not None:
+            try:
+                self._resolution.cancel()
+            except NotImplementedError:
+                # As Twisted's.
+                pass
+            except Exception:
+                _log.failure("the lookup of {name!r} was not cancelled", name=self.name)
+
+    # -- what the resolver calls
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+        "As the interface's."
+        self._resolution = resolutionInProgress
+
+    def addressResolved(self, address: Any) -> None:
+        "As the interface's."
+        types = tuple(_TYPES[self.family] or _FAMILIES.values())
+        # Some resolvers return addresses of other types than those asked for.
+        if type(address) in types:
+            self._found.append(_literal(address.host, getattr(address, "scopeID", 0)))
+
+    def resolutionComplete(self) -> None:
+        "As the interface's."
+        self.end(self._found)
+
+
+class _ThreadedLookup(_Lookup):
+    """
+    A lookup by C{getaddrinfo}, in a thread.
+    """
+
+    def _start(self) -> None:
+        reactor = self._reactor
+        self._threads = _threads.get(id(reactor)) or _Threads(reactor)
+        self._threads.add(self)
+
+    def isJoinable(self) -> bool:
+        "As L{_Lookup}'s. C{getaddrinfo} always ends."
+        return True
+
+    def _abandon(self) -> None:
+        if self._threads.remove(self):
+            self._forget()
+
+
+class _Threads:
+    """
+    The lookups in the threads of one reactor, and those that wait for a thread.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._pool = reactor.getThreadPool()
+        self._running = 0
+        #: A dictionary keeps the order, and removes in constant time.
+        self._waiting: dict[_ThreadedLookup, None] = {}
+        _threads[id(reactor)] = self
+
+    def add(self, lookup: _ThreadedLookup) -> None:
+        """
+        Call C{getaddrinfo} as soon as there is a thread.
+        """
+        self._waiting[lookup] = None
+        self._continue()
+
+    def remove(self, lookup: _ThreadedLookup) -> bool:
+        """
+        @return: whether the lookup was still waiting for a thread.
+        """
+        return self._waiting.pop(lookup, self) is None
+
+    def _continue(self) -> None:
+        while self._waiting and self._running < self._pool.max:
+            lookup = next(iter(self._waiting))
+            del self._waiting[lookup]
+            try:
+                called = deferToThreadPool(
+                    self._reactor, self._pool, _addressesOf, lookup.name, lookup.family
+                )
+            except Exception as error:
+                lookup.end(error)
+            else:
+                self._running += 1
+                called.addBoth(self._called, lookup)
+        if not self._running:
+            _threads.pop(id(self._reactor), None)
+
+    def _called(self, result: Any, lookup: _ThreadedLookup) -> None:
+        self._running -= 1
+        self._continue()
+        if isinstance(result, Failure):
+            error: Any = result.value
+            lookup.end(error)
+        else:
+            lookup.end(result)
+
+
+#: The threads in which there are lookups, by the C{id} of their reactor.
+_threads: dict[int, _Threads] = {}
+
+
+def _addressesOf(name: str, family: int | None) -> list[str]:
+    found = socket.getaddrinfo(name, 0, family or socket.AF_UNSPEC, socket.SOCK_STREAM)
+    return [_literal(str(each[0]), *each[3:]) for *_, each in found]
+
+
+def _lookupError(number: int | None, text: str | None) -> DNSLookupError:
+    """
+    @return: the error that Twisted uses for names, with the number and text of the
+        resolver's.
+    """
+    error = DNSLookupError(text or "The lookup failed")
+    error.errno, error.strerror = number, text
+    return error
+
+
+def _literal(host: str, scope: Any = 0) -> str:
+    """
+    @return: an IP address as text, with the scope that a link-local one needs.
+    """
+    return f"{host}%{scope}" if scope and "%" not in host else host
+
+
+def interleaved(addresses: Iterable[str]) -> list[str]:
+    """
+    Alternate between the address families, beginning with that of the first address
+    (RFC 8305, 4). The order within a family remains.
+
+    @param addresses: IP literals. One that occurs again is left out.
+    """
+    families: dict[bool, list[str]] = {}
+    for address in dict.fromkeys(addresses):
+        families.setdefault(":" in address, []).append(address)
+    alternating = chain.from_iterable(zip_longest(*families.values()))
+    return [address for address in alternating if address is not None]
+
+
+class Race:
+    """
+    Attempts to connect to several addresses, of which the first to connect wins.
+
+    @ivar candidates: the attempts that have started.
+    """
+
+    __slots__ = (
+        "_build",
+        "_clock",
+        "_connect",
+        "_delay",
+        "_failed",
+        "_timer",
+        "_waiting",
+        "candidates",
+        "lastFailure",
+    )
+
+    def __init__(
+        self,
+        addresses: Iterable[IAddress],
+        clock: IReactorTime,
+        connect: Callable[[Any, Candidate], IConnector],
+        build: Callable[[IAddress | None], IProtocol | None],
+        failed: Callable[[Failure], None],
+        delay: float | None = ATTEMPT_DELAY,
+    ) -> None:
+        """
+        @param addresses: the addresses in the order in which they start: at least one.
+        @param connect: starts an attempt at one address.
+        @param build: called when an attempt has won; returns the protocol.
+        @param failed: called with the last failure if all attempts have failed, or if
+            C{build} has.
+        @param delay: the seconds after which the next attempt starts if none fails
+            before; None to wait until one fails.
+        """
+        self._waiting = deque(addresses)
+        self._clock = clock
+        self._connect = connect
+        self._build = build
+        self._failed = failed
+        self._delay = delay
+        self._timer: IDelayedCall | None = None
+        self.candidates: list[Candidate] = []
+        self.lastFailure: Failure
+
+    def advance(self) -> None:
+        """
+        Start the next attempt. If there is none, and all have failed, report that.
+        """
+        self._stopTimer()
+        while self._waiting:
+            candidate = Candidate(self._waiting.popleft(), self)
+            self.candidates.append(candidate)
+            candidate.start(self._connect)
+            if not isinstance(candidate.result, Failure):
+                if self._waiting and self._delay is not None:
+                    self._timer = self._clock.callLater(self._delay, self._timeUp)
+                return
+        if all(isinstance(each.result, Failure) for each in self.candidates):
+            self._failed(self.lastFailure)
+
+    def _timeUp(self) -> None:
+        self._timer = None
+        self.advance()
+
+    def _stopTimer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def won(self, address: IAddress | None) -> IProtocol | None:
+        """
+        An attempt has connected: abandon the others, also if there will be no protocol.
+
+        @param address: the address of the peer.
+
+        @return: the protocol for the connection; None to close it.
+        """
+        self.cancel()
+        try:
+            protocol = self._build(address)
+            if protocol is None:
+                raise NoProtocol()
+        except BaseException:
+            self._failed(Failure())
+            return None
+        return protocol
+
+    def cancel(self) -> None:
+        """
+        Abandon all attempts.
+        """
+        self._stopTimer()
+        self._waiting.clear()
+        for candidate in self.candidates:
+            candidate.abandon()
+
+
+class Candidate:
+    """
+    An attempt at one address: a factory for the connector of the reactor.
+
+    @ivar address: the address.
+    @ivar result: its failure, or its state.
+    """
+
+    __slots__ = ("_connector", "_race", "address", "result")
+
+    def __init__(self, address: IAddress, race: Race) -> None:
+        self.address = address
+        self.result: Failure | State = "connecting"
+        self._race: Race | None = race
+        self._connector: IConnector | None = None
+
+    def start(self, connect: Callable[[Any, Candidate], IConnector]) -> None:
+        """
+        Start the attempt.
+
+        @param connect: as the parameter of L{Race}.
+        """
+        try:
+            connector = connect(self.address, self)
+        except Exception:
+            # The reactor does not know the scope of an IPv6 address, for example.
+            self._end(Failure())
+        else:
+            if self._race is not None:
+                self._connector = connector
+
+    def abandon(self) -> None:
+        """
+        End the attempt, if it has not ended.
+        """
+        connector = self._connector
+        if self._end("abandoned") is not None and connector is not None:
+            connector.stopConnecting()
+
+    def _end(self, result: Failure | State) -> Race | None:
+        """
+        @return: the race; None if the attempt had ended before.
+        """
+        race, self._race, self._connector = self._race, None, None
+        if race is not None:
+            self.result = result
+            if isinstance(result, Failure):
+                race.lastFailure = result
+        return race
+
+    def _fail(self, reason: Failure) -> None:
+        hasStarted = self._connector is not None
+        race = self._end(reason)
+        if race is not None and hasStarted:
+            race.advance()
+
+    # -- what the connector of the reactor calls
+
+    def doStart(self) -> None:
+        "As a factory's. There is nothing to do."
+
+    def doStop(self) -> None:
+        "As a factory's. There is nothing to do."
+
+    def startedConnecting(self, connector: Any) -> None:
+        "As a factory's. There is nothing to do."
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+        """
+        The handshake has completed.
+
+        @return: the protocol; None, which closes the connection, if there is none.
+        """
+        transport = getattr(self._connector, "transport", None)
+        if transport is not None:
+            try:
+                refuseOwnEnd(transport)
+            except ConnectionRefusedError:
+                self._fail(Failure())
+                return _Rejecting()
+        race = self._end("connected")
+        return None if race is None else race.won(addr)
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        "As a factory's."
+        self._fail(reason)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        "As a factory's. The protocol reports the loss."
+
+
+class _Rejecting(Protocol):
+    """
+    A protocol for a connection that must not be used. To abort it leaves nothing
+    behind; a closed one could occupy the port of the server for minutes.
+    """
+
+    def connectionMade(self) -> None:
+        "Abort the connection."
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+def inWords(tried: dict[IAddress, Failure | State]) -> str:
+    """
+    @param tried: the result of each address.
+
+    @return: all results, for messages; empty if there is only one.
+    """
+    if len(tried) < 2:
+        return ""
+    words = []
+    for address, result in tried.items():
+        if isinstance(result, Failure):
+            text = fullText(result)
+        else:
+            text = "no answer" if result == "abandoned" else result
+        words.append(f"{getattr(address, 'host', address)}: {text}")
+    return f" ({'; '.join(words)})"
