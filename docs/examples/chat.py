@@ -3,8 +3,9 @@ A client for line-oriented games and chats, on the terminal::
 
     $ python chat.py mud.example.org 4000
 
-What you type is sent, what comes is printed. The end of your input ends our side of the
-connection, and what still comes is printed until the server ends its own.
+The program sends the lines that you type and prints the lines that it receives. When
+your input ends, it ends its side of the connection, and continues to print until the
+server closes.
 """
 
 import sys
@@ -19,7 +20,7 @@ from twisted_clienttcp.framing import Line
 
 class Keyboard(LineOnlyReceiver):
     """
-    The lines that are typed.
+    Sends the lines that are typed.
     """
 
     delimiter = b"\n"

@@ -1,10 +1,11 @@
 """
-Feeds a Graphite server (carbon) with the load of this machine, and keeps what it has
-measured while the server is away::
+Send the load of this machine to a Graphite server (carbon), and keep the values while
+the server cannot be reached::
 
     $ python graphite_feeder.py graphite.example.org 2003 hosts.web1 10
 
-measures every 10 seconds. At SIGINT and SIGTERM what is still pending is sent first.
+This measures every 10 seconds. At SIGINT and SIGTERM, the program sends the pending
+values before it exits.
 """
 
 import os
@@ -17,13 +18,14 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 from twisted_clienttcp.errors import OutputFull
 from twisted_clienttcp.framing import Line
 
-#: How many bytes are kept while the server is away: some days of one line a minute.
+#: The number of bytes that are kept without a connection: some days with one line per
+#: minute.
 KEPT = 1_000_000
 
 
 class Feeder:
     """
-    Measures, and puts.
+    Measures the load and puts it.
     """
 
     def __init__(self, prefix, seconds):
@@ -41,11 +43,11 @@ class Feeder:
 
 def connected(client, peer):
     waiting = client.stats.offlineBytes
-    print(f"connected, {waiting} bytes have waited", file=sys.stderr)
+    print(f"connected, {waiting} bytes were kept", file=sys.stderr)
 
 
 def failed(client, failure):
-    print(f"away: {errorDetails(failure).text or 'closed'}", file=sys.stderr)
+    print(f"not connected: {errorDetails(failure).text or 'closed'}", file=sys.stderr)
 
 
 def main(reactor, host, port, prefix, seconds="60"):

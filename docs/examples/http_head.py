@@ -1,5 +1,5 @@
 """
-Asks a web server for the head of a page, and prints it: the synopsis of
+Request the headers of a web page and print them. This is the synopsis of
 POE::Component::Client::TCP::
 
     $ python http_head.py example.org 80 /

@@ -1,11 +1,11 @@
 """
-A bot for IRC that says pong when somebody says !ping, and is back after a netsplit, a
-kick, or a server that was restarted::
+An IRC bot that answers !ping, and that returns after a netsplit, a kick, or a restart
+of the server::
 
     $ python irc_bot.py irc.example.org 6667 pongbot '#chat'
 
-The connection counts as one when the server has welcomed the bot. A name that is still
-taken, by the ghost of the last connection, gets a tail.
+The bot is connected when the server has welcomed it. If its name is still in use, for
+example by its last connection, it appends an underscore to the name.
 """
 
 import sys
@@ -15,13 +15,13 @@ from twisted.internet.task import react
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import Line
 
-#: For how many seconds after a kick the bot stays away.
+#: The seconds for which the bot stays away after a kick.
 SULK = 5
 
 
 def parse(line):
     """
-    @return: the parts of a message: who sent it, the command, its arguments.
+    @return: the parts of a message: the sender, the command, and its arguments.
     """
     prefix = ""
     if line.startswith(":"):
@@ -57,7 +57,7 @@ class Bot:
                 return False
 
     def connected(self, client, peer):
-        print(f"here as {self.name}")
+        print(f"joined as {self.name}")
         client.call("join")
 
     def join(self, client):
@@ -75,7 +75,7 @@ class Bot:
             client.postLater(SULK, "join")
 
     def disconnected(self, client, details):
-        print(f"lost by the {details.initiator}")
+        print(f"disconnected by the {details.initiator}")
 
 
 def makeClient(host, port, name, channel):

@@ -1,13 +1,13 @@
 """
-Ships a file of JSON lines to a server that says how much of it it has, so that a loss
-in the middle costs nothing::
+Send a file of JSON lines to a server that reports how much of it has been stored, so
+that a lost connection loses no data::
 
     $ python log_shipper.py logs.example.org 5140 access.json
 
-The client says which file it is, {"file": "access.json"}; the server answers with what
-it has already, {"stored": 4096}, and says so again whenever it has stored more. The
-rest is sent as it stands in the file, by Twisted's FileSender, at the speed at which
-the server reads.
+The client sends the name of the file, {"file": "access.json"}. The server answers with
+the number of bytes that it has stored already, {"stored": 4096}, and reports this
+number again whenever it has stored more. Twisted's FileSender sends the rest of the
+file, no faster than the server reads.
 """
 
 import sys
@@ -22,7 +22,7 @@ from twisted_clienttcp.framing import JSONLines
 
 class Shipper:
     """
-    One file on its way.
+    Sends one file.
     """
 
     def __init__(self, path):
@@ -36,20 +36,20 @@ class Shipper:
         return True
 
     def connected(self, client, peer):
-        print(f"{self.stored} of {self.size} bytes are there", flush=True)
+        print(f"{self.stored} of {self.size} bytes are stored", flush=True)
         if self.stored == self.size:
             client.shutdown()
             return
         file = self.path.open("rb")
         file.seek(self.stored)
-        # Where it fails because of a loss, the next connection goes on.
+        # If the connection is lost, this fails, and the next connection continues.
         sending = FileSender().beginFileTransfer(file, client)
         sending.addBoth(lambda result: file.close())
 
     def serverInput(self, client, record):
         self.stored = record["stored"]
         if self.stored == self.size:
-            print(f"all {self.size} bytes are there", flush=True)
+            print(f"all {self.size} bytes are stored", flush=True)
             client.shutdown()
 
 

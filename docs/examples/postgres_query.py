@@ -1,13 +1,13 @@
 """
-Runs one query on a PostgreSQL server, over TLS, and prints the rows::
+Run one query on a PostgreSQL server, over TLS, and print the rows::
 
     $ python postgres_query.py localhost 5432 me template1 "SELECT version()"
 
-The conversation before the connection is usable changes its framing twice: one byte
-answers the request for TLS; after the TLS handshake, messages have a type and a length.
-Without a password (the server must trust the user). With a file of certificates as the
-last argument, those are trusted instead of the platform's. The exit status is 1 if the
-query fails, and the reason is printed.
+The login changes the framing twice: the server answers the request for TLS with one
+byte, and after the TLS handshake, each message has a type and a length. The program
+does not send a password, so the server must trust the user. An optional last argument
+is a file with certificates to trust instead of those of the platform. If the query
+fails, the program prints the reason and exits with status 1.
 """
 
 import sys
@@ -57,7 +57,7 @@ def valuesOf(row):
 
 class Query:
     """
-    One query.
+    Sends one query and prints its result.
     """
 
     def __init__(self, user, database, query, options):
@@ -69,7 +69,7 @@ class Query:
         negotiation.setFraming(Block(size=1))
         negotiation.write(SSL_REQUEST)
         if await negotiation.nextRecord() != b"S":
-            return self.fail("the server has no TLS")
+            return self.fail("the server does not support TLS")
         await negotiation.startTLS(self.options)
 
         negotiation.setFraming(MESSAGES)
@@ -81,7 +81,7 @@ class Query:
             if message[:1] == b"E":
                 return self.fail(reasonOf(message))
             if message[:1] == b"R" and message[5:9] != b"\0\0\0\0":
-                return self.fail("the server wants a password")
+                return self.fail("the server requires a password")
             if message[:1] == b"Z":
                 return True
 

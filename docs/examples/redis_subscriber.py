@@ -1,11 +1,11 @@
 """
-Prints what is published on channels of a Redis server, and subscribes again after each
-loss::
+Print the messages that are published on channels of a Redis server, and subscribe again
+after each loss of the connection::
 
     $ python redis_subscriber.py localhost 6379 news weather
 
-A message of Redis says how many parts it has, and each part how long it is: lines and
-blocks in turn, so the framing is changed from record to record.
+A Redis message begins with the number of its parts, and each part with its length.
+Lines and blocks alternate, so the framing changes with every record.
 """
 
 import sys
@@ -20,7 +20,7 @@ LINE = Line(delimiter=b"\r\n")
 
 class Subscriber:
     """
-    Puts messages together.
+    Assembles messages.
     """
 
     def __init__(self, channels):
@@ -29,7 +29,7 @@ class Subscriber:
         self.missing = 0
 
     def connected(self, client, peer):
-        # A message that was lost in the middle is forgotten.
+        # Discard a message that the last connection has not completed.
         self.parts, self.missing = [], 0
         client.put(b"SUBSCRIBE " + b" ".join(self.channels))
 

@@ -1,12 +1,12 @@
 """
-Looks whether a mail server can be talked to under TLS (STARTTLS, RFC 3207), and says
-what it can do then::
+Check whether a mail server supports STARTTLS (RFC 3207), and print the extensions that
+it offers under TLS::
 
     $ python smtp_probe.py mail.example.org 587
 
-The exit status is 1 if it cannot, or its certificate is not good, and the reason is
-printed. With a file of certificates as the third argument, those are trusted in place
-of the platform's.
+If it does not, or if its certificate is not valid, the program prints the reason and
+exits with status 1. An optional third argument is a file with certificates to trust
+instead of those of the platform.
 """
 
 import sys
@@ -25,7 +25,7 @@ from twisted_clienttcp.framing import Line
 
 class Refused(Exception):
     """
-    The server says no.
+    The server has rejected a command.
     """
 
 
@@ -33,7 +33,7 @@ async def reply(negotiation):
     """
     @return: the lines of the next reply, without its code.
 
-    @raise Refused: if the code says so.
+    @raise Refused: if the code reports an error.
     """
     lines = []
     while True:
@@ -48,7 +48,7 @@ async def reply(negotiation):
 
 class Probe:
     """
-    One look at one server.
+    Checks one server.
     """
 
     def __init__(self, options):

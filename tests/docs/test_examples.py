@@ -211,17 +211,17 @@ class IRCTests(ExampleTestCase):
         await joined
         came = user.heap.heard("pongbot_!")
         example = self.example("irc_bot", "127.0.0.1", port, "pongbot", "#chat")
-        await example.printed(b"here as pongbot_\n")
+        await example.printed(b"joined as pongbot_\n")
         await came
         pong = user.heap.heard("PRIVMSG #chat :pong, pongbot")
         user.put("PRIVMSG #chat :!ping")
         await pong
         served.process.signalProcess("TERM")
-        await example.printed(b"lost by the peer\n")
+        await example.printed(b"disconnected by the peer\n")
         await served.ended
         await user.whenStopped().addErrback(lambda failure: None)
         await self.ngircd(port)
-        await example.printed(b"here as pongbot\n")
+        await example.printed(b"joined as pongbot\n")
 
 
 class MailTests(ExampleTestCase):
@@ -359,7 +359,7 @@ class BotTests(SynchronousTestCase):
         self.server.send(b"PING :123\r\n:irc 433 * bot :Nickname is in use\r\n")
         self.assertEqual(self.server.read(), b"PONG :123\r\nNICK bot_\r\n")
         self.server.send(b":irc 001 bot_ :Welcome\r\n")
-        self.assertEqual(self.printed.getvalue(), "here as bot_\n")
+        self.assertEqual(self.printed.getvalue(), "joined as bot_\n")
 
     def test_refused(self) -> None:
         """
@@ -444,10 +444,10 @@ class FeederTests(ExampleTestCase):
         """
         port = freePort()
         example = self.example("graphite_feeder", "127.0.0.1", port, "hosts.me", "0.05")
-        await example.printed(b"away: Connection refused\n")
+        await example.printed(b"not connected: Connection refused\n")
         began = time.time()
         server = await self.listen(Server(), port)
-        await example.printed(b"bytes have waited\n")
+        await example.printed(b"bytes were kept\n")
         while not server.peers or server.peers[0].received.count(b"\n") < 5:
             await turn()
         transport: Any = example.transport
