@@ -995,6 +995,24 @@ class Fine(Twice):
             self.assertIn(b"there is no module no_such", done.err)
             self.assertEqual(done.err.count(b"\n"), 1)
 
+    async def test_cannotStart(self) -> None:
+        """
+        A client that cannot start is one line, and status 1.
+        """
+        source = """
+from twisted_clienttcp import ClientTCPFactory
+client = ClientTCPFactory(serverInput=lambda client, line: None)
+"""
+        for run, status in ((CLIENTTCP, 1), ((*TWISTD, "clienttcp"), -15)):
+            home = self.directory()
+            Path(home, "incomplete.py").write_text(source)
+            command = self.spawn(*run, "--client=incomplete:client", path=home)
+            await self.end(command, status)
+            reason = b"the client cannot start: start() has nothing to connect to"
+            self.assertIn(reason, command.out + command.err)
+            self.assertNotIn(b"Traceback", command.out + command.err)
+        self.assertIn(b"(as exit status: 1)", command.out)
+
     async def test_daemon(self) -> None:
         """
         They run in a daemon with a pid file. SIGTERM ends it when everything is sent.

@@ -24,6 +24,9 @@ from .story import DemoFailed, demo
 
 _log = Logger()
 
+#: The reason for status 0.
+OK = "all in order"
+
 
 class Outcome(NamedTuple):
     """
@@ -93,7 +96,7 @@ class ClientTask(Task):
     async def _runClient(self) -> Outcome:
         """
         Run the client. An exception that was logged is a failure too, even if the
-        client went on after it.
+        client continued after it.
         """
         critical = False
 
@@ -102,15 +105,27 @@ class ClientTask(Task):
             critical = critical or event.get("log_level") is LogLevel.critical
 
         observer: Any = observe
-        failure: Failure | None = None
         globalLogPublisher.addObserver(observer)
         try:
-            await self._client.start()
+            outcome = await self._runToEnd()
+        finally:
+            globalLogPublisher.removeObserver(observer)
+        if critical and not outcome.status:
+            return Outcome(EX_FAILED, "an exception was logged")
+        return outcome
+
+    async def _runToEnd(self) -> Outcome:
+        try:
+            stopped = self._client.start()
+        except Exception as error:
+            _log.error("the client cannot start: {error}", error=error)
+            return Outcome(EX_FAILED, "the client cannot start")
+        failure: Failure | None = None
+        try:
+            await stopped
         except Exception:
             # The callbacks have reported it.
             failure = Failure()
-        finally:
-            globalLogPublisher.removeObserver(observer)
         status = exitStatus(failure)
         if self.console is not None:
             await self.console.close()
@@ -118,11 +133,7 @@ class ClientTask(Task):
             status = self.console.exitStatus(failure)
         if failure is not None:
             return Outcome(status, failure.getErrorMessage())
-        if status:
-            return Outcome(status, "not everything was sent and printed")
-        if critical:
-            return Outcome(EX_FAILED, "an exception was logged")
-        return Outcome(0, "all in order")
+        return Outcome(status, "not everything was sent and printed" if status else OK)
 
     def stop(self, signal: str | None = None) -> None:
         """
@@ -140,7 +151,7 @@ async def _playDemo(reactor: Any) -> Outcome:
     except DemoFailed as error:
         _log.error("the demo failed: {error}", error=error)
         return Outcome(EX_FAILED, "the demo failed")
-    return Outcome(0, "all in order")
+    return Outcome(0, OK)
 
 
 async def _runServer(
