@@ -43,14 +43,14 @@ def decode(
     """
     buffer = InputBuffer(framing.fresh())
     turns = [many] if isinstance(many, bool) else many
-    steps = cycle([buffer.decodeMany if each else buffer.decode for each in turns])
+    steps = cycle(turns)
     records: list[Any] = []
     errors: list[tuple[int, type[Exception]]] = []
     for chunk in chunks:
         buffer.append(chunk)
         while True:
             try:
-                decoded = next(steps)()
+                decoded = buffer.decode(next(steps))
             except FramingError as error:
                 errors.append((len(records), type(error)))
                 if not getattr(error, "skipped", False):
@@ -115,7 +115,7 @@ def read(buffer: InputBuffer, oneByOne: bool = False) -> tuple[list[Any], bool]:
     found: list[Any] = []
     while True:
         try:
-            records = buffer.decode() if oneByOne else buffer.decodeMany()
+            records = buffer.decode(not oneByOne)
         except FramingError as error:
             found.append(type(error))
             if not getattr(error, "skipped", False):
@@ -172,7 +172,7 @@ def replaced(
         found += read(buffer)[0]
     buffer.append(chunks[stop])
     delivered: list[Any] = []
-    while len(delivered) < count and (batch := buffer.decodeMany()) is not None:
+    while len(delivered) < count and (batch := buffer.decode(many=True)) is not None:
         wanted = count - len(delivered)
         consumed = buffer.rewind(min(wanted, len(batch)))
         delivered += batch if consumed is None else batch[:consumed]

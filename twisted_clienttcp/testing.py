@@ -83,7 +83,7 @@ def decodeAll(
             buffer.append(chunk)
             while True:
                 try:
-                    decoded = buffer.decodeMany()
+                    decoded = buffer.decode(many=True)
                 except RecordTooLong as error:
                     if not error.skipped:
                         raise
@@ -257,7 +257,7 @@ class FramingConformance:
         buffer = InputBuffer(self.framing())
         records: list[object] = []
         buffer.append(stream[:end])
-        while len(records) < count and (batch := buffer.decodeMany()) is not None:
+        while len(records) < count and (batch := buffer.decode(many=True)) is not None:
             wanted = count - len(records)
             if len(batch) > wanted:
                 consumed = buffer.rewind(wanted)
@@ -265,7 +265,7 @@ class FramingConformance:
             records += batch
         buffer.use(self.framing())
         buffer.append(stream[end:])
-        while (batch := buffer.decodeMany()) is not None:
+        while (batch := buffer.decode(many=True)) is not None:
             records += batch
         return records
 

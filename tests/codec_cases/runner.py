@@ -62,7 +62,7 @@ def _step(buffer: InputBuffer, step: dict[str, Any]) -> Any:
     buffer.append(_encoded(step.get("in", "")))
     while True:
         try:
-            records = buffer.decodeMany()
+            records = buffer.decode(many=True)
         except FramingError as error:
             out.append({"error": type(error).__name__})
             if not getattr(error, "skipped", False):

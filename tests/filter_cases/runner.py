@@ -230,7 +230,7 @@ class Run:
         records: list[Any] = []
         try:
             buffer.append(data)
-            while (decoded := buffer.decodeMany()) is not None:
+            while (decoded := buffer.decode(many=True)) is not None:
                 records += [fromRecord(record, self.isData) for record in decoded]
         except FramingError as error:
             return records, error

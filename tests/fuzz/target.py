@@ -122,11 +122,11 @@ class Reader:
         self.ended = False
         self._empty = bytesHeld(self.buffer.framing) if weighs else None
 
-    def _take(self, step: Callable[[], list[Any] | None]) -> bool:
+    def _take(self, step: Callable[..., list[Any] | None], *args: Any) -> bool:
         """
         @return: True if there may be more.
         """
-        records, error = called(step)
+        records, error = called(step, *args)
         if error is not None:
             self.events.append(("error", type(error).__name__))
             self.ended = not getattr(error, "skipped", False)
@@ -143,7 +143,7 @@ class Reader:
             return
         buffer = self.buffer
         buffer.append(data)
-        while self._take(buffer.decodeMany if self.many else buffer.decode):
+        while self._take(buffer.decode, self.many):
             pass
         if self._empty is not None and not self.ended:
             held = len(buffer.rest) + bytesHeld(buffer.framing) - self._empty
@@ -280,7 +280,7 @@ def checkSwap(
     reader = Reader(made)
     buffer = reader.buffer
     buffer.append(stream[:split])
-    records, _ = called(buffer.decodeMany)
+    records, _ = called(buffer.decode, True)
     if records is None:
         delivered = 0
     else:

@@ -114,12 +114,11 @@ class BlockTests(SynchronousTestCase):
         ):
             for many in (True, False):
                 buffer = InputBuffer(framing.fresh())
-                step = buffer.decodeMany if many else buffer.decode
                 buffer.append(frame)
-                self.assertEqual(step(), [b"abc"])
+                self.assertEqual(buffer.decode(many), [b"abc"])
                 buffer.framing.maxLength = 2
                 buffer.append(frame)
-                self.assertRaises(RecordTooLong, step)
+                self.assertRaises(RecordTooLong, buffer.decode, many)
 
     def test_decimal(self) -> None:
         """

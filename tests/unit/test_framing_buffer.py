@@ -5,6 +5,7 @@ swaps, of skipping and of what framings decode are elsewhere.)
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -101,26 +102,26 @@ class BufferTests(SynchronousTestCase):
         """
         Any exception of a framing is converted to an error that names the framing.
         """
-        for method in ("decode", "decodeMany"):
+        for many in (False, True):
             buffer = filled(Fails(), b"x")
-            error = self.assertRaises(FramingError, getattr(buffer, method))
+            error = self.assertRaises(FramingError, buffer.decode, many)
             self.assertIn("Fails could not decode a record: KeyError", str(error))
             self.assertIsInstance(error.__cause__, KeyError)
-        for buffer, method in (
-            (filled(Fails(), b"m"), "decodeMany"),
-            (filled(Fails(), b"x"), "decodeEnd"),
+        for step in (
+            partial(filled(Fails(), b"m").decode, many=True),
+            filled(Fails(), b"x").decodeEnd,
         ):
-            error = self.assertRaises(FramingError, getattr(buffer, method))
+            error = self.assertRaises(FramingError, step)
             self.assertIsInstance(error.__cause__, ZeroDivisionError)
 
     def test_skipRaises(self) -> None:
         """
         The same for an exception while a record is skipped.
         """
-        for method in ("decode", "decodeMany"):
+        for many in (False, True):
             buffer = filled(Fails(), b"s")
-            self.assertRaises(RecordTooLong, getattr(buffer, method))
-            error = self.assertRaises(FramingError, getattr(buffer, method))
+            self.assertRaises(RecordTooLong, buffer.decode, many)
+            error = self.assertRaises(FramingError, buffer.decode, many)
             self.assertIsInstance(error.__cause__, ZeroDivisionError)
 
     def test_skipsWhatIsToCome(self) -> None:
@@ -138,7 +139,7 @@ class BufferTests(SynchronousTestCase):
                 buffer.append(stream[n : n + size])
                 while True:
                     try:
-                        found = buffer.decodeMany()
+                        found = buffer.decode(many=True)
                     except RecordTooLong:
                         errors += 1
                         continue
@@ -166,7 +167,7 @@ class BufferTests(SynchronousTestCase):
         rest = pieces(stream, at)
         while rest:
             buffer.append(rest.pop(0))
-            while (batch := buffer.decodeMany()) is not None:
+            while (batch := buffer.decode(many=True)) is not None:
                 if more and rest:
                     buffer.append(rest.pop(0))
                 wanted = delivered % (len(batch) + 1)
@@ -188,7 +189,7 @@ class BufferTests(SynchronousTestCase):
         """
         framing = Line(delimiter=b"|")
         buffer = filled(framing, b"abc|def|g|")
-        self.assertEqual(buffer.decodeMany(), [b"abc", b"def", b"g"])
+        self.assertEqual(buffer.decode(many=True), [b"abc", b"def", b"g"])
         framing.maxLength = 1
         self.assertEqual(buffer.rewind(1), 1)
         self.assertEqual(framing.maxLength, 1)
@@ -199,12 +200,12 @@ class BufferTests(SynchronousTestCase):
         The second half of a newline is dropped once, by the framing that follows too.
         """
         buffer = filled(Line(), b"a\r")
-        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(buffer.decode(many=True), [b"a"])
         self.assertEqual(buffer.swallows, b"\n")
         buffer.use(Stream())
         self.assertEqual(buffer.swallows, b"\n")
         buffer.append(b"\n\nb")
-        self.assertEqual(buffer.decodeMany(), [b"\nb"])
+        self.assertEqual(buffer.decode(many=True), [b"\nb"])
         self.assertEqual(buffer.swallows, b"")
 
     def test_notSwallowed(self) -> None:
@@ -212,7 +213,7 @@ class BufferTests(SynchronousTestCase):
         It is not dropped if the line was taken back.
         """
         buffer = filled(Line(), b"a\r")
-        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(buffer.decode(many=True), [b"a"])
         self.assertEqual(buffer.rewind(0), 0)
         buffer.use(Stream())
         buffer.append(b"\n")
@@ -223,7 +224,7 @@ class BufferTests(SynchronousTestCase):
         It is no rest of the stream.
         """
         buffer = filled(Line(), b"a\r")
-        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(buffer.decode(many=True), [b"a"])
         buffer.append(b"\n")
         self.assertEqual(buffer.takeRest(), b"")
 
@@ -235,7 +236,7 @@ class BufferTests(SynchronousTestCase):
         self.assertEqual(len(buffer), 7)
         self.assertEqual(buffer.decode(), [b"abc"])
         self.assertEqual((len(buffer), buffer.rest), (4, b"defg"))
-        self.assertEqual(buffer.decodeMany(), [b"def"])
+        self.assertEqual(buffer.decode(many=True), [b"def"])
         self.assertEqual((len(buffer), buffer.rest), (1, b"g"))
         self.assertEqual((buffer.takeRest(), len(buffer)), (b"g", 0))
 
@@ -263,7 +264,7 @@ class BufferTests(SynchronousTestCase):
                     consumed = len(framing.encodeMany(found))
                     self.assertEqual(len(buffer), at - consumed)
                     self.assertEqual(buffer.rest, stream[consumed:at])
-                    batch = buffer.decodeMany() if many else buffer.decode()
+                    batch = buffer.decode(many)
                     if batch is None:
                         break
                     found += batch

@@ -175,7 +175,7 @@ class DecodeTests(SynchronousTestCase):
         buffer = InputBuffer(int32())
         stream = int32().encodeMany(records)
         buffer.append(stream)
-        if (batch := buffer.decodeMany()) is None:
+        if (batch := buffer.decode(many=True)) is None:
             return
         delivered = min(delivered, len(batch))
         self.assertIn(buffer.rewind(delivered), (delivered, None))
@@ -246,10 +246,10 @@ class DecodeTests(SynchronousTestCase):
         buffer = InputBuffer(int8(maxLength=5))
         frame = b"\5abcde"
         buffer.append(frame)
-        self.assertEqual(buffer.decodeMany(), [b"abcde"])
+        self.assertEqual(buffer.decode(many=True), [b"abcde"])
         buffer.framing.maxLength = 4
         buffer.append(frame)
-        self.assertRaises(RecordTooLong, buffer.decodeMany)
+        self.assertRaises(RecordTooLong, buffer.decode, True)
 
     def test_garbage(self) -> None:
         """

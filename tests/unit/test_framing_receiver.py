@@ -199,7 +199,7 @@ class ReceiverTests(SynchronousTestCase):
             buffer.append(data[:2])
             self.assertEqual(read(buffer)[1], True)
             buffer.append(data[2:])
-            buffer.decodeMany()
+            buffer.decode(many=True)
             buffer.use(Receiver(cls))
             self.assertEqual(buffer.rest, rest)
 

@@ -239,7 +239,7 @@ class StackTests(SynchronousTestCase):
             buffer.append(chunk)
             read(buffer)
         buffer.append(chunks[-1])
-        batch = buffer.decodeMany() or []
+        batch = buffer.decode(many=True) or []
         consumed = buffer.rewind(count)
         buffer.use(Stream())
         return batch[:consumed], buffer.rest
@@ -423,9 +423,9 @@ class StackTests(SynchronousTestCase):
         """
         buffer = InputBuffer(stack(Block(), skipping(2)))
         buffer.append(b"8\0a\nccc\nd\n")
-        self.assertEqual(buffer.decodeMany(), [b"a"])
+        self.assertEqual(buffer.decode(many=True), [b"a"])
         self.assertEqual(len(buffer), 1)
-        self.assertRaises(RecordTooLong, buffer.decodeMany)
+        self.assertRaises(RecordTooLong, buffer.decode, True)
         self.assertEqual(read(buffer), ([b"d"], True))
         self.assertEqual(len(buffer), 0)
 

@@ -68,7 +68,7 @@ class Form:
             is too long or does not contain a record.
         """
         self._input.append(data)
-        while (lines := self._input.decodeMany()) is not None:
+        while (lines := self._input.decode(many=True)) is not None:
             yield from map(self._record, lines)
 
     def end(self) -> Iterator[object]:

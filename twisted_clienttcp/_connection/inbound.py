@@ -290,7 +290,14 @@ class Inbound:
             # lines of 16 bytes).
             self._records, self._saved = [], None
             try:
-                records = self._decode()
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                records = self.buffer.decode(many=True)
+                if records is None:
+                    records = self._decodeEnd()
+                elif self._batched:
+                    self._decodeAll(records)
             except TruncatedRecord as truncated:
                 self.truncated = truncated
             except FramingError as error:
@@ -312,40 +319,34 @@ class Inbound:
         """
         return bool(self.held & Hold.RESULT or self._remaining() or len(self.buffer))
 
-    def _decode(self) -> list[Any] | None:
-        """
-        Return the next records; None if there are none, after the end of the stream was
-        reported.
-
-        @raise FramingError: if the bytes cannot be decoded.
-        """
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        buffer = self.buffer
-        records = buffer.decodeMany()
-        if records is not None:
-            if self._batched:
-                self._decodeAll(records)
-        elif self._atEnd is not None:
-            if not self._hasEnded:
-                self._hasEnded = True
-                return buffer.decodeEnd()
-            atEnd, self._atEnd = self._atEnd, None
-            if rest := buffer.takeRest():
-                self.truncated = TruncatedRecord(rest)
-            atEnd()
-        return records
-
     def _decodeAll(self, records: list[Any]) -> None:
         """
         Append all the records there are, however many units they come from.
         """
         try:
-            while (more := self.buffer.decodeMany()) is not None:
+            while (more := self.buffer.decode(many=True)) is not None:
                 records += more
         except FramingError as error:
             self._error = error
+
+    def _decodeEnd(self) -> list[Any] | None:
+        """
+        If the stream has ended, return the records that its end completes.
+
+        @return: None if there are none, after the end was reported.
+
+        @raise FramingError: if the bytes cannot be decoded.
+        """
+        if self._atEnd is None:
+            return None
+        if not self._hasEnded:
+            self._hasEnded = True
+            return self.buffer.decodeEnd()
+        atEnd, self._atEnd = self._atEnd, None
+        if rest := self.buffer.takeRest():
+            self.truncated = TruncatedRecord(rest)
+        atEnd()
+        return None
 
     def _returned(self, result: object) -> None:
         """

@@ -130,34 +130,51 @@ class InputBuffer:
                     "was passed to decode()"
                 ) from None
 
-    def decode(self) -> list[Any] | None:
+    def decode(self, many: bool = False) -> list[Any] | None:
         """
         Decode one unit.
 
-        @return: its records; None if the next unit is not complete.
+        @param many: decode all complete units, if the framing can do so at once.
+
+        @return: the records; None if the next unit is not complete.
 
         @raise RecordTooLong: if the next record is too long. If C{skipped} is true,
             the next call continues behind that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
-        self._batch = None
+        batch, self._batch = self._batch, None
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
             return None
         if self._swallows or framing.swallows:
             self._swallow()
-        data, start, searched = self._data, self._start, self._searched
-        if self._next:
-            data += self._next[:HEAD]
-        size = len(data)
-        hasMore = framing.hasMore
-        if start >= size and not hasMore:
-            self._trim()
-            return None
+        data, start = self._data, self._start
         try:
+            # Neither behind the last batch nor in what a framing has looked at in vain
+            # is there a complete unit.
+            if (
+                many
+                and self._oneByOne <= 0
+                and start < len(data) > self._searched
+                and (batch is None or batch.data is not data)
+            ):
+                if records := self._decodeMany():
+                    return records
+                data, start = self._data, self._start
+            if self._next:
+                data += self._next[:HEAD]
+            size = len(data)
+            hasMore = framing.hasMore
+            if start >= size and not hasMore:
+                self._trim()
+                return None
+            searched = self._searched
             found = framing.decode(data, start, searched if searched > start else start)
-        except FramingError as error:
-            self._passOver(error)
+        except RecordTooLong as error:
+            if error.skipped:
+                self._passOver(error)
+            raise
+        except FramingError:
             raise
         except Exception as error:
             raise self._converted(error) from error
@@ -174,62 +191,32 @@ class InputBuffer:
                 f"{type(framing).__name__}.decode() must return an index from "
                 f"{start + 1} to {size}, not {end!r}"
             )
-        self._start = end
+        self._start = self._searched = end
         self._oneByOne -= end - start
         if self._next:
-            border = len(self._data)
-            if end < border:
-                self._join()
-            else:
-                self._data, self._next = self._next, b""
-                self._start = end - border
-                self._searched = 0
+            self._leave(end)
         return records
 
-    def decodeMany(self) -> list[Any] | None:
+    def _decodeMany(self) -> list[Any]:
         """
-        Decode all complete units, if the framing can do so at once; otherwise one unit.
+        Decode all complete units at once.
 
-        @return: the records; None if the next unit is not complete.
-
-        @raise FramingError: as L{decode}.
+        @return: their records; none if units have to be decoded one by one.
         """
-        if self._oneByOne > 0 or self._next:
-            return self.decode()
-        batch, self._batch = self._batch, None
-        framing = self.framing
-        if self._skipper is not None and not self._skip(self._skipper):
-            return None
-        if self._swallows or framing.swallows:
-            self._swallow()
+        if self._next:
+            return []
+        if isinstance(self._data, bytearray):
+            if self._searched > self._start:
+                # First complete the record that arrives in many pieces.
+                return []
+            self._replaceRest(self.rest)
         data, start = self._data, self._start
-        # Neither behind the last batch nor in what decode() has looked at in vain is
-        # there a complete unit.
-        if (
-            start >= len(data)
-            or len(data) <= self._searched
-            or (batch is not None and batch.data is data)
-        ):
-            return self.decode()
-        if isinstance(data, bytearray):
-            records = self.decode()
-            # The record that arrived in pieces is complete, or decode() has returned
-            # None; the bytes behind it can be split as a whole again.
-            if records is not None:
-                self._data = bytes(memoryview(data)[self._start :])
-                self._start = self._searched = 0
-            return records
-        try:
-            records, end = framing.decodeMany(data, start)
-        except FramingError as error:
-            self._passOver(error)
-            raise
-        except Exception as error:
-            raise self._converted(error) from error
-        if end == start:
-            return self.decode()
-        self._start = end
-        self._batch = _Batch(data, start, end, framing.maxLength)
+        assert isinstance(data, bytes)
+        records, end = self.framing.decodeMany(data, start)
+        if end > start:
+            self._start = self._searched = end
+            if records:
+                self._batch = _Batch(data, start, end, self.framing.maxLength)
         return records
 
     def rewind(self, delivered: int) -> int | None:
@@ -237,7 +224,7 @@ class InputBuffer:
         Move back to the end of the unit of the last record that was delivered, for
         another framing to go on there.
 
-        @param delivered: how many records of the last result of L{decodeMany} were
+        @param delivered: how many records of the last result of L{decode} were
             delivered.
 
         @return: how many of these records are consumed: more than C{delivered} if the
@@ -288,8 +275,11 @@ class InputBuffer:
         self._dropSkipped()
         try:
             records = self.framing.decodeEnd(self._data, self._start)
-        except FramingError as error:
-            self._passOver(error)
+        except RecordTooLong as error:
+            if error.skipped:
+                self._passOver(error)
+            raise
+        except FramingError:
             raise
         except Exception as error:
             raise self._converted(error) from error
@@ -329,6 +319,17 @@ class InputBuffer:
         """
         self._data += self._next
         self._next = b""
+
+    def _leave(self, end: int) -> None:
+        """
+        A unit ends at this index of the data and the head of the read that follows.
+        """
+        border = len(self._data)
+        if end < border:
+            self._join()
+        else:
+            self._replaceRest(self._next)
+            self._start = self._searched = end - border
 
     def _replaceRest(self, data: bytes) -> None:
         self._data = data
@@ -375,8 +376,7 @@ class InputBuffer:
             return False
         try:
             index, done = skipper.skip(data, start, max(start, self._searched))
-        except FramingError as error:
-            self._passOver(error)
+        except FramingError:
             raise
         except Exception as error:
             raise self._converted(error) from error
@@ -402,24 +402,25 @@ class InputBuffer:
             f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
         )
 
-    def _passOver(self, error: FramingError) -> None:
+    def _passOver(self, error: RecordTooLong) -> None:
         """
-        If the error is a record that is skipped, continue behind it.
+        Continue behind a record that is skipped.
         """
-        if isinstance(error, RecordTooLong) and error.skipped:
-            if self._next:
-                self._join()
-            if error.end is None:
-                self._skipper = self.framing
-            else:
-                self._dropTo(error.end)
-            # A batch stops at each such record, and may have looked far beyond it.
-            self._oneByOne = len(self._data) - self._start
+        if self._next:
+            self._join()
+        if error.end is None:
+            self._skipper = self.framing
+        else:
+            self._dropTo(error.end)
+        # A batch stops at each such record, and may have looked far beyond it.
+        self._oneByOne = len(self._data) - self._start
 
     def _dropTo(self, index: int) -> None:
         """
         Drop the bytes before this index, which may be beyond the end of the data.
         """
         size = len(self._data)
-        self._excess = max(index - size, 0)
-        self._start = self._searched = min(index, size)
+        if index > size:
+            self._excess = index - size
+            index = size
+        self._start = self._searched = index

@@ -431,7 +431,7 @@ class _Across(Layer):
         try:
             if record:
                 upper.append(record)
-            while (more := upper.decodeMany()) is not None:
+            while (more := upper.decode(many=True)) is not None:
                 yield from more
         except FramingError:
             # More records may follow behind one that is skipped.

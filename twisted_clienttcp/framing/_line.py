@@ -127,9 +127,10 @@ class Line(Framing[Any]):
         elif inputDelimiter is not None:
             literals = _checkDelimiters("inputDelimiter", inputDelimiter)
         self._autodetects = autodetect
-        #: While the connection's newline is being detected: a newline of one byte that
-        #: has ended the first line. The next byte shows whether it is half of a longer
-        #: one.
+        #: The connection's newline is not known yet.
+        self._detects = autodetect
+        #: A newline of one byte that has ended the first line. The next byte shows
+        #: whether it is half of a longer one.
         self._lone = b""
         self._delimiters: Delimiters
         if inputPattern is not None:
@@ -168,6 +169,7 @@ class Line(Framing[Any]):
     def fresh(self) -> Line:
         unused: Line = super().fresh()
         if self._autodetects:
+            unused._detects = True
             unused._delimiters = Newlines()
             unused._lone = b""
         return unused
@@ -187,24 +189,23 @@ class Line(Framing[Any]):
             stop = start + limit + self._delimiters.longest
         found = self._delimiters.find(data, start, searched, stop)
         if found is not None:
-            length = found[0] - start
+            begin, end = found
+            length = begin - start
         else:
+            end = None
             length = len(data) - start
             if length > limit:
                 length -= self._delimiters.partial(data, start)
             if length <= limit:
                 return None
-        if length <= limit:
-            assert found is not None
-            record = self._record(data, start, found[1 if self._keeps else 0])
-            self._ended(data, *found)
-            return [record], found[1]
-        if isSplit:
+        if length > limit and isSplit:
             return [Piece(data[start : start + limit])], start + limit
-        if found is None:
+        if end is None:
             raise self.tooLong(length)
-        self._ended(data, *found)
-        raise self.tooLong(length, found[1])
+        self._ended(data, begin, end)
+        if length > limit:
+            raise self.tooLong(length, end)
+        return [self._record(data, start, end if self._keeps else begin)], end
 
     def _record(self, data: Buffer, start: int, end: int) -> Any:
         line = cut(data, start, end)
@@ -220,25 +221,22 @@ class Line(Framing[Any]):
         A line has ended with the newline C{data[begin:end]}: remember what that shows
         about the next bytes.
         """
-        self.swallows = b""
-        if end == len(data):
-            self.swallows = self._delimiters.swallows(data, begin)
-        if self._isDetecting():
+        atEnd = end == len(data)
+        self.swallows = self._delimiters.swallows(data, begin) if atEnd else b""
+        if self._detects:
             newline = bytes(data[begin:end])
             if self.swallows:
                 self._lone = newline
             else:
                 self._detected(newline)
 
-    def _isDetecting(self) -> bool:
-        return self._autodetects and isinstance(self._delimiters, Newlines)
-
     def _detected(self, newline: bytes) -> None:
         self._lone = b""
+        self._detects = False
         self._delimiters = Literal(newline)
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
-        if self._isDetecting():
+        if self._detects:
             return [], start
         lines: list[Any] = self._delimiters.split(data, start)
         unfinished = lines.pop()
