@@ -263,7 +263,9 @@ class StackTests(SynchronousTestCase):
         framing = stack(Line(), Grep(code=notComment))
         buffer = InputBuffer(framing)
         buffer.append(b"#\na\n#\nb\n")
-        self.assertEqual([buffer.decodeMany(), buffer.decodeMany()], [[], [b"a"]])
+        self.assertEqual(
+            [buffer.decode(many=True), buffer.decode(many=True)], [[], [b"a"]]
+        )
         buffer.use(Stream())
         self.assertEqual(buffer.rest, b"#\nb\n")
 
@@ -451,7 +453,7 @@ class StackTests(SynchronousTestCase):
             buffer = InputBuffer(stack(*framings))
             buffer.append(data)
             with self.assertRaises(RecordTooLong):
-                while buffer.decodeMany() is not None:
+                while buffer.decode(many=True) is not None:
                     pass
             buffer.use(Stream())
             self.assertEqual(buffer.rest, expected, framings)
