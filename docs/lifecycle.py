@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape, unescape
 
-from twisted_clienttcp._client.lifecycle import TABLE, Inputs, Phase
+from twisted_clienttcp._client.lifecycle import TABLE, Lifecycle, Phase
 
 HERE = Path(__file__).parent
 PICTURE = HERE / "lifecycle.svg"
@@ -33,7 +33,7 @@ SPINE = (
     Phase.DRAINING,
 )
 
-ORDER = "#1f5fa8"
+REQUEST = "#1f5fa8"
 EVENT = "#444444"
 
 PREAMBLE = f"""\
@@ -46,19 +46,22 @@ digraph lifecycle {{
 """
 
 
-def isOrder(name: str) -> bool:
+def isRequest(name: str) -> bool:
     """
-    @return: whether that input is an order of the user's; else it is something that
-        happens.
+    @return: True if this input is a request of the user, False if it is an event.
     """
-    return (getattr(Inputs, name).__doc__ or "").startswith("Order:")
+    return name in ("start", "reconnect", "shutdown")
 
 
 def inputs() -> list[str]:
     """
     @return: the names of all inputs.
     """
-    return [name for name in vars(Inputs) if not name.startswith("_")]
+    return [
+        name
+        for name, value in vars(Lifecycle).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    ]
 
 
 def arrows() -> dict[tuple[Phase, Phase], list[str]]:
@@ -79,10 +82,10 @@ def arrows() -> dict[tuple[Phase, Phase], list[str]]:
 
 def words(names: list[str]) -> list[str]:
     """
-    @return: these inputs as a picture shows them: orders are blue.
+    @return: these inputs as a picture shows them: requests are blue.
     """
     return [
-        f'<FONT COLOR="{ORDER}"><B>{name}</B></FONT>' if isOrder(name) else name
+        f'<FONT COLOR="{REQUEST}"><B>{name}</B></FONT>' if isRequest(name) else name
         for name in names
     ]
 
@@ -166,7 +169,7 @@ def page() -> str:
         ".. image:: lifecycle.svg",
         "   :alt: The phases of a client, and what leads from one to the next",
         "",
-        "Blue stands for an order, black for something that happens.",
+        "Blue: your requests. Black: events.",
         "",
         "Phases",
         "------",
@@ -179,16 +182,15 @@ def page() -> str:
         lines += [f"   * - {phase.value}", f"     - {text}"]
     lines += ["", "Inputs", "------", "", ".. list-table::", "   :widths: 20 80", ""]
     for name in inputs():
-        text = markup(inspect.getdoc(getattr(Inputs, name)) or "")
+        text = markup(inspect.getdoc(getattr(Lifecycle, name)) or "")
         lines += [f"   * - {name}", f"     - {text}"]
     lines += [
         "",
         "What leads where",
         "----------------",
         "",
-        "An input that has no row for a phase changes nothing in it. The last column",
-        "names the function in ``twisted_clienttcp/_client/lifecycle.py`` that says",
-        "what is done.",
+        "An input that has no row for a phase changes nothing. The last column names",
+        "the method of the class ``Lifecycle`` that performs the action.",
         "",
         ".. list-table::",
         "   :header-rows: 1",
@@ -221,7 +223,7 @@ def markup(epytext: str) -> str:
     """
     @return: a sentence of a docstring in the markup of a page.
     """
-    text = " ".join(epytext.split()).removeprefix("Order: ")
+    text = " ".join(epytext.split())
     return re.sub(r"[CL]\{([^}]*)\}", r"``\1``", text[:1].upper() + text[1:])
 
 

@@ -59,6 +59,7 @@ WITHOUT_IO = {
     "framing": DEFERRED,
     "retry": (*DEFERRED, "twisted.python.failure"),
     "_client.callbacks": NOTHING,
+    "_client.handler": NOTHING,
     "_client.events": DEFERRED,
     "_client.lifecycle": DEFERRED,
     "_client.waiters": DEFERRED,

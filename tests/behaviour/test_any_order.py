@@ -499,7 +499,7 @@ class ClientMachine(RuleBasedStateMachine):
         return [
             call
             for call in self.reactor.getDelayedCalls()
-            if "Session." not in str(call)
+            if "Events." not in str(call)
         ]
 
     def teardown(self) -> None:

@@ -372,10 +372,10 @@ class DemoTests(CommandTestCase):
             b"the drop": "demo.DROP = type('', (bytes,), "
             "{'__eq__': lambda self, line: False})(b'drop')",
             b"the reconnection": "demo.PATIENCE = 0.5\n"
-            "demo.ClientTCPFactory._retryDelay = lambda self: None",
+            "demo.ClientTCPFactory.maxRetries = 0",
             b"the marks": "demo.HIGH = 10**9",
-            b"the high mark": "demo.ClientTCPFactory.outputChanged = "
-            "lambda *args: None\n"
+            b"the high mark": "import twisted_clienttcp._client.driver as driver\n"
+            "driver.Driver.outputChanged = lambda *args: None\n"
             "demo.PATIENCE = 0.5",
             b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",

@@ -4,51 +4,47 @@ Tests for every cell of the lifecycle's table.
 
 from __future__ import annotations
 
-from functools import partial
+from inspect import isfunction
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._client.lifecycle import (
-    Inputs,
-    Phase,
-    Then,
-    Waiting,
-    give,
-    stopping,
-)
+from twisted_clienttcp._client.lifecycle import TABLE, Lifecycle, Phase, Then
 
-INPUTS = [name for name in vars(Inputs) if not name.startswith("_")]
+INPUTS = [
+    name
+    for name, value in vars(Lifecycle).items()
+    if isfunction(value) and not name.startswith("_")
+]
 
 
-class RecordingClient:
+class RecordingOwner:
     """
-    A client that only remembers what was asked for.
+    The owner of a lifecycle: records the effects that are requested.
     """
 
     def __init__(self) -> None:
-        self._phase = Phase.IDLE
-        self._then: Then | float | None = None
-        self._hosted = False
-        self._inputs: Waiting | None = None
         self.calls: list[Any] = []
-        self._retrying = True
-        self._expectant = False
+        self.retrying = True
+        self.expectsEvents = False
         self.delay: float | None = 1.5
 
-    def _retryDelay(self) -> float | None:
+    def nextDelay(self) -> float | None:
         return self.delay
 
-    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
+    def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
         self.calls.append(
             "stopped" + (" gaveUp" if gaveUp else "") + (" hosted" if hosted else "")
         )
 
-    def _startTimer(self, seconds: float) -> None:
+    def startTimer(self, seconds: float) -> None:
         self.calls.append(f"timer {seconds}")
 
+    def processed(self) -> None:
+        pass
+
     def __getattr__(self, name: str) -> Any:
-        return lambda: self.calls.append(name.lstrip("_"))
+        return lambda: self.calls.append(name)
 
 
 #: How to get into each phase.
@@ -65,17 +61,17 @@ WAYS = {
 #: phase, input: the next phase, the effects in order, and what is to follow then.
 #: What is not here changes nothing.
 CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
-    ("idle", "start"): ("waiting", ["tellStarted", "settleLater"], Then.NOW),
-    ("idle", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
-    ("idle", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
+    ("idle", "start"): ("waiting", ["queueStarted", "queueSettle"], Then.NOW),
+    ("idle", "reconnect"): ("waiting", ["queueStarted", "queueSettle"], 7.0),
+    ("idle", "attempting"): ("connecting", ["startDeadline", "queueStarted"], None),
     ("idle", "made"): ("negotiating", ["startDeadline"], None),
-    ("stopped", "start"): ("waiting", ["tellStarted", "settleLater"], Then.NOW),
-    ("stopped", "reconnect"): ("waiting", ["tellStarted", "settleLater"], 7.0),
-    ("stopped", "attempting"): ("connecting", ["startDeadline", "tellStarted"], None),
+    ("stopped", "start"): ("waiting", ["queueStarted", "queueSettle"], Then.NOW),
+    ("stopped", "reconnect"): ("waiting", ["queueStarted", "queueSettle"], 7.0),
+    ("stopped", "attempting"): ("connecting", ["startDeadline", "queueStarted"], None),
     ("stopped", "made"): ("negotiating", ["startDeadline"], None),
-    ("waiting", "timeUp"): ("connecting", ["attempt", "startDeadline"], None),
+    ("waiting", "timeUp"): ("connecting", ["beginAttempt", "startDeadline"], None),
     ("waiting", "attempting"): ("connecting", ["startDeadline"], None),
-    ("waiting", "reconnect"): ("waiting", ["settleLater"], 7.0),
+    ("waiting", "reconnect"): ("waiting", ["queueSettle"], 7.0),
     ("waiting", "shutdown"): (
         "stopped",
         ["stopTimer", "cancelAttempt", "stopped"],
@@ -83,11 +79,11 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ),
     ("waiting", "finish"): ("stopped", ["stopTimer", "stopped"], None),
     ("connecting", "made"): ("negotiating", [], None),
-    ("connecting", "failed"): ("waiting", ["stopTimer", "settleLater"], Then.RETRY),
+    ("connecting", "failed"): ("waiting", ["stopTimer", "queueSettle"], Then.RETRY),
     ("connecting", "timeUp"): ("connecting", ["expireAttempt"], None),
     ("connecting", "reconnect"): (
         "waiting",
-        ["stopTimer", "cancelAttempt", "settleLater"],
+        ["stopTimer", "cancelAttempt", "queueSettle"],
         7.0,
     ),
     ("connecting", "shutdown"): (
@@ -95,55 +91,47 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
         ["stopTimer", "cancelAttempt", "stopped"],
         None,
     ),
-    ("negotiating", "negotiated"): ("connected", ["stopTimer", "tellConnected"], None),
+    ("negotiating", "negotiated"): ("connected", ["stopTimer", "queueConnected"], None),
     ("negotiating", "refused"): ("negotiating", ["abort"], None),
     ("negotiating", "timeUp"): ("negotiating", ["expireAttempt"], None),
     ("negotiating", "reconnect"): ("negotiating", ["abort"], 7.0),
     ("negotiating", "shutdown"): ("negotiating", ["abort"], Then.STOP),
-    ("negotiating", "lost"): ("waiting", ["stopTimer", "settleLater"], Then.RETRY),
+    ("negotiating", "connectionEnded"): (
+        "waiting",
+        ["stopTimer", "queueSettle"],
+        Then.RETRY,
+    ),
     ("connected", "shutdown"): ("draining", ["drain"], Then.STOP),
     ("connected", "reconnect"): ("draining", ["abort"], 7.0),
-    ("connected", "ended"): ("draining", ["drain"], Then.RETRY),
+    ("connected", "inputEnded"): ("draining", ["drain"], Then.RETRY),
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
-    ("connected", "lost"): (
+    ("connected", "connectionEnded"): (
         "draining",
-        ["tellDisconnected", "settleLater"],
+        ["queueDisconnected", "queueSettle"],
         Then.RETRY,
     ),
     ("draining", "shutdown"): ("draining", [], Then.STOP),
     ("draining", "reconnect"): ("draining", ["abort"], 7.0),
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
-    ("draining", "lost"): (
+    ("draining", "connectionEnded"): (
         "draining",
-        ["tellDisconnected", "settleLater"],
+        ["queueDisconnected", "queueSettle"],
         Then.STOP,
     ),
     ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
 }
 
 
-class Machine:
+def lifecycleIn(phase: Phase) -> tuple[Any, Lifecycle]:
     """
-    Has the inputs as methods.
+    @return: a lifecycle in that phase, and its owner, which has recorded nothing yet.
     """
-
-    def __init__(self, client: RecordingClient) -> None:
-        self._client: Any = client
-
-    def __getattr__(self, name: str) -> Any:
-        return partial(give, self._client, getattr(Inputs, name))
-
-
-def machineIn(phase: Phase) -> tuple[Any, Any]:
-    """
-    @return: a client that has come into that phase, with no calls yet, and his machine.
-    """
-    client = RecordingClient()
-    machine = Machine(client)
+    owner: Any = RecordingOwner()
+    lifecycle = Lifecycle(owner)
     for given in WAYS[phase]:
-        getattr(machine, given)()
-    client.calls.clear()
-    return client, machine
+        getattr(lifecycle, given)()
+    owner.calls.clear()
+    return owner, lifecycle
 
 
 class CellTests(SynchronousTestCase):
@@ -152,17 +140,23 @@ class CellTests(SynchronousTestCase):
     """
 
     def check(self, phase: Phase, given: str) -> None:
-        client, machine = machineIn(phase)
-        self.assertIs(client._phase, phase)
+        owner, lifecycle = lifecycleIn(phase)
+        self.assertIs(lifecycle.phase, phase)
         target, calls, then = CELLS.get(
-            (phase.value, given), (phase.value, [], client._then)
+            (phase.value, given), (phase.value, [], lifecycle.then)
         )
         arguments = (7.0,) if given == "reconnect" else ()
-        result = getattr(machine, given)(*arguments)
+        result = getattr(lifecycle, given)(*arguments)
         self.assertIsNone(result)
         self.assertEqual(
-            (client._phase.value, client.calls, client._then), (target, calls, then)
+            (lifecycle.phase.value, owner.calls, lifecycle.then), (target, calls, then)
         )
+
+    def test_inputs(self) -> None:
+        """
+        Every input has a row, and every row an input.
+        """
+        self.assertEqual(sorted({row[1].__name__ for row in TABLE}), sorted(INPUTS))
 
 
 def _cell(phase: Phase, given: str) -> Any:
@@ -184,11 +178,11 @@ class ChoiceTests(SynchronousTestCase):
     """
 
     def settled(self, phase: Phase, *inputs: str, **effects: Any) -> Any:
-        client, machine = machineIn(phase)
-        vars(client).update(effects)
+        owner, lifecycle = lifecycleIn(phase)
+        vars(owner).update(effects)
         for given in [*inputs, "settle"]:
-            getattr(machine, given)()
-        return client, client.calls
+            getattr(lifecycle, given)()
+        return lifecycle, owner.calls
 
     def test_everyCellIsTried(self) -> None:
         """
@@ -204,16 +198,16 @@ class ChoiceTests(SynchronousTestCase):
         """
         A failure is followed by the wait that the policy gives.
         """
-        client, calls = self.settled(Phase.CONNECTING, "failed")
-        self.assertEqual((client._phase, client._then), (Phase.WAITING, None))
+        lifecycle, calls = self.settled(Phase.CONNECTING, "failed")
+        self.assertEqual((lifecycle.phase, lifecycle.then), (Phase.WAITING, None))
         self.assertEqual(calls[-1], "timer 1.5")
 
     def test_giveUp(self) -> None:
         """
         It is followed by the end when the policy gives none.
         """
-        client, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
-        self.assertIs(client._phase, Phase.STOPPED)
+        lifecycle, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
         self.assertEqual(calls[-1], "stopped gaveUp")
 
     def test_noRetry(self) -> None:
@@ -221,85 +215,85 @@ class ChoiceTests(SynchronousTestCase):
         It is followed by the end where nothing asks for another attempt, and is on the
         way there from the moment of the loss.
         """
-        client, machine = machineIn(Phase.CONNECTED)
-        client._retrying = False
-        self.assertFalse(stopping(client))
-        machine.lost()
-        self.assertTrue(stopping(client))
-        machine.settle()
-        self.assertEqual(client.calls[-1], "stopped gaveUp")
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        owner.retrying = False
+        self.assertFalse(lifecycle.stopping)
+        lifecycle.connectionEnded()
+        self.assertTrue(lifecycle.stopping)
+        lifecycle.settle()
+        self.assertEqual(owner.calls[-1], "stopped gaveUp")
 
     def test_expectant(self) -> None:
         """
         The end waits while an event is to come that may ask for another attempt.
         """
-        client, machine = machineIn(Phase.CONNECTED)
-        client._expectant = True
-        machine.shutdown()
-        machine.lost()
-        machine.settle()
-        self.assertIs(client._phase, Phase.WAITING)
-        self.assertTrue(stopping(client))
-        client._expectant = False
-        machine.settle()
-        self.assertIs(client._phase, Phase.STOPPED)
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        owner.expectsEvents = True
+        lifecycle.shutdown()
+        lifecycle.connectionEnded()
+        lifecycle.settle()
+        self.assertIs(lifecycle.phase, Phase.WAITING)
+        self.assertTrue(lifecycle.stopping)
+        owner.expectsEvents = False
+        lifecycle.settle()
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
 
     def test_lastOrderWins(self) -> None:
         """
         While a connection ends, the last order decides.
         """
-        client, machine = machineIn(Phase.CONNECTED)
-        machine.shutdown()
-        machine.reconnect(3.0)
-        self.assertFalse(stopping(client))
-        machine.lost()
-        machine.settle()
-        self.assertEqual(client.calls[-1], "timer 3.0")
-        machine.shutdown()
-        self.assertIs(client._phase, Phase.STOPPED)
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        lifecycle.shutdown()
+        lifecycle.reconnect(3.0)
+        self.assertFalse(lifecycle.stopping)
+        lifecycle.connectionEnded()
+        lifecycle.settle()
+        self.assertEqual(owner.calls[-1], "timer 3.0")
+        lifecycle.shutdown()
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
 
     def test_shutdownAfterReconnect(self) -> None:
         """
         And the other way round.
         """
-        client, machine = machineIn(Phase.CONNECTED)
-        machine.reconnect(3.0)
-        machine.shutdown()
-        machine.lost()
-        machine.settle()
-        self.assertIs(client._phase, Phase.STOPPED)
-        self.assertEqual(client.calls[-1], "stopped")
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        lifecycle.reconnect(3.0)
+        lifecycle.shutdown()
+        lifecycle.connectionEnded()
+        lifecycle.settle()
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
+        self.assertEqual(owner.calls[-1], "stopped")
 
     def test_settleOnce(self) -> None:
         """
         A second settle finds nothing to do.
         """
-        client, machine = machineIn(Phase.WAITING)
-        machine.reconnect(1.0)
-        machine.reconnect(2.0)
-        machine.settle()
-        machine.settle()
-        self.assertEqual(client.calls, ["settleLater", "settleLater", "timer 2.0"])
+        owner, lifecycle = lifecycleIn(Phase.WAITING)
+        lifecycle.reconnect(1.0)
+        lifecycle.reconnect(2.0)
+        lifecycle.settle()
+        lifecycle.settle()
+        self.assertEqual(owner.calls, ["queueSettle", "queueSettle", "timer 2.0"])
 
     def test_hosted(self) -> None:
         """
         A connection that somebody else has made is followed by nothing: he makes the
         next, and C{stopped} is not called.
         """
-        client, machine = machineIn(Phase.IDLE)
-        for given in ("made", "negotiated", "lost", "settle"):
-            getattr(machine, given)()
-        self.assertIs(client._phase, Phase.STOPPED)
-        self.assertEqual(client.calls[-1], "stopped hosted")
-        machine.made()
-        self.assertIs(client._phase, Phase.NEGOTIATING)
+        owner, lifecycle = lifecycleIn(Phase.IDLE)
+        for given in ("made", "negotiated", "connectionEnded", "settle"):
+            getattr(lifecycle, given)()
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
+        self.assertEqual(owner.calls[-1], "stopped hosted")
+        lifecycle.made()
+        self.assertIs(lifecycle.phase, Phase.NEGOTIATING)
 
     def test_reentrant(self) -> None:
         """
         An input given from inside an effect is taken behind the present one.
         """
-        client, machine = machineIn(Phase.CONNECTED)
-        client._drain = machine.lost
-        machine.shutdown()
-        self.assertIs(client._phase, Phase.DRAINING)
-        self.assertEqual(client.calls, ["tellDisconnected", "settleLater"])
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        owner.drain = lifecycle.connectionEnded
+        lifecycle.shutdown()
+        self.assertIs(lifecycle.phase, Phase.DRAINING)
+        self.assertEqual(owner.calls, ["queueDisconnected", "queueSettle"])

@@ -8,7 +8,6 @@ import socket
 from inspect import Parameter, signature
 from math import inf, nan
 from typing import Any
-from unittest.mock import Mock
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import Clock
@@ -16,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory, MultiDispatchSession
-from twisted_clienttcp._client.driver import CALLBACKS
+from twisted_clienttcp._client.callbacks import CALLBACKS
 from twisted_clienttcp._client.settings import (
     DOCUMENTATION,
     GROUPS,
@@ -160,7 +159,7 @@ class TableTests(SynchronousTestCase):
         table's defaults and, where they are not too wide for that, its types.
         """
         parameters = dict(signature(ClientTCPFactory).parameters)
-        for name in (*CALLBACKS, "preConnect", "serverInput", "serverInputBatch"):
+        for name in CALLBACKS:
             self.assertIsNone(parameters.pop(name).default)
         del parameters["handler"]
         self.assertEqual(parameters.keys(), SETTINGS.keys())
@@ -495,18 +494,3 @@ class PrecedenceTests(SynchronousTestCase):
         self.assertRaises(
             TypeError, Named, serverInput=print, started=lambda client: None
         )
-
-
-class CallbackTests(SynchronousTestCase):
-    """
-    Tests for the callbacks.
-    """
-
-    def test_each(self) -> None:
-        """
-        Each callback is kept under its own name.
-        """
-        callbacks: dict[str, Any] = {name: Mock(spec=()) for name in CALLBACKS}
-        client = ClientTCPFactory(serverInput=print, highMark=2, lowMark=1, **callbacks)
-        for name, callback in callbacks.items():
-            self.assertIs(getattr(client, f"_on_{name}"), callback)

@@ -1,9 +1,11 @@
 """
-The names of the callbacks, and objects whose methods are callbacks.
+The user's callbacks: their names, and the queue in which they run.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from inspect import iscoroutine
 from typing import Any
 
 #: Each callback, with the names of its arguments; C{started} gets C{args} too.
@@ -22,135 +24,87 @@ CALLBACKS: dict[str, tuple[str, ...]] = {
     "stopped": ("client", "failure"),
 }
 
+#: The callbacks whose results are awaited. The others return nothing.
+AWAITED = ("preConnect", "serverInput", "serverInputBatch")
 
-def isHandler(candidate: object, kind: type) -> bool:
+
+class Callbacks:
     """
-    @param kind: the class of the client.
+    Calls the user's callbacks.
 
-    @return: whether an object has a method with the name of a callback, or nearly.
+    Those that are called for each record are called by the connection. All others are
+    called in I{steps}: functions that run one after the other, never nested. A step may
+    also be an action that must follow the callbacks that were queued before it.
+
+    @ivar functions: the callbacks by their names.
+    @ivar isRunning: True while a step runs.
     """
-    return any(
-        (name in CALLBACKS or _misspelt(name, kind))
-        and _isMethod(getattr(candidate, name, None))
-        for name in dir(candidate)
-    )
 
+    __slots__ = ("_client", "_raised", "_steps", "functions", "isRunning")
 
-def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str, Any]:
-    """
-    Add the methods of a handler to the callbacks that were given as parameters.
+    def __init__(
+        self,
+        client: object,
+        functions: Mapping[str, Callable[..., object]],
+        raised: Callable[[str, BaseException], None],
+    ) -> None:
+        """
+        @param client: the first argument of each callback.
+        @param functions: as the attribute.
+        @param raised: called with the name of a callback that has raised, and the
+            exception.
+        """
+        self._client = client
+        self._raised = raised
+        self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
+        self.functions = functions
+        self.isRunning = False
 
-    @param given: each callback, or None, by its name.
-    @param kind: the class of the client.
+    def call(self, name: str, *args: object) -> bool:
+        """
+        Call a callback, if there is one. This must be called in a step.
 
-    @raise TypeError: if the handler is a class, has no callback, or has one that is not
-        a method or that is given as a parameter too; or if a method has nearly the name
-        of a callback.
-    """
-    if isinstance(handler, type):
-        raise TypeError(
-            "handler must be an object whose methods are callbacks, not the class "
-            f"{handler.__name__}: create an object, as in "
-            f"handler={handler.__name__}(...)"
-        )
-    shown = getattr(handler, "__name__", type(handler).__name__)
-    for name in dir(handler):
-        meant = _misspelt(name, kind)
-        if meant and _isMethod(getattr(handler, name, None)):
-            raise TypeError(f"handler: {_advice(f'{shown}.{name}', meant)}")
-    methods = {}
-    for name, parameter in given.items():
-        method = getattr(handler, name, None)
-        if method is None:
-            continue
-        if not callable(method):
-            raise TypeError(
-                f"handler: {shown}.{name} has the name of a callback, so it must be a "
-                f"method, not {method!r}; use another name for the attribute"
-            )
-        if parameter is not None:
-            raise TypeError(
-                f"{name} is given twice, as the parameter {name}= and as the handler's "
-                f"method {shown}.{name}: leave one out"
-            )
-        methods[name] = method
-    merged = {**given, **methods}
-    if not methods and (merged["serverInput"] or merged["serverInputBatch"]):
-        # Without either of these, the constructor reports that one is required.
-        raise TypeError(
-            f"handler: no method of {handler!r} has the name of a callback; they are "
-            f"{', '.join(CALLBACKS)}"
-        )
-    return merged
+        @return: False if it has raised.
+        """
+        callback = self.functions.get(name)
+        if callback is None:
+            return True
+        try:
+            answer = callback(self._client, *args)
+            if answer is not None and iscoroutine(answer):
+                answer.close()
+                raise TypeError(
+                    "it returned a coroutine, which is not awaited here: start it "
+                    "inside the callback with Deferred.fromCoroutine"
+                )
+        except BaseException as error:
+            self._raised(name, error)
+            return False
+        return True
 
+    def later(self, step: Callable[..., object], *args: Any) -> None:
+        """
+        Queue a step.
+        """
+        self._steps += ((step, args),)
 
-def rejectMethods(cls: type, kind: type) -> None:
-    """
-    Reject a subclass of the client that has a method with the name of a callback, or
-    nearly: it would never be called.
-
-    @param cls: the subclass. Its bases are checked too, which may be mixins.
-    @param kind: the class of the client.
-
-    @raise TypeError: if there is one.
-    """
-    for base in cls.__mro__:
-        if base in kind.__mro__:
-            continue
-        for name in vars(base):
-            meant = name if name in CALLBACKS else _misspelt(name, kind)
-            if not meant or not _isMethod(getattr(base, name, None)):
-                continue
-            shown = f"{base.__name__}.{name}"
-            if name != meant:
-                raise TypeError(f"{cls.__name__}: {_advice(shown, meant)}")
-            raise TypeError(
-                f"{cls.__name__}: {shown} would never be called: a callback is a "
-                f"parameter, as in super().__init__({name}=...), or a method of a "
-                "separate object, as in super().__init__(handler=...); use another "
-                "name for this method"
-            )
-
-
-def _advice(shown: str, meant: str) -> str:
-    return (
-        f"{shown} is not a callback: did you mean {meant}? If not, choose a name that "
-        "is less similar, or begin it with an underscore"
-    )
-
-
-def _isMethod(value: object) -> bool:
-    return callable(value) and not isinstance(value, type)
-
-
-def _misspelt(name: str, kind: type) -> str | None:
-    """
-    @return: the callback that was probably meant by a public name that is neither a
-        callback's nor one of the client's own; None if there is none.
-    """
-    if name.startswith("_") or name in CALLBACKS or hasattr(kind, name):
-        return None
-    for callback in CALLBACKS:
-        if _plain(name) == callback.lower() or _isOneEditAway(name, callback):
-            return callback
-    return None
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _isOneEditAway(one: str, other: str) -> bool:
-    """
-    @return: whether the Damerau distance of two different words is 1: a character is
-        added, missing or another one, or two neighbours have changed places.
-    """
-    shorter = min(len(one), len(other))
-    start = next((i for i in range(shorter) if one[i] != other[i]), shorter)
-    one, other = one[start:], other[start:]
-    return (
-        one[1:] == other
-        or one == other[1:]
-        or one[1:] == other[1:]
-        or (one[:2] == other[1::-1] and one[2:] == other[2:])
-    )
+    def run(self) -> None:
+        """
+        Run all queued steps, including those that they queue, unless a step is running:
+        then they follow it. If steps raise, the first exception is raised after the
+        last step.
+        """
+        if self.isRunning or not self._steps:
+            return
+        self.isRunning = True
+        first: BaseException | None = None
+        while self._steps:
+            step, args = self._steps[0]
+            self._steps = self._steps[1:]
+            try:
+                step(*args)
+            except BaseException as error:
+                first = first or error
+        self.isRunning = False
+        if first is not None:
+            raise first

@@ -1,15 +1,16 @@
 """
 Named events, and aliases of clients.
 
-A session has the handlers of named events and the pending events: the posted ones, in
-order, which are dispatched in the next turn of the reactor, and the scheduled ones.
+A L{Session} has the handlers of named events, L{Events} the pending events: the posted
+ones, in order, which are dispatched in the next turn of the reactor, and the scheduled
+ones.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -22,34 +23,13 @@ from ..errors import AliasInUse, UnknownAlias, UnknownEvent
 Handler = Callable[..., object]
 
 
-class SessionOwner(Protocol):
-    """
-    The client, as its session sees it.
-    """
-
-    def timeSource(self) -> IReactorTime:
-        "The clock."
-
-    def callbackRaised(self, callback: str, error: BaseException) -> None:
-        "The handler of a posted event has raised."
-
-    def raiseLater(self, error: BaseException) -> None:
-        "Raise an error again that is not an C{Exception}."
-
-    def _traced(self, event: str, args: tuple[Any, ...]) -> None:
-        "An event is about to be dispatched, and the session logs events."
-
-    def _eventDone(self) -> None:
-        "A pending event has been dispatched or cancelled."
-
-
 class Session:
     """
     Dispatches each named event to its one handler (POE::Session). A subclass may
     override L{dispatch}, and have other parameters besides C{trace}.
     """
 
-    _owner: SessionOwner
+    _client: object
 
     def __init__(self, *, trace: bool = False) -> None:
         """
@@ -57,19 +37,6 @@ class Session:
         """
         self._trace = trace
         self._handlers: dict[str, list[Handler]] = {}
-        self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
-        self._delayed: set[DelayedEvent] = set()
-        self._turn: IDelayedCall | None = None
-        #: The number of events that have been scheduled.
-        self._serial = 0
-
-    def _attach(self, owner: SessionOwner) -> None:
-        """
-        Become the session of a client.
-        """
-        self._owner = owner
-
-    # -- handlers
 
     def _handle(self, event: str, handler: Handler) -> None:
         """
@@ -94,7 +61,7 @@ class Session:
         """
         result: object = None
         for handler in self._handlersOf(event):
-            result = handler(self._owner, *args)
+            result = handler(self._client, *args)
         return result
 
     def _handlersOf(self, event: str) -> list[Handler]:
@@ -110,94 +77,6 @@ class Session:
                 "objectStates or packageStates"
             ) from None
 
-    # -- events
-
-    def _expects(self, since: int) -> bool:
-        """
-        @param since: a former value of C{_serial}.
-
-        @return: True if an event is pending that was posted, or scheduled since then.
-        """
-        return bool(self._posted) or any(d.serial > since for d in self._delayed)
-
-    def _call(self, event: str, *args: Any) -> object:
-        """
-        Dispatch an event now.
-
-        @return: the result of its handler.
-        """
-        if self._trace:
-            self._owner._traced(event, args)
-        return self.dispatch(event, *args)
-
-    def _post(self, event: str, *args: Any) -> None:
-        """
-        Dispatch an event in the next turn of the reactor, after those posted before.
-        """
-        self._handlersOf(event)
-        self._posted.append((event, args))
-        if self._turn is None:
-            self._turn = self._owner.timeSource().callLater(0, self._dispatchPosted)
-
-    def _postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
-        """
-        Dispatch an event after some seconds.
-        """
-        self._handlersOf(event)
-        self._serial += 1
-        delayed = DelayedEvent(self, event, args, self._serial)
-        self._delayed.add(delayed)
-        delayed.call = self._owner.timeSource().callLater(seconds, self._due, delayed)
-        return delayed
-
-    def _dispatchPosted(self) -> None:
-        self._turn = None
-        # Events that are posted meanwhile are dispatched in the next turn.
-        try:
-            for _ in range(len(self._posted)):
-                if not self._posted:
-                    # A handler has called _forget.
-                    return
-                event, args = self._posted.popleft()
-                self._dispatchSafely(event, args)
-        finally:
-            # A handler may have raised something that is not an Exception.
-            if self._posted and self._turn is None:
-                clock = self._owner.timeSource()
-                self._turn = clock.callLater(0, self._dispatchPosted)
-
-    def _due(self, delayed: DelayedEvent) -> None:
-        self._delayed.discard(delayed)
-        self._dispatchSafely(delayed.event, delayed.args)
-
-    def _dispatchSafely(self, event: str, args: tuple[Any, ...]) -> None:
-        try:
-            self._call(event, *args)
-        except BaseException as error:
-            self._owner.callbackRaised(event, error)
-            self._owner.raiseLater(error)
-        finally:
-            self._owner._eventDone()
-
-    def _cancelled(self, delayed: DelayedEvent) -> None:
-        """
-        A scheduled event has been cancelled.
-        """
-        self._delayed.discard(delayed)
-        self._owner._eventDone()
-
-    def _forget(self) -> None:
-        """
-        Cancel all pending events.
-        """
-        delayed, self._delayed = self._delayed, set()
-        for event in delayed:
-            event.call.cancel()
-        self._posted.clear()
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.cancel()
-
 
 class MultiDispatchSession(Session):
     """
@@ -212,18 +91,146 @@ class MultiDispatchSession(Session):
         self._handlers.setdefault(event, []).append(handler)
 
 
+class Events:
+    """
+    The pending events of a client.
+
+    @ivar serial: the number of events that have been scheduled.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        client: object,
+        clock: Callable[[], IReactorTime],
+        dispatch: Callable[..., None],
+        done: Callable[[], None],
+    ) -> None:
+        """
+        @param session: has the handlers of the events, and belongs to this client.
+        @param client: the first argument of each handler.
+        @param clock: returns the clock.
+        @param dispatch: called with each event and its arguments at the right time. It
+            calls L{call} and handles exceptions.
+        @param done: called when a scheduled event has been cancelled.
+        """
+        self._session = session
+        self._session._client = client
+        self._clock = clock
+        self._dispatch = dispatch
+        self._done = done
+        self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._delayed: set[DelayedEvent] = set()
+        self._turn: IDelayedCall | None = None
+        self.serial = 0
+
+    @property
+    def isTraced(self) -> bool:
+        """
+        True if every event must be logged.
+        """
+        return self._session._trace
+
+    @property
+    def arePosted(self) -> bool:
+        """
+        True if events are posted that have not been dispatched.
+        """
+        return bool(self._posted)
+
+    def areExpected(self, since: int) -> bool:
+        """
+        @param since: a former value of C{serial}.
+
+        @return: True if an event is pending that was posted, or scheduled since then.
+        """
+        return bool(self._posted) or any(d.serial > since for d in self._delayed)
+
+    def call(self, event: str, *args: Any) -> object:
+        """
+        Call the handler of an event now.
+
+        @return: its result.
+        """
+        return self._session.dispatch(event, *args)
+
+    def post(self, event: str, *args: Any) -> None:
+        """
+        Dispatch an event in the next turn of the reactor, after those posted before.
+
+        @raise UnknownEvent: if it has no handler.
+        """
+        self._session._handlersOf(event)
+        self._posted.append((event, args))
+        self._continue()
+
+    def postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
+        """
+        Dispatch an event after some seconds.
+
+        @raise UnknownEvent: if it has no handler.
+        """
+        self._session._handlersOf(event)
+        self.serial += 1
+        delayed = DelayedEvent(self, event, args, self.serial)
+        self._delayed.add(delayed)
+        delayed.call = self._clock().callLater(seconds, self._due, delayed)
+        return delayed
+
+    def _continue(self) -> None:
+        if self._posted and self._turn is None:
+            self._turn = self._clock().callLater(0, self._dispatchPosted)
+
+    def _dispatchPosted(self) -> None:
+        self._turn = None
+        # Events that are posted meanwhile are dispatched in the next turn.
+        try:
+            for _ in range(len(self._posted)):
+                if not self._posted:
+                    # A handler has stopped the client.
+                    return
+                event, args = self._posted.popleft()
+                self._dispatch(event, *args)
+        finally:
+            # A handler may have raised something that is not an Exception.
+            self._continue()
+
+    def _due(self, delayed: DelayedEvent) -> None:
+        self._delayed.discard(delayed)
+        self._dispatch(delayed.event, *delayed.args)
+
+    def cancelled(self, delayed: DelayedEvent) -> None:
+        """
+        A scheduled event has been cancelled.
+        """
+        self._delayed.discard(delayed)
+        self._done()
+
+    def clear(self) -> None:
+        """
+        Cancel all pending events.
+        """
+        delayed, self._delayed = self._delayed, set()
+        for event in delayed:
+            event.call.cancel()
+        self._posted.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.cancel()
+
+
 @implementer(IDelayedCall)
 class DelayedEvent:
     """
     A scheduled event.
     """
 
-    call: Any
+    call: IDelayedCall
 
     def __init__(
-        self, session: Session, event: str, args: tuple[Any, ...], serial: int
+        self, events: Events, event: str, args: tuple[Any, ...], serial: int
     ) -> None:
-        self._session = session
+        self._events = events
         self.event = event
         self.args = args
         self.serial = serial
@@ -243,7 +250,7 @@ class DelayedEvent:
         @raise AlreadyCancelled: if it has been cancelled.
         """
         self.call.cancel()
-        self._session._cancelled(self)
+        self._events.cancelled(self)
 
     def delay(self, secondsLater: float) -> None:
         """
@@ -269,7 +276,7 @@ class DelayedEvent:
 BUILT_IN: dict[str, Handler] = {
     "connect": lambda client, *args: client.connect(*args),
     "reconnect": lambda client, *args: client.reconnect(*args),
-    # POE passes the arguments on to Disconnected, but nobody relies on it.
+    # POE passes the arguments on to Disconnected, where they have no use.
     "shutdown": lambda client, *args: client.shutdown(),
 }
 

@@ -1,15 +1,13 @@
 """
 The client as users see it: the constructor, methods and flags.
 
-The factory turns the user's calls into inputs of the
-L{lifecycle<twisted_clienttcp._client.lifecycle>}, whose effects are in
-L{twisted_clienttcp._client.driver}.
+The factory has no state of its own. It forwards calls to the parts of its L{Driver}: a
+request becomes an input of the L{lifecycle<twisted_clienttcp._client.lifecycle>}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from types import SimpleNamespace
 from typing import Any, NoReturn, SupportsIndex
 
@@ -28,6 +26,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _validators
+from .._connecting.destination import DESTINATION
+from .._connecting.resolving import State
 from .._connection.closing import Disconnection
 from .._connection.inbound import Hold
 from .._connection.protocol import ClientTCPProtocol
@@ -41,28 +41,28 @@ from ..errors import (
 )
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
-from .callbacks import rejectMethods, withMethods
-from .driver import CALLBACKS, LifecycleFactory, neverConnected
-from .events import Session
-from .lifecycle import (
-    CONNECTING,
-    IDLE,
-    STOPPED,
-    WAITING,
-    Inputs,
-    ordered,
-    retryable,
-    stopping,
+from .callbacks import AWAITED, CALLBACKS
+from .driver import Driver, neverConnected
+from .events import Events, Session
+from .handler import rejectMethods, withMethods
+from .lifecycle import CONNECTED, CONNECTING, IDLE, STOPPED, WAITING, Phase
+from .reporting import destinationOf
+from .settings import (
+    LINE,
+    SESSION,
+    Settings,
+    constructor,
+    moveTo,
+    newSession,
+    nextTarget,
 )
-from .settings import LINE, SESSION, constructor
-from .waiters import waiterIn
 
 #: One endpoint, or a string that describes it.
 Endpoint = IStreamClientEndpoint | str
 
 
 @implementer(IProtocolFactory, IConsumer, IPushProducer)
-class ClientTCPFactory(LifecycleFactory):
+class ClientTCPFactory(Settings):
     """
     A TCP client made of callbacks (POE::Component::Client::TCP).
 
@@ -95,16 +95,37 @@ class ClientTCPFactory(LifecycleFactory):
     @ivar connector: the connector of the last attempt.
     """
 
-    __slots__ = ()
+    __slots__ = (
+        "_clock",
+        "_driver",
+        "_heap",
+        "_output",
+        "_own",
+        "_target",
+        "connector",
+        "numPorts",
+        "serverInput",
+    )
+
+    noisy = False
+    #: True if C{serverInput} is the callback C{serverInputBatch}.
+    batched = False
 
     # Subclasses may use these types, which are wider than ReconnectingClientFactory's.
-    jitter: float | None  # type: ignore[assignment]
-    maxDelay: float  # type: ignore[assignment]
-    maxRetries: int | None  # type: ignore[assignment]
+    jitter: float | None
+    maxDelay: float
+    maxRetries: int | None
+
+    #: False if a subclass overrides a method that connectors call: L{Driver}.
+    _direct = True
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
         rejectMethods(cls, ClientTCPFactory)
+        cls._direct = all(
+            getattr(cls, name) is getattr(ClientTCPFactory, name)
+            for name in ("startedConnecting", "buildProtocol", "clientConnectionFailed")
+        )
 
     @constructor(attributes=("heap",))
     def __init__(
@@ -243,38 +264,32 @@ class ClientTCPFactory(LifecycleFactory):
             raise TypeError("serverInput and serverInputBatch exclude each other")
         if each is None:
             self.batched = True
-        name = "serverInputBatch" if self.batched else "serverInput"
-        record = "records" if self.batched else "record"
-        self.serverInput = _validators.callback(
-            name, callbacks[name], ("client", record), awaited=True
-        )
-        self._preConnect = _validators.callback(
-            "preConnect",
-            callbacks["preConnect"],
-            ("client", "negotiation"),
-            awaited=True,
-        )
+        self.serverInput = batch if self.batched else each
+        functions = {}
         for name, gets in CALLBACKS.items():
             called = callbacks[name]
-            setattr(self, f"_on_{name}", called)
             if called is not None:
                 more = map(repr, self.args or ()) if name == "started" else ()
-                _validators.callback(name, called, (*gets, *more))
-        needsMarks = callbacks["serverHigh"] is not None or (
-            callbacks["serverLow"] is not None
-        )
-        if needsMarks and not self.marks.given:
+                awaited = name in AWAITED
+                _validators.callback(name, called, (*gets, *more), awaited=awaited)
+                functions[name] = called
+        if ("serverHigh" in functions or "serverLow" in functions) and (
+            not self.marks.given
+        ):
             raise TypeError(
                 "serverHigh and serverLow need highMark and lowMark, in bytes"
             )
-        #: None until there is a named event.
-        self._session: Session | None = None
-        if self._sets(SESSION):
-            self._session = self._newSession()
-        super().__init__()
+        session = newSession(self) if self._sets(SESSION) else None
+        self.connector = None
+        self.numPorts = 0
+        self._heap: Any = None
+        self._driver = Driver(self, functions, self._direct)
+        self._output = self._driver.output
+        if session is not None:
+            self._driver.attachSession(session)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._name()} {self._phase.value}>"
+        return f"<{type(self).__name__} {destinationOf(self)} {self._phase.value}>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """
@@ -301,36 +316,100 @@ class ClientTCPFactory(LifecycleFactory):
         self._heap = heap
 
     @property
+    def connected(self) -> bool:
+        """
+        True if there is a connection that C{connected} was called for and that is not
+        about to end (POE: heap connected).
+        """
+        return self._phase is CONNECTED
+
+    @property
+    def shuttingDown(self) -> bool:
+        """
+        True if the client has stopped or is about to (POE: heap shutdown).
+        """
+        return self._driver.lifecycle.stopping
+
+    @property
+    def server(self) -> ClientTCPProtocol | None:
+        """
+        The present connection, until C{disconnected} is called (POE: heap server).
+        """
+        return self._driver.server
+
+    @property
+    def tried(self) -> dict[IAddress, Failure | State]:
+        """
+        The addresses that the last attempt has tried, in the order of their start. The
+        value of each is its C{Failure}; or C{"connected"} for the one that was first to
+        answer, C{"abandoned"} if the attempt ended before it had answered, and
+        C{"connecting"} until then. Empty for your own endpoints, and for the connectors
+        of C{connectTCP} and C{ClientService}.
+        """
+        return self._driver.attempts.tried
+
+    @property
     def pendingBytes(self) -> int:
         """
         The number of bytes that were put and that the kernel has not accepted yet,
         those that wait for a connection included: never too low, and too high by at
         most one chunk (64 KiB) (POE: get_driver_out_octets).
         """
-        offline = self._offline
-        pending = 0 if self._outbox is offline else self._outbox.pending
-        return pending + offline.pending
+        return self._output.pending
 
     @property
     def stats(self) -> Stats:
         """
         The counts of this client, as they are now.
         """
-        now = copy(self._counted())
-        now.attempts = self._attempts
-        now.connections = self._connections
-        now.pendingBytes = self.pendingBytes
-        now.offlineBytes = self._offline.pending
-        connection = self._connection
-        if connection is not None and connection.transport is not None:
-            connection.count(now)
-        if self.server is not None:
-            passed = self.timeSource().seconds() - self._connectedAt
-            now.secondsConnected += passed
-        data, records = self._offline.accepted
-        now.bytesOut += data
-        now.recordsOut += records
-        return now
+        return self._driver.stats
+
+    @property
+    def delay(self) -> float:
+        """
+        The last wait in seconds before an attempt; at first C{initialDelay}.
+        """
+        return self._driver.retries.delay
+
+    @delay.setter
+    def delay(self, delay: float) -> None:
+        self._driver.retries.delay = delay
+
+    @property
+    def retries(self) -> int:
+        """
+        The number of failures in a row.
+        """
+        return self._driver.retries.count
+
+    @retries.setter
+    def retries(self, retries: int) -> None:
+        self._driver.retries.count = retries
+
+    @property
+    def _phase(self) -> Phase:
+        return self._driver.lifecycle.phase
+
+    def _changing(self, name: str, value: Any) -> None:
+        """
+        Check whether a setting can be changed now.
+        """
+        if name in DESTINATION and name != "tls":
+            self._driver.mustBeMovable(f"setting {name}")
+        elif name == "args":
+            started = self._driver.callbacks.functions.get("started")
+            _validators.callback("started", started, ("client", *map(repr, value)))
+
+    def _changed(self, name: str) -> None:
+        """
+        Apply a setting that takes effect at once.
+        """
+        if name == "framing":
+            self._output.offline.setFraming(self.framing)
+        elif name in ("offlineLimit", "outputLimit"):
+            self._driver.outputLimitChanged()
+        elif name == "clock":
+            self._driver.clockChanged()
 
     # -- methods
 
@@ -348,19 +427,21 @@ class ClientTCPFactory(LifecycleFactory):
         @raise RuntimeError: if the client is shutting down, or if a C{ClientService}
             drives it.
         """
-        self._mayConnect("start")
-        if stopping(self) and self._phase is not STOPPED:
+        driver = self._driver
+        lifecycle, callbacks = driver.lifecycle, driver.callbacks
+        driver.mustKnowDestination("start")
+        if lifecycle.stopping and lifecycle.phase is not STOPPED:
             raise RuntimeError(
                 "start() cannot be called while the client is shutting down: wait for "
                 "whenStopped(), or call reconnect()"
             )
-        self._claimAlias()
-        if self._busy and self._phase in (IDLE, STOPPED):
+        driver.claimAlias()
+        if callbacks.isRunning and lifecycle.phase in (IDLE, STOPPED):
             # Inside a callback, wait for the next turn: a connector may be reporting a
             # loss, and one that fails immediately would be tried in an endless loop.
-            self._feed(Inputs.reconnect, 0.0)
+            lifecycle.reconnect(0.0)
         else:
-            self._feed(Inputs.start)
+            lifecycle.start()
         return self.whenStopped()
 
     def connect(
@@ -380,10 +461,10 @@ class ClientTCPFactory(LifecycleFactory):
             another address would not be.
         """
         if address is not None or port is not None:
-            self._mayNotBeHosted("connect")
-            self._mayMove("connect() to another address")
-            self._moveTo(self._nextTarget().moved(address, port))
-            self._foreign = False
+            self._driver.mustNotBeHosted("connect")
+            self._driver.mustBeMovable("connect() to another address")
+            moveTo(self, nextTarget(self).moved(address, port))
+            self._driver.attempts.isForeign = False
         self.reconnect()
 
     def reconnect(self, delay: float = 0) -> None:
@@ -398,10 +479,11 @@ class ClientTCPFactory(LifecycleFactory):
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
         seconds = _validators.delay("delay", delay)
-        self._mayConnect("reconnect")
-        self._claimAlias()
-        self._stopFailure = None
-        self._feed(Inputs.reconnect, seconds)
+        driver = self._driver
+        driver.mustKnowDestination("reconnect")
+        driver.claimAlias()
+        driver.stopFailure = None
+        driver.lifecycle.reconnect(seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
@@ -415,15 +497,16 @@ class ClientTCPFactory(LifecycleFactory):
             C{connected} was not called. If a callback requests another attempt, it
             fires when the connection has ended.
         """
-        if self._phase is STOPPED and self._stopping is not None:
-            return waiterIn(self._stopping, "shutdown")
+        driver = self._driver
+        if self._phase is STOPPED and driver.stopping is not None:
+            return driver.stopping.wait("shutdown")
         if self._phase in (IDLE, STOPPED):
-            self._dropOffline()
+            driver.dropOffline()
             return succeed(None)
-        waiter = self._waiter("shutdown")
-        if self._session is not None:
-            self._lastEvent = self._session._serial
-        self._feed(Inputs.shutdown)
+        waiter = driver.waiters.wait("shutdown")
+        if driver.events is not None:
+            driver.lastEvent = driver.events.serial
+        driver.lifecycle.shutdown()
         return waiter
 
     def stop(self, failure: Failure) -> Deferred[Disconnection | None]:
@@ -441,8 +524,9 @@ class ClientTCPFactory(LifecycleFactory):
         """
         if not isinstance(failure, Failure):
             raise TypeError(f"stop() takes a Failure, not {failure!r}")
-        if self._phase not in (IDLE, STOPPED) and self._stopFailure is None:
-            self._stopFailure = failure
+        driver = self._driver
+        if self._phase not in (IDLE, STOPPED) and driver.stopFailure is None:
+            driver.stopFailure = failure
         return self.shutdown()
 
     def abort(self) -> Deferred[Disconnection | None]:
@@ -453,8 +537,8 @@ class ClientTCPFactory(LifecycleFactory):
         @return: as L{shutdown}.
         """
         stopped = self.shutdown()
-        if self._connection is not None:
-            self._connection.abort()
+        if self._driver.connection is not None:
+            self._driver.connection.abort()
         return stopped
 
     def put(self, record: Any) -> bool:
@@ -473,11 +557,11 @@ class ClientTCPFactory(LifecycleFactory):
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
         """
-        outbox = self._outbox
-        data = outbox.encode(record)
-        outbox.parts.append(data)
-        outbox.pending = pending = outbox.pending + len(data)
-        return pending >= outbox.edge and outbox.reached()
+        queue = self._output.queue
+        data = queue.encode(record)
+        queue.parts.append(data)
+        queue.pending = pending = queue.pending + len(data)
+        return pending >= queue.edge and queue.reached()
 
     def putMany(self, records: Iterable[Any]) -> bool:
         """
@@ -494,7 +578,7 @@ class ClientTCPFactory(LifecycleFactory):
                 f"putMany takes an iterable of records, not {records!r}: put() sends "
                 "one record"
             )
-        return self._outbox.putMany(records)
+        return self._output.queue.putMany(records)
 
     def write(self, data: bytes) -> None:
         """
@@ -504,7 +588,7 @@ class ClientTCPFactory(LifecycleFactory):
         @raise OutputFull: as L{put}.
         @raise TypeError: if C{data} is not bytes.
         """
-        self._outbox.write(data)
+        self._output.queue.write(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
@@ -544,9 +628,9 @@ class ClientTCPFactory(LifecycleFactory):
         @raise ValueError: unless 0 < lowMark < highMark.
         """
         self.marks = marks = Marks(highMark, lowMark)
-        self._offline.setMarks(marks)
-        if self._connection is not None:
-            self._connection.mark(marks)
+        self._output.offline.setMarks(marks)
+        if self._driver.connection is not None:
+            self._driver.connection.mark(marks)
 
     def flushed(self) -> Deferred[None]:
         """
@@ -557,7 +641,8 @@ class ClientTCPFactory(LifecycleFactory):
         """
         if not self.pendingBytes:
             return succeed(None)
-        return self._waiter("flushed")
+        waiter: Deferred[None] = self._driver.waiters.wait("flushed")
+        return waiter
 
     def _live(self, order: str) -> ClientTCPProtocol:
         connection = self.server
@@ -580,7 +665,7 @@ class ClientTCPFactory(LifecycleFactory):
             with TLS.
         """
         connection = self._live("loseWriteConnection")
-        self._sendOffline(connection)
+        self._driver.sendOffline(connection)
         connection.loseWriteConnection()
 
     def setFraming(self, framing: FramingSpec) -> None:
@@ -657,7 +742,7 @@ class ClientTCPFactory(LifecycleFactory):
 
         @raise UnknownEvent: if the event has no handler.
         """
-        self._events()._post(event, *args)
+        self._events.post(event, *args)
 
     def call(self, event: str, *args: Any) -> object:
         """
@@ -667,7 +752,7 @@ class ClientTCPFactory(LifecycleFactory):
 
         @raise UnknownEvent: if the event has no handler.
         """
-        return self._events()._call(event, *args)
+        return self._driver.callEvent(self._events, event, *args)
 
     def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
         """
@@ -680,8 +765,14 @@ class ClientTCPFactory(LifecycleFactory):
         @raise ValueError: if the seconds are negative.
         """
         delay = _validators.delay("seconds", seconds)
-        later: IDelayedCall = self._events()._postLater(delay, event, *args)
+        later: IDelayedCall = self._events.postLater(delay, event, *args)
         return later
+
+    @property
+    def _events(self) -> Events:
+        if self._driver.events is None:
+            return self._driver.attachSession(newSession(self))
+        return self._driver.events
 
     def whenConnected(
         self, failAfterFailures: int | None = None
@@ -708,9 +799,9 @@ class ClientTCPFactory(LifecycleFactory):
         connection = self.server
         if self.connected and connection is not None and connection.opened:
             return succeed(connection)
-        if self._phase is STOPPED and not self._hosted:
-            return fail(neverConnected(self._outcome))
-        return self._waiter("connected", failAfterFailures)
+        if self._hasStopped:
+            return fail(neverConnected(self._driver.outcome))
+        return self._driver.waiters.wait("connected", failAfterFailures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -720,13 +811,52 @@ class ClientTCPFactory(LifecycleFactory):
             with the failure that C{stopped} gets; at once if it has stopped already.
             While a C{ClientService} drives the client, it never fires.
         """
-        if self._phase is STOPPED and not self._hosted:
-            if self._stopping is not None:
-                return waiterIn(self._stopping, "stopped")
-            return succeed(None) if self._outcome is None else fail(self._outcome)
-        return self._waiter("stopped")
+        driver = self._driver
+        if not self._hasStopped:
+            return driver.waiters.wait("stopped")
+        if driver.stopping is not None:
+            return driver.stopping.wait("stopped")
+        return succeed(None) if driver.outcome is None else fail(driver.outcome)
+
+    @property
+    def _hasStopped(self) -> bool:
+        return self._phase is STOPPED and not self._driver.lifecycle.hosted
 
     # -- the methods of ReconnectingClientFactory
+
+    def startedConnecting(self, connector: Any) -> None:
+        """
+        A connector has begun an attempt.
+        """
+        self._driver.startedConnecting(connector)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """
+        @return: the new connection, or the TLS protocol below it; None if there is a
+            connection already, or none is wanted.
+        """
+        return self._driver.buildProtocol(addr)
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
+        """
+        An attempt has failed.
+        """
+        self._driver.clientConnectionFailed(connector, reason)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
+        """
+        A connection is lost, which the connection itself has reported already.
+        """
+        if self._phase in (IDLE, STOPPED, CONNECTING):
+            self._driver.clientConnectionLost(connector, reason)
+
+    def resetDelay(self) -> None:
+        """
+        Reset the delays and the count of failures. Calling it is optional: a connection
+        that has lasted for C{stableAfter} seconds does the same. It does not restart a
+        client that has stopped, nor end a wait.
+        """
+        self._driver.retries.reset()
 
     def stopTrying(self) -> None:
         """
@@ -734,11 +864,12 @@ class ClientTCPFactory(LifecycleFactory):
         lost. A later call of C{connect} or C{reconnect} makes one attempt.
         """
         self.continueTrying = 0
-        if self._phase in (WAITING, CONNECTING) or ordered(self):
-            self._feed(Inputs.shutdown)
-        elif self._phase is IDLE:
+        lifecycle = self._driver.lifecycle
+        if lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
+            lifecycle.shutdown()
+        elif lifecycle.phase is IDLE:
             # A connector may have been assigned.
-            self._cancelAttempt()
+            self._driver.cancelAttempt()
 
     def retry(self, connector: Any = None) -> None:
         """
@@ -751,33 +882,14 @@ class ClientTCPFactory(LifecycleFactory):
         @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to.
         """
+        driver = self._driver
         if connector is None:
-            self._mayConnect("retry")
+            driver.mustKnowDestination("retry")
         else:
-            self._mayNotBeHosted("retry")
-        if not retryable(self) or self._attempting or self._retryComes:
-            return
-        if connector is not None:
-            self._connectBy(connector)
-        delay = self._retryDelay()
-        if delay is not None:
-            self.reconnect(delay)
-
-    @property
-    def _attempting(self) -> bool:
-        """
-        True if an attempt has begun and not ended. A subclass whose
-        C{clientConnectionFailed} does not call ours calls C{retry} when it has ended.
-        """
-        return self._phase is CONNECTING and (
-            getattr(self.connector, "state", None) == "connecting"
-        )
-
-    @property
-    def _retryComes(self) -> bool:
-        """
-        True if the present connection is lost, and a retry will follow when its last
-        records have been delivered.
-        """
-        connection = self.server
-        return connection is not None and connection.lost and self._retrying
+            driver.mustNotBeHosted("retry")
+        if driver.lifecycle.retryable and not driver.willAttempt:
+            if connector is not None:
+                driver.attempts.use(connector)
+            delay = driver.nextDelay()
+            if delay is not None:
+                self.reconnect(delay)

@@ -3,21 +3,21 @@ The lifecycle of a client, as one table.
 
 Theory of operation:
 
- 1. The machine knows phases and orders, nothing else: no reactor, transport,
-    address or failure. What it wants done it asks of the L{Client}.
- 2. Each input returns nothing, so each may be given at any time, also from inside
-    an effect: then it is taken when the present one is done.
- 3. Users' callbacks never run inside the machine. An effect that has something to
-    tell leaves it to the L{Client} to tell after the input is done. So an order
-    given in a callback acts at once, and the flags show it at once.
- 4. What follows the present attempt or connection is decided while it ends, by
-    whoever speaks last: the policy, then the callbacks. It stands in C{_then}
-    until C{settle} comes, behind the last callback, and carries it out.
- 5. A cell of the table that is empty is an input without meaning in that phase
-    (C{shutdown} of a client that is stopped, an end that was reported already). It
-    changes nothing. Nothing is undefined: every phase takes every input.
- 6. The machine is L{give} and the table; what it remembers stands in the client.
- 7. The data path never comes here.
+ 1. L{Lifecycle} owns the phase and the action that follows the present attempt or
+    connection. It knows no reactor, transport, address or failure: it requests all
+    effects from its L{LifecycleOwner}.
+ 2. Every input returns None and may be called at any time, also from inside an effect:
+    then it is processed after the present input.
+ 3. Users' callbacks never run while an input is processed. An effect that leads to a
+    callback queues it, and the owner runs the queue after the input. So a call that a
+    callback makes takes effect immediately, and the flags show that.
+ 4. The action that follows an attempt or a connection is chosen while that ends, and
+    the last choice wins: the policy chooses first, then the callbacks. L{settle}, which
+    is queued behind the last callback, performs the action.
+ 5. An input that has no row for the present phase changes nothing (C{shutdown} of a
+    client that has stopped, a loss that was reported already). Every input is valid in
+    every phase.
+ 6. Records and output never pass through this module.
 """
 
 from __future__ import annotations
@@ -29,463 +29,497 @@ from typing import Any, Protocol
 
 class Phase(Enum):
     """
-    Where a client stands.
+    The phase of a client.
 
-    @ivar row: for each input that means something in this phase the phase that follows,
-        and what is done.
+    @ivar row: for each input that means something in this phase, the next phase and the
+        action.
     """
 
     row: dict[Callable[..., None], tuple[Phase, Callable[..., None]]]
 
     #: never started
     IDLE = "idle"
-    #: an attempt is under way: name look-up, then TCP
+    #: an attempt has begun: name lookup, then TCP
     CONNECTING = "connecting"
-    #: there is a transport, but TLS or C{preConnect} is not done
+    #: there is a transport, but TLS or C{preConnect} has not finished
     NEGOTIATING = "negotiating"
     #: C{connected} has been called; records flow
     CONNECTED = "connected"
-    #: the connection is being closed; C{disconnected} is still to come
+    #: the connection is being closed, or is lost; C{disconnected} will be called
     DRAINING = "draining"
     #: between two attempts
     WAITING = "waiting"
-    #: C{stopped} has been called, or the service that drives us may connect again
+    #: C{stopped} has been called, or a C{ClientService} may connect again
     STOPPED = "stopped"
 
 
-# By these names they are found in a third of the time, and each connection looks for
-# some dozens.
+# An access to an attribute of an Enum takes three times as long.
 IDLE, CONNECTING, NEGOTIATING, CONNECTED, DRAINING, WAITING, STOPPED = Phase
 
 
 class Then(Enum):
     """
-    What may follow an attempt or a connection, beside a delay in seconds.
+    The action that follows an attempt or a connection. A number of seconds, instead of
+    one of these, is an attempt after a delay that the user has chosen.
     """
 
-    #: by order
+    #: stop, as the user has requested
     STOP = "stop"
-    #: because nothing asks for another attempt
+    #: stop, because nothing requests another attempt
     GIVE_UP = "give up"
-    #: after whatever delay the policy gives
+    #: an attempt after the delay of the policy
     RETRY = "retry"
-    #: an attempt, with no delay
+    #: an attempt without a delay
     NOW = "now"
 
 
 STOP, GIVE_UP, RETRY, NOW = Then
 
 
-#: Inputs, each with its arguments.
-Waiting = tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
-
-
-class Client(Protocol):
+class LifecycleOwner(Protocol):
     """
-    Who lives by the table: what is remembered of him, and what he is asked for.
-
-    @ivar _phase: the present phase; the flags are read from it.
-    @ivar _then: what follows the present attempt or connection; None if nobody has
-        said so yet.
-    @ivar _hosted: this connection was made by somebody who neither told us of its
-        attempt nor lets us make another (a C{ClientService}).
-    @ivar _inputs: those that wait for the present one to be done; None if there is no
-        present one.
+    The effects that a lifecycle requests.
     """
-
-    _phase: Phase
-    _then: Then | float | None
-    _hosted: bool
-    _inputs: Waiting | None
 
     @property
-    def _retrying(self) -> bool:
+    def retrying(self) -> bool:
         """
-        Whether the client goes on by itself after a failure or a loss.
+        True if another attempt follows a failure or a loss by itself.
         """
 
     @property
-    def _expectant(self) -> bool:
+    def expectsEvents(self) -> bool:
         """
-        Whether an event is to come that may yet ask for another attempt.
-        """
-
-    def _retryDelay(self) -> float | None:
-        """
-        @return: the seconds to wait before the next attempt, or None to give up.
+        True if a named event is pending whose handler may request another attempt.
         """
 
-    def _attempt(self) -> None:
+    def nextDelay(self) -> float | None:
         """
-        Begin an attempt, and give its end as C{made} or C{failed}.
-        """
-
-    def _cancelAttempt(self) -> None:
-        """
-        Forget the attempt under way, if it still is; it ends without a word.
+        @return: the seconds to wait before the next attempt; None to give up.
         """
 
-    def _expireAttempt(self) -> None:
+    def beginAttempt(self) -> None:
         """
-        End the attempt under way, with a timeout as its failure.
-        """
-
-    def _drain(self) -> None:
-        """
-        Close the connection when all its output has been taken.
+        Begin an attempt. L{Lifecycle.made} or L{Lifecycle.failed} follows.
         """
 
-    def _abort(self) -> None:
+    def cancelAttempt(self) -> None:
         """
-        Close the connection now; C{lost} follows.
+        Cancel the present attempt, if there is one. No input follows.
         """
 
-    def _startTimer(self, seconds: float) -> None:
+    def expireAttempt(self) -> None:
         """
-        Give C{timeUp} after so many seconds. There is one timer: a running one is
+        End the present attempt with a timeout. L{Lifecycle.failed} or
+        L{Lifecycle.connectionEnded} follows.
+        """
+
+    def drain(self) -> None:
+        """
+        Close the connection when its output has been sent.
+        L{Lifecycle.connectionEnded} follows.
+        """
+
+    def abort(self) -> None:
+        """
+        Close the connection now. L{Lifecycle.connectionEnded} follows.
+        """
+
+    def startTimer(self, seconds: float) -> None:
+        """
+        Call L{Lifecycle.timeUp} after this time. There is one timer: a running one is
         replaced.
         """
 
-    def _startDeadline(self) -> None:
+    def startDeadline(self) -> None:
         """
-        Give C{timeUp} when the attempt under way has taken too long.
-        """
-
-    def _stopTimer(self) -> None:
-        """
-        Stop the timer, if it runs.
+        Start the timer with the longest time that the present attempt may take, unless
+        its connector measures that.
         """
 
-    def _tellStarted(self) -> None:
+    def stopTimer(self) -> None:
         """
-        Call C{started}, later.
-        """
-
-    def _tellConnected(self) -> None:
-        """
-        Call C{connected}, later.
+        Stop the timer, if it is running.
         """
 
-    def _tellDisconnected(self) -> None:
+    def queueStarted(self) -> None:
         """
-        Call C{disconnected}, later.
-        """
-
-    def _tellStopped(self, gaveUp: bool, hosted: bool) -> None:
-        """
-        Call C{stopped}, later; with what stopped the client, if it gave up. Only
-        tell who waits for the end of the connection, if that was C{hosted}.
+        Queue the callback C{started}.
         """
 
-    def _settleLater(self) -> None:
+    def queueConnected(self) -> None:
         """
-        Give C{settle} behind all that is still to be told.
+        Queue the callback C{connected}.
+        """
+
+    def queueDisconnected(self) -> None:
+        """
+        Queue the callback C{disconnected}.
+        """
+
+    def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
+        """
+        Queue the callback C{stopped}.
+
+        @param gaveUp: True if the client gave up, False if the user has stopped it.
+        @param hosted: True if a C{ClientService} may connect again: then C{stopped} is
+            not called, and only the Deferreds for the end of the connection fire.
+        """
+
+    def queueSettle(self) -> None:
+        """
+        Queue L{Lifecycle.settle} behind all callbacks.
+        """
+
+    def processed(self) -> None:
+        """
+        The input has been processed: run the queued callbacks.
         """
 
 
-def stopping(client: Client) -> bool:
+#: Inputs, each with its arguments.
+Inputs = tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
+
+
+class Lifecycle:
     """
-    @return: whether the client has stopped or is about to.
-    """
-    return client._phase is STOPPED or client._then in (STOP, GIVE_UP)
+    The state machine of a client.
 
+    @ivar phase: the present phase.
+    @ivar then: the action that follows the present attempt or connection; None if it
+        has not been chosen.
+    @ivar inputs: the inputs behind the one that is being processed; None if there is
+        none. While there is one, callbacks must wait.
+    @ivar hosted: True if the present connection was made without an attempt that this
+        client knew of, and so the next one will be (by a C{ClientService}).
+    """
 
-def ordered(client: Client) -> bool:
-    """
-    @return: whether an attempt is to follow by order.
-    """
-    return client._then is not None and not isinstance(client._then, Then)
+    __slots__ = ("_owner", "hosted", "inputs", "phase", "then")
 
+    def __init__(self, owner: LifecycleOwner) -> None:
+        self._owner = owner
+        self.inputs: Inputs | None = None
+        self.phase = IDLE
+        self.then: Then | float | None = None
+        self.hosted = False
 
-def retryable(client: Client) -> bool:
-    """
-    @return: whether an order to retry would change anything: not where an attempt is
-        under way or will follow, nor against an order to stop.
-    """
-    if client._phase in (STOPPED, NEGOTIATING):
-        return False
-    if client._phase is WAITING or client._then is not None:
-        return client._then is GIVE_UP
-    return True
+    @property
+    def stopping(self) -> bool:
+        """
+        True if the client has stopped or is about to.
+        """
+        return self.phase is STOPPED or self.then in (STOP, GIVE_UP)
 
+    @property
+    def isScheduled(self) -> bool:
+        """
+        True if the user has requested another attempt, which will follow.
+        """
+        return self.then is not None and not isinstance(self.then, Then)
 
-class Inputs(Protocol):
-    """
-    What can happen to a client.
-    """
+    @property
+    def retryable(self) -> bool:
+        """
+        True if a request to retry has a meaning: not while an attempt is made or will
+        follow, and not after a request to stop.
+        """
+        if self.phase in (STOPPED, NEGOTIATING):
+            return False
+        if self.phase is WAITING or self.then is not None:
+            return self.then is GIVE_UP
+        return True
+
+    # -- inputs
 
     def start(self) -> None:
-        "Order: begin."
+        """
+        The user requests the start.
+        """
+        self._process(Lifecycle.start)
 
     def reconnect(self, delay: float) -> None:
-        "Order: drop what there is and make an attempt after C{delay} seconds."
+        """
+        The user requests an attempt after C{delay} seconds, and the end of the present
+        connection or attempt.
+        """
+        self._process(Lifecycle.reconnect, delay)
 
     def shutdown(self) -> None:
-        "Order: flush, close, and stay stopped."
+        """
+        The user requests the end: flush, close, and do not connect again.
+        """
+        self._process(Lifecycle.shutdown)
 
     def attempting(self) -> None:
-        "A connector has begun an attempt, at our order or somebody else's."
+        """
+        A connector has begun an attempt that the client has not requested.
+        """
+        self._process(Lifecycle.attempting)
 
     def made(self) -> None:
-        "There is a transport."
+        """
+        There is a transport.
+        """
+        self._process(Lifecycle.made)
 
     def negotiated(self) -> None:
-        "The connection is usable."
+        """
+        TLS and C{preConnect} have finished: the connection can be used.
+        """
+        self._process(Lifecycle.negotiated)
 
     def refused(self) -> None:
-        "The connection must not be used; whoever says so knows why."
+        """
+        The connection must not be used.
+        """
+        self._process(Lifecycle.refused)
 
     def failed(self) -> None:
-        "The attempt ended without a transport; C{connectError} has been called."
+        """
+        The attempt has ended without a transport; C{connectError} has been called.
+        """
+        self._process(Lifecycle.failed)
 
-    def ended(self) -> None:
-        "The peer has ended its side, or sent what cannot be read: close in order."
+    def inputEnded(self) -> None:
+        """
+        The peer has ended its side, or has sent bytes that cannot be decoded: flush and
+        close.
+        """
+        self._process(Lifecycle.inputEnded)
 
     def broken(self) -> None:
-        "The connection cannot go on: a callback has raised."
+        """
+        The connection cannot be used any longer, for example because a callback has
+        raised: drop it.
+        """
+        self._process(Lifecycle.broken)
 
-    def lost(self) -> None:
-        "The transport is gone; C{connectError} or C{serverError} has been called."
+    def connectionEnded(self) -> None:
+        """
+        The transport is gone, and everything received has been delivered;
+        C{connectError} or C{serverError} has been called.
+        """
+        self._process(Lifecycle.connectionEnded)
 
     def timeUp(self) -> None:
-        "The timer has run down, or none is needed."
+        """
+        The timer has run down, or none is needed.
+        """
+        self._process(Lifecycle.timeUp)
 
     def settle(self) -> None:
-        "All is told: do what follows."
+        """
+        All callbacks have run: perform the action that follows.
+        """
+        self._process(Lifecycle.settle)
 
     def finish(self) -> None:
-        "What follows is nothing."
+        """
+        No attempt follows: stop.
+        """
+        self._process(Lifecycle.finish)
+
+    def _process(self, given: Callable[..., None], *args: Any) -> None:
+        """
+        Process an input now, or after the present one.
+        """
+        if self.inputs is not None:
+            self.inputs += ((given, args),)
+            return
+        self.inputs = ()
+        try:
+            while True:
+                row = self.phase.row
+                if given in row:
+                    self.phase, act = row[given]
+                    act(self, *args)
+                if not self.inputs:
+                    break
+                (given, args), self.inputs = self.inputs[0], self.inputs[1:]
+        finally:
+            self.inputs = None
+        self._owner.processed()
+
+    # -- actions
+
+    def _begin(self) -> None:
+        self.hosted = False
+        self.then = NOW
+        self._owner.queueStarted()
+        self._owner.queueSettle()
+
+    def _beginAfter(self, delay: float) -> None:
+        self._begin()
+        self.then = delay
+
+    def _begunByOthers(self) -> None:
+        self.hosted = False
+        self.then = None
+        self._owner.startDeadline()
+        self._owner.queueStarted()
+
+    def _madeByOthers(self) -> None:
+        self.hosted = True
+        self.then = None
+        self._owner.startDeadline()
+
+    def _attempt(self) -> None:
+        self._owner.beginAttempt()
+        # The connector is known now. It may measure the time itself.
+        self._owner.startDeadline()
+
+    def _attemptedByOthers(self) -> None:
+        self.then = None
+        self._owner.startDeadline()
+
+    def _cancelAndStop(self) -> None:
+        self._owner.stopTimer()
+        self._owner.cancelAttempt()
+        self.then = None
+        self._owner.queueStopped(gaveUp=False, hosted=False)
+
+    def _cancelAndWait(self, delay: float) -> None:
+        self._owner.stopTimer()
+        self._owner.cancelAttempt()
+        self.then = delay
+        self._owner.queueSettle()
+
+    def _expireAttempt(self) -> None:
+        self._owner.expireAttempt()
+
+    def _keepDeadline(self) -> None:
+        """
+        Do nothing: the deadline of the attempt includes the negotiation.
+        """
+
+    def _abort(self) -> None:
+        self._owner.abort()
+
+    def _connect(self) -> None:
+        self._owner.stopTimer()
+        self._owner.queueConnected()
+
+    def _drainAndStop(self) -> None:
+        self.then = STOP
+        self._owner.drain()
+
+    def _abortAndStop(self) -> None:
+        self.then = STOP
+        self._owner.abort()
+
+    def _abortAndWait(self, delay: float) -> None:
+        self.then = delay
+        self._owner.abort()
+
+    def _choose(self) -> None:
+        """
+        Choose by the policy what follows, unless that has been chosen.
+        """
+        if self.then is None:
+            self.then = RETRY if self._owner.retrying else GIVE_UP
+
+    def _chooseAndDrain(self) -> None:
+        self._choose()
+        self._owner.drain()
+
+    def _chooseAndAbort(self) -> None:
+        self._choose()
+        self._owner.abort()
+
+    def _disconnect(self) -> None:
+        self._choose()
+        self._owner.queueDisconnected()
+        self._owner.queueSettle()
+
+    def _attemptOver(self) -> None:
+        self._owner.stopTimer()
+        self._choose()
+        self._owner.queueSettle()
+
+    def _stopAfterwards(self) -> None:
+        self.then = STOP
+
+    def _waitAfterwards(self, delay: float) -> None:
+        self.then = delay
+        self._owner.queueSettle()
+
+    def _settle(self) -> None:
+        then = self.then
+        if then is None:
+            # An earlier settle has performed the action.
+            return
+        if then is RETRY and not self.hosted:
+            delay = self._owner.nextDelay()
+            then = GIVE_UP if delay is None else delay
+        if then is NOW:
+            self.then = None
+            self.timeUp()
+        elif self.hosted or isinstance(then, Then):
+            self.then = then
+            # The owner calls settle again when the expected events have been handled.
+            if self.hosted or not self._owner.expectsEvents:
+                self.finish()
+        else:
+            self.then = None
+            self._owner.startTimer(then)
+
+    def _finish(self) -> None:
+        gaveUp = self.then is GIVE_UP
+        self.then = None
+        self._owner.stopTimer()
+        self._owner.queueStopped(gaveUp, self.hosted)
 
 
-def _begin(client: Client) -> None:
-    client._hosted = False
-    client._then = NOW
-    client._tellStarted()
-    client._settleLater()
-
-
-def _beginAfter(client: Client, delay: float) -> None:
-    _begin(client)
-    client._then = delay
-
-
-def _begunByOthers(client: Client) -> None:
-    client._hosted = False
-    client._then = None
-    client._startDeadline()
-    client._tellStarted()
-
-
-def _madeByOthers(client: Client) -> None:
-    client._hosted = True
-    client._then = None
-    client._startDeadline()
-
-
-def _attempt(client: Client) -> None:
-    client._attempt()
-    # Who makes the attempt is known now, and may keep the time himself.
-    client._startDeadline()
-
-
-def _attemptedByOthers(client: Client) -> None:
-    client._then = None
-    client._startDeadline()
-
-
-def _cancelAndStop(client: Client) -> None:
-    client._stopTimer()
-    client._cancelAttempt()
-    client._then = None
-    client._tellStopped(gaveUp=False, hosted=False)
-
-
-def _cancelAndWait(client: Client, delay: float) -> None:
-    client._stopTimer()
-    client._cancelAttempt()
-    client._then = delay
-    client._settleLater()
-
-
-def _expireAttempt(client: Client) -> None:
-    client._expireAttempt()
-
-
-def _keepDeadline(client: Client) -> None:
-    """
-    The one deadline of the attempt runs on: it covers the negotiation too.
-    """
-
-
-def _abort(client: Client) -> None:
-    client._abort()
-
-
-def _connect(client: Client) -> None:
-    client._stopTimer()
-    client._tellConnected()
-
-
-def _drainAndStop(client: Client) -> None:
-    client._then = STOP
-    client._drain()
-
-
-def _abortAndStop(client: Client) -> None:
-    client._then = STOP
-    client._abort()
-
-
-def _abortAndWait(client: Client, delay: float) -> None:
-    client._then = delay
-    client._abort()
-
-
-def _byPolicy(client: Client) -> None:
-    if client._then is None:
-        client._then = RETRY if client._retrying else GIVE_UP
-
-
-def _drainByPolicy(client: Client) -> None:
-    _byPolicy(client)
-    client._drain()
-
-
-def _abortByPolicy(client: Client) -> None:
-    _byPolicy(client)
-    client._abort()
-
-
-def _disconnect(client: Client) -> None:
-    _byPolicy(client)
-    client._tellDisconnected()
-    client._settleLater()
-
-
-def _attemptOver(client: Client) -> None:
-    client._stopTimer()
-    _byPolicy(client)
-    client._settleLater()
-
-
-def _stopAfterAll(client: Client) -> None:
-    client._then = STOP
-
-
-def _waitAfterAll(client: Client, delay: float) -> None:
-    client._then = delay
-    client._settleLater()
-
-
-def _settle(client: Client) -> None:
-    then = client._then
-    if then is None:
-        # An earlier settle has seen to it.
-        return
-    if then is RETRY and not client._hosted:
-        delay = client._retryDelay()
-        then = GIVE_UP if delay is None else delay
-    if then is NOW:
-        client._then = None
-        give(client, Inputs.timeUp)
-    elif client._hosted or isinstance(then, Then):
-        client._then = then
-        # Who expects an event settles again when it has come.
-        if client._hosted or not client._expectant:
-            give(client, Inputs.finish)
-    else:
-        client._then = None
-        client._startTimer(then)
-
-
-def _finish(client: Client) -> None:
-    gaveUp = client._then is GIVE_UP
-    client._then = None
-    client._stopTimer()
-    client._tellStopped(gaveUp, client._hosted)
-
-
-#: One row: in this phase, at this input, go to that phase and do this.
+#: A row: in this phase, at this input, enter that phase and perform this action.
 Row = tuple[Phase, Callable[..., None], Phase, Callable[..., None]]
 
-_I = Inputs
+_L = Lifecycle
 
 TABLE: tuple[Row, ...] = (
-    # -- nothing is going on; a ClientService may still hand us a connection
-    (IDLE, _I.start, WAITING, _begin),
-    (IDLE, _I.reconnect, WAITING, _beginAfter),
-    (IDLE, _I.attempting, CONNECTING, _begunByOthers),
-    (IDLE, _I.made, NEGOTIATING, _madeByOthers),
-    (STOPPED, _I.start, WAITING, _begin),
-    (STOPPED, _I.reconnect, WAITING, _beginAfter),
-    (STOPPED, _I.attempting, CONNECTING, _begunByOthers),
-    (STOPPED, _I.made, NEGOTIATING, _madeByOthers),
+    # -- the client is not running; a ClientService may still make a connection
+    (IDLE, _L.start, WAITING, _L._begin),
+    (IDLE, _L.reconnect, WAITING, _L._beginAfter),
+    (IDLE, _L.attempting, CONNECTING, _L._begunByOthers),
+    (IDLE, _L.made, NEGOTIATING, _L._madeByOthers),
+    (STOPPED, _L.start, WAITING, _L._begin),
+    (STOPPED, _L.reconnect, WAITING, _L._beginAfter),
+    (STOPPED, _L.attempting, CONNECTING, _L._begunByOthers),
+    (STOPPED, _L.made, NEGOTIATING, _L._madeByOthers),
     # -- between two attempts
-    (WAITING, _I.settle, WAITING, _settle),
-    (WAITING, _I.timeUp, CONNECTING, _attempt),
-    (WAITING, _I.attempting, CONNECTING, _attemptedByOthers),
-    (WAITING, _I.reconnect, WAITING, _waitAfterAll),
-    (WAITING, _I.shutdown, STOPPED, _cancelAndStop),
-    (WAITING, _I.finish, STOPPED, _finish),
-    # -- an attempt is under way
-    (CONNECTING, _I.made, NEGOTIATING, _keepDeadline),
-    (CONNECTING, _I.failed, WAITING, _attemptOver),
-    (CONNECTING, _I.timeUp, CONNECTING, _expireAttempt),
-    (CONNECTING, _I.reconnect, WAITING, _cancelAndWait),
-    (CONNECTING, _I.shutdown, STOPPED, _cancelAndStop),
-    # -- a transport, but not yet a connection: it ends with its transport
-    (NEGOTIATING, _I.negotiated, CONNECTED, _connect),
-    (NEGOTIATING, _I.refused, NEGOTIATING, _abort),
-    (NEGOTIATING, _I.timeUp, NEGOTIATING, _expireAttempt),
-    (NEGOTIATING, _I.reconnect, NEGOTIATING, _abortAndWait),
-    (NEGOTIATING, _I.shutdown, NEGOTIATING, _abortAndStop),
-    (NEGOTIATING, _I.lost, WAITING, _attemptOver),
+    (WAITING, _L.settle, WAITING, _L._settle),
+    (WAITING, _L.timeUp, CONNECTING, _L._attempt),
+    (WAITING, _L.attempting, CONNECTING, _L._attemptedByOthers),
+    (WAITING, _L.reconnect, WAITING, _L._waitAfterwards),
+    (WAITING, _L.shutdown, STOPPED, _L._cancelAndStop),
+    (WAITING, _L.finish, STOPPED, _L._finish),
+    # -- an attempt is being made
+    (CONNECTING, _L.made, NEGOTIATING, _L._keepDeadline),
+    (CONNECTING, _L.failed, WAITING, _L._attemptOver),
+    (CONNECTING, _L.timeUp, CONNECTING, _L._expireAttempt),
+    (CONNECTING, _L.reconnect, WAITING, _L._cancelAndWait),
+    (CONNECTING, _L.shutdown, STOPPED, _L._cancelAndStop),
+    # -- a transport that is not a connection yet: it ends with the transport
+    (NEGOTIATING, _L.negotiated, CONNECTED, _L._connect),
+    (NEGOTIATING, _L.refused, NEGOTIATING, _L._abort),
+    (NEGOTIATING, _L.timeUp, NEGOTIATING, _L._expireAttempt),
+    (NEGOTIATING, _L.reconnect, NEGOTIATING, _L._abortAndWait),
+    (NEGOTIATING, _L.shutdown, NEGOTIATING, _L._abortAndStop),
+    (NEGOTIATING, _L.connectionEnded, WAITING, _L._attemptOver),
     # -- records flow
-    (CONNECTED, _I.shutdown, DRAINING, _drainAndStop),
-    (CONNECTED, _I.reconnect, DRAINING, _abortAndWait),
-    (CONNECTED, _I.ended, DRAINING, _drainByPolicy),
-    (CONNECTED, _I.broken, DRAINING, _abortByPolicy),
-    (CONNECTED, _I.lost, DRAINING, _disconnect),
-    # -- the connection is on its way out; the last order decides what follows
-    (DRAINING, _I.shutdown, DRAINING, _stopAfterAll),
-    (DRAINING, _I.reconnect, DRAINING, _abortAndWait),
-    (DRAINING, _I.broken, DRAINING, _abort),
-    (DRAINING, _I.lost, DRAINING, _disconnect),
-    (DRAINING, _I.settle, WAITING, _settle),
+    (CONNECTED, _L.shutdown, DRAINING, _L._drainAndStop),
+    (CONNECTED, _L.reconnect, DRAINING, _L._abortAndWait),
+    (CONNECTED, _L.inputEnded, DRAINING, _L._chooseAndDrain),
+    (CONNECTED, _L.broken, DRAINING, _L._chooseAndAbort),
+    (CONNECTED, _L.connectionEnded, DRAINING, _L._disconnect),
+    # -- the connection is ending; the last request decides what follows
+    (DRAINING, _L.shutdown, DRAINING, _L._stopAfterwards),
+    (DRAINING, _L.reconnect, DRAINING, _L._abortAndWait),
+    (DRAINING, _L.broken, DRAINING, _L._abort),
+    (DRAINING, _L.connectionEnded, DRAINING, _L._disconnect),
+    (DRAINING, _L.settle, WAITING, _L._settle),
 )
 
-
-def _fill() -> None:
-    """
-    Give each phase its row.
-    """
-    for phase in Phase:
-        phase.row = {}
-    for phase, given, target, act in TABLE:
-        phase.row[given] = target, act
-
-
-_fill()
-
-
-def give(client: Client, given: Callable[..., None], *args: Any) -> None:
-    """
-    Give an input. What is given while another one is taken is taken behind it.
-
-    @param given: one of L{Inputs}.
-    """
-    if client._inputs is not None:
-        client._inputs += ((given, args),)
-        return
-    client._inputs = ()
-    try:
-        while True:
-            row = client._phase.row
-            if given in row:
-                client._phase, act = row[given]
-                act(client, *args)
-            if not client._inputs:
-                return
-            (given, args), client._inputs = client._inputs[0], client._inputs[1:]
-    finally:
-        client._inputs = None
+for _phase in Phase:
+    _phase.row = {}
+for _source, _given, _target, _act in TABLE:
+    _source.row[_given] = _target, _act

@@ -54,7 +54,7 @@ from .._validators import (
 from ..framing import Framing, Line
 from ..framing._building import buildFraming
 from ..retry import Policy
-from .events import Session, handlersFrom
+from .events import Session, fillSession, handlersFrom
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
@@ -103,8 +103,6 @@ def _refuse(client: Any, name: str, value: Any) -> NoReturn:
 
 
 def _move(client: Any, name: str, value: Any) -> None:
-    if name != "tls":
-        client._mayMove(f"setting {name}")
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(**placeholders(values), reactor=client.reactor)
     _store(client, name, value)
@@ -113,7 +111,6 @@ def _move(client: Any, name: str, value: Any) -> None:
 def _reframe(client: Any, name: str, value: Framing[Any]) -> None:
     _checkHeartbeat(client.heartbeat, value)
     _store(client, name, value)
-    client._reframeOffline(value)
 
 
 def _beat(client: Any, name: str, value: Heartbeat | None) -> None:
@@ -127,18 +124,8 @@ def _mark(client: Any, name: str, value: int | None) -> None:
     )
 
 
-def _limit(client: Any, name: str, value: int | None) -> None:
-    _store(client, name, value)
-    client._limitOutput()
-
-
 def _time(client: Any, name: str, value: Any) -> None:
     client._clock = value
-
-
-def _pass(client: Any, name: str, value: tuple[Any, ...]) -> None:
-    callback("started", client._on_started, ("client", *map(repr, value)))
-    _store(client, name, value)
 
 
 # -- settings that are stored in another form
@@ -295,7 +282,9 @@ class Setting:
     def __set__(self, client: Any, value: Any) -> None:
         value = self.validate(self.name, value)
         if hasattr(client, "_target"):
+            client._changing(self.name, value)
             self.apply(client, self.name, value)
+            client._changed(self.name)
         else:
             # A subclass sets it before it calls our constructor.
             _store(client, self.name, value)
@@ -494,14 +483,10 @@ class Settings(ReconnectingClientFactory):
         apply=_mark,
         read=_fromMarks,
     )
-    outputLimit: int | None = _setting(
-        None, _optionalBytes, "bytes or None", NOW, apply=_limit
-    )
-    offlineLimit: int = _setting(0, byteCount, "bytes", NOW, apply=_limit)
+    outputLimit: int | None = _setting(None, _optionalBytes, "bytes or None", NOW)
+    offlineLimit: int = _setting(0, byteCount, "bytes", NOW)
     noDelay: bool = _setting(True, flag, "True or False", CONNECTION)
-    args: Iterable[Any] | None = _setting(
-        (), _arguments, "sequence", START, poe="Args", apply=_pass
-    )
+    args: Iterable[Any] | None = _setting((), _arguments, "sequence", START, poe="Args")
     alias: str | None = _fixed(None, _alias, "text or None", poe="Alias")
     inlineStates: dict[str, Callable[..., object]] | None = _fixed(
         None, _handlers, "dict or None", poe="InlineStates"
@@ -518,6 +503,9 @@ class Settings(ReconnectingClientFactory):
     clock: Any = _setting(
         None, _reactorTime, "IReactorTime or None", NOW, apply=_time, read=_fromClock
     )
+
+    #: The connector of the last attempt.
+    connector: Any
 
     #: The settings of this client alone; None for none.
     _own: dict[str, Any] | None
@@ -614,35 +602,100 @@ class Settings(ReconnectingClientFactory):
             own is not None and not own.keys().isdisjoint(names)
         )
 
-    # -- the destination, which can be changed in several steps
+    def _changing(self, name: str, value: Any) -> None:
+        """
+        Check whether a setting can be changed now. A subclass overrides this.
 
-    @property
-    def _moving(self) -> bool:
-        """
-        True if the destination has been changed since the last attempt began.
-        """
-        own = self._own
-        return own is not None and not own.keys().isdisjoint(_DESTINATION)
+        @param value: the new value, which is valid.
 
-    def _nextTarget(self) -> Target:
+        @raise Exception: if it cannot be changed.
         """
-        @return: the target of the next attempt.
 
-        @raise TypeError: if an address has no port yet, or a port has no address.
+    def _changed(self, name: str) -> None:
         """
-        if not self._moving:
-            return self._target
-        values = {name: getattr(self, name) for name in DESTINATION}
-        return targetFrom(**values, reactor=self.reactor)
+        Apply a setting that has been changed, if it takes effect at once. A subclass
+        overrides this.
+        """
 
-    def _moveTo(self, target: Target) -> None:
-        """
-        Use another target from now on.
-        """
-        self._target = target
-        if self._own is not None:
-            for name in DESTINATION:
-                self._own.pop(name, None)
+
+def newSession(client: Settings) -> Session:
+    """
+    @return: a session as the settings describe it.
+
+    @raise TypeError: if its class does not accept C{sessionParams}.
+    @raise ValueError: if an event has two handlers.
+    """
+    parameters = client.sessionParams or {}
+    try:
+        signature(client.sessionType).bind(**parameters)
+    except TypeError as e:
+        raise TypeError(f"sessionParams: {e}") from e
+    session = client.sessionType(**parameters)
+    fillSession(
+        session,
+        inlineStates=client.inlineStates,
+        objectStates=client.objectStates,
+        packageStates=client.packageStates,
+    )
+    return session
+
+
+# -- the destination, which can be changed in several steps
+
+
+def currentTarget(client: Settings) -> Target:
+    """
+    @return: the target of the last attempt.
+    """
+    return client._target
+
+
+def isMoving(client: Settings) -> bool:
+    """
+    @return: True if the destination has been changed since the last attempt began.
+    """
+    own = client._own
+    return own is not None and not own.keys().isdisjoint(_DESTINATION)
+
+
+def movesAddress(client: Settings) -> bool:
+    """
+    @return: as L{isMoving}, but False if only C{tls} has been changed.
+    """
+    own = client._own
+    return own is not None and not own.keys().isdisjoint(_DESTINATION - {"tls"})
+
+
+def nextTarget(client: Settings) -> Target:
+    """
+    @return: the target of the next attempt.
+
+    @raise TypeError: if an address has no port yet, or a port has no address.
+    """
+    if not isMoving(client):
+        return client._target
+    values = {name: getattr(client, name) for name in DESTINATION}
+    return targetFrom(**values, reactor=client.reactor)
+
+
+def moveToNext(client: Settings) -> None:
+    """
+    Use the target of the next attempt from now on.
+
+    @raise TypeError: as L{nextTarget}.
+    """
+    if isMoving(client):
+        moveTo(client, nextTarget(client))
+
+
+def moveTo(client: Settings, target: Target) -> None:
+    """
+    Use another target from now on.
+    """
+    client._target = target
+    if client._own is not None:
+        for name in DESTINATION:
+            client._own.pop(name, None)
 
 
 #: Each setting by its name.

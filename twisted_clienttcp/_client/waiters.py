@@ -1,5 +1,5 @@
 """
-Who waits for what is still to come.
+Deferreds that wait for events of a client.
 """
 
 from __future__ import annotations
@@ -11,75 +11,98 @@ from twisted.internet.defer import Deferred
 
 class Waiter(Deferred[Any]):
     """
-    One who waits.
+    A Deferred that waits for an event. It can be cancelled without an effect on the
+    others.
 
-    @ivar event: what for.
-    @ivar others: all who wait where he does.
-    @ivar patience: how many failures make him give up; None for any number.
+    @ivar others: the list that contains it while it waits.
+    @ivar patience: the number of failures after which it fails; None for no limit.
     """
 
-    event: str
     others: list[Waiter]
     patience: int | None
 
 
-def waiterIn(waiters: list[Waiter], event: str, patience: int | None = None) -> Waiter:
+class Waiters:
     """
-    @param event: what is waited for.
-    @param patience: how many failures make the caller give up; None for any number.
+    The Deferreds of one client that wait for an event: C{"connected"}, C{"flushed"},
+    C{"shutdown"} or C{"stopped"}.
 
-    @return: a Deferred of the caller's own, which he can cancel without harm to the
-        others.
+    @ivar waiting: the Deferreds for each event, in the order in which they began to
+        wait. An event may be missing.
     """
-    waiter = Waiter(_forget)
-    waiter.event = event
-    waiter.others = waiters
-    waiter.patience = patience
-    waiters.append(waiter)
-    return waiter
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, list[Waiter]] = {}
+
+    def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
+        """
+        Wait for an event.
+
+        @param event: the name of the event.
+        @param patience: the number of failures after which the Deferred fails; None for
+            no limit.
+
+        @return: a new Deferred, which belongs to the caller.
+        """
+        waiter = Waiter(_leave)
+        waiter.others = self.waiting.setdefault(event, [])
+        waiter.others.append(waiter)
+        waiter.patience = patience
+        return waiter
+
+    def split(self, *events: str) -> Waiters:
+        """
+        Take out the Deferreds that wait for some events. Those that begin to wait later
+        are not affected by what happens to these.
+
+        @param events: the names of the events.
+
+        @return: the Deferreds, which can still be cancelled.
+        """
+        taken = Waiters()
+        for event in events:
+            if event in self.waiting:
+                taken.waiting[event] = self.waiting.pop(event)
+        return taken
+
+    def countFailure(self, event: str) -> Waiters:
+        """
+        Count a failure.
+
+        @param event: the event that has not come because of the failure.
+
+        @return: the Deferreds that do not wait for more failures, as from L{split}.
+        """
+        leaving: list[Waiter] = []
+        for waiter in list(self.waiting.get(event, ())):
+            if waiter.patience is not None:
+                waiter.patience -= 1
+                if not waiter.patience:
+                    waiter.others.remove(waiter)
+                    waiter.others = leaving
+                    leaving.append(waiter)
+        taken = Waiters()
+        taken.waiting[event] = leaving
+        return taken
+
+    def fire(self, result: object) -> None:
+        """
+        Fire all of these Deferreds.
+
+        @param result: the result, or a C{Failure}.
+        """
+        for waiting in list(self.waiting.values()):
+            for waiter in waiting[:]:
+                # The callback of an earlier one may have cancelled it.
+                if not waiter.called:
+                    waiter.callback(result)
 
 
-def _forget(cancelled: Any) -> None:
+def _leave(cancelled: Any) -> None:
     """
-    One waits no longer.
+    Remove a Deferred that has been cancelled.
     """
     if cancelled in cancelled.others:
         cancelled.others.remove(cancelled)
-
-
-def leave(waiters: list[Waiter], *events: str) -> list[Waiter]:
-    """
-    @return: who waits for one of these. They are where they can be waiting on.
-    """
-    leaving = [waiter for waiter in waiters if waiter.event in events]
-    for waiter in leaving:
-        waiters.remove(waiter)
-        waiter.others = leaving
-    return leaving
-
-
-def impatient(waiters: list[Waiter]) -> list[Waiter]:
-    """
-    Count a failure.
-
-    @return: who gives up at it; they wait no longer.
-    """
-    leaving = []
-    for waiter in waiters:
-        if waiter.patience is not None:
-            waiter.patience -= 1
-            if not waiter.patience:
-                leaving.append(waiter)
-    for waiter in leaving:
-        waiters.remove(waiter)
-    return leaving
-
-
-def fire(waiting: list[Waiter], result: Any) -> None:
-    """
-    Fire all of these.
-    """
-    for waiter in waiting[:]:
-        # The one before may have cancelled it.
-        if not waiter.called:
-            waiter.callback(result)

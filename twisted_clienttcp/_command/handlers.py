@@ -13,7 +13,8 @@ from traceback import extract_tb
 from twisted.python import usage
 
 from .. import ClientTCPFactory
-from .._client.callbacks import CALLBACKS, isHandler
+from .._client.callbacks import CALLBACKS
+from .._client.handler import isHandler
 from ..errors import nameOf
 from .options import Options
 

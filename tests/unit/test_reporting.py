@@ -19,7 +19,7 @@ from twisted.logger import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._client.notice import HINT, FailureLog
+from twisted_clienttcp._client.reporting import HINT, FailureLog
 
 
 class FailureLogTests(SynchronousTestCase):

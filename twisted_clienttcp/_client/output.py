@@ -1,0 +1,70 @@
+"""
+The queue that records are put into: that of the connection, or the offline queue.
+"""
+
+from __future__ import annotations
+
+from .._connection.offline import OfflineQueue
+from .._connection.queue import OutputQueue
+from .settings import Settings
+
+
+class Output:
+    """
+    The output of a client, with and without a connection.
+
+    @ivar queue: the queue that accepts records now.
+    @ivar offline: the queue for records that wait for a connection. It may contain
+        records of an earlier connection while there is another one.
+    """
+
+    __slots__ = ("offline", "queue")
+
+    def __init__(self, client: Settings) -> None:
+        self.offline = OfflineQueue(client.framing, client.marks, client.offlineLimit)
+        self.queue: OutputQueue = self.offline
+
+    @property
+    def pending(self) -> int:
+        """
+        The bytes that are pending, on the connection and for the next one.
+        """
+        offline = self.offline
+        pending = 0 if self.queue is offline else self.queue.pending
+        return pending + offline.pending
+
+    def sendOffline(self, queue: OutputQueue) -> list[Exception]:
+        """
+        Move the records that wait to the queue of a connection, if it is in use, behind
+        the records that C{connected} has put; these belong to this connection alone.
+
+        @return: an error for each record that the framing of the connection cannot
+            encode.
+        """
+        if self.queue is not queue:
+            return []
+        queue.own()
+        return self.offline.moveTo(queue)
+
+    def takeBack(self, queue: OutputQueue) -> None:
+        """
+        Keep the records of a connection that no transport has received, if the client
+        keeps records at all.
+
+        @param queue: the queue of the connection.
+        """
+        limit = self.offline.limit
+        if self.queue is queue and limit:
+            self.queue = self.offline
+            self.offline.adopt(queue.takeBack(limit))
+
+    def drop(self) -> int:
+        """
+        Discard the records that wait for a connection.
+
+        @return: the number of bytes.
+        """
+        unsent = self.offline.pending
+        if unsent:
+            self.offline.clear()
+        return unsent

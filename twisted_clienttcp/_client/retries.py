@@ -1,0 +1,132 @@
+"""
+How long to wait before the next attempt, and when to give up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from twisted.python.failure import Failure
+
+from .. import _validators
+from .._details import describe
+from ..errors import RetriesExhausted
+from ..retry import MEMORY, Attempt, Policy, exponential
+from .reporting import log, logFailure
+from .settings import Settings
+
+
+class Retries:
+    """
+    Counts the failures of a client, and chooses the waits between its attempts.
+
+    @ivar count: the number of failures in a row, as L{Settings.retries}.
+    @ivar delay: the last wait in seconds; at first C{initialDelay}.
+    @ivar failure: the end of the last attempt or connection; None if there was none
+        since the start.
+    """
+
+    __slots__ = (
+        "_client",
+        "_failedAt",
+        "_firstAt",
+        "count",
+        "delay",
+        "failure",
+    )
+
+    def __init__(self, client: Settings) -> None:
+        self._client = client
+        self.begin()
+        self.reset()
+
+    def begin(self) -> None:
+        """
+        Forget all failures: the client starts.
+        """
+        #: The times of the last failures, the newest first.
+        self._failedAt: tuple[float, ...] = ()
+        #: The time of the first failure in a row.
+        self._firstAt = 0.0
+        self.failure: Failure | None = None
+
+    def reset(self) -> None:
+        """
+        Let the next failure be the first in a row.
+        """
+        self.delay: float = self._client.initialDelay
+        self.count = 0
+
+    def next(self, now: float) -> float | Failure:
+        """
+        Count a failure.
+
+        @param now: the present time in seconds.
+
+        @return: the seconds to wait; or, to give up, the reason.
+        """
+        if not self.count:
+            self._firstAt = now
+        self.count += 1
+        self._failedAt = (now, *self._failedAt[: MEMORY - 1])
+        client = self._client
+        try:
+            if client.maxRetries is not None and self.count > client.maxRetries:
+                delay = None
+            elif client.retryPolicy is None:
+                policy = _backoff(
+                    client.initialDelay, client.maxDelay, client.factor, client.jitter
+                )
+                delay = policy(self.count)
+            else:
+                delay = self._ask(client.retryPolicy, now)
+        except BaseException:
+            # Without a delay the client can only give up.
+            reason = Failure()
+            logFailure(client, "no delay for the next attempt, so it stops", reason)
+            return reason
+        if delay is None:
+            cause, words = None, ""
+            if self.failure is not None:
+                cause, words = self.failure.value, describe(self.failure)
+            elapsed = now - self._firstAt
+            return Failure(RetriesExhausted(self.count, elapsed, cause, words))
+        self.delay = delay
+        return delay
+
+    def _ask(self, policy: Policy, now: float) -> float | None:
+        """
+        @return: the wait that the user's policy returns, at most C{maxDelay}.
+        """
+        client = self._client
+        attempt = Attempt(
+            self.count,
+            elapsed=now - self._firstAt,
+            ages=(now - at for at in self._failedAt),
+            failure=self.failure,
+        )
+        delay = policy(attempt)
+        if delay is None:
+            return None
+        delay = _validators.delay(f"the result of retryPolicy for {attempt}", delay)
+        if delay > client.maxDelay:
+            log.info(
+                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
+                client=client,
+                maxDelay=client.maxDelay,
+                delay=delay,
+            )
+        return min(delay, client.maxDelay)
+
+
+@lru_cache(maxsize=64)
+def _backoff(
+    initialDelay: float, maxDelay: float, factor: float, jitter: float | None
+) -> Policy:
+    """
+    @return: the policy that these settings describe. It has no state, so clients share
+        it.
+    """
+    return exponential(
+        initialDelay=initialDelay, maxDelay=maxDelay, factor=factor, jitter=jitter
+    )
