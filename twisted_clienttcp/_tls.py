@@ -246,6 +246,18 @@ def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
     return partial(TLSMemoryBIOProtocol.write, layer)
 
 
+def peerHasEnded(transport: Any) -> bool:
+    """
+    @return: True if the peer's close_notify has been received.
+    """
+    if not ISSLTransport.providedBy(transport):
+        return False
+    from OpenSSL.SSL import RECEIVED_SHUTDOWN
+
+    connection: Any = transport
+    return bool(connection.getHandle().get_shutdown() & RECEIVED_SHUTDOWN)
+
+
 def verified(transport: object) -> bool:
     """
     @return: True if the handshake has completed with a valid certificate. (Twisted

@@ -397,10 +397,21 @@ class _Transport:
         producer, self.producer = self.producer, None
         if producer is not None:
             producer.stopProducing()
-        failure = Failure(reason)
+        self.connectionLost(Failure(reason))
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Report the loss, as the reactor does by this method of a socket's transport.
+        """
         if self.protocol is not None:
-            self.protocol.connectionLost(failure)
-        self.connector.connectionLost(failure)
+            self.protocol.connectionLost(reason)
+        self.connector.connectionLost(reason)
+
+    def countUnacknowledged(self) -> int:
+        """
+        Return how many bytes the server has not received.
+        """
+        return len(self.output)
 
     def work(self) -> bool:
         """

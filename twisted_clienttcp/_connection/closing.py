@@ -34,13 +34,20 @@ from twisted.internet.interfaces import (
 )
 from twisted.python.failure import Failure
 
+from .. import _tls
 from ..errors import DrainTimeout, TruncatedRecord
+from .descriptor import Descriptor
 from .outbound import Outbound
 from .reading import DELIVERING, Reading
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
 LINGER_SILENCE = 5.0
+
+#: For how many seconds to wait for an acknowledgement that must be on its way, and how
+#: often to look for it meanwhile.
+ACKNOWLEDGE_TIME = 0.1
+ACKNOWLEDGE_STEP = 0.01
 
 
 @attrs.frozen(kw_only=True)
@@ -57,18 +64,37 @@ class Disconnection:
     @ivar unsent: the number of bytes that were accepted and never passed to the kernel.
         It is an upper bound: the last chunk (64 KiB) counts as a whole even if a part
         of it was passed.
-    @ivar confirmed: True if the peer ended its side after we had ended ours. (With TLS,
-        if it has answered our close_notify with its own.)
+    @ivar unacknowledged: the number of bytes passed to the kernel that the peer's
+        kernel had not acknowledged when the connection was closed. Our end of stream
+        counts as one byte. With TLS, the bytes are those of the ciphertext. On a UNIX
+        socket any number other than 0 means that the peer's program had not read all
+        bytes. None where the number is not known: on systems other than Linux, and
+        after a reset if everything had been acknowledged, because the peer's kernel
+        may have dropped it.
+    @ivar confirmed: True if the peer's kernel has everything, and the peer ended its
+        side after that: C{unsent} and C{unacknowledged} are 0, the peer ended its side
+        without a reset, and it did so after we had ended ours. (With TLS, each side
+        ends with a close_notify.) It does not mean that the peer's program has read
+        everything: no transport can know that.
     @ivar truncated: the bytes received behind the last complete record, as a
         L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
         were none.
+    @ivar undelivered: the number of records that were received before a loss and not
+        delivered within C{drainTimeout} after it, because an awaited result or a pause
+        held them.
+    @ivar unread: the number of bytes that the kernel had received and that were not
+        read when the connection was closed, because records were held or discarded;
+        None where the number is not known.
     """
 
     failure: Failure
     initiator: str
     unsent: int
     confirmed: bool
+    unacknowledged: int | None = None
     truncated: TruncatedRecord | None = None
+    undelivered: int = 0
+    unread: int | None = None
 
 
 class Stage(IntEnum):
@@ -114,11 +140,13 @@ class Closing:
     """
 
     __slots__ = (
+        "_answered",
         "_clock",
-        "_confirmed",
+        "_descriptor",
         "_endWhenFlushed",
         "_isOutputClosed",
         "_isOutputStopped",
+        "_isReported",
         "_lastHeard",
         "_lingerTimeout",
         "_outbound",
@@ -127,6 +155,8 @@ class Closing:
         "_report",
         "_timer",
         "_transport",
+        "_transportLost",
+        "_undelivered",
         "cause",
         "reason",
         "sendingEnded",
@@ -139,11 +169,14 @@ class Closing:
         clock: IReactorTime,
         outbound: Outbound,
         reading: Reading,
+        descriptor: Descriptor,
         outputClosed: Callable[[], None],
+        transportLost: Callable[[], None],
         report: Callable[[Disconnection, bool], None],
     ) -> None:
         """
         @param outputClosed: called when no more output is accepted or sent.
+        @param transportLost: called when the transport is lost, at once.
         @param report: called once, with the disconnection, and True if the user knows
             its cause already.
         """
@@ -151,7 +184,9 @@ class Closing:
         self._clock = clock
         self._outbound = outbound
         self._reading = reading
+        self._descriptor = descriptor
         self._outputClosed = outputClosed
+        self._transportLost = transportLost
         self._report = report
         self.stage = OPEN
         self.cause: Cause | None = None
@@ -161,7 +196,10 @@ class Closing:
         self._endWhenFlushed = False
         self._isOutputClosed = False
         self._isOutputStopped = False
-        self._confirmed = False
+        self._isReported = False
+        #: The peer has ended its side, after we had ended ours.
+        self._answered = False
+        self._undelivered = 0
         self._lingerTimeout = 0.0
         self._lastHeard = 0.0
         self._timer: IDelayedCall | None = None
@@ -266,7 +304,7 @@ class Closing:
         self._stopTimer()
         self.stage = LINGERING
         if self._reading.hasEnded:
-            self._lose()
+            self._loseAcknowledged()
         elif isHalfCloseable(self._transport):
             self._lastHeard = self._clock.seconds()
             self._linger(self._lastHeard + self._lingerTimeout)
@@ -274,6 +312,7 @@ class Closing:
             # TLS has no half-close (though its transport claims one). It waits for the
             # peer's close_notify, without a time limit of its own.
             self._startTimer(self._lingerTimeout, self.abort)
+            self._answered = not _tls.peerHasEnded(self._transport)
             self._transport.loseConnection()
 
     def _linger(self, until: float) -> None:
@@ -284,6 +323,22 @@ class Closing:
         wake = min(self._lastHeard + LINGER_SILENCE, until)
         if wake > now:
             self._startTimer(wake - now, self._linger, until)
+        else:
+            self._lose()
+
+    def _loseAcknowledged(self, until: float | None = None) -> None:
+        """
+        Close, because both sides have ended. If nothing is missing but acknowledgements
+        that must be on their way, wait for them a little.
+        """
+        now = self._clock.seconds()
+        until = now + ACKNOWLEDGE_TIME if until is None else until
+        missing = self._descriptor.countUnacknowledged()
+        # If the peer has answered our end of stream and does not acknowledge the bytes
+        # before it, it has not read them.
+        isComing = missing == 1 or not self._answered
+        if missing and isComing and now < until:
+            self._startTimer(ACKNOWLEDGE_STEP, self._loseAcknowledged, until)
         else:
             self._lose()
 
@@ -301,9 +356,10 @@ class Closing:
         """
         The peer has ended its side.
         """
-        self._confirmed = self.sendingEnded
+        self._answered = self.sendingEnded
         if self.stage is LINGERING:
-            self._lose()
+            self._stopTimer()
+            self._loseAcknowledged()
 
     # -- the other ways to the end
 
@@ -325,20 +381,34 @@ class Closing:
                 transport = self._transport
                 getattr(transport, "abortConnection", transport.loseConnection)()
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self, reason: Failure, deadline: float) -> None:
         """
         The transport is lost.
+
+        @param deadline: for how many seconds the delivery of the records that were
+            received before may delay the report.
         """
         self.reason = reason
         self._reading.isLost = True
         self._stopTimer()
         try:
+            self._closeOutput()
+            self._transportLost()
+            # This calls the user's producer.
             self._stopOutput()
         finally:
             if self._reading.mode is DELIVERING:
+                self._startTimer(deadline, self._deliveryExpired)
                 self._reading.end(self._finish)
             else:
                 self._finish()
+
+    def _deliveryExpired(self) -> None:
+        try:
+            self._undelivered = self._reading.giveUp()
+        finally:
+            # The user's code may have raised.
+            self._finish()
 
     # -- the end
 
@@ -349,31 +419,42 @@ class Closing:
         """
         reason = self.reason
         assert reason is not None
+        if self._isReported:
+            return
+        self._isReported = True
         unsent = self._outbound.pending
-        if self.stage is LINGERING and not unsent:
+        isTLS = ISSLTransport.providedBy(self._transport)
+        isClean = bool(reason.check(ConnectionDone))
+        isOrderly = self.stage is LINGERING and not unsent
+        if isOrderly:
             # We have closed the connection, and how the transport ends then is of no
-            # interest, except that TLS reports the peer's close_notify: an end without
-            # it is a ConnectionLost.
-            if ISSLTransport.providedBy(self._transport):
-                self._confirmed = bool(reason.check(ConnectionDone))
+            # interest.
             self.blame(None, "local")
-        elif reason.check(ConnectionDone):
+        elif isClean:
             # readConnectionLost reports an end of the peer's side first, except with
             # TLS: without it, some code here has closed the transport.
-            peer = self._reading.hasEnded or ISSLTransport.providedBy(self._transport)
+            peer = self._reading.hasEnded or isTLS
             self.blame(reason, "peer" if peer else "local", told=not peer)
         else:
             self.blame(reason, "network", told=False)
         self._end()
         assert self.cause is not None
         failure, initiator, told = self.cause
-        received = self._reading.input
+        received, descriptor = self._reading.input, self._descriptor
         disconnection = Disconnection(
             failure=failure or reason,
             initiator=initiator,
             unsent=unsent,
-            confirmed=self._confirmed,
+            # An end of TLS without the peer's close_notify is a ConnectionLost.
+            confirmed=isOrderly
+            and self._answered
+            and (isClean or not isTLS)
+            and descriptor.unacknowledged == 0
+            and not descriptor.failed,
+            unacknowledged=descriptor.unacknowledged,
             truncated=None if received is None else received.truncated,
+            undelivered=self._undelivered,
+            unread=descriptor.unread,
         )
         self._report(disconnection, told)
 
@@ -387,21 +468,27 @@ class Closing:
         self._stopOutput()
 
     def _refuseOutput(self) -> None:
-        self.sendingEnded = True
-        self._outbound.close("the sending side of the connection is closed")
-
-    def _stopOutput(self) -> None:
-        if self._isOutputStopped:
-            return
-        self._isOutputStopped = True
-        self._refuseOutput()
-        self._closeOutput()
-        self._outbound.stop()
+        if not self.sendingEnded:
+            self.sendingEnded = True
+            self._outbound.close("the sending side of the connection is closed")
 
     def _closeOutput(self) -> None:
+        """
+        Accept no more output; the client's offline queue accepts it from now on.
+        """
         if not self._isOutputClosed:
             self._isOutputClosed = True
+            self._refuseOutput()
             self._outputClosed()
+
+    def _stopOutput(self) -> None:
+        """
+        Accept and send no more output.
+        """
+        if not self._isOutputStopped:
+            self._isOutputStopped = True
+            self._closeOutput()
+            self._outbound.stop()
 
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: Any

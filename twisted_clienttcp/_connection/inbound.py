@@ -15,7 +15,7 @@ from inspect import isawaitable, iscoroutine, isgenerator
 from types import CoroutineType
 from typing import Any, Final, Protocol, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
 from ..framing._base import Framing
@@ -134,6 +134,7 @@ class Inbound:
 
     __slots__ = (
         "_atEnd",
+        "_awaited",
         "_batched",
         "_client",
         "_cursor",
@@ -183,6 +184,8 @@ class Inbound:
         #: An error behind the records of a batch.
         self._error: FramingError | None = None
         self._atEnd: Callable[[], None] | None = None
+        #: The last result that was awaited.
+        self._awaited: Deferred[Any] | None = None
         self._hasEnded = False
         self._running = False
         self._stopped = False
@@ -419,6 +422,7 @@ class Inbound:
         self.held |= Hold.RESULT
         awaited.addCallbacks(arrived, failed, callbackArgs=args, errbackArgs=args)
         if self.held & Hold.RESULT:
+            self._awaited = awaited
             self._endLoop()
 
     def _arrived(self, result: object) -> None:
@@ -427,6 +431,9 @@ class Inbound:
 
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.RESULT
+        if self._stopped and failure.check(CancelledError):
+            # By L{abandon}, as a rule. The connection has ended.
+            return
         self.stop()
         self._owner.inputRaised(failure.value)
 
@@ -504,6 +511,33 @@ class Inbound:
         self._decoded -= remaining
         self._records, self._saved = [], 0
         return len(self.buffer.takeRest()) + remaining
+
+    def abandon(self) -> int:
+        """
+        Deliver nothing any more, although all records have been received: cancel the
+        result that is awaited.
+
+        @return: how many records were not delivered.
+        """
+        count = self._remaining()
+        try:
+            while (records := self.buffer.decode(many=True)) is not None:
+                count += len(records)
+            count += len(self.buffer.decodeEnd())
+            if rest := self.buffer.takeRest():
+                self.truncated = TruncatedRecord(rest)
+        except FramingError:
+            # Only what was decoded counts.
+            pass
+        self.stop()
+        if self.held & Hold.RESULT and self._awaited is not None:
+            try:
+                self._awaited.cancel()
+            except BaseException as error:
+                self._owner.inputRaised(error)
+                if not isinstance(error, Exception):
+                    raise
+        return count
 
     def stop(self) -> None:
         """

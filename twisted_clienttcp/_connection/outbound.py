@@ -95,7 +95,6 @@ class Outbound(OutputQueue):
         "_isReported",
         "_isStopped",
         "_isUnreported",
-        "_onClosing",
         "_owner",
         "_producer",
         "_socket",
@@ -127,7 +126,6 @@ class Outbound(OutputQueue):
         self._producer: ProducerControl | None = None
         self._isRegistered = False
         self._isStopped = False
-        self._onClosing: Callable[[], object] | None = None
         #: The marks apply: they are the user's, or a producer is registered.
         self._hasMarks = marks.given
         #: C{pending} has reached the high mark, and not the low one after that.
@@ -358,9 +356,8 @@ class Outbound(OutputQueue):
         """
         if socket.disconnecting or self._owner.eventful:
             return False
-        # If the write fails, the reactor reads first when it writes again.
-        doWrite = socket.doWrite
-        if getattr(doWrite, "withoutReading", doWrite)() is not None:
+        # If the write fails, the reactor writes again, and reports that.
+        if socket.doWrite() is not None:
             self.hasFailed = True
             return False
         # After abortConnection(), nothing leaves the second buffer.
@@ -371,11 +368,6 @@ class Outbound(OutputQueue):
         The transport has passed everything to the kernel.
         """
         if not self._isRegistered:
-            return
-        if self._onClosing is not None:
-            if self._consumer.disconnecting:
-                self._unregister()
-                self._onClosing()
             return
         self.sent()
         if self._isStopped or not self._isRegistered:
@@ -469,20 +461,3 @@ class Outbound(OutputQueue):
         self._isHandshaking = False
         if self.edge:
             self.pump()
-
-    def loseConnection(self, closing: Callable[[], object]) -> None:
-        """
-        Close the transport. Everything must have been sent.
-
-        @param closing: called when the transport has passed its last byte to the
-            kernel, which under TLS is that of the close_notify, and is about to close.
-            It is not called if the connection is lost before.
-        """
-        if self._tls is None or self._consumer is None:
-            closing()
-        else:
-            self._onClosing = closing
-            if not self._isRegistered:
-                self._consumer.registerProducer(self, False)
-                self._isRegistered = True
-        self._transport.loseConnection()

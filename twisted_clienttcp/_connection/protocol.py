@@ -22,7 +22,6 @@ from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec
 from typing import Protocol as TypingProtocol
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -48,13 +47,14 @@ from ..errors import ClientTCPError, FramingError, NotConnectedError, RecordTooL
 from ..framing import Framing
 from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing, Disconnection
+from .descriptor import Descriptor
 from .inbound import Hold, Inbound
 from .liveness import Heartbeat, Watch
 from .negotiation import Negotiation
 from .outbound import Outbound
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
-from .tcp import KeepAlive, keepAlive, noDelay, readBeforeLoss, refuseOwnEnd
+from .tcp import KeepAlive, keepAlive, noDelay, refuseOwnEnd
 
 
 class Client(TypingProtocol):
@@ -367,7 +367,9 @@ class ClientTCPProtocol(Protocol):
             clock,
             self.outbound,
             self.reading,
+            Descriptor(transport, self.reading.delivers),
             self._outputClosed,
+            self._transportLost,
             self._ended,
         )
         self._owner.transportMade(self)
@@ -402,16 +404,6 @@ class ClientTCPProtocol(Protocol):
             and hasattr(wrapper, "readConnectionLost")
         ):
             alsoProvides(wrapper, IHalfCloseableProtocol)
-        if isinstance(transport, FileDescriptor):
-            readBeforeLoss(transport, self._received)
-
-    def _received(self) -> int | None:
-        """
-        Return how many bytes were received; None if no more can be delivered now.
-        """
-        reading = self.reading
-        isDelivered = reading.mode is DELIVERING and reading.isRead
-        return self._bytesIn if isDelivered else None
 
     def _newInbound(self) -> Inbound:
         client = self._client
@@ -832,12 +824,13 @@ class ClientTCPProtocol(Protocol):
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             self.closing.blame(reason, "local")
         reason = _tls.explained(reason, self.transport, self.shaking)
-        if reason.check(ConnectionLost) and not self.reading.isRead:
+        isAborted = reason.check(ConnectionAborted)
+        if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
             reason = Failure(LostWhileWriting())
-        try:
-            self.closing.lost(reason)
-        finally:
-            self._owner.transportLost(self)
+        self.closing.lost(reason, self._client.drainTimeout)
+
+    def _transportLost(self) -> None:
+        self._owner.transportLost(self)
 
     def _ended(self, disconnection: Disconnection, told: bool) -> None:
         """

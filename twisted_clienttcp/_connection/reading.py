@@ -131,6 +131,12 @@ class Reading:
         """
         return not (self.isHeld or self._throttled or self.hasEnded)
 
+    def delivers(self) -> bool:
+        """
+        Return True if received bytes are delivered at once.
+        """
+        return self.mode is DELIVERING and self.isRead
+
     # -- the course of a connection
 
     def open(self) -> None:
@@ -152,6 +158,14 @@ class Reading:
         """
         self.stopWatching()
         self.inbound.end(delivered)
+
+    def giveUp(self) -> int:
+        """
+        Deliver nothing more, and cancel the result that is awaited.
+
+        @return: how many records were received and not delivered.
+        """
+        return 0 if self.input is None else self.input.abandon()
 
     def discard(self) -> None:
         """
@@ -240,7 +254,7 @@ class Reading:
 
     def _resume(self) -> None:
         self._throttled = len(self.inbound.buffer) > BACKLOG
-        if self.mode is DELIVERING and self.isRead:
+        if self.delivers():
             self.read(True)
 
     # -- how much is read

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IUNIXTransport
 
 from .._validators import count
@@ -106,30 +105,3 @@ def keepAlive(transport: Any, wanted: KeepAlive) -> None:
         # Some kernels refuse this for a connection that has been reset already; the
         # transport will report the reset.
         pass
-
-
-def readBeforeLoss(transport: Any, received: Callable[[], int | None]) -> None:
-    """
-    If a write fails because the peer has reset the connection, let a transport read the
-    data that arrived before the reset, and report the loss then. The reset is consumed
-    by the write, so the kernel still returns this data.
-
-    @param transport: a transport of Twisted's for a socket.
-    @param received: returns how many bytes were received; None while no more may be
-        read.
-    """
-    write = transport.doWrite
-
-    def doWrite() -> Any:
-        lost = write()
-        if isinstance(lost, ConnectionLost):
-            last = -1
-            # doRead() also returns None if there is nothing to read.
-            while (count := received()) is not None and count > last:
-                last = count
-                if transport.doRead() is not None:
-                    break
-        return lost
-
-    doWrite.withoutReading = write  # type: ignore[attr-defined]
-    transport.doWrite = doWrite

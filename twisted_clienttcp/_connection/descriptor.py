@@ -1,0 +1,119 @@
+"""
+The descriptor of a connection, and what only it knows: the bytes that the peer's kernel
+has not acknowledged, and the bytes that have not been read.
+
+Twisted closes the descriptor before it reports a loss. So the call by which the reactor
+reports the loss to the transport (C{connectionLost}, which is public) is intercepted,
+and the descriptor is read first.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from sys import maxsize
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.python.failure import Failure
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # pragma: no cover
+    # Windows.
+    fcntl = termios = None  # type: ignore[assignment]
+
+
+class Descriptor:
+    """
+    The descriptor below a transport, which may be that of TLS.
+
+    @ivar unread: how many received bytes had not been read when the descriptor was
+        closed; None if that is not known.
+    @ivar unacknowledged: how many bytes had not been acknowledged then, our end of
+        stream included; None if that is not known. After a reset it is never 0.
+    @ivar failed: True if the kernel knew of an error then that was not read, such as a
+        reset.
+    """
+
+    __slots__ = ("_mayRead", "_transport", "failed", "unacknowledged", "unread")
+
+    def __init__(self, transport: Any, mayRead: Callable[[], bool]) -> None:
+        """
+        @param mayRead: returns True if what is read would be delivered.
+        """
+        self._mayRead = mayRead
+        while not (
+            transport is None
+            or isinstance(transport, FileDescriptor)
+            or hasattr(transport, "countUnacknowledged")
+        ):
+            transport = getattr(transport, "transport", None)
+        self._transport: Any = transport
+        self.unread: int | None = None
+        self.unacknowledged: int | None = None
+        self.failed = False
+        if transport is not None:
+            transport.connectionLost = self._losing
+
+    def countUnacknowledged(self) -> int | None:
+        """
+        Return how many bytes the peer's kernel has not acknowledged; on a UNIX socket,
+        the memory taken by what the peer's program has not read. None if that is not
+        known.
+        """
+        # A transport in memory counts for itself.
+        count = getattr(self._transport, "countUnacknowledged", None)
+        return self._ask("TIOCOUTQ") if count is None else int(count())
+
+    def _ask(self, request: str) -> int | None:
+        """
+        @param request: the name of the request for C{ioctl}.
+        """
+        fileno = getattr(self._transport, "fileno", None)
+        if fcntl is None or fileno is None:
+            return None
+        try:
+            answer = fcntl.ioctl(fileno(), getattr(termios, request), bytes(4))
+        except (AttributeError, OSError, ValueError):
+            return None
+        return int(struct.unpack("i", answer)[0])
+
+    def _losing(self, reason: Failure) -> None:
+        """
+        The transport is about to be lost.
+        """
+        transport = self._transport
+        # The transport may report this twice.
+        del transport.connectionLost
+        isAborted = reason.check(ConnectionAborted)
+        isReset = bool(reason.check(ConnectionLost)) and not isAborted
+        try:
+            if isReset:
+                self._readRest()
+        finally:
+            handle = getattr(transport, "socket", None)
+            if handle is not None:
+                error = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                self.failed = error != 0
+            self.unread = self._ask("FIONREAD")
+            self.unacknowledged = self.countUnacknowledged()
+            if (isReset or self.failed) and self.unacknowledged == 0:
+                # The peer's kernel may have dropped what it had acknowledged.
+                self.unacknowledged = None
+            self._transport = None
+            transport.connectionLost(reason)
+
+    def _readRest(self) -> None:
+        """
+        Read the data that arrived before a reset. A write that meets the reset consumes
+        it, so the kernel still returns this data.
+        """
+        before = maxsize
+        while self._mayRead() and 0 < (unread := self._ask("FIONREAD") or 0) < before:
+            before = unread
+            if self._transport.doRead() is not None:
+                break
