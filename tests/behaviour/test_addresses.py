@@ -5,11 +5,16 @@ Tests for C{remoteAddress}, C{domain} and C{endpoint}: where a client connects t
 from __future__ import annotations
 
 import socket
+from errno import ECONNREFUSED
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP6ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ServerEndpoint,
+    UNIXServerEndpoint,
+)
 from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
@@ -25,7 +30,7 @@ from twisted_clienttcp import ClientTCPFactory
 
 from .._memory import ABC, ClientTestCase, SlowEndpoint
 from .._resolver import NamingReactor
-from .._support import NetworkTestCase, Recorder, Server, reactor
+from .._support import NetworkTestCase, Recorder, Server, freePort, reactor
 
 
 class AddressTests(ClientTestCase):
@@ -186,6 +191,69 @@ class AddressTests(ClientTestCase):
         self.reactor.advance(0.1)
         self.failureResultOf(stopped, TimeoutError)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class LookupTests(ClientTestCase):
+    """
+    Clients that need the same name at the same time.
+    """
+
+    def test_shared(self) -> None:
+        """
+        They share a lookup, whatever their ports are. One that stops does not affect
+        the others.
+        """
+        naming = NamingReactor(self.reactor)
+        pending: list[Any] = []
+        naming.nameResolver.resolveHostName = (  # type: ignore[method-assign]
+            lambda receiver, *args: pending.append(receiver)
+        )
+        clients = [
+            self.client(remoteAddress="name", remotePort=port, reactor=naming)
+            for port in range(1, 301)
+        ]
+        for client in clients:
+            client.start()
+        self.assertEqual(self.attempts(), [])
+        (receiver,) = pending
+        clients[0].shutdown()
+        self.assertEqual(self.events.count("stopped"), 1)
+        receiver.addressResolved(IPv4Address("TCP", "192.0.2.1", 0))
+        receiver.resolutionComplete()
+        ports = [port for _, port, *_ in self.attempts()]
+        self.assertEqual(ports, list(range(2, 301)))
+
+    def test_bindPort(self) -> None:
+        """
+        With C{bindPort}, addresses are tried one after the other: two sockets cannot
+        have the same port.
+        """
+        naming = NamingReactor(self.reactor, two=["192.0.2.1", "192.0.2.2"])
+        client = self.client(remoteAddress="two", bindPort=9, reactor=naming)
+        client.start()
+        self.reactor.advance(10)
+        self.assertEqual(len(self.attempts()), 1)
+        self.refuse()
+        hosts = [(host, bound) for host, _, _, _, bound in self.attempts()]
+        self.assertEqual(hosts, [("192.0.2.1", ("", 9)), ("192.0.2.2", ("", 9))])
+
+    def test_errors(self) -> None:
+        """
+        A resolver that raises ends the attempt immediately, with its reason.
+        """
+        for error in (OSError(24, "no descriptors"), UnicodeError("label too long")):
+
+            def resolve(*args: Any, error: Exception = error) -> None:
+                raise error
+
+            self.setUp()
+            naming = NamingReactor(self.reactor)
+            naming.nameResolver.resolveHostName = resolve  # type: ignore[method-assign,assignment]
+            client = self.client(remoteAddress="name", reactor=naming)
+            client.start()
+            self.assertEqual(self.events[1][0], "connectError")
+            (failure,) = self.recorder.failures
+            self.assertIs(failure.value, error)
 
 
 class EachAddressTests(ClientTestCase):
@@ -391,6 +459,39 @@ class NetworkTests(NetworkTestCase):
         ):
             recorder = await self.exchange(server, reactor=naming, **parameters)
             self.assertEqual(recorder.events[1], "connected")
+
+    async def test_itself(self) -> None:
+        """
+        A socket that has connected to itself is refused, for every way to connect, and
+        leaves the port free.
+        """
+        port = freePort()
+        here = ("127.0.0.1", port)
+        nowhere = {"remoteAddress": None, "remotePort": None}
+        naming = NamingReactor(reactor, here=["127.0.0.1"])
+        bound = {"bindAddress": here[0], "bindPort": port}
+        for parameters in (
+            bound,
+            {**bound, "remoteAddress": "here", "reactor": naming},
+            {**nowhere, "endpoint": TCP4ClientEndpoint(reactor, *here, 30, here)},
+            nowhere,
+        ):
+            recorder = Recorder()
+            server = Server()
+            server.port = port
+            client = self.client(server, **{**recorder.parameters(), **parameters})
+            if parameters is nowhere:
+                reactor.connectTCP(*here, client, bindAddress=here)
+            else:
+                client.start().addErrback(lambda failure: None)
+            await client.whenStopped().addErrback(lambda failure: None)
+            self.assertEqual(
+                recorder.events,
+                ["started", ("connectError", "connect", ECONNREFUSED), "stopped"],
+            )
+            self.assertIn("itself", str(recorder.failures[0].value))
+            with socket.socket() as free:
+                free.bind(here)
 
     async def test_lookUpInThread(self) -> None:
         """

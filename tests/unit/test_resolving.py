@@ -457,12 +457,11 @@ class Connector:
 
     transport: Any = None
 
-    def __init__(self, address: Any, candidate: Candidate) -> None:
-        self.address = address
+    def __init__(self, host: str, candidate: Candidate) -> None:
         self.candidate = candidate
         self.stopped = False
 
-    def stopConnecting(self) -> None:
+    def disconnect(self) -> None:
         self.stopped = True
         # Twisted's report this like a failure.
         self.fail(ZeroDivisionError())
@@ -471,7 +470,8 @@ class Connector:
         self.candidate.clientConnectionFailed(self, Failure(error))
 
     def connect(self) -> Any:
-        return self.candidate.buildProtocol(self.address)
+        peer = None if self.transport is None else self.transport.getPeer()
+        return self.candidate.buildProtocol(peer)
 
 
 class RaceTests(SynchronousTestCase):
@@ -493,7 +493,7 @@ class RaceTests(SynchronousTestCase):
             **parameters,
         }
         race = Race(
-            range(count),  # type: ignore[arg-type]
+            map(str, range(count)),
             self.clock,
             failed=self.failures.append,
             **given_,
@@ -501,8 +501,8 @@ class RaceTests(SynchronousTestCase):
         race.advance()
         return race
 
-    def connect(self, address: Any, candidate: Candidate) -> Any:
-        self.started.append(Connector(address, candidate))
+    def connect(self, host: str, candidate: Candidate) -> Any:
+        self.started.append(Connector(host, candidate))
         return self.started[-1]
 
     def results(self, race: Race) -> list[Any]:
@@ -584,9 +584,9 @@ class RaceTests(SynchronousTestCase):
         A reactor that raises has failed to connect.
         """
 
-        def connect(address: Any, candidate: Candidate) -> Any:
-            if address == 2:
-                return self.connect(address, candidate)
+        def connect(host: str, candidate: Candidate) -> Any:
+            if host == "2":
+                return self.connect(host, candidate)
             raise OSError()
 
         race = self.race(connect=connect)
@@ -599,8 +599,8 @@ class RaceTests(SynchronousTestCase):
         A reactor may also report the failure before C{connectTCP} returns.
         """
 
-        def connect(address: Any, candidate: Candidate) -> Any:
-            connector = Connector(address, candidate)
+        def connect(host: str, candidate: Candidate) -> Any:
+            connector = Connector(host, candidate)
             connector.fail(OSError())
             return connector
 
@@ -645,7 +645,7 @@ class RaceTests(SynchronousTestCase):
 
     def test_connectedToItself(self) -> None:
         """
-        A socket that has connected to itself has lost, and is aborted.
+        A socket that has connected to itself is aborted, and then it has lost.
         """
         race = self.race()
         transport: Any = Transport()
@@ -655,6 +655,8 @@ class RaceTests(SynchronousTestCase):
         self.assertIsNot(protocol, self.protocol)
         protocol.makeConnection(transport)
         self.assertTrue(transport.aborted)
+        self.assertEqual(self.results(race), ["connecting"])
+        protocol.connectionLost()
         self.assertEqual(self.results(race), [ConnectionRefusedError, "connecting"])
         self.started[1].transport = Transport()
         self.assertIs(self.started[1].connect(), self.protocol)

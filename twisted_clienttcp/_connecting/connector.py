@@ -32,6 +32,13 @@ class Place(Protocol):
         The address, for reports.
         """
 
+    def addressOf(self, host: str) -> IAddress:
+        """
+        @param host: one of the addresses of the destination, without port.
+
+        @return: the address, for reports.
+        """
+
     def limit(self, timeout: float) -> float | None:
         """
         @param timeout: the seconds that the client allows for an attempt.
@@ -192,7 +199,7 @@ class EndpointConnector:
         """
         attempt = self._attempt
         candidates = self._candidates if attempt is None else attempt.candidates
-        return {each.address: each.result for each in candidates}
+        return {self._place.addressOf(each.host): each.result for each in candidates}
 
     def connect(self) -> None:
         """

@@ -86,7 +86,7 @@ class Address:
     def address(self) -> IAddress:
         "As L{Place}'s."
         if self.port is None or self.family is not None:
-            return self._addressOf(self.host)
+            return self.addressOf(self.host)
         address: IAddress = HostnameAddress(self.host.encode("idna"), self.port)
         return address
 
@@ -100,7 +100,7 @@ class Address:
             self._race([self.host], reactor, attempt)
         else:
             name = self.host.encode("idna").decode()
-            lookup = lookUp(reactor, name, self.domain)
+            lookup = lookUp(reactor, name, self.domain).addCallback(interleaved)
             attempt.waitFor(lookup)
             lookup.addCallbacks(
                 self._race, attempt.failed, callbackArgs=(reactor, attempt)
@@ -111,7 +111,7 @@ class Address:
         delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
         attempt.run(
             Race(
-                map(self._addressOf, interleaved(hosts)),
+                hosts,
                 reactor,
                 partial(self._start, reactor),
                 attempt.buildProtocol,
@@ -120,7 +120,8 @@ class Address:
             )
         )
 
-    def _addressOf(self, host: str) -> IAddress:
+    def addressOf(self, host: str) -> IAddress:
+        "As L{Place}'s."
         address: IAddress
         if self.port is None:
             address = UNIXAddress(host)
@@ -130,13 +131,13 @@ class Address:
             address = IPv4Address("TCP", host, self.port)
         return address
 
-    def _start(self, reactor: Any, address: Any, candidate: Candidate) -> IConnector:
+    def _start(self, reactor: Any, host: str, candidate: Candidate) -> IConnector:
         connector: IConnector
         if self.port is None:
-            connector = reactor.connectUNIX(self.host, candidate, self.timeout)
+            connector = reactor.connectUNIX(host, candidate, self.timeout)
         else:
             connector = reactor.connectTCP(
-                address.host, self.port, candidate, self.timeout, self.binding
+                host, self.port, candidate, self.timeout, self.binding
             )
         return connector
 
@@ -184,6 +185,10 @@ class Given:
         "As L{Place}'s."
         address: IAddress = EndpointAddress(self.given)
         return address
+
+    def addressOf(self, host: str) -> IAddress:
+        "As L{Place}'s: of an endpoint, single addresses are not known."
+        return self.address
 
     def limit(self, timeout: float) -> None:
         "As L{Place}'s."

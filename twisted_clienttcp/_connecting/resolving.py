@@ -20,7 +20,6 @@ costs 250 ms once.
 from __future__ import annotations
 
 import socket
-from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import Any, Literal
@@ -372,15 +371,16 @@ class Race:
 
     def __init__(
         self,
-        addresses: Iterable[IAddress],
+        hosts: Iterable[str],
         clock: IReactorTime,
-        connect: Callable[[Any, Candidate], IConnector],
+        connect: Callable[[str, Candidate], IConnector],
         build: Callable[[IAddress | None], IProtocol | None],
         failed: Callable[[Failure], None],
         delay: float | None = ATTEMPT_DELAY,
     ) -> None:
         """
-        @param addresses: the addresses in the order in which they start: at least one.
+        @param hosts: the addresses in the order in which they start, without port: at
+            least one.
         @param connect: starts an attempt at one address.
         @param build: called when an attempt has won; returns the protocol.
         @param failed: called with the last failure if all attempts have failed, or if
@@ -388,7 +388,7 @@ class Race:
         @param delay: the seconds after which the next attempt starts if none fails
             before; None to wait until one fails.
         """
-        self._waiting = deque(addresses)
+        self._waiting = list(hosts)
         self._clock = clock
         self._connect = connect
         self._build = build
@@ -404,7 +404,7 @@ class Race:
         """
         self._stopTimer()
         while self._waiting:
-            candidate = Candidate(self._waiting.popleft(), self)
+            candidate = Candidate(self._waiting.pop(0), self)
             self.candidates.append(candidate)
             candidate.start(self._connect)
             if not isinstance(candidate.result, Failure):
@@ -455,26 +455,26 @@ class Candidate:
     """
     An attempt at one address: a factory for the connector of the reactor.
 
-    @ivar address: the address.
+    @ivar host: the address, without port.
     @ivar result: its failure, or its state.
     """
 
-    __slots__ = ("_connector", "_race", "address", "result")
+    __slots__ = ("_connector", "_race", "host", "result")
 
-    def __init__(self, address: IAddress, race: Race) -> None:
-        self.address = address
+    def __init__(self, host: str, race: Race) -> None:
+        self.host = host
         self.result: Failure | State = "connecting"
         self._race: Race | None = race
         self._connector: IConnector | None = None
 
-    def start(self, connect: Callable[[Any, Candidate], IConnector]) -> None:
+    def start(self, connect: Callable[[str, Candidate], IConnector]) -> None:
         """
         Start the attempt.
 
         @param connect: as the parameter of L{Race}.
         """
         try:
-            connector = connect(self.address, self)
+            connector = connect(self.host, self)
         except Exception:
             # The reactor does not know the scope of an IPv6 address, for example.
             self._end(Failure())
@@ -488,7 +488,7 @@ class Candidate:
         """
         connector = self._connector
         if self._end("abandoned") is not None and connector is not None:
-            connector.stopConnecting()
+            connector.disconnect()
 
     def _end(self, result: Failure | State) -> Race | None:
         """
@@ -501,7 +501,10 @@ class Candidate:
                 race.lastFailure = result
         return race
 
-    def _fail(self, reason: Failure) -> None:
+    def fail(self, reason: Failure) -> None:
+        """
+        The attempt has failed, unless it has ended.
+        """
         hasStarted = self._connector is not None
         race = self._end(reason)
         if race is not None and hasStarted:
@@ -527,31 +530,38 @@ class Candidate:
         transport = getattr(self._connector, "transport", None)
         if transport is not None:
             try:
-                refuseOwnEnd(transport)
+                refuseOwnEnd(transport, addr)
             except ConnectionRefusedError:
-                self._fail(Failure())
-                return _Rejecting()
+                return _Refusing(Failure(), self)
         race = self._end("connected")
         return None if race is None else race.won(addr)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         "As a factory's."
-        self._fail(reason)
+        self.fail(reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
         "As a factory's. The protocol reports the loss."
 
 
-class _Rejecting(Protocol):
+class _Refusing(Protocol):
     """
-    A protocol for a connection that must not be used. To abort it leaves nothing
-    behind; a closed one could occupy the port of the server for minutes.
+    A protocol for a connection that must not be used. It is aborted, since a closed
+    one could occupy the port of the server for minutes; then its attempt has failed.
     """
+
+    def __init__(self, reason: Failure, candidate: Candidate) -> None:
+        self._reason = reason
+        self._candidate = candidate
 
     def connectionMade(self) -> None:
         "Abort the connection."
         transport: Any = self.transport
         transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        "Report the failure."
+        self._candidate.fail(self._reason)
 
 
 def inWords(tried: dict[IAddress, Failure | State]) -> str:

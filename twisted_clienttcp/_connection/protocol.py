@@ -386,9 +386,9 @@ class ClientTCPProtocol(Protocol):
         Call everything that belongs to the user or to the transport, which may raise.
         """
         self._framing = self._framing.fresh()
-        refuseOwnEnd(transport)
         if self.peer is None:
             self.peer = transport.getPeer()
+        refuseOwnEnd(transport, self.peer)
         keepAlive(transport, self._client.keepAlive)
         if self._client.noDelay:
             noDelay(transport)

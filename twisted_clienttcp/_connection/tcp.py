@@ -48,16 +48,17 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
     )
 
 
-def refuseOwnEnd(transport: Any) -> None:
+def refuseOwnEnd(transport: Any, peer: Any) -> None:
     """
     Refuse a connection of a socket to itself. Where no server listens on a port that
     the kernel may also choose for the client's end, both ends can be the same socket
     (simultaneous open; RFC 9293, 3.5).
 
-    @raise ConnectionRefusedError: if the two ends have the same IP address and port.
+    @param peer: the address of the peer.
+
+    @raise ConnectionRefusedError: if the transport has the same IP address and port.
     """
-    here, peer = transport.getHost(), transport.getPeer()
-    if here == peer and isinstance(peer, (IPv4Address, IPv6Address)):
+    if isinstance(peer, (IPv4Address, IPv6Address)) and transport.getHost() == peer:
         raise ConnectionRefusedError(
             errno.ECONNREFUSED,
             f"the socket connected to itself: no server listens on port {peer.port}",
