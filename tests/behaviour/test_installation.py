@@ -125,7 +125,7 @@ class InstallationTests(TestCase):
             cwd=self.folder(),
         )
         self.assertIn("connected again by itself", story)
-        self.assertIn("none is lost", story)
+        self.assertIn("nothing is lost", story)
 
     def test_editable(self) -> None:
         """
