@@ -372,7 +372,8 @@ class Settings(ReconnectingClientFactory):
         many seconds again, and the peer accepts no output either, the connection is
         half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead peer
         is thus found after twice the seconds.
-    @ivar drainTimeout: the seconds that C{shutdown} may take to flush.
+    @ivar drainTimeout: the seconds that C{shutdown} may take to flush; also the seconds
+        after a loss in which the records received before are still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
         side too.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
