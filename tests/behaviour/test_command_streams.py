@@ -21,6 +21,8 @@ from .._commands import (
     USAGE,
     Command,
     ServedTestCase,
+    hold,
+    position,
 )
 from .._support import GUARD, Peer, Server, reactor
 
@@ -440,6 +442,28 @@ class StatusTests(StreamTestCase):
             self.assertEqual(done.err, b"")
         silent, _ = self.pipe()
         await self.ended(silent, Peer.close, 0, "--recv-only")
+
+    async def test_unacknowledged(self) -> None:
+        """
+        The status is 1 if the server ends its side before its kernel has acknowledged
+        all of standard input, even if ours has accepted it.
+        """
+        server = await self.serve()
+        server.met = hold
+        path = Path(self.directory(), "file")
+        path.write_bytes(bytes(2_000_000))
+        with path.open("rb") as file:
+            command = self.spawn(
+                *(*CLIENTTCP, "--framing=stream", "--eof=keep", *self.where),
+                childFDs={0: file.fileno(), 1: "r", 2: "r"},
+            )
+            self.assertEqual(await self.settled(position(file)), 2_000_000)
+        self.halfClose(server.peers[0])
+        await self.end(command, 1)
+        self.assertRegex(
+            command.err,
+            rb"^clienttcp: the server has not acknowledged \d{4,} bytes .*\n$",
+        )
 
     async def test_twistd(self) -> None:
         """

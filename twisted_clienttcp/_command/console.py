@@ -272,11 +272,21 @@ class Console:
         if disconnection.truncated is not None and self._printing:
             # A last line without its newline is printed without one.
             self._print(self._stamp() + disconnection.truncated.rest)
-        if disconnection.unsent:
-            self.lost = True
-            self._log.warn(
-                "up to {unsent} bytes could not be sent", unsent=disconnection.unsent
-            )
+        for count, message in (
+            (disconnection.unsent, "up to {count} bytes could not be sent"),
+            (
+                disconnection.unacknowledged,
+                "the server has not acknowledged {count} bytes (the end of the stream "
+                "counts as one)",
+            ),
+            (
+                disconnection.undelivered,
+                "{count} received records could not be printed",
+            ),
+        ):
+            if count:
+                self.lost = True
+                self._log.warn(message, count=count)
         if self._options["verbose"]:
             stats = client.stats
             self._log.info(

@@ -269,7 +269,9 @@ def event(name: str, pending: int, value: object = None, limit: float = inf) -> 
         fields |= {
             "initiator": value.initiator,
             "unsent": value.unsent,
+            "unacknowledged": value.unacknowledged,
             "confirmed": value.confirmed,
+            "undelivered": value.undelivered,
             **_details(value.failure),
         }
         if value.initiator == "local" and value.failure.check(ConnectionDone):
