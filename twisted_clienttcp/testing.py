@@ -397,15 +397,10 @@ class _Transport:
         producer, self.producer = self.producer, None
         if producer is not None:
             producer.stopProducing()
-        self.connectionLost(Failure(reason))
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Report the loss, as the reactor does by this method of a socket's transport.
-        """
+        failure = Failure(reason)
         if self.protocol is not None:
-            self.protocol.connectionLost(reason)
-        self.connector.connectionLost(reason)
+            self.protocol.connectionLost(failure)
+        self.connector.connectionLost(failure)
 
     def countUnacknowledged(self) -> int:
         """

@@ -443,6 +443,24 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(seen, ["cancelled"])
         self.assertEqual(len(self.reports), 1)
 
+    def test_shutdownInside(self) -> None:
+        """
+        A coroutine that shuts down when it is cancelled changes nothing in the report.
+        """
+
+        async def serverInput(client: Any, record: bytes) -> None:
+            try:
+                await Deferred()
+            finally:
+                client.shutdown()
+
+        server = self.connect(serverInput)
+        server.send(b"1\r\n2\r\n")
+        server.reset()
+        server.advance(5)
+        [report] = self.reports
+        self.assertEqual(report.undelivered, 1)
+
     def test_stubborn(self) -> None:
         """
         A coroutine that goes on waiting does not hide the loss.

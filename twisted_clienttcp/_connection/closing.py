@@ -388,26 +388,29 @@ class Closing:
         @param deadline: for how many seconds the delivery of the records that were
             received before may delay the report.
         """
+        reading = self._reading
         self.reason = reason
-        self._reading.isLost = True
-        self._stopTimer()
+        reading.isLost = True
         try:
             self._closeOutput()
             self._transportLost()
             # This calls the user's producer.
             self._stopOutput()
         finally:
-            if self._reading.mode is DELIVERING:
-                self._startTimer(deadline, self._deliveryExpired)
-                self._reading.end(self._finish)
-            else:
+            if reading.mode is not DELIVERING:
                 self._finish()
+            else:
+                reading.end(self._finish)
+                if not self._isReported:
+                    self._startTimer(deadline, self._deliveryExpired)
 
     def _deliveryExpired(self) -> None:
+        inbound = self._reading.inbound
+        self._undelivered = inbound.abandon()
         try:
-            self._undelivered = self._reading.giveUp()
+            # This calls the user's code.
+            inbound.cancel()
         finally:
-            # The user's code may have raised.
             self._finish()
 
     # -- the end
@@ -464,13 +467,14 @@ class Closing:
         """
         self.stage = ENDED
         self._reading.discard()
-        self._stopTimer()
-        self._stopOutput()
+        if self._timer is not None:
+            self._stopTimer()
+        if not self._isOutputStopped:
+            self._stopOutput()
 
     def _refuseOutput(self) -> None:
-        if not self.sendingEnded:
-            self.sendingEnded = True
-            self._outbound.close("the sending side of the connection is closed")
+        self.sendingEnded = True
+        self._outbound.close("the sending side of the connection is closed")
 
     def _closeOutput(self) -> None:
         """
@@ -478,7 +482,8 @@ class Closing:
         """
         if not self._isOutputClosed:
             self._isOutputClosed = True
-            self._refuseOutput()
+            if not self.sendingEnded:
+                self._refuseOutput()
             self._outputClosed()
 
     def _stopOutput(self) -> None:

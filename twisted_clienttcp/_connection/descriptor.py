@@ -33,31 +33,38 @@ class Descriptor:
 
     @ivar unread: how many received bytes had not been read when the descriptor was
         closed; None if that is not known.
-    @ivar unacknowledged: how many bytes had not been acknowledged then, our end of
-        stream included; None if that is not known. After a reset it is never 0.
+    @ivar unacknowledged: how many bytes had not been acknowledged then, or when they
+        were counted last, our end of stream included; None if that is not known. After
+        a reset it is never 0.
     @ivar failed: True if the kernel knew of an error then that was not read, such as a
         reset.
     """
 
-    __slots__ = ("_mayRead", "_transport", "failed", "unacknowledged", "unread")
+    __slots__ = (
+        "_count",
+        "_mayRead",
+        "_transport",
+        "failed",
+        "unacknowledged",
+        "unread",
+    )
 
     def __init__(self, transport: Any, mayRead: Callable[[], bool]) -> None:
         """
         @param mayRead: returns True if what is read would be delivered.
         """
         self._mayRead = mayRead
-        while not (
-            transport is None
-            or isinstance(transport, FileDescriptor)
-            or hasattr(transport, "countUnacknowledged")
-        ):
+        # A transport in memory counts for itself.
+        self._count = getattr(transport, "countUnacknowledged", None)
+        while not (transport is None or isinstance(transport, FileDescriptor)):
             transport = getattr(transport, "transport", None)
         self._transport: Any = transport
         self.unread: int | None = None
         self.unacknowledged: int | None = None
         self.failed = False
         if transport is not None:
-            transport.connectionLost = self._losing
+            # On the instance, for this connection only.
+            vars(transport)["connectionLost"] = self._losing
 
     def countUnacknowledged(self) -> int | None:
         """
@@ -65,9 +72,11 @@ class Descriptor:
         the memory taken by what the peer's program has not read. None if that is not
         known.
         """
-        # A transport in memory counts for itself.
-        count = getattr(self._transport, "countUnacknowledged", None)
-        return self._ask("TIOCOUTQ") if count is None else int(count())
+        if self._count is not None:
+            self.unacknowledged = self._count()
+        else:
+            self.unacknowledged = self._ask("TIOCOUTQ")
+        return self.unacknowledged
 
     def _ask(self, request: str) -> int | None:
         """
@@ -100,8 +109,7 @@ class Descriptor:
                 error = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 self.failed = error != 0
             self.unread = self._ask("FIONREAD")
-            self.unacknowledged = self.countUnacknowledged()
-            if (isReset or self.failed) and self.unacknowledged == 0:
+            if not self.countUnacknowledged() and (isReset or self.failed):
                 # The peer's kernel may have dropped what it had acknowledged.
                 self.unacknowledged = None
             self._transport = None

@@ -432,7 +432,7 @@ class Inbound:
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.RESULT
         if self._stopped and failure.check(CancelledError):
-            # By L{abandon}, as a rule. The connection has ended.
+            # By L{cancel}, as a rule. The connection has ended.
             return
         self.stop()
         self._owner.inputRaised(failure.value)
@@ -514,8 +514,7 @@ class Inbound:
 
     def abandon(self) -> int:
         """
-        Deliver nothing any more, although all records have been received: cancel the
-        result that is awaited.
+        Deliver nothing any more, although all records have been received.
 
         @return: how many records were not delivered.
         """
@@ -530,6 +529,12 @@ class Inbound:
             # Only what was decoded counts.
             pass
         self.stop()
+        return count
+
+    def cancel(self) -> None:
+        """
+        Cancel the result that is awaited.
+        """
         if self.held & Hold.RESULT and self._awaited is not None:
             try:
                 self._awaited.cancel()
@@ -537,7 +542,6 @@ class Inbound:
                 self._owner.inputRaised(error)
                 if not isinstance(error, Exception):
                     raise
-        return count
 
     def stop(self) -> None:
         """

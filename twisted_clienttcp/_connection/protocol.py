@@ -18,7 +18,7 @@ Theory of operation:
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Concatenate, ParamSpec
 from typing import Protocol as TypingProtocol
 
@@ -368,8 +368,8 @@ class ClientTCPProtocol(Protocol):
             self.outbound,
             self.reading,
             Descriptor(transport, self.reading.delivers),
-            self._outputClosed,
-            self._transportLost,
+            partial(self._owner.outputClosed, self),
+            partial(self._owner.transportLost, self),
             self._ended,
         )
         self._owner.transportMade(self)
@@ -762,9 +762,6 @@ class ClientTCPProtocol(Protocol):
         self._owner.callbackRaised(method, error, self)
         self._owner.raiseLater(error)
 
-    def _outputClosed(self) -> None:
-        self._owner.outputClosed(self)
-
     # -- the end
 
     @property
@@ -828,9 +825,6 @@ class ClientTCPProtocol(Protocol):
         if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
             reason = Failure(LostWhileWriting())
         self.closing.lost(reason, self._client.drainTimeout)
-
-    def _transportLost(self) -> None:
-        self._owner.transportLost(self)
 
     def _ended(self, disconnection: Disconnection, told: bool) -> None:
         """

@@ -118,18 +118,13 @@ class Reading:
         return self.input
 
     @property
-    def isHeld(self) -> bool:
-        """
-        True if the user or a consumer holds the records.
-        """
-        return self.input is not None and bool(self.input.held & ~Hold.RESULT)
-
-    @property
     def isRead(self) -> bool:
         """
         True if the transport is read and the records are delivered.
         """
-        return not (self.isHeld or self._throttled or self.hasEnded)
+        if self._throttled or self.hasEnded:
+            return False
+        return self.input is None or not self.input.held & ~Hold.RESULT
 
     def delivers(self) -> bool:
         """
@@ -156,16 +151,9 @@ class Reading:
         @param delivered: called when all records have been delivered; never if the
             input is discarded before.
         """
-        self.stopWatching()
-        self.inbound.end(delivered)
-
-    def giveUp(self) -> int:
-        """
-        Deliver nothing more, and cancel the result that is awaited.
-
-        @return: how many records were received and not delivered.
-        """
-        return 0 if self.input is None else self.input.abandon()
+        if self.watch is not None:
+            self.stopWatching()
+        (self.input or self.inbound).end(delivered)
 
     def discard(self) -> None:
         """
@@ -173,7 +161,8 @@ class Reading:
         from now on.
         """
         self.mode = DISCARDING
-        self.stopWatching()
+        if self.watch is not None:
+            self.stopWatching()
         if self.input is not None:
             self.input.stop()
         turn, self._turn = self._turn, None
