@@ -1,6 +1,7 @@
 """
 The other framings, each compared with its own limit: 40 MiB in records of 62 bytes. For
-the formats with a length or an end mark, also in records of 1 to 128 bytes.
+the formats with a length or an end mark, also in records of 1 to 128 bytes. The limit
+of C{Receiver} is its class without the client.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 from struct import Struct
 
 from .cuts import (
+    INT32,
     Cut,
     converted,
     counted,
@@ -23,7 +25,16 @@ from .cuts import (
     slip,
     varint,
 )
-from .inbound import LONGEST, MEAN, Inbound, blocking, figures, ours, receiver, unequal
+from .inbound import (
+    LONGEST,
+    MEAN,
+    Inbound,
+    blocking,
+    figures,
+    ours,
+    receiver,
+    unequal,
+)
 from .measure import LIMIT, MIB, OURS, READ, Competitor
 
 
@@ -59,6 +70,32 @@ def _unequal(
         *(400_000, MEAN, unequal(encode), framing),
         lump=LONGEST,
     )
+
+
+def _receiver(
+    base: str, hook: str, size: int, records: int, read: int | None = None
+) -> Inbound:
+    def wire(size: int) -> bytes:
+        if base == "LineReceiver":
+            return b"x" * size + b"\n"
+        return INT32.pack(size) + b"x" * size
+
+    attributes = "delimiter=b'\\n'" if base == "LineReceiver" else "MAX_LENGTH=1 << 30"
+    reads = "" if read is None else f", reads of {read} bytes"
+    return Inbound(
+        f"Receiver({base}), {size} bytes{reads}",
+        {
+            LIMIT: Competitor(partial(receiver, base=base, hook=hook)),
+            OURS: Competitor(ours),
+        },
+        figures({OURS: 1.2}),
+        *(records, size, wire, f"Receiver({base}, {attributes})"),
+        read=read,
+    )
+
+
+_LINES = partial(_receiver, "LineReceiver", "lineReceived")
+_STRINGS = partial(_receiver, "Int32StringReceiver", "stringReceived")
 
 
 def _varint(record: bytes) -> bytes:
@@ -142,4 +179,11 @@ WORKS = {
         "Block()",
         counted,
     ),
+    "lineReceiver2": _LINES(62, 5_000, 2),
+    "lineReceiver64": _LINES(62, 200_000, 64),
+    "lineReceiver": _LINES(62, 400_000),
+    "int32Receiver2": _STRINGS(60, 5_000, 2),
+    "int32Receiver64": _STRINGS(60, 200_000, 64),
+    "int32Receiver20000": _STRINGS(1000, 100_000, 20_000),
+    "int32Receiver": _STRINGS(60, 400_000),
 }

@@ -64,7 +64,8 @@ class Inbound(Work):
     @ivar records: the number of records that are delivered.
     @ivar size: the mean length of a delivered record in bytes.
     @ivar wire: returns the bytes to send for C{lump} records, from C{size}.
-    @ivar framing: an expression for our framing, in the namespace of C{framing}.
+    @ivar framing: an expression for our framing, in the namespace of C{framing} and of
+        C{twisted.protocols.basic}.
     @ivar read: the size in bytes of every read; None for the size that a competitor
         chooses.
     """
@@ -284,7 +285,8 @@ def ours(run: Run, **callbacks: Any) -> None:
     @param callbacks: called with the records instead of C{serverInput}.
     """
     fixReads(run)
-    framings = dict(vars(import_module("twisted_clienttcp.framing")))
+    framings = dict(vars(import_module("twisted.protocols.basic")))
+    framings |= vars(import_module("twisted_clienttcp.framing"))
     framing = eval(run.work.framing, framings)
     parameters = callbacks or {"serverInput": run.deliver}
     runClient(run, framing=framing, connected=run.begin, **parameters)
@@ -340,6 +342,7 @@ def receiver(run: Run, base: str, hook: str) -> None:
     """
     A class of C{twisted.protocols.basic}.
     """
+    fixReads(run)
     members: dict[str, Any] = {
         hook: run.deliver,
         "connectionMade": run.begin,

@@ -19,8 +19,10 @@ from twisted.protocols.basic import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_clienttcp._connection.inbound import Inbound
 from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
 from twisted_clienttcp.framing import Receiver
+from twisted_clienttcp.framing._base import DIRECT
 from twisted_clienttcp.framing._buffer import InputBuffer
 from twisted_clienttcp.testing import decodeAll
 
@@ -76,6 +78,20 @@ def received(cls: Any, chunks: list[bytes]) -> tuple[list[bytes], bool]:
         if not transport.disconnecting:
             receiver.dataReceived(chunk)
     return records, transport.disconnecting
+
+
+class FailingOwner:
+    """
+    Owns an L{Inbound}, and keeps the types of its errors.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[type[Exception]] = []
+        self.inbound: Any = None
+
+    def inputFailed(self, error: Exception) -> None:
+        self.errors.append(type(error))
+        self.inbound.stop()
 
 
 class ReceiverTests(SynchronousTestCase):
@@ -202,6 +218,31 @@ class ReceiverTests(SynchronousTestCase):
             buffer.decode(many=True)
             buffer.use(Receiver(cls))
             self.assertEqual(buffer.rest, rest)
+
+    def test_delivered(self) -> None:
+        """
+        Reads that are passed straight to the class result in the same records, one by
+        one or in lists, also those that the callback passes on while it runs.
+        """
+
+        def feed(test: Any, record: Any) -> None:
+            delivered.append(record)
+            if record in (b"again", [b"again"]):
+                inbound.feed(b"x\r\n" + b"y" * DIRECT)
+
+        for batched in (False, True):
+            delivered: list[Any] = []
+            owner: Any = FailingOwner()
+            framing = Receiver(LineReceiver, MAX_LENGTH=DIRECT + 1)
+            inbound = Inbound(framing.fresh(), feed, self, owner, batched)
+            owner.inbound = inbound
+            for chunk in (b"a", b"\r\nb", b"\r\n", b"again\r\n", b"\r\n", b"c\r\n"):
+                inbound.feed(chunk)
+            expected = [b"a", b"b", b"again", b"x", b"y" * DIRECT, b"c"]
+            self.assertEqual(delivered, [[e] if batched else e for e in expected])
+            inbound.feed(b"d\r\n" + b"z" * 2 * DIRECT)
+            self.assertEqual(delivered[-1:], [[b"d"] if batched else b"d"])
+            self.assertEqual(owner.errors, [RecordTooLong])
 
     def test_largeReads(self) -> None:
         """

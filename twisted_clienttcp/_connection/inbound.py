@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, cast
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
-from ..framing._base import Framing
+from ..framing._base import DIRECT, Framing
 from ..framing._buffer import InputBuffer
 
 
@@ -140,6 +140,7 @@ class Inbound:
         "_cursor",
         "_decoded",
         "_deliver",
+        "_direct",
         "_error",
         "_hasEnded",
         "_owner",
@@ -171,6 +172,8 @@ class Inbound:
         self.lastBatch = 0
         self.truncated: TruncatedRecord | None = None
         self._deliver = deliver
+        #: The framing's C{receive}, while nothing waits to be decoded or delivered.
+        self._direct: Callable[[bytes], list[Any] | None] | None = None
         self._client = client
         self._owner = owner
         self._batched = batched
@@ -215,6 +218,17 @@ class Inbound:
         """
         Deliver the records that these bytes complete, after all earlier records.
         """
+        direct = self._direct
+        if direct is not None and len(data) <= DIRECT and not self._running:
+            # benchmark rows: Receiver
+            if (records := direct(data)) is None:
+                self._direct = None
+                self.run()
+            elif records:
+                self._load(records)
+                self.run(isLoaded=True)
+            return
+        self._direct = None
         try:
             self.buffer.append(data)
         except FramingError as error:
@@ -230,6 +244,7 @@ class Inbound:
         @param atEnd: called after that.
         """
         self._atEnd = atEnd
+        self._direct = None
         self.run()
 
     def next(self) -> tuple[Any] | None:
@@ -251,16 +266,19 @@ class Inbound:
         self._saved += 1
         return (self._records[self._saved - 1],)
 
-    def run(self) -> None:
+    def run(self, isLoaded: bool = False) -> None:
         """
         Deliver all that can be delivered.
+
+        @param isLoaded: True if the next loop is prepared.
         """
         if self._running:
             return
         self._running = True
         deliver, client = self._deliver, self._client
         try:
-            while self._advance():
+            while isLoaded or self._advance():
+                isLoaded = False
                 try:
                     for record in self._cursor:
                         if (result := deliver(client, record)) is not None:
@@ -292,6 +310,8 @@ class Inbound:
             # Free the memory of the last records for the next ones (benchmark row:
             # lines of 16 bytes).
             self._records, self._saved = [], None
+            if self._direct is not None:
+                return False
             try:
                 if self._error is not None:
                     error, self._error = self._error, None
@@ -307,14 +327,22 @@ class Inbound:
                 self._owner.inputFailed(error)
             else:
                 if records is None:
+                    if self._atEnd is None and not self.held:
+                        self._direct = self.buffer.direct
                     return False
                 if records:
-                    self._decoded += len(records)
-                    self.lastBatch = len(records)
-                    self._records = [records] if self._batched else records
-                    self._cursor = cursor(self._records)
+                    self._load(records)
                     return True
         return False
+
+    def _load(self, records: list[Any]) -> None:
+        """
+        Let the next loop deliver these records.
+        """
+        self._decoded += len(records)
+        self.lastBatch = len(records)
+        self._records = [records] if self._batched else records
+        self._cursor = cursor(self._records)
 
     def _isWaiting(self) -> bool:
         """
@@ -469,6 +497,7 @@ class Inbound:
         Deliver nothing until L{release}.
         """
         self.held |= reason
+        self._direct = None
         self._endLoop()
 
     def release(self, reason: int) -> None:
@@ -495,6 +524,7 @@ class Inbound:
             self._decoded -= len(records) - consumed
             del records[consumed:]
         self.buffer.use(framing)
+        self._direct = None
         self._hasEnded = False
         if self._error is not None and not getattr(self._error, "skipped", False):
             # The other framing may be able to decode these bytes.
@@ -548,6 +578,7 @@ class Inbound:
         Deliver nothing any more, and forget what waits.
         """
         self._stopped = True
+        self._direct = None
         self._decoded -= self._remaining()
         self._endLoop()
         self._records, self._saved = [], 0

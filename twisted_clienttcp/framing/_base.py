@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..errors import RecordTooLong
@@ -27,6 +27,9 @@ class _Arguments(NamedTuple):
 
 #: The types of attributes that hold no framing, which fresh framings share.
 SHARED: set[type] = {type(None), bool, int, str, bytes, _Arguments}
+
+#: The longest read in bytes that is passed to C{Framing.receive}.
+DIRECT = 64 * 1024
 
 #: The type of a framing's records.
 Record = TypeVar("Record")
@@ -145,6 +148,12 @@ class Framing(Generic[Record]):
             that is known.
         """
         raise NotImplementedError(f"{type(self).__name__} must define decode()")
+
+    #: Optional, for a framing that keeps its own input: decodes a read of up to
+    #: L{DIRECT} bytes as a unit, without the connection's buffer, and returns the
+    #: records; None if L{hasMore} is true now, and L{decode} returns them or raises.
+    #: The connection calls it while nothing else waits to be decoded or delivered.
+    receive: Callable[[bytes], list[Record] | None] | None = None
 
     def encode(self, record: Record) -> bytes:
         """

@@ -9,6 +9,7 @@ the number of received bytes, whatever the size of the pieces and of the records
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import FramingError, RecordTooLong, nameOf
@@ -305,6 +306,16 @@ class InputBuffer:
         A byte that is dropped if it is the next one to arrive.
         """
         return b"" if len(self) else self._swallows or self.framing.swallows
+
+    @property
+    def direct(self) -> Callable[[bytes], list[Any] | None] | None:
+        """
+        The framing's C{receive}, if it can decode the next read without this buffer.
+        """
+        receive = self.framing.receive
+        if receive is None or self._skipper is not None:
+            return None
+        return None if self._excess or self._swallows or len(self) else receive
 
     @property
     def rest(self) -> bytes:

@@ -8,12 +8,8 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._base import Buffer, Framing
+from ._base import DIRECT, Buffer, Framing
 from ._checks import cut, wrongType
-
-#: How many bytes are passed to a receiver at once. C{LineReceiver} copies all that
-#: follows a line, so its time grows with the square of that.
-_MOST = 64 * 1024
 
 
 class _Transport:
@@ -98,19 +94,19 @@ class Receiver(Framing[Any]):
         self._lines = hasattr(cls, "lineReceived")
         parser: Any = getattr(cls, "dataReceived", None)
         self._isTwisteds = parser.__module__ == "twisted.protocols.basic"
-        #: The attribute that holds the bytes of an incomplete record. The first one is
-        #: private to Twisted.
-        self._holder = "_buffer" if self._lines else "recvd"
         #: LineOnlyReceiver counts the first bytes of a delimiter as part of the line
         #: until the others arrive. At the limit, the records depend on the reads.
         self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
         self._renew()
 
     def _renew(self) -> None:
+        """
+        Begin with an unused object of the class.
+        """
         self._transport = _Transport()
         self._records: list[Any] = []
         #: The error behind the records that were returned, and the bytes behind them.
-        self._error: FramingError | None = None
+        self._error: Exception | None = None
         self._unread = b""
         try:
             self._receiver = self._made()
@@ -127,13 +123,11 @@ class Receiver(Framing[Any]):
             receiver.lineReceived = self._records.append
             receiver.lineLengthExceeded = self._lineTooLong
             receiver.rawDataReceived = receiver.setRawMode = _noRawMode
-            self._head = 0
-            self._tail = len(receiver.delimiter)
+            self._around = len(receiver.delimiter)
         else:
             receiver.stringReceived = self._records.append
             receiver.lengthLimitExceeded = self._tooLong
-            self._head = receiver.prefixLength
-            self._tail = 0
+            self._around = receiver.prefixLength
         receiver.makeConnection(self._transport)
         if self._transport.written or self._transport.disconnecting:
             raise TypeError("it writes or closes as soon as it is connected")
@@ -169,7 +163,10 @@ class Receiver(Framing[Any]):
         self._tooLong(len(line.split(self._receiver.delimiter, 1)[0]))
 
     def _tooLong(self, length: int) -> None:
-        self._error = RecordTooLong(length, self.maxLength)
+        self._fail(RecordTooLong(length, self.maxLength))
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
         self._transport.loseConnection()
 
     # -- decoding
@@ -177,37 +174,50 @@ class Receiver(Framing[Any]):
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        end = min(len(data), start + _MOST)
-        held = getattr(self._receiver, self._holder, b"")
-        read = cut(data, start, end)
+        end = start
+        if self._error is None:
+            # LineReceiver copies everything behind each line, so its time grows with
+            # the square of a read.
+            end = min(len(data), start + DIRECT)
+            if (records := self.receive(cut(data, start, end))) is not None:
+                return records, end
+        elif not self._records:
+            raise self._error
+        return self._taken(), end
+
+    def receive(self, data: bytes) -> list[Any] | None:
+        receiver = self._receiver
+        # This name is private to Twisted.
+        held = getattr(receiver, "_buffer", b"")
         try:
-            self._receiver.dataReceived(read)
-        except FramingError as error:
-            self._error = error
+            receiver.dataReceived(data)
         except Exception as error:
-            self._error = FramingError(
-                f"{self._cls.__name__} could not decode a record: "
-                f"{type(error).__name__}: {error}"
-            )
-            self._error.__cause__ = error
+            self._fail(error)
+        if self._transport.disconnecting:
+            self._end(held + data)
+            return None
+        return self._taken() if self._records else []
+
+    def _taken(self) -> list[Any]:
         records = self._records[:]
         self._records.clear()
-        if self._error is None and self._transport.disconnecting:
+        return records
+
+    def _end(self, data: bytes) -> None:
+        """
+        The class decodes no more. Of this data, it has consumed the records.
+        """
+        if self._error is None:
             self._error = FramingError(f"{self._cls.__name__} closed its transport")
-        if self._error is not None and self._isTwisteds:
-            # The class may have dropped these bytes.
-            size = self._head + self._tail
-            consumed = sum(map(len, records)) + len(records) * size
-            self._unread = (held + read)[consumed:]
-        return records, end
+        if self._isTwisteds:
+            size = sum(map(len, self._records)) + len(self._records) * self._around
+            self._unread = data[size:] if self._lines else self._receiver.recvd
 
     def takeBack(self) -> bytes:
-        back: bytes = self._unread
-        if not back and self._isTwisteds:
-            back = getattr(self._receiver, self._holder, b"")
+        back = self._unread
+        if self._isTwisteds and self._error is None:
+            receiver = self._receiver
+            back = receiver._buffer if self._lines else receiver.recvd
         self._renew()
         return back
 
@@ -238,7 +248,7 @@ class Receiver(Framing[Any]):
                 raise
             raise wrongType(record) from error
         encoded = b"".join(written)
-        length = len(encoded) - self._head - self._tail
+        length = len(encoded) - self._around
         if length > limit:
             raise RecordTooLong(length, limit)
         if self._lines and encoded.find(receiver.delimiter) != length:
