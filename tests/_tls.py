@@ -123,6 +123,7 @@ class TLSTestCase(NetworkTestCase):
         certificate: Identity | None = None,
         *authorities: Any,
         old: bool = False,
+        asked: list[bytes | None] | None = None,
     ) -> Server:
         """
         Start a server that uses TLS.
@@ -130,10 +131,15 @@ class TLSTestCase(NetworkTestCase):
         @param certificate: its certificate; by default, the good one.
         @param authorities: if there are any, clients need a certificate of one of them.
         @param old: True for TLS 1.2 or older.
+        @param asked: a list to which the name is added that each client asks for.
         """
         options: Any = (certificate or self.made.good).options(*authorities)
         if old:
             options.getContext().set_max_proto_version(SSL.TLS1_2_VERSION)
+        if asked is not None:
+            options.getContext().set_tlsext_servername_callback(
+                lambda connection: asked.append(connection.get_servername())
+            )
         server = Server()
         listening = reactor.listenSSL(0, server, options, interface="127.0.0.1")
         self.addCleanup(listening.stopListening)

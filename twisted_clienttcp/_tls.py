@@ -107,24 +107,32 @@ def platformOptions(name: str) -> IOpenSSLClientConnectionCreator:
     Create options that trust the authorities that the platform trusts. Reading their
     certificates takes time and memory, so all clients of a server share the options.
 
-    @param name: the host name or IP address that the server's certificate must have.
+    @param name: as that of L{optionsFor}.
+
+    @raise ValueError: if no certificate can have this name.
+    """
+    return optionsFor(name)
+
+
+def optionsFor(name: str, **more: Any) -> IOpenSSLClientConnectionCreator:
+    """
+    Create options for a server.
+
+    @param name: the host name (in lower case, with A-labels and without a dot at its
+        end) or IP address that the server's certificate must have.
+    @param more: other arguments for C{optionsForClientTLS}.
 
     @raise ValueError: if no certificate can have this name.
     """
     from twisted.internet.ssl import optionsForClientTLS
 
-    # The zone of an IPv6 address is for this machine only, and the dot at the end of a
-    # name for the resolver (RFC 6066, section 3).
-    host = name.partition("%")[0].removesuffix(".")
-    if not host.isascii():
-        # Twisted uses IDNA 2008, which rejects capital letters.
-        host = host.lower()
     try:
-        return optionsForClientTLS(host)
+        # The zone of an IPv6 address is for this machine only.
+        return optionsForClientTLS(name.partition("%")[0], **more)
     except ValueError as error:
         raise ValueError(
-            f"tls=True: no certificate can be for {name!r} ({error}); use another "
-            "name, or tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
+            f"tls: no certificate can be for {name!r} ({error}); use another name, or "
+            "tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
         ) from error
 
 

@@ -5,10 +5,12 @@ Tests for C{remoteAddress}, C{domain} and C{endpoint}: where a client connects t
 from __future__ import annotations
 
 import socket
+import sys
 from errno import ECONNREFUSED
 from typing import Any
+from unittest.mock import patch
 
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
@@ -127,24 +129,67 @@ class AddressTests(ClientTestCase):
             error = self.assertRaises(kind, ClientTCPFactory, **given_)
             self.assertIn(words, str(error), parameters)
 
-    def test_names2003(self) -> None:
+    def test_hostNames(self) -> None:
         """
-        Names that IDNA 2008 does not know, but resolvers do.
+        Names are looked up in lower case and in ASCII, with the dot at their end; in
+        reports they have no dot. Names in ASCII that IDNA rejects are looked up too.
         """
-        for host, name in (
+        for host, lookedUp in (
+            ("localhost", "localhost"),
+            ("LocalHost.", "localhost."),
             ("my_service", "my_service"),
             ("r3---sn-4g5e.example", "r3---sn-4g5e.example"),
-            ("B\xdcCHER.example", "xn--bcher-kva.example"),
-            ("\u2603.example", "xn--n3h.example"),
+            ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+            ("B\xdcCHER.example.", "xn--bcher-kva.example."),
+            ("bu\u0308cher.example", "xn--bcher-kva.example"),
+            ("b\xfccher\u3002example", "xn--bcher-kva.example"),
+            # IDNA 2003 would look up strasse.example and the other sigma.
+            ("stra\xdfe.example", "xn--strae-oqa.example"),
+            (
+                "\u03b2\u03cc\u03bb\u03bf\u03c2.example",
+                "xn--nxasmm1c.example",
+            ),
         ):
-            naming = NamingReactor(self.reactor, **{name: ["192.0.2.1"]})
+            naming = NamingReactor(self.reactor, **{lookedUp: ["192.0.2.1"]})
             for parameters in (
                 {"remoteAddress": host, "remotePort": 7},
                 {"endpoint": f"tcp:{host}:7"},
                 {"remoteAddress": host, "remotePort": 7, "domain": socket.AF_INET},
             ):
-                made = self.made(reactor=naming, **parameters)
-                self.assertEqual(made[0], "192.0.2.1", host)
+                nowhere = {"remoteAddress": None, "remotePort": None}
+                client = self.client(**{**nowhere, "reactor": naming, **parameters})
+                client.start()
+                self.assertEqual(self.attempts()[-1][0], "192.0.2.1", host)
+                reported = lookedUp.removesuffix(".")
+                address = client.connector.getDestination()
+                self.assertEqual(address, HostnameAddress(reported.encode(), 7))
+                self.assertIn(f"{reported}:7", repr(client))
+
+    def test_notAHostName(self) -> None:
+        """
+        Names that IDNA 2008 rejects, and labels of a wrong length, are errors.
+        """
+        for host in ("\u2603.example", "b\xfccher_.example", "a" * 64, "a..b", "."):
+            with self.assertRaisesRegex(ValueError, "neither a host name nor"):
+                ClientTCPFactory(remoteAddress=host, remotePort=7, serverInput=print)
+
+    def test_withoutIDNA(self) -> None:
+        """
+        Without C{idna}, only a name that is not ASCII is an error.
+        """
+        with patch.dict(sys.modules, {"idna": None}):
+            ClientTCPFactory(remoteAddress="a.example", remotePort=7, serverInput=print)
+            with self.assertRaisesRegex(ImportError, r"twisted_clienttcp\[tls\]"):
+                ClientTCPFactory(remoteAddress="\xfc", remotePort=7, serverInput=print)
+
+    def test_moved(self) -> None:
+        """
+        C{connect} with another port keeps the dot at the end of the name.
+        """
+        naming = NamingReactor(self.reactor, **{"a.": ["192.0.2.1"]})
+        client = self.client(remoteAddress="a.", reactor=naming)
+        client.connect(port=8)
+        self.assertEqual(self.attempts()[-1][:2], ("192.0.2.1", 8))
 
     def test_paths(self) -> None:
         """

@@ -112,24 +112,29 @@ class VerifiedTests(TLSTestCase):
 
     async def test_names(self) -> None:
         """
-        The dot at the end of a name, and capital letters, are no part of it for TLS.
+        The certificate is for the name in lower case and in ASCII, without the dot at
+        its end. So is the name that the server is asked for (RFC 6066, section 3).
         """
-        server = await self.serve(
-            Identity(self.made.authority.issue_cert("xn--bcher-kva.example"))
-        )
+        names = "xn--bcher-kva.example", "xn--strae-oqa.example", "xn--nxasmm1c.example"
+        identity = Identity(self.made.authority.issue_cert(*names))
+        asked: list[bytes | None] = []
+        server = await self.serve(identity, asked=asked)
         naming = NamingReactor(
             reactor,
-            **{
-                name: ["127.0.0.1"]
-                for name in ("xn--bcher-kva.example.", "xn--bcher-kva.example")
-            },
+            **{name + dot: ["127.0.0.1"] for name in names for dot in ("", ".")},
         )
         with self.made.authority.cert_pem.tempfile() as path:
             setVariable(self, "SSL_CERT_FILE", path)
             _tls.platformOptions.cache_clear()
             self.addCleanup(_tls.platformOptions.cache_clear)
-            for host in ("xn--bcher-kva.example.", "B\xdcCHER.example"):
+            for host, name in (
+                ("xn--bcher-kva.example.", names[0]),
+                ("B\xdcCHER.example", names[0]),
+                ("Stra\xdfe.example", names[1]),
+                ("\u03b2\u03cc\u03bb\u03bf\u03c2.example.", names[2]),
+            ):
                 await self.echo(server, remoteAddress=host, tls=True, reactor=naming)
+                self.assertEqual(asked.pop(), name.encode())
 
     async def test_platformDoesNotTrust(self) -> None:
         """
@@ -544,7 +549,7 @@ class ArgumentTests(SynchronousTestCase):
         """
         Some names can be looked up, but no certificate is ever for them.
         """
-        for name in ("my_service", "\u2603.example"):
+        for name in ("my_service", "-.example"):
             words = f"no certificate can be for {name!r} .*optionsForClientTLS"
             with self.assertRaisesRegex(ValueError, words):
                 ClientTCPFactory(

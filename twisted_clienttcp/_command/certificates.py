@@ -60,9 +60,10 @@ def tlsFrom(
         raise UsageError("--key needs --cert: pass the certificate of the key too")
     identity = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
-    if servername:
-        addresses.host("--servername", servername)
-    name = servername or host
+    name: str | None = None
+    if servername or host:
+        option = "--servername" if servername else "HOST"
+        name = addresses.host(option, servername or host).name
     if insecure:
         _log.warn(
             "WARNING: the server's certificate is NOT verified (--insecure): anyone "
@@ -82,7 +83,7 @@ def tlsFrom(
             roots = ssl.trustRootFromCertificates(map(ssl.Certificate.loadPEM, pems))
         except Exception as error:
             raise UsageError(f"--ca: {ca} has a broken certificate") from error
-    return ssl.optionsForClientTLS(
+    return _tls.optionsFor(
         name,
         trustRoot=roots,
         acceptableProtocols=protocols or None,
@@ -150,7 +151,7 @@ class _Unverified:
         self._protocols = protocols
         self._name = b""
         if name and not (isIPAddress(name) or isIPv6Address(name)):
-            self._name = name.encode("idna")
+            self._name = name.encode("ascii")
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> Connection:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from typing import NamedTuple
 
 #: The families that can be connected to.
 DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
@@ -45,21 +46,39 @@ def port(name: str, value: object) -> int:
     return value
 
 
-def host(name: str, value: object, domain: int | None = None) -> tuple[str, int | None]:
+class Host(NamedTuple):
     """
+    A host, or the path of a socket.
+
+    @ivar name: the name for TLS, reports and the log: in lower case, in ASCII (with
+        A-labels; RFC 5890, 2.3.2.1), and without a dot at its end. An IP literal or a
+        path is unchanged.
+    @ivar lookupName: the name for the resolver, for which a dot at its end matters.
+    @ivar family: the address family of an IP literal; None for anything else.
+    """
+
+    name: str
+    lookupName: str
+    family: int | None
+
+
+def host(name: str, value: object, domain: int | None = None) -> Host:
+    """
+    Validate a host.
+
     @param value: a host name, an IPv4 or IPv6 literal, or an address packed into 4 or
         16 bytes; with C{AF_UNIX} the path of a socket.
     @param domain: the family that it must have; None for any.
 
-    @return: the name, literal or path, and the family of a literal.
-
     @raise TypeError: if it is neither text nor bytes.
     @raise ValueError: if it cannot be the name of a host, or has another family.
+    @raise ImportError: if it is not ASCII, and C{idna} is not installed.
     """
     if domain == socket.AF_UNIX:
         if not isinstance(value, str) or not value:
             raise TypeError(f"{name} must be a path as str, not {value!r}")
-        return path(name, value), None
+        value = path(name, value)
+        return Host(value, value, None)
     if isinstance(value, bytes):
         if len(value) not in (4, 16):
             raise ValueError(
@@ -84,18 +103,43 @@ def host(name: str, value: object, domain: int | None = None) -> tuple[str, int 
                 f"{socket.AddressFamily(domain).name}; omit domain, or change one of "
                 "them"
             )
-        return value, family
+        return Host(value, value, family)
+    lookupName = _lookupName(name, value)
+    return Host(lookupName.removesuffix("."), lookupName, None)
+
+
+def _lookupName(name: str, value: str) -> str:
+    """
+    Encode the name of a host by IDNA 2008, with the mapping of UTS 46. A name in ASCII
+    is not validated by IDNA, which rejects C{my_service}, but only as resolvers do.
+    """
+    why = ""
     try:
-        # IDNA turns some letters into delimiters: U+2100 becomes "a/c".
-        encoded = value.encode("idna").decode()
-    except UnicodeError:
-        encoded = ""
+        if value.isascii():
+            # This checks the length of the labels.
+            encoded = value.encode("idna").decode().lower()
+        else:
+            encoded = _idna(name, value)
+    except UnicodeError as error:
+        encoded, why = "", f" ({error})"
     if not encoded or any(c <= " " or c in ":/\x7f" for c in encoded):
         raise ValueError(
-            f"{name}: {value!r} is neither a host name nor an IP address; use the "
+            f"{name}: {value!r} is neither a host name nor an IP address{why}; use the "
             "host alone, without scheme, port or brackets"
         )
-    return value, None
+    return encoded
+
+
+def _idna(name: str, value: str) -> str:
+    try:
+        import idna
+    except ImportError as error:
+        # The codec of the standard library, IDNA 2003, encodes some names differently.
+        raise ImportError(
+            f"{name}: {value!r} is not ASCII, which needs idna: "
+            "pip install 'twisted_clienttcp[tls]'"
+        ) from error
+    return idna.encode(value, uts46=True).decode()
 
 
 def path(name: str, value: str) -> str:
@@ -165,7 +209,7 @@ def binding(
         )
     local = ""
     if address is not None:
-        local, localFamily = host("bindAddress", address, family)
+        local, _, localFamily = host("bindAddress", address, family)
         if localFamily is None:
             raise ValueError(
                 f"bindAddress must be an IP address of this machine, not {address!r}"

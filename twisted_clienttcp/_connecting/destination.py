@@ -48,29 +48,27 @@ DESTINATION = (
 @attrs.frozen
 class Address:
     """
-    A server's address, as the user gives it.
+    The address of a server.
 
-    @ivar host: a host name, an IPv4 or IPv6 literal; with C{AF_UNIX} a path.
+    @ivar host: the host, or with C{AF_UNIX} the path.
     @ivar port: its port; None with C{AF_UNIX}.
     @ivar domain: the family to connect with; None for any.
-    @ivar binding: the local side; None for any.
-    @ivar timeout: the longest time in seconds that TCP may take; None for no bound of
-        its own.
-    @ivar family: of an IP literal; None for a name or a path.
+    @ivar binding: the local address and port; None for any.
+    @ivar timeout: the longest time in seconds that an attempt at one of its IP
+        addresses may take; None for no limit.
     """
 
-    host: str
-    family: int | None
+    host: _addresses.Host
     port: int | None
     domain: int | None = None
     binding: tuple[str, int] | None = None
     timeout: float | None = None
 
     def __str__(self) -> str:
+        host = self.host.name
         if self.port is None:
-            return self.host
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+            return host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     #: It speaks no TLS itself.
     secure = False
@@ -80,14 +78,15 @@ class Address:
         """
         What the server's certificate must be for.
         """
-        return None if self.port is None else self.host
+        return None if self.port is None else self.host.name
 
     @property
     def address(self) -> IAddress:
         "As L{Place}'s."
-        if self.port is None or self.family is not None:
-            return self.addressOf(self.host)
-        address: IAddress = HostnameAddress(self.host.encode("idna"), self.port)
+        name = self.host.name
+        if self.port is None or self.host.family is not None:
+            return self.addressOf(name)
+        address: IAddress = HostnameAddress(name.encode("ascii"), self.port)
         return address
 
     def limit(self, timeout: float) -> float:
@@ -96,12 +95,13 @@ class Address:
 
     def connect(self, reactor: Any, attempt: Attempt) -> None:
         "As L{Place}'s."
-        if self.port is None or self.family is not None:
-            self._race([self.host], reactor, attempt)
+        host = self.host
+        if self.port is None or host.family is not None:
+            self._race([host.name], reactor, attempt)
         else:
-            name = self.host.encode("idna").decode()
-            lookup = lookUp(reactor, name, self.domain).addCallback(interleaved)
+            lookup = lookUp(reactor, host.lookupName, self.domain)
             attempt.waitFor(lookup)
+            lookup.addCallback(interleaved)
             lookup.addCallbacks(
                 self._race, attempt.failed, callbackArgs=(reactor, attempt)
             )
@@ -326,7 +326,7 @@ class Target:
                 )
         known = self._place
         if isinstance(known, Address):
-            address = known.host if address is None else address
+            address = known.host.lookupName if address is None else address
             port = known.port if port is None else port
         moved = self._addressOf(address, port)
         if self._tls is True:
@@ -341,7 +341,7 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        host, family = _addresses.host("remoteAddress", address, domain)
+        host = _addresses.host("remoteAddress", address, domain)
         if domain == AF_UNIX:
             if port is not None:
                 raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
@@ -353,12 +353,12 @@ class Target:
         if domain is None and binding is not None:
             # From a local address only its own family can be reached.
             domain = _addresses.literal(binding[0])
-            if domain is not None and family not in (None, domain):
+            if domain is not None and host.family not in (None, domain):
                 raise ValueError(
-                    f"bindAddress {binding[0]!r} and remoteAddress {host!r} are of "
-                    "different families: give two of one"
+                    f"bindAddress {binding[0]!r} and remoteAddress {host.name!r} are "
+                    "of different families; use two of the same family"
                 )
-        return Address(host, family, number, domain, binding)
+        return Address(host, number, domain, binding)
 
     # -- the turns
 
@@ -586,7 +586,7 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
         described.connect(None)
         host, port, timeout, binding = asking.asked
         return Address(
-            *_addresses.host("endpoint", host),
+            _addresses.host("endpoint", host),
             _addresses.port("endpoint", port),
             _addresses.literal(binding[0]) if binding else None,
             binding,
