@@ -374,8 +374,8 @@ class DemoTests(CommandTestCase):
             b"the reconnection": "demo.PATIENCE = 0.5\n"
             "demo.ClientTCPFactory.maxRetries = 0",
             b"the marks": "demo.HIGH = 10**9",
-            b"the high mark": "import twisted_clienttcp._client.driver as driver\n"
-            "driver.Driver.outputChanged = lambda *args: None\n"
+            b"the high mark": "import twisted_clienttcp._client.connections as module\n"
+            "module.Connections.outputChanged = lambda *args: None\n"
             "demo.PATIENCE = 0.5",
             b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",

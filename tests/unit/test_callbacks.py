@@ -108,7 +108,7 @@ class ParameterTests(SynchronousTestCase):
         }
         client = ClientTCPFactory(highMark=2, lowMark=1, **functions)
         self.assertIs(client.serverInput, functions["serverInput"])
-        callbacks = client._driver.callbacks
+        callbacks = client._parts.callbacks
         for name, function in functions.items():
             self.assertIs(callbacks.functions[name], function)
 

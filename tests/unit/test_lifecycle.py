@@ -40,9 +40,6 @@ class RecordingOwner:
     def startTimer(self, seconds: float) -> None:
         self.calls.append(f"timer {seconds}")
 
-    def processed(self) -> None:
-        pass
-
     def __getattr__(self, name: str) -> Any:
         return lambda: self.calls.append(name)
 
@@ -61,17 +58,17 @@ WAYS = {
 #: phase, input: the next phase, the effects in order, and what is to follow then.
 #: What is not here changes nothing.
 CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
-    ("idle", "start"): ("waiting", ["queueStarted", "queueSettle"], Then.NOW),
-    ("idle", "reconnect"): ("waiting", ["queueStarted", "queueSettle"], 7.0),
+    ("idle", "start"): ("waiting", ["queueStarted", "queue settle"], Then.NOW),
+    ("idle", "reconnect"): ("waiting", ["queueStarted", "queue settle"], 7.0),
     ("idle", "attempting"): ("connecting", ["startDeadline", "queueStarted"], None),
     ("idle", "made"): ("negotiating", ["startDeadline"], None),
-    ("stopped", "start"): ("waiting", ["queueStarted", "queueSettle"], Then.NOW),
-    ("stopped", "reconnect"): ("waiting", ["queueStarted", "queueSettle"], 7.0),
+    ("stopped", "start"): ("waiting", ["queueStarted", "queue settle"], Then.NOW),
+    ("stopped", "reconnect"): ("waiting", ["queueStarted", "queue settle"], 7.0),
     ("stopped", "attempting"): ("connecting", ["startDeadline", "queueStarted"], None),
     ("stopped", "made"): ("negotiating", ["startDeadline"], None),
     ("waiting", "timeUp"): ("connecting", ["beginAttempt", "startDeadline"], None),
     ("waiting", "attempting"): ("connecting", ["startDeadline"], None),
-    ("waiting", "reconnect"): ("waiting", ["queueSettle"], 7.0),
+    ("waiting", "reconnect"): ("waiting", ["queue settle"], 7.0),
     ("waiting", "shutdown"): (
         "stopped",
         ["stopTimer", "cancelAttempt", "stopped"],
@@ -79,11 +76,11 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ),
     ("waiting", "finish"): ("stopped", ["stopTimer", "stopped"], None),
     ("connecting", "made"): ("negotiating", [], None),
-    ("connecting", "failed"): ("waiting", ["stopTimer", "queueSettle"], Then.RETRY),
+    ("connecting", "failed"): ("waiting", ["stopTimer", "queue settle"], Then.RETRY),
     ("connecting", "timeUp"): ("connecting", ["expireAttempt"], None),
     ("connecting", "reconnect"): (
         "waiting",
-        ["stopTimer", "cancelAttempt", "queueSettle"],
+        ["stopTimer", "cancelAttempt", "queue settle"],
         7.0,
     ),
     ("connecting", "shutdown"): (
@@ -98,7 +95,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("negotiating", "shutdown"): ("negotiating", ["abort"], Then.STOP),
     ("negotiating", "connectionEnded"): (
         "waiting",
-        ["stopTimer", "queueSettle"],
+        ["stopTimer", "queue settle"],
         Then.RETRY,
     ),
     ("connected", "shutdown"): ("draining", ["drain"], Then.STOP),
@@ -107,7 +104,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
     ("connected", "connectionEnded"): (
         "draining",
-        ["queueDisconnected", "queueSettle"],
+        ["queueDisconnected", "queue settle"],
         Then.RETRY,
     ),
     ("draining", "shutdown"): ("draining", [], Then.STOP),
@@ -115,11 +112,25 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
     ("draining", "connectionEnded"): (
         "draining",
-        ["queueDisconnected", "queueSettle"],
+        ["queueDisconnected", "queue settle"],
         Then.STOP,
     ),
     ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
 }
+
+
+class RecordingCallbacks:
+    """
+    A queue of callbacks: records that the lifecycle queues C{settle}.
+    """
+
+    isRunning = True
+
+    def __init__(self, owner: RecordingOwner) -> None:
+        self._owner = owner
+
+    def later(self, step: Any) -> None:
+        self._owner.calls.append(f"queue {step.__name__}")
 
 
 def lifecycleIn(phase: Phase) -> tuple[Any, Lifecycle]:
@@ -127,7 +138,8 @@ def lifecycleIn(phase: Phase) -> tuple[Any, Lifecycle]:
     @return: a lifecycle in that phase, and its owner, which has recorded nothing yet.
     """
     owner: Any = RecordingOwner()
-    lifecycle = Lifecycle(owner)
+    callbacks: Any = RecordingCallbacks(owner)
+    lifecycle = Lifecycle(owner, callbacks)
     for given in WAYS[phase]:
         getattr(lifecycle, given)()
     owner.calls.clear()
@@ -273,7 +285,7 @@ class ChoiceTests(SynchronousTestCase):
         lifecycle.reconnect(2.0)
         lifecycle.settle()
         lifecycle.settle()
-        self.assertEqual(owner.calls, ["queueSettle", "queueSettle", "timer 2.0"])
+        self.assertEqual(owner.calls, ["queue settle", "queue settle", "timer 2.0"])
 
     def test_hosted(self) -> None:
         """
@@ -296,4 +308,4 @@ class ChoiceTests(SynchronousTestCase):
         owner.drain = lifecycle.connectionEnded
         lifecycle.shutdown()
         self.assertIs(lifecycle.phase, Phase.DRAINING)
-        self.assertEqual(owner.calls, ["queueDisconnected", "queueSettle"])
+        self.assertEqual(owner.calls, ["queueDisconnected", "queue settle"])

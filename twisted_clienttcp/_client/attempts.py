@@ -1,5 +1,5 @@
 """
-Attempts: their connector, and how they time out.
+Attempts: their connector, their deadline, and how they fail.
 """
 
 from __future__ import annotations
@@ -8,45 +8,128 @@ from typing import Any
 
 from twisted.internet.base import BaseConnector
 from twisted.internet.error import ConnectError, NotConnectingError, TimeoutError
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._connecting.connector import EndpointConnector
-from .._connecting.resolving import State
+from .._connecting.destination import withoutTLS
+from .._connection.protocol import finishing
 from .._details import ConnectTimeout
-from .settings import Settings, currentTarget, movesAddress, moveToNext
+from ..errors import AliasInUse
+from .events import claimAlias
+from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
+from .parts import Parts
+from .reporting import logFailure
+from .settings import currentTarget, isMoving, movesAddress, moveToNext, nextTarget
 
 
 class Attempts:
     """
-    Makes the attempts of a client, each with the connector of the client: ours, or one
-    that has called the client, whose attempts go to its own address.
+    Makes the attempts of a client with its connector: ours, or one that has called the
+    client, whose attempts go to its own address.
+
+    The deadline of an attempt and the wait before the next one use the same timer.
 
     @ivar isForeign: True if the connector of the client is not ours.
-    @ivar allowed: C{connectTimeout} at the beginning of the present attempt.
     """
 
-    __slots__ = ("_client", "_direct", "_expired", "allowed", "isForeign")
+    __slots__ = ("_allowed", "_direct", "_expired", "_parts", "_timer", "isForeign")
 
-    def __init__(self, client: Settings, direct: bool) -> None:
+    def __init__(self, parts: Parts, direct: bool) -> None:
         """
         @param direct: False if the class of the client overrides a method that a
             connector calls. Then attempts end only with a connector and a deadline of
             our own.
         """
-        self._client = client
+        self._parts = parts
         self._direct = direct
+        #: C{connectTimeout} at the beginning of the present attempt.
+        self._allowed = 0.0
         #: The timeout that has ended the present attempt.
         self._expired: Failure | None = None
+        self._timer: IDelayedCall | None = None
         self.isForeign = False
-        self.allowed = 0.0
+
+    # -- Twisted's calls of the factory
+
+    @finishing
+    def startedConnecting(self, connector: Any) -> None:
+        """
+        A connector has begun an attempt.
+        """
+        parts = self._parts
+        try:
+            self.claimAlias()
+        except AliasInUse:
+            connector.stopConnecting()
+            raise
+        self.moveIfComplete()
+        self.use(connector)
+        parts.counts.attempts += 1
+        if parts.lifecycle.phase is not CONNECTING:
+            parts.lifecycle.attempting()
+
+    @finishing
+    def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
+        """
+        An attempt has failed.
+
+        @param reason: None, which only tests pass, for an unknown reason.
+        """
+        parts = self._parts
+        if parts.lifecycle.phase is not CONNECTING and not self._adopt(connector):
+            # The attempt was cancelled: there is nothing to report.
+            return
+        self.queueFailure(self._failureOf(connector, reason))
+        parts.callbacks.later(parts.lifecycle.failed)
+        parts.run()
+
+    @finishing
+    def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
+        """
+        A connection is lost, as the connection itself has reported already. Make
+        another attempt only if the factory was never passed to a connector, as in tests
+        that were written for a C{ReconnectingClientFactory}.
+        """
+        parts = self._parts
+        isPresent = connector is parts.client.connector
+        if isPresent and parts.lifecycle.phase is CONNECTING:
+            # The connection had another protocol, from a subclass or a test.
+            self.clientConnectionFailed(connector, reason)
+        elif self._adopt(connector):
+            parts.retries.failure = reason
+            parts.lifecycle.failed()
+
+    def timeSource(self) -> Any:
+        """
+        @return: the clock.
+        """
+        return self._parts.timeSource()
+
+    def _adopt(self, connector: Any) -> bool:
+        """
+        Use a connector that reports the end of an attempt or connection to a factory
+        that was never passed to it, as if it had reported an attempt.
+
+        @return: False if the client has another connector, or must make no attempts.
+        """
+        lifecycle = self._parts.lifecycle
+        isNew = lifecycle.phase is IDLE or (
+            lifecycle.phase is STOPPED and lifecycle.hosted
+        )
+        # The connectors of Twisted, and ours, report each attempt.
+        isReal = isinstance(connector, (BaseConnector, EndpointConnector))
+        if isReal or not (isNew and self._parts.client.continueTrying):
+            return False
+        self.startedConnecting(connector)
+        return True
 
     def use(self, connector: Any) -> None:
         """
         Make all further attempts with this connector, which has called the client.
         """
-        if connector is not self._client.connector:
-            self._client.connector = connector
+        if connector is not self._parts.client.connector:
+            self._parts.client.connector = connector
             self.isForeign = True
 
     @property
@@ -55,113 +138,231 @@ class Attempts:
         The connector, if it is an L{EndpointConnector}: it must be notified of events
         that Twisted's connectors learn from their transports.
         """
-        connector = self._client.connector
+        connector = self._parts.client.connector
         return connector if isinstance(connector, EndpointConnector) else None
 
     @property
-    def tried(self) -> dict[IAddress, Failure | State]:
+    def isPending(self) -> bool:
         """
-        The addresses that the last attempt has tried, each with its failure or state.
+        True if the connector makes an attempt that has not ended.
         """
-        connector = self.ownConnector
-        return {} if connector is None else connector.tried
+        state = getattr(self._parts.client.connector, "state", None)
+        return self._parts.lifecycle.phase is CONNECTING and state == "connecting"
 
-    def begin(self, reactor: Any) -> None:
+    # -- one attempt
+
+    def begin(self) -> None:
         """
         Begin an attempt.
-
-        @raise BaseException: as the connector.
         """
-        client = self._client
+        client = self._parts.client
         self._expired = None
-        if movesAddress(client):
-            self.isForeign = False
-        moveToNext(client)
-        target = currentTarget(client)
-        if self.isForeign or not target.known:
-            client.connector.connect()
-            return
         try:
-            client.connector = target.connect(client, reactor, client.connectTimeout)
-        finally:
-            self.isForeign = False
+            if movesAddress(client):
+                self.isForeign = False
+            moveToNext(client)
+            target = currentTarget(client)
+            if self.isForeign or not target.known:
+                client.connector.connect()
+                return
+            try:
+                client.connector = target.connect(
+                    client, self._parts.reactor, client.connectTimeout
+                )
+            finally:
+                self.isForeign = False
+        except BaseException as error:
+            # A subclass may override this.
+            client.clientConnectionFailed(  # type: ignore[no-untyped-call]
+                client.connector, Failure()
+            )
+            self._parts.raiseLater(error)
 
     def cancel(self) -> None:
         """
         Cancel the present attempt, if there is one.
-
-        @raise BaseException: as the connector.
         """
-        connector = self._client.connector
+        self._parts.connection = None
+        connector = self._parts.client.connector
         if connector is not None:
             try:
                 connector.stopConnecting()
             except NotConnectingError:
                 pass
+            except BaseException as error:
+                what = "the attempt could not be cancelled"
+                logFailure(self._parts.client, what, Failure(error))
+                self._parts.raiseLater(error)
 
-    def expire(self) -> Failure | None:
+    def expire(self) -> None:
         """
-        End the present attempt with a timeout.
-
-        @return: the timeout, if the connector has not reported the end of the attempt.
-
-        @raise BaseException: as the connector.
+        End the present attempt, which has no transport, with a timeout.
         """
-        self._expired = self.timeout(self.allowed)
+        self._expired = expired = self._timeout(self._allowed)
         self.cancel()
-        return self._expired
+        if self._expired is not None:
+            # The attempt had ended already, and a subclass has not passed that on.
+            self.clientConnectionFailed(self._parts.client.connector, expired)
 
-    def failureOf(self, connector: Any, reason: Failure | None) -> Failure:
+    def timeout(self, unfinished: str) -> Failure:
         """
-        @param connector: the connector of an attempt.
-        @param reason: the reason for its end that the connector has reported; None,
-            which only tests pass, for an unknown reason.
+        @param unfinished: what has not finished in time.
 
-        @return: the failure to report.
+        @return: the failure that names the deadline.
         """
+        return self._timeout(self._allowed, f": {unfinished} has not finished")
+
+    def queueFailure(self, failure: Failure) -> None:
+        """
+        An attempt has failed, and not at the user's request: queue C{connectError}.
+        """
+        parts = self._parts
+        parts.reason = parts.retries.failure = failure
+        parts.counts.failures += 1
+        parts.callbacks.later(parts.report, "connectError", failure)
+        if not currentTarget(parts.client).left:
+            parts.callbacks.later(parts.waiters.countFailure("connected").fire, failure)
+
+    def _failureOf(self, connector: Any, reason: Failure | None) -> Failure:
         expired, self._expired = self._expired, None
-        if reason is None:
-            reason = Failure(ConnectError(string="for an unknown reason"))
+        reason = reason or Failure(ConnectError(string="for an unknown reason"))
         hasExpired = isinstance(reason.value, TimeoutError) and (
             reason.value.args == ("",)
         )
         if hasExpired and isinstance(connector, (BaseConnector, EndpointConnector)):
             # Their errors do not name the timeout.
-            expired = self.timeout(connector.timeout)
+            expired = self._timeout(connector.timeout)
         return expired or reason
 
-    def timeout(self, seconds: float | None, why: str = "") -> Failure:
+    def _timeout(self, seconds: float | None, why: str = "") -> Failure:
         """
         @param seconds: the time that has passed; None if only the endpoint knows it.
-        @param why: more words about the reason.
-
-        @return: a failure that names the deadline.
         """
         if seconds is None:
             return Failure(
                 ConnectTimeout("not connected within the endpoint's timeout")
             )
-        name = "connectTimeout" if seconds == self.allowed else "timeout"
+        name = "connectTimeout" if seconds == self._allowed else "timeout"
         return Failure(
             ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
         )
 
-    def measuresTime(self, clock: IReactorTime) -> bool:
-        """
-        @param clock: the clock of the client.
+    # -- the timer
 
+    def startDeadline(self) -> None:
+        """
+        Start the timer with C{connectTimeout}, unless the connector measures it.
+        """
+        self.stopTimer()
+        parts = self._parts
+        self._allowed = parts.client.connectTimeout
+        if parts.lifecycle.phase is NEGOTIATING and parts.connection is not None:
+            # The connection of a ClientService, which has a transport already.
+            isMeasured = not parts.connection.shaking
+        else:
+            isMeasured = self._connectorMeasures()
+        if not isMeasured or "preConnect" in parts.functions:
+            self.startTimer(self._allowed)
+
+    def _connectorMeasures(self) -> bool:
+        """
         @return: True if the connector ends the attempt in time. One of Twisted's does
             until it requests a protocol; that is enough if TCP is all there is to wait
             for, and our protocol gets the transport immediately.
         """
-        client = self._client
+        client = self._parts.client
         connector = client.connector
         return (
             isinstance(connector, BaseConnector)
             and connector.timeout is not None
-            and connector.timeout <= self.allowed
-            and connector.reactor is clock
+            and connector.timeout <= self._allowed
+            and connector.reactor is self._parts.timeSource()
             and connector.factory is client
             and not currentTarget(client).speaksTLS
             and self._direct
         )
+
+    def startTimer(self, seconds: float) -> None:
+        """
+        Call C{timeUp} of the lifecycle after this time.
+        """
+        if self._timer is not None:
+            self.stopTimer()
+        self._timer = self._parts.timeSource().callLater(seconds, self._timeUp)
+
+    def _timeUp(self) -> None:
+        self._timer = None
+        self._parts.lifecycle.timeUp()
+
+    def stopTimer(self) -> None:
+        """
+        Stop the timer, if it is running.
+        """
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    # -- checks
+
+    def claimAlias(self) -> None:
+        """
+        @raise AliasInUse: if another client has the alias.
+        """
+        client = self._parts.client
+        if client.alias is not None:
+            claimAlias(client.alias, client)
+
+    def mustNotBeHosted(self, call: str) -> None:
+        """
+        @raise RuntimeError: if a C{ClientService} connects.
+        """
+        lifecycle = self._parts.lifecycle
+        if lifecycle.hosted and (lifecycle.phase is not STOPPED or call != "start"):
+            raise RuntimeError(
+                f"{call}() cannot be called while a ClientService drives the client: "
+                "the service connects; use ClientTCPService or start() instead"
+            )
+
+    def mustBeMovable(self, what: str) -> None:
+        """
+        @param what: the change of the destination.
+
+        @raise RuntimeError: if a C{ClientService} connects.
+        @raise ValueError: if the present connector speaks TLS by itself, which a
+            connection to another address would not.
+        """
+        client, lifecycle = self._parts.client, self._parts.lifecycle
+        if lifecycle.hosted and lifecycle.phase is not STOPPED:
+            raise RuntimeError(
+                f"{what} has no effect while a ClientService drives the client: the "
+                "service connects; use ClientTCPService or start() instead"
+            )
+        if getattr(client.connector, "factory", client) is not client:
+            raise withoutTLS(what, "the settings of connectSSL() are not known here")
+
+    def mustKnowDestination(self, call: str) -> None:
+        """
+        @raise RuntimeError: if a C{ClientService} connects.
+        @raise ValueError: if there is nothing to connect to.
+        @raise TypeError: if only an address or only a port was set.
+        """
+        self.mustNotBeHosted(call)
+        client = self._parts.client
+        if not nextTarget(client).known and client.connector is None:
+            raise ValueError(
+                f"{call}() has nothing to connect to: pass remoteAddress and "
+                "remotePort, or endpoint, to the factory"
+            )
+
+    def moveIfComplete(self) -> None:
+        """
+        A connector begins to use a client that was not running: use the destination
+        that was set last, unless a part of it is missing. The connector has an address
+        of its own.
+        """
+        client = self._parts.client
+        if self._parts.lifecycle.phase in (IDLE, STOPPED) and isMoving(client):
+            try:
+                moveToNext(client)
+            except TypeError:
+                pass

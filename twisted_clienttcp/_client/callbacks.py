@@ -4,9 +4,11 @@ The user's callbacks: their names, and the queue in which they run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import iscoroutine
 from typing import Any
+
+from .._validators import callback
 
 #: Each callback, with the names of its arguments; C{started} gets C{args} too.
 CALLBACKS: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,43 @@ CALLBACKS: dict[str, tuple[str, ...]] = {
 
 #: The callbacks whose results are awaited. The others return nothing.
 AWAITED = ("preConnect", "serverInput", "serverInputBatch")
+
+
+def checked(
+    given: Mapping[str, Callable[..., object] | None],
+    args: Iterable[object],
+    hasMarks: bool,
+) -> dict[str, Callable[..., object]]:
+    """
+    Check the callbacks of a client.
+
+    @param given: each callback, or None, by its name.
+    @param args: the further arguments of C{started}.
+    @param hasMarks: True if the client has C{highMark} and C{lowMark}.
+
+    @return: the callbacks that were given.
+
+    @raise TypeError: if one is missing, or cannot be called with its arguments.
+    """
+    each, batch = given["serverInput"], given["serverInputBatch"]
+    if each is None and batch is None:
+        raise TypeError(
+            "serverInput is required, as in serverInput=lambda client, record: "
+            "print(record), or as a method of the object given as handler"
+        )
+    if each is not None and batch is not None:
+        raise TypeError("serverInput and serverInputBatch exclude each other")
+    functions = {}
+    for name, arguments in CALLBACKS.items():
+        function = given[name]
+        if function is not None:
+            more = map(repr, args) if name == "started" else ()
+            awaited = name in AWAITED
+            callback(name, function, (*arguments, *more), awaited=awaited)
+            functions[name] = function
+    if not hasMarks and ("serverHigh" in functions or "serverLow" in functions):
+        raise TypeError("serverHigh and serverLow need highMark and lowMark, in bytes")
+    return functions
 
 
 class Callbacks:
@@ -66,11 +105,11 @@ class Callbacks:
 
         @return: False if it has raised.
         """
-        callback = self.functions.get(name)
-        if callback is None:
+        function = self.functions.get(name)
+        if function is None:
             return True
         try:
-            answer = callback(self._client, *args)
+            answer = function(self._client, *args)
             if answer is not None and iscoroutine(answer):
                 answer.close()
                 raise TypeError(

@@ -41,12 +41,12 @@ from ..errors import (
 )
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
-from .callbacks import AWAITED, CALLBACKS
+from .callbacks import checked
 from .driver import Driver, neverConnected
 from .events import Events, Session
 from .handler import rejectMethods, withMethods
 from .lifecycle import CONNECTED, CONNECTING, IDLE, STOPPED, WAITING, Phase
-from .reporting import destinationOf
+from .reporting import destinationOf, triedBy
 from .settings import (
     LINE,
     SESSION,
@@ -101,7 +101,9 @@ class ClientTCPFactory(Settings):
         "_heap",
         "_output",
         "_own",
+        "_parts",
         "_target",
+        "batched",
         "connector",
         "numPorts",
         "serverInput",
@@ -109,7 +111,7 @@ class ClientTCPFactory(Settings):
 
     noisy = False
     #: True if C{serverInput} is the callback C{serverInputBatch}.
-    batched = False
+    batched: bool
 
     # Subclasses may use these types, which are wider than ReconnectingClientFactory's.
     jitter: float | None
@@ -238,7 +240,7 @@ class ClientTCPFactory(Settings):
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
-        callbacks: dict[str, Any] = {
+        functions: dict[str, Any] = {
             "started": started,
             "preConnect": preConnect,
             "connected": connected,
@@ -253,38 +255,18 @@ class ClientTCPFactory(Settings):
             "stopped": stopped,
         }
         if handler is not None:
-            callbacks = withMethods(handler, callbacks, ClientTCPFactory)
-        each, batch = callbacks["serverInput"], callbacks["serverInputBatch"]
-        if each is None and batch is None:
-            raise TypeError(
-                "serverInput is required, as in serverInput=lambda client, record: "
-                "print(record), or as a method of the object given as handler"
-            )
-        if each is not None and batch is not None:
-            raise TypeError("serverInput and serverInputBatch exclude each other")
-        if each is None:
-            self.batched = True
-        self.serverInput = batch if self.batched else each
-        functions = {}
-        for name, gets in CALLBACKS.items():
-            called = callbacks[name]
-            if called is not None:
-                more = map(repr, self.args or ()) if name == "started" else ()
-                awaited = name in AWAITED
-                _validators.callback(name, called, (*gets, *more), awaited=awaited)
-                functions[name] = called
-        if ("serverHigh" in functions or "serverLow" in functions) and (
-            not self.marks.given
-        ):
-            raise TypeError(
-                "serverHigh and serverLow need highMark and lowMark, in bytes"
-            )
+            functions = withMethods(handler, functions, ClientTCPFactory)
+        functions = checked(functions, self.args or (), self.marks.given)
+        self.batched = "serverInputBatch" in functions
+        name = "serverInputBatch" if self.batched else "serverInput"
+        self.serverInput = functions[name]
         session = newSession(self) if self._sets(SESSION) else None
         self.connector = None
         self.numPorts = 0
         self._heap: Any = None
         self._driver = Driver(self, functions, self._direct)
-        self._output = self._driver.output
+        self._parts = self._driver.parts
+        self._output = self._parts.output
         if session is not None:
             self._driver.attachSession(session)
 
@@ -328,14 +310,14 @@ class ClientTCPFactory(Settings):
         """
         True if the client has stopped or is about to (POE: heap shutdown).
         """
-        return self._driver.lifecycle.stopping
+        return self._parts.lifecycle.stopping
 
     @property
     def server(self) -> ClientTCPProtocol | None:
         """
         The present connection, until C{disconnected} is called (POE: heap server).
         """
-        return self._driver.server
+        return self._parts.server
 
     @property
     def tried(self) -> dict[IAddress, Failure | State]:
@@ -346,7 +328,7 @@ class ClientTCPFactory(Settings):
         C{"connecting"} until then. Empty for your own endpoints, and for the connectors
         of C{connectTCP} and C{ClientService}.
         """
-        return self._driver.attempts.tried
+        return triedBy(self)
 
     @property
     def pendingBytes(self) -> int:
@@ -362,42 +344,42 @@ class ClientTCPFactory(Settings):
         """
         The counts of this client, as they are now.
         """
-        return self._driver.stats
+        return self._parts.stats()
 
     @property
     def delay(self) -> float:
         """
         The last wait in seconds before an attempt; at first C{initialDelay}.
         """
-        return self._driver.retries.delay
+        return self._parts.retries.delay
 
     @delay.setter
     def delay(self, delay: float) -> None:
-        self._driver.retries.delay = delay
+        self._parts.retries.delay = delay
 
     @property
     def retries(self) -> int:
         """
         The number of failures in a row.
         """
-        return self._driver.retries.count
+        return self._parts.retries.count
 
     @retries.setter
     def retries(self, retries: int) -> None:
-        self._driver.retries.count = retries
+        self._parts.retries.count = retries
 
     @property
     def _phase(self) -> Phase:
-        return self._driver.lifecycle.phase
+        return self._parts.lifecycle.phase
 
     def _changing(self, name: str, value: Any) -> None:
         """
         Check whether a setting can be changed now.
         """
         if name in DESTINATION and name != "tls":
-            self._driver.mustBeMovable(f"setting {name}")
+            self._driver.attempts.mustBeMovable(f"setting {name}")
         elif name == "args":
-            started = self._driver.callbacks.functions.get("started")
+            started = self._parts.functions.get("started")
             _validators.callback("started", started, ("client", *map(repr, value)))
 
     def _changed(self, name: str) -> None:
@@ -407,9 +389,9 @@ class ClientTCPFactory(Settings):
         if name == "framing":
             self._output.offline.setFraming(self.framing)
         elif name in ("offlineLimit", "outputLimit"):
-            self._driver.outputLimitChanged()
+            self._driver.connections.limitsChanged()
         elif name == "clock":
-            self._driver.clockChanged()
+            self._parts.clockChanged()
 
     # -- methods
 
@@ -428,14 +410,14 @@ class ClientTCPFactory(Settings):
             drives it.
         """
         driver = self._driver
-        lifecycle, callbacks = driver.lifecycle, driver.callbacks
-        driver.mustKnowDestination("start")
+        lifecycle, callbacks = self._parts.lifecycle, self._parts.callbacks
+        driver.attempts.mustKnowDestination("start")
         if lifecycle.stopping and lifecycle.phase is not STOPPED:
             raise RuntimeError(
                 "start() cannot be called while the client is shutting down: wait for "
                 "whenStopped(), or call reconnect()"
             )
-        driver.claimAlias()
+        driver.attempts.claimAlias()
         if callbacks.isRunning and lifecycle.phase in (IDLE, STOPPED):
             # Inside a callback, wait for the next turn: a connector may be reporting a
             # loss, and one that fails immediately would be tried in an endless loop.
@@ -461,8 +443,8 @@ class ClientTCPFactory(Settings):
             another address would not be.
         """
         if address is not None or port is not None:
-            self._driver.mustNotBeHosted("connect")
-            self._driver.mustBeMovable("connect() to another address")
+            self._driver.attempts.mustNotBeHosted("connect")
+            self._driver.attempts.mustBeMovable("connect() to another address")
             moveTo(self, nextTarget(self).moved(address, port))
             self._driver.attempts.isForeign = False
         self.reconnect()
@@ -480,10 +462,10 @@ class ClientTCPFactory(Settings):
         """
         seconds = _validators.delay("delay", delay)
         driver = self._driver
-        driver.mustKnowDestination("reconnect")
-        driver.claimAlias()
+        driver.attempts.mustKnowDestination("reconnect")
+        driver.attempts.claimAlias()
         driver.stopFailure = None
-        driver.lifecycle.reconnect(seconds)
+        self._parts.lifecycle.reconnect(seconds)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
@@ -503,10 +485,10 @@ class ClientTCPFactory(Settings):
         if self._phase in (IDLE, STOPPED):
             driver.dropOffline()
             return succeed(None)
-        waiter = driver.waiters.wait("shutdown")
-        if driver.events is not None:
-            driver.lastEvent = driver.events.serial
-        driver.lifecycle.shutdown()
+        waiter = self._parts.waiters.wait("shutdown")
+        if self._parts.events is not None:
+            driver.lastEvent = self._parts.events.serial
+        self._parts.lifecycle.shutdown()
         return waiter
 
     def stop(self, failure: Failure) -> Deferred[Disconnection | None]:
@@ -537,8 +519,8 @@ class ClientTCPFactory(Settings):
         @return: as L{shutdown}.
         """
         stopped = self.shutdown()
-        if self._driver.connection is not None:
-            self._driver.connection.abort()
+        if self._parts.connection is not None:
+            self._parts.connection.abort()
         return stopped
 
     def put(self, record: Any) -> bool:
@@ -629,8 +611,8 @@ class ClientTCPFactory(Settings):
         """
         self.marks = marks = Marks(highMark, lowMark)
         self._output.offline.setMarks(marks)
-        if self._driver.connection is not None:
-            self._driver.connection.mark(marks)
+        if self._parts.connection is not None:
+            self._parts.connection.mark(marks)
 
     def flushed(self) -> Deferred[None]:
         """
@@ -641,7 +623,7 @@ class ClientTCPFactory(Settings):
         """
         if not self.pendingBytes:
             return succeed(None)
-        waiter: Deferred[None] = self._driver.waiters.wait("flushed")
+        waiter: Deferred[None] = self._parts.waiters.wait("flushed")
         return waiter
 
     def _live(self, order: str) -> ClientTCPProtocol:
@@ -665,7 +647,7 @@ class ClientTCPFactory(Settings):
             with TLS.
         """
         connection = self._live("loseWriteConnection")
-        self._driver.sendOffline(connection)
+        self._driver.connections.sendOffline(connection)
         connection.loseWriteConnection()
 
     def setFraming(self, framing: FramingSpec) -> None:
@@ -770,9 +752,9 @@ class ClientTCPFactory(Settings):
 
     @property
     def _events(self) -> Events:
-        if self._driver.events is None:
+        if self._parts.events is None:
             return self._driver.attachSession(newSession(self))
-        return self._driver.events
+        return self._parts.events
 
     def whenConnected(
         self, failAfterFailures: int | None = None
@@ -801,7 +783,7 @@ class ClientTCPFactory(Settings):
             return succeed(connection)
         if self._hasStopped:
             return fail(neverConnected(self._driver.outcome))
-        return self._driver.waiters.wait("connected", failAfterFailures)
+        return self._parts.waiters.wait("connected", failAfterFailures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -813,14 +795,14 @@ class ClientTCPFactory(Settings):
         """
         driver = self._driver
         if not self._hasStopped:
-            return driver.waiters.wait("stopped")
+            return self._parts.waiters.wait("stopped")
         if driver.stopping is not None:
             return driver.stopping.wait("stopped")
         return succeed(None) if driver.outcome is None else fail(driver.outcome)
 
     @property
     def _hasStopped(self) -> bool:
-        return self._phase is STOPPED and not self._driver.lifecycle.hosted
+        return self._phase is STOPPED and not self._parts.lifecycle.hosted
 
     # -- the methods of ReconnectingClientFactory
 
@@ -828,27 +810,27 @@ class ClientTCPFactory(Settings):
         """
         A connector has begun an attempt.
         """
-        self._driver.startedConnecting(connector)
+        self._driver.attempts.startedConnecting(connector)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
         @return: the new connection, or the TLS protocol below it; None if there is a
             connection already, or none is wanted.
         """
-        return self._driver.buildProtocol(addr)
+        return self._driver.connections.build(addr)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
         """
         An attempt has failed.
         """
-        self._driver.clientConnectionFailed(connector, reason)
+        self._driver.attempts.clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
         """
         A connection is lost, which the connection itself has reported already.
         """
         if self._phase in (IDLE, STOPPED, CONNECTING):
-            self._driver.clientConnectionLost(connector, reason)
+            self._driver.attempts.clientConnectionLost(connector, reason)
 
     def resetDelay(self) -> None:
         """
@@ -856,7 +838,7 @@ class ClientTCPFactory(Settings):
         that has lasted for C{stableAfter} seconds does the same. It does not restart a
         client that has stopped, nor end a wait.
         """
-        self._driver.retries.reset()
+        self._parts.retries.reset()
 
     def stopTrying(self) -> None:
         """
@@ -864,7 +846,7 @@ class ClientTCPFactory(Settings):
         lost. A later call of C{connect} or C{reconnect} makes one attempt.
         """
         self.continueTrying = 0
-        lifecycle = self._driver.lifecycle
+        lifecycle = self._parts.lifecycle
         if lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
             lifecycle.shutdown()
         elif lifecycle.phase is IDLE:
@@ -884,10 +866,10 @@ class ClientTCPFactory(Settings):
         """
         driver = self._driver
         if connector is None:
-            driver.mustKnowDestination("retry")
+            driver.attempts.mustKnowDestination("retry")
         else:
-            driver.mustNotBeHosted("retry")
-        if driver.lifecycle.retryable and not driver.willAttempt:
+            driver.attempts.mustNotBeHosted("retry")
+        if self._parts.lifecycle.retryable and not driver.willAttempt:
             if connector is not None:
                 driver.attempts.use(connector)
             delay = driver.nextDelay()

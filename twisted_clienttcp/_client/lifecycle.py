@@ -9,7 +9,7 @@ Theory of operation:
  2. Every input returns None and may be called at any time, also from inside an effect:
     then it is processed after the present input.
  3. Users' callbacks never run while an input is processed. An effect that leads to a
-    callback queues it, and the owner runs the queue after the input. So a call that a
+    callback queues it in L{Callbacks}, which run after the input. So a call that a
     callback makes takes effect immediately, and the flags show that.
  4. The action that follows an attempt or a connection is chosen while that ends, and
     the last choice wins: the policy chooses first, then the callbacks. L{settle}, which
@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
+
+from .callbacks import Callbacks
 
 
 class Phase(Enum):
@@ -166,16 +168,6 @@ class LifecycleOwner(Protocol):
             not called, and only the Deferreds for the end of the connection fire.
         """
 
-    def queueSettle(self) -> None:
-        """
-        Queue L{Lifecycle.settle} behind all callbacks.
-        """
-
-    def processed(self) -> None:
-        """
-        The input has been processed: run the queued callbacks.
-        """
-
 
 #: Inputs, each with its arguments.
 Inputs = tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
@@ -194,10 +186,14 @@ class Lifecycle:
         client knew of, and so the next one will be (by a C{ClientService}).
     """
 
-    __slots__ = ("_owner", "hosted", "inputs", "phase", "then")
+    __slots__ = ("_callbacks", "_owner", "hosted", "inputs", "phase", "then")
 
-    def __init__(self, owner: LifecycleOwner) -> None:
+    def __init__(self, owner: LifecycleOwner, callbacks: Callbacks) -> None:
+        """
+        @param callbacks: the queue of callbacks, which is run after each input.
+        """
         self._owner = owner
+        self._callbacks = callbacks
         self.inputs: Inputs | None = None
         self.phase = IDLE
         self.then: Then | float | None = None
@@ -338,7 +334,8 @@ class Lifecycle:
                 (given, args), self.inputs = self.inputs[0], self.inputs[1:]
         finally:
             self.inputs = None
-        self._owner.processed()
+        if not self._callbacks.isRunning:
+            self._callbacks.run()
 
     # -- actions
 
@@ -346,7 +343,7 @@ class Lifecycle:
         self.hosted = False
         self.then = NOW
         self._owner.queueStarted()
-        self._owner.queueSettle()
+        self._callbacks.later(self.settle)
 
     def _beginAfter(self, delay: float) -> None:
         self._begin()
@@ -382,7 +379,7 @@ class Lifecycle:
         self._owner.stopTimer()
         self._owner.cancelAttempt()
         self.then = delay
-        self._owner.queueSettle()
+        self._callbacks.later(self.settle)
 
     def _expireAttempt(self) -> None:
         self._owner.expireAttempt()
@@ -429,19 +426,19 @@ class Lifecycle:
     def _disconnect(self) -> None:
         self._choose()
         self._owner.queueDisconnected()
-        self._owner.queueSettle()
+        self._callbacks.later(self.settle)
 
     def _attemptOver(self) -> None:
         self._owner.stopTimer()
         self._choose()
-        self._owner.queueSettle()
+        self._callbacks.later(self.settle)
 
     def _stopAfterwards(self) -> None:
         self.then = STOP
 
     def _waitAfterwards(self, delay: float) -> None:
         self.then = delay
-        self._owner.queueSettle()
+        self._callbacks.later(self.settle)
 
     def _settle(self) -> None:
         then = self.then

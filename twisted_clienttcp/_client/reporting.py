@@ -21,6 +21,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
+from .._connecting.connector import EndpointConnector
 from .._connecting.resolving import State, inWords
 from .._details import describe, errorDetails
 from ..errors import CallbackError, NegotiationRefused
@@ -102,6 +103,15 @@ def destinationOf(client: Settings) -> str:
     return str(connector if destination is None else destination())
 
 
+def triedBy(client: Settings) -> dict[IAddress, Failure | State]:
+    """
+    @return: the addresses that the last attempt has tried, each with its failure or
+        state.
+    """
+    connector = client.connector
+    return connector.tried if isinstance(connector, EndpointConnector) else {}
+
+
 def logFailure(client: Settings, what: str, failure: Failure) -> None:
     """
     Log an exception with its traceback and the destination of the client.
@@ -117,7 +127,6 @@ def warnOfFailure(
     client: Settings,
     callback: str,
     failure: Failure,
-    tried: dict[IAddress, Failure | State],
     isRunning: bool,
 ) -> None:
     """
@@ -125,7 +134,6 @@ def warnOfFailure(
     C{errno} and C{text}, as POE would print them.
 
     @param callback: the name of the callback.
-    @param tried: the failure of each address, if several were tried.
     @param isRunning: False if the reactor is being stopped.
     """
     operation, number, text = errorDetails(failure)
@@ -135,7 +143,8 @@ def warnOfFailure(
     warn(
         "Client {client}: {what}",
         client=destinationOf(client),
-        what=describe(failure) + (inWords(tried) if callback == "connectError" else ""),
+        what=describe(failure)
+        + (inWords(triedBy(client)) if callback == "connectError" else ""),
         operation=operation,
         errno=number,
         text=text,

@@ -1,0 +1,332 @@
+"""
+The connections of a client: the events of each connection become inputs of the
+lifecycle.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .. import _tls
+from .._connecting.connector import EndpointConnector
+from .._connection.closing import Disconnection
+from .._connection.protocol import Client, ClientTCPProtocol
+from ..errors import NegotiationRefused, OutputLost
+from .attempts import Attempts
+from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
+from .parts import Parts
+from .preconnect import PreConnect
+from .settings import currentTarget
+
+
+class Connections:
+    """
+    Creates the connections of a client, one after the other, and owns the present one
+    (C{ConnectionOwner}).
+
+    @ivar disconnection: the end of the last connection, until it is reported.
+    """
+
+    __slots__ = ("_attempts", "_parts", "_preConnect", "disconnection")
+
+    _log = Logger()
+
+    def __init__(self, parts: Parts, attempts: Attempts) -> None:
+        self._parts = parts
+        self._attempts = attempts
+        self._preConnect: PreConnect | None = None
+        self.disconnection: Disconnection | None = None
+
+    def build(self, addr: IAddress | None) -> IProtocol | None:
+        """
+        Create a connection.
+
+        @return: the connection, or the TLS protocol below it; None if there is a
+            connection already, or none is wanted.
+        """
+        parts, client = self._parts, self._parts.client
+        if parts.lifecycle.phase not in (IDLE, STOPPED, CONNECTING):
+            self._log.warn(
+                "{client} rejects a second connection, to {addr}",
+                client=client,
+                addr=addr,
+            )
+            return None
+        self._attempts.claimAlias()
+        self._attempts.moveIfComplete()
+        connection = ClientTCPProtocol(self, cast(Client, client), client.framing, addr)
+        connection.factory = client
+        parts.connection = connection
+        target = currentTarget(client)
+        if not target.speaksTLS:
+            return connection
+        return _tls.secured(target.tls, connection, client, parts.timeSource())
+
+    # -- the beginning
+
+    def timeSource(self) -> IReactorTime:
+        """
+        @return: the clock.
+        """
+        return self._parts.timeSource()
+
+    def transportMade(self, connection: ClientTCPProtocol) -> None:
+        """
+        There is a transport.
+        """
+        if connection is not self._parts.connection:
+            # It was given up before.
+            connection.abort()
+            return
+        connector = self._attempts.ownConnector
+        if connector is not None and self._parts.lifecycle.phase is CONNECTING:
+            connector.connectionMade(connection)
+        self._parts.lifecycle.made()
+
+    def transportReady(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport can be used.
+        """
+        parts = self._parts
+        if parts.lifecycle.inputs is not None:
+            # An endpoint has connected while the attempt was begun: the input that
+            # there is a transport has not been processed.
+            parts.callbacks.later(self.transportReady, connection)
+        elif not self._isNegotiable(connection):
+            return
+        elif "preConnect" not in parts.functions:
+            parts.lifecycle.negotiated()
+        else:
+            parts.callbacks.later(self._callPreConnect, connection)
+            parts.run()
+
+    def _isNegotiable(self, connection: ClientTCPProtocol) -> bool:
+        return (
+            connection is self._parts.connection
+            and self._parts.lifecycle.phase is NEGOTIATING
+            and not connection.ending
+        )
+
+    def _callPreConnect(self, connection: ClientTCPProtocol) -> None:
+        if not self._isNegotiable(connection):
+            return
+        parts = self._parts
+
+        def decide(refusal: NegotiationRefused | None) -> None:
+            if connection is parts.connection:
+                self._preConnect = None
+            # The connection may have ended; then its end is reported.
+            if self._isNegotiable(connection):
+                if refusal is not None:
+                    self.refuse(connection, Failure(refusal))
+                else:
+                    connection.negotiation.agreed(parts.lifecycle.negotiated)
+
+        self._preConnect = PreConnect(parts.client, connection.negotiation, decide)
+        self._preConnect.call(parts.functions["preConnect"])
+
+    def _cancelPreConnect(self) -> None:
+        preConnect, self._preConnect = self._preConnect, None
+        if preConnect is not None:
+            try:
+                preConnect.cancel()
+            except BaseException as error:
+                self.raiseLater(error)
+
+    def tlsOptions(self, given: Any) -> Any:
+        """
+        @return: options for TLS; those of the platform for True.
+        """
+        return currentTarget(self._parts.client).tlsOptions(given)
+
+    def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection must not be used.
+        """
+        if connection is self._parts.connection:
+            connection.blame(failure, "local")
+            self._parts.lifecycle.refused()
+
+    def endedEarly(self, connection: ClientTCPProtocol) -> None:
+        """
+        The peer has ended its side before C{connected} was called.
+        """
+        if self._isNegotiable(connection):
+            connection.blame(Failure(ConnectionDone()), "peer")
+            self._parts.lifecycle.refused()
+
+    # -- output
+
+    @property
+    def eventful(self) -> bool:
+        """
+        True if named events are posted that have not been handled.
+        """
+        events = self._parts.events
+        return events is not None and events.arePosted
+
+    def outputChanged(self, connection: ClientTCPProtocol, callback: str) -> bool:
+        """
+        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
+
+        @return: False if the connection is not the present one.
+        """
+        parts = self._parts
+        if connection is not parts.connection or parts.server is None:
+            return False
+        if callback == "serverFlushed":
+            parts.counts.flushes += 1
+            if parts.waiters.waiting.get("flushed"):
+                parts.fireLater("flushed", None)
+        elif callback == "serverHigh":
+            parts.counts.highs += 1
+        else:
+            parts.counts.lows += 1
+        parts.callbacks.later(parts.callbacks.call, callback)
+        parts.run()
+        return True
+
+    def outputClosed(self, connection: ClientTCPProtocol) -> None:
+        """
+        The connection accepts and sends no more output: records that no transport has
+        received wait for the next connection, if there may be one.
+        """
+        output = self._parts.output
+        if output.offline.limit and not self._parts.lifecycle.stopping:
+            output.takeBack(connection.outbound)
+
+    def sendOffline(self, connection: ClientTCPProtocol) -> None:
+        """
+        Send the records that wait for a connection, and report those that its framing
+        cannot encode.
+        """
+        parts = self._parts
+        for error in parts.output.sendOffline(connection.outbound):
+            parts.counts.recordsRejected += 1
+            parts.callbacks.later(parts.report, "serverError", Failure(error))
+        parts.run()
+
+    def limitsChanged(self) -> None:
+        """
+        The setting C{offlineLimit} or C{outputLimit} has been changed.
+        """
+        client, connection = self._parts.client, self._parts.connection
+        self._parts.output.offline.configure(client.offlineLimit)
+        if connection is not None and connection.transport is not None:
+            keeps = client.offlineLimit > 0
+            connection.outbound.configure(client.outputLimit, keeps)
+
+    # -- the end
+
+    def inputEnded(
+        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
+    ) -> None:
+        """
+        The input ends, though the client has not asked for that; or a record was
+        skipped.
+        """
+        parts = self._parts
+        parts.callbacks.later(parts.report, "serverError", failure)
+        if closing:
+            parts.callbacks.later(parts.lifecycle.inputEnded)
+        parts.run()
+
+    def callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ClientTCPProtocol | None = None,
+    ) -> None:
+        """
+        A callback has raised.
+        """
+        self._parts.callbackRaised(callback, error, connection)
+
+    def raiseLater(self, error: BaseException) -> None:
+        """
+        Raise an exception that is not an C{Exception} after everything that is queued.
+        """
+        self._parts.raiseLater(error)
+
+    def broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+        """
+        The connection cannot be used any longer: drop it.
+        """
+        self._parts.drop(connection, failure)
+
+    def drain(self) -> None:
+        """
+        Close the present connection when its output has been sent.
+        """
+        connection = self._parts.connection
+        if connection is not None:
+            self.sendOffline(connection)
+            connection.close()
+
+    def abort(self) -> None:
+        """
+        Close the present connection now.
+        """
+        connection = self._parts.connection
+        if connection is not None:
+            connection.abort()
+        self._cancelPreConnect()
+
+    def expire(self) -> bool:
+        """
+        Close the present connection, which cannot be used yet, because of a timeout.
+
+        @return: False if there is none.
+        """
+        connection = self._parts.connection
+        if connection is None or self._parts.lifecycle.phase is not NEGOTIATING:
+            return False
+        unfinished = "the TLS handshake" if connection.shaking else "preConnect"
+        connection.blame(self._attempts.timeout(unfinished), "local")
+        self.abort()
+        return True
+
+    def transportLost(self, connection: ClientTCPProtocol) -> None:
+        """
+        The transport is gone.
+        """
+
+    def connectionEnded(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+    ) -> None:
+        """
+        The connection has ended.
+        """
+        parts = self._parts
+        if connection is not parts.connection:
+            return
+        lifecycle, failure = parts.lifecycle, disconnection.failure
+        connector = parts.client.connector
+        if lifecycle.phase is NEGOTIATING:
+            parts.endConnection(connection, disconnection)
+            self._cancelPreConnect()
+            if lifecycle.then is None:
+                self._attempts.queueFailure(failure)
+        else:
+            self.disconnection = disconnection
+            parts.counts.losses += disconnection.initiator != "local"
+            parts.retries.failure = parts.reason = failure
+            if failure.check(ConnectionDone):
+                lost = OutputLost(disconnection.unsent)
+                parts.reason = Failure(lost) if disconnection.unsent else None
+            parts.lost = parts.reason if disconnection.unsent else None
+            if not told:
+                parts.callbacks.later(parts.report, "serverError", failure)
+        parts.callbacks.later(lifecycle.connectionEnded)
+        isHosted = lifecycle.hosted
+        try:
+            parts.run()
+        finally:
+            if isinstance(connector, EndpointConnector) and not isHosted:
+                # Twisted's connectors learn this from their transports.
+                connector.connectionLost(failure)

@@ -1,0 +1,236 @@
+"""
+The parts of a client, and what all of them need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from .._connection.closing import Disconnection
+from .._connection.protocol import ClientTCPProtocol, raiseAgain
+from .._stats import Stats
+from ..errors import CallbackError
+from .callbacks import Callbacks
+from .events import Events
+from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
+from .output import Output
+from .reporting import logFailure, warnOfFailure
+from .retries import Retries
+from .settings import Settings
+from .waiters import Waiters
+
+
+class Parts:
+    """
+    The parts of a client, which work together through this object.
+
+    @ivar client: the factory that users see.
+    @ivar functions: the callbacks by their names.
+    @ivar connection: the present connection, from the creation of its protocol to its
+        end.
+    @ivar counts: what is counted, except for the present connection.
+    @ivar events: the pending named events; None until the first one.
+    @ivar reason: the failure of the last attempt or connection; None for a clean end.
+    @ivar lost: the same, if output was lost.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_connectedAt",
+        "callbacks",
+        "client",
+        "connection",
+        "counts",
+        "events",
+        "functions",
+        "lifecycle",
+        "lost",
+        "output",
+        "reason",
+        "retries",
+        "waiters",
+    )
+
+    def __init__(
+        self,
+        client: Settings,
+        functions: Mapping[str, Callable[..., object]],
+        owner: LifecycleOwner,
+    ) -> None:
+        """
+        @param owner: the owner of the lifecycle.
+        """
+        self.client = client
+        self.functions = functions
+        self.callbacks = Callbacks(client, functions, self._raised)
+        self.lifecycle = Lifecycle(owner, self.callbacks)
+        self.retries = Retries(client)
+        self.output = Output(client)
+        self.waiters = Waiters()
+        self.counts = Stats()
+        self.connection: ClientTCPProtocol | None = None
+        self.events: Events | None = None
+        self.reason: Failure | None = None
+        self.lost: Failure | None = None
+        self._clock: IReactorTime | None = None
+        self._connectedAt: float | None = None
+
+    @property
+    def server(self) -> ClientTCPProtocol | None:
+        """
+        The present connection, from C{connected} until C{disconnected}.
+        """
+        if self.lifecycle.phase in (CONNECTED, DRAINING):
+            return self.connection
+        return None
+
+    # -- time
+
+    @property
+    def reactor(self) -> Any:
+        """
+        The reactor that makes connections.
+        """
+        if self.client.reactor is not None:
+            return self.client.reactor
+        from twisted.internet import reactor
+
+        return reactor
+
+    def timeSource(self) -> IReactorTime:
+        """
+        @return: the clock; the reactor if there is none.
+        """
+        if self._clock is None:
+            if self.client.clock is None:
+                # A ReconnectingClientFactory shows the reactor too.
+                self.client.clock = self.reactor
+            self._clock = self.client.clock
+        clock: IReactorTime = self._clock
+        return clock
+
+    def clockChanged(self) -> None:
+        """
+        The setting C{clock} has been changed.
+        """
+        self._clock = None
+
+    # -- counts
+
+    def beginConnection(self) -> None:
+        """
+        A connection can be used: measure how long it lasts.
+        """
+        self._connectedAt = self.timeSource().seconds()
+        self.counts.connections += 1
+
+    def secondsConnected(self) -> float:
+        """
+        @return: how long the present connection has lasted.
+        """
+        if self._connectedAt is None:
+            return 0.0
+        # The clock may be the time of day, which can be set back.
+        return max(0.0, self.timeSource().seconds() - self._connectedAt)
+
+    def endConnection(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection
+    ) -> None:
+        """
+        Add what a connection has counted to the counts of the client, and forget it.
+        """
+        connection.count(self.counts)
+        self.counts.unsentBytes += disconnection.unsent
+        self.counts.secondsConnected += self.secondsConnected()
+        self.connection = self._connectedAt = None
+
+    def stats(self) -> Stats:
+        """
+        @return: a copy of the counts, as they are now.
+        """
+        now = copy(self.counts)
+        now.pendingBytes = self.output.pending
+        offline = self.output.offline
+        now.offlineBytes = offline.pending
+        connection = self.connection
+        if connection is not None and connection.transport is not None:
+            connection.count(now)
+        now.secondsConnected += self.secondsConnected()
+        data, records = offline.accepted
+        now.bytesOut += data
+        now.recordsOut += records
+        return now
+
+    # -- callbacks
+
+    def run(self) -> None:
+        """
+        Run the queued callbacks, or leave that to the input that is being processed.
+        """
+        if self.lifecycle.inputs is None:
+            self.callbacks.run()
+
+    def raiseLater(self, error: BaseException) -> None:
+        """
+        Raise an exception that is not an C{Exception} after everything that is queued.
+        """
+        if not isinstance(error, Exception):
+            self.callbacks.later(raiseAgain, error)
+            self.run()
+
+    def fireLater(self, event: str, result: object) -> None:
+        """
+        Fire the Deferreds that now wait for an event, in a step.
+        """
+        self.callbacks.later(self.waiters.split(event).fire, result)
+
+    def report(self, callback: str, failure: Failure) -> None:
+        """
+        Call a callback for failures in a step, or log the failure if there is none.
+        """
+        self.counts.lastError = failure
+        if callback in self.functions:
+            self.callbacks.call(callback, failure)
+        else:
+            isRunning = getattr(self.timeSource(), "running", True)
+            warnOfFailure(self.client, callback, failure, isRunning)
+
+    def _raised(self, callback: str, error: BaseException) -> None:
+        self.callbackRaised(callback, error)
+        self.raiseLater(error)
+
+    def callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ClientTCPProtocol | None = None,
+    ) -> None:
+        """
+        A callback has raised: log the exception, and drop the connection, whose state
+        is unknown.
+        """
+        logFailure(self.client, f"{callback} raised", Failure(error))
+        if connection is None:
+            connection = self.server
+        if connection is not None and connection is self.server:
+            failure = Failure(CallbackError(callback, error))
+            # If serverError has raised, it has been called.
+            self.drop(connection, failure, report=callback != "serverError")
+
+    def drop(
+        self, connection: ClientTCPProtocol, failure: Failure, report: bool = True
+    ) -> None:
+        """
+        Drop a connection that cannot be used any longer.
+
+        @param report: True to call C{serverError}.
+        """
+        if connection.blame(failure, "local") and report:
+            self.callbacks.later(self.report, "serverError", failure)
+        self.callbacks.later(self.lifecycle.broken)
+        self.run()
