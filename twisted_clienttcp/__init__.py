@@ -30,7 +30,7 @@ L{twisted_clienttcp.testing}.
 
 from ._client.events import MultiDispatchSession, Session, post, resolve
 from ._client.factory import ClientTCPFactory
-from ._connection.closing import Disconnection
+from ._connection.disconnection import Disconnection
 from ._connection.negotiation import Negotiation
 from ._connection.protocol import ClientTCPProtocol
 from ._details import ErrorDetails, errorDetails

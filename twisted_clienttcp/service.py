@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._client.factory import ClientTCPFactory
-from ._connection.closing import Disconnection
+from ._connection.disconnection import Disconnection
 from ._connection.protocol import ClientTCPProtocol
 
 

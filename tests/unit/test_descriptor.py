@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._connection.descriptor import Descriptor
+from twisted_clienttcp._connection.reading import Reading
 
 RESET = Failure(ConnectionLost())
 
@@ -53,6 +54,18 @@ class Transport(FileDescriptor):
         self.lost.append((reason, len(self.reads)))
 
 
+class Input(Reading):
+    """
+    The input of a connection that is held when so many reads are left.
+    """
+
+    def __init__(self, reads: list[Any], keep: int = -1) -> None:
+        self.reads, self.keep = reads, keep
+
+    def delivers(self) -> bool:
+        return len(self.reads) > self.keep
+
+
 class Above:
     """
     A transport such as that of TLS.
@@ -77,7 +90,7 @@ class DescriptorTests(SynchronousTestCase):
         @param keep: nothing may be read while so many reads are left.
         """
         transport = Transport(self, data, reads)
-        descriptor = Descriptor(transport, lambda: len(reads) > keep)
+        descriptor = Descriptor(transport, Input(reads, keep))
         transport.connectionLost(reason)
         return descriptor, transport
 
@@ -129,7 +142,7 @@ class DescriptorTests(SynchronousTestCase):
         with self.assertRaises(ZeroDivisionError):
             self.lose(b"123456", [ZeroDivisionError()])
         transport = Transport(self, b"123456", [ZeroDivisionError()])
-        Descriptor(transport, lambda: True)
+        Descriptor(transport, Input(transport.reads))
         self.assertRaises(ZeroDivisionError, transport.connectionLost, RESET)
         self.assertEqual(transport.lost, [(RESET, 0)])
 
@@ -149,7 +162,7 @@ class DescriptorTests(SynchronousTestCase):
         """
         transport = Transport(self, b"123", [3])
         above = Above(transport)
-        descriptor = Descriptor(above, lambda: True)
+        descriptor = Descriptor(above, Input(transport.reads))
         transport.connectionLost(RESET)
         self.assertEqual((transport.reads, descriptor.unread), ([], 0))
 
@@ -157,7 +170,7 @@ class DescriptorTests(SynchronousTestCase):
         """
         Nothing is known of a transport without a descriptor.
         """
-        descriptor = Descriptor(object(), lambda: True)
+        descriptor = Descriptor(object(), Input([]))
         self.assertIsNone(descriptor.countUnacknowledged())
         self.assertIsNone(descriptor.unread)
         self.assertIsNone(descriptor.unacknowledged)

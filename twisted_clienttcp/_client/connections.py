@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from .. import _tls
 from .._connecting.connector import EndpointConnector
-from .._connection.closing import Disconnection
+from .._connection.disconnection import Disconnection
 from .._connection.protocol import Client, ClientTCPProtocol
 from ..errors import NegotiationRefused, OutputLost
 from .attempts import Attempts

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._connection.closing import Disconnection
+from .._connection.disconnection import Disconnection
 from .._connection.protocol import ClientTCPProtocol
 from ..errors import (
     FramingError,

@@ -28,7 +28,7 @@ from zope.interface import implementer
 from .. import _validators
 from .._connecting.destination import DESTINATION
 from .._connecting.resolving import State
-from .._connection.closing import Disconnection
+from .._connection.disconnection import Disconnection
 from .._connection.inbound import Hold
 from .._connection.protocol import ClientTCPProtocol
 from .._connection.queue import (

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from .._connection.closing import Disconnection
+from .._connection.disconnection import Disconnection
 from .._connection.protocol import ClientTCPProtocol, raiseAgain
 from .._stats import Stats
 from ..errors import CallbackError

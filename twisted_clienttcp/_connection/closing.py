@@ -21,10 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import attrs
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableDescriptor,
@@ -35,9 +34,12 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 
 from .. import _tls
-from ..errors import DrainTimeout, TruncatedRecord
+from ..errors import DrainTimeout
 from .descriptor import Descriptor
+from .disconnection import Disconnection
+from .negotiation import Negotiation
 from .outbound import Outbound
+from .owner import ConnectionOwner
 from .reading import DELIVERING, Reading
 
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
@@ -48,53 +50,6 @@ LINGER_SILENCE = 5.0
 #: often to look for it meanwhile.
 ACKNOWLEDGE_TIME = 0.1
 ACKNOWLEDGE_STEP = 0.01
-
-
-@attrs.frozen(kw_only=True)
-class Disconnection:
-    """
-    How a connection ended: the second argument of C{disconnected}, and the result of
-    the Deferred of C{shutdown()}.
-
-    @ivar failure: the reason, from Twisted or from this package;
-        L{ConnectionDone<twisted.internet.error.ConnectionDone>} for a clean end.
-    @ivar initiator: C{"local"} (a call of a method, an error in the input, or a
-        callback that raised), C{"peer"} (the peer ended its side), or C{"network"} (a
-        reset, or a lost route).
-    @ivar unsent: the number of bytes that were accepted and never passed to the kernel.
-        It is an upper bound: the last chunk (64 KiB) counts as a whole even if a part
-        of it was passed.
-    @ivar unacknowledged: the number of bytes passed to the kernel that the peer's
-        kernel had not acknowledged when the connection was closed. Our end of stream
-        counts as one byte. With TLS, the bytes are those of the ciphertext. On a UNIX
-        socket any number other than 0 means that the peer's program had not read all
-        bytes. None where the number is not known: on systems other than Linux, and
-        after a reset if everything had been acknowledged, because the peer's kernel
-        may have dropped it.
-    @ivar confirmed: True if the peer's kernel has everything, and the peer ended its
-        side after that: C{unsent} and C{unacknowledged} are 0, the peer ended its side
-        without a reset, and it did so after we had ended ours. (With TLS, each side
-        ends with a close_notify.) It does not mean that the peer's program has read
-        everything: no transport can know that.
-    @ivar truncated: the bytes received behind the last complete record, as a
-        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
-        were none.
-    @ivar undelivered: the number of records that were received before a loss and not
-        delivered within C{drainTimeout} after it, because an awaited result or a pause
-        held them.
-    @ivar unread: the number of bytes that the kernel had received and that were not
-        read when the connection was closed, because records were held or discarded;
-        None where the number is not known.
-    """
-
-    failure: Failure
-    initiator: str
-    unsent: int
-    confirmed: bool
-    unacknowledged: int | None = None
-    truncated: TruncatedRecord | None = None
-    undelivered: int = 0
-    unread: int | None = None
 
 
 class Stage(IntEnum):
@@ -113,6 +68,8 @@ class Stage(IntEnum):
 
 
 OPEN, FLUSHING, LINGERING, ENDED = Stage
+
+ConnectionT = TypeVar("ConnectionT")
 
 
 class Cause(NamedTuple):
@@ -135,6 +92,8 @@ class Closing:
 
     @ivar stage: how far it has come.
     @ivar cause: the first cause that was recorded.
+    @ivar negotiation: the exchange of records before C{connected}, which ends with the
+        connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None as long as it is not.
     @ivar sendingEnded: True if no more output is accepted.
     """
@@ -142,6 +101,7 @@ class Closing:
     __slots__ = (
         "_answered",
         "_clock",
+        "_connection",
         "_descriptor",
         "_endWhenFlushed",
         "_isOutputClosed",
@@ -150,14 +110,13 @@ class Closing:
         "_lastHeard",
         "_lingerTimeout",
         "_outbound",
-        "_outputClosed",
+        "_owner",
         "_reading",
-        "_report",
         "_timer",
         "_transport",
-        "_transportLost",
         "_undelivered",
         "cause",
+        "negotiation",
         "reason",
         "sendingEnded",
         "stage",
@@ -165,29 +124,24 @@ class Closing:
 
     def __init__(
         self,
+        connection: ConnectionT,
+        owner: ConnectionOwner[ConnectionT],
         transport: Any,
         clock: IReactorTime,
         outbound: Outbound,
         reading: Reading,
-        descriptor: Descriptor,
-        outputClosed: Callable[[], None],
-        transportLost: Callable[[], None],
-        report: Callable[[Disconnection, bool], None],
     ) -> None:
         """
-        @param outputClosed: called when no more output is accepted or sent.
-        @param transportLost: called when the transport is lost, at once.
-        @param report: called once, with the disconnection, and True if the user knows
-            its cause already.
+        @param connection: the connection, for the owner.
         """
+        self._connection = connection
+        self._owner: ConnectionOwner[Any] = owner
         self._transport = transport
         self._clock = clock
         self._outbound = outbound
         self._reading = reading
-        self._descriptor = descriptor
-        self._outputClosed = outputClosed
-        self._transportLost = transportLost
-        self._report = report
+        self._descriptor = Descriptor(transport, reading)
+        self.negotiation: Negotiation | None = None
         self.stage = OPEN
         self.cause: Cause | None = None
         self.reason: Failure | None = None
@@ -374,6 +328,7 @@ class Closing:
         finally:
             # A producer may have raised.
             self.blame(None, "local")
+            self._endNegotiation(Failure(ConnectionAborted()))
             if self.reason is not None:
                 self._finish()
             else:
@@ -393,7 +348,7 @@ class Closing:
         reading.isLost = True
         try:
             self._closeOutput()
-            self._transportLost()
+            self._owner.transportLost(self._connection)
             # This calls the user's producer.
             self._stopOutput()
         finally:
@@ -441,6 +396,7 @@ class Closing:
         else:
             self.blame(reason, "network", told=False)
         self._end()
+        self._endNegotiation(reason)
         assert self.cause is not None
         failure, initiator, told = self.cause
         received, descriptor = self._reading.input, self._descriptor
@@ -459,7 +415,7 @@ class Closing:
             undelivered=self._undelivered,
             unread=descriptor.unread,
         )
-        self._report(disconnection, told)
+        self._owner.connectionEnded(self._connection, disconnection, told)
 
     def _end(self) -> None:
         """
@@ -471,6 +427,14 @@ class Closing:
             self._stopTimer()
         if not self._isOutputStopped:
             self._stopOutput()
+
+    def _endNegotiation(self, failure: Failure) -> None:
+        """
+        @param failure: the reason, if none was recorded.
+        """
+        if self.negotiation is not None:
+            cause = None if self.cause is None else self.cause.failure
+            self.negotiation.end(cause or failure)
 
     def _refuseOutput(self) -> None:
         self.sendingEnded = True
@@ -484,7 +448,7 @@ class Closing:
             self._isOutputClosed = True
             if not self.sendingEnded:
                 self._refuseOutput()
-            self._outputClosed()
+            self._owner.outputClosed(self._connection)
 
     def _stopOutput(self) -> None:
         """

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable
 from sys import maxsize
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.python.failure import Failure
+
+from .reading import Reading
 
 try:
     import fcntl
@@ -42,18 +43,18 @@ class Descriptor:
 
     __slots__ = (
         "_count",
-        "_mayRead",
+        "_reading",
         "_transport",
         "failed",
         "unacknowledged",
         "unread",
     )
 
-    def __init__(self, transport: Any, mayRead: Callable[[], bool]) -> None:
+    def __init__(self, transport: Any, reading: Reading) -> None:
         """
-        @param mayRead: returns True if what is read would be delivered.
+        @param reading: the input of the connection, which may be held.
         """
-        self._mayRead = mayRead
+        self._reading = reading
         # A transport in memory counts for itself.
         self._count = getattr(transport, "countUnacknowledged", None)
         while not (transport is None or isinstance(transport, FileDescriptor)):
@@ -63,8 +64,7 @@ class Descriptor:
         self.unacknowledged: int | None = None
         self.failed = False
         if transport is not None:
-            # On the instance, for this connection only.
-            vars(transport)["connectionLost"] = self._losing
+            setattr(transport, "connectionLost", self._losing)  # noqa: B010
 
     def countUnacknowledged(self) -> int | None:
         """
@@ -121,7 +121,10 @@ class Descriptor:
         it, so the kernel still returns this data.
         """
         before = maxsize
-        while self._mayRead() and 0 < (unread := self._ask("FIONREAD") or 0) < before:
+        while (
+            self._reading.delivers()
+            and 0 < (unread := self._ask("FIONREAD") or 0) < before
+        ):
             before = unread
             if self._transport.doRead() is not None:
                 break

@@ -18,7 +18,7 @@ Theory of operation:
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec
 from typing import Protocol as TypingProtocol
 
@@ -46,12 +46,12 @@ from .._stats import Stats
 from ..errors import ClientTCPError, FramingError, NotConnectedError, RecordTooLong
 from ..framing import Framing
 from ..framing._buffer import InputBuffer
-from .closing import OPEN, Closing, Disconnection
-from .descriptor import Descriptor
+from .closing import OPEN, Closing
 from .inbound import Hold, Inbound
 from .liveness import Heartbeat, Watch
 from .negotiation import Negotiation
 from .outbound import Outbound
+from .owner import ConnectionOwner
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
 from .tcp import KeepAlive, keepAlive, noDelay, refuseOwnEnd
@@ -112,124 +112,6 @@ class Client(TypingProtocol):
         """
 
 
-class ConnectionOwner(TypingProtocol):
-    """
-    The owner of a connection, called for each event of it.
-
-    Methods may be called for a connection that is not the present one any more; then
-    they do nothing.
-    """
-
-    @property
-    def eventful(self) -> bool:
-        """
-        True if named events are posted that must be handled before a flush is reported.
-        """
-
-    def timeSource(self) -> IReactorTime:
-        """
-        @return: the clock that runs the timers of the connection.
-        """
-
-    def transportMade(self, connection: ClientTCPProtocol) -> None:
-        """
-        There is a transport.
-        """
-
-    def transportReady(self, connection: ClientTCPProtocol) -> None:
-        """
-        The transport can be used: the TLS handshake, if there is one, is complete and
-        the certificate is verified.
-        """
-
-    def tlsOptions(self, given: Any) -> Any:
-        """
-        @param given: a value as C{tls} accepts it.
-
-        @return: the options for TLS; those of the platform for True.
-        """
-
-    def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
-        """
-        The connection must not be used.
-
-        @param failure: the reason.
-        """
-
-    def endedEarly(self, connection: ClientTCPProtocol) -> None:
-        """
-        The peer has ended its side before C{connected} was called.
-        """
-
-    def outputChanged(self, connection: ClientTCPProtocol, callback: str) -> bool:
-        """
-        Call a callback about the output.
-
-        @param callback: C{"serverHigh"}, C{"serverLow"} or C{"serverFlushed"}.
-
-        @return: False if the connection is not the present one.
-        """
-
-    def outputClosed(self, connection: ClientTCPProtocol) -> None:
-        """
-        The connection accepts and sends no more output: the offline queue takes over.
-        """
-
-    def inputEnded(
-        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
-    ) -> None:
-        """
-        The input ends, though the client has not asked for that; or a record was
-        skipped.
-
-        @param failure: the reason, for C{serverError}.
-        @param closing: True if the connection must be closed.
-        """
-
-    def broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
-        """
-        The connection cannot be used any longer: drop it.
-
-        @param failure: the reason, for C{serverError}.
-        """
-
-    def callbackRaised(
-        self,
-        callback: str,
-        error: BaseException,
-        connection: ClientTCPProtocol | None = None,
-    ) -> None:
-        """
-        A callback has raised: log the error, and drop the connection.
-
-        @param callback: the name of the callback.
-        @param connection: the connection that it was called for; None for the present
-            one.
-        """
-
-    def raiseLater(self, error: BaseException) -> None:
-        """
-        Raise an error again that is not an C{Exception}, after everything that follows
-        from it is done. Do nothing for an C{Exception}.
-        """
-
-    def transportLost(self, connection: ClientTCPProtocol) -> None:
-        """
-        The transport is gone. This is called at once, and may be called again.
-        """
-
-    def connectionEnded(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
-    ) -> None:
-        """
-        The connection has ended: every record received before the loss has been
-        delivered, or C{drainTimeout} has passed since the loss.
-
-        @param told: True if the user knows the reason, because the user's own call or
-            C{serverError} has named it.
-        """
-
-
 _P = ParamSpec("_P")
 
 
@@ -284,7 +166,6 @@ class ClientTCPProtocol(Protocol):
         "_client",
         "_framing",
         "_framingErrors",
-        "_negotiation",
         "_owner",
         "closing",
         "factory",
@@ -303,7 +184,7 @@ class ClientTCPProtocol(Protocol):
 
     def __init__(
         self,
-        owner: ConnectionOwner,
+        owner: ConnectionOwner[ClientTCPProtocol],
         client: Client,
         framing: Framing[Any],
         peer: IAddress | None = None,
@@ -318,7 +199,6 @@ class ClientTCPProtocol(Protocol):
         self._owner = owner
         self._client = client
         self._framing = framing
-        self._negotiation: Negotiation | None = None
         self._bytesIn = 0
         self._framingErrors = 0
         self.peer = peer
@@ -363,14 +243,7 @@ class ClientTCPProtocol(Protocol):
             keepsRecords=client.offlineLimit > 0,
         )
         self.closing = Closing(
-            transport,
-            clock,
-            self.outbound,
-            self.reading,
-            Descriptor(transport, self.reading.delivers),
-            partial(self._owner.outputClosed, self),
-            partial(self._owner.transportLost, self),
-            self._ended,
+            self, self._owner, transport, clock, self.outbound, self.reading
         )
         self._owner.transportMade(self)
         if error is not None:
@@ -414,15 +287,15 @@ class ClientTCPProtocol(Protocol):
         """
         The exchange of records before C{connected}.
         """
-        if self._negotiation is None:
-            self._negotiation = Negotiation(
+        if self.closing.negotiation is None:
+            self.closing.negotiation = Negotiation(
                 self.transport,
                 self.reading,
                 self.outbound,
                 self._startTLS,
                 self._refuse,
             )
-        return self._negotiation
+        return self.closing.negotiation
 
     def _startTLS(self, options: Any, swallow: bytes) -> None:
         """
@@ -466,7 +339,8 @@ class ClientTCPProtocol(Protocol):
             return
         self.shaking = False
         self.outbound.handshakeCompleted()
-        if self._negotiation is None or not self._negotiation.secured():
+        negotiation = self.closing.negotiation
+        if negotiation is None or not negotiation.secured():
             self._owner.transportReady(self)
 
     def negotiated(self) -> None:
@@ -474,9 +348,9 @@ class ClientTCPProtocol(Protocol):
         The client is about to call C{connected}: no more records are received or sent
         by the negotiation.
         """
-        if self._negotiation is not None:
+        if self.closing.negotiation is not None:
             over = NotConnectedError("the negotiation is over: use the client")
-            self._negotiation.end(Failure(over))
+            self.closing.negotiation.end(Failure(over))
 
     def open(self) -> None:
         """
@@ -487,7 +361,7 @@ class ClientTCPProtocol(Protocol):
             return
         if not reading.hasEnded:
             self._watchOver()
-        self._negotiation = None
+        self.closing.negotiation = None
         self.outbound.opened()
         reading.open()
         if reading.hasEnded and reading.mode is DELIVERING:
@@ -516,8 +390,8 @@ class ClientTCPProtocol(Protocol):
                 (reading.input or reading.inbound).feed(data)
             elif reading.mode is EARLY:
                 reading.inbound.buffer.append(data)
-                if self._negotiation is not None:
-                    self._negotiation.received()
+                if self.closing.negotiation is not None:
+                    self.closing.negotiation.received()
             else:
                 self.closing.heard()
         finally:
@@ -805,11 +679,6 @@ class ClientTCPProtocol(Protocol):
         """
         Close at once. Pending output is lost, and reported as C{unsent}.
         """
-        self.closing.blame(None, "local")
-        if self._negotiation is not None:
-            cause = self.closing.cause
-            failure = None if cause is None else cause.failure
-            self._negotiation.end(failure or Failure(ConnectionAborted()))
         self.closing.abort()
 
     @finishing
@@ -825,14 +694,6 @@ class ClientTCPProtocol(Protocol):
         if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
             reason = Failure(LostWhileWriting())
         self.closing.lost(reason, self._client.drainTimeout)
-
-    def _ended(self, disconnection: Disconnection, told: bool) -> None:
-        """
-        The connection has ended.
-        """
-        if self._negotiation is not None:
-            self._negotiation.end(disconnection.failure)
-        self._owner.connectionEnded(self, disconnection, told)
 
     def count(self, stats: Stats) -> None:
         """

@@ -1,0 +1,57 @@
+"""
+The report of the end of a connection.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.python.failure import Failure
+
+from ..errors import TruncatedRecord
+
+
+@attrs.frozen(kw_only=True)
+class Disconnection:
+    """
+    How a connection ended: the second argument of C{disconnected}, and the result of
+    the Deferred of C{shutdown()}.
+
+    @ivar failure: the reason, from Twisted or from this package;
+        L{ConnectionDone<twisted.internet.error.ConnectionDone>} for a clean end.
+    @ivar initiator: C{"local"} (a call of a method, an error in the input, or a
+        callback that raised), C{"peer"} (the peer ended its side), or C{"network"} (a
+        reset, or a lost route).
+    @ivar unsent: the number of bytes that were accepted and never passed to the kernel.
+        It is an upper bound: the last chunk (64 KiB) counts as a whole even if a part
+        of it was passed.
+    @ivar unacknowledged: the number of bytes passed to the kernel that the peer's
+        kernel had not acknowledged when the connection was closed. Our end of stream
+        counts as one byte. With TLS, the bytes are those of the ciphertext. On a UNIX
+        socket any number other than 0 means that the peer's program had not read all
+        bytes. None where the number is not known: on systems other than Linux, and
+        after a reset if everything had been acknowledged, because the peer's kernel
+        may have dropped it.
+    @ivar confirmed: True if the peer's kernel has everything, and the peer ended its
+        side after that: C{unsent} and C{unacknowledged} are 0, the peer ended its side
+        without a reset, and it did so after we had ended ours. (With TLS, each side
+        ends with a close_notify.) It does not mean that the peer's program has read
+        everything: no transport can know that.
+    @ivar truncated: the bytes received behind the last complete record, as a
+        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
+        were none.
+    @ivar undelivered: the number of records that were received before a loss and not
+        delivered within C{drainTimeout} after it, because an awaited result or a pause
+        held them.
+    @ivar unread: the number of bytes that the kernel had received and that were not
+        read when the connection was closed, because records were held or discarded;
+        None where the number is not known.
+    """
+
+    failure: Failure
+    initiator: str
+    unsent: int
+    confirmed: bool
+    unacknowledged: int | None = None
+    truncated: TruncatedRecord | None = None
+    undelivered: int = 0
+    unread: int | None = None

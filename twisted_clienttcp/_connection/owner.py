@@ -1,0 +1,133 @@
+"""
+What a connection requires of its owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from .disconnection import Disconnection
+
+#: The class of the connection: its modules that call the owner do not know it.
+ConnectionT = TypeVar("ConnectionT", contravariant=True)
+
+
+class ConnectionOwner(Protocol[ConnectionT]):
+    """
+    The owner of a connection, called for each event of it.
+
+    Methods may be called for a connection that is not the present one any more; then
+    they do nothing.
+    """
+
+    @property
+    def eventful(self) -> bool:
+        """
+        True if named events are posted that must be handled before a flush is reported.
+        """
+
+    def timeSource(self) -> IReactorTime:
+        """
+        @return: the clock that runs the timers of the connection.
+        """
+
+    def transportMade(self, connection: ConnectionT) -> None:
+        """
+        There is a transport.
+        """
+
+    def transportReady(self, connection: ConnectionT) -> None:
+        """
+        The transport can be used: the TLS handshake, if there is one, is complete and
+        the certificate is verified.
+        """
+
+    def tlsOptions(self, given: Any) -> Any:
+        """
+        @param given: a value as C{tls} accepts it.
+
+        @return: the options for TLS; those of the platform for True.
+        """
+
+    def refuse(self, connection: ConnectionT, failure: Failure) -> None:
+        """
+        The connection must not be used.
+
+        @param failure: the reason.
+        """
+
+    def endedEarly(self, connection: ConnectionT) -> None:
+        """
+        The peer has ended its side before C{connected} was called.
+        """
+
+    def outputChanged(self, connection: ConnectionT, callback: str) -> bool:
+        """
+        Call a callback about the output.
+
+        @param callback: C{"serverHigh"}, C{"serverLow"} or C{"serverFlushed"}.
+
+        @return: False if the connection is not the present one.
+        """
+
+    def outputClosed(self, connection: ConnectionT) -> None:
+        """
+        The connection accepts and sends no more output: the offline queue takes over.
+        """
+
+    def inputEnded(
+        self, connection: ConnectionT, failure: Failure, closing: bool
+    ) -> None:
+        """
+        The input ends, though the client has not asked for that; or a record was
+        skipped.
+
+        @param failure: the reason, for C{serverError}.
+        @param closing: True if the connection must be closed.
+        """
+
+    def broken(self, connection: ConnectionT, failure: Failure) -> None:
+        """
+        The connection cannot be used any longer: drop it.
+
+        @param failure: the reason, for C{serverError}.
+        """
+
+    def callbackRaised(
+        self,
+        callback: str,
+        error: BaseException,
+        connection: ConnectionT | None = None,
+    ) -> None:
+        """
+        A callback has raised: log the error, and drop the connection.
+
+        @param callback: the name of the callback.
+        @param connection: the connection that it was called for; None for the present
+            one.
+        """
+
+    def raiseLater(self, error: BaseException) -> None:
+        """
+        Raise an error again that is not an C{Exception}, after everything that follows
+        from it is done. Do nothing for an C{Exception}.
+        """
+
+    def transportLost(self, connection: ConnectionT) -> None:
+        """
+        The transport is gone. This is called at once, and may be called again.
+        """
+
+    def connectionEnded(
+        self, connection: ConnectionT, disconnection: Disconnection, told: bool
+    ) -> None:
+        """
+        The connection has ended: every record received before the loss has been
+        delivered, or C{drainTimeout} has passed since the loss.
+
+        @param told: True if the user knows the reason, because the user's own call or
+            C{serverError} has named it.
+        """
