@@ -302,6 +302,31 @@ class StackTests(SynchronousTestCase):
         for chunks in ([data], singly(data)):
             self.assertEqual(decoded(framing, chunks)[0], expected)
 
+    def test_replacedInANewline(self) -> None:
+        """
+        The second half of a newline does not become an empty line of the framing that
+        takes over, if each byte is a unit of the lower framing.
+        """
+        for lower in (Block(size=1), stack(Block(size=1), Map(code=bytes))):
+            framing = stack(lower, Line())
+            for stream, newline in ((b"a\r", b"\n"), (b"a\n", b"\r")):
+                for following in (framing, Line(), stack(framing, Map(code=bytes))):
+                    buffer = InputBuffer(framing.fresh())
+                    buffer.append(stream)
+                    self.assertEqual(read(buffer)[0], [b"a"])
+                    buffer.use(following.fresh())
+                    buffer.append(newline + b"b\n" + newline)
+                    self.assertEqual(
+                        read(buffer)[0], [b"b"] + [b""] * (newline == b"\n")
+                    )
+            self.assertEqual(
+                decoded(framing, singly(b"a\r\nb\rc\r\r\n")),
+                ([b"a", b"b", b"c", b""], b""),
+            )
+        blocks = InputBuffer(stack(Block(), Line()))
+        blocks.append(b"2\0a\r")
+        self.assertEqual((read(blocks)[0], blocks.swallows), ([b"a"], b""))
+
     def test_insideABlock(self) -> None:
         """
         The beginning of a line is passed on as a block.

@@ -421,6 +421,22 @@ class _Across(Layer):
     def fresh(self) -> _Across:
         return type(self)(self._lower.fresh(), self._upper.framing.fresh())
 
+    @property
+    def swallows(self) -> bytes:
+        swallowed = self._upper.swallows
+        if not swallowed:
+            return self._lower.swallows
+        try:
+            unit = self._lower.encode(swallowed)
+        except Exception:
+            return b""
+        # A longer unit may also hold what follows that byte.
+        return unit if len(unit) == 1 else b""
+
+    @swallows.setter
+    def swallows(self, swallows: bytes) -> None:
+        self._lower.swallows = self._upper.framing.swallows = swallows
+
     def _fromLower(self, record: Any) -> Iterator[Any]:
         upper = self._upper
         if not isinstance(record, bytes):
