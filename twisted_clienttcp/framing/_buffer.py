@@ -10,7 +10,7 @@ the number of received bytes, whatever the size of the pieces and of the records
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
 from ._base import Buffer, Framing
@@ -23,21 +23,6 @@ HEAD = 4096
 #: Up to this size, it is cheaper to copy the whole read (benchmark row: lines of 16
 #: bytes).
 SMALL = 64 * 1024
-
-
-class _Batch(NamedTuple):
-    """
-    How several units were decoded at once, to find the position behind one of their
-    records.
-
-    @ivar data: the buffer at that time, of which C{data[start:end]} was decoded.
-    @ivar maxLength: the limit at that time.
-    """
-
-    data: bytes
-    start: int
-    end: int
-    maxLength: int
 
 
 class InputBuffer:
@@ -78,7 +63,9 @@ class InputBuffer:
         #: How many bytes are to be decoded unit by unit before the next batch. As many
         #: were looked at in vain, so the time stays linear.
         self._oneByOne = 0
-        self._batch: _Batch | None = None
+        #: The last call of C{decodeMany}, to find the position behind one of its
+        #: records: the data, the indices between which it was decoded, and the limit.
+        self._batch: tuple[bytes, int, int, int] | None = None
 
     def __len__(self) -> int:
         """
@@ -157,7 +144,7 @@ class InputBuffer:
                 many
                 and self._oneByOne <= 0
                 and start < len(data) > self._searched
-                and (batch is None or batch.data is not data)
+                and (batch is None or batch[0] is not data)
             ):
                 if records := self._decodeMany():
                     return records
@@ -167,7 +154,7 @@ class InputBuffer:
             size = len(data)
             hasMore = framing.hasMore
             if start >= size and not hasMore:
-                self._trim()
+                self._data, self._start, self._searched = b"", 0, 0
                 return None
             searched = self._searched
             found = framing.decode(data, start, searched if searched > start else start)
@@ -217,7 +204,7 @@ class InputBuffer:
         if end > start:
             self._start = self._searched = end
             if records:
-                self._batch = _Batch(data, start, end, self.framing.maxLength)
+                self._batch = data, start, end, self.framing.maxLength
         return records
 
     def rewind(self, delivered: int) -> int | None:
@@ -234,25 +221,25 @@ class InputBuffer:
         batch, self._batch = self._batch, None
         if batch is None:
             return None
+        data, position, end, maxLength = batch
         framing = self.framing
         framing.swallows = b""
-        limit, framing.maxLength = framing.maxLength, batch.maxLength
-        position, consumed = batch.start, 0
+        limit, framing.maxLength = framing.maxLength, maxLength
+        consumed = 0
         try:
             while consumed < delivered:
-                found = framing.decode(batch.data, position, position)
+                found = framing.decode(data, position, position)
                 assert found is not None, "decodeMany() has returned this record"
                 consumed += len(found[0])
                 position = found[1]
         finally:
             framing.maxLength = limit
-        if self._data is batch.data and not self._next:
-            self._start = position
+        if self._data is data and not self._next:
+            self._start = self._searched = position
         else:
             # More has arrived since.
-            self._replaceRest(batch.data[position : batch.end] + self.rest)
-        self._searched = 0
-        self._oneByOne = len(batch.data) - position
+            self._replaceRest(data[position:end] + self.rest)
+        self._oneByOne = len(data) - position
         return consumed
 
     def use(self, framing: Framing[Any]) -> None:
@@ -263,7 +250,7 @@ class InputBuffer:
         if back := previous.takeBack():
             self._replaceRest(back + self.rest)
         self._swallows = previous.swallows or self._swallows
-        self._searched = 0
+        self._searched = self._start
         self.framing = framing
 
     def decodeEnd(self) -> list[Any]:
