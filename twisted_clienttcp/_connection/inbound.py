@@ -4,7 +4,7 @@ From received bytes to the user's callback: in order, each record once.
 The loop that calls the callback makes one test per record: whether the callback has
 returned anything to wait for. Everything else, such as a pause or another framing, ends
 the loop from inside, by moving its iterator to the end in constant time. The position
-is kept, and a later loop goes on from there.
+is kept, and a later loop continues from there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class InboundOwner(Protocol):
     def inputFailed(self, error: FramingError) -> None:
         """
         The bytes behind the records that were delivered cannot be decoded. If this does
-        not stop the input, decoding goes on.
+        not stop the input, decoding continues.
         """
 
     def inputRaised(self, error: BaseException) -> None:
@@ -77,7 +77,7 @@ class Cursor(Protocol):
 
     def __setstate__(self, index: int, /) -> None:
         """
-        Go on at that index.
+        Continue at that index.
         """
 
 
@@ -488,7 +488,7 @@ class Inbound:
 
     def _resumeLoop(self) -> None:
         """
-        Go on where L{_endLoop} has ended the loop.
+        Continue where L{_endLoop} has ended the loop.
         """
         if self._saved is not None:
             self._cursor.__setstate__(self._saved)
@@ -504,7 +504,7 @@ class Inbound:
 
     def release(self, reason: int) -> None:
         """
-        Go on delivering, unless there is another reason to hold the records.
+        Continue to deliver, unless there is another reason to hold the records.
         """
         self.held &= ~reason
         if self.held or self._stopped:
@@ -516,9 +516,9 @@ class Inbound:
 
     def use(self, framing: Framing[Any]) -> None:
         """
-        Decode with another framing whatever follows the records delivered until now
-        (and those that come from the same unit as the last of them). What waits is
-        delivered when the present callback has returned, or else by L{run}.
+        Decode everything that follows the records delivered until now (and those that
+        come from the same unit as the last of them) with another framing. Records that
+        wait are delivered when the present callback has returned, or else by L{run}.
         """
         records = self._records
         consumed = self.buffer.rewind(len(records) - self._remaining())

@@ -80,8 +80,9 @@ class Framing(Generic[Record]):
     @cvar reversible: True if decoding an encoded record returns that record.
     @ivar maxLength: the longest record in bytes. It may be changed between records.
     @ivar onTooLong: what happens at a longer record: C{"close"} (the connection is
-        dropped) or C{"skip"} (the record is reported and left out, and decoding goes on
-        behind it; the framing must define L{skip}).
+        dropped) or C{"skip"} (the record is reported and left out, and decoding
+        continues behind it: at the end that L{tooLong} was called with, or else at the
+        one that L{skip} finds).
     @ivar hasMore: True while L{decode} can return records, or raise, without more data:
         it is then also called with C{start == len(data)}, and may return C{start} as
         the end. Only a framing with state of its own needs this, to deliver records

@@ -4,7 +4,7 @@ The bytes that have been received and not decoded yet.
 The buffer is C{bytes} as a rule, so that a framing can split a whole read at once.
 While a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece
 is appended in constant time. All other steps move an index. So the time is linear in
-the number of received bytes, whatever the size of the pieces and of the records.
+the number of received bytes, for pieces and records of any size.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class InputBuffer:
         #: The byte that the previous framing would have swallowed.
         self._swallows = b""
         #: How many bytes are to be decoded unit by unit before the next batch. As many
-        #: were looked at in vain, so the time stays linear.
+        #: have been searched without a result, so the time stays linear.
         self._oneByOne = 0
         #: The last call of C{decodeMany}, to find the position behind one of its
         #: records: the data, the indices between which it was decoded, and the limit.
@@ -80,7 +80,7 @@ class InputBuffer:
         Add received bytes.
 
         @raise FramingError: if the framing has kept a view of the buffer. The bytes
-            are added nevertheless.
+            have been added.
         """
         if self._excess:
             dropped = min(self._excess, len(data))
@@ -138,8 +138,8 @@ class InputBuffer:
             self._swallow()
         data, start = self._data, self._start
         try:
-            # Neither behind the last batch nor in what a framing has looked at in vain
-            # is there a complete unit.
+            # There is no complete unit behind the last batch, nor in bytes for which a
+            # framing has returned None.
             if (
                 many
                 and self._oneByOne <= 0
@@ -210,7 +210,7 @@ class InputBuffer:
     def rewind(self, delivered: int) -> int | None:
         """
         Move back to the end of the unit of the last record that was delivered, for
-        another framing to go on there.
+        another framing to continue there.
 
         @param delivered: how many records of the last result of L{decode} were
             delivered.
