@@ -1,0 +1,92 @@
+"""
+Tests for the ends of connections: a random sample of a matrix of transports, peers,
+sizes, and calls in callbacks.
+
+The test prints the seed of its sample if it fails. C{CLOSING_SEED} repeats a sample,
+and C{CLOSING_CASES} sets its size; with C{all}, every case is played.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import ssl
+from typing import Any
+
+import trustme
+from twisted.internet.ssl import (
+    Certificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+
+from .._support import NetworkTestCase, turn
+from ..closing_matrix import Case, Run, cases, problems
+
+#: How many cases a run of the test suite plays.
+SAMPLE = 120
+
+
+class ClosingMatrixTests(NetworkTestCase):
+    """
+    What the client claims about the end of a connection is true.
+    """
+
+    timeout = 3600
+
+    def setUp(self) -> None:
+        authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        root = Certificate.loadPEM(authority.cert_pem.bytes())
+        trust = trustRootFromCertificates([root])
+        self.tls = context, optionsForClientTLS("127.0.0.1", trustRoot=trust)
+
+    def listening(self, transport: str) -> tuple[socket.socket, dict[str, Any]]:
+        """
+        @return: a listening socket with a small receive buffer, and its address as
+            parameters of a client.
+        """
+        family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
+        server = socket.socket(family)
+        self.addCleanup(server.close)
+        if transport == "unix":
+            path = self.socketPath()
+            server.bind(path)
+            address: dict[str, Any] = {"remoteAddress": path, "domain": family}
+        else:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            server.bind(("127.0.0.1", 0))
+            host, port = server.getsockname()
+            address = {"remoteAddress": host, "remotePort": port}
+        server.listen()
+        return server, address
+
+    async def play(self, case: Case) -> list[str]:
+        """
+        @return: the problems that the case shows.
+        """
+        server, address = self.listening(case.transport)
+        run = Run(case, server, address, self.tls if case.transport == "tls" else None)
+        await run.play()
+        await turn()
+        server.close()
+        # The errors that callbacks have raised.
+        self.flushLoggedErrors()
+        return problems(run)
+
+    async def test_sample(self) -> None:
+        """
+        None of the cases of the sample shows a problem.
+        """
+        seed = os.environ.get("CLOSING_SEED") or str(random.randrange(10**6))
+        every = cases()
+        size = os.environ.get("CLOSING_CASES", str(SAMPLE))
+        count = len(every) if size == "all" else int(size)
+        found = []
+        for case in random.Random(seed).sample(every, count):
+            for problem in await self.play(case):
+                found.append(f"{case}: {problem}")
+        if found:
+            self.fail(f"CLOSING_SEED={seed}\n" + "\n".join(found))
