@@ -615,9 +615,13 @@ class Run:
             return None
         self._made = True
         try:
-            return self.case.call(self.client)
+            result = self.case.call(self.client)
         finally:
             self.called.set()
+        if isinstance(result, Deferred) and place != "serverInput":
+            # The client does not wait for it.
+            result.addErrback(self._fired)
+        return result
 
     def _callback(self, name: str, client: ClientTCPFactory, *args: Any) -> object:
         self.events.append(name)
