@@ -57,13 +57,20 @@ class Identity:
         return CertificateOptions(**self.parameters, **more)
 
 
+def layer(peer: Peer) -> Any:
+    """
+    @return: the TLS of a server's connection.
+    """
+    transport: Any = peer.transport
+    wrapped = isinstance(transport, TLSMemoryBIOProtocol)
+    return transport if wrapped else transport.protocol
+
+
 def below(peer: Peer) -> Any:
     """
     @return: the transport below the TLS of a server's connection.
     """
-    transport: Any = peer.transport
-    wrapped = isinstance(transport, TLSMemoryBIOProtocol)
-    return transport.transport if wrapped else transport.protocol.transport
+    return layer(peer).transport
 
 
 class Authority:

@@ -266,6 +266,28 @@ def peerHasEnded(transport: Any) -> bool:
     return bool(connection.getHandle().get_shutdown() & RECEIVED_SHUTDOWN)
 
 
+def whenReceived(transport: Any, heard: Callable[[], object]) -> None:
+    """
+    Call a function for all bytes that a TLS transport receives, also those that
+    complete no TLS record. Do nothing without TLS.
+    """
+    layer = layerOf(transport)
+    if layer is None:
+        return
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+    # TLS may be used within TLS.
+    while isinstance(layer.transport, TLSMemoryBIOProtocol):
+        layer = layer.transport
+    dataReceived = layer.dataReceived
+
+    def received(data: bytes) -> None:
+        heard()
+        dataReceived(data)
+
+    layer.dataReceived = received
+
+
 def verified(transport: object) -> bool:
     """
     @return: True if the handshake has completed with a valid certificate. (Twisted

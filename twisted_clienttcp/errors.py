@@ -197,22 +197,25 @@ class PeerSilent(ClientTCPError):
     Nothing was received for too long, so the connection was aborted.
 
     @ivar seconds: the seconds since something was received.
+    @ivar setting: the setting that limits them, as C{name=seconds}.
     """
 
     operation = "read"
     errno = errno.ETIMEDOUT
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, setting: str) -> None:
         """
         @param seconds: as the attribute.
+        @param setting: as the attribute.
         """
-        super().__init__(f"nothing was received for {seconds:.1f} seconds")
+        super().__init__(f"nothing was received for {seconds:.1f} seconds ({setting})")
         self.seconds = seconds
+        self.setting = setting
 
 
 class IdleTimeout(PeerSilent):
     """
-    Nothing was received for C{idleTimeout} seconds.
+    Nothing was received for C{idleTimeout} seconds, and no output was accepted.
     """
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._connection.liveness import Heartbeat, Watch
+from twisted_clienttcp._connection.liveness import OutputProgress, TimedRecord, Watch
 from twisted_clienttcp.errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 from .._memory import ClientTestCase
@@ -32,41 +32,66 @@ class CountingClock(Clock):
 
 class Subject:
     """
-    A connection under watch, which remembers when it was asked for what.
+    A connection that notes what its watch does.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.pendingBytes = 0
-        self.taken = 0
-        self.answering = False
-        self.beats: list[float] = []
+        self.put = 0
+        self.accepted = 0
+        self.isAnswering = False
+        #: The times at which records were sent, for each setting.
+        self.sent: dict[str, list[float]] = {"heartbeat": [], "keepTalking": []}
         self.ends: list[tuple[float, ClientTCPError]] = []
         self.answer: Callable[[], object] = lambda: None
-        self.canBeat = True
+        self.canSend = True
+        #: The length of the records.
+        self.length = 0
 
-    def _beat(self, heartbeat: Heartbeat) -> bool:
-        if self.canBeat:
-            self.beats.append(self.clock.seconds())
+    @property
+    def beats(self) -> list[float]:
+        return self.sent["heartbeat"]
+
+    def progress(self) -> OutputProgress:
+        waiting = self.put - self.accepted
+        return OutputProgress(self.put, waiting, self.accepted, waiting > 0)
+
+    def send(self, name: str, timed: TimedRecord) -> bool:
+        if self.canSend:
+            self.sent[name].append(self.clock.seconds())
+            self.put += self.length
             self.answer()
-        return self.canBeat
+        return self.canSend
 
-    def _silent(self, error: ClientTCPError) -> None:
+    def silent(self, error: ClientTCPError) -> None:
         self.ends.append((self.clock.seconds(), error))
 
 
 class WatchTests(SynchronousTestCase):
     """
-    L{Watch} by itself.
+    Tests for L{Watch}.
     """
 
     def watch(
-        self, idle: float | None = None, beat: float | None = None, reading: bool = True
+        self,
+        idle: float | None = None,
+        beat: float | None = None,
+        talk: float | None = None,
+        reading: bool = True,
     ) -> Watch:
         self.clock = CountingClock()
-        self.subject = Subject(self.clock)
-        heartbeat = None if beat is None else Heartbeat(beat, lambda client: None)
-        return Watch(self.subject, self.clock, idle, heartbeat, reading)
+        self.subject = subject = Subject(self.clock)
+        return Watch(
+            self.clock,
+            idleTimeout=idle,
+            heartbeat=None if beat is None else TimedRecord(beat, b"PING"),
+            keepTalking=None if talk is None else TimedRecord(talk, b"HERE"),
+            isReading=reading,
+            isAnswering=lambda: subject.isAnswering,
+            progress=subject.progress,
+            send=subject.send,
+            silent=subject.silent,
+        )
 
     def to(self, time: float) -> None:
         """
@@ -233,16 +258,16 @@ class WatchTests(SynchronousTestCase):
         """
         watch = self.watch(idle=10, beat=25)
         self.to(5)
-        self.subject.answering = True
+        self.subject.isAnswering = True
         self.to(24)
-        self.subject.answering = False
+        self.subject.isAnswering = False
         watch.answered()
         self.to(33)
         self.assertEqual((self.subject.beats, self.subject.ends), ([25], []))
         self.to(34)
         self.assertIsInstance(self.subject.ends[0][1], IdleTimeout)
         self.watch(idle=10, beat=25)
-        self.subject.answering = True
+        self.subject.isAnswering = True
         self.to(50)
         self.assertIsInstance(self.subject.ends[0][1], HeartbeatTimeout)
 
@@ -256,34 +281,126 @@ class WatchTests(SynchronousTestCase):
         self.to(10)
         self.assertEqual(len(self.subject.ends), 1)
 
-    def test_takesOutput(self) -> None:
+    def test_acceptsOutput(self) -> None:
         """
-        A peer that takes what waits before the question is there; one that takes
-        nothing more is not.
+        A peer that accepts the output before the question is alive, in each period in
+        which it accepts some.
         """
         self.watch(beat=10)
-        self.subject.pendingBytes = 900
+        self.subject.put, self.subject.length = 900, 6
         self.to(10)
         for time in (15, 25):
-            # More may come than is taken.
-            self.subject.pendingBytes += 300
+            # More may be put than is accepted.
+            self.subject.put += 300
             self.to(time)
-            self.subject.taken += 100
+            self.subject.accepted += 100
             self.to(time + 5)
         self.assertEqual(self.subject.ends, [])
         self.to(40)
         self.assertIsInstance(self.subject.ends[0][1], HeartbeatTimeout)
 
-    def test_tookTheQuestion(self) -> None:
+    def test_acceptsTheLast(self) -> None:
         """
-        That our own kernel has taken the question says nothing of the peer.
+        When the last output before the question was accepted, the peer has as many
+        seconds again to answer.
         """
         self.watch(beat=10)
-        self.subject.pendingBytes = 6
-        self.to(10)
-        self.subject.pendingBytes, self.subject.taken = 0, 6
-        self.to(20)
+        self.subject.put, self.subject.length = 900, 6
+        self.to(15)
+        self.subject.accepted = self.subject.put
+        self.to(29)
+        self.assertEqual(self.subject.ends, [])
+        self.to(30)
         self.assertEqual(len(self.subject.ends), 1)
+
+    def test_acceptsTheQuestion(self) -> None:
+        """
+        That the peer's kernel has accepted the question is not a sign of its program.
+        """
+        for idle in (None, 18):
+            self.watch(beat=10, idle=idle)
+            self.subject.length = 6
+            self.to(10)
+            self.subject.accepted = 6
+            self.to(20)
+            [(when, _)] = self.subject.ends
+            self.assertEqual(when, idle or 20)
+
+    def test_idleAcceptsOutput(self) -> None:
+        """
+        A peer that accepts output is not idle; one that does not is idle, and so is one
+        that only accepts what C{keepTalking} sends.
+        """
+        self.watch(idle=10, talk=3)
+        self.subject.length = 5
+        for time in (8, 16, 24):
+            self.to(time)
+            self.subject.put += 100
+            self.subject.accepted = self.subject.put
+        self.assertEqual(self.subject.ends, [])
+        while not self.subject.ends and self.clock.seconds() < 100:
+            self.subject.accepted = self.subject.put
+            self.to(self.clock.seconds() + 1)
+        [(when, error)] = self.subject.ends
+        self.assertLessEqual(when, 24 + 2 * 10)
+        self.assertIn("(idleTimeout=10)", str(error))
+
+    def test_keepTalking(self) -> None:
+        """
+        The record is sent when nothing was written for so many seconds, and only then.
+        """
+        watch = self.watch(talk=10)
+        self.subject.answer = watch.wrote
+        self.to(5)
+        watch.wrote()
+        self.to(14)
+        self.assertEqual(self.subject.sent["keepTalking"], [])
+        self.to(40)
+        self.assertEqual(self.subject.sent["keepTalking"], [15, 25, 35])
+        watch.heard()
+        watch.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_keepTalkingBehindOutput(self) -> None:
+        """
+        While output waits, nothing is added to it.
+        """
+        self.watch(talk=10)
+        self.subject.put, self.subject.length = 900, 6
+        self.to(25)
+        self.assertEqual(self.subject.sent["keepTalking"], [])
+        self.subject.accepted = 900
+        self.to(30)
+        self.assertEqual(self.subject.sent["keepTalking"], [30])
+
+    def test_keepTalkingUnread(self) -> None:
+        """
+        It is sent whether the connection is read or not.
+        """
+        self.watch(talk=10, reading=False)
+        self.to(20)
+        self.assertEqual(self.subject.sent["keepTalking"], [10, 20])
+
+    def test_keepTalkingAtTheEnd(self) -> None:
+        """
+        When our side has ended, nothing is sent, and no timer remains.
+        """
+        self.watch(talk=10)
+        self.subject.canSend = False
+        self.to(20)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_messages(self) -> None:
+        """
+        The errors name the setting.
+        """
+        for settings, wanted in (
+            ({"idle": 10}, "nothing was received for 10.0 seconds (idleTimeout=10)"),
+            ({"beat": 2.5}, "nothing was received for 5.0 seconds (heartbeat=2.5)"),
+        ):
+            self.watch(**settings)
+            self.clock.pump([2.5] * 10 + [0] * 4)
+            self.assertEqual(str(self.subject.ends[0][1]), wanted)
 
     def test_cannotAsk(self) -> None:
         """
@@ -291,7 +408,7 @@ class WatchTests(SynchronousTestCase):
         """
         for idle in (None, 50):
             self.watch(beat=10, idle=idle)
-            self.subject.canBeat = False
+            self.subject.canSend = False
             self.to(49)
             self.assertEqual(self.subject.ends, [])
             self.to(1000)

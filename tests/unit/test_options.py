@@ -234,8 +234,12 @@ class RestTests(OptionsTestCase):
 
     def test_heartbeat(self) -> None:
         """
-        C{--heartbeat} has seconds, and a record in the form of standard input.
+        C{--heartbeat} and C{--keep-talking} have seconds, and a record in the form of
+        standard input.
         """
+        given = self.given("localhost", "7", "--keep-talking=2.5:HERE")
+        self.assertEqual(given["keepTalking"], (2.5, b"HERE"))
+        self.refused("--keep-talking must have", "localhost", "7", "--keep-talking=1:")
         for spec, record in (("line", b"PING"), ("jsonlines", ["a"])):
             text = "PING" if isinstance(record, bytes) else '["a"]'
             words = ("localhost", "7", f"--framing={spec}", f"--heartbeat=2.5:{text}")

@@ -101,6 +101,10 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
             ((30, lambda: b"PING"), TypeError),
         ),
     ),
+    "keepTalking": (
+        ((None, None), ((30, b"HERE"), (30.0, b"HERE")), ((30, len), (30.0, len))),
+        ((30, TypeError), ((0, b"HERE"), ValueError)),
+    ),
     "drainTimeout": (((5, 5.0),), SECONDS),
     "lingerTimeout": (((5, 5.0),), SECONDS),
     "shutdownOnError": (((False, False),), FLAG),

@@ -156,6 +156,7 @@ class ClientTCPFactory(Settings):
         keepAlive: KeepAlive = True,
         idleTimeout: float | None = None,
         heartbeat: tuple[float, Any] | None = None,
+        keepTalking: tuple[float, Any] | None = None,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
         shutdownOnError: bool = True,

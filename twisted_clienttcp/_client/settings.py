@@ -36,7 +36,7 @@ from .._connecting.destination import (
     replaced,
     targetFrom,
 )
-from .._connection.liveness import Heartbeat
+from .._connection.liveness import TimedRecord
 from .._connection.queue import Marks
 from .._connection.tcp import KeepAlive, keepAliveFrom
 from .._validators import (
@@ -109,12 +109,13 @@ def _move(client: Any, name: str, value: Any) -> None:
 
 
 def _reframe(client: Any, name: str, value: Framing[Any]) -> None:
-    _checkHeartbeat(client.heartbeat, value)
+    _checkTimed("heartbeat", client.heartbeat, value)
+    _checkTimed("keepTalking", client.keepTalking, value)
     _store(client, name, value)
 
 
-def _beat(client: Any, name: str, value: Heartbeat | None) -> None:
-    _checkHeartbeat(value, client.framing)
+def _beat(client: Any, name: str, value: TimedRecord | None) -> None:
+    _checkTimed(name, value, client.framing)
     _store(client, name, value)
 
 
@@ -168,7 +169,7 @@ def _optionalCount(name: str, value: object) -> int | None:
     return None if value is None else count(name, value, 0)
 
 
-def _heartbeat(name: str, value: object) -> Heartbeat | None:
+def _timedRecord(name: str, value: object) -> TimedRecord | None:
     if value is None:
         return None
     if not isinstance(value, tuple) or len(value) != 2:
@@ -179,21 +180,21 @@ def _heartbeat(name: str, value: object) -> Heartbeat | None:
     interval, record = value
     if callable(record):
         callback(name, record, ("client",))
-    return Heartbeat(seconds(f"{name}'s seconds", interval), record)
+    return TimedRecord(seconds(f"{name}'s seconds", interval), record)
 
 
-def _checkHeartbeat(heartbeat: Heartbeat | None, framing: Framing[Any]) -> None:
+def _checkTimed(name: str, timed: TimedRecord | None, framing: Framing[Any]) -> None:
     """
     @raise TypeError: if the framing does not accept records of this type.
     @raise ValueError: if it cannot encode this one.
     """
-    if heartbeat is None or callable(heartbeat.record):
+    if timed is None or callable(timed.record):
         return
     try:
-        framing.fresh().encode(heartbeat.record)
+        framing.fresh().encode(timed.record)
     except Exception as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"heartbeat's record cannot be framed: {error}") from error
+        raise kind(f"{name}'s record cannot be framed: {error}") from error
 
 
 def _arguments(name: str, value: object) -> tuple[Any, ...]:
@@ -363,15 +364,19 @@ class Settings(ReconnectingClientFactory):
         the first probe, the seconds between probes, and their number; with True, the
         kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.
     @ivar idleTimeout: a connection on which nothing is received for so many seconds is
-        dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Time during
-        which reading is paused, or a result of C{serverInput} is awaited, does not
-        count.
+        dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Any byte
+        counts, also one that completes neither a record nor a TLS record, and so does
+        output that the peer accepts. Time during which reading is paused, or a result
+        of C{serverInput} is awaited, does not count.
     @ivar heartbeat: when nothing has been received for so many seconds, put a record:
         C{(seconds, record)}, or C{(seconds, function)} for the result of
         C{function(client)}, unless that is None. If nothing at all is received for as
-        many seconds again, and the peer accepts no output either, the connection is
-        half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead peer
-        is thus found after twice the seconds.
+        many seconds again, and the peer accepts no other output either, the connection
+        is half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead
+        peer is thus found after twice the seconds.
+    @ivar keepTalking: when nothing has been sent for so many seconds, put a record:
+        C{(seconds, record)}, or C{(seconds, function)} as for C{heartbeat}. For servers
+        that drop a silent client, as those of MQTT do.
     @ivar drainTimeout: the seconds that C{shutdown} may take to flush; also the seconds
         after a loss in which the records received before are still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
@@ -456,7 +461,14 @@ class Settings(ReconnectingClientFactory):
     )
     heartbeat: tuple[float, Any] | None = _setting(
         None,
-        _heartbeat,
+        _timedRecord,
+        "(seconds, record or function) or None",
+        CONNECTION,
+        apply=_beat,
+    )
+    keepTalking: tuple[float, Any] | None = _setting(
+        None,
+        _timedRecord,
         "(seconds, record or function) or None",
         CONNECTION,
         apply=_beat,
@@ -575,8 +587,9 @@ class Settings(ReconnectingClientFactory):
             own["marks"] = Marks(high, own.pop("lowMark", cls.lowMark))
         self._own = own or None
         heartbeat: Any = self.heartbeat
-        if heartbeat is not None:
-            _checkHeartbeat(heartbeat, self.framing)
+        keepTalking: Any = self.keepTalking
+        _checkTimed("heartbeat", heartbeat, self.framing)
+        _checkTimed("keepTalking", keepTalking, self.framing)
         given = {name: passed[name] for name in passed.keys() & _DESTINATION}
         self._target = targetFrom(
             **replaced(cls._classDestination, given), reactor=reactor
@@ -726,7 +739,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "maxRetries",
         "stableAfter",
     ),
-    "Silent peers": ("keepAlive", "idleTimeout", "heartbeat"),
+    "Silent peers": ("keepAlive", "idleTimeout", "heartbeat", "keepTalking"),
     "Closing": ("drainTimeout", "lingerTimeout", "shutdownOnError"),
     "Output": ("highMark", "lowMark", "outputLimit", "offlineLimit", "noDelay"),
     "Events and names": ("args", "alias", *_STATES),

@@ -66,7 +66,7 @@ def _names(name: str, text: str) -> list[str]:
     return names
 
 
-def _heartbeat(name: str, text: str) -> tuple[object, str]:
+def _timedRecord(name: str, text: str) -> tuple[object, str]:
     seconds, colon, record = text.partition(":")
     if not colon:
         raise ValueError(
@@ -97,7 +97,7 @@ _CONVERSIONS: dict[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(("SECONDS", "NUMBER", "COUNT"), _number),
     "BYTES": _bytes,
     "NAMES": _names,
-    "SECONDS:RECORD": _heartbeat,
+    "SECONDS:RECORD": _timedRecord,
     "IDLE,INTERVAL,COUNT": _keepAlive,
     "NAME[:PORT]": _demoServer,
     "half|close|keep": _eof,
@@ -152,8 +152,9 @@ class Option(NamedTuple):
         name = f"--{self.name}"
         convert = _CONVERSIONS.get(self.takes)
         value = convert(name, text) if convert else text
-        # The framing and the heartbeat are made from several options.
-        if self.isSetting and self.name not in ("framing", "heartbeat"):
+        # Framings and records are made from several options.
+        isMade = self.name == "framing" or self.takes == "SECONDS:RECORD"
+        if self.isSetting and not isMade:
             value = SETTINGS[self.settings].validate(name, value)
         return value
 
@@ -277,6 +278,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "time without an answer, the connection is dropped. Default: none.",
             "SECONDS:RECORD",
         ),
+        _setting("keepTalking", "Default: none.", "SECONDS:RECORD"),
         _setting(
             "keepAlive",
             "The seconds of silence before the first probe, the seconds between "
@@ -497,8 +499,9 @@ class Options(usage.Options):
             raise usage.UsageError(
                 "--timestamps needs records: it cannot be used with --framing=stream"
             )
-        if self["heartbeat"] is not None:
-            self["heartbeat"] = self._heartbeat()
+        for name in ("heartbeat", "keep-talking"):
+            if self[name] is not None:
+                self[name] = self._timedRecord(name)
 
     def _checkParent(self) -> None:
         """
@@ -546,22 +549,24 @@ class Options(usage.Options):
         except ValueError as error:
             raise usage.UsageError(f"--framing: {error}") from error
 
-    def _heartbeat(self) -> object:
+    def _timedRecord(self, name: str) -> object:
         """
         @return: the setting, with the record that the text stands for as a line of
             standard input.
         """
-        seconds, text = self["heartbeat"]
+        seconds, text = self[name]
         form = Form(self.framing)
         try:
             records = [*form.read(os.fsencode(text)), *form.end()]
         except ClientTCPError as error:
-            raise usage.UsageError(f"--heartbeat: {error}") from error
+            raise usage.UsageError(f"--{name}: {error}") from error
         if len(records) != 1:
             raise usage.UsageError(
-                f"--heartbeat must have one record, not {len(records)}: {text!r}"
+                f"--{name} must have one record, not {len(records)}: {text!r}"
             )
-        return SETTINGS["heartbeat"].validate("--heartbeat", (seconds, records[0]))
+        return SETTINGS[_ALL[name].settings].validate(
+            f"--{name}", (seconds, records[0])
+        )
 
     def client(
         self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **parameters: Any

@@ -92,6 +92,7 @@ class Closing:
 
     @ivar stage: how far it has come.
     @ivar cause: the first cause that was recorded.
+    @ivar descriptor: the descriptor of the connection.
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None as long as it is not.
@@ -102,7 +103,6 @@ class Closing:
         "_answered",
         "_clock",
         "_connection",
-        "_descriptor",
         "_endWhenFlushed",
         "_isOutputClosed",
         "_isOutputStopped",
@@ -116,6 +116,7 @@ class Closing:
         "_transport",
         "_undelivered",
         "cause",
+        "descriptor",
         "negotiation",
         "reason",
         "sendingEnded",
@@ -140,7 +141,7 @@ class Closing:
         self._clock = clock
         self._outbound = outbound
         self._reading = reading
-        self._descriptor = Descriptor(transport, reading)
+        self.descriptor = Descriptor(transport, reading)
         self.negotiation: Negotiation | None = None
         self.stage = OPEN
         self.cause: Cause | None = None
@@ -287,7 +288,7 @@ class Closing:
         """
         now = self._clock.seconds()
         until = now + ACKNOWLEDGE_TIME if until is None else until
-        missing = self._descriptor.countUnacknowledged()
+        missing = self.descriptor.countUnacknowledged()
         # If the peer has answered our end of stream and does not acknowledge the bytes
         # before it, it has not read them.
         isComing = missing == 1 or not self._answered
@@ -399,7 +400,7 @@ class Closing:
         self._endNegotiation(reason)
         assert self.cause is not None
         failure, initiator, told = self.cause
-        received, descriptor = self._reading.input, self._descriptor
+        received, descriptor = self._reading.input, self.descriptor
         disconnection = Disconnection(
             failure=failure or reason,
             initiator=initiator,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from sys import maxsize
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -78,6 +79,47 @@ class Descriptor:
             self.unacknowledged = self._ask("TIOCOUTQ")
         return self.unacknowledged
 
+    def acceptance(self, passedOn: Callable[[], int]) -> Callable[[], int]:
+        """
+        @param passedOn: returns how many bytes the kernel has accepted from us, or
+            fewer.
+
+        @return: a function that returns a number that grows when the peer accepts
+            output.
+        """
+        transport = self._transport
+        handle = getattr(transport, "socket", None)
+        if handle is None or not isinstance(transport, FileDescriptor):
+            return passedOn
+        if (
+            handle.family != getattr(socket, "AF_UNIX", None)
+            and sys.platform == "linux"
+        ):
+            return self._countAcknowledged
+        written = 0
+        writeSomeData: Any = transport.writeSomeData
+
+        def counting(data: bytes) -> Any:
+            nonlocal written
+            result = writeSomeData(data)
+            if isinstance(result, int) and result > 0:
+                written += result
+            return result
+
+        transport.writeSomeData = counting  # type: ignore[method-assign]
+        return lambda: written - (self.countUnacknowledged() or 0)
+
+    def _countAcknowledged(self) -> int:
+        """
+        Return how many bytes the peer's kernel has acknowledged (C{tcpi_bytes_acked} of
+        C{struct tcp_info} in Linux's C{tcp.h}).
+        """
+        handle = getattr(self._transport, "socket", None)
+        if handle is None:
+            return 0
+        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+        return int.from_bytes(info[120:128], sys.byteorder)
+
     def _ask(self, request: str) -> int | None:
         """
         @param request: the name of the request for C{ioctl}.
@@ -120,7 +162,7 @@ class Descriptor:
         Read the data that arrived before a reset. A write that meets the reset consumes
         it, so the kernel still returns this data.
         """
-        before = maxsize
+        before = sys.maxsize
         while (
             self._reading.delivers()
             and 0 < (unread := self._ask("FIONREAD") or 0) < before

@@ -1,41 +1,43 @@
 """
-Watching over a connection whose peer is silent.
+Noticing a silent peer, and not being a silent peer.
 
 Theory of operation:
 
- 1. A read only notes the time. There is one timer, which nothing moves: when it has run
-    down, it is seen when the last read was, and it sleeps on until there may be
-    something to do.
- 2. Silence is judged one turn of the reactor after it is found. If the process was busy
-    meanwhile, it is not the peer who was silent, and that turn reads what has come.
- 3. While we do not read, nothing can be heard: silence begins when we read again.
+ 1. A read only notes the time. There is one timer, which nothing moves: when it fires,
+    it finds the time of the last read, and sleeps again until there may be something to
+    do.
+ 2. A silence counts only if it lasts for one more turn of the reactor. If the process
+    was busy meanwhile, the peer may have talked, and that turn reads what it sent.
+ 3. While the connection is not read, nothing can be heard: the silence begins when it
+    is read again.
  4. After a C{heartbeat}'s seconds of silence the peer is asked something. It has as
-    many seconds again to say anything at all. So a connection that is half open is
-    found twice these seconds after the last byte.
- 5. While the user's answer to a record is waited for, it may be the peer who waits: he
-    is not idle, but may be gone.
- 6. What is asked goes behind the output that waits. While the peer takes of that, it is
-    there, and has more time.
+    many seconds again to send anything at all. So a half-open connection is found twice
+    these seconds after the last byte.
+ 5. While the result of a callback for a record is awaited, the peer may be waiting for
+    an answer: it is not idle, but the connection may be half open.
+ 6. A peer that accepts output is not silent either. But its kernel also accepts records
+    that are put here, the question of a heartbeat for example, if its program does
+    nothing. So these do not count, unless they had to wait behind other output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 
-class Heartbeat(NamedTuple):
+class TimedRecord(NamedTuple):
     """
-    What to send to a silent peer.
+    A record that is put after some seconds: the value of C{heartbeat} and
+    C{keepTalking}.
 
-    @ivar seconds: the seconds of silence before it is sent, and the seconds to wait for
-        an answer.
-    @ivar record: the record; or a function of the client that returns one, or None if
-        it has put something itself.
+    @ivar seconds: the seconds.
+    @ivar record: the record; or a function of the client that returns it, or None if
+        there is nothing to put.
     """
 
     seconds: float
@@ -48,131 +50,149 @@ class Heartbeat(NamedTuple):
         return self.record(client) if callable(self.record) else self.record
 
 
-class Watched(Protocol):
+class OutputProgress(NamedTuple):
     """
-    What a watch needs of its connection.
+    How far the output of a connection has come.
+
+    @ivar put: the number of bytes that were put.
+    @ivar pending: the number of these that our kernel has not accepted.
+    @ivar accepted: a number that grows when the peer accepts output.
+    @ivar isWaiting: True if the peer has not accepted everything.
     """
 
-    @property
-    def pendingBytes(self) -> int:
-        """
-        How many bytes of the output the kernel has not taken yet.
-        """
-
-    @property
-    def taken(self) -> int:
-        """
-        How many it has.
-        """
-
-    @property
-    def answering(self) -> bool:
-        """
-        Whether the user's answer to a record is waited for.
-        """
-
-    def _beat(self, heartbeat: Heartbeat) -> bool:
-        """
-        Ask the peer something.
-
-        @return: whether that was possible.
-        """
-
-    def _silent(self, error: ClientTCPError) -> None:
-        """
-        The peer is taken for gone.
-        """
+    put: int
+    pending: int
+    accepted: int
+    isWaiting: bool
 
 
 class Watch:
     """
-    Watches over one connection.
+    The liveness of one connection.
 
-    @ivar idleTimeout: after how many seconds of silence it is dropped; None for never.
-    @ivar heartbeat: what to ask before; None for nothing.
+    @ivar idleTimeout: the seconds of silence after which the connection is dropped;
+        None for no limit.
+    @ivar heartbeat: what to ask a silent peer; None for nothing.
+    @ivar keepTalking: what to send if nothing else is sent; None for nothing.
     """
 
     __slots__ = (
-        "_answered",
-        "_asked",
+        "_acceptedAt",
+        "_answeredAt",
+        "_askedAt",
+        "_automatic",
         "_clock",
-        "_heard",
+        "_hasOthers",
+        "_heardAt",
         "_heardBefore",
-        "_over",
-        "_reading",
-        "_sure",
-        "_taken",
+        "_isAnswering",
+        "_isOver",
+        "_isReading",
+        "_isSure",
+        "_output",
+        "_progress",
+        "_send",
+        "_silent",
         "_timer",
-        "_watched",
+        "_wroteAt",
         "heartbeat",
         "idleTimeout",
+        "keepTalking",
     )
 
     def __init__(
         self,
-        watched: Watched,
         clock: IReactorTime,
+        *,
         idleTimeout: float | None,
-        heartbeat: Heartbeat | None,
-        reading: bool,
+        heartbeat: TimedRecord | None,
+        keepTalking: TimedRecord | None,
+        isReading: bool,
+        isAnswering: Callable[[], bool],
+        progress: Callable[[], OutputProgress],
+        send: Callable[[str, TimedRecord], bool],
+        silent: Callable[[ClientTCPError], object],
     ) -> None:
         """
         Begin.
 
-        @param reading: whether the connection is read.
+        @param isReading: True if the connection is read.
+        @param isAnswering: returns True if the result of a callback is awaited.
+        @param progress: returns how far the output has come.
+        @param send: called with the name of a setting and its value; puts the record,
+            and returns False if our side of the connection has ended.
+        @param silent: called with the reason why the connection must be dropped.
         """
-        self._watched = watched
         self._clock = clock
         self.idleTimeout = idleTimeout
         self.heartbeat = heartbeat
-        self._reading = reading
-        self._heard = clock.seconds()
-        # When an answer was waited for last.
-        self._answered = self._heard
-        # When the peer was asked, and what had been heard and taken then.
-        self._asked: float | None = None
-        self._heardBefore = self._heard
-        self._taken = 0
-        self._sure = False
-        self._over = False
+        self.keepTalking = keepTalking
+        self._isReading = isReading
+        self._isAnswering = isAnswering
+        self._progress = progress
+        self._send = send
+        self._silent = silent
+        now = clock.seconds()
+        self._heardAt = self._answeredAt = self._acceptedAt = self._wroteAt = now
+        # When the peer was asked, and when it had been heard last then.
+        self._askedAt: float | None = None
+        self._heardBefore = now
+        #: How far the output had come when that was looked at last.
+        self._output = progress()
+        #: How many bytes were put here after that.
+        self._automatic = 0
+        #: The output that was not accepted then has other records too.
+        self._hasOthers = self._output.isWaiting
+        self._isSure = False
+        self._isOver = False
         self._timer: IDelayedCall | None = None
         self._sleep()
+
+    # -- what the connection calls
 
     def heard(self) -> None:
         """
         Something has been received.
         """
-        self._heard = self._clock.seconds()
+        self._heardAt = self._clock.seconds()
+
+    def wrote(self) -> None:
+        """
+        Something has been written.
+        """
+        self._wroteAt = self._clock.seconds()
 
     def answered(self) -> None:
         """
-        An answer is there that was waited for.
+        A result that was awaited is there.
         """
-        self._answered = self._clock.seconds()
+        self._answeredAt = self._clock.seconds()
 
-    def reading(self, wanted: bool) -> None:
+    def reading(self, isReading: bool) -> None:
         """
         The connection is read from now on, or is not.
         """
-        if wanted and not self._reading:
-            self._heard = self._clock.seconds()
-        self._reading = wanted
+        if isReading and not self._isReading:
+            self._heardAt = self._clock.seconds()
+        self._isReading = isReading
 
     def stop(self) -> None:
         """
-        Watch no more.
+        Stop watching.
         """
-        self._over = True
+        self._isOver = True
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
 
+    # -- the timer
+
     def _sleep(self, seconds: float | None = None) -> None:
         """
-        @param seconds: for how many; None for as many as nothing can be due.
+        @param seconds: how long; None for as long as nothing can be due.
         """
         due = self._next()
-        if self._over or due is None:
+        if self._isOver or due is None:
             return
         if seconds is None:
             seconds = max(due[0] - self._clock.seconds(), 0)
@@ -180,61 +200,93 @@ class Watch:
 
     def _next(self) -> tuple[float, Callable[[float], None]] | None:
         """
-        @return: when there is something to do, if nothing is heard till then, and what.
+        @return: the time when something must be done if nothing happens until then, and
+            a function that does it.
         """
         due: list[tuple[float, Callable[[float], None]]] = []
         if self.idleTimeout is not None:
-            since = max(self._heard, self._answered)
+            since = max(self._heardAt, self._answeredAt, self._acceptedAt)
             due.append((since + self.idleTimeout, self._isIdle))
         if self.heartbeat is not None:
-            if self._asked is None:
-                due.append((self._heard + self.heartbeat.seconds, self._ask))
+            if self._askedAt is None:
+                due.append((self._heardAt + self.heartbeat.seconds, self._ask))
             else:
-                due.append((self._asked + self.heartbeat.seconds, self._unanswered))
+                since = max(self._askedAt, self._acceptedAt)
+                due.append((since + self.heartbeat.seconds, self._isUnanswered))
+        if self.keepTalking is not None:
+            due.append((self._wroteAt + self.keepTalking.seconds, self._talk))
         return min(due, key=lambda one: one[0], default=None)
 
     def _look(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        if not self._reading:
-            self._heard = now
-        if self._watched.answering:
-            self._answered = now
-        if self._asked is not None and self._heard != self._heardBefore:
-            self._asked = None
+        if not self._isReading:
+            self._heardAt = now
+        if self._isAnswering():
+            self._answeredAt = now
+        if self._askedAt is not None and self._heardAt != self._heardBefore:
+            self._askedAt = None
         due = self._next()
-        assert due is not None
+        if due is not None and due[0] <= now:
+            self._lookAtOutput(now)
+            due = self._next()
+        if due is None:
+            return
         time, act = due
         if time > now:
-            self._sure = False
+            self._isSure = False
             self._sleep()
-        elif not self._sure:
-            self._sure = True
+        elif not self._isSure:
+            self._isSure = True
             self._sleep(0)
         else:
-            self._sure = False
+            self._isSure = False
             act(now)
+            self._sleep()
+
+    def _lookAtOutput(self, now: float) -> None:
+        """
+        Note whether the peer has accepted output since the last call.
+        """
+        before, self._output = self._output, self._progress()
+        if self._output.put - before.put > self._automatic:
+            self._hasOthers = True
+        self._automatic = 0
+        if self._hasOthers and self._output.accepted > before.accepted:
+            self._acceptedAt = now
+        if not self._output.isWaiting:
+            self._hasOthers = False
+
+    # -- what is due
+
+    def _put(self, name: str, record: TimedRecord) -> bool:
+        before = self._progress().put
+        isPut = self._send(name, record)
+        self._automatic += self._progress().put - before
+        return isPut
+
+    def _talk(self, now: float) -> None:
+        assert self.keepTalking is not None
+        self._wroteAt = now
+        if self._output.pending:
+            return
+        if not self._put("keepTalking", self.keepTalking):
+            self.keepTalking = None
 
     def _ask(self, now: float) -> None:
-        heartbeat = self.heartbeat
-        assert heartbeat is not None
-        self._asked, self._heardBefore = now, self._heard
-        if not self._watched._beat(heartbeat):
-            # Our side is ended, and the peer may have nothing to say.
+        assert self.heartbeat is not None
+        self._askedAt, self._heardBefore = now, self._heardAt
+        if not self._put("heartbeat", self.heartbeat):
+            # Our side has ended, and the peer may have nothing to say.
             self.heartbeat = None
-        self._taken = self._watched.taken
-        self._sleep()
 
-    def _unanswered(self, now: float) -> None:
-        before, self._taken = self._taken, self._watched.taken
-        if self._watched.pendingBytes and self._taken > before:
-            self._asked = now
-            self._sleep()
-            return
+    def _isUnanswered(self, now: float) -> None:
         assert self.heartbeat is not None
         self.stop()
-        self._watched._silent(HeartbeatTimeout(now - self._heard))
+        seconds = self.heartbeat.seconds
+        self._silent(HeartbeatTimeout(now - self._heardAt, f"heartbeat={seconds:g}"))
 
     def _isIdle(self, now: float) -> None:
         self.stop()
-        self._watched._silent(IdleTimeout(now - self._heard))
+        seconds = self.idleTimeout
+        self._silent(IdleTimeout(now - self._heardAt, f"idleTimeout={seconds:g}"))

@@ -43,12 +43,12 @@ from zope.interface import alsoProvides, implementer
 from .. import _tls
 from .._details import LostWhileWriting
 from .._stats import Stats
-from ..errors import ClientTCPError, FramingError, NotConnectedError, RecordTooLong
+from ..errors import FramingError, NotConnectedError, RecordTooLong
 from ..framing import Framing
 from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing
 from .inbound import Hold, Inbound
-from .liveness import Heartbeat, Watch
+from .liveness import OutputProgress, TimedRecord, Watch
 from .negotiation import Negotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
@@ -83,7 +83,10 @@ class Client(TypingProtocol):
     def idleTimeout(self) -> float | None: ...
 
     @property
-    def heartbeat(self) -> Heartbeat | None: ...
+    def heartbeat(self) -> TimedRecord | None: ...
+
+    @property
+    def keepTalking(self) -> TimedRecord | None: ...
 
     @property
     def marks(self) -> Marks: ...
@@ -521,59 +524,56 @@ class ClientTCPProtocol(Protocol):
         """
         self.outbound.use(framing)
 
-    # -- a silent peer
+    # -- liveness
 
     def _watchOver(self) -> None:
         """
-        Notice a silent peer, if the user wants that.
+        Notice a silent peer, and do not be one, if the user wants that.
         """
         client, reading = self._client, self.reading
-        if client.idleTimeout is not None or client.heartbeat is not None:
-            reading.watch = Watch(
-                self,
-                self._owner.timeSource(),
-                client.idleTimeout,
-                client.heartbeat,
-                reading=not reading.inbound.held,
-            )
+        given = (client.idleTimeout, client.heartbeat, client.keepTalking)
+        if given == (None, None, None):
+            return
+        outbound, descriptor = self.outbound, self.closing.descriptor
+        accepted = descriptor.acceptance(
+            lambda: outbound.accepted[0] - outbound.pending
+        )
+        reading.watch = watch = Watch(
+            self._owner.timeSource(),
+            idleTimeout=client.idleTimeout,
+            heartbeat=client.heartbeat,
+            keepTalking=client.keepTalking,
+            isReading=not reading.inbound.held,
+            isAnswering=lambda: bool(reading.inbound.held & Hold.RESULT),
+            progress=lambda: OutputProgress(
+                put=outbound.accepted[0],
+                pending=outbound.pending,
+                accepted=accepted(),
+                isWaiting=bool(outbound.pending or descriptor.countUnacknowledged()),
+            ),
+            send=self._sendTimed,
+            silent=lambda error: self._owner.broken(self, Failure(error)),
+        )
+        _tls.whenReceived(self.transport, watch.heard)
+        if client.keepTalking is not None:
+            outbound.onWrite = watch.wrote
 
-    @property
-    def taken(self) -> int:
+    def _sendTimed(self, name: str, timed: TimedRecord) -> bool:
         """
-        The bytes that the kernel has taken: never too many, and too few by one chunk
-        at the most.
-        """
-        return self.outbound.accepted[0] - self.outbound.pending
+        Put the record of a setting.
 
-    @property
-    def answering(self) -> bool:
-        """
-        True if the result of the callback for a record is awaited.
-        """
-        return bool(self.reading.inbound.held & Hold.RESULT)
-
-    def _beat(self, heartbeat: Heartbeat) -> bool:
-        """
-        Ask the peer something.
-
-        @return: True if that was possible.
+        @return: False if our side has ended.
         """
         if self.closing.sendingEnds:
             return False
         try:
-            record = heartbeat.recordFor(self._client)
+            record = timed.recordFor(self._client)
             if record is not None and not self.ending:
-                self.outbound.put(record)
+                self.outbound.adopt([self.outbound.encodeAnyway(record)])
         except BaseException as error:
-            self._owner.callbackRaised("heartbeat", error)
+            self._owner.callbackRaised(name, error)
             self._owner.raiseLater(error)
         return True
-
-    def _silent(self, error: ClientTCPError) -> None:
-        """
-        The peer has been silent for too long.
-        """
-        self._owner.broken(self, Failure(error))
 
     # -- output
 
