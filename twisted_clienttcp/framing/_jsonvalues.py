@@ -13,15 +13,14 @@ from ._checks import checkChoice, checkMaxLength, cut
 from ._converted import jsonFrom, jsonOf
 from ._units import decodeEach
 
-_SPACE = re.compile(rb"[ \t\r\n]*")
-_NUMBER = re.compile(rb"[-+.0-9eE]*")
-_WHOLE_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_LITERALS = {b"t"[0]: b"true", b"f"[0]: b"false", b"n"[0]: b"null"}
+_NOT_SPACE = re.compile(rb"[^ \t\r\n]|\Z")
+_NOT_NUMBER = re.compile(rb"[^-+.0-9eE]|\Z")
+_LITERALS = {literal[0]: literal for literal in (b"true", b"false", b"null")}
 
-#: What matters outside a string: a bracket, a string without escapes, or the beginning
-#: of another string.
+#: The next thing that matters outside a string: a bracket, a string without escapes, or
+#: the beginning of another string.
 _STRUCTURE = re.compile(rb'"[^"\\]*"|["{}\[\]]')
-#: What matters inside a string.
+#: The same inside a string.
 _STRING = re.compile(rb'["\\]')
 
 
@@ -29,11 +28,11 @@ class _Scan:
     """
     Finds the end of a value, which may arrive in pieces.
 
-    @ivar offset: how many bytes of the value are scanned. One more than have arrived
-        if they end with a backslash in a string.
+    @ivar offset: how many bytes of the value need not be scanned again: one more than
+        have arrived if they end with a backslash in a string.
     """
 
-    __slots__ = ("_depth", "_first", "_inString", "_matched", "offset")
+    __slots__ = ("_depth", "_first", "_inString", "offset")
 
     def __init__(self, first: int) -> None:
         """
@@ -41,8 +40,6 @@ class _Scan:
         """
         self.offset = 0
         self._first = first
-        #: How much of C{true}, C{false} or C{null} has arrived.
-        self._matched = 0
         self._depth = 0
         self._inString = False
 
@@ -54,53 +51,51 @@ class _Scan:
 
         @raise FramingError: if this is not a value.
         """
-        first = self._first
-        if first in b'{["':
-            return self._brackets(data, start)
-        if first in _LITERALS:
-            return self._literal(data, start, _LITERALS[first])
-        if first not in b"-0123456789":
+        if self._first in b'{["':
+            return self._runBrackets(data, start)
+        if self._first in b"-0123456789":
+            end = _end(_NOT_NUMBER, data, start + self.offset)
+            self.offset = end - start
+            return end < len(data)
+        literal = _LITERALS.get(self._first, b"")
+        found = cut(data, start, start + len(literal))
+        if not literal or not literal.startswith(found):
             raise FramingError(f"not JSON: {cut(data, start, start + 20)!r}")
-        match = _NUMBER.match(data, start + self.offset)
-        assert match is not None
-        self.offset = match.end() - start
-        return match.end() < len(data)
+        if found == literal:
+            self.offset = len(literal)
+        return found == literal
 
-    def _literal(self, data: Buffer, start: int, literal: bytes) -> bool:
-        position = start + self.offset
-        found = cut(data, position, position + len(literal) - self._matched)
-        if not literal.startswith(found, self._matched):
-            raise FramingError(f"not JSON: {literal[: self._matched] + found!r}")
-        self.offset += len(found)
-        self._matched += len(found)
-        return self._matched == len(literal)
-
-    def _brackets(self, data: Buffer, start: int) -> bool:
+    def _runBrackets(self, data: Buffer, start: int) -> bool:
         position, depth, inString = start + self.offset, self._depth, self._inString
-        while True:
+        isComplete = False
+        while not isComplete:
             match = (_STRING if inString else _STRUCTURE).search(data, position)
             if match is None:
                 position = max(position, len(data))
                 break
             position = match.end()
             byte = data[match.start()]
-            if inString:
-                if byte == 0x5C:
-                    position += 1
-                    continue
-                inString = False
-            elif byte == 0x22:
-                inString = position - match.start() == 1
-            elif byte in b"{[":
-                depth += 1
+            if byte == 0x5C:
+                # The next byte is escaped.
+                position += 1
+                continue
+            if byte == 0x22:
+                inString = not inString and position - match.start() == 1
             else:
-                depth -= 1
-            if not depth and not inString:
-                self.offset = position - start
-                return True
+                depth += 1 if byte in b"{[" else -1
+            isComplete = not depth and not inString
         self.offset = position - start
         self._depth, self._inString = depth, inString
-        return False
+        return isComplete
+
+
+def _end(pattern: re.Pattern[bytes], data: Buffer, start: int) -> int:
+    """
+    Return the first index at which this pattern matches.
+    """
+    match = pattern.search(data, start)
+    assert match is not None, "it matches at the end of the data"
+    return match.start()
 
 
 class JSONValues(Framing[Any]):
@@ -127,62 +122,50 @@ class JSONValues(Framing[Any]):
         """
         self.maxLength = checkMaxLength(maxLength)
         self.onTooLong = checkChoice("onTooLong", onTooLong, "close", "skip")
-        #: What is known of C{data[start:searched]}.
+        #: What is known of C{data[start:searched]}, or of a value that is skipped.
         self._scan: _Scan | None = None
-        #: The value that is being skipped.
-        self._skipped: _Scan | None = None
 
     def fresh(self) -> JSONValues:
         unused: JSONValues = super().fresh()
-        unused._scan = unused._skipped = None
+        unused._scan = None
         return unused
 
     def decode(
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
-        # It is kept only if more data is needed.
         scan, self._scan = self._scan, None
         if scan is None or searched <= start:
-            begin = self._begin(data, start)
+            begin = _end(_NOT_SPACE, data, start)
             if begin > start:
                 # White space can be dropped without waiting for a value.
                 return [], begin
             scan = _Scan(data[start])
-        if not scan.run(data, start):
-            if len(data) - start > self.maxLength:
-                raise self.tooLong(len(data) - start)
+        isComplete = scan.run(data, start)
+        length = scan.offset if isComplete else len(data) - start
+        if not isComplete:
             self._scan = scan
+        if length > self.maxLength:
+            raise self.tooLong(length, start + length if isComplete else None)
+        if not isComplete:
             return None
-        self._scan = None
-        return [self._value(data, start, start + scan.offset)], start + scan.offset
-
-    def _begin(self, data: Buffer, start: int) -> int:
-        match = _SPACE.match(data, start)
-        assert match is not None
-        return match.end()
-
-    def _value(self, data: Buffer, start: int, end: int) -> Any:
-        if end - start > self.maxLength:
-            raise self.tooLong(end - start)
-        return jsonFrom(cut(data, start, end))
+        return [jsonFrom(cut(data, start, start + length))], start + length
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
         return decodeEach(self, data, start)
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
-        if _WHOLE_NUMBER.fullmatch(data, start) is None:
+        try:
+            return [jsonFrom(cut(data, start, len(data)))]
+        except FramingError:
+            # It is not a number, which only needs the end.
             return None
-        return [self._value(data, start, len(data))]
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
-        scan = self._skipped
-        if scan is None:
-            scan = self._skipped = _Scan(data[start])
-        done = scan.run(data, start)
+        scan = self._scan or _Scan(data[start])
+        isComplete = scan.run(data, start)
         index, scan.offset = start + scan.offset, 0
-        if done:
-            self._skipped = None
-        return index, done
+        self._scan = None if isComplete else scan
+        return index, isComplete
 
     def encode(self, record: Any) -> bytes:
         """

@@ -19,41 +19,29 @@ from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
 from ._serialized import Serialized
 from ._stream import Stream
 
-_CLASSES: dict[str, type[Framing[Any]]] = {
-    "line": Line,
-    "stream": Stream,
-    "block": Block,
-    "lengthprefixed": LengthPrefixed,
-    "int8": int8,
-    "int16": int16,
-    "int32": int32,
-    "tpkt": tpkt,
-    "netstring": Netstring,
-    "jsonlines": JSONLines,
-    "jsonvalues": JSONValues,
-    "serialized": Serialized,
-    "slip": SLIP,
+_CLASSES: dict[str, Callable[..., Framing[Any]]] = {
+    cls.__name__.lower(): cls
+    for cls in (
+        *(Line, Stream, Block, LengthPrefixed, int8, int16, int32, tpkt),
+        *(Netstring, JSONLines, JSONValues, Serialized, SLIP),
+    )
 }
 
 #: The names that L{fromSpec} knows.
 SPECS = tuple(_CLASSES)
 
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
-_ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0"}
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
 
 
 def _bytes(text: str) -> bytes:
-    found = b""
-    last = 0
-    for match in _ESCAPE.finditer(text):
-        found += text[last : match.start()].encode()
+    def unescaped(match: re.Match[bytes]) -> bytes:
         escaped = match[1]
         if len(escaped) == 3:
-            found += bytes.fromhex(escaped[1:])
-        else:
-            found += _ESCAPES.get(escaped, escaped.encode())
-        last = match.end()
-    return found + text[last:].encode()
+            return bytes.fromhex(escaped[1:].decode())
+        return _ESCAPES.get(escaped, escaped)
+
+    return _ESCAPE.sub(unescaped, text.encode())
 
 
 def _text(text: str) -> str:
@@ -76,28 +64,19 @@ def _prefixSize(text: str) -> Any:
     return text if text == "varint" else _number(text)
 
 
-#: The parameters that a text can give, and how each is read. A regular expression has
-#: its own escapes.
+#: The parameters that a text can contain, and how their values are read. A regular
+#: expression has escapes of its own.
 _PARAMETERS: dict[str, Callable[[str], Any]] = {
-    "delimiter": _bytes,
-    "inputDelimiter": _bytes,
-    "outputDelimiter": _bytes,
-    "inputPattern": str.encode,
-    "maxMatch": _number,
-    "autodetect": _flag,
-    "encoding": _text,
-    "keepDelimiter": _flag,
-    "atEnd": _text,
-    "size": _number,
-    "prefixSize": _prefixSize,
-    "byteOrder": _text,
-    "offset": _number,
-    "adjustment": _number,
-    "strip": _number,
-    "serializer": _text,
-    "compress": _flag,
-    "maxLength": _number,
-    "onTooLong": _text,
+    name: read
+    for read, names in (
+        (_bytes, "delimiter inputDelimiter outputDelimiter"),
+        (lambda text: text.replace("\\,", ",").encode(), "inputPattern"),
+        (_text, "encoding atEnd byteOrder serializer onTooLong"),
+        (_flag, "autodetect keepDelimiter compress"),
+        (_number, "maxMatch size offset adjustment strip maxLength"),
+        (_prefixSize, "prefixSize"),
+    )
+    for name in names.split()
 }
 
 
@@ -143,8 +122,6 @@ def fromSpec(text: str) -> Framing[Any]:
             )
         if parameter in given:
             raise ValueError(f"{name}: {parameter} is given twice")
-        if parameter == "inputPattern":
-            value = value.replace("\\,", ",")
         try:
             given[parameter] = _PARAMETERS[parameter](value)
         except ValueError as error:
