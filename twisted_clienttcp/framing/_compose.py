@@ -300,8 +300,11 @@ class RecordBlock(Layer):
         self._endsWithUnit = bool(records)
         if not records:
             return [], end
-        self._keep(records, data[start:end])
-        return self._lists(self._records(), data[start:end], len(records)), end
+        unit = data[start:end]
+        self._keep(records, unit)
+        if self._count < self._wanted:
+            return [], end
+        return self._lists(self._kept(), unit, len(records)), end
 
     def _keep(self, records: list[Any], unit: Buffer) -> None:
         """
@@ -319,61 +322,46 @@ class RecordBlock(Layer):
             else:
                 self._others.append(record)
 
-    def _records(self, last: Sequence[Any] = ()) -> list[Any]:
-        """
-        Return the records for the next list with C{last} behind them; none as long as
-        there are not enough.
-        """
-        if self._count + len(last) < self._wanted:
-            return []
-        return [*(self._again() if self._decodesAgain else self._kept()), *last]
-
     def _kept(self) -> list[Any]:
-        return _STORE.decodeMany(bytes(self._stored), 0)[0] + self._others
-
-    def _again(self) -> list[Any]:
-        base, source = self._base, bytes(self._source)
-        swallows, limit = base.swallows, base.maxLength
-        base.maxLength = self._limit
-        try:
-            records, position = base.decodeMany(source, 0)
-            while position < len(source):
-                found = base.decode(source, position, position)
-                assert found is not None, "the framing has returned this record"
-                records += found[0]
-                position = found[1]
-        finally:
-            base.swallows, base.maxLength = swallows, limit
+        """
+        Return the records that are kept.
+        """
+        if not self._decodesAgain:
+            return _STORE.decodeMany(bytes(self._stored), 0)[0] + self._others
+        records: list[Any] = []
+        buffer = InputBuffer(self._base.fresh())
+        buffer.framing.maxLength = self._limit
+        buffer.append(bytes(self._source))
+        while (more := buffer.decode(many=True)) is not None:
+            records += more
         return records[self._delivered :]
 
     def _lists(self, records: list[Any], unit: Buffer, ofUnit: int) -> list[Any]:
         """
-        Return these records in lists. Those left over begin the next list; they are
-        among the C{ofUnit} records of this unit.
+        Return records in lists, and keep those left over, which are among the C{ofUnit}
+        records of this unit.
         """
-        if records:
-            self._clear()
-            over = len(records) % self._wanted
-            if over:
-                self._keep(records[-over:], unit)
-                self._delivered = ofUnit - over
-                del records[-over:]
-            for size in self._sizes:
-                starts = range(0, len(records), size)
-                records = [records[start : start + size] for start in starts]
+        self._clear()
+        over = len(records) % self._wanted
+        if over:
+            self._keep(records[-over:], unit)
+            self._delivered = ofUnit - over
+            del records[-over:]
+        for size in self._sizes:
+            starts = range(0, len(records), size)
+            records = [records[start : start + size] for start in starts]
         return records
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         last = self._base.decodeEnd(data, start)
-        if last:
-            lists = self._lists(self._records(last), data[start:], len(last))
-            return lists or None
-        return last
+        if not last:
+            return last
+        if self._count + len(last) < self._wanted:
+            return None
+        return self._lists(self._kept() + last, data[start:], len(last))
 
     def takeBack(self) -> bytes:
-        back = bytes(self._source)
-        if not back:
-            back = _encoded(self._base, self._kept())
+        back = bytes(self._source) or _encoded(self._base, self._kept())
         self._clear()
         return back + self._base.takeBack()
 
