@@ -163,7 +163,6 @@ class HandlerTests(SynchronousTestCase):
             ("some_handlers:wrong", "must return a ClientTCPFactory", "not 5"),
             ("some_handlers:broken", "some_handlers:broken", "ValueError: no luck"),
             (":x", "--client"),
-            ("", "--client"),
         ):
             self.refused(name, *expected)
 

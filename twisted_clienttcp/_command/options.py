@@ -49,7 +49,7 @@ def _bytes(name: str, text: str) -> object:
 
 def _choice(name: str, text: str, words: Iterable[str]) -> str:
     if text not in words:
-        raise ValueError(f"{name} must be {' or '.join(words)}, not {text!r}")
+        raise usage.UsageError(f"{name} must be {' or '.join(words)}, not {text!r}")
     return text
 
 
@@ -60,7 +60,7 @@ def _eof(name: str, text: str) -> str:
 def _names(name: str, text: str) -> list[str]:
     names = text.split(",")
     if not text.isascii() or "" in names:
-        raise ValueError(
+        raise usage.UsageError(
             f"{name} must be ASCII names, separated by commas, not {text!r}"
         )
     return names
@@ -69,7 +69,7 @@ def _names(name: str, text: str) -> list[str]:
 def _timedRecord(name: str, text: str) -> tuple[object, str]:
     seconds, colon, record = text.partition(":")
     if not colon:
-        raise ValueError(
+        raise usage.UsageError(
             f"{name} must be seconds and a record, as in 30:PING, not {text!r}"
         )
     return _number(name, seconds), record
@@ -79,7 +79,7 @@ def _keepAlive(name: str, text: str) -> object:
     if text == "no":
         return False
     if not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9}){2}", text):
-        raise ValueError(
+        raise usage.UsageError(
             f"{name} must be no or IDLE,INTERVAL,COUNT, as in 60,10,3, not {text!r}"
         )
     return tuple(map(int, text.split(",")))
@@ -88,7 +88,9 @@ def _keepAlive(name: str, text: str) -> object:
 def _demoServer(name: str, text: str) -> tuple[str, int]:
     server, _, port = text.partition(":")
     if not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > 65535:
-        raise ValueError(f"{name}: the port must be from 0 to 65535, not {port!r}")
+        raise usage.UsageError(
+            f"{name}: the port must be from 0 to 65535, not {port!r}"
+        )
     return _choice(name, server, SERVERS), int(port or 0)
 
 
@@ -109,7 +111,7 @@ class Option(NamedTuple):
     One option.
 
     @ivar name: the name, without the two hyphens.
-    @ivar takes: the placeholder for its value; empty for a flag.
+    @ivar placeholder: stands for its value in the help; empty for a flag.
     @ivar help: what it does.
     @ivar settings: the names of the settings that it is for.
     @ivar short: its one-letter form.
@@ -118,7 +120,7 @@ class Option(NamedTuple):
     """
 
     name: str
-    takes: str
+    placeholder: str
     help: str
     settings: str = ""
     short: str | None = None
@@ -146,17 +148,24 @@ class Option(NamedTuple):
         """
         @return: the value that a text stands for.
 
-        @raise TypeError: if it has the wrong form.
-        @raise ValueError: if it is out of range.
+        @raise usage.UsageError: if it stands for none.
         """
         name = f"--{self.name}"
-        convert = _CONVERSIONS.get(self.takes)
+        convert = _CONVERSIONS.get(self.placeholder)
         value = convert(name, text) if convert else text
         # Framings and records are made from several options.
-        isMade = self.name == "framing" or self.takes == "SECONDS:RECORD"
+        isMade = self.name == "framing" or self.placeholder == "SECONDS:RECORD"
         if self.isSetting and not isMade:
-            value = SETTINGS[self.settings].validate(name, value)
+            value = _validated(name, self.settings, value)
         return value
+
+
+def _validated(name: str, setting: str, value: object) -> object:
+    try:
+        valid: object = SETTINGS[setting].validate(name, value)
+    except (TypeError, ValueError) as error:
+        raise usage.UsageError(str(error)) from error
+    return valid
 
 
 def oneLine(documentation: str) -> str:
@@ -170,18 +179,18 @@ def oneLine(documentation: str) -> str:
 
 
 def _setting(
-    setting: str, help: str = "", takes: str | None = None, name: str = ""
+    setting: str, help: str = "", placeholder: str | None = None, name: str = ""
 ) -> Option:
     """
-    @param takes: the placeholder; if not given, the first word of the setting's kind.
+    @param placeholder: if not given, the first word of the setting's kind.
     @param name: the name; if not given, the setting's, in lower case with hyphens.
 
     @return: an option for a setting.
     """
-    if takes is None:
-        takes = SETTINGS[setting].kind.partition(" ")[0].strip(",").upper()
+    if placeholder is None:
+        placeholder = SETTINGS[setting].kind.partition(" ")[0].strip(",").upper()
     name = name or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", setting)
-    return Option(name, takes, help, setting, isSetting=True)
+    return Option(name, placeholder, help, setting, isSetting=True)
 
 
 #: The options by subject.
@@ -370,11 +379,11 @@ class Options(usage.Options):
     @ivar framing: the framing that they describe.
     """
 
-    optFlags = [[o.name, o.short, o.help] for o in _ALL.values() if not o.takes]
+    optFlags = [[o.name, o.short, o.help] for o in _ALL.values() if not o.placeholder]
     optParameters = [
         [o.name, o.short, None, o.help]
         for o in _ALL.values()
-        if o.takes and o.name != "endpoint"
+        if o.placeholder and o.name != "endpoint"
     ]
     synopsis = "[options] HOST PORT"
 
@@ -423,8 +432,8 @@ class Options(usage.Options):
                 if option.name == "reconnect" and self.staying:
                     continue
                 short = f"-{option.short}, " if option.short else ""
-                takes = f"={option.takes}" if option.takes else ""
-                parts.append(f"  {short}--{option.name}{takes}")
+                placeholder = f"={option.placeholder}" if option.placeholder else ""
+                parts.append(f"  {short}--{option.name}{placeholder}")
                 parts.append(wrap(option.description, " " * 8))
         parts += ["", "  --version", "  -h, --help", "", "Examples:"]
         parts += [f"  {example}" for example in _EXAMPLES]
@@ -466,20 +475,21 @@ class Options(usage.Options):
                 ]
                 given += ["--", *words]
             super().parseOptions(given)  # type: ignore[no-untyped-call]
-        except (GetoptError, TypeError, ValueError, usage.UsageError) as error:
+        except (GetoptError, usage.UsageError) as error:
             refuse(error)
 
     def postOptions(self) -> None:
         """
         Convert the values, and check what the client itself cannot check.
 
-        @raise usage.UsageError: if an option is in conflict with another.
-        @raise Exception: as L{Option.convert}.
+        @raise usage.UsageError: if a value is wrong, or options are in conflict.
         """
         self.given = [name for name in _ALL if self[name] not in (None, 0, [])]
         for name in self.given:
-            if not _ALL[name].takes:
+            if not _ALL[name].placeholder:
                 self[name] = True
+            elif self[name] in ("", [""]):
+                raise usage.UsageError(f"--{name} must not be empty: leave it out")
             elif name != "endpoint":
                 self[name] = _ALL[name].convert(self[name])
         self._checkParent()
@@ -546,7 +556,7 @@ class Options(usage.Options):
                 spec += f"{',' if ':' in spec else ':'}{parameter}={self[name]}"
         try:
             return fromSpec(spec)
-        except ValueError as error:
+        except (ImportError, ValueError) as error:
             raise usage.UsageError(f"--framing: {error}") from error
 
     def _timedRecord(self, name: str) -> object:
@@ -564,9 +574,7 @@ class Options(usage.Options):
             raise usage.UsageError(
                 f"--{name} must have one record, not {len(records)}: {text!r}"
             )
-        return SETTINGS[_ALL[name].settings].validate(
-            f"--{name}", (seconds, records[0])
-        )
+        return _validated(f"--{name}", _ALL[name].settings, (seconds, records[0]))
 
     def client(
         self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **parameters: Any
