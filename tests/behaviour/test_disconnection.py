@@ -318,7 +318,8 @@ class TLSTests(TLSTestCase):
 
     async def test_peerFirst(self) -> None:
         """
-        A peer whose close_notify comes before ours confirms nothing.
+        A peer whose close_notify comes before ours confirms nothing. Our answer to it
+        does not count as unacknowledged.
         """
         server = await self.serve()
         server.heard = lambda peer, data: peer.close()
@@ -336,6 +337,7 @@ class TLSTests(TLSTestCase):
         client.put(b"x")
         report = await lost
         self.assertEqual((report.initiator, report.confirmed), ("peer", False))
+        self.assertIn(report.unacknowledged, (0, None))
 
 
 class DeliveryTests(SynchronousTestCase):

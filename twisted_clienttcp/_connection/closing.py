@@ -51,6 +51,10 @@ LINGER_SILENCE = 5.0
 ACKNOWLEDGE_TIME = 0.1
 ACKNOWLEDGE_STEP = 0.01
 
+#: The most bytes that a close_notify and our end of stream count: the record of an
+#: alert with a block cipher and SHA-384, and 1.
+CLOSE_NOTIFY = 86
+
 
 class Stage(IntEnum):
     """
@@ -401,6 +405,12 @@ class Closing:
         assert self.cause is not None
         failure, initiator, told = self.cause
         received, descriptor = self._reading.input, self.descriptor
+        unacknowledged = descriptor.unacknowledged
+        answersPeer = isTLS and isClean and not isOrderly
+        if answersPeer and 0 < (unacknowledged or 0) <= CLOSE_NOTIFY:
+            # Perhaps only the answer to the peer's close_notify is missing: the peer
+            # may have closed the connection before it arrived.
+            unacknowledged = None
         disconnection = Disconnection(
             failure=failure or reason,
             initiator=initiator,
@@ -411,7 +421,7 @@ class Closing:
             and (isClean or not isTLS)
             and descriptor.unacknowledged == 0
             and not descriptor.failed,
-            unacknowledged=descriptor.unacknowledged,
+            unacknowledged=unacknowledged,
             truncated=None if received is None else received.truncated,
             undelivered=self._undelivered,
             unread=descriptor.unread,

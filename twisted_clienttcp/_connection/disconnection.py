@@ -28,9 +28,10 @@ class Disconnection:
         kernel had not acknowledged when the connection was closed. Our end of stream
         counts as one byte. With TLS, the bytes are those of the ciphertext. On a UNIX
         socket any number other than 0 means that the peer's program had not read all
-        bytes. None where the number is not known: on systems other than Linux, and
-        after a reset if everything had been acknowledged, because the peer's kernel
-        may have dropped it.
+        bytes. None where the number is not known: on systems other than Linux; after a
+        reset if everything had been acknowledged, because the peer's kernel may have
+        dropped it; and with TLS, if the peer ended its side first and perhaps only our
+        answer to its close_notify is missing.
     @ivar confirmed: True if the peer's kernel has everything, and the peer ended its
         side after that: C{unsent} and C{unacknowledged} are 0, the peer ended its side
         without a reset, and it did so after we had ended ours. (With TLS, each side
