@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from .addresses import ADDRESSES
 from .measure import (
     HOST,
     KIB,
@@ -35,6 +36,8 @@ TCP = "clienttcp, connectTCP"
 LITERAL = "clienttcp, address"
 NAME = "clienttcp, name"
 HOSTED = "clienttcp, ClientService"
+HOSTNAME = "HostnameEndpoint"
+PROTOCOL = "asyncio Protocol"
 CYCLES = "clienttcp"
 
 #: How many attempts are under way at once.
@@ -246,6 +249,57 @@ def ours(run: Run, driver: str) -> None:
     _withTwisted(run, connect)
 
 
+def endpoints(run: Run) -> None:
+    """
+    C{HostnameEndpoint} and C{LineReceiver}.
+    """
+    from twisted.internet.endpoints import HostnameEndpoint
+    from twisted.internet.protocol import Factory
+
+    def connect(reactor: Any, connecting: Connecting) -> None:
+        HostnameEndpoint(reactor, "localhost", run.port).connect(factory(connecting))
+
+    def make(connecting: Connecting) -> Any:
+        made: Any = Factory.forProtocol(_receiver(connecting))
+        made.noisy = False
+        return made
+
+    factory = _once(make)
+    _withTwisted(run, connect)
+
+
+def protocols(run: Run) -> None:
+    """
+    C{asyncio}'s Protocol, which splits the lines itself.
+    """
+
+    class Lines(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.buffer = b""
+            current[0].made()
+
+        def data_received(self, data: bytes) -> None:
+            *lines, self.buffer = (self.buffer + data).split(b"\n")
+            for line in lines:
+                current[0].heard(self, line)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        tasks = set()
+
+        def connect() -> None:
+            tasks.add(
+                asyncio.create_task(loop.create_connection(Lines, HOST, run.port))
+            )
+
+        current.append(Connecting(run, connect))
+        current[0].go()
+        await asyncio.Event().wait()
+
+    current: list[Connecting] = []
+    asyncio.run(main())
+
+
 def streams(run: Run) -> None:
     """
     C{asyncio}'s streams, with a task that reads for each.
@@ -391,7 +445,9 @@ WORKS = {
         {
             FACTORY: Competitor(factories),
             SERVICE: Competitor(services),
+            HOSTNAME: Competitor(endpoints, share=0.2),
             "asyncio streams": Competitor(streams),
+            PROTOCOL: Competitor(protocols),
             **{
                 name: Competitor(partial(ours, driver=name))
                 for name in (TCP, LITERAL, NAME, HOSTED)
@@ -412,7 +468,12 @@ WORKS = {
                 "cpu",
                 "us a connect",
                 1e6,
-                (Ratio(FACTORY, {TCP: 1.6, LITERAL: 1.6}, "first"),),
+                (
+                    Ratio(FACTORY, {TCP: 1.6, LITERAL: 1.6}, "first"),
+                    Ratio(PROTOCOL, {TCP: 0.95, LITERAL: 0.95}),
+                    Ratio(HOSTNAME, {NAME: 1.0}),
+                    Ratio(SERVICE, {NAME: 1.0}, "service"),
+                ),
                 digits=1,
             ),
         ),
@@ -430,4 +491,5 @@ WORKS = {
         ),
         number=5000,
     ),
+    "addresses": ADDRESSES,
 }

@@ -126,12 +126,14 @@ class Attempt:
         self.candidates = race.candidates
         race.advance()
 
-    def cancel(self) -> None:
+    def release(self) -> Callable[[], object] | None:
         """
-        Stop what has started.
+        Forget what has started, which refers to this attempt.
+
+        @return: a function that cancels it; None if nothing has started.
         """
-        if self._stop is not None:
-            self._stop()
+        stop, self._stop = self._stop, None
+        return stop
 
 
 @implementer(IConnector)
@@ -249,6 +251,7 @@ class EndpointConnector:
     def _endAttempt(self) -> None:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
+            attempt.release()
             self._candidates = attempt.candidates
 
     def _rest(self) -> None:
@@ -266,8 +269,10 @@ class EndpointConnector:
         attempt = self._attempt
         if attempt is None or self.state != "connecting":
             raise NotConnectingError("we're not trying to connect")
+        stop = attempt.release()
         self._over()
-        attempt.cancel()
+        if stop is not None:
+            stop()
         self._factory.clientConnectionFailed(self, Failure(UserError()))
         self._rest()
 
