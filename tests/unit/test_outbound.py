@@ -23,7 +23,7 @@ from .._output import data, sizes
 
 class Owner:
     """
-    A connection that notes what its outbound side reports.
+    An owner that notes what the outbound side reports.
 
     @ivar canReport: False if C{connected} has not been called yet.
     """
@@ -34,13 +34,18 @@ class Owner:
         self.told: list[str] = []
         self.canReport = True
 
-    def outputChanged(self, callback: str) -> bool:
+    def outputChanged(self, connection: Any, callback: str) -> bool:
         if self.canReport:
             self.told.append(callback.removeprefix("server").lower())
         return self.canReport
 
-    def producerRaised(self, method: str, error: BaseException) -> None:
-        self.told.append(method)
+    def callbackRaised(
+        self, callback: str, error: BaseException, connection: Any = None
+    ) -> None:
+        self.told.append(callback)
+
+    def raiseLater(self, error: BaseException) -> None:
+        pass
 
 
 class OutboundTests(SynchronousTestCase):
@@ -53,7 +58,8 @@ class OutboundTests(SynchronousTestCase):
         self.owner = Owner()
 
     def outbound(self, transport: Any, *marks: int) -> Outbound:
-        return Outbound(transport, self.clock, self.owner, Stream(), Marks(*marks))
+        owner: Any = self.owner
+        return Outbound(transport, self.clock, owner, None, Stream(), Marks(*marks))
 
     def flush(self, transport: AskingTransport) -> None:
         """
@@ -91,11 +97,11 @@ class OutboundTests(SynchronousTestCase):
         put, reading = b"", False
         outbound = self.outbound(transport, *marks)
 
-        def outputChanged(callback: str) -> bool:
+        def outputChanged(connection: Any, callback: str) -> bool:
             if callback == "serverFlushed":
                 flushes.append(len(put))
                 return True
-            return Owner.outputChanged(self.owner, callback)
+            return Owner.outputChanged(self.owner, connection, callback)
 
         self.owner.outputChanged = outputChanged  # type: ignore[method-assign]
         for seed, step in enumerate([*plan, "turn"]):
@@ -247,7 +253,7 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport, 100, 10)
         pending: list[int] = []
 
-        def outputChanged(callback: str) -> bool:
+        def outputChanged(connection: Any, callback: str) -> bool:
             if callback == "serverHigh":
                 pending.append(outbound.pending)
             return True
@@ -495,7 +501,7 @@ class OutboundTests(SynchronousTestCase):
         """
         A producer that raises when it is stopped is not stopped again by the result.
         """
-        self.owner.producerRaised = lambda method, error: outbound.stop()  # type: ignore[method-assign]
+        self.owner.raiseLater = lambda error: outbound.stop()  # type: ignore[method-assign]
         outbound = self.outbound(AskingTransport())
         producer = Producer()
 

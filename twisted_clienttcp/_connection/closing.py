@@ -201,6 +201,7 @@ class Closing:
         self._lingerTimeout = lingerTimeout
         self._reading.discard()
         self._endWhenFlushed = True
+        self._outbound.whenFlushed = self.flushed
         if self.reason is not None:
             self._finish()
             return
@@ -224,6 +225,7 @@ class Closing:
                 "shutdown()"
             )
         self._endWhenFlushed = True
+        self._outbound.whenFlushed = self.flushed
         self.flushed()
 
     def flushed(self) -> None:

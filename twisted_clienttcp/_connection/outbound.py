@@ -20,7 +20,7 @@ Theory of operation:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
@@ -33,38 +33,12 @@ from zope.interface import implementer
 
 from .. import _tls
 from ..framing import Framing
+from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
 from .queue import NEVER, Marks, OutputQueue
 
 #: How many chunks are written in one turn, so that other connections get theirs.
 _CHUNKS_PER_TURN = 4
-
-
-class OutboundOwner(Protocol):
-    """
-    The connection that an L{Outbound} belongs to.
-    """
-
-    @property
-    def eventful(self) -> bool:
-        """
-        True if events are posted, which must be handled before a flush is reported.
-        """
-
-    def outputChanged(self, callback: str) -> bool:
-        """
-        The output has reached the user's high mark (C{"serverHigh"}), has fallen to the
-        low one (C{"serverLow"}), or has been accepted by the kernel
-        (C{"serverFlushed"}). A transport that does not provide C{IConsumer} counts as
-        the kernel.
-
-        @return: False if this cannot be reported yet.
-        """
-
-    def producerRaised(self, method: str, error: BaseException) -> None:
-        """
-        A method of the registered producer has raised.
-        """
 
 
 @implementer(IPullProducer)
@@ -81,11 +55,15 @@ class Outbound(OutputQueue):
     @ivar isDue: L{pump} must be called after C{isHeld} is set to False.
     @ivar hasFailed: the kernel has refused bytes.
     @ivar onWrite: called whenever a chunk is written; None for nothing.
+    @ivar whenFlushed: called whenever the kernel has accepted everything, after the
+        owner; None for nothing. A transport that does not provide C{IConsumer} counts
+        as the kernel.
     """
 
     __slots__ = (
         "_call",
         "_clock",
+        "_connection",
         "_consumer",
         "_hasMarks",
         "_isByUser",
@@ -105,23 +83,28 @@ class Outbound(OutputQueue):
         "isDue",
         "isHeld",
         "onWrite",
+        "whenFlushed",
     )
 
     def __init__(
         self,
         transport: Any,
         clock: IReactorTime,
-        owner: OutboundOwner,
+        owner: ConnectionOwner[ConnectionT],
+        connection: ConnectionT,
         framing: Framing[Any],
         marks: Marks,
         **options: Any,
     ) -> None:
         """
+        @param owner: called when the output changes.
+        @param connection: the connection that it is the output of.
         @param options: the keyword arguments of L{OutputQueue}.
         """
         super().__init__(framing, marks, **options)
         self._clock = clock
-        self._owner = owner
+        self._owner: ConnectionOwner[Any] = owner
+        self._connection = connection
         self._call: IDelayedCall | None = None
         self._producer: ProducerControl | None = None
         self._isRegistered = False
@@ -138,6 +121,7 @@ class Outbound(OutputQueue):
         self.isDue = False
         self.isHeld = False
         self.onWrite: Callable[[], object] | None = None
+        self.whenFlushed: Callable[[], object] | None = None
         self._use(transport)
 
     def _use(self, transport: Any) -> None:
@@ -221,14 +205,14 @@ class Outbound(OutputQueue):
             # Marks that were reached in the negotiation may not have been reported.
             if self._isReported:
                 self._isReported = False
-                self._owner.outputChanged("serverLow")
+                self._owner.outputChanged(self._connection, "serverLow")
 
     def _reportHigh(self) -> None:
         """
         Report the high mark, if that is still to be done.
         """
         if self._isUnreported:
-            self._isReported = self._owner.outputChanged("serverHigh")
+            self._isReported = self._owner.outputChanged(self._connection, "serverHigh")
             self._isUnreported = not self._isReported
 
     # -- the registered producer
@@ -243,6 +227,10 @@ class Outbound(OutputQueue):
     def _pending(self) -> int:
         return self.pending
 
+    def _producerRaised(self, method: str, error: BaseException) -> None:
+        self._owner.callbackRaised(method, error, self._connection)
+        self._owner.raiseLater(error)
+
     def registerProducer(self, producer: object, streaming: bool) -> None:
         """
         Let a producer fill the queue.
@@ -250,7 +238,7 @@ class Outbound(OutputQueue):
         @raise RuntimeError: if a producer is registered already.
         """
         if self._producer is None:
-            self._producer = ProducerControl(self._pending, self._owner.producerRaised)
+            self._producer = ProducerControl(self._pending, self._producerRaised)
         self._producer.register(producer, streaming)
         self._review()
         if self._isHigh:
@@ -307,7 +295,10 @@ class Outbound(OutputQueue):
             if not self._pass(chunk):
                 return
             self.sent()
-            if self._finish():
+            if self._isStopped:
+                return
+            if not self.pending:
+                self._reportFlush()
                 return
             if self._owner.eventful:
                 break
@@ -378,7 +369,8 @@ class Outbound(OutputQueue):
             return
         self._isRegistered = False
         self._consumer.unregisterProducer()
-        self._finish()
+        if not self.pending:
+            self._reportFlush()
 
     def stopProducing(self) -> None:
         """
@@ -405,17 +397,14 @@ class Outbound(OutputQueue):
         if producer is not None and producer.isActive and not self._isHigh:
             producer.resume()
 
-    def _finish(self) -> bool:
+    def _reportFlush(self) -> None:
         """
-        If everything has been sent, report that.
-
-        @return: True if this connection has nothing more to send in this turn.
+        Everything has been sent.
         """
-        if not self.pending and not self._isStopped:
-            self.edge = 0
-            self._owner.outputChanged("serverFlushed")
-            return True
-        return self._isStopped
+        self.edge = 0
+        self._owner.outputChanged(self._connection, "serverFlushed")
+        if self.whenFlushed is not None:
+            self.whenFlushed()
 
     # -- what the connection calls
 

@@ -238,6 +238,7 @@ class ClientTCPProtocol(Protocol):
         self.outbound = Outbound(
             transport,
             clock,
+            self._owner,
             self,
             self._framing,
             client.marks,
@@ -609,32 +610,6 @@ class ClientTCPProtocol(Protocol):
         """
         if self.transport is not None:
             self.outbound.setMarks(marks)
-
-    @property
-    def eventful(self) -> bool:
-        """
-        True if events are posted that must be handled before a flush is reported.
-        """
-        return self._owner.eventful
-
-    def outputChanged(self, callback: str) -> bool:
-        """
-        Report what the output has reached.
-
-        @return: as L{ConnectionOwner.outputChanged}.
-        """
-        isReported = self._owner.outputChanged(self, callback)
-        if callback == "serverFlushed" and self.closing.sendingEnds:
-            # The callback may have put more.
-            self.closing.flushed()
-        return isReported
-
-    def producerRaised(self, method: str, error: BaseException) -> None:
-        """
-        A method of the registered producer has raised.
-        """
-        self._owner.callbackRaised(method, error, self)
-        self._owner.raiseLater(error)
 
     # -- the end
 
