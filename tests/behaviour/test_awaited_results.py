@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import NotConnectedError, OutputLost
 from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import FlowTestCase, Transport
@@ -246,6 +247,70 @@ class AnswerTests(FlowTestCase):
                 "stopped",
             ],
         )
+
+    def test_lossIsVisible(self) -> None:
+        """
+        A loss is visible at once, while a record is awaited: there is no connection,
+        nothing can be put, and a flush fails. C{serverError}, C{disconnected} and the
+        next attempt follow when the result is there.
+        """
+        client, transport = self.waiting(**self.recorder.marks(100, 10))
+        transport.protocol.dataReceived(b"a\n")
+        client.put(b"lost")
+        before = client.flushed()
+        transport.lose()
+        self.assertFalse(client.connected)
+        self.assertIsNotNone(client.server)
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        for flushed in (before, client.flushed()):
+            self.assertEqual(self.failureResultOf(flushed, OutputLost).value.unsent, 5)
+        self.assertNoResult(waiter := client.whenConnected())
+        waiter.addErrback(lambda failure: None)
+        self.assertEqual(self.reactor.getDelayedCalls()[:-1], [])
+        self.assertNotIn("disconnected", self.events)
+        self.answers[0].callback(None)
+        self.assertEqual(self.events[-1], "disconnected")
+        self.assertEqual(client.pendingBytes, 0)
+        attempts = len(self.attempts())
+        self.reactor.advance(client.delay)
+        self.assertEqual(len(self.attempts()), attempts + 1)
+
+    def test_waitsForTheFlush(self) -> None:
+        """
+        A coroutine that waits for a flush cannot delay the report of a loss: the flush
+        fails, and it continues.
+        """
+        errors: list[Any] = []
+
+        async def serverInput(client: Any, record: Any) -> None:
+            client.put(b"x" * 1000)
+            for _ in range(2):
+                try:
+                    await client.flushed()
+                except OutputLost as error:
+                    errors.append(error.unsent)
+
+        client, transport = self.connected(serverInput=serverInput)
+        transport.protocol.dataReceived(b"a\n")
+        transport.lose()
+        self.assertEqual(errors, [1001, 1001])
+        self.assertEqual(self.events[-1], "disconnected")
+
+    def test_offlineRecordsWait(self) -> None:
+        """
+        With C{offlineLimit}, records can be put after the loss, and a flush waits for
+        the next connection.
+        """
+        client, transport = self.waiting(offlineLimit=1000)
+        transport.protocol.dataReceived(b"a\n")
+        transport.lose()
+        client.put(b"kept")
+        flushed = client.flushed()
+        self.answers[0].callback(None)
+        self.assertNoResult(flushed)
+        self.reactor.advance(client.delay)
+        self.drain(self.establish())
+        self.successResultOf(flushed)
 
     def test_endOfStream(self) -> None:
         """

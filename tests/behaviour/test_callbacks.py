@@ -366,7 +366,7 @@ class OrderTests(ClientTestCase):
                 ("started", False, False, False),
                 ("connected", True, False, True),
                 ("serverInput", True, False, True),
-                ("serverError", True, False, True),
+                ("serverError", False, False, True),
                 ("disconnected", False, True, False),
                 ("stopped", False, True, False),
             ],

@@ -42,6 +42,10 @@ class FailureMessageTests(SynchronousTestCase):
                 )
             )
             act(server)
+        for event in events:
+            if str(event["log_namespace"]).startswith("twisted_clienttcp"):
+                # Observers can tell the clients of a program apart.
+                self.assertIs(event["log_source"], server.client)
         return [
             formatEvent(event)
             for event in events

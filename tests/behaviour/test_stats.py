@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
 
 from twisted_clienttcp.framing import Line
 
@@ -80,6 +81,25 @@ class StatsTests(FlowTestCase):
             self.assertEqual(stats.pendingBytes + stats.unsentBytes, 3)
             self.assertEqual(stats.secondsConnected, 3)
         self.assertEqual(len(seen), 2)
+
+    def test_clockSetBack(self) -> None:
+        """
+        C{secondsConnected} is not negative if the clock is set back or replaced.
+        """
+        client, transport = self.connected(stableAfter=0.0)
+        self.reactor.advance(5)
+        self.assertEqual(client.stats.secondsConnected, 5)
+        self.reactor.rightNow -= 100
+        self.assertEqual(client.stats.secondsConnected, 0)
+        transport.lose()
+        self.assertEqual(client.stats.secondsConnected, 0)
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        client.clock = clock = Clock()
+        clock.rightNow = -1000.0
+        self.assertEqual(client.stats.secondsConnected, 0)
+        transport.lose()
+        self.assertEqual(client.stats.secondsConnected, 0)
 
     def test_lostInTheNegotiation(self) -> None:
         """

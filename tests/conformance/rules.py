@@ -42,6 +42,9 @@ How our trace is compared with the recorded one. All that may differ stands here
     raises, and the scenario goes on behind that.
 16. I{An address that cannot be one} is refused by our constructor, by name, where POE
     tells C{ConnectError} of it later (L{REFUSED}).
+17. I{A loss is visible at once}: C{connected} is false in C{serverError}, where it is
+    still true in POE. So it is not compared there, unless the peer has only ended its
+    side.
 """
 
 from __future__ import annotations
@@ -249,6 +252,10 @@ def _translated(entry: Entry, golden: dict[str, Any]) -> Entry:
         return result
     result["connected"] = bool(heap["connected"])
     result["shuttingDown"] = bool(heap["shutdown"])
+    if name == "serverError" and (entry["errno"] or "tls" in golden["name"]):
+        # Rule 17. The end of a TLS connection is a loss.
+        del result["connected"]
+        return result
     server = heap["server"] == "ReadWrite"
     if server == result["connected"]:
         result["server"] = server

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .. import _tls
@@ -21,6 +20,7 @@ from .attempts import Attempts
 from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
 from .parts import Parts
 from .preconnect import PreConnect
+from .reporting import logOf
 from .settings import currentTarget
 
 
@@ -33,8 +33,6 @@ class Connections:
     """
 
     __slots__ = ("_attempts", "_parts", "_preConnect", "disconnection")
-
-    _log = Logger()
 
     def __init__(self, parts: Parts, attempts: Attempts) -> None:
         self._parts = parts
@@ -51,7 +49,7 @@ class Connections:
         """
         parts, client = self._parts, self._parts.client
         if parts.lifecycle.phase not in (IDLE, STOPPED, CONNECTING):
-            self._log.warn(
+            logOf(client).warn(
                 "{client} rejects a second connection, to {addr}",
                 client=client,
                 addr=addr,
@@ -293,8 +291,13 @@ class Connections:
 
     def transportLost(self, connection: ClientTCPProtocol) -> None:
         """
-        The transport is gone.
+        The transport is gone: output that is lost cannot be flushed any more.
         """
+        parts = self._parts
+        if connection is parts.connection and connection.pendingBytes:
+            lost = Failure(OutputLost(connection.pendingBytes))
+            parts.fireLater("flushed", lost)
+            parts.run()
 
     def connectionEnded(
         self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool

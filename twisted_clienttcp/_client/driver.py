@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
@@ -24,7 +23,7 @@ from .connections import Connections
 from .events import Events, Session, releaseAlias
 from .lifecycle import STOPPED, WAITING
 from .parts import Parts
-from .reporting import destinationOf
+from .reporting import destinationOf, logOf
 from .settings import Settings, currentTarget
 from .waiters import Waiters
 
@@ -50,8 +49,6 @@ class Driver:
         "stopFailure",
         "stopping",
     )
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -245,7 +242,7 @@ class Driver:
         unsent = disconnection.unsent
         self.parts.waiters.split("flushed").fire(Failure(OutputLost(unsent)))
         if "disconnected" not in self.parts.functions:
-            self._log.warn(
+            logOf(self.parts.client).warn(
                 "Client {client} lost up to {unsent} bytes that were put and not sent",
                 client=destinationOf(self.parts.client),
                 unsent=unsent,
@@ -280,7 +277,7 @@ class Driver:
             parts.counts.recordsOut += records
             parts.counts.unsentBytes += unsent
             parts.lost = parts.lost or Failure(OutputLost(unsent))
-            self._log.warn(
+            logOf(self.parts.client).warn(
                 "Client {client} stops with {unsent} bytes that were put and never "
                 "sent",
                 client=destinationOf(parts.client),
@@ -312,7 +309,7 @@ class Driver:
 
     def _reportStop(self, failure: Failure) -> None:
         if failure.check(RetriesExhausted):
-            self._log.warn(
+            logOf(self.parts.client).warn(
                 "Client {client} gives up: {reason}",
                 client=destinationOf(self.parts.client),
                 reason=str(failure.value),
@@ -356,7 +353,7 @@ class Driver:
         @return: its result.
         """
         if events.isTraced:
-            self._log.info(
+            logOf(self.parts.client).info(
                 "Client {client} dispatches {event} {args}",
                 client=destinationOf(self.parts.client),
                 event=event,

@@ -45,7 +45,7 @@ from .callbacks import checked
 from .driver import Driver, neverConnected
 from .events import Events, Session
 from .handler import rejectMethods, withMethods
-from .lifecycle import CONNECTED, CONNECTING, IDLE, STOPPED, WAITING, Phase
+from .lifecycle import CONNECTING, IDLE, STOPPED, WAITING, Phase
 from .reporting import destinationOf, triedBy
 from .settings import (
     LINE,
@@ -301,10 +301,10 @@ class ClientTCPFactory(Settings):
     @property
     def connected(self) -> bool:
         """
-        True if there is a connection that C{connected} was called for and that is not
-        about to end (POE: heap connected).
+        True if there is a connection that C{connected} was called for, and that is not
+        lost and not about to end (POE: heap connected).
         """
-        return self._phase is CONNECTED
+        return self._parts.isConnected
 
     @property
     def shuttingDown(self) -> bool:
@@ -622,10 +622,7 @@ class ClientTCPFactory(Settings):
             pending then. It fails with an L{OutputLost
             <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
         """
-        if not self.pendingBytes:
-            return succeed(None)
-        waiter: Deferred[None] = self._parts.waiters.wait("flushed")
-        return waiter
+        return self._parts.flushed()
 
     def _live(self, order: str) -> ClientTCPProtocol:
         connection = self.server

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import ClientTCPProtocol, raiseAgain
 from .._stats import Stats
-from ..errors import CallbackError
+from ..errors import CallbackError, OutputLost
 from .callbacks import Callbacks
 from .events import Events
 from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
@@ -88,6 +89,30 @@ class Parts:
         if self.lifecycle.phase in (CONNECTED, DRAINING):
             return self.connection
         return None
+
+    @property
+    def isConnected(self) -> bool:
+        """
+        True if there is a connection that C{connected} was called for, and that is not
+        lost and not about to end.
+        """
+        connection = self.connection
+        return (
+            self.lifecycle.phase is CONNECTED
+            and connection is not None
+            and not connection.lost
+        )
+
+    def flushed(self) -> Deferred[None]:
+        """
+        @return: a Deferred that fires when no output is pending.
+        """
+        if not self.output.pending:
+            return succeed(None)
+        connection = self.connection
+        if connection is not None and connection.lost and connection.pendingBytes:
+            return fail(OutputLost(connection.pendingBytes))
+        return self.waiters.wait("flushed")
 
     # -- time
 

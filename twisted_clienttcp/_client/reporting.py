@@ -34,8 +34,6 @@ HINT = """\
     To print nothing, give the client the callbacks connectError and serverError.
 """
 
-log = Logger()
-
 
 class FailureLog:
     """
@@ -88,6 +86,13 @@ class FailureLog:
 failureLog = FailureLog()
 
 
+def logOf(client: Settings) -> Logger:
+    """
+    @return: the log of a client, whose events have the client as their C{log_source}.
+    """
+    return Logger("twisted_clienttcp.ClientTCPFactory", source=client)
+
+
 def destinationOf(client: Settings) -> str:
     """
     @return: the destination of a client, for messages.
@@ -118,7 +123,7 @@ def logFailure(client: Settings, what: str, failure: Failure) -> None:
 
     @param what: what raised the exception.
     """
-    log.failure(
+    logOf(client).failure(
         "Client {client}: {what}", failure, client=destinationOf(client), what=what
     )
 
@@ -137,6 +142,7 @@ def warnOfFailure(
     @param isRunning: False if the reactor is being stopped.
     """
     operation, number, text = errorDetails(failure)
+    log = logOf(client)
     warn: Callable[..., None] = log.warn
     if isRunning and _mustBeSeen(callback, failure):
         warn = partial(failureLog.warn, log)

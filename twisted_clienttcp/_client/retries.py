@@ -12,7 +12,7 @@ from .. import _validators
 from .._details import describe
 from ..errors import RetriesExhausted
 from ..retry import MEMORY, Attempt, Policy, exponential
-from .reporting import log, logFailure
+from .reporting import logFailure, logOf
 from .settings import Settings
 
 
@@ -110,7 +110,7 @@ class Retries:
             return None
         delay = _validators.delay(f"the result of retryPolicy for {attempt}", delay)
         if delay > client.maxDelay:
-            log.info(
+            logOf(client).info(
                 "{client} waits maxDelay={maxDelay} seconds, not {delay}",
                 client=client,
                 maxDelay=client.maxDelay,
