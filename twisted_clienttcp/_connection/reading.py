@@ -140,7 +140,7 @@ class Reading:
         """
         self.mode = DELIVERING
         if self.input is not None:
-            self.input.run()
+            self.input.feed()
         if self._isPaused:
             self._resume()
 
@@ -237,7 +237,7 @@ class Reading:
 
     def _deliver(self) -> None:
         self._turn = None
-        self.inbound.run()
+        self.inbound.feed()
         if self._throttled:
             self._resume()
 

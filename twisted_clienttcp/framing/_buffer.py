@@ -30,10 +30,13 @@ class InputBuffer:
     Received bytes, and the framing that decodes them, without I/O.
 
     @ivar framing: the present framing.
+    @ivar isEmpty: True if the last call of L{decode} has decoded all bytes.
+    @ivar batch: how the last records were decoded, for L{rewind}: the data, the indices
+        between which they were decoded, and the limit. When all of them have been
+        delivered, set it to None to free the memory.
     """
 
     __slots__ = (
-        "_batch",
         "_data",
         "_excess",
         "_next",
@@ -42,7 +45,9 @@ class InputBuffer:
         "_skipper",
         "_start",
         "_swallows",
+        "batch",
         "framing",
+        "isEmpty",
     )
 
     def __init__(self, framing: Framing[Any]) -> None:
@@ -63,9 +68,8 @@ class InputBuffer:
         #: How many bytes are to be decoded unit by unit before the next batch. As many
         #: have been searched without a result, so the time stays linear.
         self._oneByOne = 0
-        #: The last call of C{decodeMany}, to find the position behind one of its
-        #: records: the data, the indices between which it was decoded, and the limit.
-        self._batch: tuple[bytes, int, int, int] | None = None
+        self.isEmpty = False
+        self.batch: tuple[bytes, int, int, int] | None = None
 
     def __len__(self) -> int:
         """
@@ -82,6 +86,7 @@ class InputBuffer:
         @raise FramingError: if the framing has kept a view of the buffer. The bytes
             have been added.
         """
+        self.isEmpty = False
         if self._excess:
             dropped = min(self._excess, len(data))
             self._excess -= dropped
@@ -130,7 +135,7 @@ class InputBuffer:
             the next call continues behind that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
-        batch, self._batch = self._batch, None
+        batch, self.batch = self.batch, None
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
             return None
@@ -145,10 +150,23 @@ class InputBuffer:
                 and self._oneByOne <= 0
                 and start < len(data) > self._searched
                 and (batch is None or batch[0] is not data)
+                and not self._next
             ):
-                if records := self._decodeMany():
-                    return records
-                data, start = self._data, self._start
+                if self._searched <= start and not isinstance(data, bytes):
+                    self._replaceRest(self.rest)
+                    data, start = self._data, self._start
+                # A record that arrives in many pieces must be completed first.
+                if isinstance(data, bytes):
+                    records, end = framing.decodeMany(data, start)
+                    if end > start:
+                        first, start = start, end
+                        self._start = self._searched = end
+                        if records:
+                            self.batch = data, first, end, framing.maxLength
+                            if end == len(data) and not framing.hasMore:
+                                self._data, self._start, self._searched = b"", 0, 0
+                                self.isEmpty = True
+                            return records
             if self._next:
                 data += self._next[:HEAD]
             size = len(data)
@@ -185,28 +203,6 @@ class InputBuffer:
             self._leave(end)
         return records
 
-    def _decodeMany(self) -> list[Any]:
-        """
-        Decode all complete units at once.
-
-        @return: their records; none if units have to be decoded one by one.
-        """
-        if self._next:
-            return []
-        if isinstance(self._data, bytearray):
-            if self._searched > self._start:
-                # First complete the record that arrives in many pieces.
-                return []
-            self._replaceRest(self.rest)
-        data, start = self._data, self._start
-        assert isinstance(data, bytes)
-        records, end = self.framing.decodeMany(data, start)
-        if end > start:
-            self._start = self._searched = end
-            if records:
-                self._batch = data, start, end, self.framing.maxLength
-        return records
-
     def rewind(self, delivered: int) -> int | None:
         """
         Move back to the end of the unit of the last record that was delivered, for
@@ -218,7 +214,7 @@ class InputBuffer:
         @return: how many of these records are consumed: more than C{delivered} if the
             last unit holds others, which must be delivered too; None for all of them.
         """
-        batch, self._batch = self._batch, None
+        batch, self.batch = self.batch, None
         if batch is None:
             return None
         data, position, end, maxLength = batch
@@ -330,6 +326,7 @@ class InputBuffer:
             self._start = self._searched = end - border
 
     def _replaceRest(self, data: bytes) -> None:
+        self.isEmpty = False
         self._data = data
         self._next = b""
         self._start = self._searched = 0
