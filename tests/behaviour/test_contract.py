@@ -76,7 +76,7 @@ class TableTests(ClientTestCase):
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
-            *("outputLimit", "keepTalking"),
+            *("outputLimit", "keepTalking", "unacknowledgedTimeout"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
             *("handler", "initialDelay", "maxDelay", "factor", "jitter", "maxRetries"),
         }

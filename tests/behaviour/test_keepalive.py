@@ -5,9 +5,10 @@ Tests for C{keepAlive}: the kernel's check that the peer still exists.
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from twisted.internet.endpoints import UNIXServerEndpoint
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 
@@ -36,9 +37,29 @@ class SettingTests(NetworkTestCase):
         self.assertEqual(found[0][1:], found[1][1:])
         self.assertEqual(found[2], [1, 77, 11, 5])
 
+    async def test_unacknowledgedTimeout(self) -> None:
+        """
+        The time without acknowledgement is passed to the kernel in milliseconds.
+        """
+        if not hasattr(socket, "TCP_USER_TIMEOUT"):
+            raise SkipTest("this platform has no TCP_USER_TIMEOUT")
+        server = await self.listen()
+        found = []
+        for wanted in (None, 2.5):
+            client = self.client(
+                server, serverInput=print, unacknowledgedTimeout=wanted
+            )
+            client.start().addErrback(lambda failure: None)
+            await client.whenConnected()
+            transport: Any = client.server and client.server.transport
+            read = transport.socket.getsockopt
+            found.append(read(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+            await client.shutdown()
+        self.assertEqual(found, [0, 2500])
+
     async def test_unix(self) -> None:
         """
-        A UNIX socket has none, and connects all the same.
+        A UNIX socket has no such options, and connects all the same.
         """
         server, path = Server(), self.socketPath()
         listening = await UNIXServerEndpoint(reactor, path).listen(server)
@@ -49,6 +70,9 @@ class SettingTests(NetworkTestCase):
             domain=socket.AF_UNIX,
             autoReconnect=False,
             keepAlive=(77, 11, 5),
+            unacknowledgedTimeout=(
+                5.0 if hasattr(socket, "TCP_USER_TIMEOUT") else None
+            ),
         )
         client.start()
         await client.whenConnected()

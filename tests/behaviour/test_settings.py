@@ -232,6 +232,7 @@ class ArgumentTests(SynchronousTestCase):
             "lingerTimeout": 4.0,
             "idleTimeout": 5.0,
             "keepAlive": (6, 7, 8),
+            "unacknowledgedTimeout": 9.0,
         }
         for each in ({name: value} for name, value in settings.items()):
             client: Any = ClientTCPFactory(serverInput=print, **each)  # type: ignore[arg-type]

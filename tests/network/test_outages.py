@@ -55,6 +55,12 @@ class WireTests(WireTestCase):
                 connection: Any = await client.whenConnected()
                 self.assertLess(reactor.seconds() - begun, 1)
                 self.assertIn(SERVER, connection.transport.getPeer().host)
+                results = {
+                    getattr(address, "host", ""): result
+                    for address, result in client.tried.items()
+                }
+                self.assertEqual(results.pop(SERVER), "connected")
+                self.assertLessEqual(set(results.values()), {"abandoned"})
             finally:
                 reactor.installNameResolver(before)
             await client.shutdown()
@@ -198,6 +204,30 @@ class WireTests(WireTestCase):
         self.assertLess(reactor.seconds() - begun, 6)
         self.assertEqual(
             recorder.events[2:],
+            [("serverError", "read", 104), "disconnected", "stopped"],
+        )
+        self.assertEqual(recorder.disconnections[0].initiator, "network")
+
+    async def test_unacknowledgedTimeout(self) -> None:
+        """
+        With output pending the kernel sends no probes; C{unacknowledgedTimeout} limits
+        how long it repeats the output when there is no answer.
+        """
+        server = await self.serve()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress=SERVER,
+            unacknowledgedTimeout=1,
+            **recorder.parameters(),
+        )
+        stopped = client.start().addErrback(lambda failure: None)
+        await client.whenConnected()
+        self.wire.breakOff()
+        client.put(b"x")
+        await stopped
+        self.assertEqual(
+            recorder.events[-3:],
             [("serverError", "read", 104), "disconnected", "stopped"],
         )
         self.assertEqual(recorder.disconnections[0].initiator, "network")

@@ -90,6 +90,10 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
         ((False, False), ((60, 10, 3), (60, 10, 3))),
         ((1, TypeError), ((1, 2), TypeError), ((0, 1, 1), ValueError)),
     ),
+    "unacknowledgedTimeout": (
+        ((None, None), (90, 90.0)),
+        (*SECONDS[:-1], (0.0001, ValueError), (3_000_000, ValueError)),
+    ),
     "idleTimeout": (((None, None), (300, 300.0)), SECONDS[:-1]),
     "heartbeat": (
         ((None, None), ((30, b"PING"), (30.0, b"PING")), ((30, len), (30.0, len))),

@@ -154,6 +154,7 @@ class ClientTCPFactory(Settings):
         maxRetries: int | None = None,
         stableAfter: float = 10.0,
         keepAlive: KeepAlive = True,
+        unacknowledgedTimeout: float | None = None,
         idleTimeout: float | None = None,
         heartbeat: tuple[float, Any] | None = None,
         keepTalking: tuple[float, Any] | None = None,

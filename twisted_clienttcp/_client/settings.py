@@ -38,7 +38,7 @@ from .._connecting.destination import (
 )
 from .._connection.liveness import TimedRecord
 from .._connection.queue import Marks
-from .._connection.tcp import KeepAlive, keepAliveFrom
+from .._connection.tcp import KeepAlive, keepAliveFrom, unacknowledgedTimeoutFrom
 from .._validators import (
     byteCount,
     callback,
@@ -363,6 +363,11 @@ class Settings(ReconnectingClientFactory):
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
         kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.
+    @ivar unacknowledgedTimeout: if data that was sent has not been acknowledged for so
+        many seconds, the kernel drops the connection (TCP_USER_TIMEOUT, Linux). This
+        also drops a peer that acknowledges but does not read for so long. None for the
+        kernel's own limit, mostly 15 minutes. For use with C{keepAlive=(idle, interval,
+        count)}, choose C{idle + interval * count}.
     @ivar idleTimeout: a connection on which nothing is received for so many seconds is
         dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Any byte
         counts, also one that completes neither a record nor a TLS record, and so does
@@ -455,6 +460,9 @@ class Settings(ReconnectingClientFactory):
     stableAfter: float = _setting(10.0, delay, "seconds", NOW)
     keepAlive: KeepAlive = _setting(
         True, keepAliveFrom, "True, False or (idle, interval, count)", CONNECTION
+    )
+    unacknowledgedTimeout: float | None = _setting(
+        None, unacknowledgedTimeoutFrom, "seconds or None", CONNECTION
     )
     idleTimeout: float | None = _setting(
         None, optionalSeconds, "seconds or None", CONNECTION
@@ -739,7 +747,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "maxRetries",
         "stableAfter",
     ),
-    "Silent peers": ("keepAlive", "idleTimeout", "heartbeat", "keepTalking"),
+    "Silent peers": (
+        "keepAlive",
+        "unacknowledgedTimeout",
+        "idleTimeout",
+        "heartbeat",
+        "keepTalking",
+    ),
     "Closing": ("drainTimeout", "lingerTimeout", "shutdownOnError"),
     "Output": ("highMark", "lowMark", "outputLimit", "offlineLimit", "noDelay"),
     "Events and names": ("args", "alias", *_STATES),

@@ -295,6 +295,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "IDLE,INTERVAL,COUNT",
             "keepalive",
         ),
+        _setting("unacknowledgedTimeout", "Default: the kernel's limit."),
     ),
     "Standard input and output": (
         Option("send-only", "", "Do not print records."),

@@ -54,7 +54,13 @@ from .outbound import Outbound
 from .owner import ConnectionOwner
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
-from .tcp import KeepAlive, keepAlive, noDelay, refuseOwnEnd
+from .tcp import (
+    KeepAlive,
+    keepAlive,
+    noDelay,
+    refuseOwnEnd,
+    unacknowledgedTimeout,
+)
 
 
 class Client(TypingProtocol):
@@ -78,6 +84,8 @@ class Client(TypingProtocol):
 
     @property
     def keepAlive(self) -> KeepAlive: ...
+    @property
+    def unacknowledgedTimeout(self) -> float | None: ...
 
     @property
     def idleTimeout(self) -> float | None: ...
@@ -267,6 +275,8 @@ class ClientTCPProtocol(Protocol):
             self.peer = transport.getPeer()
         refuseOwnEnd(transport, self.peer)
         keepAlive(transport, self._client.keepAlive)
+        if self._client.unacknowledgedTimeout is not None:
+            unacknowledgedTimeout(transport, self._client.unacknowledgedTimeout)
         if self._client.noDelay:
             noDelay(transport)
         # The wrapper that an endpoint puts around a protocol forwards half-closing and

@@ -12,7 +12,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IUNIXTransport
 
-from .._validators import count
+from .._validators import count, optionalSeconds
 
 #: True or False: the kernel probes a silent peer, or does not. Or the seconds of
 #: silence before the first probe, the seconds between probes, and their number.
@@ -46,6 +46,46 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
         count(f"{name}'s interval", interval, 1, 32767),
         count(f"{name}'s count", probes, 1, 127),
     )
+
+
+#: The option that limits the time without acknowledgement, in milliseconds; Linux only.
+USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
+    """
+    Validate C{unacknowledgedTimeout}.
+
+    @raise TypeError: if the value is not a number.
+    @raise ValueError: if it is not positive, greater than a month, or if this platform
+        does not support it.
+    """
+    seconds = optionalSeconds(name, value)
+    if seconds is not None and USER_TIMEOUT is None:
+        raise ValueError(f"{name} must be None on this platform")
+    if seconds is not None and not 0.001 <= seconds <= 2_000_000:
+        raise ValueError(f"{name} must be from 0.001 to 2000000 seconds, not {value!r}")
+    return seconds
+
+
+def unacknowledgedTimeout(transport: Any, seconds: float) -> None:
+    """
+    Make the kernel drop the connection if sent data, or a probe of keepalive, has not
+    been acknowledged for some time (TCP_USER_TIMEOUT; RFC 5482). Other transports than
+    those of TCP are left alone.
+
+    @param seconds: the time.
+    """
+    connection = getattr(transport, "socket", None)
+    isTCP = hasattr(transport, "setTcpKeepAlive")
+    if isTCP and isinstance(connection, socket.socket) and USER_TIMEOUT is not None:
+        try:
+            connection.setsockopt(
+                socket.IPPROTO_TCP, USER_TIMEOUT, round(seconds * 1000)
+            )
+        except OSError:
+            # As in keepAlive.
+            pass
 
 
 def refuseOwnEnd(transport: Any, peer: Any) -> None:
