@@ -603,6 +603,90 @@ class SetUpTests(RaisingTestCase):
                 self.end(logged=0)
 
 
+class BrokenEncoder(Line):
+    """
+    A framing whose C{encode} raises when C{raising} is set.
+    """
+
+    raising: Any = None
+
+    def encode(self, record: Any) -> bytes:
+        if self.raising is not None:
+            self.raising()
+        return super().encode(record)
+
+
+class GivenUpTests(RaisingTestCase):
+    """
+    Tests for a C{preConnect} that gives up its own connection.
+    """
+
+    def test_raises(self) -> None:
+        """
+        What it raises after that is logged.
+        """
+        for kind in KINDS:
+            for awaited in (False, True):
+
+                def give(client: Any, negotiation: Any) -> Any:
+                    client.shutdown()
+                    return self.raising()
+
+                with self.row("preConnect", kind):
+                    self.make(preConnect=coroutine(give) if awaited else give)
+                    self.drive("start connect finish")
+                    self.end(logged=1)
+                    self.assertNotIn("connected", self.events)
+
+    def test_waits(self) -> None:
+        """
+        A Deferred that it returns after that is cancelled.
+        """
+        for kind in KINDS:
+            answers: list[Deferred[Any]] = []
+
+            def give(
+                client: Any, negotiation: Any, answers: list[Any] = answers
+            ) -> Any:
+                client.shutdown()
+                answers.append(Deferred())
+                return answers[0]
+
+            with self.row("preConnect", kind):
+                self.make(preConnect=give)
+                self.drive("start connect")
+                self.assertTrue(answers[0].called)
+                self.drive("finish")
+                self.end(logged=0)
+
+
+class OfflineTests(RaisingTestCase):
+    """
+    Tests for a framing that raises when records that have waited are encoded again.
+    """
+
+    def test_encode(self) -> None:
+        """
+        The error is reported, and the connection is kept.
+        """
+        for kind in KINDS:
+            with self.row("encode", kind):
+                self.make(offlineLimit=1000)
+                self.theClient.start()
+                self.theClient.put(b"waits")
+                framing = BrokenEncoder()
+                self.theClient.framing = framing
+                framing.raising = self.raising
+                self.drive("connect finish")
+                self.assertEqual(self.reached, 1)
+                self.assertEqual(self.theClient.stats.recordsRejected, 1)
+                self.assertIs(self.recorder.failures[0].value, self.error)
+                isUsual = isinstance(self.error, Exception)
+                self.assertEqual(len(self.escaped), int(not isUsual))
+                self.assertTrue(self.theClient.connected)
+                self.end(logged=0)
+
+
 class ConnectorTests(SynchronousTestCase):
     """
     Tests for errors that a callback raises while a connector of Twisted reports

@@ -139,6 +139,32 @@ class DelayTests(ClientTestCase):
         client.resetDelay()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_notBeforeDisconnected(self) -> None:
+        """
+        No attempt begins before C{disconnected} has returned, whatever it calls.
+        """
+        for call in (
+            lambda client: client.connect(),
+            lambda client: client.connect("127.0.0.2", 8),
+            lambda client: client.reconnect(),
+            lambda client: client.retry(),
+            lambda client: client.call("reconnect"),
+            lambda client: client.shutdown() and client.start,
+        ):
+            self.setUp()
+            client, transport = self.connected(initialDelay=0.0)
+            client.initialDelay = 0
+            inside: list[int] = []
+
+            def disconnected(client: Any, details: Any, call: Any = call) -> None:
+                call(client)
+                inside.append(len(self.reactor.tcpClients))  # noqa: B023
+
+            self.recorder.on["disconnected"] = disconnected
+            before = len(self.reactor.tcpClients)
+            transport.lose()
+            self.assertEqual(inside, [before])
+
     def test_retry(self) -> None:
         """
         C{retry} makes an attempt after the policy's wait.

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from .. import _tls
 from .._connecting.connector import EndpointConnector
 from .._connection.disconnection import Disconnection
-from .._connection.protocol import Client, ClientTCPProtocol
+from .._connection.protocol import Client, ClientTCPProtocol, raiseAgain
 from ..errors import NegotiationRefused, OutputLost
 from .attempts import Attempts
 from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
@@ -207,6 +207,8 @@ class Connections:
         for error in parts.output.sendOffline(connection.outbound):
             parts.counts.recordsRejected += 1
             parts.callbacks.later(parts.report, "serverError", Failure(error))
+            if not isinstance(error, Exception):
+                parts.callbacks.later(raiseAgain, error)
         parts.run()
 
     def limitsChanged(self) -> None:

@@ -33,7 +33,7 @@ class Output:
         pending = 0 if self.queue is offline else self.queue.pending
         return pending + offline.pending
 
-    def sendOffline(self, queue: OutputQueue) -> list[Exception]:
+    def sendOffline(self, queue: OutputQueue) -> list[BaseException]:
         """
         Move the records that wait to the queue of a connection, if it is in use, behind
         the records that C{connected} has put; these belong to this connection alone.

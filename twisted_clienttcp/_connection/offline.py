@@ -85,7 +85,7 @@ class OfflineQueue(OutputQueue):
         self.marks = marks
         self.edge = marks.high if marks.given else NEVER
 
-    def moveTo(self, queue: OutputQueue) -> list[Exception]:
+    def moveTo(self, queue: OutputQueue) -> list[BaseException]:
         """
         Move every record to the queue of a connection, whatever its limit.
 
@@ -97,7 +97,7 @@ class OfflineQueue(OutputQueue):
             if isinstance(part, Encoded) and part.origin is not queue.origin:
                 try:
                     part = queue.encodeAnyway(part.record)
-                except Exception as error:
+                except BaseException as error:
                     errors.append(error)
                     continue
             parts.append(part)
