@@ -108,7 +108,7 @@ class BuildFramingTests(SynchronousTestCase):
             ((Line, 5), "keyword arguments"),
             ((Line, {"delimeter": b"|"}), "do you mean delimiter"),
             ((Line, {"delimiter": "|"}), "delimiter must be bytes"),
-            (Map, "give code"),
+            (Map, "pass code"),
             (Half(), "must define encode()"),
             (Duck, "subclass of Framing"),
             (Broken(), "fresh()"),

@@ -1,6 +1,5 @@
 """
-From what a user passes as C{framing} to the framing that each connection gets a fresh
-copy of.
+How framings are built from the values that users pass as C{framing}.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from typing import Any
 
 from ._base import Framing
 
-#: What can be passed as a framing.
+#: The types of values that can be passed as C{framing}.
 FramingSpec = Framing[Any] | type | tuple[type, dict[str, Any]]
 
 
@@ -72,7 +71,7 @@ def _construct(framing: Any) -> Framing[Any]:
 
 def _hint(given: Any) -> str:
     """
-    Return what to do instead, for some likely mistakes.
+    Return a hint for some likely mistakes, or an empty string.
     """
     cls = given if isinstance(given, type) else type(given)
     if hasattr(cls, "lineReceived") or hasattr(cls, "stringReceived"):

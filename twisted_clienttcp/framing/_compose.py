@@ -45,7 +45,7 @@ class Layer(Above):
         super()._setLower(lower)
         #: The records of the last unit that are not converted yet.
         self._unread: deque[Any] = deque()
-        #: The error behind the records that were returned.
+        #: The error that follows the records that were returned.
         self._error: Exception | None = None
 
     def on(self, lower: Framing[Any]) -> Any:
@@ -150,10 +150,10 @@ class _ByFunctions(Layer):
     ) -> None:
         """
         @param get: the function for received records (POE: Get). It is called once for
-            each record, just before the result is delivered. If it raises, that is an
-            error of the framing.
-        @param put: the function for records that are sent (POE: Put). An exception that
-            it raises is raised by C{client.put}.
+            each record, in order, and never for bytes that another framing decodes
+            instead. An exception that it raises is an error of the framing.
+        @param put: the function for records that are sent (POE: Put). L{encode} raises
+            any exception that it raises.
         @param code: one function for both (POE: Code).
 
         @raise TypeError: if one of them is not a function, or is missing, or if there
@@ -162,10 +162,10 @@ class _ByFunctions(Layer):
         super().__init__()
         if code is not None:
             if get is not None or put is not None:
-                raise TypeError("code serves both directions: give it, or get and put")
+                raise TypeError("code is both get and put: pass code, or get and put")
             get = put = code
         elif get is None or put is None:
-            raise TypeError("give code, or both get and put")
+            raise TypeError("pass code, or both get and put")
         for name, function in (("get", get), ("put", put)):
             if not callable(function):
                 name = name if code is None else "code"
@@ -438,7 +438,7 @@ class _Across(Layer):
             while (more := upper.decode(many=True)) is not None:
                 yield from more
         except FramingError:
-            # More records may follow behind one that is skipped.
+            # More records may follow one that is skipped.
             self._unread.appendleft(b"")
             raise
 
@@ -464,7 +464,7 @@ class _Across(Layer):
 
     def encode(self, record: Any) -> bytes:
         """
-        @return: what the lower framing sends for the bytes of a record.
+        @return: the bytes that the lower framing sends for those of the upper one.
 
         @raise Exception: as the two framings do.
         """

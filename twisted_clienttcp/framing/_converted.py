@@ -21,7 +21,7 @@ class Above(Framing[Any]):
     define is that of the lower framing.
     """
 
-    #: True if what is received is converted back to what was sent.
+    #: True if a record that was sent is converted back to that record.
     _reverses = True
 
     def __init__(self, lower: Framing[Any]) -> None:
@@ -176,7 +176,7 @@ def jsonOf(value: Any) -> bytes:
 
 class JSONLines(Converted):
     """
-    One JSON value per line (jsonlines.org): any JSON value in UTF-8, with LF behind it.
+    One JSON value per line (jsonlines.org): any JSON value in UTF-8, followed by LF.
     Empty lines are not records. A value takes many times its length in memory when it
     is decoded.
     """
@@ -218,7 +218,7 @@ def _unescaped(line: bytes) -> bytes:
 
 class SLIP(Converted):
     """
-    Packets of the Serial Line Internet Protocol (RFC 1055): an END byte behind each
+    Packets of the Serial Line Internet Protocol (RFC 1055): an END byte after each
     packet; on output also before it, to flush noise on the line.
     """
 

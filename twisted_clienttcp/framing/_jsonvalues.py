@@ -105,7 +105,7 @@ class JSONValues(Framing[Any]):
     between them.
 
     A value is delivered with its last byte; a number with the first byte that does not
-    belong to it, or at the end of the stream. A newline is sent behind each value, so
+    belong to it, or at the end of the stream. A newline is sent after each value, so
     that a number is complete at once. A value takes many times its length in memory
     when it is decoded.
     """
@@ -122,7 +122,7 @@ class JSONValues(Framing[Any]):
         """
         self.maxLength = checkMaxLength(maxLength)
         self.onTooLong = checkChoice("onTooLong", onTooLong, "close", "skip")
-        #: What is known of C{data[start:searched]}, or of a value that is skipped.
+        #: The scan of C{data[start:searched]}, or of a value that is skipped.
         self._scan: _Scan | None = None
 
     def fresh(self) -> JSONValues:

@@ -14,7 +14,9 @@ from ._checks import cut, wrongType
 
 class _Transport:
     """
-    Keeps what a receiver writes, and whether it has closed the connection.
+    Keeps the bytes that a receiver writes.
+
+    @ivar disconnecting: True if the receiver has closed its transport.
     """
 
     disconnecting = False
@@ -105,7 +107,8 @@ class Receiver(Framing[Any]):
         """
         self._transport = _Transport()
         self._records: list[Any] = []
-        #: The error behind the records that were returned, and the bytes behind them.
+        #: The error that follows the records that were returned, and the bytes that
+        #: follow them.
         self._error: Exception | None = None
         self._unread = b""
         try:
@@ -156,7 +159,7 @@ class Receiver(Framing[Any]):
     def hasMore(self) -> bool:  # type: ignore[override]
         return self._error is not None
 
-    # -- what the receiver calls
+    # -- called by the receiver
 
     def _lineTooLong(self, line: bytes) -> None:
         # Other lines may follow in it.
@@ -176,7 +179,7 @@ class Receiver(Framing[Any]):
     ) -> tuple[list[Any], int] | None:
         end = start
         if self._error is None:
-            # LineReceiver copies everything behind each line, so its time grows with
+            # LineReceiver copies everything after each line, so its time grows with
             # the square of a read.
             end = min(len(data), start + DIRECT)
             if (records := self.receive(cut(data, start, end))) is not None:
@@ -225,7 +228,7 @@ class Receiver(Framing[Any]):
 
     def encode(self, record: Any) -> bytes:
         """
-        @return: what C{sendLine} or C{sendString} writes.
+        @return: the bytes that C{sendLine} or C{sendString} writes.
 
         @raise TypeError: if the class does not accept such a record.
         @raise InvalidRecord: if the peer would not decode the result as that record.

@@ -87,7 +87,7 @@ def _serializer(serializer: Any) -> Any:
 
 class Serialized(Converted):
     """
-    Values that a serializer can express, each behind its length in decimal digits and a
+    Values that a serializer can express, each after its length in decimal digits and a
     NUL (POE::Filter::Reference). A value takes many times its length in memory when it
     is decoded.
 
