@@ -286,6 +286,19 @@ class StackTests(SynchronousTestCase):
         found = self.replacing(framing, [b"#\na\n#\r", b"\nb\r\n", b"c"], 0)
         self.assertEqual(found, ([], b"a\nb\r\nc"))
 
+    def test_newlineOfWhatIsLeftOver(self) -> None:
+        """
+        The second half of a newline belongs to the bytes that are passed on, also if
+        only some records of its line are.
+        """
+        framing = stack(Line(), Map(code=splitComma), RecordBlock(size=2))
+        buffer = InputBuffer(framing)
+        for chunk, expected in ((b"a,b,c\r", [[b"a", b"b"]]), (b"\n", [])):
+            buffer.append(chunk)
+            self.assertEqual(read(buffer), (expected, True))
+        buffer.use(Stream())
+        self.assertEqual(buffer.rest, b"a,b,c\r\n")
+
     def test_listsOfSeveral(self) -> None:
         """
         Lists are filled with all records of a line; those left over begin the next one.

@@ -297,8 +297,8 @@ class RecordBlock(Layer):
         if found is None:
             return None
         records, end = found
-        self._endsWithUnit = bool(records)
         if not records:
+            self._endsWithUnit = False
             return [], end
         unit = data[start:end]
         self._keep(records, unit)
@@ -311,6 +311,7 @@ class RecordBlock(Layer):
         Keep the records of a unit for the next list.
         """
         self._count += len(records)
+        self._endsWithUnit = True
         if self._decodesAgain or not self._base.reversible:
             self._source += unit
         if self._decodesAgain:
