@@ -337,8 +337,9 @@ _ABOUT = (
     "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or a "
     "service name) [remotePort], sends the lines of standard input, and prints the "
     "records that arrive; each side is read only as fast as the other accepts. With "
-    "--framing=stream, bytes are passed as they are. With jsonlines and serialized, a "
-    "record is a JSON value per line. HOST:PORT, [IPv6]:PORT and unix:/path work too. "
+    "--framing=stream, bytes are passed as they are. With jsonlines, jsonvalues and "
+    "serialized, a record is a line with its value as JSON. HOST:PORT, [IPv6]:PORT and "
+    "unix:/path work too. "
     "Square brackets contain the parameter of ClientTCPFactory and its name in "
     "POE::Component::Client::TCP."
 )
