@@ -41,11 +41,11 @@ BOUNDS: dict[str, float | None] = {
 #: The limits that C{--check} enforces. Where they are above the bounds, they are what
 #: the package reached last: lower them with each improvement, down to the bounds.
 LIMITS: dict[str, float] = {
-    "largest module": 646,
+    "largest module": 500,
     "underscored attributes": 39,
     "calls: received line": 8,
     "calls: put to flushed": 18,
-    "calls: lost connection to timer": 118,
+    "calls: lost connection to timer": 90,
 }
 
 RULES = """\

@@ -40,6 +40,9 @@ class RecordingOwner:
     def startTimer(self, seconds: float) -> None:
         self.calls.append(f"timer {seconds}")
 
+    def disconnect(self) -> None:
+        self.calls.append("disconnect")
+
     def __getattr__(self, name: str) -> Any:
         return lambda: self.calls.append(name)
 
@@ -104,7 +107,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
     ("connected", "connectionEnded"): (
         "draining",
-        ["queueDisconnected", "queue settle"],
+        ["queue disconnect", "queue settle"],
         Then.RETRY,
     ),
     ("draining", "shutdown"): ("draining", [], Then.STOP),
@@ -112,7 +115,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
     ("draining", "connectionEnded"): (
         "draining",
-        ["queueDisconnected", "queue settle"],
+        ["queue disconnect", "queue settle"],
         Then.STOP,
     ),
     ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
@@ -308,4 +311,4 @@ class ChoiceTests(SynchronousTestCase):
         owner.drain = lifecycle.connectionEnded
         lifecycle.shutdown()
         self.assertIs(lifecycle.phase, Phase.DRAINING)
-        self.assertEqual(owner.calls, ["queueDisconnected", "queue settle"])
+        self.assertEqual(owner.calls, ["queue disconnect", "queue settle"])

@@ -21,7 +21,7 @@ from ..errors import (
 from .attempts import Attempts
 from .connections import Connections
 from .events import Events, Session, releaseAlias
-from .lifecycle import STOPPED, WAITING
+from .lifecycle import GIVE_UP, STOP, STOPPED, WAITING
 from .parts import Parts
 from .reporting import destinationOf, logOf
 from .settings import Settings, currentTarget
@@ -208,20 +208,17 @@ class Driver:
         if connection.opened:
             parts.waiters.split("connected").fire(connection)
 
-    def queueDisconnected(self) -> None:
+    def disconnect(self) -> None:
         """
-        Queue C{disconnected}.
+        Call C{disconnected}, in a step.
         """
-        self.parts.callbacks.later(self._callDisconnected)
-
-    def _callDisconnected(self) -> None:
         parts = self.parts
         connection, disconnection = parts.connection, self.connections.disconnection
         assert connection is not None and disconnection is not None
-        isStable = parts.secondsConnected() >= parts.client.stableAfter
+        seconds = parts.endConnection(connection, disconnection)
+        isStable = seconds >= parts.client.stableAfter
         if isStable:
             parts.client.resetDelay()  # type: ignore[no-untyped-call]
-        parts.endConnection(connection, disconnection)
         parts.output.queue = parts.output.offline
         if disconnection.initiator != "local" or disconnection.failure.check(
             # We closed the connection because of what the peer did.
@@ -232,7 +229,7 @@ class Driver:
         if disconnection.unsent:
             self._outputLost(disconnection)
         parts.callbacks.call("disconnected", disconnection)
-        if not parts.lifecycle.stopping:
+        if parts.lifecycle.then not in (STOP, GIVE_UP):
             # The user has requested another attempt after the request to stop.
             parts.lost = self.connections.disconnection = None
             if parts.waiters.waiting.get("shutdown"):

@@ -828,7 +828,7 @@ class ClientTCPFactory(Settings):
         """
         A connection is lost, which the connection itself has reported already.
         """
-        if self._phase in (IDLE, STOPPED, CONNECTING):
+        if self._parts.lifecycle.phase in (IDLE, STOPPED, CONNECTING):
             self._driver.attempts.clientConnectionLost(connector, reason)
 
     def resetDelay(self) -> None:

@@ -154,9 +154,9 @@ class LifecycleOwner(Protocol):
         Queue the callback C{connected}.
         """
 
-    def queueDisconnected(self) -> None:
+    def disconnect(self) -> None:
         """
-        Queue the callback C{disconnected}.
+        In a step: call C{disconnected}.
         """
 
     def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
@@ -425,7 +425,7 @@ class Lifecycle:
 
     def _disconnect(self) -> None:
         self._choose()
-        self._owner.queueDisconnected()
+        self._callbacks.later(self._owner.disconnect)
         self._callbacks.later(self.settle)
 
     def _attemptOver(self) -> None:

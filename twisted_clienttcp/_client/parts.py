@@ -161,18 +161,23 @@ class Parts:
         if self._connectedAt is None:
             return 0.0
         # The clock may be the time of day, which can be set back.
-        return max(0.0, self.timeSource().seconds() - self._connectedAt)
+        clock = self._clock or self.timeSource()
+        return max(0.0, clock.seconds() - self._connectedAt)
 
     def endConnection(
         self, connection: ClientTCPProtocol, disconnection: Disconnection
-    ) -> None:
+    ) -> float:
         """
         Add what a connection has counted to the counts of the client, and forget it.
+
+        @return: how many seconds it has lasted.
         """
+        seconds = self.secondsConnected()
         connection.count(self.counts)
         self.counts.unsentBytes += disconnection.unsent
-        self.counts.secondsConnected += self.secondsConnected()
+        self.counts.secondsConnected += seconds
         self.connection = self._connectedAt = None
+        return seconds
 
     def stats(self) -> Stats:
         """
