@@ -176,11 +176,12 @@ class InputBuffer:
                 return None
             searched = self._searched
             found = framing.decode(data, start, searched if searched > start else start)
-        except RecordTooLong as error:
-            if error.skipped:
-                self._passOver(error)
-            raise
-        except FramingError:
+        except FramingError as error:
+            if isinstance(error, RecordTooLong) and error.skipped:
+                if error.end is None:
+                    self._skipper = framing
+                else:
+                    self._dropTo(error.end)
             raise
         except Exception as error:
             raise self._converted(error) from error
@@ -259,11 +260,9 @@ class InputBuffer:
         self._dropSkipped()
         try:
             records = self.framing.decodeEnd(self._data, self._start)
-        except RecordTooLong as error:
-            if error.skipped:
-                self._passOver(error)
-            raise
-        except FramingError:
+        except FramingError as error:
+            if isinstance(error, RecordTooLong) and error.skipped:
+                self._replaceRest(b"")
             raise
         except Exception as error:
             raise self._converted(error) from error
@@ -397,25 +396,17 @@ class InputBuffer:
             f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
         )
 
-    def _passOver(self, error: RecordTooLong) -> None:
+    def _dropTo(self, index: int) -> None:
         """
-        Continue behind a record that is skipped.
+        Drop the bytes before this index, which may be beyond the end of the data: the
+        beginning of a record that is skipped, or all of it.
         """
         if self._next:
             self._join()
-        if error.end is None:
-            self._skipper = self.framing
-        else:
-            self._dropTo(error.end)
-        # A batch stops at each such record, and may have looked far beyond it.
-        self._oneByOne = len(self._data) - self._start
-
-    def _dropTo(self, index: int) -> None:
-        """
-        Drop the bytes before this index, which may be beyond the end of the data.
-        """
         size = len(self._data)
         if index > size:
             self._excess = index - size
             index = size
         self._start = self._searched = index
+        # A batch stops at each such record, and may have looked far beyond it.
+        self._oneByOne = size - index

@@ -202,7 +202,9 @@ class Line(Framing[Any]):
             return [Piece(data[start : start + limit])], start + limit
         if end is None:
             raise self.tooLong(length)
-        self._ended(data, begin, end)
+        self.swallows = b""
+        if end == len(data) or self._detects:
+            self._ended(data, begin, end)
         if length > limit:
             raise self.tooLong(length, end)
         return [self._record(data, start, end if self._keeps else begin)], end
