@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from getopt import GetoptError, gnu_getopt
 from shutil import get_terminal_size
 from socket import AF_INET, AF_INET6, AF_UNIX
@@ -28,82 +28,7 @@ from ..framing import SPECS, Framing, Stream, fromSpec
 from .certificates import tlsFrom
 from .stdio import display, refuse
 from .text import Form
-
-# -- from text to values; what is not a number is left to the setting's validator
-
-
-def _number(name: str, text: str) -> object:
-    if re.fullmatch("-?[0-9]{1,18}", text):
-        return int(text)
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _bytes(name: str, text: str) -> object:
-    if re.fullmatch("[0-9]{1,18}[kMG]", text):
-        return int(text[:-1]) * 1024 ** " kMG".index(text[-1])
-    return _number(name, text)
-
-
-def _choice(name: str, text: str, words: Iterable[str]) -> str:
-    if text not in words:
-        raise usage.UsageError(f"{name} must be {' or '.join(words)}, not {text!r}")
-    return text
-
-
-def _eof(name: str, text: str) -> str:
-    return _choice(name, text, ("half", "close", "keep"))
-
-
-def _names(name: str, text: str) -> list[str]:
-    names = text.split(",")
-    if not text.isascii() or "" in names:
-        raise usage.UsageError(
-            f"{name} must be ASCII names, separated by commas, not {text!r}"
-        )
-    return names
-
-
-def _timedRecord(name: str, text: str) -> tuple[object, str]:
-    seconds, colon, record = text.partition(":")
-    if not colon:
-        raise usage.UsageError(
-            f"{name} must be seconds and a record, as in 30:PING, not {text!r}"
-        )
-    return _number(name, seconds), record
-
-
-def _keepAlive(name: str, text: str) -> object:
-    if text == "no":
-        return False
-    if not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9}){2}", text):
-        raise usage.UsageError(
-            f"{name} must be no or IDLE,INTERVAL,COUNT, as in 60,10,3, not {text!r}"
-        )
-    return tuple(map(int, text.split(",")))
-
-
-def _demoServer(name: str, text: str) -> tuple[str, int]:
-    server, _, port = text.partition(":")
-    if not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > 65535:
-        raise usage.UsageError(
-            f"{name}: the port must be from 0 to 65535, not {port!r}"
-        )
-    return _choice(name, server, SERVERS), int(port or 0)
-
-
-#: The conversion for each placeholder; other values are text.
-_CONVERSIONS: dict[str, Callable[[str, str], Any]] = {
-    **dict.fromkeys(("SECONDS", "NUMBER", "COUNT"), _number),
-    "BYTES": _bytes,
-    "NAMES": _names,
-    "SECONDS:RECORD": _timedRecord,
-    "IDLE,INTERVAL,COUNT": _keepAlive,
-    "NAME[:PORT]": _demoServer,
-    "half|close|keep": _eof,
-}
+from .values import CONVERSIONS
 
 
 class Option(NamedTuple):
@@ -112,7 +37,7 @@ class Option(NamedTuple):
 
     @ivar name: the name, without the two hyphens.
     @ivar placeholder: stands for its value in the help; empty for a flag.
-    @ivar help: what it does.
+    @ivar help: its description, apart from that of its setting.
     @ivar settings: the names of the settings that it is for.
     @ivar short: its one-letter form.
     @ivar isSetting: True if its value is that of its only setting, and the setting's
@@ -151,7 +76,7 @@ class Option(NamedTuple):
         @raise usage.UsageError: if it stands for none.
         """
         name = f"--{self.name}"
-        convert = _CONVERSIONS.get(self.placeholder)
+        convert = CONVERSIONS.get(self.placeholder)
         value = convert(name, text) if convert else text
         # Framings and records are made from several options.
         isMade = self.name == "framing" or self.placeholder == "SECONDS:RECORD"

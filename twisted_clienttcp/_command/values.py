@@ -1,0 +1,89 @@
+"""
+From the text of an option to its value.
+
+Each conversion is called with the name of the option, for error messages, and the text.
+Text that is not a number is returned as it is: the validator of the setting rejects it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from twisted.python import usage
+
+from ..demo import SERVERS
+
+
+def _number(name: str, text: str) -> object:
+    if re.fullmatch("-?[0-9]{1,18}", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _bytes(name: str, text: str) -> object:
+    if re.fullmatch("[0-9]{1,18}[kMG]", text):
+        return int(text[:-1]) * 1024 ** " kMG".index(text[-1])
+    return _number(name, text)
+
+
+def _choice(name: str, text: str, words: Iterable[str]) -> str:
+    if text not in words:
+        raise usage.UsageError(f"{name} must be {' or '.join(words)}, not {text!r}")
+    return text
+
+
+def _eof(name: str, text: str) -> str:
+    return _choice(name, text, ("half", "close", "keep"))
+
+
+def _names(name: str, text: str) -> list[str]:
+    names = text.split(",")
+    if not text.isascii() or "" in names:
+        raise usage.UsageError(
+            f"{name} must be ASCII names, separated by commas, not {text!r}"
+        )
+    return names
+
+
+def _timedRecord(name: str, text: str) -> tuple[object, str]:
+    seconds, colon, record = text.partition(":")
+    if not colon:
+        raise usage.UsageError(
+            f"{name} must be seconds and a record, as in 30:PING, not {text!r}"
+        )
+    return _number(name, seconds), record
+
+
+def _keepAlive(name: str, text: str) -> object:
+    if text == "no":
+        return False
+    if not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9}){2}", text):
+        raise usage.UsageError(
+            f"{name} must be no or IDLE,INTERVAL,COUNT, as in 60,10,3, not {text!r}"
+        )
+    return tuple(map(int, text.split(",")))
+
+
+def _demoServer(name: str, text: str) -> tuple[str, int]:
+    server, _, port = text.partition(":")
+    if not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > 65535:
+        raise usage.UsageError(
+            f"{name}: the port must be from 0 to 65535, not {port!r}"
+        )
+    return _choice(name, server, SERVERS), int(port or 0)
+
+
+#: The conversion for each placeholder; other values are text.
+CONVERSIONS: dict[str, Callable[[str, str], object]] = {
+    **dict.fromkeys(("SECONDS", "NUMBER", "COUNT"), _number),
+    "BYTES": _bytes,
+    "NAMES": _names,
+    "SECONDS:RECORD": _timedRecord,
+    "IDLE,INTERVAL,COUNT": _keepAlive,
+    "NAME[:PORT]": _demoServer,
+    "half|close|keep": _eof,
+}
