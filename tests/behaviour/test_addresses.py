@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from errno import ECONNREFUSED
+from errno import ECONNREFUSED, ENOPROTOOPT
 from typing import Any
 from unittest.mock import patch
 
@@ -537,6 +537,83 @@ class NetworkTests(NetworkTestCase):
             self.assertIn("itself", str(recorder.failures[0].value))
             with socket.socket() as free:
                 free.bind(here)
+
+    async def test_socketOptions(self) -> None:
+        """
+        Sockets have their options before they connect.
+        """
+        server = await self.listen()
+        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 5000)]
+        for parameters in (
+            {"remoteAddress": "127.0.0.1", "remotePort": server.port},
+            {"endpoint": f"tcp:127.0.0.1:{server.port}"},
+        ):
+            found: list[int] = []
+
+            def connected(client: Any, peer: Any, found: list[int] = found) -> None:
+                handle = client.server.transport.getHandle()
+                found.append(handle.getsockopt(*options[0][:2]))
+                client.shutdown()
+
+            nowhere = {"remoteAddress": None, "remotePort": None}
+            client = self.client(
+                server,
+                serverInput=print,
+                connected=connected,
+                **{**nowhere, "socketOptions": options, **parameters},
+            )
+            await client.start()
+            # Linux doubles the value.
+            self.assertIn(found, ([5000], [10000]))
+
+    async def test_impossibleOption(self) -> None:
+        """
+        An option that the kernel rejects is a failed attempt; the reason is that of the
+        kernel, and no socket remains.
+        """
+        server = await self.listen()
+        naming = NamingReactor(reactor, two=["127.0.0.1", "127.0.0.2"])
+        recorder = Recorder()
+        client = self.client(
+            server,
+            remoteAddress="two",
+            reactor=naming,
+            socketOptions=[(socket.SOL_SOCKET, 9999, 1)],
+            **recorder.parameters(),
+        )
+        await client.start().addErrback(lambda failure: None)
+        self.assertEqual(
+            recorder.events,
+            ["started", ("connectError", "connect", ENOPROTOOPT), "stopped"],
+        )
+        self.assertEqual(len(client.tried), 2)
+        self.assertEqual(server.peers, [])
+
+    async def test_optionsWithoutSocket(self) -> None:
+        """
+        If there is no socket that could have options, the reason for that is reported.
+        """
+        server = await self.listen()
+        recorder = Recorder()
+        client = self.client(
+            server,
+            bindAddress="192.0.2.77",
+            socketOptions=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
+            **recorder.parameters(),
+        )
+        await client.start().addErrback(lambda failure: None)
+        self.assertEqual(recorder.events[1][:2], ("connectError", "bind"))
+
+    def test_optionsOfEndpoints(self) -> None:
+        """
+        An endpoint makes its own sockets, so the setting is rejected.
+        """
+        options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        for endpoint in (SlowEndpoint(), ["tcp:localhost:7", "unix:/tmp/socket"]):
+            with self.assertRaisesRegex(TypeError, "makes its own sockets"):
+                ClientTCPFactory(
+                    endpoint=endpoint, socketOptions=options, serverInput=print
+                )
 
     async def test_lookUpInThread(self) -> None:
         """

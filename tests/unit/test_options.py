@@ -364,7 +364,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(
             set(SETTINGS).difference(having),
             {
-                *("remoteAddress", "remotePort"),
+                *("remoteAddress", "remotePort", "socketOptions"),
                 # Standard input is paused at the high mark.
                 "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),

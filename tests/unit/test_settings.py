@@ -70,6 +70,22 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
         ((0, 0), (8, 8), (None, None)),
         ((-1, ValueError), (65536, ValueError), (1.5, TypeError)),
     ),
+    "socketOptions": (
+        (
+            (None, None),
+            ([], None),
+            ([(1, 9, 1)], ((1, 9, 1),)),
+            (([1, 13, b"\0" * 8],), ((1, 13, b"\0" * 8),)),
+        ),
+        (
+            (5, TypeError),
+            ("abc", TypeError),
+            ({(1, 9, 1)}, TypeError),
+            ([(1, 9)], TypeError),
+            ([(1, 9, "1")], TypeError),
+            ([("SOL_SOCKET", 9, 1)], TypeError),
+        ),
+    ),
     "connectTimeout": (((5, 5.0), (0.5, 0.5)), SECONDS),
     "framing": (
         ((JSONLINES := JSONLines(), JSONLINES),),

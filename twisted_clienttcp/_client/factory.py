@@ -143,6 +143,7 @@ class ClientTCPFactory(Settings):
         domain: int | None = None,
         bindAddress: str | bytes | None = None,
         bindPort: int | str | None = None,
+        socketOptions: Sequence[tuple[int, int, int | bytes]] | None = None,
         connectTimeout: float = 30.0,
         framing: FramingSpec | None = LINE,
         autoReconnect: bool = True,

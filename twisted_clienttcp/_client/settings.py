@@ -28,6 +28,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 from twisted.internet.protocol import ReconnectingClientFactory
 
+from .._connecting.addresses import socketOptions
 from .._connecting.destination import (
     DESTINATION,
     Target,
@@ -334,6 +335,10 @@ class Settings(ReconnectingClientFactory):
         is a path and there is no port. None for every family that the name resolves to.
     @ivar bindAddress: the IP address of the local side.
     @ivar bindPort: the port of the local side.
+    @ivar socketOptions: options that each socket gets before it connects: a list of
+        C{(level, name, value)}, as the arguments of C{socket.setsockopt}. An option
+        that the kernel rejects is a failed attempt. Only for sockets that this client
+        makes: not with other endpoints than C{"tcp:..."}, nor with C{connectTCP}.
     @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
         name to the end of C{preConnect}.
     @ivar framing: how the byte stream is split into records: a framing, of which each
@@ -433,6 +438,7 @@ class Settings(ReconnectingClientFactory):
     domain: int | None = _place("AF_INET, AF_INET6, AF_UNIX or None", poe="Domain")
     bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
     bindPort: int | str | None = _place("number or None", poe="BindPort")
+    socketOptions: Any = _place("list of (level, name, value), or None", socketOptions)
     connectTimeout: float = _setting(
         30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"
     )

@@ -192,6 +192,36 @@ def domain(value: object) -> int | None:
     return None if value is None else int(value)  # type: ignore[call-overload]
 
 
+#: A level, the name of an option of that level, and its value.
+SocketOption = tuple[int, int, int | bytes]
+
+
+def socketOptions(name: str, value: object) -> tuple[SocketOption, ...] | None:
+    """
+    @param value: a sequence of options, each C{(level, name, value)}; None for none.
+
+    @return: the same as a tuple of tuples; None for none.
+
+    @raise TypeError: if it is anything else.
+    """
+    if value is None:
+        return None
+    options = value if isinstance(value, (list, tuple)) else (None,)
+    for option in options:
+        if not (
+            isinstance(option, (list, tuple))
+            and len(option) == 3
+            and all(isinstance(each, int) for each in option[:2])
+            and isinstance(option[2], (int, bytes))
+        ):
+            raise TypeError(
+                f"{name} must be a list of (level, name, value) with the constants of "
+                "the module socket, and values that are int or bytes, not "
+                f"{value!r}"
+            )
+    return tuple((level, option, set_) for level, option, set_ in options) or None
+
+
 def binding(
     address: object, port_: object, family: int | None
 ) -> tuple[str, int] | None:

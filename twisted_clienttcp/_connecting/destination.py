@@ -26,6 +26,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _tls
@@ -42,6 +43,7 @@ DESTINATION = (
     "domain",
     "bindAddress",
     "bindPort",
+    "socketOptions",
 )
 
 
@@ -56,6 +58,7 @@ class Address:
     @ivar binding: the local address and port; None for any.
     @ivar timeout: the longest time in seconds that an attempt at one of its IP
         addresses may take; None for no limit.
+    @ivar options: the options of its sockets.
     """
 
     host: _addresses.Host
@@ -63,6 +66,7 @@ class Address:
     domain: int | None = None
     binding: tuple[str, int] | None = None
     timeout: float | None = None
+    options: tuple[_addresses.SocketOption, ...] | None = None
 
     def __str__(self) -> str:
         host = self.host.name
@@ -139,7 +143,23 @@ class Address:
             connector = reactor.connectTCP(
                 host, self.port, candidate, self.timeout, self.binding
             )
+        if self.options:
+            self._setOptions(connector, candidate)
         return connector
+
+    def _setOptions(self, connector: Any, candidate: Candidate) -> None:
+        # Twisted's connectors call connect(2) in the next turn of the reactor.
+        try:
+            handle = connector.transport.getHandle()
+        except AttributeError:
+            # There is no socket, and the connector will report the reason.
+            return
+        try:
+            for option in self.options or ():
+                handle.setsockopt(*option)
+        except Exception:
+            candidate.fail(Failure())
+            connector.disconnect()
 
 
 @implementer(IAddress)
@@ -225,6 +245,7 @@ class Target:
         "_binding",
         "_domain",
         "_flaps",
+        "_options",
         "_others",
         "_place",
         "_tls",
@@ -242,6 +263,7 @@ class Target:
         domain: object = None,
         bindAddress: object = None,
         bindPort: object = None,
+        socketOptions: object = None,
         reactor: Any = None,
     ) -> None:
         """
@@ -253,6 +275,7 @@ class Target:
         @raise ImportError: if one needs an extra that is not installed.
         """
         endpoint = endpointsFrom("endpoint", endpoint)
+        self._options = _addresses.socketOptions("socketOptions", socketOptions)
         #: The values of L{DESTINATION}.
         self.given: tuple[Any, ...] = (
             remoteAddress,
@@ -262,6 +285,7 @@ class Target:
             domain,
             bindAddress,
             bindPort,
+            self._options,
         )
         self._domain = _addresses.domain(domain)
         self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
@@ -285,7 +309,7 @@ class Target:
                 bindAddress=bindAddress,
                 bindPort=bindPort,
             )
-            self._place, *others = _placesOf(endpoint, reactor)
+            self._place, *others = _placesOf(endpoint, self._options, reactor)
             self._others = tuple(others)
         if self._tls is not None:
             _excludeDoubleTLS(self._all)
@@ -358,7 +382,7 @@ class Target:
                     f"bindAddress {binding[0]!r} and remoteAddress {host.name!r} are "
                     "of different families; use two of the same family"
                 )
-        return Address(host, number, domain, binding)
+        return Address(host, number, domain, binding, options=self._options)
 
     # -- the turns
 
@@ -477,6 +501,7 @@ def targetFrom(
     domain: object,
     bindAddress: object,
     bindPort: object,
+    socketOptions: object,
     reactor: Any,
 ) -> Target:
     """
@@ -484,7 +509,16 @@ def targetFrom(
 
     @raise Exception: as L{Target}.
     """
-    given = remoteAddress, remotePort, endpoint, tls, domain, bindAddress, bindPort
+    given = (
+        remoteAddress,
+        remotePort,
+        endpoint,
+        tls,
+        domain,
+        bindAddress,
+        bindPort,
+        socketOptions,
+    )
     if all(map(is_, given, _NOTHING)):
         return NOWHERE
     if endpoint is tls is None:
@@ -521,7 +555,8 @@ def replaced(former: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         replaces an address, and an address an endpoint.
     """
     if given.get("endpoint") is not None:
-        former = dict.fromkeys(DESTINATION) | {"tls": former["tls"]}
+        kept = {name: former[name] for name in ("tls", "socketOptions")}
+        former = dict.fromkeys(DESTINATION) | kept
     elif given.get("remoteAddress") is not None:
         former = former | {"endpoint": None}
     return former | given
@@ -540,7 +575,9 @@ def _nameOf(place: Address | Given | None) -> str:
     return place.name
 
 
-def _placesOf(given: Any, reactor: Any) -> tuple[Address | Given, ...]:
+def _placesOf(
+    given: Any, options: tuple[_addresses.SocketOption, ...] | None, reactor: Any
+) -> tuple[Address | Given, ...]:
     """
     @return: the places that C{endpoint} stands for.
 
@@ -548,14 +585,22 @@ def _placesOf(given: Any, reactor: Any) -> tuple[Address | Given, ...]:
     @raise ValueError: if an item describes no endpoint, or there is none.
     """
     if not isinstance(given, tuple):
-        return (_placeOf(given, reactor),)
-    places = tuple(_placeOf(each, reactor) for each in given)
+        given = (given,)
+    places = tuple(_placeOf(each, options, reactor) for each in given)
     if not places:
         raise ValueError("endpoint is an empty sequence: give at least one endpoint")
+    for place in places:
+        if options and isinstance(place, Given):
+            raise TypeError(
+                f"socketOptions cannot be used with the endpoint {str(place)!r}, which "
+                "makes its own sockets; use remoteAddress, or 'tcp:host:port'"
+            )
     return places
 
 
-def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
+def _placeOf(
+    endpoint: Any, options: tuple[_addresses.SocketOption, ...] | None, reactor: Any
+) -> Address | Given:
     if IStreamClientEndpoint.providedBy(endpoint):
         return Given(endpoint)
     if not isinstance(endpoint, str):
@@ -591,6 +636,7 @@ def _placeOf(endpoint: Any, reactor: Any) -> Address | Given:
             _addresses.literal(binding[0]) if binding else None,
             binding,
             timeout if "timeout=" in endpoint else None,
+            options,
         )
     except Exception as e:
         raise ValueError(
