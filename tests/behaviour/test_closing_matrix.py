@@ -2,13 +2,11 @@
 Tests for the ends of connections: a random sample of a matrix of transports, peers,
 sizes, and calls in callbacks.
 
-The test prints the seed of its sample if it fails. C{CLOSING_SEED} repeats a sample,
-and C{CLOSING_CASES} sets its size; with C{all}, every case is played.
+If the test fails, it prints the command that repeats its sample.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import ssl
@@ -24,9 +22,6 @@ from twisted.internet.ssl import (
 from .._support import NetworkTestCase, turn
 from ..closing_matrix import Case, Run, cases, problems
 
-#: How many cases a run of the test suite plays.
-SAMPLE = 120
-
 
 class ClosingMatrixTests(NetworkTestCase):
     """
@@ -34,6 +29,9 @@ class ClosingMatrixTests(NetworkTestCase):
     """
 
     timeout = 3600
+    #: How many cases are played, and the seed that selects them; None for any.
+    size = 120
+    seed: int | None = None
 
     def setUp(self) -> None:
         authority = trustme.CA()
@@ -80,13 +78,13 @@ class ClosingMatrixTests(NetworkTestCase):
         """
         None of the cases of the sample shows a problem.
         """
-        seed = os.environ.get("CLOSING_SEED") or str(random.randrange(10**6))
+        seed = random.randrange(10**6) if self.seed is None else self.seed
         every = cases()
-        size = os.environ.get("CLOSING_CASES", str(SAMPLE))
-        count = len(every) if size == "all" else int(size)
+        size = min(self.size, len(every))
         found = []
-        for case in random.Random(seed).sample(every, count):
+        for case in random.Random(seed).sample(every, size):
             for problem in await self.play(case):
                 found.append(f"{case}: {problem}")
         if found:
-            self.fail(f"CLOSING_SEED={seed}\n" + "\n".join(found))
+            again = f"python -m tests.closing_matrix --cases {size} --seed {seed}"
+            self.fail("\n".join([again, *found]))
