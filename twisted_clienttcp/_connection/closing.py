@@ -100,6 +100,7 @@ class Closing:
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None as long as it is not.
+    @ivar isReported: True if the end has been reported.
     @ivar sendingEnded: True if no more output is accepted.
     """
 
@@ -110,7 +111,6 @@ class Closing:
         "_endWhenFlushed",
         "_isOutputClosed",
         "_isOutputStopped",
-        "_isReported",
         "_lastHeard",
         "_lingerTimeout",
         "_outbound",
@@ -121,6 +121,7 @@ class Closing:
         "_undelivered",
         "cause",
         "descriptor",
+        "isReported",
         "negotiation",
         "reason",
         "sendingEnded",
@@ -155,7 +156,7 @@ class Closing:
         self._endWhenFlushed = False
         self._isOutputClosed = False
         self._isOutputStopped = False
-        self._isReported = False
+        self.isReported = False
         #: The peer has ended its side, after we had ended ours.
         self._answered = False
         self._undelivered = 0
@@ -335,7 +336,9 @@ class Closing:
         finally:
             # A producer may have raised.
             self.blame(None, "local")
-            self._endNegotiation(Failure(ConnectionAborted()))
+            if self.negotiation is not None:
+                aborted = Failure(ConnectionAborted())
+                self._endNegotiation(self.negotiation, aborted)
             if self.reason is not None:
                 self._finish()
             else:
@@ -343,12 +346,10 @@ class Closing:
                 transport = self._transport
                 getattr(transport, "abortConnection", transport.loseConnection)()
 
-    def lost(self, reason: Failure, deadline: float) -> None:
+    def lost(self, reason: Failure) -> None:
         """
-        The transport is lost.
-
-        @param deadline: for how many seconds the delivery of the records that were
-            received before may delay the report.
+        The transport is lost: report the end as soon as the records that were received
+        before have been delivered.
         """
         reading = self._reading
         self.reason = reason
@@ -363,8 +364,12 @@ class Closing:
                 self._finish()
             else:
                 reading.end(self._finish)
-                if not self._isReported:
-                    self._startTimer(deadline, self._deliveryExpired)
+
+    def limitDelivery(self, seconds: float) -> None:
+        """
+        Report a loss after so many seconds at the latest.
+        """
+        self._startTimer(seconds, self._deliveryExpired)
 
     def _deliveryExpired(self) -> None:
         inbound = self._reading.inbound
@@ -384,9 +389,9 @@ class Closing:
         """
         reason = self.reason
         assert reason is not None
-        if self._isReported:
+        if self.isReported:
             return
-        self._isReported = True
+        self.isReported = True
         unsent = self._outbound.pending
         isTLS = ISSLTransport.providedBy(self._transport)
         isClean = bool(reason.check(ConnectionDone))
@@ -403,7 +408,8 @@ class Closing:
         else:
             self.blame(reason, "network", told=False)
         self._end()
-        self._endNegotiation(reason)
+        if self.negotiation is not None:
+            self._endNegotiation(self.negotiation, reason)
         assert self.cause is not None
         failure, initiator, told = self.cause
         received, descriptor = self._reading.input, self.descriptor
@@ -441,13 +447,12 @@ class Closing:
         if not self._isOutputStopped:
             self._stopOutput()
 
-    def _endNegotiation(self, failure: Failure) -> None:
+    def _endNegotiation(self, negotiation: Negotiation, failure: Failure) -> None:
         """
         @param failure: the reason, if none was recorded.
         """
-        if self.negotiation is not None:
-            cause = None if self.cause is None else self.cause.failure
-            self.negotiation.end(cause or failure)
+        cause = None if self.cause is None else self.cause.failure
+        negotiation.end(cause or failure)
 
     def _refuseOutput(self) -> None:
         self.sendingEnded = True
@@ -469,7 +474,8 @@ class Closing:
         """
         if not self._isOutputStopped:
             self._isOutputStopped = True
-            self._closeOutput()
+            if not self._isOutputClosed:
+                self._closeOutput()
             self._outbound.stop()
 
     def _startTimer(

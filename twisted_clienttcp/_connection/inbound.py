@@ -329,7 +329,7 @@ class Inbound:
                 self._owner.inputFailed(error)
             else:
                 if records is None:
-                    if self._atEnd is None and not self.held:
+                    if not (self._hasEnded or self.held):
                         self._direct = self.buffer.direct
                     return False
                 if records:
@@ -376,7 +376,8 @@ class Inbound:
         """
         if not self._hasEnded:
             self._hasEnded = True
-            return self.buffer.decodeEnd()
+            if records := self.buffer.decodeEnd():
+                return records
         self._atEnd = None
         if rest := self.buffer.takeRest():
             self.truncated = TruncatedRecord(rest)
@@ -583,8 +584,9 @@ class Inbound:
         """
         self._stopped = True
         self._direct = None
-        self._decoded -= self._remaining()
-        self._endLoop()
+        if self._records:
+            self._decoded -= self._remaining()
+            self._endLoop()
         self._records, self._saved = [], 0
         self._error = None
         self._atEnd = None

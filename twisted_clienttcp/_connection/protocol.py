@@ -671,14 +671,20 @@ class ClientTCPProtocol(Protocol):
         """
         The transport is lost.
         """
-        if _isDropped(self.transport):
+        reactor = getattr(self.transport, "reactor", None)
+        if getattr(reactor, "running", None) is False:
+            # A reactor that stops drops all connections, as if the network had.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             self.closing.blame(reason, "local")
         reason = _tls.explained(reason, self.transport, self.shaking)
         isAborted = reason.check(ConnectionAborted)
         if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
             reason = Failure(LostWhileWriting())
-        self.closing.lost(reason, self._client.drainTimeout)
+        try:
+            self.closing.lost(reason)
+        finally:
+            if not self.closing.isReported:
+                self.closing.limitDelivery(self._client.drainTimeout)
 
     def count(self, stats: Stats) -> None:
         """
@@ -691,12 +697,3 @@ class ClientTCPProtocol(Protocol):
         stats.bytesOut += data
         stats.recordsOut += records
         stats.framingErrors += self._framingErrors
-
-
-def _isDropped(transport: object) -> bool:
-    """
-    Return True if the transport is lost because its reactor stops: a reactor that is
-    not running any more drops all connections as if the network had lost them.
-    """
-    reactor = getattr(transport, "reactor", None)
-    return getattr(reactor, "running", None) is False

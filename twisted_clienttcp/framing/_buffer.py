@@ -257,7 +257,8 @@ class InputBuffer:
 
         @raise FramingError: if the bytes cannot be decoded.
         """
-        self._dropSkipped()
+        if self._skipper is not None:
+            self._dropSkipped()
         try:
             records = self.framing.decodeEnd(self._data, self._start)
         except FramingError as error:
@@ -275,10 +276,14 @@ class InputBuffer:
         """
         Return all bytes that are in no record, and forget them.
         """
-        self._dropSkipped()
+        if self._skipper is not None:
+            self._dropSkipped()
         if self._swallows or self.framing.swallows:
             self._swallow()
-        rest = self.framing.takeBack() + self.rest
+        back = self.framing.takeBack()
+        if not back and self._start == len(self._data) and not self._next:
+            return b""
+        rest = back + self.rest
         self._replaceRest(b"")
         return rest
 
@@ -387,9 +392,8 @@ class InputBuffer:
         """
         Drop a record that is skipped and whose end has not arrived.
         """
-        if self._skipper is not None:
-            self._skipper = None
-            self._replaceRest(b"")
+        self._skipper = None
+        self._replaceRest(b"")
 
     def _converted(self, error: Exception) -> FramingError:
         return FramingError(
