@@ -306,15 +306,15 @@ class InputTests(ClientTestCase):
 
     def test_lossWhilePaused(self) -> None:
         """
-        A loss waits until what was received before is delivered; it was a write that
-        found out.
+        A loss, which a write has met, is visible at once. It is reported when what was
+        received before is delivered.
         """
         client, transport = self.connected(autoReconnect=False)
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
         transport.protocol.dataReceived(b"a\r\nb\r\n")
         transport.lose(ConnectionLost())
         self.assertEqual(self.records(), [b"a"])
-        self.assertTrue(client.connected)
+        self.assertFalse(client.connected)
         self.assertRaises(NotConnectedError, client.put, b"x")
         del self.recorder.on["serverInput"]
         client.resumeProducing()
