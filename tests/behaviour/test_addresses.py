@@ -442,7 +442,7 @@ class EachAddressTests(ClientTestCase):
             self.reactor.advance(0.9)
         said = [formatEvent(event) for event in logs if "operation" in event]
         self.assertIn(
-            "2001:db8::1: Network is unreachable; 192.0.2.1: no answer", str(said[0])
+            "2001:db8::1: Network is unreachable; 192.0.2.1: abandoned", str(said[0])
         )
 
     def test_literal(self) -> None:

@@ -310,7 +310,11 @@ class ConsoleTests(ServedTestCase):
             events,
             [
                 {"event": "started"},
-                {"event": "connected", "peer": f"127.0.0.1 {server.port}"},
+                {
+                    "event": "connected",
+                    "peer": f"127.0.0.1 {server.port}",
+                    "tried": {"127.0.0.1": "connected"},
+                },
                 {"event": "serverInput", "record": "é"},
                 {"event": "serverInput", "record": {"base64": "/w=="}},
                 {"event": "serverError", **end},
@@ -339,6 +343,7 @@ class ConsoleTests(ServedTestCase):
             [(event["event"], event.get("errno")) for event in events],
             [("started", None), ("connectError", 111), ("stopped", 111)],
         )
+        self.assertEqual(events[1]["tried"], {"127.0.0.1": "Connection refused"})
 
     async def test_slowReader(self) -> None:
         """

@@ -9,6 +9,7 @@ import math
 import os
 from fractions import Fraction
 from importlib.util import find_spec
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -380,6 +381,12 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(fields, {"event": "serverHigh", "pending": 5})
         fields = self.event("connectError", 0, Failure(ConnectionRefusedError()))
         self.assertEqual((fields["operation"], fields["errno"]), ("connect", 111))
+        self.assertNotIn("tried", fields)
+        tried = {"::1": "Connection refused", "127.0.0.1": "abandoned"}
+        refused = Failure(ConnectionRefusedError())
+        for name, expected in (("connectError", tried), ("stopped", None)):
+            fields = self.event(name, 0, refused, inf, tried)
+            self.assertEqual(fields.get("tried"), expected)
         self.assertEqual(self.event("stopped", 0, None), {"event": "stopped"})
         disconnection = Disconnection(
             failure=Failure(ConnectionDone()),

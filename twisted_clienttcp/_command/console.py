@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory, Disconnection, errorDetails
+from .._connecting.resolving import inWords, resultsOf
 from .._details import fullText
 from ..errors import ClientTCPError, NotConnectedError, OutputFull, RecordTooLong
 from .options import Options
@@ -98,7 +99,8 @@ class Console:
         def callback(client: ClientTCPFactory, *args: object) -> None:
             function(client, *args)
             value = args[0] if args else None
-            self._print(event(name, client.pendingBytes, value, self._form.limit))
+            pending, limit = client.pendingBytes, self._form.limit
+            self._print(event(name, pending, value, limit, resultsOf(client.tried)))
 
         return callback
 
@@ -229,7 +231,8 @@ class Console:
             0,
             self._reportAttempt,
             f"{place(client.connector.getDestination())}: "
-            f"{errorDetails(failure).operation}: {fullText(failure)}",
+            f"{errorDetails(failure).operation}: {fullText(failure)}"
+            f"{inWords(client.tried)}",
             client.retries,
         )
 

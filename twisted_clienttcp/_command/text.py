@@ -247,12 +247,19 @@ def _name(key: object) -> str | None:
     return None
 
 
-def event(name: str, pending: int, value: object = None, limit: float = inf) -> bytes:
+def event(
+    name: str,
+    pending: int,
+    value: object = None,
+    limit: float = inf,
+    tried: dict[str, str] | None = None,
+) -> bytes:
     """
     @param name: the name of a callback.
     @param pending: the client's C{pendingBytes}.
     @param value: the callback's argument, if it has one.
     @param limit: the limit of L{dumped}.
+    @param tried: the result of each address, in words.
 
     @return: a line with a JSON object: C{event}, C{time}, and the argument.
     """
@@ -278,6 +285,8 @@ def event(name: str, pending: int, value: object = None, limit: float = inf) -> 
             fields["text"] = "the client closed the connection"
         if value.truncated is not None:
             fields["truncated"] = _text(value.truncated.rest)
+    if name in ("connected", "connectError") and tried:
+        fields["tried"] = tried
     return dumped(fields, limit)
 
 

@@ -564,19 +564,25 @@ class _Refusing(Protocol):
         self._candidate.fail(self._reason)
 
 
+def resultsOf(tried: dict[IAddress, Failure | State]) -> dict[str, str]:
+    """
+    @param tried: the result of each address.
+
+    @return: the result of each host (or path), in words.
+    """
+    return {
+        getattr(address, "host", str(address)): fullText(result)
+        if isinstance(result, Failure)
+        else result
+        for address, result in tried.items()
+    }
+
+
 def inWords(tried: dict[IAddress, Failure | State]) -> str:
     """
     @param tried: the result of each address.
 
     @return: all results, for messages; empty if there is only one.
     """
-    if len(tried) < 2:
-        return ""
-    words = []
-    for address, result in tried.items():
-        if isinstance(result, Failure):
-            text = fullText(result)
-        else:
-            text = "no answer" if result == "abandoned" else result
-        words.append(f"{getattr(address, 'host', address)}: {text}")
-    return f" ({'; '.join(words)})"
+    words = [f"{host}: {result}" for host, result in resultsOf(tried).items()]
+    return f" ({'; '.join(words)})" if len(words) > 1 else ""
