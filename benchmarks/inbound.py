@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import cycle
+from pathlib import Path
 from typing import Any, cast
 
 from .cuts import (
@@ -44,11 +46,13 @@ from .measure import (
     always,
     perl,
     same,
+    tls,
     uvloop,
 )
 from .run import Run
 
 BATCH = "clienttcp, serverInputBatch"
+PROTOCOL = "Protocol"
 HUGE = 64 * MIB
 
 #: The longest record of the works with records of unequal size, and the mean length.
@@ -94,17 +98,47 @@ class Inbound(Work):
             chunk = wire * atOnce
             times = lumps // atOnce
             records = times * atOnce * self.lump
-        opponent.start()
-        with opponent.accept() as server:
-            for _ in range(times):
-                server.sendall(chunk)
-            server.shutdown(socket.SHUT_WR)
-            report = opponent.report()
+        report = self.send(opponent, chunk, times)
         same(report["bytes"], round(records * size))
         return {
             "seconds": report["cpu"] / records,
             "peak": report["peak"] / (records * size),
         }
+
+    def send(self, opponent: Opponent, chunk: bytes, times: int) -> dict[str, Any]:
+        """
+        Send a chunk several times.
+
+        @return: the report of the competitor.
+        """
+        opponent.start()
+        with opponent.accept() as server:
+            for _ in range(times):
+                server.sendall(chunk)
+            server.shutdown(socket.SHUT_WR)
+            return opponent.report()
+
+
+class SecureInbound(Inbound):
+    """
+    The same through TLS.
+    """
+
+    def send(self, opponent: Opponent, chunk: bytes, times: int) -> dict[str, Any]:
+        """
+        Send a chunk several times, and a close_notify.
+        """
+        from trustme import CA
+
+        authority, context = CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(HOST).configure_cert(context)
+        with authority.cert_pem.tempfile() as path:
+            opponent.start(path)
+            with context.wrap_socket(opponent.accept(), server_side=True) as server:
+                for _ in range(times):
+                    server.sendall(chunk)
+                with server.unwrap():
+                    return opponent.report()
 
 
 def blocking(run: Run, cut: Cut) -> None:
@@ -176,6 +210,51 @@ def cutting(run: Run, cut: Cut) -> None:
                 deliver(None, record)
 
     runProtocol(run, Rival, connectionMade=run.begin)
+
+
+def _options(run: Run) -> Any:
+    """
+    @return: options for TLS that trust the server.
+    """
+    from twisted.internet.ssl import (
+        Certificate,
+        optionsForClientTLS,
+        trustRootFromCertificates,
+    )
+
+    authority = Certificate.loadPEM(Path(run.args[0]).read_bytes())
+    return optionsForClientTLS(HOST, trustRootFromCertificates([authority]))
+
+
+def cuttingTLS(run: Run, cut: Cut) -> None:
+    """
+    A C{Protocol} of Twisted's over TLS.
+    """
+    from twisted.internet import protocol, reactor
+    from twisted.internet.interfaces import IHandshakeListener
+    from zope.interface import implementer
+
+    deliver, theReactor = run.deliver, cast(Any, reactor)
+
+    @implementer(IHandshakeListener)
+    class Rival(protocol.Protocol):
+        rest = b""
+
+        def handshakeCompleted(self) -> None:
+            run.begin()
+
+        def dataReceived(self, data: bytes) -> None:
+            found, self.rest = cut(self.rest, data)
+            for record in found:
+                deliver(None, record)
+
+        def connectionLost(self, reason: object = None) -> None:
+            run.end()
+            theReactor.stop()
+
+    factory = protocol.ClientFactory.forProtocol(Rival)
+    theReactor.connectSSL(HOST, run.port, factory, _options(run))
+    theReactor.run()
 
 
 def rawMode(run: Run) -> None:
@@ -289,6 +368,8 @@ def ours(run: Run, **callbacks: Any) -> None:
     framings |= vars(import_module("twisted_clienttcp.framing"))
     framing = eval(run.work.framing, framings)
     parameters = callbacks or {"serverInput": run.deliver}
+    if isinstance(run.work, SecureInbound):
+        parameters["tls"] = _options(run)
     runClient(run, framing=framing, connected=run.begin, **parameters)
 
 
@@ -570,6 +651,15 @@ WORKS = {
         _LINES,
         figures({OURS: 0.55}),
         *(200_000, 1024, _line, r"Line(delimiter=b'\n')"),
+    ),
+    "tls": SecureInbound(
+        "TLS lines of 100 bytes",
+        {
+            PROTOCOL: Competitor(partial(cuttingTLS, cut=lines), tls),
+            OURS: Competitor(ours, tls),
+        },
+        (Figure("seconds", "us a record", 1e6, (Ratio(PROTOCOL, {OURS: 1.08}),)),),
+        *(2_000_000, 100, _line, r"Line(delimiter=b'\n')"),
     ),
     "newlines": Inbound(
         "lines of 16 bytes, default newline, CR LF and LF mixed",

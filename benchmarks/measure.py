@@ -266,6 +266,14 @@ def perl() -> str:
     return NOT_INSTALLED if done.returncode else ""
 
 
+def tls() -> str:
+    """
+    Miss what TLS and its certificates need.
+    """
+    needed = ("OpenSSL", "service_identity", "trustme")
+    return "" if all(map(find_spec, needed)) else NOT_INSTALLED
+
+
 def uvloop() -> str:
     """
     Miss uvloop.
