@@ -55,6 +55,7 @@ from .settings import (
     moveTo,
     newSession,
     nextTarget,
+    storeMarks,
 )
 
 #: One endpoint, or a string that describes it.
@@ -96,11 +97,11 @@ class ClientTCPFactory(Settings):
     """
 
     __slots__ = (
-        "_clock",
         "_driver",
+        "_early",
         "_heap",
+        "_moved",
         "_output",
-        "_own",
         "_parts",
         "_target",
         "batched",
@@ -612,7 +613,8 @@ class ClientTCPFactory(Settings):
         @raise TypeError: if only one is None, or one is not a number.
         @raise ValueError: unless 0 < lowMark < highMark.
         """
-        self.marks = marks = Marks(highMark, lowMark)
+        marks = Marks(highMark, lowMark)
+        storeMarks(self, marks)
         self._output.offline.setMarks(marks)
         if self._parts.connection is not None:
             self._parts.connection.mark(marks)

@@ -1,18 +1,17 @@
 """
 The settings: every parameter of the client except its callbacks.
 
-Each setting has one entry in L{Settings}, with its default, validator and
+Each setting has one row in the table L{SETTINGS}, with its default, validator and
 documentation. The constructor, attributes of subclasses, assignments to a client and
-the table in C{docs/parameters.rst} use that entry:
+the table in C{docs/parameters.rst} use that row:
 
- 1. An entry is a data descriptor, so an assignment to a client is validated, and other
-    attributes cost nothing.
- 2. When a subclass is created, each setting among its attributes, and those of mixins,
-    is validated and replaced by an entry with that default.
- 3. The constructor's decorator stores the settings that were passed. A value that was
+ 1. Settings are plain attributes: to read one takes no call. The default is an
+    attribute of the class, and a client stores only what differs from its class.
+ 2. An assignment to a client is validated by C{__setattr__}.
+ 3. When a subclass is created, each setting among its attributes, and those of mixins,
+    is validated.
+ 4. The constructor's decorator stores the settings that were passed. A value that was
     passed wins over the class's, even if it equals the default.
- 4. A client stores only what differs from its class. The destination is stored in a
-    L{Target}, which clients of one server share.
 """
 
 from __future__ import annotations
@@ -72,6 +71,7 @@ NEVER = "cannot be changed"
 LINE = Line()
 
 _DESTINATION = frozenset(DESTINATION)
+_NONE: frozenset[str] = frozenset()
 _MARKS = frozenset(("highMark", "lowMark"))
 
 _STATES = (
@@ -90,9 +90,7 @@ SESSION = frozenset(_STATES)
 
 
 def _store(client: Any, name: str, value: Any) -> None:
-    if getattr(client, "_own", None) is None:
-        client._own = {}
-    client._own[name] = value
+    object.__setattr__(client, name, value)
 
 
 def _refuse(client: Any, name: str, value: Any) -> NoReturn:
@@ -106,6 +104,7 @@ def _refuse(client: Any, name: str, value: Any) -> NoReturn:
 def _move(client: Any, name: str, value: Any) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(**placeholders(values), reactor=client.reactor)
+    client._moved |= {name}
     _store(client, name, value)
 
 
@@ -126,26 +125,13 @@ def _mark(client: Any, name: str, value: int | None) -> None:
     )
 
 
-def _time(client: Any, name: str, value: Any) -> None:
-    client._clock = value
-
-
-# -- settings that are stored in another form
-
-
-def _fromTarget(client: Any, name: str) -> Any:
-    return client._target.given[DESTINATION.index(name)]
-
-
-def _fromMarks(client: Any, name: str) -> int | None:
-    marks: Marks = client.marks
-    if not marks.given:
-        return None
-    return marks.high if name == "highMark" else marks.low
-
-
-def _fromClock(client: Any, name: str) -> Any:
-    return client._clock
+def storeMarks(client: Settings, marks: Marks) -> None:
+    """
+    Use other marks.
+    """
+    _store(client, "marks", marks)
+    _store(client, "highMark", marks.high if marks.given else None)
+    _store(client, "lowMark", marks.low if marks.given else None)
 
 
 # -- the other validators
@@ -242,10 +228,10 @@ def _reactorTime(name: str, value: object) -> Any:
 # -- the table
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class Setting:
     """
-    One setting: a row of the table, and the descriptor for its attribute.
+    One setting: a row of the table.
 
     @ivar default: the value of clients that have none of their own.
     @ivar validate: called with the name and a value; returns the value to use, or
@@ -255,8 +241,6 @@ class Setting:
     @ivar poe: the parameter of POE::Component::Client::TCP that is the same.
     @ivar apply: called with the client, the name and a valid value, to carry out an
         assignment.
-    @ivar read: called with the client and the name; returns the value of a setting that
-        is stored in another form.
     """
 
     default: Any
@@ -265,34 +249,6 @@ class Setting:
     later: str
     poe: str = ""
     apply: Callable[[Any, str, Any], None] = _store
-    read: Callable[[Any, str], Any] | None = None
-    name: str = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, client: Any, owner: type | None = None) -> Any:
-        if client is None:
-            return self.default
-        own = getattr(client, "_own", None)
-        if own is not None and self.name in own:
-            return own[self.name]
-        if self.read is None or not hasattr(client, "_target"):
-            return self.default
-        return self.read(client, self.name)
-
-    def __set__(self, client: Any, value: Any) -> None:
-        value = self.validate(self.name, value)
-        if hasattr(client, "_target"):
-            client._changing(self.name, value)
-            self.apply(client, self.name, value)
-            client._changed(self.name)
-        else:
-            # A subclass sets it before it calls our constructor.
-            _store(client, self.name, value)
-
-    def __delete__(self, client: Any) -> None:
-        self.__set__(client, self.default)
 
 
 def _setting(*row: Any, **more: Any) -> Any:
@@ -303,7 +259,7 @@ def _setting(*row: Any, **more: Any) -> Any:
 
 
 def _place(kind: str, validate: Any = _unchecked, poe: str = "") -> Any:
-    return Setting(None, validate, kind, ATTEMPT, poe, _move, _fromTarget)
+    return Setting(None, validate, kind, ATTEMPT, poe, _move)
 
 
 def _fixed(default: Any, validate: Any, kind: str, poe: str = "") -> Any:
@@ -499,7 +455,6 @@ class Settings(ReconnectingClientFactory):
         NOW,
         poe="HighMark",
         apply=_mark,
-        read=_fromMarks,
     )
     lowMark: int | None = _setting(
         None,
@@ -508,7 +463,6 @@ class Settings(ReconnectingClientFactory):
         NOW,
         poe="LowMark",
         apply=_mark,
-        read=_fromMarks,
     )
     outputLimit: int | None = _setting(None, _optionalBytes, "bytes or None", NOW)
     offlineLimit: int = _setting(0, byteCount, "bytes", NOW)
@@ -527,22 +481,20 @@ class Settings(ReconnectingClientFactory):
         None, _sessionParams, "dict or None", poe="SessionParams"
     )
     reactor: Any = _fixed(None, _reactorTime, "reactor or None")
-    clock: Any = _setting(
-        None, _reactorTime, "IReactorTime or None", NOW, apply=_time, read=_fromClock
-    )
+    clock: Any = _setting(None, _reactorTime, "IReactorTime or None", NOW)
+
+    #: C{highMark} and C{lowMark}.
+    marks = Marks()
 
     #: The connector of the last attempt.
     connector: Any
 
-    #: The settings of this client alone; None for none.
-    _own: dict[str, Any] | None
+    #: The settings that a subclass has set before it called our constructor.
+    _early: dict[str, Any]
+    #: The destination of the last attempt, and the settings of it that were changed
+    #: since.
     _target: Target
-    _clock: Any
-
-    # The values of the class, and the names of the settings that it has changed.
-    _classDestination: dict[str, Any] = dict.fromkeys(DESTINATION)
-    _classMarks = Marks()
-    _classNames: frozenset[str] = frozenset()
+    _moved: frozenset[str]
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
@@ -556,27 +508,39 @@ class Settings(ReconnectingClientFactory):
     @classmethod
     def _adoptAttributes(cls) -> None:
         """
-        Validate the settings that this class and its mixins have as attributes, and
-        make L{Setting}s of them.
+        Validate the settings that this class and its mixins have as attributes.
         """
         for name, setting in SETTINGS.items():
-            found = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
-            if isinstance(found, Setting):
-                continue
-            if isinstance(found, staticmethod):
-                found = found.__func__
-            value = setting.validate(name, found)
-            setattr(cls, name, attrs.evolve(setting, default=value))
-        cls._classNames = frozenset(
-            name
-            for name, setting in SETTINGS.items()
-            if getattr(cls, name) is not setting.default
-        )
-        cls._classMarks = Marks(cls.highMark, cls.lowMark)
-        cls._classDestination = given = {
-            name: getattr(cls, name) for name in DESTINATION
-        }
+            base = next(base for base in cls.__mro__ if name in vars(base))
+            if base is cls or not issubclass(base, Settings):
+                value: Any = setting.validate(name, getattr(cls, name))
+                if callable(value) and not isinstance(value, type):
+                    # A function would become a method.
+                    value = staticmethod(value)
+                setattr(cls, name, value)
+        cls.marks = Marks(cls.highMark, cls.lowMark)
+        given = {name: getattr(cls, name) for name in DESTINATION}
         targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setting = SETTINGS.get(name)
+        if setting is None:
+            super().__setattr__(name, value)
+            return
+        value = setting.validate(name, value)
+        if hasattr(self, "_target"):
+            self._changing(name, value)
+            setting.apply(self, name, value)
+            self._changed(name)
+        else:
+            self._early = {**getattr(self, "_early", {}), name: value}
+            _store(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in SETTINGS:
+            setattr(self, name, getattr(type(self), name))
+        else:
+            super().__delattr__(name)
 
     def _configure(self, passed: dict[str, Any]) -> None:
         """
@@ -585,50 +549,31 @@ class Settings(ReconnectingClientFactory):
         @raise Exception: as the constructor.
         """
         cls = type(self)
-        early = getattr(self, "_own", None)
-        if early is not None:
-            passed = early | passed
-        own = {}
-        for name, value in passed.items():
-            if name in SETTINGS and name not in _DESTINATION:
-                value = SETTINGS[name].validate(name, value)
-                if value is not getattr(cls, name):
-                    own[name] = value
-        reactor = own.get("reactor", cls.reactor)
-        self._clock = own.pop("clock", cls.clock) or reactor
-        if not own.keys().isdisjoint(_MARKS):
-            high = own.pop("highMark", cls.highMark)
-            own["marks"] = Marks(high, own.pop("lowMark", cls.lowMark))
-        self._own = own or None
-        heartbeat: Any = self.heartbeat
-        keepTalking: Any = self.keepTalking
-        _checkTimed("heartbeat", heartbeat, self.framing)
-        _checkTimed("keepTalking", keepTalking, self.framing)
+        passed = getattr(self, "_early", {}) | passed
+        for name in passed.keys() & SETTINGS.keys() - _DESTINATION:
+            passed[name] = SETTINGS[name].validate(name, passed[name])
+            self._keep(name, passed[name])
+        self._keep("clock", passed.get("clock", cls.clock) or self.reactor)
+        if not passed.keys().isdisjoint(_MARKS):
+            storeMarks(self, Marks(self.highMark, self.lowMark))
+        for name in ("heartbeat", "keepTalking"):
+            _checkTimed(name, getattr(self, name), self.framing)
+        former = {name: getattr(cls, name) for name in DESTINATION}
         given = {name: passed[name] for name in passed.keys() & _DESTINATION}
-        self._target = targetFrom(
-            **replaced(cls._classDestination, given), reactor=reactor
-        )
+        moveTo(self, targetFrom(**replaced(former, given), reactor=self.reactor))
 
-    @property
-    def marks(self) -> Marks:
+    def _keep(self, name: str, value: Any) -> None:
         """
-        C{highMark} and C{lowMark}.
+        Store the value of a setting, if it is not that of the class.
         """
-        own = self._own
-        return self._classMarks if own is None else own.get("marks", self._classMarks)
-
-    @marks.setter
-    def marks(self, marks: Marks) -> None:
-        _store(self, "marks", marks)
+        if value is not getattr(type(self), name):
+            _store(self, name, value)
 
     def _sets(self, names: frozenset[str]) -> bool:
         """
         @return: True if one of these settings is not the default.
         """
-        own = self._own
-        return not self._classNames.isdisjoint(names) or (
-            own is not None and not own.keys().isdisjoint(names)
-        )
+        return any(getattr(self, name) is not SETTINGS[name].default for name in names)
 
     def _changing(self, name: str, value: Any) -> None:
         """
@@ -682,16 +627,14 @@ def isMoving(client: Settings) -> bool:
     """
     @return: True if the destination has been changed since the last attempt began.
     """
-    own = client._own
-    return own is not None and not own.keys().isdisjoint(_DESTINATION)
+    return bool(client._moved)
 
 
 def movesAddress(client: Settings) -> bool:
     """
     @return: as L{isMoving}, but False if only C{tls} has been changed.
     """
-    own = client._own
-    return own is not None and not own.keys().isdisjoint(_DESTINATION - {"tls"})
+    return bool(client._moved - {"tls"})
 
 
 def nextTarget(client: Settings) -> Target:
@@ -721,15 +664,19 @@ def moveTo(client: Settings, target: Target) -> None:
     Use another target from now on.
     """
     client._target = target
-    if client._own is not None:
-        for name in DESTINATION:
-            client._own.pop(name, None)
+    client._moved = _NONE
+    for name, value in zip(DESTINATION, target.given, strict=True):
+        if value is not getattr(client, name):
+            _store(client, name, value)
 
 
 #: Each setting by its name.
 SETTINGS: dict[str, Setting] = {
     name: value for name, value in vars(Settings).items() if isinstance(value, Setting)
 }
+
+for _name, _row in SETTINGS.items():
+    setattr(Settings, _name, _row.default)
 
 #: The documentation of each setting, as one line of epytext.
 DOCUMENTATION = {
