@@ -1,5 +1,6 @@
 """
-Where a client connects to: one place, or several in turn; checked when it is given.
+The destination of a client: one address or endpoint, or several for failover. It is
+validated when it is set.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from . import addresses as _addresses
 from .connector import Attempt, ConnectorFactory, EndpointConnector
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
-#: The settings that say where to connect to, in the order of L{Target}'s parameters.
+#: The settings of the destination, in the order of L{Target}'s parameters.
 DESTINATION = (
     "remoteAddress",
     "remotePort",
@@ -166,8 +167,7 @@ class Address:
 @attrs.frozen
 class EndpointAddress:
     """
-    The destination of an endpoint of the user's own: all that is known is the
-    endpoint.
+    The address of an endpoint of the user's, of which only the endpoint is known.
 
     @ivar endpoint: the endpoint, or the string that describes it, as it was given.
     """
@@ -181,7 +181,7 @@ class EndpointAddress:
 @attrs.define
 class Given:
     """
-    An endpoint of the user's own.
+    An endpoint of the user's.
 
     @ivar given: the endpoint, or a string that describes it.
     """
@@ -231,14 +231,14 @@ class Given:
 
 class Target:
     """
-    What C{remoteAddress}, C{remotePort}, C{endpoint}, C{domain}, C{bindAddress},
-    C{bindPort} and C{tls} say together; or nothing, if somebody else's connector knows.
+    The destination that L{DESTINATION} describes: one or several places (addresses or
+    endpoints), or none if only another connector than ours knows it.
 
-    Of several places, the present one is kept as long as it works. Where an attempt
-    fails the next one has its turn; a I{round} is over when each has had one. Of one
-    place, nothing is remembered.
+    A client keeps using a place that works. After a failed attempt it uses the next
+    one. A I{round} ends when each place has been tried once. A target with only one
+    place has no state.
 
-    @ivar speaksTLS: whether C{tls} makes connections TLS.
+    @ivar speaksTLS: whether the setting C{tls} asks for TLS.
     """
 
     __slots__ = (
@@ -267,12 +267,13 @@ class Target:
         reactor: Any = None,
     ) -> None:
         """
-        @param reactor: what an endpoint's description is judged with; None if that is
-            not to be installed yet.
+        @param reactor: the reactor that validates the description of an endpoint; None
+            to install no reactor yet.
 
-        @raise TypeError: if one is of the wrong type, missing or too many.
-        @raise ValueError: if one is out of its range.
-        @raise ImportError: if one needs an extra that is not installed.
+        @raise TypeError: if a setting has the wrong type, is missing, or excludes
+            another one.
+        @raise ValueError: if a setting is out of its range.
+        @raise ImportError: if a setting needs an extra that is not installed.
         """
         endpoint = endpointsFrom("endpoint", endpoint)
         self._options = _addresses.socketOptions("socketOptions", socketOptions)
@@ -291,13 +292,13 @@ class Target:
         self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
         self.speaksTLS = self._tls is not None
-        #: The place whose turn it is, and the others, in turn.
+        #: The current place, and the others in the order in which they follow.
         self._place: Address | Given | None = None
         self._others: tuple[Address | Given, ...] = ()
-        #: How many places have had their turn in this round.
+        #: How many places have been tried in this round.
         self._tried = 0
-        #: How many connections of this place have been lost in a row before they were
-        #: stable.
+        #: How many connections to the current place in a row were lost before they
+        #: were stable.
         self._flaps = 0
         if remoteAddress is not None or remotePort is not None:
             self._place = self._addressOf(remoteAddress, remotePort)
@@ -320,7 +321,7 @@ class Target:
     @property
     def known(self) -> bool:
         """
-        Whether there is anything to connect to.
+        Whether there is a place to connect to.
         """
         return self._place is not None
 
@@ -333,14 +334,14 @@ class Target:
 
     def moved(self, address: object, port: object) -> Target:
         """
-        @param address: as C{remoteAddress}; None for the present one.
-        @param port: as C{remotePort}; None for the present one.
+        @param address: as C{remoteAddress}; None for the current one.
+        @param port: as C{remotePort}; None for the current one.
 
-        @return: the same with another address.
+        @return: a copy with another address.
 
-        @raise TypeError: if one is of the wrong type, or missing.
-        @raise ValueError: if it cannot be an address or a port, or if it would not be
-            TLS where an endpoint is.
+        @raise TypeError: if an argument has the wrong type, or is missing.
+        @raise ValueError: if it cannot be an address or a port, or if an endpoint
+            speaks TLS and connections to the address would not.
         """
         for place in self._all:
             if place.secure:
@@ -368,14 +369,16 @@ class Target:
         host = _addresses.host("remoteAddress", address, domain)
         if domain == AF_UNIX:
             if port is not None:
-                raise TypeError("remotePort is not for domain=AF_UNIX: leave it out")
+                raise TypeError(
+                    "remotePort cannot be used with domain=AF_UNIX: omit it"
+                )
             number = None
         elif port is None:
             raise TypeError("remoteAddress needs remotePort too")
         else:
             number = _addresses.port("remotePort", port)
         if domain is None and binding is not None:
-            # From a local address only its own family can be reached.
+            # A local address reaches only addresses of its own family.
             domain = _addresses.literal(binding[0])
             if domain is not None and host.family not in (None, domain):
                 raise ValueError(
@@ -384,43 +387,43 @@ class Target:
                 )
         return Address(host, number, domain, binding, options=self._options)
 
-    # -- the turns
+    # -- failover
 
     @property
     def left(self) -> bool:
         """
-        Whether the last attempt has failed, and places are left that have had no turn
-        in this round.
+        Whether the last attempt has failed, and places are left that have not been
+        tried in this round.
         """
         return 0 < self._tried <= len(self._others)
 
     def begin(self) -> None:
         """
-        The client starts: begin a round.
+        Begin a round: the client starts.
         """
         if self._tried:
-            self._goOn()
+            self._useNext()
             self._tried = 0
 
     def reached(self) -> None:
         """
-        The present place works.
+        The current place works.
         """
         if self._tried:
             self._tried = 0
 
     def lost(self, stable: bool) -> None:
         """
-        A connection to the present place is lost, and that was not our wish. It is
-        tried again first; but one that accepts and drops connections over and over
+        A connection to the current place is lost, and we did not close it. Try the
+        place again first. A place that accepts connections and drops them repeatedly
         does not work.
         """
         if self._others:
             self._flaps = 0 if stable else self._flaps + 1
             if self._flaps > 1:
-                self._goOn()
+                self._useNext()
 
-    def _goOn(self) -> None:
+    def _useNext(self) -> None:
         assert self._place is not None
         following, *others = self._others
         self._others = (*others, self._place)
@@ -438,7 +441,7 @@ class Target:
         @return: its connector. It has reported the attempt to the factory.
         """
         if self._tried:
-            self._goOn()
+            self._useNext()
         if self._others:
             self._tried = self._tried % (1 + len(self._others)) + 1
         place = self._place
@@ -452,7 +455,7 @@ class Target:
     @property
     def tls(self) -> Any:
         """
-        What makes connections to the present place TLS; None if nothing does.
+        The options for TLS to the current place; None for no TLS.
         """
         return self.tlsOptions(self._tls)
 
@@ -462,7 +465,7 @@ class Target:
 
         @return: the options.
 
-        @raise ValueError: if the platform's need a host name, and there is none.
+        @raise ValueError: if those of the platform need a host name, and there is none.
         """
         if tls is not True:
             return tls
@@ -564,13 +567,15 @@ def replaced(former: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def _nameOf(place: Address | Given | None) -> str:
     """
-    @raise ValueError: if nobody knows it.
+    @return: the name that the certificate of a place must have.
+
+    @raise ValueError: if it is unknown.
     """
     if place is None or place.name is None:
         where = "without remoteAddress or endpoint" if place is None else str(place)
         raise ValueError(
             f"tls=True cannot know the host that the certificate must be for: {where}; "
-            "give tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
+            "pass tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
         )
     return place.name
 
@@ -579,16 +584,17 @@ def _placesOf(
     given: Any, options: tuple[_addresses.SocketOption, ...] | None, reactor: Any
 ) -> tuple[Address | Given, ...]:
     """
-    @return: the places that C{endpoint} stands for.
+    @return: the places that C{endpoint} describes.
 
-    @raise TypeError: if an item of it is neither an endpoint nor text.
-    @raise ValueError: if an item describes no endpoint, or there is none.
+    @raise TypeError: if an item is neither an endpoint nor text, or cannot have socket
+        options.
+    @raise ValueError: if an item does not describe an endpoint, or there is none.
     """
     if not isinstance(given, tuple):
         given = (given,)
     places = tuple(_placeOf(each, options, reactor) for each in given)
     if not places:
-        raise ValueError("endpoint is an empty sequence: give at least one endpoint")
+        raise ValueError("endpoint is an empty sequence: pass at least one endpoint")
     for place in places:
         if options and isinstance(place, Given):
             raise TypeError(
@@ -626,8 +632,8 @@ def _placeOf(
             _addresses.path("endpoint", asking.path)
         if scheme != "tcp":
             return Given(endpoint)
-        # The endpoint would reach no host that has IPv6 alone: see to it that names
-        # are looked up for both families.
+        # Twisted's endpoint for this description does not reach hosts that have only
+        # IPv6 addresses. So this is an address of ours.
         described.connect(None)
         host, port, timeout, binding = asking.asked
         return Address(
@@ -640,8 +646,8 @@ def _placeOf(
         )
     except Exception as e:
         raise ValueError(
-            f"endpoint: {endpoint!r} describes no client endpoint ({e}); give one "
-            "as 'tcp:host:port'"
+            f"endpoint: {endpoint!r} does not describe a client endpoint ({e}); pass "
+            "one such as 'tcp:host:port'"
         ) from e
 
 
@@ -661,7 +667,7 @@ def _excludeDoubleTLS(places: Iterable[Address | Given]) -> None:
         if place.secure:
             raise TypeError(
                 f"endpoint {str(place)!r} and tls exclude each other: it is TLS "
-                "already; leave tls out, or give 'tcp:host:port'"
+                "already; omit tls, or pass 'tcp:host:port'"
             )
 
 
@@ -677,23 +683,22 @@ def withoutTLS(what: str, why: str) -> ValueError:
 
 def _excludeAddress(**parameters: object) -> None:
     """
-    @raise TypeError: if one is given beside an endpoint.
+    @raise TypeError: if one of them is set together with an endpoint.
     """
     for name, value in parameters.items():
         if value is not None:
             raise TypeError(
-                f"endpoint and {name} exclude each other: the endpoint says where to "
-                "connect to"
+                f"endpoint and {name} exclude each other: the endpoint has an address "
+                f"of its own; omit {name}"
             )
 
 
 @implementer(IReactorPluggableNameResolver)
 class _Asking:
     """
-    Stands for a reactor where only the description of an endpoint is judged, or asked
-    what it would connect to.
+    A reactor that records the arguments with which an endpoint would connect.
 
-    @ivar asked: host, port, timeout and local side of C{connectTCP}.
+    @ivar asked: host, port, timeout and local address of C{connectTCP}.
     @ivar path: the path of C{connectUNIX}.
     """
 
@@ -712,9 +717,9 @@ class _Asking:
         timeout: float = 30,
         bindAddress: tuple[str, int] | None = None,
     ) -> Any:
-        "Remember where to."
+        "Record the arguments."
         self.asked = host, port, timeout, bindAddress
 
     def connectUNIX(self, address: str, factory: Any, **options: Any) -> Any:
-        "Remember the path."
+        "Record the path."
         self.path = address
