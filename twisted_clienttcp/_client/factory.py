@@ -622,8 +622,7 @@ class ClientTCPFactory(Settings):
     def flushed(self) -> Deferred[None]:
         """
         @return: a Deferred that fires when the kernel has accepted every byte that was
-            put; at once if it has. Under TLS, one buffer of the transport may still be
-            pending then. It fails with an L{OutputLost
+            put; at once if it has. It fails with an L{OutputLost
             <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
         """
         return self._parts.flushed()
