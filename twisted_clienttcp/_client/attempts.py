@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectError, NotConnectingError, TimeoutErro
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from .._connecting.connector import EndpointConnector
+from .._connecting.connector import Connector
 from .._connecting.destination import withoutTLS
 from .._connection.protocol import finishing
 from .._details import ConnectTimeout
@@ -118,7 +118,7 @@ class Attempts:
             lifecycle.phase is STOPPED and lifecycle.hosted
         )
         # The connectors of Twisted, and ours, report each attempt.
-        isReal = isinstance(connector, (BaseConnector, EndpointConnector))
+        isReal = isinstance(connector, (BaseConnector, Connector))
         if isReal or not (isNew and self._parts.client.continueTrying):
             return False
         self.startedConnecting(connector)
@@ -133,13 +133,13 @@ class Attempts:
             self.isForeign = True
 
     @property
-    def ownConnector(self) -> EndpointConnector | None:
+    def ownConnector(self) -> Connector | None:
         """
-        The connector, if it is an L{EndpointConnector}: it must be notified of events
+        The connector, if it is an L{Connector}: it must be notified of events
         that Twisted's connectors learn from their transports.
         """
         connector = self._parts.client.connector
-        return connector if isinstance(connector, EndpointConnector) else None
+        return connector if isinstance(connector, Connector) else None
 
     @property
     def isPending(self) -> bool:
@@ -229,7 +229,7 @@ class Attempts:
         hasExpired = isinstance(reason.value, TimeoutError) and (
             reason.value.args == ("",)
         )
-        if hasExpired and isinstance(connector, (BaseConnector, EndpointConnector)):
+        if hasExpired and isinstance(connector, (BaseConnector, Connector)):
             # Their errors do not name the timeout.
             expired = self._timeout(connector.timeout)
         return expired or reason

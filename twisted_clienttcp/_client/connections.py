@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.python.failure import Failure
 
 from .. import _tls
-from .._connecting.connector import EndpointConnector
+from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import Client, ClientTCPProtocol, raiseAgain
 from ..errors import NegotiationRefused, OutputLost
@@ -332,6 +332,6 @@ class Connections:
         try:
             parts.run()
         finally:
-            if isinstance(connector, EndpointConnector) and not isHosted:
+            if isinstance(connector, Connector) and not isHosted:
                 # Twisted's connectors learn this from their transports.
                 connector.connectionLost(failure)

@@ -21,7 +21,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from .._connecting.connector import EndpointConnector
+from .._connecting.connector import Connector
 from .._connecting.resolving import State, inWords
 from .._details import describe, errorDetails
 from ..errors import CallbackError, NegotiationRefused
@@ -114,7 +114,7 @@ def triedBy(client: Settings) -> dict[IAddress, Failure | State]:
         state.
     """
     connector = client.connector
-    return connector.tried if isinstance(connector, EndpointConnector) else {}
+    return connector.tried if isinstance(connector, Connector) else {}
 
 
 def logFailure(client: Settings, what: str, failure: Failure) -> None:

@@ -88,7 +88,7 @@ class Attempt:
 
     __slots__ = ("_connector", "_stop", "candidates")
 
-    def __init__(self, connector: EndpointConnector) -> None:
+    def __init__(self, connector: Connector) -> None:
         self._connector = connector
         self._stop: Callable[[], object] | None = None
         self.candidates: Sequence[Candidate] = ()
@@ -137,7 +137,7 @@ class Attempt:
 
 
 @implementer(IConnector)
-class EndpointConnector:
+class Connector:
     """
     A connector for any destination. It reports to its factory as the connectors of
     Twisted do: also failed attempts and lost connections, which endpoints do not report

@@ -32,7 +32,7 @@ from zope.interface import implementer
 
 from .. import _tls
 from . import addresses as _addresses
-from .connector import Attempt, ConnectorFactory, EndpointConnector
+from .connector import Attempt, Connector, ConnectorFactory
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
 #: The settings of the destination, in the order of L{Target}'s parameters.
@@ -446,7 +446,7 @@ class Target:
             self._tried = self._tried % (1 + len(self._others)) + 1
         place = self._place
         assert place is not None
-        connector = EndpointConnector(factory, place, reactor, timeout)
+        connector = Connector(factory, place, reactor, timeout)
         connector.connect()
         return connector
 
