@@ -58,7 +58,14 @@ class Reader:
 
     def __init__(self, framing: Any, holdsAt: int = 0) -> None:
         self.holdsAt = holdsAt
-        self.inbound = Inbound(framing.fresh(), Reader.deliver, self, self)
+        self.inbound = Inbound(
+            framing.fresh(),
+            Reader.deliver,
+            self,
+            self.inputFailed,
+            self.inputRaised,
+            self.inputResumed,
+        )
         self.records = 0
         self.errors = 0
 

@@ -233,8 +233,17 @@ class ReceiverTests(SynchronousTestCase):
         for batched in (False, True):
             delivered: list[Any] = []
             owner: Any = FailingOwner()
+            fail: Any = self.fail
             framing = Receiver(LineReceiver, MAX_LENGTH=DIRECT + 1)
-            inbound = Inbound(framing.fresh(), feed, self, owner, batched)
+            inbound = Inbound(
+                framing.fresh(),
+                feed,
+                self,
+                owner.inputFailed,
+                fail,
+                fail,
+                batched,
+            )
             owner.inbound = inbound
             for chunk in (b"a", b"\r\nb", b"\r\n", b"again\r\n", b"\r\n", b"c\r\n"):
                 inbound.feed(chunk)

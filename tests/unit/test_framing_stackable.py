@@ -583,7 +583,15 @@ class OnceTests(SynchronousTestCase):
                 inbound.hold(Hold.USER)
 
         lines = [b"%d" % number for number in range(12)]
-        inbound = Inbound(framing(), deliver, self, FailingOwner())
+        owner = FailingOwner()
+        inbound = Inbound(
+            framing(),
+            deliver,
+            self,
+            owner.inputFailed,
+            owner.inputRaised,
+            owner.inputResumed,
+        )
         for chunk in pieces(b"\r\n".join([*lines, b""]), at):
             inbound.feed(chunk)
             inbound.release(Hold.USER)

@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._connection import inbound as _inbound
 from twisted_clienttcp._connection.inbound import (
+    Cursor,
     Hold,
     Inbound,
-    IndexCursor,
     cursor,
     cursorsFor,
 )
@@ -70,7 +70,15 @@ class Reader:
         self.reported: list[BaseException | None] = []
         self.ends = 0
         self.on = on
-        self.inbound = Inbound(framing, Reader.deliver, self, self, batched)
+        self.inbound = Inbound(
+            framing,
+            Reader.deliver,
+            self,
+            self.inputFailed,
+            self.inputRaised,
+            self.inputResumed,
+            batched,
+        )
 
     def deliver(self, record: Any) -> object:
         self.records.append(record)
@@ -186,7 +194,7 @@ class DeliveryTests(SynchronousTestCase):
                 waiting.pop().callback(None)
 
         if not movable:
-            self.patch(_inbound, "cursor", IndexCursor)
+            self.patch(_inbound, "cursor", Cursor)
         reader = Reader(Line(delimiter=b"|"), interrupt)
         inbound = reader.inbound
         sent = [b"%d" % number for number in range(40)]
@@ -465,7 +473,7 @@ class CursorTests(SynchronousTestCase):
         """
         Both can be moved forwards, backwards and to the end from inside a loop.
         """
-        makers: list[Callable[[list[Any]], Any]] = [cursor, IndexCursor]
+        makers: list[Callable[[list[Any]], Any]] = [cursor, Cursor]
         for make in makers:
             items = list("abcde")
             moved = make(items)
@@ -486,4 +494,4 @@ class CursorTests(SynchronousTestCase):
         An interpreter whose list iterators cannot be moved gets the replacement.
         """
         self.assertIs(cursorsFor(type(iter([]))), iter)
-        self.assertIs(cursorsFor(object), IndexCursor)
+        self.assertIs(cursorsFor(object), Cursor)

@@ -94,7 +94,12 @@ class Swapper:
         self.events: list[Any] = []
         self.records = self.present = 0
         self.inbound = Inbound(
-            FRAMINGS[names[0]].pattern.fresh(), Swapper.deliver, self, self
+            FRAMINGS[names[0]].pattern.fresh(),
+            Swapper.deliver,
+            self,
+            self.inputFailed,
+            self.inputRaised,
+            self.inputResumed,
         )
 
     def deliver(self, record: Any) -> None:

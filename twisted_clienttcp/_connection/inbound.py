@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from inspect import isawaitable, iscoroutine, isgenerator
 from types import CoroutineType
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 
@@ -38,59 +38,17 @@ class Hold:
     RESULT: Final = 4
 
 
-class InboundOwner(Protocol):
+class Cursor:
     """
-    What the inbound side requires of its connection.
-    """
-
-    def inputFailed(self, error: FramingError) -> None:
-        """
-        The bytes behind the records that were delivered cannot be decoded. If this does
-        not stop the input, decoding continues.
-        """
-
-    def inputRaised(self, error: BaseException) -> None:
-        """
-        The callback has raised, or its awaited result has failed. Nothing is delivered
-        afterwards.
-        """
-
-    def inputResumed(self) -> None:
-        """
-        The awaited result has arrived.
-        """
-
-
-class Cursor(Protocol):
-    """
-    An iterator over a list that can be moved from inside the loop that uses it.
-    """
-
-    def __iter__(self) -> Cursor: ...
-
-    def __next__(self) -> Any: ...
-
-    def __length_hint__(self) -> int:
-        """
-        Return how many items follow.
-        """
-
-    def __setstate__(self, index: int, /) -> None:
-        """
-        Continue at that index.
-        """
-
-
-class IndexCursor:
-    """
-    A L{Cursor} for interpreters whose list iterators cannot be moved.
+    An iterator over a list that can be moved from inside the loop that uses it, for
+    interpreters whose list iterators cannot be moved. The others stand in for it.
     """
 
     def __init__(self, items: list[Any]) -> None:
         self._items = items
         self._index = 0
 
-    def __iter__(self) -> IndexCursor:
+    def __iter__(self) -> Cursor:
         return self
 
     def __next__(self) -> Any:
@@ -100,9 +58,15 @@ class IndexCursor:
         return self._items[self._index - 1]
 
     def __length_hint__(self) -> int:
+        """
+        Return how many items follow.
+        """
         return max(len(self._items) - self._index, 0)
 
     def __setstate__(self, index: int, /) -> None:
+        """
+        Continue at that index.
+        """
         self._index = index
 
 
@@ -114,7 +78,7 @@ def cursorsFor(iterators: type) -> Callable[[list[Any]], Cursor]:
     isMovable = hasattr(iterators, "__setstate__") and hasattr(
         iterators, "__length_hint__"
     )
-    return cast(Callable[[list[Any]], Cursor], iter) if isMovable else IndexCursor
+    return cast(Callable[[list[Any]], Cursor], iter) if isMovable else Cursor
 
 
 #: Returns a cursor at the beginning of a list. The list's own iterator costs the loop
@@ -146,7 +110,9 @@ class Inbound:
         "_direct",
         "_error",
         "_hasEnded",
-        "_owner",
+        "_onFailed",
+        "_onRaised",
+        "_onResumed",
         "_records",
         "_running",
         "_saved",
@@ -162,12 +128,19 @@ class Inbound:
         framing: Framing[Any],
         deliver: Callable[[Any, Any], object],
         client: Any,
-        owner: InboundOwner,
+        failed: Callable[[FramingError], object],
+        raised: Callable[[BaseException], object],
+        resumed: Callable[[], object],
         batched: bool = False,
     ) -> None:
         """
         @param deliver: called with the client and each record. If it returns a Deferred
             or a coroutine, the next record waits for the result.
+        @param failed: called if the bytes behind the records that were delivered cannot
+            be decoded. If it does not stop the input, decoding continues.
+        @param raised: called if C{deliver} has raised, or if its awaited result has
+            failed. Nothing is delivered afterwards.
+        @param resumed: called if the awaited result has arrived.
         @param batched: call C{deliver} with a list of all the records there are.
         """
         self.buffer = InputBuffer(framing)
@@ -178,7 +151,9 @@ class Inbound:
         #: The framing's C{receive}, while nothing waits to be decoded or delivered.
         self._direct: Callable[[bytes], list[Any] | None] | None = None
         self._client = client
-        self._owner = owner
+        self._onFailed = failed
+        self._onRaised = raised
+        self._onResumed = resumed
         self._batched = batched
         #: The last records that were decoded, and the cursor of the loop over them.
         self._records: list[Any] = []
@@ -230,7 +205,7 @@ class Inbound:
                 try:
                     self.buffer.append(data)
                 except FramingError as error:
-                    self._owner.inputFailed(error)
+                    self._onFailed(error)
             elif (records := direct(data)) is not None:
                 # benchmark rows: Receiver
                 self._direct = direct
@@ -251,7 +226,7 @@ class Inbound:
                             self._returned(result)
                 except BaseException as error:
                     self.stop()
-                    self._owner.inputRaised(error)
+                    self._onRaised(error)
                     if not isinstance(error, Exception):
                         raise
                 if self.buffer.isEmpty and self._saved is None and self._atEnd is None:
@@ -326,7 +301,7 @@ class Inbound:
             except TruncatedRecord as truncated:
                 self.truncated = truncated
             except FramingError as error:
-                self._owner.inputFailed(error)
+                self._onFailed(error)
             else:
                 if records is None:
                     if not (self._hasEnded or self.held):
@@ -460,7 +435,7 @@ class Inbound:
 
     def _arrived(self, result: object) -> None:
         self.release(Hold.RESULT)
-        self._owner.inputResumed()
+        self._onResumed()
 
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.RESULT
@@ -468,7 +443,7 @@ class Inbound:
             # By L{cancel}, as a rule. The connection has ended.
             return
         self.stop()
-        self._owner.inputRaised(failure.value)
+        self._onRaised(failure.value)
 
     # -- the loop, from inside
 
@@ -574,7 +549,7 @@ class Inbound:
             try:
                 self._awaited.cancel()
             except BaseException as error:
-                self._owner.inputRaised(error)
+                self._onRaised(error)
                 if not isinstance(error, Exception):
                     raise
 

@@ -294,7 +294,15 @@ class ClientTCPProtocol(Protocol):
 
     def _newInbound(self) -> Inbound:
         client = self._client
-        return Inbound(self._framing, client.serverInput, client, self, client.batched)
+        return Inbound(
+            self._framing,
+            client.serverInput,
+            client,
+            self._inputFailed,
+            self._inputRaised,
+            self.reading.resultArrived,
+            client.batched,
+        )
 
     @property
     def negotiation(self) -> Negotiation:
@@ -457,7 +465,7 @@ class ClientTCPProtocol(Protocol):
         if self.closing.blame(failure, initiator):
             self._owner.inputEnded(self, failure, True)
 
-    def inputFailed(self, error: FramingError) -> None:
+    def _inputFailed(self, error: FramingError) -> None:
         """
         The bytes behind the records that were delivered cannot be decoded.
         """
@@ -468,12 +476,9 @@ class ClientTCPProtocol(Protocol):
             self.reading.inbound.stop()
             self._inputEnded(Failure(error), "local")
 
-    def inputRaised(self, error: BaseException) -> None:
+    def _inputRaised(self, error: BaseException) -> None:
         callback = "serverInputBatch" if self._client.batched else "serverInput"
         self._owner.callbackRaised(callback, error, self)
-
-    def inputResumed(self) -> None:
-        self.reading.resultArrived()
 
     def hold(self, reason: int) -> None:
         """
