@@ -12,6 +12,7 @@ from typing import NamedTuple
 from twisted.internet import error
 from twisted.python.failure import Failure
 
+from . import errors
 from .errors import ClientTCPError
 
 
@@ -103,6 +104,31 @@ def errorDetails(failure: Failure) -> ErrorDetails:
         if isinstance(exception, kind):
             return _system(operation, number)
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
+
+
+#: The operations of Twisted's errors, and of our own exceptions.
+OPERATIONS = frozenset(
+    ["bind", "close", "connect", "getaddrinfo", "read", "write"]
+    + [
+        value.operation
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, ClientTCPError)
+    ]
+)
+
+
+def operationOf(failure: Failure) -> str:
+    """
+    @return: the operation of L{errorDetails} if it is one of L{OPERATIONS}; any other
+        one, of a subclass that a user has defined, counts as that of the base class.
+    """
+    exception = failure.value
+    if isinstance(exception, ClientTCPError):
+        # The text of a skipped record is not composed for this.
+        operation = exception.operation
+    else:
+        operation = errorDetails(failure).operation
+    return operation if operation in OPERATIONS else ClientTCPError.operation
 
 
 def fullText(failure: Failure) -> str:

@@ -4,8 +4,14 @@ Statistics of a client.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import attrs
 from twisted.python.failure import Failure
+
+#: No errors, of any client.
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @attrs.define(kw_only=True)
@@ -14,6 +20,7 @@ class Stats:
     The statistics of a client since it was created: C{client.stats} returns a copy of
     their present values.
 
+    @ivar phase: the present phase, as the page I{The lifecycle} names it.
     @ivar bytesIn: bytes received, counted above TLS.
     @ivar recordsIn: records delivered.
     @ivar bytesOut: encoded bytes accepted for output.
@@ -26,10 +33,17 @@ class Stats:
         framing of the connection could not encode.
     @ivar highs: how often the pending output reached C{highMark}.
     @ivar lows: how often it fell to C{lowMark} after that.
+    @ivar secondsHigh: the total time in seconds from C{highMark} to C{lowMark}, or to
+        the end of the connection.
     @ivar flushes: how often the kernel had accepted every byte.
     @ivar attempts: attempts to connect.
     @ivar connections: attempts that reached C{connected}.
     @ivar failures: attempts that ended in C{connectError}.
+    @ivar connectErrors: how often C{connectError} was called, by the C{operation} of
+        L{errorDetails<twisted_clienttcp.errorDetails>}. These are the operations of
+        Twisted's errors and of this package's own exceptions; C{"client"} stands for
+        the operation of any other class.
+    @ivar serverErrors: how often C{serverError} was called, by the same operations.
     @ivar losses: connections that the peer or the network ended.
     @ivar framingErrors: errors of the framing in received bytes, skipped records
         included.
@@ -37,6 +51,7 @@ class Stats:
     @ivar secondsConnected: the total time of all connections in seconds.
     """
 
+    phase: str = ""
     bytesIn: int = 0
     recordsIn: int = 0
     bytesOut: int = 0
@@ -47,11 +62,33 @@ class Stats:
     recordsRejected: int = 0
     highs: int = 0
     lows: int = 0
+    secondsHigh: float = 0.0
     flushes: int = 0
     attempts: int = 0
     connections: int = 0
     failures: int = 0
+    connectErrors: Mapping[str, int] = _NONE
+    serverErrors: Mapping[str, int] = _NONE
     losses: int = 0
     framingErrors: int = 0
     lastError: Failure | None = None
     secondsConnected: float = 0.0
+
+    def countError(self, callback: str, failure: Failure, operation: str) -> None:
+        """
+        Count a failure that C{connectError} or C{serverError} is called with.
+
+        @param operation: the operation that it counts as.
+        """
+        self.lastError = failure
+        if callback == "connectError":
+            self.connectErrors = _incremented(self.connectErrors, operation)
+        else:
+            self.serverErrors = _incremented(self.serverErrors, operation)
+
+
+def _incremented(counts: Mapping[str, int], name: str) -> Mapping[str, int]:
+    """
+    @return: a new mapping, because copies of the statistics have the old one.
+    """
+    return {**counts, name: counts.get(name, 0) + 1}

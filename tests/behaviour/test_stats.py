@@ -7,9 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionLost, DNSLookupError
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
+from twisted_clienttcp.errors import ClientTCPError
 from twisted_clienttcp.framing import Line
 
 from .._memory import FlowTestCase
@@ -126,3 +128,84 @@ class StatsTests(FlowTestCase):
         before = client.stats
         client.put(b"a")
         self.assertEqual((before.recordsOut, client.stats.recordsOut), (0, 1))
+
+    def test_phase(self) -> None:
+        """
+        C{phase} is the phase that the page of the lifecycle shows.
+        """
+        client = self.client()
+        phases = [client.stats.phase]
+        client.start()
+        phases.append(client.stats.phase)
+        self.establish()
+        phases.append(client.stats.phase)
+        self.assertEqual(phases, ["idle", "connecting", "connected"])
+
+    def test_secondsHigh(self) -> None:
+        """
+        The time above the high mark ends at the low mark or with the connection, and
+        an earlier copy does not change.
+        """
+        client, transport = self.connected(**self.recorder.marks(4, 2))
+        client.put(b"abc")
+        self.reactor.advance(0)
+        self.reactor.advance(3)
+        self.assertEqual(client.stats.secondsHigh, 3)
+        self.drain(transport)
+        self.reactor.advance(10)
+        before = client.stats
+        self.assertEqual((before.secondsHigh, before.lows), (3, 1))
+        client.put(b"abc")
+        self.reactor.advance(0)
+        self.reactor.advance(2)
+        transport.lose()
+        self.reactor.advance(client.delay)
+        self.establish()
+        self.reactor.advance(10)
+        self.assertEqual((client.stats.secondsHigh, client.stats.lows), (5, 1))
+        self.assertEqual(before.secondsHigh, 3)
+
+    def test_errors(self) -> None:
+        """
+        Errors are counted by their operation. The operation of a class of the user's is
+        none of the fixed set, so it counts as C{"client"}.
+        """
+
+        class Odd(ClientTCPError):
+            operation = "odd"
+
+        client = self.client(framing=Line(maxLength=3, onTooLong="skip"))
+        client.start()
+        self.refuse()
+        before = client.stats
+        self.assertEqual(before.connectErrors, {"connect": 1})
+        for error in (Odd(), DNSLookupError(), DNSLookupError()):
+            self.reactor.advance(client.delay)
+            self.attempts()[-1][2].clientConnectionFailed(None, Failure(error))
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        transport.protocol.dataReceived(b"toolong\r\nlong\r\n")
+        transport.lose()
+        stats = client.stats
+        self.assertEqual(
+            stats.connectErrors, {"connect": 1, "client": 1, "getaddrinfo": 2}
+        )
+        self.assertEqual(sum(stats.connectErrors.values()), stats.failures)
+        self.assertEqual(stats.serverErrors, {"framing": 2, "read": 1})
+        self.assertEqual(before.connectErrors, {"connect": 1})
+
+    def test_acceptedNeverFalls(self) -> None:
+        """
+        A record counts as accepted, also if the framing of the next connection cannot
+        encode it or encodes it in fewer bytes.
+        """
+        client = self.client(framing=Line(delimiter=b"\r\n"), offlineLimit=100)
+        client.putMany([b"a", b"b\nc"])
+        client.framing = Line(delimiter=b"\n")
+        before = client.stats
+        client.start()
+        self.establish()
+        stats = client.stats
+        self.assertEqual(stats.recordsRejected, 1)
+        self.assertEqual((before.recordsOut, stats.recordsOut), (2, 2))
+        self.assertEqual((before.bytesOut, stats.bytesOut), (8, 8))

@@ -182,9 +182,9 @@ class Connections:
             if parts.waiters.waiting.get("flushed"):
                 parts.fireLater("flushed", None)
         elif callback == "serverHigh":
-            parts.counts.highs += 1
+            parts.reachedHighMark()
         else:
-            parts.counts.lows += 1
+            parts.reachedLowMark()
         parts.callbacks.later(parts.callbacks.call, callback)
         parts.run()
         return True
@@ -203,8 +203,13 @@ class Connections:
         Send the records that wait for a connection, and report those that its framing
         cannot encode.
         """
-        parts = self._parts
-        for error in parts.output.sendOffline(connection.outbound):
+        parts, output = self._parts, self._parts.output
+        data, records = output.accepted
+        errors = output.sendOffline(connection.outbound)
+        # The counts of what was accepted never fall.
+        parts.counts.bytesOut += max(0, data - output.accepted[0])
+        parts.counts.recordsOut += records - output.accepted[1]
+        for error in errors:
             parts.counts.recordsRejected += 1
             parts.callbacks.later(parts.report, "serverError", Failure(error))
             if not isinstance(error, Exception):

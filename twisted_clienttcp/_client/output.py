@@ -33,6 +33,17 @@ class Output:
         pending = 0 if self.queue is offline else self.queue.pending
         return pending + offline.pending
 
+    @property
+    def accepted(self) -> tuple[int, int]:
+        """
+        The bytes and records that were put on the connection or for the next one.
+        """
+        data, records = self.offline.accepted
+        if self.queue is self.offline:
+            return data, records
+        moreData, moreRecords = self.queue.accepted
+        return data + moreData, records + moreRecords
+
     def sendOffline(self, queue: OutputQueue) -> list[BaseException]:
         """
         Move the records that wait to the queue of a connection, if it is in use, behind

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import ClientTCPProtocol, raiseAgain
+from .._details import operationOf
 from .._stats import Stats
 from ..errors import CallbackError, OutputLost
 from .callbacks import Callbacks
@@ -43,6 +44,7 @@ class Parts:
     __slots__ = (
         "_clock",
         "_connectedAt",
+        "_highSince",
         "callbacks",
         "client",
         "connection",
@@ -80,6 +82,7 @@ class Parts:
         self.lost: Failure | None = None
         self._clock: IReactorTime | None = None
         self._connectedAt: float | None = None
+        self._highSince: float | None = None
 
     @property
     def server(self) -> ClientTCPProtocol | None:
@@ -158,11 +161,32 @@ class Parts:
         """
         @return: how long the present connection has lasted.
         """
-        if self._connectedAt is None:
+        return self._secondsSince(self._connectedAt)
+
+    def _secondsSince(self, moment: float | None) -> float:
+        if moment is None:
             return 0.0
         # The clock may be the time of day, which can be set back.
         clock = self._clock or self.timeSource()
-        return max(0.0, clock.seconds() - self._connectedAt)
+        return max(0.0, clock.seconds() - moment)
+
+    def reachedHighMark(self) -> None:
+        """
+        The output of the present connection has reached the high mark.
+        """
+        self._highSince = self.timeSource().seconds()
+        self.counts.highs += 1
+
+    def reachedLowMark(self) -> None:
+        """
+        It has fallen to the low mark after that.
+        """
+        self._endHigh()
+        self.counts.lows += 1
+
+    def _endHigh(self) -> None:
+        self.counts.secondsHigh += self._secondsSince(self._highSince)
+        self._highSince = None
 
     def endConnection(
         self, connection: ClientTCPProtocol, disconnection: Disconnection
@@ -176,6 +200,7 @@ class Parts:
         connection.count(self.counts)
         self.counts.unsentBytes += disconnection.unsent
         self.counts.secondsConnected += seconds
+        self._endHigh()
         self.connection = self._connectedAt = None
         return seconds
 
@@ -184,6 +209,8 @@ class Parts:
         @return: a copy of the counts, as they are now.
         """
         now = copy(self.counts)
+        now.phase = self.lifecycle.phase.value
+        now.secondsHigh += self._secondsSince(self._highSince)
         now.pendingBytes = self.output.pending
         offline = self.output.offline
         now.offlineBytes = offline.pending
@@ -223,7 +250,7 @@ class Parts:
         """
         Call a callback for failures in a step, or log the failure if there is none.
         """
-        self.counts.lastError = failure
+        self.counts.countError(callback, failure, operationOf(failure))
         if callback in self.functions:
             self.callbacks.call(callback, failure)
         else:
