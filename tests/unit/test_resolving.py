@@ -619,6 +619,52 @@ class RaceTests(SynchronousTestCase):
         self.assertEqual(self.failures, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    @given(
+        st.integers(1, 5),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["wait", "fail", "connect", "cancel"]),
+                st.integers(0, 4),
+            ),
+            max_size=15,
+        ),
+    )
+    def test_anyOrder(self, count: int, events: list[tuple[str, int]]) -> None:
+        """
+        In any order of events, a race ends once: with a protocol, with a failure or by
+        C{cancel}. Then nothing is left of it.
+        """
+        built: list[Any] = []
+
+        def build(address: Any) -> Any:
+            built.append(address)
+            return self.protocol
+
+        race = self.race(count, build=build)
+        ended = False
+        for event, index in events:
+            started = len(self.started)
+            if event == "wait":
+                self.clock.advance(ATTEMPT_DELAY)
+            elif event == "cancel":
+                race.cancel()
+                ended = True
+            elif index < started and event == "fail":
+                self.started[index].fail(OSError())
+            elif index < started:
+                self.started[index].connect()
+            results = self.results(race)
+            reported = len(built) + len(self.failures)
+            self.assertLessEqual(reported, 1)
+            self.assertEqual(len(built), results.count("connected"))
+            self.assertEqual(len(self.failures), int(results == [OSError] * count))
+            if ended or reported:
+                self.assertNotIn("connecting", results)
+                self.assertEqual(self.clock.getDelayedCalls(), [])
+                self.assertEqual(len(self.started), len(results))
+            else:
+                self.assertIn("connecting", results)
+
     def test_oneAfterTheOther(self) -> None:
         """
         Without a delay, an address waits for the failure of the one before.
