@@ -20,6 +20,7 @@ costs 250 ms once.
 from __future__ import annotations
 
 import socket
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import Any, Literal
@@ -55,7 +56,7 @@ except ImportError:  # pragma: no cover - for a Twisted that has moved it
     GAIResolver = None  # type: ignore[assignment,misc]
 
 #: Clients do not join a lookup that a resolver has not ended after so many seconds: if
-#: it has lost track of the lookup, they would all wait in vain, again and again.
+#: it has lost track of the lookup, it never ends, and would delay every later attempt.
 JOINABLE = 30.0
 
 #: The class of the addresses of a family.
@@ -120,7 +121,8 @@ class _Lookup:
         self._reactor = reactor
         # The key is valid as long as this object exists.
         self._resolver = resolver
-        self._waiters: list[Deferred[list[str]]] = []
+        # In order, and with removal in constant time: there may be thousands.
+        self._waiters: OrderedDict[Deferred[list[str]], None] = OrderedDict()
         self._hasStarted = False
 
     def join(self) -> Deferred[list[str]]:
@@ -128,14 +130,13 @@ class _Lookup:
         @return: a new Deferred for the result.
         """
         waiter: Deferred[list[str]] = Deferred(self._leave)
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         return waiter
 
     def _leave(self, waiter: Deferred[list[str]]) -> None:
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-            if not self._waiters:
-                self._abandon()
+        del self._waiters[waiter]
+        if not self._waiters:
+            self._abandon()
 
     def isJoinable(self) -> bool:
         """
@@ -181,7 +182,7 @@ class _Lookup:
             result = _lookupError(socket.EAI_NONAME, "The name has no address")
         while self._waiters:
             # A client may cancel others.
-            waiter = self._waiters.pop(0)
+            waiter, _ = self._waiters.popitem(last=False)
             if isinstance(result, BaseException):
                 waiter.errback(Failure(result))
             else:
@@ -267,8 +268,8 @@ class _Threads:
         self._reactor = reactor
         self._pool = reactor.getThreadPool()
         self._running = 0
-        #: A dictionary keeps the order, and removes in constant time.
-        self._waiting: dict[_ThreadedLookup, None] = {}
+        # As the waiters of a lookup.
+        self._waiting: OrderedDict[_ThreadedLookup, None] = OrderedDict()
         _threads[id(reactor)] = self
 
     def add(self, lookup: _ThreadedLookup) -> None:
@@ -286,8 +287,7 @@ class _Threads:
 
     def _continue(self) -> None:
         while self._waiting and self._running < self._pool.max:
-            lookup = next(iter(self._waiting))
-            del self._waiting[lookup]
+            lookup, _ = self._waiting.popitem(last=False)
             try:
                 called = deferToThreadPool(
                     self._reactor, self._pool, _addressesOf, lookup.name, lookup.family
