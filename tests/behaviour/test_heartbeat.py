@@ -122,6 +122,19 @@ class ClientWatchTests(ClientTestCase):
             self.assertTrue(transport.aborted)
             transport.lose()
 
+    def test_keepTalkingRaises(self) -> None:
+        """
+        A function of C{keepTalking} that raises is an error of a callback.
+        """
+        _, transport = self.connected(keepTalking=(30, lambda client: 1 / 0))
+        self.reactor.advance(30)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        error = self.recorder.failures[-1].value
+        self.assertIsInstance(error, CallbackError)
+        self.assertEqual(error.callback, "keepTalking")
+        self.assertTrue(transport.aborted)
+        transport.lose()
+
     def test_bothAtOnce(self) -> None:
         """
         Whichever comes first.
@@ -302,6 +315,10 @@ class ArgumentTests(SynchronousTestCase):
             ("heartbeat", (30, "PING"), TypeError),
             ("heartbeat", (30, b"PI\nNG"), ValueError),
             ("heartbeat", (30, slow), TypeError),
+            ("keepTalking", 30, TypeError),
+            ("keepTalking", (0, b"HERE"), ValueError),
+            ("keepTalking", (30, b"HE\nRE"), ValueError),
+            ("keepTalking", (30, slow), TypeError),
         ):
             given: Any = {name: wrong}
             error = self.assertRaises(

@@ -14,8 +14,9 @@ from twisted_clienttcp.errors import (
     NotConnectedError,
     OutputFull,
     OutputLost,
+    RecordTooLong,
 )
-from twisted_clienttcp.framing import Line
+from twisted_clienttcp.framing import Line, int8
 
 from .._memory import FlowTestCase, Transport
 from .._support import CHUNK
@@ -69,6 +70,45 @@ class OfflineTests(FlowTestCase):
         self.assertRaises(OutputFull, client.write, b"123")
         client.put(b"f")
         self.assertEqual(client.pendingBytes, 6)
+
+    def test_otherFraming(self) -> None:
+        """
+        Records that wait are encoded by the framing that C{connected} chooses, also
+        those that a lost connection has not sent.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
+        client.put(b"a")
+        client.write(b"raw")
+        self.recorder.on["connected"] = lambda client, peer: client.setFraming(int8())
+        client.start()
+        transport = self.establish()
+        client.put(b"b")
+        transport.lose()
+        self.assertEqual(client.pendingBytes, 7)
+        self.reactor.advance(client.delay)
+        transport = self.establish()
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"\x01araw\x01b")
+        self.assertEqual(client.stats.recordsRejected, 0)
+
+    def test_cannotBeEncoded(self) -> None:
+        """
+        A record that the framing of the connection cannot encode is reported and
+        counted; the others are sent, and the connection stays.
+        """
+        client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=1000)
+        client.putMany([b"a", b"x" * 300, b"b"])
+        self.recorder.on["connected"] = lambda client, peer: client.setFraming(int8())
+        client.start()
+        transport = self.establish()
+        self.assertTrue(self.recorder.failures[0].check(RecordTooLong))
+        self.assertEqual(self.events[2][0], "serverError")
+        self.assertTrue(client.connected)
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"\x01a\x01b")
+        stats = client.stats
+        self.assertEqual((stats.recordsRejected, stats.recordsOut), (1, 2))
+        self.assertEqual((stats.unsentBytes, client.pendingBytes), (0, 0))
 
     def test_waitedForInConnected(self) -> None:
         """

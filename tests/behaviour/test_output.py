@@ -19,9 +19,10 @@ from twisted_clienttcp.errors import (
     FramingError,
     InvalidRecord,
     NotConnectedError,
+    OutputFull,
     OutputLost,
 )
-from twisted_clienttcp.framing import Stream
+from twisted_clienttcp.framing import Line, Stream
 
 from .._memory import ClientTestCase, FlowTestCase, Transport
 from .._support import CHUNK, NetworkTestCase, Peer, Server, reactor, turn
@@ -302,6 +303,47 @@ class OutputTests(FlowTestCase):
             ["serverHigh", ("serverError", "read", 104), "disconnected"],
         )
         self.assertEqual(self.recorder.disconnections[0].unsent, 11)
+
+    def test_limit(self) -> None:
+        """
+        Beyond C{outputLimit}, C{put} raises and puts nothing; a later change applies to
+        the present connection. Records that waited for the connection do not count.
+        """
+        client = self.client(
+            framing=Line(delimiter=b"\n"), outputLimit=4, offlineLimit=100
+        )
+        client.put(b"waiting")
+        client.start()
+        transport = self.establish()
+        self.assertRaises(OutputFull, client.put, b"")
+        self.drain(transport)
+        client.put(b"abc")
+        for method, argument in (
+            (client.put, b""),
+            (client.putMany, [b""]),
+            (client.write, b"x"),
+        ):
+            error = self.assertRaises(OutputFull, method, argument)
+            self.assertIn("outputLimit=4", str(error))
+        self.assertEqual(client.pendingBytes, 4)
+        client.outputLimit = None
+        client.put(b"abc")
+        client.outputLimit = 8
+        self.assertRaises(OutputFull, client.put, b"")
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"waiting\nabc\nabc\n")
+
+    def test_heartbeatBeyondTheLimit(self) -> None:
+        """
+        C{outputLimit} does not keep back a heartbeat: it is for the application.
+        """
+        client, transport = self.connected(outputLimit=4, heartbeat=(30, b"PING"))
+        client.put(b"abc")
+        self.reactor.advance(30)
+        self.reactor.advance(0)
+        self.assertTrue(client.connected)
+        self.drain(transport)
+        self.assertEqual(transport.sent, b"abc\nPING\n")
 
     def test_putInsideInput(self) -> None:
         """
