@@ -107,7 +107,7 @@ class OfflineTests(FlowTestCase):
         self.drain(transport)
         self.assertEqual(transport.sent, b"\x01a\x01b")
         stats = client.stats
-        self.assertEqual((stats.recordsRejected, stats.recordsOut), (1, 2))
+        self.assertEqual((stats.recordsRejected, stats.recordsOut), (1, 3))
         self.assertEqual((stats.unsentBytes, client.pendingBytes), (0, 0))
 
     def test_waitedForInConnected(self) -> None:

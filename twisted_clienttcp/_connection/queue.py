@@ -40,6 +40,9 @@ _FEW = 4 * CHUNK
 #: How many records are measured to find those that make a chunk.
 _WINDOW = 2048
 
+#: The batch of a queue that has none: few queues ever have one.
+_EMPTY: list[bytes | memoryview] = []
+
 #: A number of bytes that is never reached.
 NEVER = 1 << 62
 
@@ -161,9 +164,9 @@ class OutputQueue:
         """
         self.marks = marks
         self.parts: list[bytes] = []
-        #: The records that were put before those in C{parts}, the oldest last. It may
-        #: be a view of the rest of a record.
-        self._batch: list[bytes | memoryview] = []
+        #: The records that were put before those in C{parts}, the oldest last. That may
+        #: be a view of the rest of a record. The list is replaced when it is empty.
+        self._batch = _EMPTY
         self.pending = 0
         self.passedOn = 0
         self.edge = 0
@@ -358,7 +361,7 @@ class OutputQueue:
         batch = self._batch
         if not batch:
             # Records are removed from the end of a list in constant time each.
-            batch += self.parts[::-1]
+            self._batch = batch = [*reversed(self.parts)]
             self.parts.clear()
         if not self.parts and self.pending <= _FEW:
             # Most records of a queue have about the same length. To measure them all
