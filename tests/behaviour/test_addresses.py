@@ -26,11 +26,12 @@ from twisted.internet.error import (
 )
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 
 from .._memory import ABC, ClientTestCase, SlowEndpoint
+from .._processes import run
 from .._resolver import NamingReactor
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor
 
@@ -299,6 +300,39 @@ class LookupTests(ClientTestCase):
             self.assertEqual(self.events[1][0], "connectError")
             (failure,) = self.recorder.failures
             self.assertIs(failure.value, error)
+
+
+class StoppedReactorTests(SynchronousTestCase):
+    """
+    Lookups when the reactor stops.
+    """
+
+    def test_fewCalls(self) -> None:
+        """
+        The process waits for the lookups that run, at most one per thread, and not for
+        those that wait for a thread.
+        """
+        code = (
+            "import signal, socket, threading\n"
+            "signal.alarm(60)\n"
+            "calls, stopping = [], threading.Event()\n"
+            "def getaddrinfo(name, *arguments):\n"
+            "    calls.append(name)\n"
+            "    if len(calls) == 10:\n"
+            "        reactor.callFromThread(reactor.stop)\n"
+            "    stopping.wait()\n"
+            "    raise socket.gaierror(socket.EAI_AGAIN, 'later')\n"
+            "socket.getaddrinfo = getaddrinfo\n"
+            "from twisted.internet import reactor\n"
+            "from twisted_clienttcp import ClientTCPFactory\n"
+            "for number in range(50):\n"
+            "    ClientTCPFactory(serverInput=print, remotePort=7,\n"
+            "                     remoteAddress=f'{number}.example').start()\n"
+            "reactor.addSystemEventTrigger('before', 'shutdown', stopping.set)\n"
+            "reactor.run()\n"
+            "print(len(calls))\n"
+        )
+        self.assertEqual(run(sys.executable, "-c", code), "10\n")
 
 
 class EachAddressTests(ClientTestCase):
