@@ -439,6 +439,8 @@ class _Transport:
             self.lose(ConnectionDone())
         elif self._halfClosing:
             self._halfClosing = False
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.protocol.writeConnectionLost()
             self.server._clientEnded(self)
         else:
             return False

@@ -223,6 +223,16 @@ class ConfirmedTests(ScriptedTestCase):
             self.assertEqual(report.unacknowledged, 0)
             self.assertFalse(report.confirmed)
 
+    async def test_sameTurn(self) -> None:
+        """
+        A peer whose end is there when C{shutdown} is called has not answered ours.
+        """
+        client, peer = await self.connect(socket.AF_INET)
+        peer.shutdown(socket.SHUT_WR)
+        report = await self.finish(client.shutdown())
+        self.assertEqual((report.unsent, report.unacknowledged), (0, 0))
+        self.assertFalse(report.confirmed)
+
     async def test_lingerTimeout(self) -> None:
         """
         A peer that never ends its side: the bytes are counted when we close.

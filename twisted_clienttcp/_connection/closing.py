@@ -100,6 +100,7 @@ class Closing:
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None as long as it is not.
+    @ivar hasEnded: True if the transport has ended our side alone.
     @ivar isReported: True if the end has been reported.
     @ivar sendingEnded: True if no more output is accepted.
     """
@@ -121,6 +122,7 @@ class Closing:
         "_undelivered",
         "cause",
         "descriptor",
+        "hasEnded",
         "isReported",
         "negotiation",
         "reason",
@@ -152,6 +154,7 @@ class Closing:
         self.cause: Cause | None = None
         self.reason: Failure | None = None
         self.sendingEnded = False
+        self.hasEnded = False
         #: Our side ends when the output is flushed.
         self._endWhenFlushed = False
         self._isOutputClosed = False
@@ -318,7 +321,7 @@ class Closing:
         """
         The peer has ended its side.
         """
-        self._answered = self.sendingEnded
+        self._answered = self.hasEnded
         if self.stage is LINGERING:
             self._stopTimer()
             self._loseAcknowledged()

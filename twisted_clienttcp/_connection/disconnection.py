@@ -32,11 +32,11 @@ class Disconnection:
         reset if everything had been acknowledged, because the peer's kernel may have
         dropped it; and with TLS, if the peer ended its side first and perhaps only our
         answer to its close_notify is missing.
-    @ivar confirmed: True if the peer's kernel has everything, and the peer ended its
-        side after that: C{unsent} and C{unacknowledged} are 0, the peer ended its side
-        without a reset, and it did so after we had ended ours. (With TLS, each side
-        ends with a close_notify.) It does not mean that the peer's program has read
-        everything: no transport can know that.
+    @ivar confirmed: True if the peer's kernel has everything and the peer has ended its
+        side: C{unsent} and C{unacknowledged} are 0, no reset had arrived when we
+        closed, and the peer's end of stream was read after we had ended our side.
+        (With TLS, each side ends with a close_notify.) It does not mean that the peer's
+        program has read everything: no transport can know that.
     @ivar truncated: the bytes received behind the last complete record, as a
         L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
         were none.

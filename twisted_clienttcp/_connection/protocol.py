@@ -457,6 +457,7 @@ class ClientTCPProtocol(Protocol):
         """
         Our side has ended.
         """
+        self.closing.hasEnded = True
 
     def _inputEnded(self, failure: Failure, initiator: str) -> None:
         """
