@@ -6,8 +6,10 @@ A simulated network for the programs in the documents, which run in it as printe
 Every host name, except those below C{.invalid}, has the same address, one that is
 reserved for documentation (RFC 5737). Its well-known ports lead to servers in this
 module, on free ports of the loopback interface; its other ports are closed. These ports
-of 127.0.0.1 lead to the same servers. Other addresses are not changed. The servers and
-the program share one process and one reactor, of any kind that the program installs.
+of 127.0.0.1 lead to the same servers, and the ports that the program listens on are
+free ports of the loopback interface too. Other addresses are not changed. The servers
+and the program share one process and one reactor, of any kind that the program
+installs.
 """
 
 from __future__ import annotations
@@ -226,6 +228,16 @@ def furnish(reactor: Any) -> None:
         factory.noisy = False
         listening = reactor.listenSSL(0, factory, certificate(), interface="127.0.0.1")
         ports[number] = listening.getHost().port
+
+    listenTCP = reactor.listenTCP
+
+    def listen(port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        listening = listenTCP(0, factory, backlog, "127.0.0.1")
+        if port:
+            ports[port] = listening.getHost().port
+        return listening
+
+    reactor.listenTCP = listen
 
 
 def plainText() -> Any:

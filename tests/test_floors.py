@@ -40,6 +40,7 @@ LAYERS = {
     "service": 4,
     "testing": 4,
     "demo": 4,
+    "metrics": 4,
     "_command": 5,
     "tap": 6,
     "__main__": 6,

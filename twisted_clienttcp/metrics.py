@@ -1,0 +1,173 @@
+"""
+Metrics of clients for Prometheus::
+
+    from prometheus_client import REGISTRY
+    from twisted_clienttcp.metrics import ClientTCPCollector
+
+    collector = ClientTCPCollector()
+    REGISTRY.register(collector)
+    collector.add("feed", client)
+
+The metrics are the statistics of the clients (C{client.stats}). They are read when they
+are scraped, so a client is not slower because of them. Their labels are C{client}, the
+name that the client was added with; C{reason}, the operation of
+L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set; and the one that
+OpenMetrics prescribes for the phase.
+
+This module needs the extra C{prometheus}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    StateSetMetricFamily,
+)
+from prometheus_client.registry import Collector
+from twisted.python import threadable
+
+from ._client.factory import ClientTCPFactory
+from ._client.lifecycle import Phase
+from ._details import OPERATIONS
+from ._stats import Stats
+
+__all__ = ["ClientTCPCollector"]
+
+_PREFIX = "twisted_clienttcp_"
+
+#: How many seconds another thread waits for the reactor.
+_PATIENCE = 10
+
+#: The counters: name, description, attribute of the statistics.
+_COUNTERS = (
+    ("attempts", "Attempts to connect.", "attempts"),
+    ("connections", "Attempts that reached connected.", "connections"),
+    ("connected_seconds", "Total time of all connections.", "secondsConnected"),
+    ("received_bytes", "Bytes received, counted above TLS.", "bytesIn"),
+    ("received_records", "Records delivered.", "recordsIn"),
+    ("sent_bytes", "Bytes accepted for output, pending ones included.", "bytesOut"),
+    ("sent_records", "Records accepted for output.", "recordsOut"),
+    ("unsent_bytes", "Bytes accepted for output and lost, at most.", "unsentBytes"),
+    ("high_seconds", "Total time above the high mark.", "secondsHigh"),
+)
+
+#: The counters with a reason, in the same form.
+_ERRORS = (
+    ("connect_errors", "Failed attempts.", "connectErrors"),
+    ("server_errors", "Errors of connections, their losses included.", "serverErrors"),
+)
+
+
+class ClientTCPCollector(Collector):
+    """
+    Collects the metrics of clients. Register it once with a registry of
+    C{prometheus_client}, and add any number of clients before or after that.
+
+    Any thread can collect: the statistics are read in the thread of the reactor.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[str, ClientTCPFactory] = {}
+
+    def add(self, name: str, client: ClientTCPFactory) -> None:
+        """
+        Collect the metrics of a client from now on. Call this in the thread of the
+        reactor.
+
+        @param name: the value of the label C{client}. It should be the same after a
+            restart of the program, and the names should be few: each is the name of
+            some fifty time series.
+        @param client: the client.
+
+        @raise ValueError: if another client has this name.
+        """
+        if name in self._clients:
+            raise ValueError(f"there is a client {name!r} already; remove() it first")
+        self._clients[name] = client
+
+    def remove(self, name: str) -> None:
+        """
+        Forget a client. Call this in the thread of the reactor.
+
+        @param name: the name that it was added with.
+
+        @raise LookupError: if no client has this name.
+        """
+        del self._clients[name]
+
+    def describe(self) -> Iterator[Metric]:
+        """
+        @return: the metrics without values, for the registry.
+        """
+        return _metrics({})
+
+    def collect(self) -> Iterator[Metric]:
+        """
+        @return: the present metrics.
+
+        @raise concurrent.futures.TimeoutError: if this is not the thread of the
+            reactor, and the reactor does not answer: it is not running, or blocked.
+        """
+        return _metrics(self._statsFromAnyThread())
+
+    def _stats(self) -> dict[str, Stats]:
+        return {name: client.stats for name, client in self._clients.items()}
+
+    def _statsFromAnyThread(self) -> dict[str, Stats]:
+        # Without a reactor, there is nothing that changes the clients meanwhile.
+        if threadable.ioThread is None or threadable.isInIOThread():
+            return self._stats()
+        from twisted.internet import reactor
+
+        result: Future[dict[str, Stats]] = Future()
+
+        def answer() -> None:
+            try:
+                result.set_result(self._stats())
+            except BaseException as error:
+                result.set_exception(error)
+
+        # blockingCallFromThread() would wait forever if the reactor has stopped, and
+        # the reactor would wait for this thread.
+        reactor.callFromThread(answer)
+        return result.result(_PATIENCE)
+
+
+def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:
+    """
+    @param clients: the statistics of each client, by its name.
+    """
+    phase = StateSetMetricFamily(f"{_PREFIX}phase", "The phase.", labels=["client"])
+    pending = GaugeMetricFamily(
+        f"{_PREFIX}pending_bytes",
+        "Bytes accepted for output that the kernel has not accepted yet.",
+        labels=["client"],
+    )
+    for name, stats in clients.items():
+        phase.add_metric(
+            [name], {each.value: each.value == stats.phase for each in Phase}
+        )
+        pending.add_metric([name], stats.pendingBytes)
+    yield phase
+    yield pending
+    for metric, text, attribute in _COUNTERS:
+        counter = CounterMetricFamily(f"{_PREFIX}{metric}", text, labels=["client"])
+        for name, stats in clients.items():
+            counter.add_metric([name], getattr(stats, attribute))
+        yield counter
+    for metric, text, attribute in _ERRORS:
+        counter = CounterMetricFamily(
+            f"{_PREFIX}{metric}", text, labels=["client", "reason"]
+        )
+        for name, stats in clients.items():
+            counts = getattr(stats, attribute)
+            # A rate is only correct for a counter that was scraped before its first
+            # event, so every reason is there from the beginning.
+            for reason in sorted(OPERATIONS):
+                counter.add_metric([name, reason], counts.get(reason, 0))
+        yield counter
