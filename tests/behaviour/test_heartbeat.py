@@ -24,7 +24,8 @@ class ClientWatchTests(ClientTestCase):
 
     def test_idle(self) -> None:
         """
-        The connection is dropped, C{serverError} knows why, and the policy goes on.
+        The connection is dropped, C{serverError} gets the reason, and the client
+        retries.
         """
         client, transport = self.connected(idleTimeout=30)
         self.reactor.advance(20)
@@ -47,8 +48,8 @@ class ClientWatchTests(ClientTestCase):
 
     def test_heartbeat(self) -> None:
         """
-        A record is put after the silence; without an answer the connection is half
-        open, and told so.
+        A record is put after the silence; without an answer, the connection is dropped
+        as half open.
         """
         client, transport = self.connected(heartbeat=(30, b"PING"))
         for _ in range(3):
@@ -71,8 +72,8 @@ class ClientWatchTests(ClientTestCase):
 
     def test_function(self) -> None:
         """
-        A function is called with the client, and what it returns is put; it may put
-        itself, and return None.
+        A function is called with the client, and its result is put; it may put a record
+        itself and return None.
         """
         for returned in (True, False):
             self.setUp()
@@ -105,8 +106,8 @@ class ClientWatchTests(ClientTestCase):
 
     def test_functionRaises(self) -> None:
         """
-        A function that raises, or returns what cannot be framed, costs the connection
-        as any callback does.
+        A function that raises, or returns a record that cannot be encoded, ends the
+        connection as any callback does.
         """
         for ask, kind in (
             (lambda client: 1 / 0, ZeroDivisionError),
@@ -137,7 +138,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_bothAtOnce(self) -> None:
         """
-        Whichever comes first.
+        The setting whose time comes first drops the connection.
         """
         _, transport = self.connected(heartbeat=(10, b"PING"), idleTimeout=15)
         self.reactor.advance(15)
@@ -146,7 +147,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_heldRecords(self) -> None:
         """
-        While the user holds the records, the peer may be as silent as it likes.
+        While the user holds the records, silence does not count.
         """
         client, transport = self.connected(idleTimeout=30)
         client.pauseProducing()
@@ -160,7 +161,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_heldInConnected(self) -> None:
         """
-        Also from the first moment on.
+        Nor does it if they are held in C{connected}.
         """
         self.recorder.on["connected"] = lambda client, peer: client.pauseProducing()
         client, transport = self.connected(idleTimeout=30)
@@ -172,7 +173,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_slowAnswer(self) -> None:
         """
-        A peer that waits for what our callback is slow to do is not idle.
+        A peer that waits for the result of our callback is not idle.
         """
         answers: list[Deferred[None]] = []
 
@@ -215,7 +216,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_afterTheEnd(self) -> None:
         """
-        A peer that has ended its side says nothing any more, and need not.
+        A peer that has ended its side need not send anything.
         """
         client, transport = self.connected(
             idleTimeout=30, heartbeat=(10, b"PING"), shutdownOnError=False
@@ -227,7 +228,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_whileClosing(self) -> None:
         """
-        What has been ordered to close has its own bounds.
+        A connection that is closing has other time limits.
         """
         client, transport = self.connected(idleTimeout=10, drainTimeout=60)
         client.put(b"x")
@@ -238,7 +239,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_beforeConnected(self) -> None:
         """
-        It begins with C{connected}; before, C{connectTimeout} counts.
+        The time begins with C{connected}; before that, C{connectTimeout} applies.
         """
         ready: list[Any] = []
 
@@ -259,7 +260,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_nothingLeft(self) -> None:
         """
-        A loss ends the watch; the next connection has its own.
+        A loss stops the watch; the next connection has its own.
         """
         client, transport = self.connected(idleTimeout=10, heartbeat=(5, b"PING"))
         transport.lose()
@@ -274,7 +275,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_reconnectMeanwhile(self) -> None:
         """
-        So does an order to connect again.
+        So does C{reconnect}.
         """
         client, transport = self.connected(idleTimeout=10)
         client.reconnect(50)
@@ -284,7 +285,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_costsNothing(self) -> None:
         """
-        Without either there is no timer.
+        Without these settings there is no timer.
         """
         self.connected()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
@@ -297,7 +298,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_nonsense(self) -> None:
         """
-        They are refused by name.
+        Wrong values are rejected, and the error has the name of the setting.
         """
 
         async def slow(client: Any) -> bytes:

@@ -29,11 +29,11 @@ class OfflineTests(FlowTestCase):
 
     def test_none(self) -> None:
         """
-        Without it, there is nothing to put to.
+        Without C{offlineLimit} and without a connection, nothing can be put.
         """
         client = self.client()
-        for order in (client.put, client.write):
-            error = self.assertRaises(NotConnectedError, order, b"x")
+        for method in (client.put, client.write):
+            error = self.assertRaises(NotConnectedError, method, b"x")
             self.assertIn("offlineLimit", str(error))
         self.assertRaises(NotConnectedError, client.putMany, [b"x"])
         self.assertRaises(TypeError, self.client, offlineLimit=1.5)
@@ -41,7 +41,8 @@ class OfflineTests(FlowTestCase):
 
     def test_sentBehindTheLogin(self) -> None:
         """
-        What was put before goes out in order, behind what connected() puts.
+        Records that wait for a connection are sent in order, after what C{connected}
+        puts.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         client.put(b"a")
@@ -60,7 +61,7 @@ class OfflineTests(FlowTestCase):
 
     def test_full(self) -> None:
         """
-        What would be over the limit is refused, whole, and nothing else is touched.
+        Records that would exceed the limit are rejected as a whole; those before stay.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=6)
         client.put(b"abc")
@@ -112,7 +113,8 @@ class OfflineTests(FlowTestCase):
 
     def test_waitedForInConnected(self) -> None:
         """
-        In connected() what waits for its return is still pending, and waited for.
+        In C{connected}, the records that wait for it to return are pending, and
+        C{flushed} waits for them.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         client.start()
@@ -131,7 +133,7 @@ class OfflineTests(FlowTestCase):
 
     def test_endInConnected(self) -> None:
         """
-        C{shutdown} in connected() comes behind what has waited for the connection.
+        A C{shutdown} in C{connected} sends the records that waited first.
         """
         for login in (b"login", None):
             self.setUp()
@@ -153,8 +155,8 @@ class OfflineTests(FlowTestCase):
 
     def test_whileLingering(self) -> None:
         """
-        When all is flushed, and the end of a connection is waited for that is to be
-        followed by another, what is put waits for that one.
+        When everything is flushed, and another connection is to follow this one,
+        records that are put wait for that one.
         """
         client, transport = self.connected(
             framing=Line(delimiter=b"\n", maxLength=5), offlineLimit=100
@@ -170,7 +172,7 @@ class OfflineTests(FlowTestCase):
 
     def test_framedAtOnce(self) -> None:
         """
-        What cannot be framed is refused to the caller.
+        A record that cannot be encoded is rejected by C{put}.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=6)
         self.assertRaises(InvalidRecord, client.put, b"\n")
@@ -178,7 +180,7 @@ class OfflineTests(FlowTestCase):
 
     def test_marks(self) -> None:
         """
-        C{put} says when the high mark is reached, without a callback.
+        C{put} returns True at the high mark; no callback is called.
         """
         client = self.client(offlineLimit=100, **self.recorder.marks(60, 3))
         client.setMarks(6, 3)
@@ -192,8 +194,8 @@ class OfflineTests(FlowTestCase):
 
     def test_keptAtALoss(self) -> None:
         """
-        At a loss, whole records that no transport was handed are kept; those that were
-        handed out are unsent, and never sent twice.
+        At a loss, whole records that were not passed to the transport are kept. The
+        others are unsent, and never sent twice.
         """
         client, transport = self.connected(offlineLimit=CHUNK)
         client.put(b"a" * CHUNK)
@@ -215,7 +217,7 @@ class OfflineTests(FlowTestCase):
 
     def test_keptUpToTheLimit(self) -> None:
         """
-        The oldest are kept; the rest is unsent.
+        The oldest records are kept; the rest is unsent.
         """
         client, transport = self.connected(offlineLimit=5)
         client.put(b"a" * CHUNK)
@@ -228,7 +230,7 @@ class OfflineTests(FlowTestCase):
 
     def test_loginIsNotKept(self) -> None:
         """
-        What connected() has put is for that connection alone.
+        Records that C{connected} has put belong to that connection alone.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
@@ -241,8 +243,8 @@ class OfflineTests(FlowTestCase):
 
     def test_lossInConnected(self) -> None:
         """
-        If the connection ends before connected() has returned, all is kept but the
-        login.
+        If the connection ends before C{connected} has returned, everything but the
+        login is kept.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         client.start()
@@ -263,7 +265,8 @@ class OfflineTests(FlowTestCase):
 
     def test_keptOverReconnect(self) -> None:
         """
-        What reconnect() finds not handed out goes to the next connection.
+        Records that were not passed on before C{reconnect} are sent by the next
+        connection.
         """
         client, transport = self.connected(offlineLimit=100)
         client.put(b"a")
@@ -277,8 +280,8 @@ class OfflineTests(FlowTestCase):
 
     def test_waitedForOverServices(self) -> None:
         """
-        Under a C{ClientService}, who waits for what is kept at a loss waits for the
-        next connection, as what is kept does.
+        Under a C{ClientService}, a Deferred of C{flushed} waits for the next connection
+        if its records are kept at a loss.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         waiter: Deferred[None] = Deferred()
@@ -298,8 +301,8 @@ class OfflineTests(FlowTestCase):
 
     def test_stopTells(self) -> None:
         """
-        A client that stops without a connection tells what was never sent, and takes
-        nothing more.
+        A client that stops without a connection reports the bytes that were never sent,
+        and accepts nothing more.
         """
         client = self.client(offlineLimit=100)
         stopped = client.start()
@@ -318,7 +321,7 @@ class OfflineTests(FlowTestCase):
 
     def test_notKeptAtShutdown(self) -> None:
         """
-        At an ordered end nothing is kept: it is unsent.
+        After C{shutdown} nothing is kept: it is unsent.
         """
         client, transport = self.connected(offlineLimit=100, drainTimeout=1)
         client.put(b"a" * CHUNK)

@@ -48,7 +48,8 @@ class PutTests(ClientTestCase):
 
     def test_wrongRecords(self) -> None:
         """
-        What the framing refuses is the caller's error, and leaves the connection alone.
+        A record that the framing rejects is an error of the caller, and leaves the
+        connection alone.
         """
         client, transport = self.connected()
         self.assertRaises(TypeError, client.put, "text")
@@ -72,7 +73,7 @@ class PutTests(ClientTestCase):
 
     def test_whileShuttingDown(self) -> None:
         """
-        It is accepted until our side is ended, and flushed with the rest.
+        Records are accepted until our side ends, and flushed with the rest.
         """
         client, transport = self.connected()
         client.put(b"a")
@@ -85,7 +86,7 @@ class PutTests(ClientTestCase):
 
     def test_fromServerInput(self) -> None:
         """
-        What is put while bytes are received goes out at their end, in one write.
+        Records that are put while bytes are received leave at their end, in one write.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.put(line)
@@ -110,7 +111,7 @@ class OutputTests(FlowTestCase):
 
     def test_putMany(self) -> None:
         """
-        As many puts, in order; or none, if there is one that cannot be framed.
+        All records are put, in order; or none, if one of them cannot be encoded.
         """
         client, transport = self.connected(**self.recorder.marks(10, 5))
         self.assertIs(client.putMany([b"a", b"b"]), False)
@@ -124,7 +125,7 @@ class OutputTests(FlowTestCase):
 
     def test_write(self) -> None:
         """
-        Bytes go out as they are; what is none is refused.
+        Bytes are sent unchanged; other types are rejected.
         """
         client, transport = self.connected()
         client.put(b"a")
@@ -136,7 +137,8 @@ class OutputTests(FlowTestCase):
 
     def test_flushed(self) -> None:
         """
-        Fires when the kernel has all; at once if it has; each caller's own.
+        C{flushed} fires when the kernel has accepted everything, at once if it has;
+        each caller gets a Deferred of its own.
         """
         client, transport = self.connected()
         self.successResultOf(client.flushed())
@@ -151,7 +153,7 @@ class OutputTests(FlowTestCase):
 
     def test_flushedFails(self) -> None:
         """
-        It fails if bytes are lost.
+        C{flushed} fails if bytes are lost.
         """
         client, transport = self.connected()
         client.put(b"a")
@@ -177,8 +179,8 @@ class OutputTests(FlowTestCase):
 
     def test_highWhileNegotiating(self) -> None:
         """
-        Marks that are reached in the negotiation are told to nobody, nor is the low one
-        after that.
+        Marks that are reached during the negotiation are not reported, nor is the low
+        one after that.
         """
         client, transport = self.negotiating(**self.recorder.marks(10, 5))
         self.drain(transport)
@@ -189,8 +191,8 @@ class OutputTests(FlowTestCase):
 
     def test_highSinceTheNegotiation(self) -> None:
         """
-        But where the output is still high when the connection is usable, that is told
-        then: who is told by C{put} that it is waits for C{serverLow}.
+        If the output is still high when the connection is usable, C{serverHigh} is
+        called then: a caller that C{put} has returned True to waits for C{serverLow}.
         """
         client, transport = self.negotiating(**self.recorder.marks(10, 5))
         self.agreed.callback(True)
@@ -203,7 +205,7 @@ class OutputTests(FlowTestCase):
 
     def test_marksWhileNegotiating(self) -> None:
         """
-        Marks that are changed in the negotiation count.
+        Marks that are changed during the negotiation apply.
         """
         client, transport = self.negotiating(**self.recorder.marks(1000, 500))
         client.setMarks(30, 10)
@@ -213,8 +215,8 @@ class OutputTests(FlowTestCase):
 
     def test_marksTakenAway(self) -> None:
         """
-        Marks that are taken away while output is high make it low: nothing holds it
-        back any more.
+        Marks that are removed while the output is high make it low: nothing pauses it
+        any more.
         """
         client, transport = self.connected(**self.recorder.marks(10, 5))
         client.put(b"x" * 10)
@@ -227,8 +229,8 @@ class OutputTests(FlowTestCase):
 
     def test_marksAfterALoss(self) -> None:
         """
-        Marks that are changed when the connection is lost, and its output with it, tell
-        nothing of that.
+        Marks that are changed when the connection is lost, and its output with it, are
+        not reported for that output.
         """
         client, transport = self.connected(**self.recorder.marks(10, 5))
         client.put(b"x" * 10)
@@ -244,8 +246,8 @@ class OutputTests(FlowTestCase):
 
     def test_abortAtFlush(self) -> None:
         """
-        Who waits for the flush may end the connection; what was to be told before that
-        is.
+        A callback of C{flushed} may end the connection; the reports before that come
+        first.
         """
         client, transport = self.connected()
         transport.abortConnection = transport.lose  # type: ignore[method-assign]
@@ -256,8 +258,8 @@ class OutputTests(FlowTestCase):
 
     def test_ordersInEach(self) -> None:
         """
-        What serverHigh, serverLow and serverFlushed put goes out too, and none of them
-        is called inside another one.
+        Records that serverHigh, serverLow and serverFlushed put are sent too, and none
+        of these is called inside another one.
         """
         client, transport = self.connected(**self.recorder.marks(CHUNK * 2, CHUNK))
         inside: list[str] = []
@@ -347,8 +349,8 @@ class OutputTests(FlowTestCase):
 
     def test_putInsideInput(self) -> None:
         """
-        What is put while records are delivered goes out in one write behind them, and
-        serverHigh is told then.
+        Records that are put while records are delivered leave in one write after them,
+        and serverHigh is called then.
         """
         client, transport = self.connected(**self.recorder.marks(3, 1))
         self.recorder.on["serverInput"] = lambda client, record: client.put(record)

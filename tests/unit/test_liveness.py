@@ -179,7 +179,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_answeredAtOnce(self) -> None:
         """
-        Also one that comes before the clock has moved.
+        So is a byte that comes before the clock has moved.
         """
         watch = self.watch(beat=10)
         self.subject.answer = watch.heard
@@ -189,7 +189,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_busyProcess(self) -> None:
         """
-        What has come while the process was busy is read before the silence is judged.
+        Bytes that came while the process was busy are read before the silence counts.
         """
         watch = self.watch(idle=10)
         # The reactor runs timers first, and then reads.
@@ -204,7 +204,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_busyProcessAsked(self) -> None:
         """
-        So is an answer.
+        So are those of an answer.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -242,7 +242,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_pausedWhileAsked(self) -> None:
         """
-        A pause takes the question back: the answer may wait unread.
+        A pause cancels the question: the answer may wait unread.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -254,7 +254,8 @@ class WatchTests(SynchronousTestCase):
 
     def test_answering(self) -> None:
         """
-        While our own answer is waited for the peer is not idle, but may be gone.
+        While a result of our callback is awaited, the peer is not idle, but the
+        connection may be half open.
         """
         watch = self.watch(idle=10, beat=25)
         self.to(5)
@@ -273,7 +274,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_resumedTwice(self) -> None:
         """
-        To resume what is not paused is no sign of the peer's.
+        To resume a connection that is not paused is not a sign of life of the peer.
         """
         watch = self.watch(idle=10)
         self.to(9)
@@ -363,7 +364,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_keepTalkingBehindOutput(self) -> None:
         """
-        While output waits, nothing is added to it.
+        While output is pending, nothing is added to it.
         """
         self.watch(talk=10)
         self.subject.put, self.subject.length = 900, 6
@@ -375,7 +376,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_keepTalkingUnread(self) -> None:
         """
-        It is sent whether the connection is read or not.
+        The record is sent whether the connection is read or not.
         """
         self.watch(talk=10, reading=False)
         self.to(20)
@@ -404,7 +405,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_cannotAsk(self) -> None:
         """
-        Where nothing can be sent any more, only C{idleTimeout} counts.
+        When nothing can be sent any more, only C{idleTimeout} applies.
         """
         for idle in (None, 50):
             self.watch(beat=10, idle=idle)
@@ -417,7 +418,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_stoppedInTheBeat(self) -> None:
         """
-        Who asks may end the watch.
+        The function of a heartbeat may end the watch.
         """
         watch = self.watch(beat=10)
         self.subject.answer = watch.stop
@@ -433,7 +434,8 @@ class ClientTests(ClientTestCase):
 
     def test_none(self) -> None:
         """
-        A connection without C{heartbeat} and C{idleTimeout} has no watch.
+        A connection without C{heartbeat}, C{idleTimeout} and C{keepTalking} has no
+        watch.
         """
         client, transport = self.connected()
         assert client.server is not None

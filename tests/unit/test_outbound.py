@@ -31,18 +31,18 @@ class Owner:
     eventful = False
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.reports: list[str] = []
         self.canReport = True
 
     def outputChanged(self, connection: Any, callback: str) -> bool:
         if self.canReport:
-            self.told.append(callback.removeprefix("server").lower())
+            self.reports.append(callback.removeprefix("server").lower())
         return self.canReport
 
     def callbackRaised(
         self, callback: str, error: BaseException, connection: Any = None
     ) -> None:
-        self.told.append(callback)
+        self.reports.append(callback)
 
     def raiseLater(self, error: BaseException) -> None:
         pass
@@ -72,7 +72,7 @@ class OutboundTests(SynchronousTestCase):
 
     @property
     def flushes(self) -> int:
-        return self.owner.told.count("flushed")
+        return self.owner.reports.count("flushed")
 
     def test_interface(self) -> None:
         """
@@ -134,8 +134,8 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(flushes, sorted(set(flushes)))
         if put:
             self.assertEqual(flushes[-1], len(put))
-        told = self.owner.told
-        self.assertEqual(told, ["high", "low"] * (len(told) // 2))
+        reports = self.owner.reports
+        self.assertEqual(reports, ["high", "low"] * (len(reports) // 2))
 
     def test_oneTurnOneWrite(self) -> None:
         """
@@ -241,9 +241,9 @@ class OutboundTests(SynchronousTestCase):
         outbound.put(b"x" * 100)
         transport.drain()
         transport.drain()
-        self.assertEqual(self.owner.told, ["high", "low", "flushed"])
+        self.assertEqual(self.owner.reports, ["high", "low", "flushed"])
         self.clock.advance(0)
-        self.assertEqual(self.owner.told, ["high", "low", "flushed"])
+        self.assertEqual(self.owner.reports, ["high", "low", "flushed"])
 
     def test_highWhileItIs(self) -> None:
         """
@@ -278,17 +278,17 @@ class OutboundTests(SynchronousTestCase):
         self.assertTrue(outbound.put(b"x"))
         self.assertTrue(outbound.put(b"x"))
         self.clock.advance(0)
-        self.assertEqual(self.owner.told, ["high"])
+        self.assertEqual(self.owner.reports, ["high"])
         outbound.put(b"x" * 50)
         transport.drain()
         self.assertEqual(outbound.pending, 50)
         self.assertFalse(outbound.put(b"x"))
-        self.assertEqual(self.owner.told, ["high"])
+        self.assertEqual(self.owner.reports, ["high"])
         transport.drain()
-        self.assertEqual(self.owner.told, ["high", "low"])
+        self.assertEqual(self.owner.reports, ["high", "low"])
         self.assertTrue(outbound.put(b"x" * 100))
         self.flush(transport)
-        self.assertEqual(self.owner.told, ["high", "low", "high", "low", "flushed"])
+        self.assertEqual(self.owner.reports, ["high", "low", "high", "low", "flushed"])
 
     def test_smallestMarks(self) -> None:
         """
@@ -299,7 +299,7 @@ class OutboundTests(SynchronousTestCase):
         self.assertFalse(outbound.put(b"x"))
         self.assertTrue(outbound.put(b"x"))
         self.flush(transport)
-        self.assertEqual(self.owner.told, ["high", "low", "flushed"])
+        self.assertEqual(self.owner.reports, ["high", "low", "flushed"])
 
     def test_noMarks(self) -> None:
         """
@@ -309,7 +309,7 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport)
         self.assertFalse(outbound.put(b"x" * 10_000_000))
         self.flush(transport)
-        self.assertEqual(self.owner.told, ["flushed"])
+        self.assertEqual(self.owner.reports, ["flushed"])
 
     def test_changedMarks(self) -> None:
         """
@@ -319,14 +319,14 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport, 100, 10)
         outbound.put(b"x" * 50)
         self.clock.advance(0)
-        for marks, told in (
+        for marks, reports in (
             (Marks(50, 10), ["high"]),
             (Marks(1000, 49), ["high"]),
             (Marks(1000, 50), ["high", "low"]),
         ):
             outbound.setMarks(marks)
             self.clock.advance(0)
-            self.assertEqual(self.owner.told, told)
+            self.assertEqual(self.owner.reports, reports)
 
     def test_marksOfAnotherKind(self) -> None:
         """
@@ -338,22 +338,22 @@ class OutboundTests(SynchronousTestCase):
         outbound.put(b"x" * CHUNK)
         self.clock.advance(0)
         outbound.setMarks(Marks())
-        self.assertEqual(self.owner.told, ["high", "low"])
+        self.assertEqual(self.owner.reports, ["high", "low"])
         outbound.registerProducer(producer, True)
         self.assertEqual(producer.told, ["pause"])
         outbound.setMarks(Marks(CHUNK, 1))
         self.clock.advance(0)
-        self.assertEqual(self.owner.told, ["high", "low", "high"])
+        self.assertEqual(self.owner.reports, ["high", "low", "high"])
         self.assertEqual(producer.told, ["pause"])
         outbound.unregisterProducer()
-        self.assertEqual(self.owner.told, ["high", "low", "high"])
+        self.assertEqual(self.owner.reports, ["high", "low", "high"])
 
     def test_marksBeforeConnected(self) -> None:
         """
         A mark that is reached before C{connected} is reported after it, unless the
         output is low again; then the low mark is not reported either.
         """
-        for isFlushed, told in ((False, ["high"]), (True, [])):
+        for isFlushed, reports in ((False, ["high"]), (True, [])):
             self.setUp()
             self.owner.canReport = False
             transport = AskingTransport()
@@ -365,7 +365,7 @@ class OutboundTests(SynchronousTestCase):
             self.owner.canReport = True
             outbound.opened()
             self.clock.advance(0)
-            self.assertEqual(self.owner.told, told)
+            self.assertEqual(self.owner.reports, reports)
 
     # -- the registered producer
 
@@ -382,7 +382,7 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(producer.told, ["pause"])
         self.flush(transport)
         self.assertEqual(producer.told, ["pause", "resume"])
-        self.assertEqual(self.owner.told, ["flushed"])
+        self.assertEqual(self.owner.reports, ["flushed"])
 
     def test_push(self) -> None:
         """
@@ -495,7 +495,7 @@ class OutboundTests(SynchronousTestCase):
         """
         outbound = self.outbound(AskingTransport())
         outbound.registerProducer(Producer(lambda: 1 / 0), False)
-        self.assertEqual(self.owner.told, ["resumeProducing"])
+        self.assertEqual(self.owner.reports, ["resumeProducing"])
 
     def test_raisesAtTheEnd(self) -> None:
         """
