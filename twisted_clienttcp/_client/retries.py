@@ -20,7 +20,7 @@ class Retries:
     """
     Counts the failures of a client, and chooses the waits between its attempts.
 
-    @ivar count: the number of failures in a row, as L{Settings.retries}.
+    @ivar count: the number of failures in a row.
     @ivar delay: the last wait in seconds; at first C{initialDelay}.
     @ivar failure: the end of the last attempt or connection; None if there was none
         since the start.
