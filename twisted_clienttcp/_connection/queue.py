@@ -125,7 +125,6 @@ class OutputQueue:
         "_batch",
         "_bytes",
         "_closed",
-        "_encoder",
         "_grouped",
         "_keepsRecords",
         "_owned",
@@ -145,7 +144,6 @@ class OutputQueue:
     _setting = "outputLimit"
 
     encode: Callable[[Any], bytes]
-    _encoder: Callable[[Any], bytes]
 
     def __init__(
         self,
@@ -194,7 +192,6 @@ class OutputQueue:
         """
         self.framing = framing
         self.origin = origin or framing
-        self._encoder = checked(framing, framing.encode)
         self._chooseEncode()
 
     def configure(self, limit: int | None, keepsRecords: bool) -> None:
@@ -223,7 +220,7 @@ class OutputQueue:
         elif self._keepsRecords or self.limit is not None:
             self.encode = self._encodeOne
         else:
-            self.encode = self._encoder
+            self.encode = checked(self.framing, self.framing.encode)
 
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
@@ -240,7 +237,7 @@ class OutputQueue:
         @raise TypeError: as the framing.
         @raise FramingError: as the framing.
         """
-        encoded = self._encoder(record)
+        encoded = checked(self.framing, self.framing.encode)(record)
         if self._keepsRecords:
             encoded = Encoded(encoded)
             encoded.record = record
