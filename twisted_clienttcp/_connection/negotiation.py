@@ -1,5 +1,6 @@
 """
-The time between having a transport and being C{connected}.
+The exchange of records between the time when a connection has a transport and the call
+of C{connected}.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class Negotiation:
     The second argument of C{preConnect}: exchanges records with the server before the
     connection is usable.
 
-    During the negotiation the connection is read only while a L{nextRecord} waits, and
-    decoded record by record. The bytes behind the last record remain, for the framing
-    that is in use when C{connected} has returned, and C{serverInput} gets their
-    records.
+    During the negotiation, the connection is read only while a L{nextRecord} waits, and
+    records are decoded one by one. The bytes behind the last record are decoded by the
+    framing that is in use when C{connected} has returned, and their records are passed
+    to C{serverInput}.
 
     @ivar transport: the transport of the connection.
     """
@@ -42,8 +43,7 @@ class Negotiation:
         @param reading: the input of the connection.
         @param outbound: the queue of its output.
         @param startTLS: called with the options, and with a byte that may still arrive
-            in clear text, to send what is queued in clear text and use TLS from then
-            on.
+            in clear text, to send the queue in clear text and use TLS from then on.
         @param refuse: called if the connection must not be used.
         """
         self.transport = transport
@@ -52,7 +52,7 @@ class Negotiation:
         self._startTLS = startTLS
         self._refuse = refuse
         self._waiter: Deferred[Any] | None = None
-        #: Fires when the handshake that is going on is done.
+        #: Fires when the present handshake is complete.
         self._handshake: Deferred[bool] | None = None
         #: Called after the handshake, if C{preConnect} has agreed already.
         self._then: Callable[[], object] | None = None
@@ -94,7 +94,7 @@ class Negotiation:
     def setFraming(self, framing: FramingSpec) -> None:
         """
         Use another framing, for the bytes behind the records that L{nextRecord} has
-        returned, and for what is put from now on. The connection keeps it afterwards.
+        returned, and for records put from now on. The connection keeps it afterwards.
 
         @param framing: as the parameter of the client.
 
@@ -138,17 +138,18 @@ class Negotiation:
 
     def startTLS(self, options: Any = True) -> Deferred[bool]:
         """
-        Use TLS from now on (as STARTTLS of RFC 3207 and its like), after the server has
-        agreed. Read all that the server says in clear text before: if anything of it is
-        left, the attempt fails. Records put before are sent in clear text.
+        Use TLS from now on (as STARTTLS of RFC 3207 and similar commands do), after the
+        server has agreed. Read everything that the server sends in clear text first: if
+        any of it is unread, the attempt fails. Records put before are sent in clear
+        text.
 
         @param options: True, with which the certificate must be trusted by the platform
             and be valid for the host of the connection; or the result of
             C{twisted.internet.ssl.optionsForClientTLS}: as C{tls} of the client.
 
-        @return: a Deferred that fires with True when the handshake is done and the
-            certificate verified; so C{preConnect} may return it. It fails with the
-            reason for the end of the connection: mostly a L{TLSError
+        @return: a Deferred that fires with True when the handshake is complete and the
+            certificate is verified, so C{preConnect} may return it. It fails with the
+            reason for the end of the connection, usually a L{TLSError
             <twisted_clienttcp.errors.TLSError>}.
 
         @raise NotConnectedError: if the negotiation is over.
@@ -247,7 +248,7 @@ class Negotiation:
 
     def secured(self) -> bool:
         """
-        A TLS handshake is done.
+        A TLS handshake is complete.
 
         @return: True if it was that of L{startTLS}.
         """
@@ -263,8 +264,7 @@ class Negotiation:
 
     def wait(self) -> None:
         """
-        C{preConnect} has not decided yet: read nothing meanwhile, unless it awaits a
-        record.
+        C{preConnect} has not decided yet: read nothing until it awaits a record.
         """
         if self._waiter is None:
             self._read(False)

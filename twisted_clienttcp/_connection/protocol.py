@@ -321,8 +321,8 @@ class ClientTCPProtocol(Protocol):
 
     def _startTLS(self, options: Any, swallow: bytes) -> None:
         """
-        Send what is queued in clear text, and use TLS from then on, with a fresh copy
-        of the framing for what is received and sent.
+        Send the queue in clear text, and use TLS from then on, with a fresh copy of the
+        framing for received and sent records.
 
         @param options: as those of L{Negotiation.startTLS}.
         @param swallow: a byte that may still arrive in clear text.

@@ -136,7 +136,7 @@ class Reading:
 
     def open(self) -> None:
         """
-        Deliver what has been received, and what is received from now on.
+        Deliver the records received until now and from now on.
         """
         self.mode = DELIVERING
         if self.input is not None:
@@ -157,8 +157,8 @@ class Reading:
 
     def discard(self) -> None:
         """
-        Deliver nothing more: forget the records that wait, and discard what is received
-        from now on.
+        Deliver nothing more: forget the records that wait, and discard all bytes that
+        are received from now on.
         """
         self.mode = DISCARDING
         if self.watch is not None:
@@ -171,7 +171,7 @@ class Reading:
 
     def stopWatching(self) -> None:
         """
-        A silent peer is of no interest any more.
+        Stop noticing a silent peer.
         """
         watch, self.watch = self.watch, None
         if watch is not None:
@@ -206,8 +206,8 @@ class Reading:
 
     def release(self, reason: int) -> None:
         """
-        Deliver what waits, and read on, unless there is another reason to hold the
-        records.
+        Deliver the records that wait, and continue to read, unless there is another
+        reason to hold the records.
         """
         inbound = self.inbound
         if self.mode is EARLY:
