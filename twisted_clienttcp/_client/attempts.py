@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.base import BaseConnector
 from twisted.internet.error import ConnectError, NotConnectingError, TimeoutError
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
@@ -100,7 +100,7 @@ class Attempts:
             parts.retries.failure = reason
             parts.lifecycle.failed()
 
-    def timeSource(self) -> Any:
+    def timeSource(self) -> IReactorTime:
         """
         @return: the clock.
         """
@@ -288,7 +288,8 @@ class Attempts:
         """
         if self._timer is not None:
             self.stopTimer()
-        self._timer = self._parts.timeSource().callLater(seconds, self._timeUp)
+        clock = self._parts.clock or self._parts.timeSource()
+        self._timer = clock.callLater(seconds, self._timeUp)
 
     def _timeUp(self) -> None:
         self._timer = None

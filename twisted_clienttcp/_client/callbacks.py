@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from inspect import iscoroutine
-from typing import Any
 
 from .._validators import callback
 
@@ -26,15 +25,18 @@ CALLBACKS: dict[str, tuple[str, ...]] = {
     "stopped": ("client", "failure"),
 }
 
+#: Any callback.
+Function = Callable[..., object]
+
 #: The callbacks whose results are awaited. The others return nothing.
 AWAITED = ("preConnect", "serverInput", "serverInputBatch")
 
 
 def checked(
-    given: Mapping[str, Callable[..., object] | None],
+    given: Mapping[str, Function | None],
     args: Iterable[object],
     hasMarks: bool,
-) -> dict[str, Callable[..., object]]:
+) -> dict[str, Function]:
     """
     Check the callbacks of a client.
 
@@ -95,7 +97,7 @@ class Callbacks:
         """
         self._client = client
         self._raised = raised
-        self._steps: tuple[tuple[Callable[..., object], tuple[Any, ...]], ...] = ()
+        self._steps: tuple[tuple[Callable[..., object], tuple[object, ...]], ...] = ()
         self.functions = functions
         self.isRunning = False
 
@@ -121,7 +123,7 @@ class Callbacks:
             return False
         return True
 
-    def later(self, step: Callable[..., object], *args: Any) -> None:
+    def later(self, step: Callable[..., object], *args: object) -> None:
         """
         Queue a step.
         """

@@ -298,11 +298,12 @@ class Connections:
 
     def transportLost(self, connection: ClientTCPProtocol) -> None:
         """
-        The transport is gone: output that is lost cannot be flushed any more.
+        The transport is lost: output that is lost cannot be flushed any more.
         """
         parts = self._parts
-        if connection is parts.connection and connection.pendingBytes:
-            lost = Failure(OutputLost(connection.pendingBytes))
+        pending = connection.outbound.pending
+        if pending and connection is parts.connection:
+            lost = Failure(OutputLost(pending))
             parts.fireLater("flushed", lost)
             parts.run()
 

@@ -6,7 +6,9 @@ L{lifecycle<twisted_clienttcp._client.lifecycle>} requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
@@ -21,7 +23,7 @@ from ..errors import (
 from .attempts import Attempts
 from .connections import Connections
 from .events import Events, Session, releaseAlias
-from .lifecycle import GIVE_UP, STOP, STOPPED, WAITING
+from .lifecycle import CONNECTING, GIVE_UP, IDLE, STOP, STOPPED, WAITING
 from .parts import Parts
 from .reporting import destinationOf, logOf
 from .settings import Settings, currentTarget
@@ -33,18 +35,15 @@ class Driver:
     Creates the parts of a client, and carries out the effects of its lifecycle
     (C{LifecycleOwner}).
 
-    @ivar outcome: the argument of the last call of C{stopped}.
     @ivar stopFailure: the argument of C{stop}.
     @ivar stopping: the Deferreds that wait for a C{stopped} that is queued.
-    @ivar lastEvent: after a request to stop, the client waits only for events that were
-        scheduled after this one.
     """
 
     __slots__ = (
+        "_lastEvent",
+        "_outcome",
         "attempts",
         "connections",
-        "lastEvent",
-        "outcome",
         "parts",
         "stopFailure",
         "stopping",
@@ -64,12 +63,114 @@ class Driver:
         self.attempts = Attempts(self.parts, direct)
         self.connections = Connections(self.parts, self.attempts)
         self.stopping: Waiters | None = None
-        self.lastEvent = 0
-        self.outcome: Failure | None = None
+        #: After a request to stop, the client waits only for events that were scheduled
+        #: after this one.
+        self._lastEvent = 0
+        #: The argument of the last call of C{stopped}.
+        self._outcome: Failure | None = None
         self.stopFailure: Failure | None = None
 
+    # -- requests of the user
+
+    def start(self) -> None:
+        """
+        Start the client.
+
+        @raise Exception: as L{ClientTCPFactory.start}.
+        """
+        lifecycle = self.parts.lifecycle
+        self.attempts.mustKnowDestination("start")
+        if lifecycle.stopping and lifecycle.phase is not STOPPED:
+            raise RuntimeError(
+                "start() cannot be called while the client is shutting down: wait for "
+                "whenStopped(), or call reconnect()"
+            )
+        self.attempts.claimAlias()
+        if self.parts.callbacks.isRunning and lifecycle.phase in (IDLE, STOPPED):
+            # Inside a callback, wait for the next turn: a connector may be reporting a
+            # loss, and one that fails immediately would be tried in an endless loop.
+            lifecycle.reconnect(0.0)
+        else:
+            lifecycle.start()
+
+    def shutdown(self) -> Deferred[Disconnection | None]:
+        """
+        Stop the client.
+
+        @return: as L{ClientTCPFactory.shutdown}.
+        """
+        parts = self.parts
+        if parts.lifecycle.phase is STOPPED and self.stopping is not None:
+            return self.stopping.wait("shutdown")
+        if parts.lifecycle.phase in (IDLE, STOPPED):
+            self._dropOffline()
+            return succeed(None)
+        waiter = parts.waiters.wait("shutdown")
+        if parts.events is not None:
+            self._lastEvent = parts.events.serial
+        parts.lifecycle.shutdown()
+        return waiter
+
+    def stopTrying(self) -> None:
+        """
+        Make no more attempts.
+        """
+        lifecycle = self.parts.lifecycle
+        if lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
+            lifecycle.shutdown()
+        elif lifecycle.phase is IDLE:
+            # A connector may have been assigned.
+            self.attempts.cancel()
+
+    def retry(self, connector: Any) -> float | None:
+        """
+        @param connector: the connector to use from now on; None for the present one.
+
+        @return: the seconds after which an attempt must be made; None if one is made
+            anyway, or if none may be made.
+
+        @raise Exception: as L{ClientTCPFactory.retry}.
+        """
+        if connector is None:
+            self.attempts.mustKnowDestination("retry")
+        else:
+            self.attempts.mustNotBeHosted("retry")
+        if not self.parts.lifecycle.retryable or self._willAttempt:
+            return None
+        if connector is not None:
+            self.attempts.use(connector)
+        return self.nextDelay()
+
+    def whenConnected(self, patience: int | None) -> Deferred[ClientTCPProtocol]:
+        """
+        @param patience: the number of failures after which the Deferred fails.
+
+        @return: as L{ClientTCPFactory.whenConnected}.
+        """
+        connection = self.parts.connection
+        if self.parts.isConnected and connection is not None and connection.opened:
+            return succeed(connection)
+        if self._hasStopped:
+            return fail(_neverConnected(self._outcome))
+        return self.parts.waiters.wait("connected", patience)
+
+    def whenStopped(self) -> Deferred[None]:
+        """
+        @return: as L{ClientTCPFactory.whenStopped}.
+        """
+        if not self._hasStopped:
+            return self.parts.waiters.wait("stopped")
+        if self.stopping is not None:
+            return self.stopping.wait("stopped")
+        return succeed(None) if self._outcome is None else fail(self._outcome)
+
     @property
-    def willAttempt(self) -> bool:
+    def _hasStopped(self) -> bool:
+        lifecycle = self.parts.lifecycle
+        return lifecycle.phase is STOPPED and not lifecycle.hosted
+
+    @property
+    def _willAttempt(self) -> bool:
         """
         True if the connector makes an attempt that has not ended, or if the connection
         is lost and a retry will follow. (A subclass whose C{clientConnectionFailed}
@@ -98,7 +199,7 @@ class Driver:
         True if a named event is pending whose handler may request another attempt.
         """
         events = self.parts.events
-        return events is not None and events.areExpected(self.lastEvent)
+        return events is not None and events.areExpected(self._lastEvent)
 
     def nextDelay(self) -> float | None:
         """
@@ -109,7 +210,8 @@ class Driver:
             return None
         if currentTarget(parts.client).left:
             return 0.0
-        delay = parts.retries.next(parts.timeSource().seconds())
+        clock = parts.clock or parts.timeSource()
+        delay = parts.retries.next(clock.seconds())
         if isinstance(delay, Failure):
             parts.reason = delay
             if delay.value is not None:
@@ -122,7 +224,7 @@ class Driver:
         Begin an attempt.
         """
         self.connections.disconnection = None
-        self.lastEvent = 0
+        self._lastEvent = 0
         self.attempts.begin()
 
     def cancelAttempt(self) -> None:
@@ -251,18 +353,18 @@ class Driver:
         """
         parts = self.parts
         if not hosted:
-            self.dropOffline()
+            self._dropOffline()
             parts.output.offline.setStopped(True)
         failure, self.stopFailure = self.stopFailure, None
         # A stop on request that has lost bytes is a failure too.
-        self.outcome = failure or (parts.reason if gaveUp else None) or parts.lost
+        self._outcome = failure or (parts.reason if gaveUp else None) or parts.lost
         # A ClientService may connect again, and then these events may come.
         events = () if hosted else ("stopped", "flushed", "connected")
         # Deferreds that begin to wait from now on wait for the next stop.
         self.stopping = parts.waiters.split("shutdown", *events)
-        parts.callbacks.later(self._callStopped, self.outcome, hosted, self.stopping)
+        parts.callbacks.later(self._callStopped, self._outcome, hosted, self.stopping)
 
-    def dropOffline(self) -> None:
+    def _dropOffline(self) -> None:
         """
         Discard the records that wait for a connection, because none will follow.
         """
@@ -298,7 +400,7 @@ class Driver:
         if self.stopping is waiters:
             self.stopping = None
         waiters.split("stopped").fire(failure)
-        waiters.split("flushed", "connected").fire(neverConnected(failure))
+        waiters.split("flushed", "connected").fire(_neverConnected(failure))
         waiters.split("shutdown").fire(disconnection)
         alias = parts.client.alias
         if alias is not None and not hosted and parts.lifecycle.phase is STOPPED:
@@ -366,7 +468,7 @@ class Driver:
             self.parts.lifecycle.settle()
 
 
-def neverConnected(failure: Failure | None) -> Failure:
+def _neverConnected(failure: Failure | None) -> Failure:
     """
     @param failure: the argument of C{stopped}.
 

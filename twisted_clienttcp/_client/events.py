@@ -51,7 +51,7 @@ class Session:
             )
         self._handlers[event] = [handler]
 
-    def dispatch(self, event: str, *args: Any) -> object:
+    def dispatch(self, event: str, *args: object) -> object:
         """
         Call the handler of an event.
 
@@ -119,7 +119,7 @@ class Events:
         self._clock = clock
         self._dispatch = dispatch
         self._done = done
-        self._posted: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._posted: deque[tuple[str, tuple[object, ...]]] = deque()
         self._delayed: set[DelayedEvent] = set()
         self._turn: IDelayedCall | None = None
         self.serial = 0
@@ -146,7 +146,7 @@ class Events:
         """
         return bool(self._posted) or any(d.serial > since for d in self._delayed)
 
-    def call(self, event: str, *args: Any) -> object:
+    def call(self, event: str, *args: object) -> object:
         """
         Call the handler of an event now.
 
@@ -154,7 +154,7 @@ class Events:
         """
         return self._session.dispatch(event, *args)
 
-    def post(self, event: str, *args: Any) -> None:
+    def post(self, event: str, *args: object) -> None:
         """
         Dispatch an event in the next turn of the reactor, after those posted before.
 
@@ -164,7 +164,7 @@ class Events:
         self._posted.append((event, args))
         self._continue()
 
-    def postLater(self, seconds: float, event: str, *args: Any) -> DelayedEvent:
+    def postLater(self, seconds: float, event: str, *args: object) -> DelayedEvent:
         """
         Dispatch an event after some seconds.
 
@@ -228,7 +228,7 @@ class DelayedEvent:
     call: IDelayedCall
 
     def __init__(
-        self, events: Events, event: str, args: tuple[Any, ...], serial: int
+        self, events: Events, event: str, args: tuple[object, ...], serial: int
     ) -> None:
         self._events = events
         self.event = event
@@ -281,7 +281,7 @@ BUILT_IN: dict[str, Handler] = {
 }
 
 
-def fillSession(session: Session, **states: Any) -> None:
+def fillSession(session: Session, **states: object) -> None:
     """
     Add the handlers of named events to a session.
 
@@ -297,7 +297,7 @@ def fillSession(session: Session, **states: Any) -> None:
         session._handlers[event] = [handler]
 
 
-def handlersFrom(name: str, states: Any) -> list[tuple[str, Handler]]:
+def handlersFrom(name: str, states: object) -> list[tuple[str, Handler]]:
     """
     @param name: for C{"inlineStates"}, C{states} must be C{{event: function}} or None.
         For C{"objectStates"}, it must be a list of pairs of an object and either
@@ -337,7 +337,7 @@ def handlersFrom(name: str, states: Any) -> list[tuple[str, Handler]]:
     return found
 
 
-def _methods(name: str, states: Any) -> list[tuple[str, Handler]]:
+def _methods(name: str, states: object) -> list[tuple[str, Handler]]:
     remedy = f"{name} must be a list of pairs (object, {{event: method}} or [names])"
     if not isinstance(states, (list, tuple)):
         raise TypeError(f"{remedy}, not {states!r}")
@@ -380,10 +380,10 @@ _INTERNAL = {
 
 #: The running clients by alias. The references are weak: an alias does not keep a
 #: client alive.
-_aliases: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_aliases: WeakValueDictionary[str, object] = WeakValueDictionary()
 
 
-def claimAlias(alias: str, client: Any) -> None:
+def claimAlias(alias: str, client: object) -> None:
     """
     Register a client under an alias.
 
@@ -396,7 +396,7 @@ def claimAlias(alias: str, client: Any) -> None:
         )
 
 
-def releaseAlias(alias: str, client: Any) -> None:
+def releaseAlias(alias: str, client: object) -> None:
     """
     Unregister a client.
     """
@@ -419,7 +419,7 @@ def resolve(alias: str) -> Any:
         raise UnknownAlias(f"no running client has the alias {alias!r}") from None
 
 
-def post(alias: str, event: str, *args: Any) -> None:
+def post(alias: str, event: str, *args: object) -> None:
     """
     Post an event to the client with an alias (POE: post).
 

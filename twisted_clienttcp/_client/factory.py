@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex, TypeVar
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -30,6 +30,7 @@ from .._connecting.destination import DESTINATION
 from .._connecting.resolving import State
 from .._connection.disconnection import Disconnection
 from .._connection.inbound import Hold
+from .._connection.negotiation import Negotiation
 from .._connection.protocol import ClientTCPProtocol
 from .._connection.queue import (
     Marks,
@@ -41,11 +42,11 @@ from ..errors import (
 )
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
-from .callbacks import checked
-from .driver import Driver, neverConnected
+from .callbacks import Function, checked
+from .driver import Driver
 from .events import Events, Session
 from .handler import rejectMethods, withMethods
-from .lifecycle import CONNECTING, IDLE, STOPPED, WAITING, Phase
+from .lifecycle import CONNECTING, IDLE, STOPPED, Phase
 from .reporting import destinationOf, triedBy
 from .settings import (
     LINE,
@@ -57,6 +58,11 @@ from .settings import (
     nextTarget,
     storeMarks,
 )
+
+_Client = TypeVar("_Client", bound="ClientTCPFactory")
+
+#: The handlers of one object: C{{event: method name}}, or a list of names.
+EventMethods = dict[str, str] | Sequence[str]
 
 #: One endpoint, or a string that describes it.
 Endpoint = IStreamClientEndpoint | str
@@ -122,7 +128,7 @@ class ClientTCPFactory(Settings):
     #: False if a subclass overrides a method that connectors call: L{Driver}.
     _direct = True
 
-    def __init_subclass__(cls, **named: Any) -> None:
+    def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
         rejectMethods(cls, ClientTCPFactory)
         cls._direct = all(
@@ -132,12 +138,12 @@ class ClientTCPFactory(Settings):
 
     @constructor(attributes=("heap",))
     def __init__(
-        self,
+        self: _Client,
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         *,
-        serverInput: Callable[[Any, Any], object] | None = None,
-        serverInputBatch: Callable[[Any, list[Any]], object] | None = None,
+        serverInput: Callable[[_Client, Any], object] | None = None,
+        serverInputBatch: Callable[[_Client, list[Any]], object] | None = None,
         handler: object | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
         tls: IOpenSSLClientConnectionCreator | bool | None = None,
@@ -169,20 +175,20 @@ class ClientTCPFactory(Settings):
         offlineLimit: int = 0,
         noDelay: bool = True,
         started: Callable[..., object] | None = None,
-        args: Iterable[Any] | None = (),
-        preConnect: Callable[[Any, Any], object] | None = None,
-        connected: Callable[[Any, IAddress], object] | None = None,
-        connectError: Callable[[Any, Failure], object] | None = None,
-        serverError: Callable[[Any, Failure], object] | None = None,
-        serverFlushed: Callable[[Any], object] | None = None,
-        serverHigh: Callable[[Any], object] | None = None,
-        serverLow: Callable[[Any], object] | None = None,
-        disconnected: Callable[[Any, Disconnection], object] | None = None,
-        stopped: Callable[[Any, Failure | None], object] | None = None,
+        args: Iterable[object] | None = (),
+        preConnect: Callable[[_Client, Negotiation], object] | None = None,
+        connected: Callable[[_Client, IAddress], object] | None = None,
+        connectError: Callable[[_Client, Failure], object] | None = None,
+        serverError: Callable[[_Client, Failure], object] | None = None,
+        serverFlushed: Callable[[_Client], object] | None = None,
+        serverHigh: Callable[[_Client], object] | None = None,
+        serverLow: Callable[[_Client], object] | None = None,
+        disconnected: Callable[[_Client, Disconnection], object] | None = None,
+        stopped: Callable[[_Client, Failure | None], object] | None = None,
         alias: str | None = None,
         inlineStates: dict[str, Callable[..., object]] | None = None,
-        objectStates: Sequence[tuple[Any, Any]] = (),
-        packageStates: Sequence[tuple[Any, Any]] = (),
+        objectStates: Sequence[tuple[object, EventMethods]] = (),
+        packageStates: Sequence[tuple[object, EventMethods]] = (),
         sessionType: type[Session] = Session,
         sessionParams: dict[str, Any] | None = None,
         reactor: Any = None,
@@ -244,7 +250,7 @@ class ClientTCPFactory(Settings):
         @raise ValueError: if one is out of its range.
         @raise ImportError: if one needs an extra that is not installed.
         """
-        functions: dict[str, Any] = {
+        given: dict[str, Function | None] = {
             "started": started,
             "preConnect": preConnect,
             "connected": connected,
@@ -259,8 +265,8 @@ class ClientTCPFactory(Settings):
             "stopped": stopped,
         }
         if handler is not None:
-            functions = withMethods(handler, functions, ClientTCPFactory)
-        functions = checked(functions, self.args or (), self.marks.given)
+            given = withMethods(handler, given, ClientTCPFactory)
+        functions = checked(given, self.args or (), self.marks.given)
         self.batched = "serverInputBatch" in functions
         name = "serverInputBatch" if self.batched else "serverInput"
         self.serverInput = functions[name]
@@ -376,13 +382,13 @@ class ClientTCPFactory(Settings):
     def _phase(self) -> Phase:
         return self._parts.lifecycle.phase
 
-    def _changing(self, name: str, value: Any) -> None:
+    def _changing(self, name: str, value: object) -> None:
         """
         Check whether a setting can be changed now.
         """
         if name in DESTINATION and name != "tls":
             self._driver.attempts.mustBeMovable(f"setting {name}")
-        elif name == "args":
+        elif name == "args" and isinstance(value, tuple):
             started = self._parts.functions.get("started")
             _validators.callback("started", started, ("client", *map(repr, value)))
 
@@ -413,22 +419,8 @@ class ClientTCPFactory(Settings):
         @raise RuntimeError: if the client is shutting down, or if a C{ClientService}
             drives it.
         """
-        driver = self._driver
-        lifecycle, callbacks = self._parts.lifecycle, self._parts.callbacks
-        driver.attempts.mustKnowDestination("start")
-        if lifecycle.stopping and lifecycle.phase is not STOPPED:
-            raise RuntimeError(
-                "start() cannot be called while the client is shutting down: wait for "
-                "whenStopped(), or call reconnect()"
-            )
-        driver.attempts.claimAlias()
-        if callbacks.isRunning and lifecycle.phase in (IDLE, STOPPED):
-            # Inside a callback, wait for the next turn: a connector may be reporting a
-            # loss, and one that fails immediately would be tried in an endless loop.
-            lifecycle.reconnect(0.0)
-        else:
-            lifecycle.start()
-        return self.whenStopped()
+        self._driver.start()
+        return self._driver.whenStopped()
 
     def connect(
         self, address: str | bytes | None = None, port: int | str | None = None
@@ -483,17 +475,7 @@ class ClientTCPFactory(Settings):
             C{connected} was not called. If a callback requests another attempt, it
             fires when the connection has ended.
         """
-        driver = self._driver
-        if self._phase is STOPPED and driver.stopping is not None:
-            return driver.stopping.wait("shutdown")
-        if self._phase in (IDLE, STOPPED):
-            driver.dropOffline()
-            return succeed(None)
-        waiter = self._parts.waiters.wait("shutdown")
-        if self._parts.events is not None:
-            driver.lastEvent = self._parts.events.serial
-        self._parts.lifecycle.shutdown()
-        return waiter
+        return self._driver.shutdown()
 
     def stop(self, failure: Failure) -> Deferred[Disconnection | None]:
         """
@@ -627,11 +609,11 @@ class ClientTCPFactory(Settings):
         """
         return self._parts.flushed()
 
-    def _live(self, order: str) -> ClientTCPProtocol:
+    def _live(self, call: str) -> ClientTCPProtocol:
         connection = self.server
         if connection is None:
             raise NotConnectedError(
-                f"{order}() needs a connection: start() the client, and call it in "
+                f"{call}() needs a connection: start() the client, and call it in "
                 "connected() or later, or after whenConnected(); in preConnect, use "
                 "the negotiation"
             )
@@ -714,7 +696,7 @@ class ClientTCPFactory(Settings):
 
     # -- named events
 
-    def post(self, event: str, *args: Any) -> None:
+    def post(self, event: str, *args: object) -> None:
         """
         Call the handler of an event in the next turn of the reactor, after those posted
         before (POE: yield). C{connect}, C{reconnect} and C{shutdown} are events too.
@@ -727,7 +709,7 @@ class ClientTCPFactory(Settings):
         """
         self._events.post(event, *args)
 
-    def call(self, event: str, *args: Any) -> object:
+    def call(self, event: str, *args: object) -> object:
         """
         Call the handler of an event now (POE: call).
 
@@ -737,7 +719,7 @@ class ClientTCPFactory(Settings):
         """
         return self._driver.callEvent(self._events, event, *args)
 
-    def postLater(self, seconds: float, event: str, *args: Any) -> IDelayedCall:
+    def postLater(self, seconds: float, event: str, *args: object) -> IDelayedCall:
         """
         Call the handler of an event after some seconds (POE: delay). When the client
         stops, scheduled events are cancelled.
@@ -779,12 +761,7 @@ class ClientTCPFactory(Settings):
         """
         if failAfterFailures is not None:
             _validators.count("failAfterFailures", failAfterFailures, 1)
-        connection = self.server
-        if self.connected and connection is not None and connection.opened:
-            return succeed(connection)
-        if self._hasStopped:
-            return fail(neverConnected(self._driver.outcome))
-        return self._parts.waiters.wait("connected", failAfterFailures)
+        return self._driver.whenConnected(failAfterFailures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -794,16 +771,7 @@ class ClientTCPFactory(Settings):
             with the failure that C{stopped} gets; at once if it has stopped already.
             While a C{ClientService} drives the client, it never fires.
         """
-        driver = self._driver
-        if not self._hasStopped:
-            return self._parts.waiters.wait("stopped")
-        if driver.stopping is not None:
-            return driver.stopping.wait("stopped")
-        return succeed(None) if driver.outcome is None else fail(driver.outcome)
-
-    @property
-    def _hasStopped(self) -> bool:
-        return self._phase is STOPPED and not self._parts.lifecycle.hosted
+        return self._driver.whenStopped()
 
     # -- the methods of ReconnectingClientFactory
 
@@ -847,12 +815,7 @@ class ClientTCPFactory(Settings):
         lost. A later call of C{connect} or C{reconnect} makes one attempt.
         """
         self.continueTrying = 0
-        lifecycle = self._parts.lifecycle
-        if lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
-            lifecycle.shutdown()
-        elif lifecycle.phase is IDLE:
-            # A connector may have been assigned.
-            self._driver.cancelAttempt()
+        self._driver.stopTrying()
 
     def retry(self, connector: Any = None) -> None:
         """
@@ -865,14 +828,6 @@ class ClientTCPFactory(Settings):
         @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to.
         """
-        driver = self._driver
-        if connector is None:
-            driver.attempts.mustKnowDestination("retry")
-        else:
-            driver.attempts.mustNotBeHosted("retry")
-        if self._parts.lifecycle.retryable and not driver.willAttempt:
-            if connector is not None:
-                driver.attempts.use(connector)
-            delay = driver.nextDelay()
-            if delay is not None:
-                self.reconnect(delay)
+        delay = self._driver.retry(connector)
+        if delay is not None:
+            self.reconnect(delay)

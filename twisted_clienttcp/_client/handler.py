@@ -13,7 +13,8 @@ def isHandler(candidate: object, kind: type) -> bool:
     """
     @param kind: the class of the client.
 
-    @return: whether an object has a method with the name of a callback, or nearly.
+    @return: True if an object has a method with the name of a callback, or a similar
+        one.
     """
     return any(
         (name in CALLBACKS or _misspelt(name, kind))
@@ -30,8 +31,8 @@ def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str,
     @param kind: the class of the client.
 
     @raise TypeError: if the handler is a class, has no callback, or has one that is not
-        a method or that is given as a parameter too; or if a method has nearly the name
-        of a callback.
+        a method or that is given as a parameter too; or if a method has a name that is
+        similar to that of a callback.
     """
     if isinstance(handler, type):
         raise TypeError(
@@ -72,8 +73,8 @@ def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str,
 
 def rejectMethods(cls: type, kind: type) -> None:
     """
-    Reject a subclass of the client that has a method with the name of a callback, or
-    nearly: it would never be called.
+    Reject a subclass of the client that has a method with the name of a callback, or a
+    similar one: it would never be called.
 
     @param cls: the subclass. Its bases are checked too, which may be mixins.
     @param kind: the class of the client.
@@ -128,7 +129,7 @@ def _plain(name: str) -> str:
 
 def _isOneEditAway(one: str, other: str) -> bool:
     """
-    @return: whether the Damerau distance of two different words is 1: a character is
+    @return: True if the Damerau distance of two different words is 1: a character is
         added, missing or another one, or two neighbours have changed places.
     """
     shorter = min(len(one), len(other))

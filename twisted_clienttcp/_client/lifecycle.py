@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from .callbacks import Callbacks
 
@@ -170,7 +170,7 @@ class LifecycleOwner(Protocol):
 
 
 #: Inputs, each with its arguments.
-Inputs = tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
+Inputs = tuple[tuple[Callable[..., None], tuple[float, ...]], ...]
 
 
 class Lifecycle:
@@ -292,7 +292,7 @@ class Lifecycle:
 
     def connectionEnded(self) -> None:
         """
-        The transport is gone, and everything received has been delivered;
+        The transport is lost, and everything received has been delivered;
         C{connectError} or C{serverError} has been called.
         """
         self._process(Lifecycle.connectionEnded)
@@ -315,7 +315,7 @@ class Lifecycle:
         """
         self._process(Lifecycle.finish)
 
-    def _process(self, given: Callable[..., None], *args: Any) -> None:
+    def _process(self, given: Callable[..., None], *args: float) -> None:
         """
         Process an input now, or after the present one.
         """

@@ -33,6 +33,7 @@ class Parts:
 
     @ivar client: the factory that users see.
     @ivar functions: the callbacks by their names.
+    @ivar clock: the clock; None until it is needed: use L{timeSource}.
     @ivar connection: the present connection, from the creation of its protocol to its
         end.
     @ivar counts: what is counted, except for the present connection.
@@ -42,11 +43,11 @@ class Parts:
     """
 
     __slots__ = (
-        "_clock",
         "_connectedAt",
         "_highSince",
         "callbacks",
         "client",
+        "clock",
         "connection",
         "counts",
         "events",
@@ -80,7 +81,7 @@ class Parts:
         self.events: Events | None = None
         self.reason: Failure | None = None
         self.lost: Failure | None = None
-        self._clock: IReactorTime | None = None
+        self.clock: IReactorTime | None = None
         self._connectedAt: float | None = None
         self._highSince: float | None = None
 
@@ -134,19 +135,19 @@ class Parts:
         """
         @return: the clock; the reactor if there is none.
         """
-        if self._clock is None:
+        if self.clock is None:
             if self.client.clock is None:
                 # A ReconnectingClientFactory shows the reactor too.
                 self.client.clock = self.reactor
-            self._clock = self.client.clock
-        clock: IReactorTime = self._clock
+            self.clock = self.client.clock
+        clock: IReactorTime = self.clock
         return clock
 
     def clockChanged(self) -> None:
         """
         The setting C{clock} has been changed.
         """
-        self._clock = None
+        self.clock = None
 
     # -- counts
 
@@ -167,7 +168,7 @@ class Parts:
         if moment is None:
             return 0.0
         # The clock may be the time of day, which can be set back.
-        clock = self._clock or self.timeSource()
+        clock = self.clock or self.timeSource()
         return max(0.0, clock.seconds() - moment)
 
     def reachedHighMark(self) -> None:
@@ -200,7 +201,8 @@ class Parts:
         connection.count(self.counts)
         self.counts.unsentBytes += disconnection.unsent
         self.counts.secondsConnected += seconds
-        self._endHigh()
+        if self._highSince is not None:
+            self._endHigh()
         self.connection = self._connectedAt = None
         return seconds
 

@@ -43,7 +43,7 @@ class FailureLog:
 
     def __init__(self, publisher: LogPublisher = globalLogPublisher) -> None:
         """
-        @param publisher: what the loggers publish to.
+        @param publisher: the destination of the loggers.
         """
         self._publisher = publisher
         self._logged = False
@@ -72,7 +72,7 @@ class FailureLog:
         @param trace: each publisher or filter that has passed the event on, and to
             which observer (C{log_trace} of L{twisted.logger.ILogObserver}).
 
-        @return: whether the only observer is the one that buffers events until
+        @return: True if the only observer is the one that buffers events until
             C{beginLoggingTo} is called.
         """
         observers = [to for by, to in trace if by is self._publisher]

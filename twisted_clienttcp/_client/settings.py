@@ -89,11 +89,11 @@ SESSION = frozenset(_STATES)
 # -- how a change is carried out
 
 
-def _store(client: Any, name: str, value: Any) -> None:
+def _store(client: Settings, name: str, value: Any) -> None:
     object.__setattr__(client, name, value)
 
 
-def _refuse(client: Any, name: str, value: Any) -> NoReturn:
+def _refuse(client: Settings, name: str, value: Any) -> NoReturn:
     hint = "; to replace only the time, set clock" if name == "reactor" else ""
     raise AttributeError(
         f"{name} cannot be changed after the client was created: pass {name}= to the "
@@ -101,7 +101,7 @@ def _refuse(client: Any, name: str, value: Any) -> NoReturn:
     )
 
 
-def _move(client: Any, name: str, value: Any) -> None:
+def _move(client: Settings, name: str, value: Any) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(**placeholders(values), reactor=client.reactor)
     client._moved |= {name}
@@ -114,15 +114,14 @@ def _reframe(client: Any, name: str, value: Framing[Any]) -> None:
     _store(client, name, value)
 
 
-def _beat(client: Any, name: str, value: TimedRecord | None) -> None:
+def _beat(client: Settings, name: str, value: TimedRecord | None) -> None:
     _checkTimed(name, value, client.framing)
     _store(client, name, value)
 
 
 def _mark(client: Any, name: str, value: int | None) -> None:
-    client.setMarks(
-        **{"highMark": client.highMark, "lowMark": client.lowMark, name: value}
-    )
+    values = {"highMark": client.highMark, "lowMark": client.lowMark, name: value}
+    client.setMarks(**values)
 
 
 def storeMarks(client: Settings, marks: Marks) -> None:
@@ -184,7 +183,7 @@ def _checkTimed(name: str, timed: TimedRecord | None, framing: Framing[Any]) -> 
         raise kind(f"{name}'s record cannot be framed: {error}") from error
 
 
-def _arguments(name: str, value: object) -> tuple[Any, ...]:
+def _arguments(name: str, value: object) -> tuple[object, ...]:
     if value is None:
         return ()
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
@@ -244,11 +243,11 @@ class Setting:
     """
 
     default: Any
-    validate: Callable[[str, Any], Any]
+    validate: Callable[[str, object], object]
     kind: str
     later: str
     poe: str = ""
-    apply: Callable[[Any, str, Any], None] = _store
+    apply: Callable[[Settings, str, Any], None] = _store
 
 
 def _setting(*row: Any, **more: Any) -> Any:
@@ -467,7 +466,9 @@ class Settings(ReconnectingClientFactory):
     outputLimit: int | None = _setting(None, _optionalBytes, "bytes or None", NOW)
     offlineLimit: int = _setting(0, byteCount, "bytes", NOW)
     noDelay: bool = _setting(True, flag, "True or False", CONNECTION)
-    args: Iterable[Any] | None = _setting((), _arguments, "sequence", START, poe="Args")
+    args: Iterable[object] | None = _setting(
+        (), _arguments, "sequence", START, poe="Args"
+    )
     alias: str | None = _fixed(None, _alias, "text or None", poe="Alias")
     inlineStates: dict[str, Callable[..., object]] | None = _fixed(
         None, _handlers, "dict or None", poe="InlineStates"
@@ -489,6 +490,8 @@ class Settings(ReconnectingClientFactory):
     #: The connector of the last attempt.
     connector: Any
 
+    #: The destination that the class has.
+    _classDestination: dict[str, Any] = dict.fromkeys(DESTINATION)
     #: The settings that a subclass has set before it called our constructor.
     _early: dict[str, Any]
     #: The destination of the last attempt, and the settings of it that were changed
@@ -496,7 +499,7 @@ class Settings(ReconnectingClientFactory):
     _target: Target
     _moved: frozenset[str]
 
-    def __init_subclass__(cls, **named: Any) -> None:
+    def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
         try:
             cls._adoptAttributes()
@@ -513,7 +516,7 @@ class Settings(ReconnectingClientFactory):
         for name, setting in SETTINGS.items():
             base = next(base for base in cls.__mro__ if name in vars(base))
             if base is cls or not issubclass(base, Settings):
-                value: Any = setting.validate(name, getattr(cls, name))
+                value: object = setting.validate(name, getattr(cls, name))
                 if callable(value) and not isinstance(value, type):
                     # A function would become a method.
                     value = staticmethod(value)
@@ -521,8 +524,9 @@ class Settings(ReconnectingClientFactory):
         cls.marks = Marks(cls.highMark, cls.lowMark)
         given = {name: getattr(cls, name) for name in DESTINATION}
         targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
+        cls._classDestination = given
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         setting = SETTINGS.get(name)
         if setting is None:
             super().__setattr__(name, value)
@@ -558,11 +562,13 @@ class Settings(ReconnectingClientFactory):
             storeMarks(self, Marks(self.highMark, self.lowMark))
         for name in ("heartbeat", "keepTalking"):
             _checkTimed(name, getattr(self, name), self.framing)
-        former = {name: getattr(cls, name) for name in DESTINATION}
+        former = cls._classDestination
         given = {name: passed[name] for name in passed.keys() & _DESTINATION}
-        moveTo(self, targetFrom(**replaced(former, given), reactor=self.reactor))
+        if given:
+            former = replaced(former, given)
+        moveTo(self, targetFrom(**former, reactor=self.reactor))
 
-    def _keep(self, name: str, value: Any) -> None:
+    def _keep(self, name: str, value: object) -> None:
         """
         Store the value of a setting, if it is not that of the class.
         """
@@ -575,7 +581,7 @@ class Settings(ReconnectingClientFactory):
         """
         return any(getattr(self, name) is not SETTINGS[name].default for name in names)
 
-    def _changing(self, name: str, value: Any) -> None:
+    def _changing(self, name: str, value: object) -> None:
         """
         Check whether a setting can be changed now. A subclass overrides this.
 
@@ -755,7 +761,7 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
                     raise error from None
                 raise
 
-        def unknown(given: dict[str, Any]) -> TypeError | None:
+        def unknown(given: dict[str, object]) -> TypeError | None:
             for name in given.keys() - known:
                 if name in attributes:
                     hint = f"it is an attribute: set client.{name}"
