@@ -18,7 +18,8 @@ from twisted.internet.error import ConnectionLost
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NotConnectedError
 
-from .._support import NetworkTestCase, turn
+from .._support import NetworkTestCase, Server, turn
+from .._tls import TLSTestCase, below
 
 #: The stream, which takes three reads, and its records.
 RECORDS = 80_000
@@ -33,6 +34,12 @@ class ResetTests(NetworkTestCase):
     The peer sends records and resets the connection. The client reads only then, and
     meets the reset when it writes.
     """
+
+    async def start(self) -> Server:
+        """
+        Start the server.
+        """
+        return await self.listen()
 
     async def reset(self, **parameters: Any) -> ClientTCPFactory:
         """
@@ -51,7 +58,7 @@ class ResetTests(NetworkTestCase):
 
         self.records = 0
         self.lost: Deferred[Any] = Deferred()
-        server = await self.listen()
+        server = await self.start()
         client = self.client(
             server,
             connected=begin,
@@ -68,7 +75,7 @@ class ResetTests(NetworkTestCase):
         peer.send(STREAM)
         while self.unread() < len(STREAM):
             await turn()
-        peer.reset()
+        below(peer).abortConnection()
         await peer.lost
         return client
 
@@ -115,7 +122,8 @@ class ResetTests(NetworkTestCase):
             await turn()
         self.assertEqual(self.records, 10)
         client.resumeProducing()
-        await self.lost
+        report = await self.lost
+        self.assertGreater(report.unread, 0)
         self.assertGreater(self.records, 10)
         self.assertLess(self.records, RECORDS)
 
@@ -132,3 +140,15 @@ class ResetTests(NetworkTestCase):
         client.resumeProducing()
         await self.lost
         self.assertEqual(self.records, LATE)
+
+
+class TLSResetTests(TLSTestCase, ResetTests):
+    """
+    The same, with TLS.
+    """
+
+    async def start(self) -> Server:
+        return await self.serve()
+
+    async def reset(self, **parameters: Any) -> ClientTCPFactory:
+        return await super().reset(tls=self.options(), **parameters)
