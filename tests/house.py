@@ -44,7 +44,7 @@ LIMITS: dict[str, float] = {
     "largest module": 500,
     "underscored attributes": 39,
     "calls: received line": 8,
-    "calls: put to flushed": 18,
+    "calls: put to flushed": 16,
     "calls: lost connection to timer": 70,
 }
 
