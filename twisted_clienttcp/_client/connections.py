@@ -336,7 +336,8 @@ class Connections:
         parts.callbacks.later(lifecycle.connectionEnded)
         isHosted = lifecycle.hosted
         try:
-            parts.run()
+            if lifecycle.inputs is None:
+                parts.callbacks.run()
         finally:
             if isinstance(connector, Connector) and not isHosted:
                 # Twisted's connectors learn this from their transports.

@@ -158,12 +158,6 @@ class Parts:
         self._connectedAt = self.timeSource().seconds()
         self.counts.connections += 1
 
-    def secondsConnected(self) -> float:
-        """
-        @return: how long the present connection has lasted.
-        """
-        return self._secondsSince(self._connectedAt)
-
     def _secondsSince(self, moment: float | None) -> float:
         if moment is None:
             return 0.0
@@ -197,7 +191,7 @@ class Parts:
 
         @return: how many seconds it has lasted.
         """
-        seconds = self.secondsConnected()
+        seconds = self._secondsSince(self._connectedAt)
         connection.count(self.counts)
         self.counts.unsentBytes += disconnection.unsent
         self.counts.secondsConnected += seconds
@@ -219,7 +213,7 @@ class Parts:
         connection = self.connection
         if connection is not None and connection.transport is not None:
             connection.count(now)
-        now.secondsConnected += self.secondsConnected()
+        now.secondsConnected += self._secondsSince(self._connectedAt)
         data, records = offline.accepted
         now.bytesOut += data
         now.recordsOut += records
