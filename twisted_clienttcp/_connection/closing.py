@@ -42,6 +42,9 @@ from .outbound import Outbound
 from .owner import ConnectionOwner
 from .reading import DELIVERING, Reading
 
+#: Why output is not accepted.
+CLOSED = "the sending side of the connection is closed"
+
 #: How many seconds of silence end the wait for the peer's end of stream, as nginx's
 #: C{lingering_timeout}.
 LINGER_SILENCE = 5.0
@@ -246,7 +249,8 @@ class Closing:
 
     def _endSending(self) -> None:
         if not self.sendingEnded:
-            self._refuseOutput()
+            self.sendingEnded = True
+            self._outbound.close(CLOSED)
             if isHalfCloseable(self._transport) and not (
                 self._reading.hasEnded and self.stage is not OPEN
             ):
@@ -457,10 +461,6 @@ class Closing:
         cause = None if self.cause is None else self.cause.failure
         negotiation.end(cause or failure)
 
-    def _refuseOutput(self) -> None:
-        self.sendingEnded = True
-        self._outbound.close("the sending side of the connection is closed")
-
     def _closeOutput(self) -> None:
         """
         Accept no more output; the client's offline queue accepts it from now on.
@@ -468,7 +468,8 @@ class Closing:
         if not self._isOutputClosed:
             self._isOutputClosed = True
             if not self.sendingEnded:
-                self._refuseOutput()
+                self.sendingEnded = True
+                self._outbound.close(CLOSED)
             self._owner.outputClosed(self._connection)
 
     def _stopOutput(self) -> None:

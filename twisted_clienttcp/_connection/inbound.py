@@ -354,7 +354,7 @@ class Inbound:
             if records := self.buffer.decodeEnd():
                 return records
         self._atEnd = None
-        if rest := self.buffer.takeRest():
+        if not self.buffer.isEmpty and (rest := self.buffer.takeRest()):
             self.truncated = TruncatedRecord(rest)
         atEnd()
         return None
@@ -565,4 +565,5 @@ class Inbound:
         self._records, self._saved = [], 0
         self._error = None
         self._atEnd = None
-        self.buffer = InputBuffer(self.buffer.framing)
+        if not self.buffer.isEmpty:
+            self.buffer = InputBuffer(self.buffer.framing)
