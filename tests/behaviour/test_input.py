@@ -138,22 +138,22 @@ class ReadTests(ClientTestCase):
 
     def test_output(self) -> None:
         """
-        What is pending goes to the transport in chunks all the same, though the size of
-        a read is also the mark at which a transport pauses who produces for it.
+        Pending output goes to the kernel in chunks all the same, though the size of a
+        read is also the mark at which a transport pauses a push producer.
         """
         self.pair()
         self.assertGreater(self.feed(bytes(Socket.bufferSize)), Socket.bufferSize)
         writes: list[int] = []
-        write = self.transport.write
+        write = self.transport.writeSomeData
 
-        def recording(data: bytes) -> None:
+        def recording(data: bytes) -> Any:
             writes.append(len(data))
-            write(data)
+            return write(data)
 
-        self.transport.write = recording  # type: ignore[method-assign]
+        self.transport.writeSomeData = recording  # type: ignore[method-assign]
         self.theClient.put(bytes(8 * CHUNK))
         self.reactor.advance(0)
-        self.assertEqual({*writes}, {CHUNK})
+        self.assertEqual(max(writes), CHUNK)
 
 
 class InputTests(ClientTestCase):
