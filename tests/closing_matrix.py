@@ -1,8 +1,6 @@
 """
 A matrix of ways in which a connection ends: transports, peers, sizes of the output, and
-calls in callbacks. The suite plays a random sample of its cases. This plays 3,000::
-
-    $ python -m tests.closing_matrix --cases 3000
+calls in callbacks.
 
 The peer of each case is a script with blocking sockets in a thread, which knows what it
 has read. L{Run} plays one case with a real client, and L{problems} compares what the
@@ -11,11 +9,9 @@ client claims with what the peer has read and what the kernel has accepted.
 
 from __future__ import annotations
 
-import argparse
 import socket
 import ssl
 import struct
-import sys
 from asyncio import CancelledError as AsyncioCancelled
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -525,13 +521,16 @@ class Run:
             for waiting in (self.client.whenConnected(), self.client.whenStopped())
         ]
         # An error that is not an Exception is raised to the reactor.
-        reactor.callLater(0, self.client.start)
+        reactor.callLater(0, self._start)
         try:
             await self._over.addTimeout(LONG, reactor)
         except TimeoutError:
             self.events.append("timeout")
             self.client.abort()
         await self._ended()
+
+    def _start(self) -> None:
+        self.client.start().addErrback(self._fired)
 
     def _fired(self, result: object) -> None:
         """
@@ -770,26 +769,3 @@ def _disorderly(case: Case, run: Run, end: Any) -> list[str]:
     if end.unsent or not end.confirmed or run.outcome is not None:
         found.append(f"{end} and stopped({run.outcome}) although the peer has read all")
     return found
-
-
-def main() -> int:
-    """
-    @return: the exit status: 1 if a case has shown a problem.
-    """
-    from twisted.trial.reporter import TextReporter
-    from twisted.trial.runner import TestLoader, TrialRunner
-
-    from .behaviour.test_closing_matrix import ClosingMatrixTests
-
-    parser = argparse.ArgumentParser(prog="python -m tests.closing_matrix")
-    parser.add_argument("--cases", type=int, default=ClosingMatrixTests.size)
-    parser.add_argument("--seed", type=int, help="default: a random one")
-    options = parser.parse_args()
-    ClosingMatrixTests.size, ClosingMatrixTests.seed = options.cases, options.seed
-    suite = TestLoader().loadClass(ClosingMatrixTests)
-    result = TrialRunner(TextReporter, workingDirectory="_trial_temp").run(suite)
-    return 0 if result.wasSuccessful() else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

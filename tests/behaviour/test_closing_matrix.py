@@ -2,14 +2,19 @@
 Tests for the ends of connections: a random sample of a matrix of transports, peers,
 sizes, and calls in callbacks.
 
-If the test fails, it prints the command that repeats its sample.
+If the test fails, it prints the command that repeats its sample. This plays 3,000 of
+about 26,000 cases::
+
+    $ python -m tests.behaviour.test_closing_matrix --cases 3000
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import socket
 import ssl
+import sys
 from typing import Any
 
 import trustme
@@ -18,9 +23,13 @@ from twisted.internet.ssl import (
     optionsForClientTLS,
     trustRootFromCertificates,
 )
+from twisted.trial.reporter import TextReporter
+from twisted.trial.runner import TestLoader, TrialRunner
 
 from .._support import NetworkTestCase, turn
 from ..closing_matrix import Case, Run, cases, problems
+
+COMMAND = "python -m tests.behaviour.test_closing_matrix"
 
 
 class ClosingMatrixTests(NetworkTestCase):
@@ -86,5 +95,23 @@ class ClosingMatrixTests(NetworkTestCase):
             for problem in await self.play(case):
                 found.append(f"{case}: {problem}")
         if found:
-            again = f"python -m tests.closing_matrix --cases {size} --seed {seed}"
+            again = f"{COMMAND} --cases {size} --seed {seed}"
             self.fail("\n".join([again, *found]))
+
+
+def main() -> int:
+    """
+    @return: the exit status: 1 if a case has shown a problem.
+    """
+    parser = argparse.ArgumentParser(prog=COMMAND)
+    parser.add_argument("--cases", type=int, default=ClosingMatrixTests.size)
+    parser.add_argument("--seed", type=int, help="default: a random one")
+    options = parser.parse_args()
+    ClosingMatrixTests.size, ClosingMatrixTests.seed = options.cases, options.seed
+    suite = TestLoader().loadClass(ClosingMatrixTests)
+    result = TrialRunner(TextReporter, workingDirectory="_trial_temp").run(suite)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
