@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory, _tls
 from twisted_clienttcp.errors import NegotiationRefused, TLSError
+from twisted_clienttcp.framing import Stream
 
 from .._processes import run, setVariable
 from .._resolver import NamingReactor
@@ -316,6 +317,34 @@ class VerifiedTests(TLSTestCase):
         await self.assertFailure(client.start(), ConnectionLost)
         self.assertEqual(self.events[-3], ("serverError", "read", ECONNRESET))
         self.assertFalse(self.recorder.disconnections[0].confirmed)
+
+    async def test_largeReads(self) -> None:
+        """
+        While all TLS records are full, the socket below reads larger amounts; after a
+        shorter record, it reads as much as usual.
+        """
+        server = await self.serve()
+        server.met = lambda peer: peer.send(bytes(2_000_001))
+        sizes: list[int] = []
+        received: list[int] = []
+
+        def serverInput(client: ClientTCPFactory, data: bytes) -> None:
+            received.append(len(data))
+            transport: Any = client.server and client.server.transport
+            sizes.append(transport.transport.bufferSize)
+            if sum(received) == 2_000_001:
+                reactor.callLater(0, last, transport.transport)
+
+        def last(socket: Any) -> None:
+            sizes.append(socket.bufferSize)
+            client.shutdown()
+
+        client = self.client(
+            server, tls=self.options(), framing=Stream(), serverInput=serverInput
+        )
+        await client.start()
+        self.assertGreater(max(sizes), sizes[0])
+        self.assertEqual(sizes[-1], sizes[0])
 
     async def test_unreadTickets(self) -> None:
         """
