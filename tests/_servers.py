@@ -1,5 +1,5 @@
 """
-Start servers from other projects: redis, nginx, memcached, ngircd, aiosmtpd,
+Start servers from other projects: redis, NATS, nginx, memcached, ngircd, aiosmtpd,
 PostgreSQL, POE.
 """
 
@@ -105,6 +105,34 @@ class RealServerTestCase(NetworkTestCase):
         )
         await self.accepting(port, served)
         return port
+
+    async def durableRedis(self, port: int, home: Path) -> Served:
+        """
+        Run a redis-server that has written every record to its disk before it
+        acknowledges it, until the test ends.
+
+        @param home: the folder for its data.
+        """
+        served = self.serve(
+            *("redis-server", "--port", str(port), "--bind", "127.0.0.1"),
+            *("--save", "", "--appendonly", "yes", "--appendfsync", "always"),
+            *("--dir", str(home)),
+        )
+        await self.accepting(port, served)
+        return served
+
+    async def nats(self, port: int, home: Path) -> Served:
+        """
+        Run a nats-server with JetStream until the test ends.
+
+        @param home: the folder for its data.
+        """
+        served = self.serve(
+            *("nats-server", "-a", "127.0.0.1", "-p", str(port)),
+            *("-js", "-sd", str(home)),
+        )
+        await self.accepting(port, served)
+        return served
 
     async def nginx(self) -> int:
         """

@@ -16,8 +16,7 @@ from typing import Any
 import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.error import ProcessDone, ProcessTerminated
-from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.protocol import Factory
 from twisted.mail.smtp import ESMTP
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,78 +25,9 @@ from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
 from .._documents import ROOT
-from .._processes import spawn
-from .._servers import RealServerTestCase
+from .._examples import EXAMPLES, ExampleTestCase
 from .._support import GUARD, Peer, Server, freePort, reactor, turn
 from .._tls import Identity
-
-EXAMPLES = ROOT / "docs" / "examples"
-
-
-class Example(ProcessProtocol):
-    """
-    An example at work.
-    """
-
-    def __init__(self) -> None:
-        self.output = b""
-        self.ended: Deferred[int] = Deferred()
-        self._waiting: list[tuple[bytes, Deferred[None]]] = []
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        # A terminal ends its lines with CR LF.
-        self.output += data.replace(b"\r\n", b"\n")
-        for waiting in self._waiting[:]:
-            awaited, waiter = waiting
-            if awaited in self.output:
-                self._waiting.remove(waiting)
-                waiter.callback(None)
-
-    def printed(self, data: bytes) -> Deferred[None]:
-        """
-        @return: fires when that is among what it has printed.
-        """
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append((data, waiter))
-        self.childDataReceived(1, b"")
-        return waiter.addTimeout(
-            GUARD, reactor, lambda result, seconds: self._never(data)
-        )
-
-    def _never(self, data: bytes) -> None:
-        raise AssertionError(f"{data!r} is not in {self.output.decode()}")
-
-    def processEnded(self, reason: Any) -> None:
-        reason.trap(ProcessDone, ProcessTerminated)
-        self.ended.callback(reason.value.exitCode)
-
-
-class ExampleTestCase(RealServerTestCase):
-    """
-    What runs examples.
-    """
-
-    timeout = 3 * GUARD
-
-    def example(self, name: str, *arguments: object, terminal: bool = False) -> Example:
-        """
-        Run an example, until it ends or the test does.
-        """
-        example = Example()
-        process = spawn(
-            example,
-            *(sys.executable, EXAMPLES / f"{name}.py", *arguments),
-            variables={"PYTHONUNBUFFERED": "1"},
-            usePTY=terminal,
-        )
-
-        def stop() -> Deferred[int]:
-            if not example.ended.called:
-                process.signalProcess("KILL")
-            return example.ended
-
-        self.addCleanup(stop)
-        return example
 
 
 class HeadTests(ExampleTestCase):
@@ -503,12 +433,11 @@ class PageTests(SynchronousTestCase):
 
     def test_whole(self) -> None:
         """
-        It shows each example, and each has a test here.
+        It shows each example, and each has a test.
         """
         page = (ROOT / "docs" / "examples.rst").read_text()
-        tests = Path(__file__).read_text()
+        folder = Path(__file__).parent
+        tests = Path(__file__).read_text() + (folder / "test_sinks.py").read_text()
         for path in EXAMPLES.glob("*.py"):
             self.assertIn(f".. literalinclude:: examples/{path.name}\n", page)
-            self.assertIn(
-                f'self.example("{path.stem}", ', tests.replace("(\n            ", "(")
-            )
+            self.assertRegex(tests, rf'self\.(example|copy)\(\s*"{path.stem}",')
