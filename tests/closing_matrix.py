@@ -119,8 +119,7 @@ class ScriptedPeer:
     def close(self) -> None:
         if isinstance(self.connection, ssl.SSLSocket):
             # Without this, the descriptor is closed only when the object is freed.
-            plain = socket.socket(fileno=self.connection.detach())
-            plain.close()
+            self.connection = socket.socket(fileno=self.connection.detach())
         self.connection.close()
 
     def notifyClose(self) -> None:
