@@ -25,7 +25,7 @@ copyright = "MIT license"
 version = release = __version__
 
 extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "man"]
 nitpicky = True
 highlight_language = "text"
 pygments_style = "friendly"

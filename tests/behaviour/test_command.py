@@ -98,16 +98,19 @@ class UsageTests(CommandTestCase):
         ):
             done = await self.run_(*command, "--help")
             self.assertEqual(self.status, 0, done.err)
-            for part in (b"HOST PORT", b"--framing=", b"[connectTimeout;", b"--demo"):
+            for part in (b"HOST PORT", b"--framing=", b"clienttcp(1)", b"--demo"):
                 self.assertIn(part, done.out)
             self.assertEqual(b"--reconnect" in done.out, reconnects)
 
     async def test_version(self) -> None:
         """
-        C{--version} prints the version of this package.
+        C{--version} and C{-V} print the version of this package.
         """
-        done = await self.run_(*CLIENTTCP, "--version")
-        self.assertIn(twisted_clienttcp.__version__.encode(), done.out)
+        for option in ("--version", "-V"):
+            done = await self.run_(*CLIENTTCP, option)
+            self.assertEqual(self.status, 0, done.err)
+            version = f"clienttcp {twisted_clienttcp.__version__}\n"
+            self.assertEqual(done.out, version.encode())
 
 
 class ConsoleTests(ServedTestCase):

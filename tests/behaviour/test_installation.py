@@ -115,11 +115,14 @@ class InstallationTests(TestCase):
             self.assertNotIn("dropin.cache", file)
             self.assertNotIn("__pycache__", file)
             self.assertRegex(file, r"^(twisted_clienttcp|twisted/plugins)")
+        manual = "data/share/man/man1/clienttcp.1"
+        self.assertTrue(any(name.endswith(manual) for name in files), files)
         self.assertNotIn("twisted/__init__.py", files)
         self.assertNotIn("twisted/plugins/__init__.py", files)
 
         programs = self.install(wheel)
         self.assertHasPlugin(programs)
+        self.assertTrue((programs.parent / "share/man/man1/clienttcp.1").exists())
         story = run(
             *(programs / "python", *TWISTD, "--nodaemon", "clienttcp", "--demo"),
             cwd=self.folder(),

@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._client.settings import DOCUMENTATION, SETTINGS
-from twisted_clienttcp._command.options import GROUPS, Option, Options, oneLine
+from twisted_clienttcp._command.options import Options
+from twisted_clienttcp._command.table import GROUPS, Option, oneLine
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
 
@@ -375,13 +376,14 @@ class TableTests(SynchronousTestCase):
 
     def test_documentation(self) -> None:
         """
-        The help of an option has the first clause of its setting's documentation, the
-        default if it is a number, and the setting's names here and in POE.
+        The description of an option has the first clause of its setting's
+        documentation and the default if it is a number. The parameters are the
+        setting's names here and in POE.
         """
         for option in self.OPTIONS:
             for name in filter(None, option.settings.split(", ")):
-                self.assertIn(name, option.description)
-                self.assertIn(SETTINGS[name].poe, option.description)
+                self.assertIn(name, option.parameters)
+                self.assertIn(SETTINGS[name].poe, option.parameters)
         for option in self.ofSettings():
             name = option.settings
             text = re.sub(r"C\{(.*?)\}", r"\1", DOCUMENTATION[name])
@@ -440,16 +442,30 @@ class TableTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        The help has every option, in lines that fit the width.
+        The help has one line for each option, in 80 columns.
         """
         for parent in (None, usage.Options()):
             options = Options()
             options.parent = parent
-            text = options.getUsage(width=72)
-            for line in text.splitlines():
-                self.assertTrue(len(line) <= 72 or line.startswith("  "), line)
+            if parent is not None:
+                parent.subCommand = "clienttcp"
+            lines = str(options).splitlines()
+            for line in lines:
+                self.assertLessEqual(len(line), 80, line)
             for option in self.OPTIONS:
                 if option.name != "reconnect":
-                    self.assertIn(f"--{option.name}", text)
-            self.assertEqual("  --reconnect" in text, parent is None)
-            self.assertEqual(text.partition("Examples:")[2].strip().count("\n"), 2)
+                    line = f"  {option.synopsis:34}{option.summary}"
+                    self.assertEqual(lines.count(line), 1, line)
+                    self.assertIn("  ", line.strip(), "there is space between columns")
+            text = "\n".join(lines)
+            self.assertEqual("--reconnect" in text, parent is None)
+            self.assertEqual("Exit statuses:" in text, parent is None)
+
+    def test_summaries(self) -> None:
+        """
+        A line of the help is a clause; a description is a sentence or more.
+        """
+        for option in self.OPTIONS:
+            self.assertNotIn(option.summary[-1], ".:;", option)
+            self.assertTrue(option.description[0].isupper(), option)
+            self.assertTrue(option.description.endswith("."), option)

@@ -1,9 +1,8 @@
 """
-The options of C{clienttcp}, C{twistd clienttcp} and C{twist clienttcp}.
+The options of C{clienttcp}, C{twistd clienttcp} and C{twist clienttcp}: the command
+line, and the client that it describes.
 
-An option that sets a parameter of the client takes its name, default, validator and
-documentation from the table of settings (L{twisted_clienttcp._client.settings}). A
-parameter without an option given keeps the client's own default.
+A parameter without an option given keeps the client's own default.
 """
 
 from __future__ import annotations
@@ -11,289 +10,38 @@ from __future__ import annotations
 import os
 import re
 import sys
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from getopt import GetoptError, gnu_getopt
-from shutil import get_terminal_size
 from socket import AF_INET, AF_INET6, AF_UNIX
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from twisted.python import usage
 
 from .. import ClientTCPFactory, __version__
-from .._client.settings import DOCUMENTATION, SETTINGS
-from ..demo import SERVERS
 from ..errors import ClientTCPError
-from ..framing import SPECS, Framing, Stream, fromSpec
+from ..framing import Framing, Stream, fromSpec
 from .certificates import tlsFrom
+from .status import STATUSES
 from .stdio import display, refuse
+from .table import ALL, GROUPS, validated
 from .text import Form
-from .values import CONVERSIONS
-
-
-class Option(NamedTuple):
-    """
-    One option.
-
-    @ivar name: the name, without the two hyphens.
-    @ivar placeholder: stands for its value in the help; empty for a flag.
-    @ivar help: its description, apart from that of its setting.
-    @ivar settings: the names of the settings that it is for.
-    @ivar short: its one-letter form.
-    @ivar isSetting: True if its value is that of its only setting, and the setting's
-        documentation is part of its help.
-    """
-
-    name: str
-    placeholder: str
-    help: str
-    settings: str = ""
-    short: str | None = None
-    isSetting: bool = False
-
-    @property
-    def description(self) -> str:
-        """
-        The help, the default, and the names of the settings here and in POE.
-        """
-        parts = [self.help]
-        if self.isSetting:
-            # There are no docstrings under python -OO.
-            parts.insert(0, oneLine(DOCUMENTATION.get(self.settings, "")))
-            default = SETTINGS[self.settings].default
-            if type(default) in (int, float):
-                parts.append(f"Default: {default:g}.")
-        if self.settings:
-            names = self.settings.split(", ")
-            poe = ", ".join(filter(None, (SETTINGS[name].poe for name in names)))
-            parts.append(f"[{self.settings}{poe and '; POE: '}{poe}]")
-        return " ".join(filter(None, parts))
-
-    def convert(self, text: str) -> Any:
-        """
-        @return: the value that a text stands for.
-
-        @raise usage.UsageError: if it stands for none.
-        """
-        name = f"--{self.name}"
-        convert = CONVERSIONS.get(self.placeholder)
-        value = convert(name, text) if convert else text
-        # Framings and records are made from several options.
-        isMade = self.name == "framing" or self.placeholder == "SECONDS:RECORD"
-        if self.isSetting and not isMade:
-            value = _validated(name, self.settings, value)
-        return value
-
-
-def _validated(name: str, setting: str, value: object) -> object:
-    try:
-        valid: object = SETTINGS[setting].validate(name, value)
-    except (TypeError, ValueError) as error:
-        raise usage.UsageError(str(error)) from error
-    return valid
-
-
-def oneLine(documentation: str) -> str:
-    """
-    @return: the first clause of a setting's documentation, as a sentence without
-        markup.
-    """
-    clause = re.split("[.:;](?: |$)", documentation)[0]
-    plain = re.sub(r"C\{([^{}]*)\}", r"\1", clause)
-    return plain and f"{plain[0].upper()}{plain[1:]}."
-
-
-def _setting(
-    setting: str, help: str = "", placeholder: str | None = None, name: str = ""
-) -> Option:
-    """
-    @param placeholder: if not given, the first word of the setting's kind.
-    @param name: the name; if not given, the setting's, in lower case with hyphens.
-
-    @return: an option for a setting.
-    """
-    if placeholder is None:
-        placeholder = SETTINGS[setting].kind.partition(" ")[0].strip(",").upper()
-    name = name or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", setting)
-    return Option(name, placeholder, help, setting, isSetting=True)
-
-
-#: The options by subject.
-GROUPS: dict[str, tuple[Option, ...]] = {
-    "Destination": (
-        Option(
-            "endpoint",
-            "ENDPOINT",
-            "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
-            "instead of HOST and PORT. Given several times, these are tried in turn.",
-            "endpoint",
-        ),
-        Option(
-            "bind",
-            "ADDRESS[:PORT]",
-            "The local address, the local port, or both.",
-            "bindAddress, bindPort",
-        ),
-        Option("ipv4", "", "Use only IPv4.", "domain", "4"),
-        Option("ipv6", "", "Use only IPv6.", "domain", "6"),
-        _setting("connectTimeout"),
-    ),
-    "TLS": (
-        Option(
-            "tls",
-            "",
-            "Use TLS; the server's certificate must be valid for HOST and trusted by "
-            "the platform. Each of the next options turns TLS on too.",
-            "tls",
-        ),
-        Option("ca", "FILE", "Trust these certificates, not those of the platform."),
-        Option("cert", "FILE", "Our certificate and its chain, in PEM."),
-        Option("key", "FILE", "The key of --cert, if it is in another file."),
-        Option("servername", "NAME", "The certificate must be valid for this name."),
-        Option("alpn", "NAMES", "Protocols to offer, as in h2,http/1.1."),
-        Option("insecure", "", "Verify nothing: anyone can impersonate the server."),
-    ),
-    "Records": (
-        _setting(
-            "framing",
-            f"A name ({', '.join(SPECS)}) and parameters, as in line:delimiter=|. "
-            "Default: line, which reads any newline and writes CR LF.",
-            "SPEC",
-        ),
-        Option(
-            "max-length",
-            "BYTES",
-            "The length of the longest record. Default: 1M. [maxLength of the framing; "
-            "POE: MaxLength]",
-        ),
-        Option(
-            "on-too-long",
-            "WHAT",
-            "What to do with a longer record: close (the connection), skip (the "
-            "record), or, with line, split. Default: close. [onTooLong of the framing]",
-        ),
-    ),
-    "Output and end": (
-        _setting(
-            "highMark",
-            "That producer is standard input. Default: 64k. BYTES are a number, or as "
-            "in 64k, 2M, 1G.",
-        ),
-        _setting("lowMark", "Default: 16k."),
-        _setting("offlineLimit"),
-        Option(
-            "eof",
-            "half|close|keep",
-            "At the end of standard input: half-close the connection and keep reading "
-            "(with TLS: as keep), close it when everything is sent, or keep it open. "
-            "Default: half; close with --send-only; keep under twistd and twist.",
-        ),
-        _setting("drainTimeout"),
-        _setting("lingerTimeout"),
-    ),
-    "Staying connected": (
-        _setting(
-            "autoReconnect",
-            "twistd and twist always connect again. Without this, the next six options "
-            "have no effect.",
-            "",
-            "reconnect",
-        ),
-        _setting("initialDelay"),
-        _setting("maxDelay"),
-        _setting("factor"),
-        _setting("jitter"),
-        _setting("maxRetries", "Default: no limit."),
-        _setting("stableAfter"),
-        _setting("idleTimeout", "Default: never."),
-        _setting(
-            "heartbeat",
-            "Write it like a line of standard input, as in 30:PING. After the same "
-            "time without an answer, the connection is dropped. Default: none.",
-            "SECONDS:RECORD",
-        ),
-        _setting("keepTalking", "Default: none.", "SECONDS:RECORD"),
-        _setting(
-            "keepAlive",
-            "The seconds of silence before the first probe, the seconds between "
-            "probes, and their number; or no. Default: the kernel's numbers.",
-            "IDLE,INTERVAL,COUNT",
-            "keepalive",
-        ),
-        _setting("unacknowledgedTimeout", "Default: the kernel's limit."),
-    ),
-    "Standard input and output": (
-        Option("send-only", "", "Do not print records."),
-        Option("recv-only", "", "Do not read standard input."),
-        Option("timestamps", "", "Print the time before each record and message."),
-        Option(
-            "json-events",
-            "",
-            "Print a JSON object per line for each callback, with event, time and its "
-            'arguments. Bytes that are not UTF-8 become {"base64": ...}.',
-        ),
-        Option("verbose", "", "Report connections too, not only errors.", short="v"),
-    ),
-    "Handlers and demos": (
-        Option(
-            "client",
-            "MODULE:OBJECT",
-            "Use your own callbacks instead of standard input and output: a module, "
-            "class or object with methods named as the callbacks; a ClientTCPFactory "
-            "or a subclass; or a function of the reactor and the options that returns "
-            "a client, such as options.client(serverInput=...).",
-        ),
-        Option("demo", "", "Show the client at work with its own server, and end."),
-        Option(
-            "demo-server",
-            "NAME[:PORT]",
-            f"Run a server to try a client with ({' or '.join(SERVERS)}) on the "
-            "loopback interface, until SIGINT or SIGTERM. Default: any free port.",
-        ),
-    ),
-}
 
 #: The options for parameters of the framing.
 _OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
 
-_ALL = {option.name: option for options in GROUPS.values() for option in options}
+#: The width of the column of options in the help.
+_COLUMN = 36
 
-_ABOUT = (
-    "Connects to HOST (a name or an address) [remoteAddress] and PORT (a number or a "
-    "service name) [remotePort], sends the lines of standard input, and prints the "
-    "records that arrive; each side is read only as fast as the other accepts. With "
-    "--framing=stream, bytes are passed as they are. With jsonlines, jsonvalues and "
-    "serialized, a record is a line with its value as JSON. HOST:PORT, [IPv6]:PORT and "
-    "unix:/path work too. "
-    "Square brackets contain the parameter of ClientTCPFactory and its name in "
-    "POE::Component::Client::TCP."
-)
+_ABOUT = """
+Connects to a server, sends the lines of standard input, and prints the records
+that arrive. HOST:PORT, [IPv6]:PORT and unix:/path work too.
+"""
 
-_COMMAND = (
-    "The command ends when the server ends the connection. SIGINT and SIGTERM end it "
-    "after everything that was read has been sent; a second signal ends it at once. "
-    "Messages go to standard error. Exit status: 0 if all of standard input was sent "
-    "and acknowledged, everything received was printed, and nothing failed; 1 if the "
-    "connection failed, was lost or ended too early, or a callback of --client raised; "
-    "2 if TLS could not verify the server; 64 for wrong usage; 124 after "
-    "--connect-timeout, --drain-timeout, --idle-timeout or --heartbeat; 130 after "
-    "SIGINT and 143 after SIGTERM."
-)
+_SERVICE = """
+It always connects again, and keeps running at the end of standard input.
+"""
 
-_SERVICE = (
-    "It connects again after a failure or a loss, and keeps running at the end of "
-    "standard input. SIGINT and SIGTERM end it after everything that was read has been "
-    "sent. The log goes to standard output too unless twistd --logfile or twist "
-    "--log-file is given. Standard input needs twistd --nodaemon; a daemon needs "
-    "--client. When the client gives up, the log says why, with the exit status that "
-    "clienttcp would have had."
-)
-
-_EXAMPLES = (
-    r"printf 'PING\r\n' | clienttcp localhost 6379",
-    "clienttcp --framing=stream --send-only db.example:9000 < dump",
-    "twistd --pidfile=feed.pid clienttcp --client=feed:Handlers feed.example:9000",
-)
+_MORE = "The manual, clienttcp(1), explains each option.\n"
 
 
 class Options(usage.Options):
@@ -306,10 +54,10 @@ class Options(usage.Options):
     @ivar framing: the framing that they describe.
     """
 
-    optFlags = [[o.name, o.short, o.help] for o in _ALL.values() if not o.placeholder]
+    optFlags = [[o.name, o.short, o.summary] for o in ALL.values() if not o.placeholder]
     optParameters = [
-        [o.name, o.short, None, o.help]
-        for o in _ALL.values()
+        [o.name, o.short, None, o.summary]
+        for o in ALL.values()
         if o.placeholder and o.name != "endpoint"
     ]
     synopsis = "[options] HOST PORT"
@@ -339,32 +87,21 @@ class Options(usage.Options):
 
     def getUsage(self, width: int | None = None) -> str:
         """
-        @return: the rest of the help.
+        @return: the rest of the help, for at least 80 columns.
         """
-        width = max(width or get_terminal_size().columns, 40)
-
-        def wrap(text: str, indent: str = "") -> str:
-            return textwrap.fill(
-                text,
-                width,
-                initial_indent=indent,
-                subsequent_indent=indent,
-                break_on_hyphens=False,
-            )
-
-        parts = ["", wrap(_ABOUT), "", wrap(_SERVICE if self.staying else _COMMAND)]
+        parts = [_ABOUT + _SERVICE.lstrip("\n") if self.staying else _ABOUT]
         for title, options in GROUPS.items():
-            parts += ["", f"{title}:"]
-            for option in options:
-                if option.name == "reconnect" and self.staying:
-                    continue
-                short = f"-{option.short}, " if option.short else ""
-                placeholder = f"={option.placeholder}" if option.placeholder else ""
-                parts.append(f"  {short}--{option.name}{placeholder}")
-                parts.append(wrap(option.description, " " * 8))
-        parts += ["", "  --version", "  -h, --help", "", "Examples:"]
-        parts += [f"  {example}" for example in _EXAMPLES]
-        return "\n".join(parts) + "\n"
+            rows = [
+                (option.synopsis, option.summary)
+                for option in options
+                if not (option.name == "reconnect" and self.staying)
+            ]
+            parts.append(_section(title, rows))
+        about = [("-V, --version", "print the version"), ("-h, --help", "print this")]
+        parts.append(_section("About", about))
+        if not self.staying:
+            parts.append(_section("Exit statuses", STATUSES))
+        return "\n".join([*parts, _MORE])
 
     def opt_help(self) -> NoReturn:
         """
@@ -379,6 +116,8 @@ class Options(usage.Options):
         Display the version and exit.
         """
         display(f"clienttcp {__version__}\n")
+
+    opt_V = opt_version
 
     def parseArgs(self, *words: str) -> None:
         """
@@ -411,14 +150,14 @@ class Options(usage.Options):
 
         @raise usage.UsageError: if a value is wrong, or options are in conflict.
         """
-        self.given = [name for name in _ALL if self[name] not in (None, 0, [])]
+        self.given = [name for name in ALL if self[name] not in (None, 0, [])]
         for name in self.given:
-            if not _ALL[name].placeholder:
+            if not ALL[name].placeholder:
                 self[name] = True
             elif self[name] in ("", [""]):
                 raise usage.UsageError(f"--{name} must not be empty: leave it out")
             elif name != "endpoint":
-                self[name] = _ALL[name].convert(self[name])
+                self[name] = ALL[name].convert(self[name])
         self._checkParent()
         if self["send-only"] and self["recv-only"]:
             raise usage.UsageError("--send-only and --recv-only exclude each other")
@@ -501,7 +240,7 @@ class Options(usage.Options):
             raise usage.UsageError(
                 f"--{name} must have one record, not {len(records)}: {text!r}"
             )
-        return _validated(f"--{name}", _ALL[name].settings, (seconds, records[0]))
+        return validated(f"--{name}", ALL[name].settings, (seconds, records[0]))
 
     def client(
         self, kind: type[ClientTCPFactory] = ClientTCPFactory, /, **parameters: Any
@@ -515,9 +254,7 @@ class Options(usage.Options):
         @raise SystemExit: with 64, if the client rejects a value.
         """
         settings = {
-            _ALL[name].settings: self[name]
-            for name in self.given
-            if _ALL[name].isSetting
+            ALL[name].settings: self[name] for name in self.given if ALL[name].isSetting
         }
         if not {"framing", *_OF_FRAMING}.isdisjoint(self.given):
             settings["framing"] = self.framing
@@ -581,6 +318,11 @@ class Options(usage.Options):
                 "unix:/path"
             )
         return {**found, "remoteAddress": host, "remotePort": port}
+
+
+def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"  {name:{_COLUMN - 2}}{text}\n" for name, text in rows]
+    return "".join([f"{title}:\n", *lines])
 
 
 def _split(host: str, port: str | None = None, *more: str) -> tuple[str, str | None]:

@@ -16,6 +16,29 @@ EX_UNVERIFIED = 2
 EX_USAGE = 64
 EX_TIMEOUT = 124
 
+#: The exit statuses, with their lines in the help.
+STATUSES = (
+    ("0", "everything was sent and printed"),
+    (str(EX_FAILED), "a failure, or data was lost"),
+    (str(EX_UNVERIFIED), "TLS could not verify the server"),
+    (str(EX_USAGE), "wrong usage"),
+    (str(EX_TIMEOUT), "a timeout"),
+    ("130, 143", "SIGINT, SIGTERM"),
+)
+
+#: More about some of them, for the manual.
+DETAILS = {
+    "0": "Standard input was read to its end; all of it was sent, and acknowledged by "
+    "the server's kernel where the system reports that (Linux); everything received "
+    "was printed; and nothing failed. It does not mean that the server's program has "
+    "read everything.",
+    str(EX_FAILED): "The connection failed, was lost, or ended before the end of "
+    "standard input; data could not be sent or printed, or was not acknowledged; or a "
+    "callback raised an exception.",
+    str(EX_TIMEOUT): "A timeout: --connect-timeout, --drain-timeout, --idle-timeout or "
+    "--heartbeat.",
+}
+
 
 def exitStatus(failure: Failure | None) -> int:
     """

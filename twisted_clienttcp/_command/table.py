@@ -1,0 +1,328 @@
+"""
+The table of options, from which the parser, the help, the manual page and the tables in
+the documentation are made.
+
+An option that sets a parameter of the client takes its name, default, validator and
+documentation from the table of settings (L{twisted_clienttcp._client.settings}).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from twisted.python import usage
+
+from .._client.settings import DOCUMENTATION, SETTINGS
+from ..demo import SERVERS
+from ..framing import SPECS
+from .values import CONVERSIONS
+
+
+class Option(NamedTuple):
+    """
+    One option.
+
+    @ivar name: the name, without the two hyphens.
+    @ivar placeholder: stands for its value in the help; empty for a flag.
+    @ivar summary: its line in the help.
+    @ivar details: its description in the manual, apart from that of its setting; if
+        both are empty, the summary is the description.
+    @ivar settings: the names of the settings that it is for.
+    @ivar short: its one-letter form.
+    @ivar isSetting: True if its value is that of its only setting, and the setting's
+        documentation is part of its description.
+    """
+
+    name: str
+    placeholder: str
+    summary: str
+    details: str = ""
+    settings: str = ""
+    short: str | None = None
+    isSetting: bool = False
+
+    @property
+    def synopsis(self) -> str:
+        """
+        The forms of the option, with the placeholder.
+        """
+        short = f"-{self.short}, " if self.short else ""
+        value = f"={self.placeholder}" if self.placeholder else ""
+        return f"{short}--{self.name}{value}"
+
+    @property
+    def description(self) -> str:
+        """
+        The description for the manual, with the default if it is a number.
+        """
+        parts = [self.details]
+        if self.isSetting:
+            # There are no docstrings under python -OO.
+            parts.insert(0, oneLine(DOCUMENTATION.get(self.settings, "")))
+            default = SETTINGS[self.settings].default
+            if type(default) in (int, float):
+                parts.append(f"Default: {default:g}.")
+        return " ".join(filter(None, parts)) or sentence(self.summary)
+
+    @property
+    def parameters(self) -> str:
+        """
+        The names of its settings here and in POE, for the manual.
+        """
+        names = self.settings.split(", ") if self.settings else []
+        poe = ", ".join(filter(None, (SETTINGS[name].poe for name in names)))
+        return f"{self.settings}; POE: {poe}" if poe else self.settings
+
+    def convert(self, text: str) -> Any:
+        """
+        @return: the value that a text stands for.
+
+        @raise usage.UsageError: if it stands for none.
+        """
+        name = f"--{self.name}"
+        convert = CONVERSIONS.get(self.placeholder)
+        value = convert(name, text) if convert else text
+        # Framings and records are made from several options.
+        isMade = self.name == "framing" or self.placeholder == "SECONDS:RECORD"
+        if self.isSetting and not isMade:
+            value = validated(name, self.settings, value)
+        return value
+
+
+def validated(name: str, setting: str, value: object) -> object:
+    try:
+        valid: object = SETTINGS[setting].validate(name, value)
+    except (TypeError, ValueError) as error:
+        raise usage.UsageError(str(error)) from error
+    return valid
+
+
+def sentence(clause: str) -> str:
+    """
+    @return: a clause with a capital letter and a full stop.
+    """
+    return clause and f"{clause[0].upper()}{clause[1:]}."
+
+
+def oneLine(documentation: str) -> str:
+    """
+    @return: the first clause of a setting's documentation, as a sentence without
+        markup.
+    """
+    clause = re.split("[.:;](?: |$)", documentation)[0]
+    return sentence(re.sub(r"C\{([^{}]*)\}", r"\1", clause))
+
+
+def _setting(
+    setting: str,
+    summary: str,
+    details: str = "",
+    placeholder: str | None = None,
+    name: str = "",
+) -> Option:
+    """
+    @param placeholder: if not given, the first word of the setting's kind.
+    @param name: the name; if not given, the setting's, in lower case with hyphens.
+
+    @return: an option for a setting.
+    """
+    if placeholder is None:
+        placeholder = SETTINGS[setting].kind.partition(" ")[0].strip(",").upper()
+    name = name or re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", setting)
+    return Option(name, placeholder, summary, details, setting, isSetting=True)
+
+
+#: The options by subject.
+GROUPS: dict[str, tuple[Option, ...]] = {
+    "Destination": (
+        Option(
+            "endpoint",
+            "ENDPOINT",
+            "connect to an endpoint of Twisted",
+            "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
+            "instead of HOST and PORT. Given several times, these are tried in turn.",
+            "endpoint",
+        ),
+        Option(
+            "bind",
+            "ADDRESS[:PORT]",
+            "use this local address",
+            "The local address, the local port, or both.",
+            "bindAddress, bindPort",
+        ),
+        Option("ipv4", "", "use only IPv4", settings="domain", short="4"),
+        Option("ipv6", "", "use only IPv6", settings="domain", short="6"),
+        _setting("connectTimeout", "limit the time of each attempt"),
+    ),
+    "TLS": (
+        Option(
+            "tls",
+            "",
+            "use TLS, as each option below does too",
+            "Use TLS; the server's certificate must be valid for HOST and trusted by "
+            "the platform. Each of the next options turns TLS on too.",
+            "tls",
+        ),
+        Option(
+            "ca",
+            "FILE",
+            "trust only these certificates",
+            "Trust the certificates in this file, not those of the platform.",
+        ),
+        Option(
+            "cert",
+            "FILE",
+            "the client's certificate",
+            "The client's certificate and its chain, in PEM.",
+        ),
+        Option("key", "FILE", "the key of --cert, if in another file"),
+        Option(
+            "servername",
+            "NAME",
+            "the name in the server's certificate",
+            "The server's certificate must be valid for this name instead of HOST.",
+        ),
+        Option(
+            "alpn",
+            "NAMES",
+            "protocols to offer, as in h2,http/1.1",
+        ),
+        Option(
+            "insecure",
+            "",
+            "do not verify the server",
+            "Verify nothing: anyone can impersonate the server.",
+        ),
+    ),
+    "Records": (
+        _setting(
+            "framing",
+            "line (the default), stream and others",
+            f"A name ({', '.join(SPECS)}) and parameters, as in line:delimiter=|. "
+            "Default: line, which reads any newline and writes CR LF.",
+            "SPEC",
+        ),
+        Option(
+            "max-length",
+            "BYTES",
+            "the length of the longest record (1M)",
+            "The length of the longest record: maxLength of the framing (POE: "
+            "MaxLength). Default: 1M.",
+        ),
+        Option(
+            "on-too-long",
+            "WHAT",
+            "close, skip or split a longer one (close)",
+            "What to do with a longer record: close (the connection), skip (the "
+            "record), or, with line, split. This is onTooLong of the framing. Default: "
+            "close.",
+        ),
+    ),
+    "Output and end": (
+        _setting(
+            "highMark",
+            "pause input when this is pending (64k)",
+            "That producer is standard input. Default: 64k. BYTES are a number, or as "
+            "in 64k, 2M, 1G.",
+        ),
+        _setting("lowMark", "resume it when this is pending (16k)", "Default: 16k."),
+        _setting("offlineLimit", "read this much without a connection"),
+        Option(
+            "eof",
+            "half|close|keep",
+            "what to do at the end of standard input",
+            "At the end of standard input: half-close the connection and keep reading "
+            "(with TLS: as keep), close it when everything is sent, or keep it open. "
+            "Default: half; close with --send-only; keep under twistd and twist.",
+        ),
+        _setting("drainTimeout", "limit the time of the flush at the end"),
+        _setting("lingerTimeout", "limit the wait for the server's end"),
+    ),
+    "Staying connected": (
+        _setting(
+            "autoReconnect",
+            "connect again after a failure or a loss",
+            "twistd and twist always connect again. Without this, the next six options "
+            "have no effect.",
+            "",
+            "reconnect",
+        ),
+        _setting("initialDelay", "the longest first wait"),
+        _setting("maxDelay", "the longest wait"),
+        _setting("factor", "multiply the wait after each failure"),
+        _setting("jitter", "the random fraction of a wait, 0 to 1"),
+        _setting(
+            "maxRetries", "give up after this many failures", "Default: no limit."
+        ),
+        _setting("stableAfter", "after this time, waits start over"),
+        _setting("idleTimeout", "drop a silent connection", "Default: never."),
+        _setting(
+            "heartbeat",
+            "ask a silent server, as in 30:PING",
+            "Write it like a line of standard input, as in 30:PING. After the same "
+            "time without an answer, the connection is dropped. Default: none.",
+            "SECONDS:RECORD",
+        ),
+        _setting(
+            "keepTalking",
+            "send this when nothing else was sent",
+            "Default: none.",
+            "SECONDS:RECORD",
+        ),
+        _setting(
+            "keepAlive",
+            "let the kernel probe the server, or no",
+            "The seconds of silence before the first probe, the seconds between "
+            "probes, and their number; or no. Default: the kernel's numbers.",
+            "IDLE,INTERVAL,COUNT",
+            "keepalive",
+        ),
+        _setting(
+            "unacknowledgedTimeout",
+            "limit the wait for acknowledgement",
+            "Default: the kernel's limit.",
+        ),
+    ),
+    "Standard input and output": (
+        Option("send-only", "", "do not print records"),
+        Option("recv-only", "", "do not read standard input"),
+        Option("timestamps", "", "print the time before records and messages"),
+        Option(
+            "json-events",
+            "",
+            "print a JSON object for each callback",
+            "Print a JSON object per line for each callback, with event, time and its "
+            'arguments. Bytes that are not UTF-8 become {"base64": ...}.',
+        ),
+        Option(
+            "verbose",
+            "",
+            "report connections too",
+            "Report connections too, not only errors.",
+            short="v",
+        ),
+    ),
+    "Handlers and demos": (
+        Option(
+            "client",
+            "MODULE:OBJECT",
+            "your callbacks instead of standard input",
+            "Use your own callbacks instead of standard input and output: a module, "
+            "class or object with methods named as the callbacks; a ClientTCPFactory "
+            "or a subclass; or a function of the reactor and the options that returns "
+            "a client, such as options.client(serverInput=...).",
+        ),
+        Option("demo", "", "show the client at work with its own server"),
+        Option(
+            "demo-server",
+            "NAME[:PORT]",
+            f"run a server to try: {' or '.join(SERVERS)}",
+            f"Run a server to try a client with ({' or '.join(SERVERS)}) on the "
+            "loopback interface, until SIGINT or SIGTERM. Default: any free port.",
+        ),
+    ),
+}
+
+#: Every option by its name.
+ALL = {option.name: option for options in GROUPS.values() for option in options}
