@@ -37,7 +37,7 @@ class HeadTests(ExampleTestCase):
 
     async def test_nginx(self) -> None:
         """
-        nginx's head is printed, and that is all.
+        Only the head of nginx's answer is printed.
         """
         example = self.example("http_head", "localhost", await self.nginx(), "/")
         self.assertEqual(await example.ended, 0)
@@ -51,9 +51,9 @@ class RedisTests(ExampleTestCase):
     C{redis_subscriber.py}.
     """
 
-    async def order(self, port: int, order: bytes) -> None:
+    async def ask(self, port: int, command: bytes) -> None:
         """
-        Give the server an order, and wait for an answer.
+        Send a command to the server, and wait for the answer.
         """
         client = ClientTCPFactory(
             remoteAddress="127.0.0.1",
@@ -63,25 +63,25 @@ class RedisTests(ExampleTestCase):
         )
         stopped = client.start()
         await client.whenConnected()
-        client.put(order)
+        client.put(command)
         await stopped
 
     async def test_messages(self) -> None:
         """
-        What is published is printed, newlines and all, also after the server has cut
-        the connection.
+        Messages are printed with their newlines, also after the server has closed the
+        connection once.
         """
         port = await self.redis()
         example = self.example("redis_subscriber", "127.0.0.1", port, "news", "weather")
         await example.printed(b"subscribed weather\n")
-        await self.order(port, b'PUBLISH news "one\\r\\ntwo"')
+        await self.ask(port, b'PUBLISH news "one\\r\\ntwo"')
         await example.printed(b"news: one\n" + b"two\n")
-        await self.order(port, b"PUBLISH weather fine")
+        await self.ask(port, b"PUBLISH weather fine")
         await example.printed(b"weather: fine\n")
         example.output = b""
-        await self.order(port, b"CLIENT KILL TYPE pubsub")
+        await self.ask(port, b"CLIENT KILL TYPE pubsub")
         await example.printed(b"subscribed weather\n")
-        await self.order(port, b"PUBLISH news three")
+        await self.ask(port, b"PUBLISH news three")
         await example.printed(b"news: three\n")
 
 
@@ -92,8 +92,8 @@ class IRCTests(ExampleTestCase):
 
     async def user(self, port: int, name: str) -> Any:
         """
-        @return: a client that is in the channel, and whose C{heap.lines} is what it
-            has heard; C{heard(text)} of the heap waits for more.
+        @return: a client that is in the channel. Its C{heap.lines} are the lines that
+            it has received; C{heap.heard(text)} waits for a line that contains a text.
         """
         waiting: list[tuple[str, Deferred[None]]] = []
 
@@ -130,8 +130,8 @@ class IRCTests(ExampleTestCase):
 
     async def test_bot(self) -> None:
         """
-        The bot answers; its name being taken it takes another; and it is back when the
-        server is.
+        The bot answers, takes another name if its own is used, and returns when the
+        server does.
         """
         port = freePort()
         served = await self.ngircd(port)
@@ -191,7 +191,7 @@ class MailTests(ExampleTestCase):
 
     async def test_good(self) -> None:
         """
-        A server that can TLS and whose certificate is good.
+        The server supports TLS and has a valid certificate.
         """
         authority = trustme.CA()
         status, output = await self.probe(await self.mail(authority), authority)
@@ -201,7 +201,7 @@ class MailTests(ExampleTestCase):
 
     async def test_bad(self) -> None:
         """
-        A certificate of somebody else's authority, a server without TLS, and none: the
+        A certificate of an unknown authority, a server without TLS, and no server: the
         reason is printed, and the exit status is 1.
         """
         authority = trustme.CA()
@@ -260,7 +260,7 @@ class PostgresTests(ExampleTestCase):
 
 class BotTests(SynchronousTestCase):
     """
-    C{irc_bot.py} again, where time matters: without a network.
+    C{irc_bot.py} without a network, for everything that depends on time.
     """
 
     def setUp(self) -> None:
@@ -274,7 +274,7 @@ class BotTests(SynchronousTestCase):
 
     def welcome(self) -> None:
         """
-        The server welcomes the bot, which joins its channel.
+        Send the welcome, after which the bot joins its channel.
         """
         self.assertEqual(self.server.read(), b"NICK bot\r\nUSER bot 0 * :a bot\r\n")
         self.server.send(b":irc 001 bot :Welcome\r\n")
@@ -282,8 +282,8 @@ class BotTests(SynchronousTestCase):
 
     def test_register(self) -> None:
         """
-        Before the welcome a PING is answered, and another name is tried for one that
-        is taken.
+        Before the welcome, the bot answers a PING, and tries another name if its own
+        is used.
         """
         self.server.read()
         self.server.send(b"PING :123\r\n:irc 433 * bot :Nickname is in use\r\n")
@@ -293,7 +293,7 @@ class BotTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        A server that does not want the bot is asked again, later.
+        The bot connects again later if the server rejects it.
         """
         self.server.send(b"ERROR :go away\r\n")
         self.assertFalse(self.server.client.connected)
@@ -303,7 +303,7 @@ class BotTests(SynchronousTestCase):
 
     def test_kick(self) -> None:
         """
-        After a kick the bot is back when it has sulked.
+        After a kick, the bot waits before it joins the channel again.
         """
         self.welcome()
         self.server.send(b":op!o@h KICK #chat bot :enough\r\n")
@@ -314,7 +314,7 @@ class BotTests(SynchronousTestCase):
 
     def test_netsplit(self) -> None:
         """
-        After a loss all begins anew.
+        After a loss, the bot registers again.
         """
         self.welcome()
         self.server.reset()
@@ -324,7 +324,7 @@ class BotTests(SynchronousTestCase):
 
     def test_private(self) -> None:
         """
-        Who asks in private is answered in private.
+        The bot answers a private message with a private message.
         """
         self.welcome()
         self.server.send(b":me!m@h PRIVMSG bot :!ping\r\n")
@@ -338,8 +338,8 @@ class ChatTests(ExampleTestCase):
 
     async def test_terminal(self) -> None:
         """
-        What is typed on a terminal is sent, what comes is printed; the end of the input
-        is the end of our side.
+        Lines that are typed on a terminal are sent, and lines that arrive are printed;
+        the end of the input ends our side of the connection.
         """
         server = await self.listen()
         server.met = lambda peer: peer.send("Grüß Gott\r\n".encode())
@@ -369,8 +369,8 @@ class FeederTests(ExampleTestCase):
 
     async def test_offline(self) -> None:
         """
-        What was measured before the server was there arrives, in order, and so does
-        what is pending when the feeder is told to end.
+        Measurements from before the server was started arrive in order, and so do those
+        that are pending when the feeder is stopped.
         """
         port = freePort()
         example = self.example("graphite_feeder", "127.0.0.1", port, "hosts.me", "0.05")
@@ -397,8 +397,8 @@ class ShipperTests(ExampleTestCase):
 
     async def test_loss(self) -> None:
         """
-        A server that resets the connection in the middle has the whole file in the end,
-        each byte once.
+        A server that resets the connection in the middle receives the whole file, each
+        byte once.
         """
         lines = [
             json.dumps({"line": number, "text": "x" * 90}) for number in range(20_000)
