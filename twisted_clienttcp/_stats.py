@@ -81,14 +81,11 @@ class Stats:
         @param operation: the operation that it counts as.
         """
         self.lastError = failure
-        if callback == "connectError":
-            self.connectErrors = _incremented(self.connectErrors, operation)
+        isAttempt = callback == "connectError"
+        counts = self.connectErrors if isAttempt else self.serverErrors
+        # A new mapping, because copies of the statistics have the old one.
+        counts = {**counts, operation: counts.get(operation, 0) + 1}
+        if isAttempt:
+            self.connectErrors = counts
         else:
-            self.serverErrors = _incremented(self.serverErrors, operation)
-
-
-def _incremented(counts: Mapping[str, int], name: str) -> Mapping[str, int]:
-    """
-    @return: a new mapping, because copies of the statistics have the old one.
-    """
-    return {**counts, name: counts.get(name, 0) + 1}
+            self.serverErrors = counts

@@ -180,8 +180,9 @@ class Parts:
         self.counts.lows += 1
 
     def _endHigh(self) -> None:
-        self.counts.secondsHigh += self._secondsSince(self._highSince)
-        self._highSince = None
+        if self._highSince is not None:
+            self.counts.secondsHigh += self._secondsSince(self._highSince)
+            self._highSince = None
 
     def endConnection(
         self, connection: ClientTCPProtocol, disconnection: Disconnection
