@@ -459,6 +459,19 @@ class EventTests(SynchronousTestCase):
         for limit in (math.inf, 1000):
             strict(dumped(value, limit))
 
+    def test_misleading(self) -> None:
+        """
+        Characters that a terminal or a log collector could misread are escaped, in
+        names and values.
+        """
+        codes = [*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029]
+        value = {chr(code): f"a{chr(code)}b" for code in codes}
+        for limit in (inf, 10**6):
+            shown = dumped(value, limit).decode()
+            self.assertEqual(json.loads(shown), value)
+            self.assertEqual([c for c in codes if chr(c) in shown[:-1]], [])
+            self.assertIn(r"\u2028", shown)
+
     def test_substitutes(self) -> None:
         """
         Each value that JSON cannot represent has a form.

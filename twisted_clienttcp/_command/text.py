@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from math import inf, isfinite
@@ -184,7 +185,13 @@ def dumped(value: object, limit: float = inf) -> bytes:
     return _escaped("".join(parts))
 
 
+#: Characters that control a terminal, or that a log collector may take for the end of a
+#: line. JSON allows them in strings.
+_MISLEADING = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
 def _escaped(text: str) -> bytes:
+    text = _MISLEADING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     # A lone surrogate cannot be encoded; this is JSON's escape for it.
     return text.encode(errors="backslashreplace") + b"\n"
 
