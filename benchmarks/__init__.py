@@ -1,7 +1,7 @@
 """
-What the client costs, against the limit of the language and against rivals.
+Measure the client, and compare it with the limit of the language and with rivals.
 
-A module for each table, which is called as it is: L{inbound}, L{framings}, L{outbound},
-L{echo}, L{herd}, L{connections} and L{pipe}. What they share is in L{measure} (works,
+Each table has a module of the same name: L{inbound}, L{framings}, L{outbound},
+L{echo}, L{herd}, L{connections} and L{pipe}. They share L{measure} (works,
 rounds and bounds), L{run} (the process of a competitor), L{show} and L{plot}.
 """

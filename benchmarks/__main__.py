@@ -1,5 +1,5 @@
 """
-Run a table of works, and print what each competitor takes::
+Run the works of a table, and print the figures of each competitor::
 
     python -m benchmarks inbound
     python -m benchmarks framings --only netstring slip --rounds 3
@@ -32,7 +32,7 @@ TABLES: dict[str, Any] = {
 
 def main() -> int:
     """
-    @return: the exit status: 1 if a run has not delivered what was sent.
+    @return: the exit status: 1 if a competitor has not delivered everything.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("table", choices=TABLES)

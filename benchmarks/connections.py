@@ -1,8 +1,9 @@
 """
-What a connection weighs, and whether making it again and again leaves anything behind.
+Measure the memory and the CPU time of connections, and check that reconnecting leaves
+nothing behind.
 
-Memory is the growth of what is resident; CPU time is that of the connecting process.
-Each connection is proved to work by a line that the server sends on it at the end.
+Memory is the growth of the resident set size; CPU time is that of the connecting
+process. At the end, the server sends a line on each connection, to prove that it works.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ HOSTNAME = "HostnameEndpoint"
 PROTOCOL = "asyncio Protocol"
 CYCLES = "clienttcp"
 
-#: How many attempts are under way at once.
+#: The number of concurrent attempts.
 WINDOW = 100
-#: What part of the cycles is made before anything is counted.
+#: The part of the cycles that are made before the measurement.
 WARM = 0.2
 LINE = b"still here"
 
 
 def openFiles(number: int) -> None:
     """
-    Allow this process so many more descriptors than it may need anyway.
+    Increase the limit of descriptors of this process by this number.
 
     @raise OSError: if the system does not allow it.
     """
@@ -76,7 +77,7 @@ class Crowd(Work):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Take all, and at the end send a line on each.
+        Accept all connections, and send a line on each at the end.
         """
         number = opponent.part(self.number)
         openFiles(number)
@@ -92,7 +93,7 @@ class Crowd(Work):
 
 class Connecting:
     """
-    Makes the connections of a crowd, some at a time.
+    Makes many connections, some at a time.
     """
 
     def __init__(self, run: Run, connect: Callable[[], object]) -> None:
@@ -106,7 +107,7 @@ class Connecting:
 
     def go(self) -> None:
         """
-        Begin as many attempts as may be under way.
+        Begin attempts up to the limit.
         """
         while self._begun < self._number and self._begun - self._made < WINDOW:
             self._begun += 1
@@ -114,7 +115,7 @@ class Connecting:
 
     def made(self, *args: object) -> None:
         """
-        A connection is up.
+        A connection is made.
         """
         self._made += 1
         if self._made == self._number:
@@ -124,13 +125,13 @@ class Connecting:
 
     def heard(self, client: Any, line: bytes) -> None:
         """
-        The line has come on one of the connections.
+        The line has arrived on one of the connections.
         """
         self._run.deliver(client, line)
         count = self._run.delivered()
         if count == self._number * len(LINE):
             self._run.tell(bytes=count)
-            # To close all of them one by one is not of interest.
+            # Closing all of them is not measured.
             os._exit(0)
 
 
@@ -154,7 +155,7 @@ def _withTwisted(run: Run, connect: Callable[[Any, Connecting], object]) -> None
 
 def _receiver(connecting: Connecting) -> type:
     """
-    @return: a C{LineReceiver} that tells of its connection and its lines.
+    @return: a C{LineReceiver} that reports its connection and its lines.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -204,7 +205,7 @@ def services(run: Run) -> None:
 
 def _once(make: Callable[[Connecting], Any]) -> Callable[[Connecting], Any]:
     """
-    @return: what makes only one for all connections.
+    @return: a function that returns the same object for all connections.
     """
     made: list[Any] = []
 
@@ -330,7 +331,7 @@ def streams(run: Run) -> None:
 @dataclass(frozen=True)
 class Cycles(Work):
     """
-    Connections of one client, lost and made again.
+    Connections of one client that are lost and made again.
 
     @ivar number: how many.
     """
@@ -339,7 +340,7 @@ class Cycles(Work):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Take each, send a line, and close it.
+        Accept each connection, send a line, and close it.
         """
         number = opponent.part(self.number)
         warm = max(1, round(number * WARM))
@@ -356,8 +357,7 @@ class Cycles(Work):
 
 class Cycling:
     """
-    Counts the losses, and at two of them what there is: at the first that counts and at
-    the last.
+    Counts the losses, and measures at two of them: after the warm-up, and at the last.
     """
 
     def __init__(self, run: Run, reactor: Any) -> None:

@@ -1,7 +1,7 @@
 """
 The limits of the framings: hand-written loops, the least that Python code can do.
 
-Each function is called with the bytes that it has kept and with those that were read.
+Each function is called with the bytes that it kept and with the bytes that were read.
 It returns the records, and the bytes to keep.
 """
 
@@ -28,7 +28,7 @@ def newlines(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
     found = data.splitlines()
     if data[-1] == 10:
         return found, b""
-    # A CR is kept too: its LF may come.
+    # Keep a CR too: its LF may follow.
     return found, found.pop() + (b"\r" if data[-1] == 13 else b"")
 
 

@@ -1,5 +1,5 @@
 """
-How competitors of each kind are run.
+Run competitors of each kind.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from .run import Run
 
 def runClient(run: Run, **parameters: Any) -> None:
     """
-    Run the whole client of ours until it stops.
+    Run our complete client until it stops.
 
-    @param parameters: of C{ClientTCPFactory}, beside the usual ones.
+    @param parameters: of C{ClientTCPFactory}, in addition to the usual ones.
     """
     from twisted.internet import task
 
@@ -35,9 +35,9 @@ def runClient(run: Run, **parameters: Any) -> None:
 
 def runProtocol(run: Run, base: type, **members: Any) -> None:
     """
-    Run a C{Protocol} of Twisted's until its connection is lost.
+    Run a Twisted C{Protocol} until its connection is lost.
 
-    @param members: what it is to have beside what C{base} has.
+    @param members: its members besides those of C{base}.
     """
     from twisted.internet import protocol, reactor
 
@@ -54,13 +54,13 @@ def runProtocol(run: Run, base: type, **members: Any) -> None:
 
 def runPerl(run: Run, script: str) -> None:
     """
-    Become perl.
+    Replace this process by perl.
     """
     os.execvp("perl", ["perl", "-e", script, str(run.port), *run.args])
 
 
 def runNode(run: Run, script: str) -> None:
     """
-    Become node.
+    Replace this process by node.
     """
     os.execvp("node", ["node", "-e", script, str(run.port), *run.args])

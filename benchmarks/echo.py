@@ -1,7 +1,8 @@
 """
-One line to the server and back, and only then the next.
+Send one line to the server and back, and only then the next.
 
-What counts is the client's CPU time from when the connection is up until it is lost.
+The figure is the client's CPU time from the moment when it is connected until the
+connection is lost.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ PLAIN = "Protocol"
 @dataclass(frozen=True)
 class Echo(Work):
     """
-    Lines that come back.
+    Lines that the server sends back.
 
-    @ivar lines: how many.
+    @ivar lines: the number of lines.
     """
 
     lines: int
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Send back what comes.
+        Send back all data.
         """
         lines = opponent.part(self.lines)
         opponent.start(lines)
@@ -54,21 +55,21 @@ class Echo(Work):
             for data in expected(server.recv, SENT, length):
                 server.sendall(data)
         report = opponent.report()
-        # Whoever delivers lines delivers them without what ends them.
+        # Competitors that deliver lines deliver them without their ends.
         same(report["bytes"], lines * len(BATCH[0]))
         return {"seconds": report["cpu"] / lines}
 
 
 def lines(run: Run) -> Iterator[bytes]:
     """
-    @return: what is to be sent.
+    @return: the line to send.
     """
     return islice(cycle(BATCH), int(run.args[0]))
 
 
 def ours(run: Run) -> None:
     """
-    The whole client.
+    The complete client.
     """
     from twisted_clienttcp.framing import Line
 
@@ -97,7 +98,7 @@ def ours(run: Run) -> None:
 
 def plain(run: Run) -> None:
     """
-    A C{Protocol} that cuts by itself, and C{transport.write}.
+    A C{Protocol} that splits the lines itself, and C{transport.write}.
     """
     from twisted.internet.protocol import Protocol
 
@@ -173,7 +174,7 @@ def streams(run: Run, loopFrom: str) -> None:
 
 def protocol(run: Run, loopFrom: str) -> None:
     """
-    C{asyncio}'s Protocol, cutting as the plain one does.
+    C{asyncio}'s Protocol, which splits the lines as the plain one does.
     """
     loop = import_module(loopFrom).new_event_loop()
     lost = loop.create_future()

@@ -1,10 +1,10 @@
 """
-A thundering herd, by simulation: many clients lose one server at one instant.
+Simulate a thundering herd: many clients lose one server at the same moment.
 
-An attempt takes no time. What counts is how many attempts come in one second: the most
-that do, after the first minute, as a multiple of the mean; and what the server has to
-stand in that time in all. Nothing is measured but arithmetic, and it is that of the
-classes and functions themselves; only the time is simulated.
+An attempt takes no time. The figures are the largest number of attempts in one second
+after the first minute, as a multiple of the mean, and the number of attempts that the
+server must handle. The delays are those of the real classes and functions; only the
+time is simulated.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 from .measure import OURS, Competitor, Figure, Opponent, Work
 
 SECONDS = 1000
-#: From when on the herd should have spread.
+#: The second from which on the herd should have spread.
 SETTLED = 60
 
-#: Gives the seconds to wait each time after a failure or a loss.
+#: Returns the seconds to wait after a failure or a loss.
 Waits = Callable[[], float]
 
 
@@ -36,7 +36,7 @@ class Herd(Work):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Let the time pass.
+        Advance the time.
         """
         clients = opponent.part(self.clients)
         counts = simulate([opponent.competitor.go() for _ in range(clients)])
@@ -65,7 +65,7 @@ def simulate(herd: list[Waits]) -> list[int]:
 
 def counting(policy: Callable[[int], float]) -> Waits:
     """
-    @return: the waits of a policy that is told how many attempts have failed in a row.
+    @return: the delays of a policy that gets the number of failures in a row.
     """
     failed = 0
 
@@ -79,8 +79,8 @@ def counting(policy: Callable[[int], float]) -> Waits:
 
 def ours() -> Waits:
     """
-    Our policy with the client's attributes. A connection that is lost at once has not
-    held for C{stableAfter}, so that it counts as a failure.
+    Our policy with the client's attributes. A connection that is lost immediately has
+    not lasted for C{stableAfter}, so it counts as a failure.
     """
     from twisted_clienttcp import ClientTCPFactory as Client
     from twisted_clienttcp.retry import exponential
@@ -99,8 +99,8 @@ def reconnecting(accepted: bool) -> Waits:
     """
     The factory itself, with a clock that only remembers.
 
-    @param accepted: a connection was made before each loss, whereupon its documentation
-        has us call C{resetDelay}.
+    @param accepted: True if a connection was made before each loss. Its documentation
+        then asks for a call of C{resetDelay}.
     """
     from twisted.internet.protocol import ReconnectingClientFactory
 
@@ -126,7 +126,7 @@ def reconnecting(accepted: bool) -> Waits:
 
 def service(accepted: bool) -> Waits:
     """
-    The default policy of C{ClientService}, which begins anew with each connection.
+    The default policy of C{ClientService}, which resets its delay at each connection.
     """
     from twisted.application.internet import backoffPolicy
 
@@ -135,7 +135,7 @@ def service(accepted: bool) -> Waits:
 
 
 def _herd(title: str, accepted: bool) -> Herd:
-    # Who begins anew each time makes a thousand attempts, each.
+    # A client that resets its delay each time makes a thousand attempts.
     share = 0.1 if accepted else 1
     return Herd(
         title,

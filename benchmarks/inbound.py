@@ -121,7 +121,7 @@ class Inbound(Work):
 
 class SecureInbound(Inbound):
     """
-    The same through TLS.
+    The same over TLS.
     """
 
     def send(self, opponent: Opponent, chunk: bytes, times: int) -> dict[str, Any]:
@@ -193,8 +193,8 @@ def switching(run: Run) -> None:
 
 def cutting(run: Run, cut: Cut) -> None:
     """
-    A C{Protocol} of Twisted's, which decodes as the limit does: the least that a client
-    of Twisted can do.
+    A Twisted C{Protocol} that decodes as the limit does: the least that a Twisted
+    client can do.
     """
     from twisted.internet.protocol import Protocol
 
@@ -228,7 +228,7 @@ def _options(run: Run) -> Any:
 
 def cuttingTLS(run: Run, cut: Cut) -> None:
     """
-    A C{Protocol} of Twisted's over TLS.
+    A Twisted C{Protocol} over TLS.
     """
     from twisted.internet import protocol, reactor
     from twisted.internet.interfaces import IHandshakeListener
@@ -290,7 +290,7 @@ def rawMode(run: Run) -> None:
 
 def answering(run: Run, waits: bool) -> None:
     """
-    A C{Protocol} of Twisted's whose callback returns a Deferred for each line. The next
+    A Twisted C{Protocol} whose callback returns a Deferred for each line. The next
     line waits for its result.
     """
     from twisted.internet import reactor
@@ -343,8 +343,8 @@ def answering(run: Run, waits: bool) -> None:
 
 def fixReads(run: Run) -> None:
     """
-    Let all transports of Twisted's read as much at a time as the work says, if it says
-    that. Neither Twisted nor the client can choose another size then.
+    Fix the read size of all Twisted transports, if the work sets one. Neither Twisted nor
+    the client can choose another size then.
     """
     read = run.work.read
     if read is not None:
@@ -515,7 +515,7 @@ POE::Kernel->run;
 
 def poe(run: Run, filter: str) -> None:
     """
-    POE, for which the client is named.
+    The original, for Perl's POE.
     """
     runPerl(run, _POE.replace("FILTER", filter))
 

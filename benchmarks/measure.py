@@ -1,9 +1,9 @@
 """
-Works, rounds, ratios, and what must be reached.
+Works, rounds, ratios and bounds.
 
-In every round each competitor does the same work once, one after the other, each in a
-process of its own; this process is the other end, and checks every byte. A ratio is to
-a figure of the same round; of everything the median is shown.
+In each round, each competitor does the same work once, one after the other, each in a
+process of its own. This process is the other end, and checks every byte. A ratio compares
+two figures of the same round. Of all figures, the median is shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MIB = 1024 * KIB
 OURS = "clienttcp"
 LIMIT = "limit"
 
-#: The seconds in which a competitor must have ended.
+#: The seconds within which a competitor must end.
 PATIENCE = 600
 
 NOT_INSTALLED = "missing"
@@ -41,13 +41,13 @@ NOT_INSTALLED = "missing"
 
 class Failed(Exception):
     """
-    A competitor has not delivered what it should.
+    A competitor has not delivered the right data.
     """
 
 
 def always() -> str:
     """
-    Miss nothing.
+    Return nothing: the competitor can always run.
     """
     return ""
 
@@ -55,11 +55,11 @@ def always() -> str:
 @dataclass(frozen=True)
 class Competitor:
     """
-    Who does a work.
+    A competitor: something that does a work.
 
-    @ivar go: does it once.
-    @ivar missing: says in a word why it cannot be done here; nothing if it can.
-    @ivar share: what part of the work is enough for one that takes long.
+    @ivar go: does the work once.
+    @ivar missing: returns a word that says why it cannot run here; empty if it can.
+    @ivar share: the part of the work that a slow competitor does.
     """
 
     go: Callable[..., Any]
@@ -72,9 +72,9 @@ class Ratio:
     """
     A figure divided by that of another competitor in the same round.
 
-    @ivar to: the other one's name.
+    @ivar to: the name of the other competitor.
     @ivar most: what it must be at the most, by name.
-    @ivar title: what the other one is called in print, if not by name.
+    @ivar title: the printed name of the other competitor, if it is another one.
     """
 
     to: str
@@ -85,11 +85,11 @@ class Ratio:
 @dataclass(frozen=True)
 class Figure:
     """
-    Something that each run tells.
+    A figure that each run reports.
 
-    @ivar key: its name among what L{Work.measure} returns.
-    @ivar title: what it is called in print, with its unit.
-    @ivar unit: how many of that unit one is.
+    @ivar key: its name in the result of L{Work.measure}.
+    @ivar title: its printed name, with its unit.
+    @ivar unit: the size of the value in this unit.
     @ivar most: what it must be at the most, in that unit, by name.
     """
 
@@ -104,7 +104,7 @@ class Figure:
 @dataclass(frozen=True)
 class Work:
     """
-    Something to do, and who competes in doing it.
+    A work, and its competitors.
     """
 
     title: str
@@ -113,9 +113,9 @@ class Work:
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Let a competitor do this work once.
+        Make a competitor do this work once.
 
-        @raise Failed: if it has not delivered what it should.
+        @raise Failed: if it has not delivered the right data.
         @raise OSError: as well.
         """
         raise NotImplementedError
@@ -123,9 +123,9 @@ class Work:
 
 class Opponent:
     """
-    A competitor that is to do a work once, and its process.
+    A competitor that does a work once, and its process.
 
-    @ivar scale: the part of the work that it is to do.
+    @ivar scale: the part of the work that it does.
     """
 
     process: subprocess.Popen[bytes] | None = None
@@ -141,7 +141,7 @@ class Opponent:
 
     def part(self, amount: int) -> int:
         """
-        @return: as much of that as is to be done, and not nothing.
+        @return: this number, scaled; at least 1.
         """
         return max(1, round(amount * self.scale))
 
@@ -154,13 +154,13 @@ class Opponent:
 
     def start(self, *args: object) -> None:
         """
-        Start the process of the competitor, which gets these arguments.
+        Start the process of the competitor with these arguments.
         """
         self.launch(self.command(*args), stdout=subprocess.PIPE)
 
     def launch(self, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
         """
-        Start a process, which is killed when it takes too long.
+        Start a process that is killed if it takes too long.
         """
         self.process = process = subprocess.Popen(command, **how)
         self._timer = Timer(PATIENCE, process.kill)
@@ -170,7 +170,7 @@ class Opponent:
 
     def accept(self) -> socket.socket:
         """
-        @return: the next connection of the competitor's.
+        @return: the next connection of the competitor.
         """
         server, _ = self._listener.accept()
         server.settimeout(60)
@@ -178,7 +178,7 @@ class Opponent:
 
     def report(self) -> dict[str, Any]:
         """
-        @return: the next that the competitor tells.
+        @return: the next report of the competitor.
         """
         assert self.process is not None and self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -189,7 +189,7 @@ class Opponent:
 
     def close(self) -> None:
         """
-        End all that is still there.
+        Close everything that is still open.
         """
         self._listener.close()
         if self.process is not None:
@@ -202,11 +202,11 @@ def expect(server: Callable[[int], bytes], pattern: bytes, data: int) -> None:
     """
     Read to the end of the stream.
 
-    @param server: reads at most that many bytes.
-    @param pattern: what must come, again and again.
-    @param bytes: how many bytes must come.
+    @param server: a function that reads at most this many bytes.
+    @param pattern: the bytes that must arrive, repeatedly.
+    @param bytes: the number of bytes that must arrive.
 
-    @raise Failed: if anything else comes.
+    @raise Failed: if anything else arrives.
     """
     for _ in expected(server, pattern, data):
         pass
@@ -218,7 +218,7 @@ def expected(
     """
     L{expect}, in pieces.
     """
-    # So that whatever comes is found in one piece.
+    # So that any read is one piece of it.
     twice = pattern * 2
     come = 0
     while data := server(min(READ * 4, len(pattern))):
@@ -239,25 +239,25 @@ def noise() -> bytes:
 
 def same(come: int, sent: int) -> None:
     """
-    @raise Failed: unless as many bytes came as were sent.
+    @raise Failed: unless all bytes that were sent have arrived.
     """
     if come != sent:
         raise Failed(f"{come} bytes, not {sent}")
 
 
-# -- what competitors need
+# -- requirements of competitors
 
 
 def program(name: str) -> Callable[[], str]:
     """
-    @return: what misses the program of that name.
+    @return: a C{missing} function for the program of this name.
     """
     return lambda: "" if which(name) else NOT_INSTALLED
 
 
 def perl() -> str:
     """
-    Miss perl's POE.
+    Require Perl's POE.
     """
     try:
         done = subprocess.run(["perl", "-MPOE", "-e", "exit"], capture_output=True)
@@ -268,7 +268,7 @@ def perl() -> str:
 
 def tls() -> str:
     """
-    Miss what TLS and its certificates need.
+    Require the packages for TLS and certificates.
     """
     needed = ("OpenSSL", "service_identity", "trustme")
     return "" if all(map(find_spec, needed)) else NOT_INSTALLED
@@ -276,7 +276,7 @@ def tls() -> str:
 
 def uvloop() -> str:
     """
-    Miss uvloop.
+    Require uvloop.
     """
     return "" if find_spec("uvloop") else NOT_INSTALLED
 
@@ -288,18 +288,17 @@ def compare(
     table: str, key: str, work: Work, rounds: int, scale: float
 ) -> dict[str, Any]:
     """
-    Let all competitors do one work.
+    Make all competitors do one work.
 
-    @return: for each of them the medians; for those that cannot do it, the word that
-        says why.
+    @return: the medians for each of them, or the word that says why it cannot run.
 
-    @raise Failed: if one has not delivered what it should.
+    @raise Failed: if one has not delivered the right data.
     """
     words = {name: who.missing() for name, who in work.competitors.items()}
     names = [name for name, word in words.items() if not word]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):
-        # Nobody is always the one that follows the same other one.
+        # Change the order, so that none always follows the same other one.
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             runs[name].append(_once(table, key, work, name, scale))
@@ -326,7 +325,7 @@ def _median(
     figure: Figure, name: str, runs: dict[str, list[dict[str, float]]]
 ) -> dict[str, Any]:
     """
-    @return: what is known of one figure of one competitor.
+    @return: one figure of one competitor.
     """
     own = [run[figure.key] for run in runs[name]]
     ratios = {}
@@ -345,7 +344,7 @@ def _median(
 
 def machine() -> dict[str, str]:
     """
-    @return: where this was measured.
+    @return: the machine and the versions.
     """
     return {
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",

@@ -1,10 +1,10 @@
 """
-Records from a loop to the server, and a file.
+Send records from a loop to the server, and a file.
 
-Everybody has the same records, one at a time, and sends the same bytes: lines. All but
-the limit are told to wait when too much stands in user space, by the marks of our
-client or by what the rival has for that. What counts is the sender's CPU time from when
-the connection is up until the server has ended it, having read all.
+All competitors get the same records, one at a time, and send the same lines. All except
+the limit wait when too much output is pending: at the marks of our client, or by the means
+of the rival. The figure is the sender's CPU time from the moment when it is connected
+until the server has read everything and has ended the connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PUT = "clienttcp, put"
 PUT_MANY = "clienttcp, putMany"
 PLAIN = "transport"
 
-#: Different records of 32 bytes, which are sent over and over.
+#: Different records of 32 bytes, which are sent repeatedly.
 BATCH = [b"%032d" % number for number in range(1000)]
 SENT = b"".join(record + b"\n" for record in BATCH)
 
@@ -56,14 +56,14 @@ class Outbound(Work):
     """
     Records that a competitor sends.
 
-    @ivar batches: how often it sends the L{BATCH}.
+    @ivar batches: how many times it sends L{BATCH}.
     """
 
     batches: int
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Read all and compare it.
+        Read and compare everything.
         """
         batches = opponent.part(self.batches)
         opponent.start(batches)
@@ -75,14 +75,14 @@ class Outbound(Work):
 
 def batches(run: Run) -> Iterator[list[bytes]]:
     """
-    @return: what is to be sent, a batch at a time.
+    @return: the batches to send.
     """
     return repeat(BATCH, int(run.args[0]))
 
 
 def records(run: Run) -> Iterator[bytes]:
     """
-    @return: what is to be sent, a record at a time.
+    @return: the records to send.
     """
     return chain.from_iterable(batches(run))
 
@@ -104,7 +104,7 @@ def blocking(run: Run) -> None:
 
 def blockingMany(run: Run) -> None:
     """
-    A blocking socket that is given batches, as C{putMany} is.
+    A blocking socket that sends batches, as C{putMany} does.
     """
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
@@ -130,7 +130,7 @@ def _line() -> Any:
 
 def ours(run: Run) -> None:
     """
-    A loop that puts until it is told to stop, and goes on when there is room again.
+    A loop that puts records, and that waits between the high and the low mark.
     """
     waiting = records(run)
 
@@ -180,7 +180,7 @@ def _runOurs(run: Run, fill: Any) -> None:
 
 def producing(run: Run, method: str) -> None:
     """
-    A push producer of Twisted's, which calls a method of the transport or the protocol.
+    A push producer that calls a method of the transport or the protocol.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -296,14 +296,14 @@ class Sending(Work):
     """
     A file that a competitor sends.
 
-    @ivar size: how many MiB it has.
+    @ivar size: its size in MiB.
     """
 
     size: int
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Read it and compare it.
+        Read and compare it.
         """
         size = opponent.part(self.size)
         opponent.start(_file(size))
@@ -318,7 +318,7 @@ _files: dict[int, Any] = {}
 
 def _file(size: int) -> str:
     """
-    @return: the name of a file of so many MiB, which is removed at the end.
+    @return: the name of a file of this size, which is removed at the end.
     """
     if size not in _files:
         _files[size] = made = NamedTemporaryFile(prefix="benchmarks.")  # noqa: SIM115

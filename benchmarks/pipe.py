@@ -1,7 +1,7 @@
 """
-The command beside ncat and socat: a pipe into a local server, and out of one.
+Compare the command with ncat and socat: a pipe into a local server, and out of one.
 
-What counts is the CPU time of the whole process, from its start to its end.
+The figure is the CPU time of the whole process.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ NCAT = "ncat"
 @dataclass(frozen=True)
 class Pipe(Work):
     """
-    Bytes through a command.
+    Bytes that pass through a command.
 
-    @ivar size: how many MiB.
-    @ivar into: whether they go to the server; otherwise they come from there.
+    @ivar size: their number in MiB.
+    @ivar into: True if they are sent to the server, False if the server sends them.
     """
 
     size: int
@@ -48,7 +48,7 @@ class Pipe(Work):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Feed one end and read the other.
+        Write to one end and read the other.
         """
         size = opponent.part(self.size)
         process = opponent.launch(
@@ -56,7 +56,7 @@ class Pipe(Work):
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL if self.into else subprocess.PIPE,
         )
-        # Whoever runs it sees to these by stdin and stdout above.
+        # The caller connects standard input and output.
         source: Any = process.stdin
         sink: Any = process.stdout
         with opponent.accept() as server:
@@ -78,7 +78,7 @@ def _feed(
     size: int, write: Callable[[bytes], object], end: Callable[[], object]
 ) -> Thread:
     """
-    Write so many MiB, beside what else is done.
+    Write this many MiB in a thread.
     """
 
     def feed() -> None:
@@ -87,7 +87,7 @@ def _feed(
                 write(noise())
             end()
         except OSError:
-            # Whoever reads will miss it.
+            # The reader notices that bytes are missing.
             pass
 
     thread = Thread(target=feed, daemon=True)
@@ -97,7 +97,7 @@ def _feed(
 
 def ours(port: str, into: bool) -> list[str]:
     """
-    C{clienttcp}, one way where it would be an error that standard input has not ended.
+    C{clienttcp}, in one direction if unread standard input would be an error.
     """
     command = [sys.executable, "-m", "twisted_clienttcp"]
     way = [] if into else ["--recv-only"]
@@ -106,14 +106,14 @@ def ours(port: str, into: bool) -> list[str]:
 
 def ncat(port: str, into: bool) -> list[str]:
     """
-    C{ncat}, one way where it would wait for standard input to end too.
+    C{ncat}, in one direction if it would wait for the end of standard input.
     """
     return [NCAT, *([] if into else ["--recv-only"]), HOST, port]
 
 
 def socat(port: str, into: bool) -> list[str]:
     """
-    C{socat}, one way.
+    C{socat}, in one direction.
     """
     server = f"TCP:{HOST}:{port}"
     return ["socat", "-u", *(["-", server] if into else [server, "-"])]

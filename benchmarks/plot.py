@@ -1,9 +1,8 @@
 """
-Ratios as a bar chart, written by hand as SVG.
+Draw ratios as a bar chart in SVG.
 
-The axis is logarithmic, and the bars begin at 1: who is as fast as what he is compared
-with has none, who takes half or twice as much has one of the same length to the left or
-to the right. A mark shows what must be reached.
+The axis is logarithmic, and the bars begin at 1: half and twice the time have bars of the
+same length to the left and to the right. A mark shows the bound.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ text { font: 12px sans-serif; fill: #222 }
 .rival { fill: #aab4be }
 """
 
-#: Name, ratio, and what it must be at the most.
+#: Name, ratio, and bound.
 Bar = tuple[str, float, float | None]
 
 
@@ -111,7 +110,7 @@ def _line(kind: str, x: float, top: int, bottom: int) -> str:
 
 def _panels(work: Work, results: dict[str, Any]) -> Iterator[tuple[str, list[Bar]]]:
     """
-    @return: what stands together, and its bars.
+    @return: each group of bars.
     """
     known = {name: who for name, who in results.items() if not isinstance(who, str)}
     for figure in work.figures:

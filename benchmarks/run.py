@@ -1,5 +1,5 @@
 """
-The process of a competitor, which does a work once and tells what it took::
+The process of a competitor, which does a work once and reports its figures::
 
     python -m benchmarks.run TABLE WORK COMPETITOR PORT [ARGUMENT...]
 """
@@ -21,10 +21,10 @@ _STATUS = Path("/proc/self/status")
 
 class Run:
     """
-    One run of a competitor: what it calls, and what is counted meanwhile.
+    One run of a competitor, with its measurements.
 
-    @ivar port: what to connect to.
-    @ivar args: what else it is told.
+    @ivar port: the port of the server.
+    @ivar args: more arguments.
     """
 
     def __init__(self, work: Work, port: int, args: list[str]) -> None:
@@ -50,14 +50,14 @@ class Run:
 
     def begin(self, *args: object) -> None:
         """
-        What counts begins now.
+        Begin to measure.
         """
         self._memory = memory()
         self._cpu = cpuSeconds()
 
     def end(self, *args: object) -> None:
         """
-        What counts has ended.
+        End the measurement.
         """
         cpu = cpuSeconds() - self._cpu
         self.tell(
@@ -69,14 +69,14 @@ class Run:
 
     def tell(self, **report: float) -> None:
         """
-        Tell the other end.
+        Report to the other end.
         """
         print(json.dumps(report), flush=True)
 
 
 def cpuSeconds() -> float:
     """
-    @return: what this process has taken, user and system.
+    @return: the CPU time of this process, user and system.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
@@ -84,8 +84,8 @@ def cpuSeconds() -> float:
 
 def memory(name: str = "VmRSS") -> int:
     """
-    @return: the bytes of this process that Linux has under that name. Its C{ru_maxrss}
-        can be that of the process which has started this one; elsewhere it must do.
+    @return: the value in bytes that Linux reports under this name. (C{ru_maxrss}, which
+        other systems report, can be the value of the parent process on Linux.)
     """
     if _STATUS.exists():
         found = re.search(rf"{name}:\s*(\d+) kB", _STATUS.read_text())

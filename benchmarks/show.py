@@ -1,5 +1,5 @@
 """
-Results as a table to read.
+Format results as a table.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ MISSED = "MISSED"
 
 def show(work: Work, results: dict[str, Any]) -> str:
     """
-    @return: the results of one work, a line for each competitor, with what must be
-        reached beside what was.
+    @return: the results of one work, with one line per competitor, and the bounds.
     """
     heads = [""]
     for figure in work.figures:
@@ -35,7 +34,7 @@ def show(work: Work, results: dict[str, Any]) -> str:
     for row in rows:
         cells = [row[0].ljust(widths[0])]
         for head, cell, width in zip(heads[1:], row[1:], widths[1:], strict=False):
-            # MISSED stands behind the number, and the numbers below each other.
+            # MISSED follows the number, and the numbers are aligned.
             cells.append(cell.ljust(width) if head == "at most" else cell.rjust(width))
         lines.append(("  " + "  ".join(cells)).rstrip())
     return "\n".join(lines)
