@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
@@ -605,6 +605,101 @@ class OnceTests(SynchronousTestCase):
         Whatever the reads, and where the framing is replaced or the records are held.
         """
         self.calls(at, swaps, holds)
+
+    @given(
+        st.lists(st.sampled_from([b"ab", b"a", b"", b"!"]), max_size=12),
+        st.sampled_from(["deliver", "get"]),
+        *(cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12))),
+    )
+    @example([b"a", b"!", b"a"], "deliver", [], set(), set())
+    @example([b"a", b"!"], "deliver", [], set(), set())
+    @example([b"a", b"ab", b"a"], "deliver", [], {2}, set())
+    @example([b"a", b"ab", b"a"], "deliver", [], set(), {2})
+    @example([b"a", b"a", b"a"], "get", [], set(), {2})
+    @example([b"ab", b"ab"], "get", [], set(), {2})
+    @example([b"!", b""], "get", [], set(), {1, 2})
+    def test_anyNumber(
+        self,
+        sent: list[bytes],
+        place: str,
+        at: list[int],
+        swaps: set[int],
+        holds: set[int],
+    ) -> None:
+        """
+        A function that makes two records of one, or none, or raises an error that ends
+        nothing, in a stack that is replaced or held by the callback for any record, or
+        held by the function itself.
+        """
+        calls: list[bytes] = []
+        records: list[bytes] = []
+        failed: list[Exception] = []
+
+        def interrupt(count: int) -> None:
+            if count in swaps and place == "deliver":
+                inbound.use(framing())
+            if count in holds:
+                inbound.hold(Hold.USER)
+
+        def get(record: bytes) -> list[bytes]:
+            calls.append(record)
+            if place == "get":
+                interrupt(len(calls))
+            if record == b"!":
+                raise RecordTooLong(1, 0, True)
+            return [record[index : index + 1] for index in range(len(record))]
+
+        def deliver(test: Any, record: bytes) -> None:
+            self.assertFalse(inbound.held)
+            records.append(record)
+            if place == "deliver":
+                interrupt(len(records))
+            # Only the records until now have been converted.
+            self.assertEqual(b"".join(records), before(len(calls))[: len(records)])
+
+        def before(count: int) -> bytes:
+            return b"".join(sent[:count]).replace(b"!", b"")
+
+        def framing() -> Framing[Any]:
+            return stack(Line(), Map(get=get, put=bytes))
+
+        inbound = Inbound(
+            *(framing(), deliver, self, failed.append),
+            *(FailingOwner().inputRaised, FailingOwner().inputResumed),
+        )
+        for chunk in pieces(b"".join(each + b"\r\n" for each in sent), at):
+            inbound.feed(chunk)
+            self.assertEqual(inbound.delivered, len(records))
+            inbound.release(Hold.USER)
+        while inbound.held:
+            inbound.release(Hold.USER)
+        self.assertEqual(calls, sent)
+        self.assertEqual(b"".join(records), before(len(sent)))
+        self.assertEqual(len(failed), sent.count(b"!"))
+        self.assertEqual(inbound.delivered, len(records))
+
+    def test_stopped(self) -> None:
+        """
+        Nothing is delivered or converted after the function has ended the input.
+        """
+        calls: list[bytes] = []
+        records: list[bytes] = []
+
+        def get(record: bytes) -> bytes:
+            calls.append(record)
+            if record == b"b":
+                inbound.stop()
+            return record
+
+        inbound = Inbound(
+            stack(Line(), Map(get=get, put=bytes)),
+            lambda test, record: records.append(record),
+            *(self, FailingOwner().inputFailed),
+            *(FailingOwner().inputRaised, FailingOwner().inputResumed),
+        )
+        inbound.feed(b"a\nb\nc\n")
+        self.assertEqual((calls, records), ([b"a", b"b"], [b"a"]))
+        self.assertEqual(inbound.delivered, 1)
 
     @given(st.lists(st.sampled_from([b"a,b,c\n", b"d\n", b",\n", b"\n"])), cuts)
     def test_inLists(self, parts: list[bytes], at: list[int]) -> None:

@@ -610,7 +610,7 @@ class ClientTCPFactory(Settings):
         return self._parts.flushed()
 
     def _live(self, call: str) -> ClientTCPProtocol:
-        connection = self.server
+        connection = self._parts.server
         if connection is None:
             raise NotConnectedError(
                 f"{call}() needs a connection: start() the client, and call it in "

@@ -9,7 +9,7 @@ is kept, and a later loop continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context, copy_context
 from inspect import isawaitable, iscoroutine, isgenerator
 from types import CoroutineType
@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
-from ..framing._base import DIRECT, Framing
+from ..framing._base import DIRECT, Converter, Framing
 from ..framing._buffer import InputBuffer
 
 
@@ -172,25 +172,11 @@ class Inbound:
         self._stopped = False
 
     @property
-    def framing(self) -> Framing[Any]:
-        """
-        The present framing.
-        """
-        return self.buffer.framing
-
-    @property
     def delivered(self) -> int:
         """
         How many records were delivered.
         """
         return self._decoded - self._remaining()
-
-    @property
-    def waiting(self) -> bool:
-        """
-        True if there may be something to deliver and no loop is delivering it.
-        """
-        return not self._running and bool(self._remaining() or len(self.buffer))
 
     def feed(self, data: bytes = b"") -> None:
         """
@@ -221,7 +207,10 @@ class Inbound:
             while isLoaded or self._advance():
                 isLoaded = False
                 try:
-                    for record in self._cursor:
+                    convert = self.buffer.convert
+                    for record in (
+                        self._cursor if convert is None else self._converted(convert)
+                    ):
                         if (result := deliver(client, record)) is not None:
                             self._returned(result)
                 except BaseException as error:
@@ -256,6 +245,8 @@ class Inbound:
 
         @raise FramingError: if the bytes cannot be decoded.
         """
+        if self.buffer.convert is not None:
+            self._takeBack()
         while not self._remaining():
             records = self.buffer.decode()
             if records is None:
@@ -292,7 +283,7 @@ class Inbound:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
-                records = self.buffer.decode(many=True)
+                records = self.buffer.decode(True, not self._batched)
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)
@@ -312,8 +303,10 @@ class Inbound:
                     self._decoded += len(records)
                     self.lastBatch = len(records)
                     self._records = [records] if self._batched else records
-                    self._cursor = cursor(self._records)
-                    return True
+                    if self._saved is None:
+                        self._cursor = cursor(self._records)
+                        return True
+                    # A function of the user's, called by the framing, holds them.
         return False
 
     def _load(self, records: list[Any]) -> None:
@@ -324,6 +317,35 @@ class Inbound:
         self.lastBatch = len(records)
         self._records = [records] if self._batched else records
         self._cursor = cursor(self._records)
+
+    def _converted(self, convert: Converter) -> Iterator[Any]:
+        """
+        Convert the records of the loop, each just before it is delivered.
+        """
+        for lower in self._cursor:
+            records: Sequence[Any] = ()
+            error = None
+            try:
+                records = convert(lower)
+            except Exception as raised:
+                error = self.buffer.converted(raised)
+            if self._stopped:
+                self._decoded -= 1
+                return
+            isHeld = self._saved is not None
+            if len(records) == 1 and not isHeld:
+                yield records[0]
+                continue
+            self._decoded += len(records) - 1
+            if records or error is not None:
+                # Deliver these, and decode what follows unit by unit.
+                self._takeBack()
+                self._error = error
+                self._records, self._saved = [*records], 0 if isHeld else None
+                self._cursor = cursor(self._records)
+                if not isHeld:
+                    yield from self._cursor
+                return
 
     def _isWaiting(self) -> bool:
         """
@@ -492,23 +514,34 @@ class Inbound:
         else:
             self.feed()
 
-    def use(self, framing: Framing[Any]) -> None:
+    def use(self, framing: Framing[Any]) -> bool:
         """
         Decode everything that follows the records delivered until now (and those that
-        come from the same unit as the last of them) with another framing. Records that
-        wait are delivered when the present callback has returned, or else by L{feed}.
+        come from the same unit as the last of them) with another framing.
+
+        @return: True if L{feed} must be called to deliver what waits. Within a
+            callback, that is delivered when the callback has returned.
+        """
+        buffer = self.buffer
+        if buffer.batch is not None:
+            self._takeBack()
+        buffer.use(framing)
+        self._direct = None
+        self._hasEnded = False
+        if self._error is not None and not getattr(self._error, "skipped", False):
+            # The other framing may be able to decode these bytes.
+            self._error = None
+        return not self._running and bool(self._remaining() or len(buffer))
+
+    def _takeBack(self) -> None:
+        """
+        Move back to the end of the last record that was delivered of a batch.
         """
         records = self._records
         consumed = self.buffer.rewind(len(records) - self._remaining())
         if consumed is not None:
             self._decoded -= len(records) - consumed
             del records[consumed:]
-        self.buffer.use(framing)
-        self._direct = None
-        self._hasEnded = False
-        if self._error is not None and not getattr(self._error, "skipped", False):
-            # The other framing may be able to decode these bytes.
-            self._error = None
 
     def discard(self) -> int:
         """

@@ -337,7 +337,7 @@ class ClientTCPProtocol(Protocol):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._owner.tlsOptions(options)
         inbound = self.reading.inbound
-        framing = inbound.framing.fresh()
+        framing = inbound.buffer.framing.fresh()
         self.shaking = True
         self.outbound.startTLS(lambda: _tls.start(transport, creator, swallow))
         self.outbound.use(framing)
@@ -520,7 +520,7 @@ class ClientTCPProtocol(Protocol):
         """
         The framing that decodes received bytes (POE: get_input_filter).
         """
-        return self.reading.inbound.framing
+        return (self.reading.input or self.reading.inbound).buffer.framing
 
     @property
     def outputFraming(self) -> Framing[Any]:

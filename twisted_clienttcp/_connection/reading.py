@@ -248,8 +248,7 @@ class Reading:
         """
         if self.mode is DISCARDING:
             return
-        self.inbound.use(framing)
-        if self.inbound.waiting and self._turn is None:
+        if (self.input or self.inbound).use(framing) and self._turn is None:
             self._turn = self._clock.callLater(0, self._deliver)
 
     def _deliver(self) -> None:

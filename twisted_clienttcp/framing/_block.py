@@ -27,7 +27,7 @@ HEADER_LIMIT = 1024
 _HEAD = DecimalHead("block", mark=b"\0", trailer=b"", padded=True)
 
 
-class Block(Measured):
+class Block(Measured, leaf=True):
     """
     Records of a fixed C{size}, or records with their length in front of them: as
     decimal digits and a NUL, or in the format of C{encoder} and C{decoder}

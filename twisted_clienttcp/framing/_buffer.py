@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
-from ._base import Buffer, Framing
+from ._base import Buffer, Converter, Framing
 
 #: How much of a large read is copied to complete the record that the last read has
 #: begun. The rest of that read is used as it is (benchmark rows: blocks and lines of 1
@@ -32,8 +32,10 @@ class InputBuffer:
     @ivar framing: the present framing.
     @ivar isEmpty: True if the last call of L{decode} has decoded all bytes.
     @ivar batch: how the last records were decoded, for L{rewind}: the data, the indices
-        between which they were decoded, and the limit. When all of them have been
-        delivered, set it to None to free the memory.
+        between which they were decoded, the framing, and the limit. When all of them
+        have been delivered, set it to None to free the memory.
+    @ivar convert: converts each of the last records before it is delivered; None if
+        they are not to be converted.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class InputBuffer:
         "_start",
         "_swallows",
         "batch",
+        "convert",
         "framing",
         "isEmpty",
     )
@@ -69,7 +72,8 @@ class InputBuffer:
         #: have been searched without a result, so the time stays linear.
         self._oneByOne = 0
         self.isEmpty = False
-        self.batch: tuple[bytes, int, int, int] | None = None
+        self.batch: tuple[bytes, int, int, Framing[Any], int] | None = None
+        self.convert: Converter | None = None
 
     def __len__(self) -> int:
         """
@@ -123,11 +127,12 @@ class InputBuffer:
                     "was passed to decode()"
                 ) from None
 
-    def decode(self, many: bool = False) -> list[Any] | None:
+    def decode(self, many: bool = False, lazily: bool = False) -> list[Any] | None:
         """
         Decode one unit.
 
         @param many: decode all complete units, if the framing can do so at once.
+        @param lazily: then leave it to the caller to L{convert} the records.
 
         @return: the records; None if the next unit is not complete.
 
@@ -135,7 +140,7 @@ class InputBuffer:
             the next call continues behind that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
-        batch, self.batch = self.batch, None
+        batch, self.batch, self.convert = self.batch, None, None
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
             return None
@@ -157,12 +162,16 @@ class InputBuffer:
                     data, start = self._data, self._start
                 # A record that arrives in many pieces must be completed first.
                 if isinstance(data, bytes):
-                    records, end = framing.decodeMany(data, start)
+                    base, convert = framing, None
+                    if lazily and (above := framing.above) is not None:
+                        base, convert = above
+                    records, end = base.decodeMany(data, start)
                     if end > start:
                         first, start = start, end
                         self._start = self._searched = end
                         if records:
-                            self.batch = data, first, end, framing.maxLength
+                            self.batch = data, first, end, base, base.maxLength
+                            self.convert = convert
                             if end == len(data) and not framing.hasMore:
                                 self._data, self._start, self._searched = b"", 0, 0
                                 self.isEmpty = True
@@ -184,7 +193,7 @@ class InputBuffer:
                     self._dropTo(error.end)
             raise
         except Exception as error:
-            raise self._converted(error) from error
+            raise self.converted(error) from error
         if found is None:
             self._searched = size
             if self._next:
@@ -215,11 +224,10 @@ class InputBuffer:
         @return: how many of these records are consumed: more than C{delivered} if the
             last unit holds others, which must be delivered too; None for all of them.
         """
-        batch, self.batch = self.batch, None
+        batch, self.batch, self.convert = self.batch, None, None
         if batch is None:
             return None
-        data, position, end, maxLength = batch
-        framing = self.framing
+        data, position, end, framing, maxLength = batch
         framing.swallows = b""
         limit, framing.maxLength = framing.maxLength, maxLength
         consumed = 0
@@ -266,7 +274,7 @@ class InputBuffer:
                 self._replaceRest(b"")
             raise
         except Exception as error:
-            raise self._converted(error) from error
+            raise self.converted(error) from error
         if records is None:
             return []
         self._replaceRest(b"")
@@ -286,6 +294,18 @@ class InputBuffer:
         rest = back + self.rest
         self._replaceRest(b"")
         return rest
+
+    def converted(self, error: Exception) -> FramingError:
+        """
+        Return the error to report for any exception that the framing has raised.
+        """
+        if isinstance(error, FramingError):
+            return error
+        converted = FramingError(
+            f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
+        )
+        converted.__cause__ = error
+        return converted
 
     @property
     def swallows(self) -> bytes:
@@ -378,7 +398,7 @@ class InputBuffer:
         except FramingError:
             raise
         except Exception as error:
-            raise self._converted(error) from error
+            raise self.converted(error) from error
         self._dropTo(index)
         if done:
             self._skipper = None
@@ -394,11 +414,6 @@ class InputBuffer:
         """
         self._skipper = None
         self._replaceRest(b"")
-
-    def _converted(self, error: Exception) -> FramingError:
-        return FramingError(
-            f"{type(self.framing).__name__} could not decode a record: {nameOf(error)}"
-        )
 
     def _dropTo(self, index: int) -> None:
         """

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._validators import count, flag
 from ..errors import FramingError, RecordTooLong
-from ._base import Buffer, Framing
+from ._base import Buffer, Converter, Framing
 from ._buffer import InputBuffer
 from ._converted import Above
 from ._prefixed import LengthPrefixed
@@ -181,6 +181,24 @@ class _ByFunctions(Layer):
 
     def _fromLower(self, record: Any) -> Iterable[Any]:
         return self._results(record, self._get(record))
+
+    @property
+    def above(self) -> tuple[Framing[Any], Converter] | None:  # type: ignore[override]
+        lower = self._lower
+        if self.hasMore:
+            return None
+        if lower.above is not None:
+            base, below = lower.above
+            return base, lambda record: [
+                each for one in below(record) for each in self._fromLower(one)
+            ]
+        if type(lower).decodeMany is Framing.decodeMany:
+            return None
+        return lower, self._convert
+
+    def _convert(self, record: Any) -> Sequence[Any]:
+        records = self._results(record, self._get(record))
+        return records if isinstance(records, (list, tuple)) else [*records]
 
     def encode(self, record: Any) -> bytes:
         """
@@ -514,3 +532,7 @@ class Stackable(Above):
             elif not segments or type(part) is not Stream:
                 segments.append(part.fresh())
         super().__init__(reduce(_Across, segments))
+
+    @property
+    def above(self) -> tuple[Framing[Any], Converter] | None:  # type: ignore[override]
+        return self._lower.above

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from operator import itemgetter
 
-from ._base import SHARED, Buffer
+from ._base import Buffer
 
 #: Any of the four newlines, the longer ones first.
 NEWLINE = re.compile(rb"\r\n?|\n\r?")
@@ -34,10 +34,6 @@ class Delimiters:
     def __init__(self, pattern: re.Pattern[bytes], longest: int) -> None:
         self._pattern = pattern
         self.longest = longest
-
-    def __init_subclass__(cls) -> None:
-        # None of them holds anything that changes.
-        SHARED.add(cls)
 
     def find(
         self, data: Buffer, start: int, searched: int, stop: int
@@ -81,9 +77,6 @@ class Delimiters:
         C{data[start:]} ends, should it come next.
         """
         return b""
-
-
-SHARED.add(Delimiters)
 
 
 class Literals(Delimiters):

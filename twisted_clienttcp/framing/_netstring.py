@@ -13,7 +13,7 @@ from ._prefixed import Measured
 _HEAD = DecimalHead("netstring", mark=b":", trailer=b",", padded=False)
 
 
-class Netstring(Measured):
+class Netstring(Measured, leaf=True):
     """
     D. J. Bernstein's netstrings: the length in decimal digits, a colon, the record, a
     comma.

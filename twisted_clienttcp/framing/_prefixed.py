@@ -86,7 +86,7 @@ class Measured(Framing[bytes]):
         return decodeEach(self, data, start)
 
 
-class LengthPrefixed(Measured):
+class LengthPrefixed(Measured, leaf=True):
     """
     Records with their length in front of them, as a binary number
     (LengthFieldBasedFrameDecoder of Netty).
@@ -410,7 +410,7 @@ def _encodeVarint(number: int) -> bytes:
     return bytes(encoded)
 
 
-class int8(LengthPrefixed):
+class int8(LengthPrefixed, leaf=True):
     """
     Records with a length of one byte in front of them, as in C{Int8StringReceiver}.
     """
@@ -419,7 +419,7 @@ class int8(LengthPrefixed):
         super().__init__(prefixSize=1, maxLength=maxLength, onTooLong=onTooLong)
 
 
-class int16(LengthPrefixed):
+class int16(LengthPrefixed, leaf=True):
     """
     Records with a length of two bytes in front of them, as in C{Int16StringReceiver}.
     """
@@ -428,7 +428,7 @@ class int16(LengthPrefixed):
         super().__init__(prefixSize=2, maxLength=maxLength, onTooLong=onTooLong)
 
 
-class int32(LengthPrefixed):
+class int32(LengthPrefixed, leaf=True):
     """
     Records with a length of four bytes in front of them, as in C{Int32StringReceiver}.
     """
@@ -439,7 +439,7 @@ class int32(LengthPrefixed):
         super().__init__(prefixSize=4, maxLength=maxLength, onTooLong=onTooLong)
 
 
-class tpkt(LengthPrefixed):
+class tpkt(LengthPrefixed, leaf=True):
     """
     The packets of RFC 1006, section 6: the version 3, a reserved byte, two bytes with
     the length of the whole packet, and the record.

@@ -8,7 +8,7 @@ from ._base import Buffer, Framing
 from ._checks import BytesLike, bytesOf, cut
 
 
-class Stream(Framing[bytes]):
+class Stream(Framing[bytes], leaf=True):
     """
     No framing: the bytes of each read are one record, and each record is sent as it is
     (POE::Filter::Stream). C{maxLength} does not apply.
