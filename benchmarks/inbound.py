@@ -343,8 +343,8 @@ def answering(run: Run, waits: bool) -> None:
 
 def fixReads(run: Run) -> None:
     """
-    Fix the read size of all Twisted transports, if the work sets one. Neither Twisted nor
-    the client can choose another size then.
+    Fix the read size of all Twisted transports, if the work sets one. Neither Twisted
+    nor the client can choose another size then.
     """
     read = run.work.read
     if read is not None:

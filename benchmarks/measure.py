@@ -2,8 +2,8 @@
 Works, rounds, ratios and bounds.
 
 In each round, each competitor does the same work once, one after the other, each in a
-process of its own. This process is the other end, and checks every byte. A ratio compares
-two figures of the same round. Of all figures, the median is shown.
+process of its own. This process is the other end, and checks every byte. A ratio
+compares two figures of the same round. Of all figures, the median is shown.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 Send records from a loop to the server, and a file.
 
 All competitors get the same records, one at a time, and send the same lines. All except
-the limit wait when too much output is pending: at the marks of our client, or by the means
-of the rival. The figure is the sender's CPU time from the moment when it is connected
-until the server has read everything and has ended the connection.
+the limit wait when too much output is pending: at the marks of our client, or by the
+means of the rival. The figure is the sender's CPU time from the moment when it is
+connected until the server has read everything and has ended the connection.
 """
 
 from __future__ import annotations

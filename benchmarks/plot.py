@@ -1,8 +1,8 @@
 """
 Draw ratios as a bar chart in SVG.
 
-The axis is logarithmic, and the bars begin at 1: half and twice the time have bars of the
-same length to the left and to the right. A mark shows the bound.
+The axis is logarithmic, and the bars begin at 1: half and twice the time have bars of
+the same length to the left and to the right. A mark shows the bound.
 """
 
 from __future__ import annotations
