@@ -540,7 +540,7 @@ class MemoryServer:
 
     It replaces C{client.start()} and the network, for any address or endpoint of the
     client. When one of its methods returns, everything that happens at the present time
-    has happened.
+    has happened. After a call of one of the client's methods, call C{advance(0)}.
 
     Do not use TLS or C{client.connect(address, port)} with it: they need a network. For
     waits that are not random, set C{client.jitter} to 0.

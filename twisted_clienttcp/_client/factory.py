@@ -75,8 +75,9 @@ class ClientTCPFactory(Settings):
 
     Each callback gets the client, this object, as its first argument. Their order is::
 
-        started -> ( attempt -> preConnect -> connected -> any of serverInput and
-        serverFlushed -> serverError? -> disconnected )* -> stopped
+        started -> ( attempt -> preConnect -> connected
+                     -> any of serverInput, serverFlushed, serverHigh and serverLow
+                     -> serverError? -> disconnected )* -> stopped
 
     An attempt that does not reach C{connected} calls only C{connectError}. If a
     callback raises, the exception is logged and C{serverError} is called with a
@@ -240,10 +241,10 @@ class ClientTCPFactory(Settings):
         @param disconnected: C{disconnected(client, disconnection)}: called exactly once
             for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
             (POE: Disconnected).
-        @param stopped: C{stopped(client, failure)}: the client does nothing more. The
-            failure is the reason why it stopped, or why C{shutdown} could not send
-            everything; None if it stopped on request, or at a clean end of stream, and
-            everything was sent.
+        @param stopped: C{stopped(client, failure)}: the last callback; the client has
+            stopped. The failure is the reason why it gave up, the argument of C{stop},
+            or the reason why C{shutdown} or C{abort} did not send everything; None if
+            it stopped on request, or at a clean end of stream, and everything was sent.
 
         @raise TypeError: if a parameter is missing, unknown or has the wrong type; or
             if a callback is given both as a parameter and by the handler.

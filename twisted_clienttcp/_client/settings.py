@@ -303,11 +303,11 @@ class Settings(ReconnectingClientFactory):
     @ivar autoReconnect: whether a new attempt follows a failure or a loss. If False,
         the client then stops, unless a callback has called C{connect} or C{reconnect}
         (POE's rule).
-    @ivar retryPolicy: how long to wait before the next attempt, and when to give up: a
-        function from the number of failures in a row to seconds, or to None to give up.
-        It replaces C{initialDelay}, C{factor} and C{jitter}; see
-        C{twisted_clienttcp.retry}. If it raises, or returns something else, that is
-        logged and the client stops.
+    @ivar retryPolicy: a function that is called after each failure with the number of
+        failures in a row, and returns the seconds to wait before the next attempt, or
+        None to give up. It replaces C{initialDelay}, C{factor} and C{jitter}; see
+        C{twisted_clienttcp.retry}. If it raises an exception, or returns something
+        else, that is logged and the client stops.
     @ivar initialDelay: the longest wait in seconds before the first new attempt.
     @ivar maxDelay: the longest wait in seconds before any attempt. A longer delay from
         a C{retryPolicy} is cut to it.
