@@ -43,12 +43,12 @@ class Served(ProcessProtocol):
         self.ended.callback(None)
 
 
-class RealServerTestCase(NetworkTestCase):
+class ProcessTestCase(NetworkTestCase):
     """
-    Tests with servers that Debian provides, on free ports.
+    Tests with servers in processes of their own.
     """
 
-    def serve(
+    def runServer(
         self, name: str, *arguments: str, variables: dict[str, str] | None = None
     ) -> Served:
         """
@@ -89,8 +89,18 @@ class RealServerTestCase(NetworkTestCase):
 
         served.ended.addCallback(exited)
         client.start().addErrback(lambda failure: None)
-        await client.whenConnected()
+        connection = await client.whenConnected()
+        # A proxy would wait for a request.
+        connection.abort()
         await client.shutdown()
+
+
+class RealServerTestCase(ProcessTestCase):
+    """
+    Tests with servers that Debian provides, on free ports.
+    """
+
+    serve = ProcessTestCase.runServer
 
     async def redis(self) -> int:
         """

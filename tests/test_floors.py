@@ -36,6 +36,7 @@ LAYERS = {
     "_connection": 2,
     "_connecting": 2,
     "_client": 3,
+    "proxy": 3,
     "": 4,
     "service": 4,
     "testing": 4,

@@ -154,12 +154,12 @@ def secured(
     """
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
-    factory = TLSMemoryBIOFactory(_Creator(options), True, owner, clock)
+    factory = TLSMemoryBIOFactory(Creator(options), True, owner, clock)
     return factory.protocol(factory, protocol)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class _Creator:
+class Creator:
     """
     Calls the user's options to create a connection of OpenSSL. If they raise, Twisted
     could not report the end of its transport. So this creates another connection, with
@@ -211,7 +211,7 @@ def start(
     @param swallow: bytes to ignore if the peer sends them first, unprotected: the rest
         of a record that was complete without them. TLS never starts with these bytes.
     """
-    transport.startTLS(_Creator(options))
+    transport.startTLS(Creator(options))
     if not swallow:
         return
     tls = transport.protocol
@@ -240,6 +240,29 @@ def layerOf(transport: object) -> Any:
         if isinstance(layer, TLSMemoryBIOProtocol):
             return layer
     return None
+
+
+def below(layer: TLSMemoryBIOProtocol) -> Any:
+    """
+    @param layer: a result of L{layerOf}.
+
+    @return: the transport below it, and below the TLS with proxies.
+    """
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+    transport: Any = layer.transport
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    return transport
+
+
+def endsAtProxy(transport: object) -> bool:
+    """
+    @return: True if the TLS of a transport is that with a proxy, so that the server is
+        spoken to in clear text.
+    """
+    # A layer forwards unknown attributes to the transport below.
+    return getattr(type(layerOf(transport)), "endsAtProxy", False)
 
 
 def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
@@ -276,7 +299,7 @@ def whenReceived(transport: Any, heard: Callable[[], object]) -> None:
         return
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-    # TLS may be used within TLS.
+    # TLS with the server may be within TLS with a proxy.
     while isinstance(layer.transport, TLSMemoryBIOProtocol):
         layer = layer.transport
     dataReceived = layer.dataReceived

@@ -6,6 +6,7 @@ The exceptions of this package::
         NegotiationRefused      preConnect did not accept the connection
         TLSError                the certificate, the handshake or TLS itself failed
             ClearText           unprotected bytes arrived before TLS was started
+        ProxyError              a proxy has refused, or does not speak its protocol
         CallbackError           a callback raised an exception
         UnknownEvent            no handler has that name (also a LookupError)
         UnknownAlias            no client has that name (also a LookupError)
@@ -96,6 +97,31 @@ class ClearText(TLSError):
             "have injected them, or preConnect did not read all that the server sent"
         )
         self.count = count
+
+
+class ProxyError(ClientTCPError):
+    """
+    A proxy did not connect the client to the server: it has refused, has closed the
+    connection, or does not speak its protocol. The text says which. User and password
+    appear nowhere in this object.
+
+    @ivar proxy: the proxy, as a URL without user and password.
+    @ivar response: the bytes with which the proxy has answered, at most 64 KiB.
+    """
+
+    operation = "proxy"
+    errno = errno.ECONNREFUSED
+
+    def __init__(self, proxy: str, text: str, response: bytes = b"") -> None:
+        """
+        @param proxy: as the attribute.
+        @param text: what the proxy did, as the rest of a sentence that begins with "the
+            proxy".
+        @param response: as the attribute.
+        """
+        super().__init__(f"the proxy {proxy} {text}")
+        self.proxy = proxy
+        self.response = response
 
 
 def nameOf(error: BaseException) -> str:

@@ -290,6 +290,7 @@ class RestTests(OptionsTestCase):
             ("--ca must not be empty: leave it out", ["--ca="]),
             ("--client must not be empty", ["--client="]),
             ("--endpoint must not be empty", ["--endpoint="]),
+            ("--proxy must not be empty", ["--proxy="]),
             ("from 0 to 65535, not '65536'", ["--demo-server=echo:65536"]),
             ("--framing: there is no framing 'xml'", ["--framing=xml"]),
             ("--framing: stream takes", ["--framing=stream", "--max-length=5"]),
@@ -325,6 +326,7 @@ class TableTests(SynchronousTestCase):
         "COUNT": ("3", 3),
         "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
         "SECONDS:RECORD": ("5:x", (5.0, b"x")),
+        "URL": ("socks5://a.test", "socks5://a.test"),
     }
 
     #: The options whose names are not those of their settings.
@@ -420,6 +422,18 @@ class TableTests(SynchronousTestCase):
                 words.append("--high-mark=1M")
             given = self.client(*words, "localhost", "7").given
             self.assertEqual(given[option.settings], expected, option)
+
+    def test_proxy(self) -> None:
+        """
+        One proxy is used alone, several are a chain.
+        """
+        for urls, expected in (
+            (["environment"], "environment"),
+            (["http://a:1", "http://b:2"], ["http://a:1", "http://b:2"]),
+        ):
+            words = [f"--proxy={url}" for url in urls]
+            given = self.client(*words, "localhost", "7").given
+            self.assertEqual(given["proxy"], expected)
 
     def test_validators(self) -> None:
         """

@@ -86,6 +86,22 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
             ([("SOL_SOCKET", 9, 1)], TypeError),
         ),
     ),
+    "proxy": (
+        (
+            (None, None),
+            ("environment", "environment"),
+            ("socks5://a.test", "socks5://a.test"),
+            (["socks5://a.test"], ("socks5://a.test",)),
+        ),
+        (
+            (5, TypeError),
+            ([5], TypeError),
+            ([], ValueError),
+            ("a.test", ValueError),
+            ("ftp://a.test:21", ValueError),
+            (["environment"], ValueError),
+        ),
+    ),
     "connectTimeout": (((5, 5.0), (0.5, 0.5)), SECONDS),
     "framing": (
         ((JSONLINES := JSONLines(), JSONLINES),),

@@ -29,10 +29,12 @@ ARGUMENTS = {
     "count": 1,
     "limit": 1,
     "pending": 1,
+    "proxy": "http://a.test:1",
     "rest": b"x",
     "seconds": 1.0,
     "setting": "offlineLimit",
     "size": 1,
+    "text": "x",
     "unsent": 1,
 }
 

@@ -64,6 +64,11 @@ class Attempts:
             connector.stopConnecting()
             raise
         self.moveIfComplete()
+        try:
+            self.mustNotPassProxy(connector)
+        except ValueError:
+            connector.stopConnecting()
+            raise
         self.use(connector)
         parts.counts.attempts += 1
         if parts.lifecycle.phase is not CONNECTING:
@@ -198,7 +203,9 @@ class Attempts:
         """
         End the present attempt, which has no transport, with a timeout.
         """
-        self._expired = expired = self._timeout(self._allowed)
+        connector = self.ownConnector
+        unfinished = "" if connector is None else connector.unfinished
+        self._expired = expired = self.timeout(unfinished)
         self.cancel()
         if self._expired is not None:
             # The attempt had ended already, and a subclass has not passed that on.
@@ -206,11 +213,12 @@ class Attempts:
 
     def timeout(self, unfinished: str) -> Failure:
         """
-        @param unfinished: what has not finished in time.
+        @param unfinished: what has not finished in time; empty if that is not known.
 
         @return: the failure that names the deadline.
         """
-        return self._timeout(self._allowed, f": {unfinished} has not finished")
+        why = unfinished and f": {unfinished} has not finished"
+        return self._timeout(self._allowed, why)
 
     def queueFailure(self, failure: Failure) -> None:
         """
@@ -312,6 +320,21 @@ class Attempts:
         client = self._parts.client
         if client.alias is not None:
             claimAlias(client.alias, client)
+
+    def mustNotPassProxy(self, connector: Any) -> None:
+        """
+        @param connector: the connector of an attempt; None if a C{ClientService}
+            connects.
+
+        @raise ValueError: if the client has a proxy, which this connector ignores.
+        """
+        isTwisteds = connector is None or isinstance(connector, BaseConnector)
+        if isTwisteds and currentTarget(self._parts.client).isProxied:
+            raise ValueError(
+                "proxy has no effect on connectTCP() or a ClientService: use start() "
+                "or ClientTCPService, or connect with a "
+                "twisted_clienttcp.proxy.ProxyEndpoint"
+            )
 
     def mustNotBeHosted(self, call: str) -> None:
         """

@@ -57,6 +57,8 @@ class Connections:
             return None
         self._attempts.claimAlias()
         self._attempts.moveIfComplete()
+        isAttempt = parts.lifecycle.phase is CONNECTING
+        self._attempts.mustNotPassProxy(client.connector if isAttempt else None)
         connection = ClientTCPProtocol(self, cast(Client, client), client.framing, addr)
         connection.factory = client
         parts.connection = connection

@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from .. import _validators
 from .._connecting.destination import DESTINATION
+from .._connecting.proxies import Proxy
 from .._connecting.resolving import State
 from .._connection.disconnection import Disconnection
 from .._connection.inbound import Hold
@@ -152,6 +153,7 @@ class ClientTCPFactory(Settings):
         bindAddress: str | bytes | None = None,
         bindPort: int | str | None = None,
         socketOptions: Sequence[tuple[int, int, int | bytes]] | None = None,
+        proxy: str | Proxy | Iterable[str | Proxy] | None = None,
         connectTimeout: float = 30.0,
         framing: FramingSpec | None = LINE,
         autoReconnect: bool = True,

@@ -294,8 +294,16 @@ class Settings(ReconnectingClientFactory):
         C{(level, name, value)}, as the arguments of C{socket.setsockopt}. An option
         that the kernel rejects is a failed attempt. Only for sockets that this client
         makes: not with other endpoints than C{"tcp:..."}, nor with C{connectTCP}.
+    @ivar proxy: the proxy to connect through: C{"socks5://user:password@host:1080"},
+        C{"http://user:password@host:3128"} or C{"https://host:443"}; a
+        L{Proxy<twisted_clienttcp.proxy.Proxy>}; a sequence of these, of which each is
+        reached through the one before; or C{"environment"}, for the variables
+        C{ALL_PROXY} and C{NO_PROXY} when the client is created. The last one looks up
+        the name of the server. C{domain}, C{bindAddress}, C{bindPort} and
+        C{socketOptions} are for the connection to the first one. HTTP needs the extra
+        C{proxy}, and C{https} the extra C{tls} too.
     @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
-        name to the end of C{preConnect}.
+        name to the end of C{preConnect}; proxies included.
     @ivar framing: how the byte stream is split into records: a framing, of which each
         connection gets a fresh copy, or its class, or a pair of the class and its
         keyword arguments. None for C{Line()}. To change the framing of the present
@@ -394,6 +402,7 @@ class Settings(ReconnectingClientFactory):
     bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
     bindPort: int | str | None = _place("number or None", poe="BindPort")
     socketOptions: Any = _place("list of (level, name, value), or None", socketOptions)
+    proxy: Any = _place("URL, Proxy, several, 'environment' or None", endpointsFrom)
     connectTimeout: float = _setting(
         30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"
     )

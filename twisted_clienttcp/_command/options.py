@@ -23,7 +23,7 @@ from ..framing import Framing, Stream, fromSpec
 from .certificates import tlsFrom
 from .status import STATUSES
 from .stdio import display, refuse
-from .table import ALL, GROUPS, validated
+from .table import ALL, GROUPS, REPEATED, validated
 from .text import Form
 
 #: The options for parameters of the framing.
@@ -58,13 +58,14 @@ class Options(usage.Options):
     optParameters = [
         [o.name, o.short, None, o.summary]
         for o in ALL.values()
-        if o.placeholder and o.name != "endpoint"
+        if o.placeholder and o.name not in REPEATED
     ]
     synopsis = "[options] HOST PORT"
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self["endpoint"] = []
+        for name in REPEATED:
+            self[name] = []
 
     @property
     def staying(self) -> bool:
@@ -75,6 +76,12 @@ class Options(usage.Options):
         Add an endpoint to try.
         """
         self["endpoint"].append(endpoint)
+
+    def opt_proxy(self, proxy: str) -> None:
+        """
+        Add a proxy to the chain.
+        """
+        self["proxy"].append(proxy)
 
     def getSynopsis(self) -> str:
         """
@@ -156,7 +163,7 @@ class Options(usage.Options):
                 self[name] = True
             elif self[name] in ("", [""]):
                 raise usage.UsageError(f"--{name} must not be empty: leave it out")
-            elif name != "endpoint":
+            elif name not in REPEATED:
                 self[name] = ALL[name].convert(self[name])
         self._checkParent()
         if self["send-only"] and self["recv-only"]:
@@ -256,6 +263,8 @@ class Options(usage.Options):
         settings = {
             ALL[name].settings: self[name] for name in self.given if ALL[name].isSetting
         }
+        if len(settings.get("proxy", ())) == 1:
+            (settings["proxy"],) = settings["proxy"]
         if not {"framing", *_OF_FRAMING}.isdisjoint(self.given):
             settings["framing"] = self.framing
         try:

@@ -153,6 +153,14 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         Option("ipv4", "", "use only IPv4", settings="domain", short="4"),
         Option("ipv6", "", "use only IPv6", settings="domain", short="6"),
+        _setting(
+            "proxy",
+            "connect through this proxy",
+            "Given several times, each is reached through the one before. Other users "
+            "of this machine can see options: put a password into ALL_PROXY, and use "
+            "--proxy=environment. Default: none.",
+            "URL",
+        ),
         _setting("connectTimeout", "limit the time of each attempt"),
     ),
     "TLS": (
@@ -325,4 +333,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
 }
 
 #: Every option by its name.
+#: The options that can be given several times.
+REPEATED = ("endpoint", "proxy")
+
 ALL = {option.name: option for options in GROUPS.values() for option in options}

@@ -77,6 +77,27 @@ class ConnectorFactory(Protocol):
         "The connection is lost."
 
 
+class AttemptOwner(Protocol):
+    """
+    What makes an attempt.
+    """
+
+    def buildProtocol(
+        self, addr: IAddress | None, attempt: Attempt
+    ) -> IProtocol | None:
+        """
+        The attempt has connected.
+
+        @return: the protocol; None, which closes the connection, if the attempt is not
+            wanted any more.
+        """
+
+    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+        """
+        The attempt has failed.
+        """
+
+
 @implementer(IProtocolFactory)
 class Attempt:
     """
@@ -84,14 +105,17 @@ class Attempt:
     reports to. Once the attempt has ended, reports have no effect.
 
     @ivar candidates: the attempts at single addresses, in the order of their start.
+    @ivar unfinished: the last step, if it has not finished; empty if it need not be
+        named.
     """
 
-    __slots__ = ("_connector", "_stop", "candidates")
+    __slots__ = ("_connector", "_stop", "candidates", "unfinished")
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: AttemptOwner) -> None:
         self._connector = connector
         self._stop: Callable[[], object] | None = None
         self.candidates: Sequence[Candidate] = ()
+        self.unfinished = ""
 
     def doStart(self) -> None:
         "As a factory's. The connector has called C{doStart} of the client."
@@ -112,11 +136,14 @@ class Attempt:
         """
         self._connector.attemptFailed(reason, self)
 
-    def waitFor(self, pending: Deferred[Any]) -> None:
+    def waitFor(self, pending: Deferred[Any], unfinished: str = "") -> None:
         """
-        Wait for a lookup or an endpoint, which is cancelled with the attempt.
+        Wait for a lookup, an endpoint or a proxy, which is cancelled with the attempt.
+
+        @param unfinished: its name, for the message after a timeout.
         """
         self._stop = pending.cancel
+        self.unfinished = unfinished
 
     def run(self, race: Race) -> None:
         """
@@ -202,6 +229,13 @@ class Connector:
         attempt = self._attempt
         candidates = self._candidates if attempt is None else attempt.candidates
         return {self._place.addressOf(each.host): each.result for each in candidates}
+
+    @property
+    def unfinished(self) -> str:
+        """
+        The step that the present attempt waits for; empty if it need not be named.
+        """
+        return "" if self._attempt is None else self._attempt.unfinished
 
     def connect(self) -> None:
         """

@@ -5,7 +5,7 @@ validated when it is set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import lru_cache, partial
 from operator import is_
@@ -24,6 +24,7 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
+    IProtocol,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
@@ -31,8 +32,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _tls
+from .._connection.peer import hostAndPort
 from . import addresses as _addresses
 from .connector import Attempt, Connector, ConnectorFactory
+from .proxied import Proxied, through
+from .proxies import ENVIRONMENT, Route
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
 #: The settings of the destination, in the order of L{Target}'s parameters.
@@ -45,7 +49,11 @@ DESTINATION = (
     "bindAddress",
     "bindPort",
     "socketOptions",
+    "proxy",
 )
+
+#: Called with the address of the peer; returns the protocol for the connection.
+Build = Callable[[IAddress | None], IProtocol | None]
 
 
 @attrs.frozen
@@ -71,9 +79,7 @@ class Address:
 
     def __str__(self) -> str:
         host = self.host.name
-        if self.port is None:
-            return host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return host if self.port is None else hostAndPort(host, self.port)
 
     #: It speaks no TLS itself.
     secure = False
@@ -98,20 +104,29 @@ class Address:
         "As L{Place}'s."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
-    def connect(self, reactor: Any, attempt: Attempt) -> None:
-        "As L{Place}'s."
-        host = self.host
+    def connect(
+        self, reactor: Any, attempt: Attempt, build: Build | None = None
+    ) -> None:
+        """
+        Start an attempt.
+
+        @param build: called when it has connected; returns the protocol. By default,
+            that of the attempt.
+        """
+        host, build = self.host, build or attempt.buildProtocol
         if self.port is None or host.family is not None:
-            self._race([host.name], reactor, attempt)
+            self._race([host.name], reactor, attempt, build)
         else:
             lookup = lookUp(reactor, host.lookupName, self.domain)
             attempt.waitFor(lookup)
             lookup.addCallback(interleaved)
             lookup.addCallbacks(
-                self._race, attempt.failed, callbackArgs=(reactor, attempt)
+                self._race, attempt.failed, callbackArgs=(reactor, attempt, build)
             )
 
-    def _race(self, hosts: list[str], reactor: Any, attempt: Attempt) -> None:
+    def _race(
+        self, hosts: list[str], reactor: Any, attempt: Attempt, build: Build
+    ) -> None:
         # A second socket cannot be bound to the same port.
         delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
         attempt.run(
@@ -119,7 +134,7 @@ class Address:
                 hosts,
                 reactor,
                 partial(self._start, reactor),
-                attempt.buildProtocol,
+                build,
                 attempt.failed,
                 delay,
             )
@@ -188,6 +203,7 @@ class Given:
 
     given: Any
     name: None = None
+    port: None = None
     _built: Any = None
 
     def __str__(self) -> str:
@@ -229,6 +245,9 @@ class Given:
         return self._built.connect(attempt)
 
 
+AnyPlace = Address | Given | Proxied
+
+
 class Target:
     """
     The destination that L{DESTINATION} describes: one or several places (addresses or
@@ -248,6 +267,7 @@ class Target:
         "_options",
         "_others",
         "_place",
+        "_route",
         "_tls",
         "_tried",
         "given",
@@ -264,6 +284,7 @@ class Target:
         bindAddress: object = None,
         bindPort: object = None,
         socketOptions: object = None,
+        proxy: object = None,
         reactor: Any = None,
     ) -> None:
         """
@@ -277,6 +298,8 @@ class Target:
         """
         endpoint = endpointsFrom("endpoint", endpoint)
         self._options = _addresses.socketOptions("socketOptions", socketOptions)
+        proxy = endpointsFrom("proxy", proxy)
+        self._route = Route(proxy)
         #: The values of L{DESTINATION}.
         self.given: tuple[Any, ...] = (
             remoteAddress,
@@ -287,21 +310,24 @@ class Target:
             bindAddress,
             bindPort,
             self._options,
+            proxy,
         )
         self._domain = _addresses.domain(domain)
         self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.check("tls", tls)
         self.speaksTLS = self._tls is not None
         #: The current place, and the others in the order in which they follow.
-        self._place: Address | Given | None = None
-        self._others: tuple[Address | Given, ...] = ()
+        self._place: AnyPlace | None = None
+        self._others: tuple[AnyPlace, ...] = ()
         #: How many places have been tried in this round.
         self._tried = 0
         #: How many connections to the current place in a row were lost before they
         #: were stable.
         self._flaps = 0
         if remoteAddress is not None or remotePort is not None:
-            self._place = self._addressOf(remoteAddress, remotePort)
+            self._place = through(
+                self._route, self._addressOf(remoteAddress, remotePort)
+            )
         if endpoint is not None:
             _excludeAddress(
                 remoteAddress=remoteAddress,
@@ -310,7 +336,8 @@ class Target:
                 bindAddress=bindAddress,
                 bindPort=bindPort,
             )
-            self._place, *others = _placesOf(endpoint, self._options, reactor)
+            places = _placesOf(endpoint, self._options, reactor)
+            self._place, *others = (through(self._route, each) for each in places)
             self._others = tuple(others)
         if self._tls is not None:
             _excludeDoubleTLS(self._all)
@@ -326,7 +353,7 @@ class Target:
         return self._place is not None
 
     @property
-    def _all(self) -> tuple[Address | Given, ...]:
+    def _all(self) -> tuple[AnyPlace, ...]:
         return () if self._place is None else (self._place, *self._others)
 
     def __str__(self) -> str:
@@ -350,10 +377,10 @@ class Target:
                     f"endpoint {str(place)!r} speaks TLS itself",
                 )
         known = self._place
-        if isinstance(known, Address):
+        if isinstance(known, (Address, Proxied)):
             address = known.host.lookupName if address is None else address
             port = known.port if port is None else port
-        moved = self._addressOf(address, port)
+        moved = through(self._route, self._addressOf(address, port))
         if self._tls is True:
             _tls.platformOptions(_nameOf(moved))
         target = copy(self)
@@ -366,7 +393,9 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        host = _addresses.host("remoteAddress", address, domain)
+        # If the proxy connects, it may use another family than we to reach the proxy.
+        isFree = domain != AF_UNIX and bool(self._route)
+        host = _addresses.host("remoteAddress", address, None if isFree else domain)
         if domain == AF_UNIX:
             if port is not None:
                 raise TypeError(
@@ -380,12 +409,27 @@ class Target:
         if domain is None and binding is not None:
             # A local address reaches only addresses of its own family.
             domain = _addresses.literal(binding[0])
-            if domain is not None and host.family not in (None, domain):
+            isOther = domain is not None and host.family not in (None, domain)
+            if isOther and not isFree:
                 raise ValueError(
                     f"bindAddress {binding[0]!r} and remoteAddress {host.name!r} are "
                     "of different families; use two of the same family"
                 )
         return Address(host, number, domain, binding, options=self._options)
+
+    @property
+    def place(self) -> AnyPlace | None:
+        """
+        The current place; None if nothing is known.
+        """
+        return self._place
+
+    @property
+    def isProxied(self) -> bool:
+        """
+        True if there is a proxy, though perhaps not for the current place.
+        """
+        return bool(self._route)
 
     # -- failover
 
@@ -505,6 +549,7 @@ def targetFrom(
     bindAddress: object,
     bindPort: object,
     socketOptions: object,
+    proxy: object,
     reactor: Any,
 ) -> Target:
     """
@@ -521,10 +566,11 @@ def targetFrom(
         bindAddress,
         bindPort,
         socketOptions,
+        proxy,
     )
     if all(map(is_, given, _NOTHING)):
         return NOWHERE
-    if endpoint is tls is None:
+    if endpoint is tls is None and proxy != ENVIRONMENT:
         try:
             return _shared(*given)
         except TypeError:
@@ -558,14 +604,14 @@ def replaced(former: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         replaces an address, and an address an endpoint.
     """
     if given.get("endpoint") is not None:
-        kept = {name: former[name] for name in ("tls", "socketOptions")}
+        kept = {name: former[name] for name in ("tls", "socketOptions", "proxy")}
         former = dict.fromkeys(DESTINATION) | kept
     elif given.get("remoteAddress") is not None:
         former = former | {"endpoint": None}
     return former | given
 
 
-def _nameOf(place: Address | Given | None) -> str:
+def _nameOf(place: AnyPlace | None) -> str:
     """
     @return: the name that the certificate of a place must have.
 
@@ -659,7 +705,7 @@ def _schemeOf(description: str) -> str:
     return description.partition(":")[0].lower()
 
 
-def _excludeDoubleTLS(places: Iterable[Address | Given]) -> None:
+def _excludeDoubleTLS(places: Iterable[AnyPlace]) -> None:
     """
     @raise TypeError: if an endpoint speaks TLS itself.
     """

@@ -115,6 +115,7 @@ class Closing:
         "_endWhenFlushed",
         "_isOutputClosed",
         "_isOutputStopped",
+        "_isProxied",
         "_lastHeard",
         "_lingerTimeout",
         "_outbound",
@@ -141,9 +142,12 @@ class Closing:
         clock: IReactorTime,
         outbound: Outbound,
         reading: Reading,
+        isProxied: bool = False,
     ) -> None:
         """
         @param connection: the connection, for the owner.
+        @param isProxied: True if a proxy is between us and the peer: then the
+            acknowledgements are those of the proxy.
         """
         self._connection = connection
         self._owner: ConnectionOwner[Any] = owner
@@ -151,6 +155,7 @@ class Closing:
         self._clock = clock
         self._outbound = outbound
         self._reading = reading
+        self._isProxied = isProxied
         self.descriptor = Descriptor(transport, reading)
         self.negotiation: Negotiation | None = None
         self.stage = OPEN
@@ -426,14 +431,18 @@ class Closing:
             # Perhaps only the answer to the peer's close_notify is missing: the peer
             # may have closed the connection before it arrived.
             unacknowledged = None
+        isAnswered = self._answered and (isClean or not isTLS)
+        if self._isProxied:
+            # A proxy cannot forge the server's close_notify, but all the rest.
+            isAnswered &= isTLS and not _tls.endsAtProxy(self._transport)
+            unacknowledged = unacknowledged or None
         disconnection = Disconnection(
             failure=failure or reason,
             initiator=initiator,
             unsent=unsent,
             # An end of TLS without the peer's close_notify is a ConnectionLost.
             confirmed=isOrderly
-            and self._answered
-            and (isClean or not isTLS)
+            and isAnswered
             and descriptor.unacknowledged == 0
             and not descriptor.failed,
             unacknowledged=unacknowledged,

@@ -136,7 +136,7 @@ class Outbound(OutputQueue):
         self._tls = _tls.layerOf(transport)
         self._isHandshaking = self._tls is not None
         if self._tls is not None:
-            self._consumer = self._tls.transport
+            self._consumer = _tls.below(self._tls)
             self._write = _tls.unbufferedWrite(self._tls)
         #: The transport that has a socket, if it is one of Twisted's.
         self._socket: Any = None

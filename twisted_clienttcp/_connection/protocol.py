@@ -52,6 +52,7 @@ from .liveness import OutputProgress, TimedRecord, Watch
 from .negotiation import Negotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
+from .peer import ProxiedAddress
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
 from .tcp import (
@@ -255,7 +256,13 @@ class ClientTCPProtocol(Protocol):
             keepsRecords=client.offlineLimit > 0,
         )
         self.closing = Closing(
-            self, self._owner, transport, clock, self.outbound, self.reading
+            self,
+            self._owner,
+            transport,
+            clock,
+            self.outbound,
+            self.reading,
+            isProxied=isinstance(self.peer, ProxiedAddress),
         )
         self._owner.transportMade(self)
         if error is not None:

@@ -1,0 +1,140 @@
+"""
+A server behind proxies, as a destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+from twisted.internet.interfaces import IAddress, IProtocol
+
+from .._connection.peer import ProxiedAddress
+from .addresses import Host
+from .connector import Attempt
+from .proxies import Proxy, Route
+from .tunnel import Tunnel
+
+
+class FirstPlace(Protocol):
+    """
+    The address of the first proxy.
+    """
+
+    def addressOf(self, host: str) -> IAddress:
+        """
+        @param host: one of its addresses.
+
+        @return: the address, for reports.
+        """
+
+    def limit(self, timeout: float) -> float:
+        """
+        @param timeout: the seconds that the client allows for an attempt.
+
+        @return: the seconds after which an attempt ends.
+        """
+
+    def connect(
+        self,
+        reactor: Any,
+        attempt: Attempt,
+        build: Callable[[IAddress | None], IProtocol | None],
+    ) -> None:
+        """
+        Start an attempt.
+
+        @param build: called when it has connected; returns the protocol.
+        """
+
+
+@attrs.frozen
+class Proxied:
+    """
+    The address of a server behind proxies.
+
+    @ivar first: the first proxy.
+    @ivar proxies: all proxies, in the order in which they are passed.
+    @ivar host: the host of the server.
+    @ivar port: its port.
+    """
+
+    first: FirstPlace
+    proxies: tuple[Proxy, ...]
+    host: Host
+    port: int
+
+    #: It speaks no TLS itself.
+    secure = False
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    @property
+    def name(self) -> str:
+        """
+        The name that the server's certificate must have.
+        """
+        return self.host.name
+
+    @property
+    def address(self) -> ProxiedAddress:
+        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        return ProxiedAddress(self.host.name, self.port, tuple(map(str, self.proxies)))
+
+    def addressOf(self, host: str) -> IAddress:
+        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        return self.first.addressOf(host)
+
+    def limit(self, timeout: float) -> float:
+        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        return self.first.limit(timeout)
+
+    def connect(
+        self,
+        reactor: Any,
+        attempt: Attempt,
+        connected: Callable[[IProtocol], object] = lambda protocol: None,
+    ) -> None:
+        """
+        Start an attempt.
+
+        @param connected: called with the protocol of the server when it has its
+            transport.
+        """
+
+        def build(addr: IAddress | None) -> IProtocol:
+            tunnel = Tunnel(
+                self.proxies, self.host, self.address, attempt.buildProtocol, reactor
+            )
+            names = " and ".join(self.address.proxies)
+            attempt.waitFor(tunnel.done, f"the dialogue with {names}")
+            tunnel.done.addCallbacks(connected, attempt.failed)
+            return tunnel.next()
+
+        self.first.connect(reactor, attempt, build)
+
+
+def through(route: Route, place: Any) -> Any:
+    """
+    @param place: an address with a C{port}, which is None for a UNIX socket and for an
+        endpoint of the user's.
+
+    @return: the same place through the proxies that lead to it, if there are any.
+
+    @raise TypeError: if no proxy can lead to it.
+    @raise ValueError: as L{Route.to}.
+    """
+    if place.port is not None:
+        proxies = route.to(place.host, place.port)
+        if not proxies:
+            return place
+        first = attrs.evolve(place, host=proxies[0].host, port=proxies[0].port)
+        return Proxied(first, proxies, place.host, place.port)
+    if route.isDemanded:
+        raise TypeError(
+            f"proxy cannot be used with {str(place)!r}: it needs a host and a port; as "
+            "an endpoint, use a twisted_clienttcp.proxy.ProxyEndpoint"
+        )
+    return place

@@ -1,0 +1,298 @@
+"""
+Proxies: their URLs, chains of them, and those of the environment.
+
+User and password are parts of the URL. They appear in no message, no C{repr} and no
+traceback: errors of this module do not repeat the value that they reject.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from .. import _tls
+from .._connection.peer import hostAndPort
+from . import addresses, httpconnect
+from .addresses import Host
+from .dialogue import Credentials, Dialogue, redacted
+from .httpconnect import HTTPConnect
+from .socks import SOCKS5
+
+#: The value of C{proxy} for the proxy of the environment.
+ENVIRONMENT = "environment"
+
+#: The dialogue for each scheme, and the default port.
+_SCHEMES: dict[str, tuple[Any, int | None]] = {
+    "socks5": (SOCKS5, 1080),
+    # curl's name for a proxy that looks up the name itself, as all of ours do.
+    "socks5h": (SOCKS5, 1080),
+    "http": (HTTPConnect, None),
+    "https": (HTTPConnect, None),
+}
+
+_EXAMPLE = "'socks5://user:password@host:1080' or 'http://host:3128'"
+
+#: The longest user, password or name in SOCKS 5, in bytes.
+_LONGEST = 255
+
+
+class Proxy:
+    """
+    A proxy.
+
+    @ivar scheme: that of its URL.
+    @ivar host: its host.
+    @ivar port: its port.
+    """
+
+    __slots__ = ("_credentials", "_speak", "_tls", "host", "port", "scheme")
+
+    def __init__(self, url: str, tls: Any = True) -> None:
+        """
+        @param url: C{"socks5://user:password@host:1080"}, C{"http://host:3128"} or
+            C{"https://host:443"}. User and password may be left out; special characters
+            in them are percent-encoded (RFC 3986, 2.1). Only for SOCKS is there a
+            default port.
+        @param tls: for C{https}, how to verify the proxy: as the setting C{tls} of the
+            client.
+
+        @raise TypeError: if the URL is not text, or C{tls} has the wrong type.
+        @raise ValueError: if it is not the URL of a proxy.
+        @raise ImportError: if the scheme needs an extra that is not installed.
+        """
+        scheme, user, host, port = _parsed(url)
+        self.scheme = scheme
+        self._speak, defaultPort = _SCHEMES[scheme]
+        try:
+            self.host = addresses.host("proxy", host)
+        except ValueError:
+            raise ValueError(
+                "proxy: the host of the URL is neither a host name nor an IP address"
+            ) from None
+        if port:
+            self.port = int(port)
+        elif defaultPort is not None:
+            self.port = defaultPort
+        else:
+            raise ValueError(
+                f"proxy: the URL has no port; add it, as in '{scheme}://host:3128'"
+            )
+        if not 1 <= self.port <= 65535:
+            raise ValueError(f"proxy: the port must be from 1 to 65535, not {port}")
+        self._credentials = None if user is None else _credentialsOf(user, self._speak)
+        self._tls: Any = None
+        if self._speak is HTTPConnect:
+            httpconnect.require(f"proxy='{scheme}://...'")
+        if scheme == "https":
+            _tls.require("proxy='https://...'")
+            self._tls = _tls.given("tls of the proxy", tls)
+            if tls is True:
+                self._tls = _tls.platformOptions(self.host.name)
+        elif tls is not True:
+            raise ValueError(f"proxy: tls is only for https, not for {scheme}")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{hostAndPort(self.host.name, self.port)}"
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self}>"
+
+    @property
+    def tlsOptions(self) -> Any:
+        """
+        The options for TLS with the proxy; None for no TLS.
+        """
+        return self._tls
+
+    def dialogue(self, host: Host, port: int) -> Dialogue:
+        """
+        @return: a new dialogue that asks for a connection to this server.
+        """
+        dialogue: Dialogue = self._speak(self._credentials, host, port)
+        return dialogue
+
+    def check(self, host: Host) -> None:
+        """
+        Check whether the proxy can be asked for a server.
+
+        @raise ValueError: if it cannot.
+        """
+        if "%" in host.name:
+            raise ValueError(
+                f"proxy: {host.name!r} has a zone, which only this machine knows; use "
+                "an address without one, or no proxy"
+            )
+        if self._speak is SOCKS5 and len(host.lookupName) > _LONGEST:
+            raise ValueError(
+                f"proxy: a host name has at most {_LONGEST} bytes in SOCKS 5, not "
+                f"{len(host.lookupName)}"
+            )
+
+    def redacted(self, data: bytes) -> bytes:
+        """
+        @param data: an answer of the proxy, which may repeat what was sent to it.
+
+        @return: the same without user and password.
+        """
+        return redacted(data, self._credentials)
+
+
+def _parsed(url: object) -> tuple[str, str | None, str, str]:
+    """
+    @return: scheme, user and password, host, and port of a URL, as they are written.
+    """
+    if not isinstance(url, str):
+        raise TypeError(
+            f"proxy must be a URL as str, such as {_EXAMPLE}, not {type(url).__name__}"
+        )
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    if not separator:
+        raise ValueError(f"proxy must be a URL such as {_EXAMPLE}: it has no scheme")
+    if scheme not in _SCHEMES:
+        raise ValueError(
+            f"proxy: the scheme of the URL must be {', '.join(_SCHEMES)}, as in "
+            f"{_EXAMPLE}"
+        )
+    user, at, authority = rest.rpartition("@")
+    found = re.fullmatch(r"(\[[^][]*\]|[^][:/?#]+)(?::([0-9]{1,9}))?/?", authority)
+    if found is None:
+        raise ValueError(
+            f"proxy: after user and password, the URL must have a host and a port "
+            f"alone, as in {_EXAMPLE}; percent-encode special characters in the "
+            "password"
+        )
+    host, port = found.groups()
+    return scheme, user if at else None, host.strip("[]"), port or ""
+
+
+def _credentialsOf(text: str, speak: Any) -> Credentials:
+    """
+    @param text: user and password, percent-encoded, with a colon between them.
+
+    @return: both.
+    """
+    user, _, password = text.partition(":")
+    credentials = unquote_to_bytes(user), unquote_to_bytes(password)
+    if not credentials[0]:
+        raise ValueError("proxy: the URL has a password, but no user")
+    if speak is SOCKS5 and max(map(len, credentials)) > _LONGEST:
+        raise ValueError(
+            f"proxy: user and password have at most {_LONGEST} bytes each in SOCKS 5 "
+            "(RFC 1929)"
+        )
+    if speak is HTTPConnect and b":" in credentials[0]:
+        raise ValueError(
+            "proxy: for HTTP, the user must not contain a colon (RFC 7617, 2)"
+        )
+    return credentials
+
+
+class Route:
+    """
+    The setting C{proxy}: which proxies lead to a server.
+
+    @ivar isDemanded: True if there must be a proxy: the environment is only for servers
+        with a host and a port.
+    """
+
+    def __init__(self, given: object) -> None:
+        """
+        @param given: the value of the setting: a URL, a L{Proxy}, a sequence of these
+            for a chain, C{"environment"}, or None.
+
+        @raise Exception: as L{Proxy}.
+        """
+        self.isDemanded = given is not None and given != ENVIRONMENT
+        self._chain: tuple[Proxy, ...] = ()
+        self._excepted: tuple[str, ...] = ()
+        if given == ENVIRONMENT:
+            url, self._excepted = fromEnvironment(os.environ)
+            if url:
+                self._chain = _chainOf("http://" + url if "://" not in url else url)
+        elif given is not None:
+            self._chain = _chainOf(given)
+
+    def __bool__(self) -> bool:
+        return bool(self._chain)
+
+    def to(self, host: Host, port: int) -> tuple[Proxy, ...]:
+        """
+        @return: the proxies to a server, in the order in which they are passed; empty
+            to connect directly.
+
+        @raise ValueError: if the last one cannot be asked for this server.
+        """
+        if not self._chain or isExcepted(host, port, self._excepted):
+            return ()
+        for proxy, following in zip(
+            self._chain, (*(each.host for each in self._chain[1:]), host), strict=True
+        ):
+            proxy.check(following)
+        return self._chain
+
+
+def _chainOf(given: object) -> tuple[Proxy, ...]:
+    if isinstance(given, (str, Proxy)) or not isinstance(given, Iterable):
+        given = (given,)
+    chain = tuple(
+        each if isinstance(each, Proxy) else Proxy(each)  # type: ignore[arg-type]
+        for each in given
+    )
+    if not chain:
+        raise ValueError("proxy is an empty sequence: pass at least one proxy, or None")
+    return chain
+
+
+def fromEnvironment(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """
+    @return: the URL of the proxy, empty for none, and the servers that are connected to
+        directly. As for curl, a variable in lower case wins.
+    """
+
+    def read(name: str) -> str:
+        return environ.get(name.lower()) or environ.get(name) or ""
+
+    excepted = re.split("[, ]+", read("NO_PROXY").strip().lower())
+    return read("ALL_PROXY").strip(), tuple(filter(None, excepted))
+
+
+def isExcepted(host: Host, port: int, excepted: Iterable[str]) -> bool:
+    """
+    @param excepted: the items of C{NO_PROXY}: C{*}, the name of a host or domain (with
+        all names in it), an IP address, or a network such as C{10.0.0.0/8}, each with
+        C{:port} or without.
+
+    @return: whether one of them is for this server.
+    """
+    for item in excepted:
+        found = re.fullmatch(r"\[(.*)\](?::(.*))?|([^:]*):([0-9]+)", item)
+        name, number = item, None
+        if found is not None:
+            name = found[1] or found[3] or ""
+            number = found[2] or found[4]
+        if number not in (None, str(port)):
+            continue
+        if name == "*" or (
+            _isInNetwork(host.name, name)
+            if host.family is not None
+            else _isInDomain(host.name, name.removeprefix("*").strip("."))
+        ):
+            return True
+    return False
+
+
+def _isInDomain(host: str, domain: str) -> bool:
+    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+
+
+def _isInNetwork(host: str, network: str) -> bool:
+    try:
+        return ip_address(host.partition("%")[0]) in ip_network(network, strict=False)
+    except ValueError:
+        # It is a name.
+        return False

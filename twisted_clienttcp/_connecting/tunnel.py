@@ -1,0 +1,219 @@
+"""
+The way through proxies: one dialogue after the other on a connected transport, which
+the protocol of the client gets then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost, NoProtocol
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocol,
+    IReactorTime,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .. import _tls
+from .._connection.peer import ProxiedAddress
+from ..errors import ProxyError, TLSError
+from .addresses import Host
+from .dialogue import RESPONSE_LIMIT, Dialogue, Refusal
+from .proxies import Proxy
+
+
+class Tunnel:
+    """
+    The way to one server through a chain of proxies.
+
+    @ivar done: a Deferred that fires with the protocol of the server when it has its
+        transport. Cancelling it aborts the transport.
+    """
+
+    __slots__ = ("_address", "_build", "_clock", "_host", "_left", "_transport", "done")
+
+    def __init__(
+        self,
+        proxies: Sequence[Proxy],
+        host: Host,
+        address: ProxiedAddress,
+        build: Callable[[IAddress], IProtocol | None],
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param proxies: the proxies, in the order in which they are passed.
+        @param host: the server.
+        @param address: its address, for reports.
+        @param build: called with the address of the server when the last proxy has
+            agreed; returns the protocol, or None if it is not wanted any more.
+        """
+        self._left = list(proxies)
+        self._host = host
+        self._address = address
+        self._build = build
+        self._clock = clock
+        self._transport: Any = None
+        self.done: Deferred[IProtocol] = Deferred(lambda done: self._abort())
+
+    def next(self) -> IProtocol:
+        """
+        @return: the protocol for the next proxy or, behind the last one, the server.
+
+        @raise NoProtocol: if the protocol of the server is not wanted any more.
+        """
+        if not self._left:
+            protocol = self._build(self._address)
+            if protocol is None:
+                raise NoProtocol()
+            return protocol
+        proxy = self._left.pop(0)
+        if self._left:
+            host, port = self._left[0].host, self._left[0].port
+        else:
+            host, port = self._host, self._address.port
+        hop = Hop(self, proxy, proxy.dialogue(host, port))
+        if proxy.tlsOptions is None:
+            return hop
+        # This imports OpenSSL.
+        from .proxytls import secured
+
+        return secured(proxy.tlsOptions, hop, self._clock)
+
+    def use(self, transport: Any) -> None:
+        """
+        The tunnel has reached a proxy.
+
+        @param transport: the transport to it; None if that is lost.
+        """
+        self._transport = transport
+
+    def agreed(self, transport: Any, rest: bytes) -> None:
+        """
+        A proxy has connected the transport to the next proxy or to the server.
+
+        @param rest: the first bytes behind the proxy.
+        """
+        isComplete = not self._left
+        try:
+            protocol = self.next()
+        except BaseException:
+            # Building a protocol calls the user's code.
+            self.fail(Failure())
+            return
+        isTLS = ISSLTransport.providedBy(transport)
+        # Where each kind of transport has the protocol above it.
+        above = "wrappedProtocol" if isTLS else "protocol"
+        setattr(transport, above, protocol)
+        try:
+            protocol.makeConnection(transport)
+        except BaseException:
+            # As Twisted's transports, whose reactor logs the error.
+            self.fail(Failure())
+            raise
+        if isTLS and IHandshakeListener.providedBy(protocol):
+            # The handshake with the proxy was complete before.
+            listener: Any = protocol
+            listener.handshakeCompleted()
+        if isComplete:
+            self.done.callback(protocol)
+        if rest and not getattr(transport, "disconnecting", False):
+            # The protocol may have replaced itself.
+            getattr(transport, above).dataReceived(rest)
+
+    def fail(self, failure: Failure) -> None:
+        """
+        The server cannot be reached this way.
+        """
+        if not self.done.called:
+            self._abort()
+            self.done.errback(failure)
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abortConnection()
+
+
+@implementer(IHandshakeListener)
+class Hop(Protocol):
+    """
+    The dialogue with one proxy.
+    """
+
+    def __init__(self, tunnel: Tunnel, proxy: Proxy, dialogue: Dialogue) -> None:
+        self._tunnel = tunnel
+        self._proxy = proxy
+        self._dialogue = dialogue
+        self._response = bytearray()
+        self._shaking = proxy.tlsOptions is not None
+
+    def connectionMade(self) -> None:
+        """
+        The proxy is connected. With TLS, that alone does not mean much.
+        """
+        self._tunnel.use(self.transport)
+        if not self._shaking:
+            self._start()
+        elif (broken := _tls.setupFailure(self.transport)) is not None:
+            self._tunnel.fail(broken)
+
+    def handshakeCompleted(self) -> None:
+        """
+        If the handshake was that with this proxy, and its certificate is valid, begin.
+        """
+        if self._shaking and _tls.verified(self.transport):
+            self._shaking = False
+            self._start()
+
+    def _start(self) -> None:
+        self._write(self._dialogue.start())
+
+    def _write(self, data: bytes) -> None:
+        transport: Any = self.transport
+        if data:
+            transport.write(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        The proxy has sent something.
+        """
+        dialogue = self._dialogue
+        if dialogue.rest is not None or self._tunnel.done.called:
+            return
+        self._response += data[: RESPONSE_LIMIT - len(self._response)]
+        try:
+            output = dialogue.receive(data)
+        except Refusal as refusal:
+            self._refused(str(refusal))
+            return
+        self._write(output)
+        if dialogue.rest is not None:
+            self._tunnel.agreed(self.transport, dialogue.rest)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The transport is lost before the proxy has agreed.
+        """
+        if self._dialogue.rest is not None or self._tunnel.done.called:
+            return
+        # A TLS layer that is lost cannot be aborted.
+        self._tunnel.use(None)
+        reason = _tls.explained(reason, self.transport, self._shaking)
+        if isinstance(reason.value, TLSError):
+            error = TLSError(f"proxy {self._proxy}: {reason.value}")
+            error.__cause__ = reason.value.__cause__
+            self._tunnel.fail(Failure(error))
+        elif reason.check(ConnectionDone, ConnectionLost):
+            self._refused("closed the connection before it had answered")
+        else:
+            self._tunnel.fail(reason)
+
+    def _refused(self, text: str) -> None:
+        response = self._proxy.redacted(bytes(self._response))
+        self._tunnel.fail(Failure(ProxyError(str(self._proxy), text, response)))

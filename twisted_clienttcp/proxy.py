@@ -1,0 +1,142 @@
+"""
+Proxies: SOCKS 5 (RFC 1928), HTTP CONNECT (RFC 9110, 9.3.6), and chains of these. The
+client has a setting for them, C{proxy}; this module has the same as an endpoint, for
+any protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._connecting.connector import Attempt
+from ._connecting.destination import Target
+from ._connecting.proxied import Proxied
+from ._connecting.proxies import Proxy
+from ._connection.peer import ProxiedAddress
+from ._details import ConnectTimeout
+
+__all__ = ["ProxiedAddress", "Proxy", "ProxyEndpoint"]
+
+
+@implementer(IStreamClientEndpoint)
+class ProxyEndpoint:
+    """
+    An endpoint that connects through a proxy, or a chain of proxies.
+
+    The protocol gets the transport of Twisted, or its TLS layer if the last proxy is an
+    C{https} one. The factory is called with a L{ProxiedAddress}.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        proxy: str | Proxy | Iterable[str | Proxy] | None,
+        host: str,
+        port: int,
+        timeout: float = 30,
+    ) -> None:
+        """
+        @param reactor: the reactor to connect with.
+        @param proxy: as the setting of the client: a URL such as
+            C{"socks5://user:password@proxy.example:1080"}, a L{Proxy}, several of these
+            for a chain, or C{"environment"}. If no proxy of the environment is for this
+            server, it is connected to directly.
+        @param host: the host name or IP address of the server. The last proxy looks up
+            a name.
+        @param port: its port.
+        @param timeout: the seconds that an attempt may take, from the lookup of the
+            first proxy's name to the last proxy's answer.
+
+        @raise TypeError: if a parameter has the wrong type.
+        @raise ValueError: if the proxy is not one, or there can be no such server.
+        @raise ImportError: if the proxy needs an extra that is not installed.
+        """
+        self._reactor = reactor
+        self._timeout = timeout
+        self._place = Target(host, port, proxy=proxy).place
+        self._direct = HostnameEndpoint(reactor, host, port, timeout)
+
+    def __repr__(self) -> str:
+        return f"<ProxyEndpoint {self._place}>"
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect.
+
+        @return: a Deferred that fires with the protocol, or fails: with a L{ProxyError
+            <twisted_clienttcp.errors.ProxyError>}, a L{TLSError
+            <twisted_clienttcp.errors.TLSError>} if TLS with a proxy has failed, or an
+            error of Twisted.
+        """
+        place = self._place
+        if not isinstance(place, Proxied):
+            return self._direct.connect(protocolFactory)
+        return _Connecting(self._reactor, place, protocolFactory, self._timeout).done
+
+
+class _Connecting:
+    """
+    The attempt of an endpoint.
+
+    @ivar done: the result of the endpoint.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        place: Proxied,
+        factory: IProtocolFactory,
+        timeout: float,
+    ) -> None:
+        self._place = place
+        self._factory = factory
+        self._timeout = timeout
+        self._attempt = Attempt(self)
+        self._deadline = reactor.callLater(timeout, self._expired)
+        self.done: Deferred[IProtocol] = Deferred(self._cancelled)
+        place.connect(reactor, self._attempt, self._connected)
+
+    def _expired(self) -> None:
+        unfinished = self._attempt.unfinished or f"connecting to {self._place}"
+        text = f"{unfinished} has not finished within {self._timeout:g} s"
+        self._fail(Failure(ConnectTimeout(text)))
+
+    def _cancelled(self, done: Deferred[IProtocol]) -> None:
+        self._fail(Failure(ConnectingCancelledError(self._place.address)))
+
+    def _fail(self, reason: Failure) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+        stop = self._attempt.release()
+        if not self.done.called:
+            self.done.errback(reason)
+        if stop is not None:
+            stop()
+
+    def _connected(self, protocol: IProtocol) -> None:
+        self._deadline.cancel()
+        self.done.callback(protocol)
+
+    # -- what the attempt calls
+
+    def buildProtocol(
+        self, addr: IAddress | None, attempt: Attempt
+    ) -> IProtocol | None:
+        assert addr is not None
+        return self._factory.buildProtocol(addr)
+
+    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+        self._fail(reason)
