@@ -296,8 +296,8 @@ class Settings(ReconnectingClientFactory):
         makes: not with other endpoints than C{"tcp:..."}, nor with C{connectTCP}.
     @ivar proxy: the proxy to connect through: C{"socks5://user:password@host:1080"},
         C{"http://user:password@host:3128"} or C{"https://host:443"}; a
-        L{Proxy<twisted_clienttcp.proxy.Proxy>}; a sequence of these, of which each is
-        reached through the one before; or C{"environment"}, for the variables
+        C{twisted_clienttcp.proxy.Proxy}; a sequence of these, of which each is reached
+        through the one before; or C{"environment"}, for the variables
         C{ALL_PROXY} and C{NO_PROXY} when the client is created. The last one looks up
         the name of the server. C{domain}, C{bindAddress}, C{bindPort} and
         C{socketOptions} are for the connection to the first one. HTTP needs the extra
