@@ -78,22 +78,29 @@ def decodeAll(
     buffer = InputBuffer(framing.fresh())
     records: list[Record] = []
     skipped: FramingError | None = None
+
+    def decode() -> None:
+        nonlocal skipped
+        while True:
+            try:
+                decoded = buffer.decode(many=True)
+            except RecordTooLong as error:
+                if not error.skipped:
+                    raise
+                skipped = error
+                continue
+            if decoded is None:
+                break
+            records.extend(decoded)
+
     try:
         for chunk in chunks:
             buffer.append(chunk)
-            while True:
-                try:
-                    decoded = buffer.decode(many=True)
-                except RecordTooLong as error:
-                    if not error.skipped:
-                        raise
-                    skipped = error
-                    continue
-                if decoded is None:
-                    break
-                records += decoded
+            decode()
         if end:
             records += buffer.decodeEnd()
+            # An error may be behind these records.
+            decode()
             if rest := buffer.takeRest():
                 raise TruncatedRecord(rest)
     except FramingError as error:

@@ -4,7 +4,7 @@ Framings made of framings: POE's results, exact swaps, errors in their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import example, given
@@ -732,6 +732,34 @@ class OnceTests(SynchronousTestCase):
         framing = stack(lines(atEnd="record"), Map(get=get, put=bytes))
         self.assertEqual(decoded(framing, [b"a\nb"]), ([b"a", b"b"], b""))
         self.assertEqual(calls, [b"a", b"b"])
+
+    def test_thenAnError(self) -> None:
+        """
+        The records that the function makes of one before it raises an error are
+        delivered, and the error follows: anywhere in a stream, and at its end.
+        """
+
+        def get(record: bytes) -> Iterator[bytes]:
+            yield record
+            if record == b"b":
+                raise ValueError(record)
+
+        for below in ([], [Map(code=bytes.lower)]):
+            framing = stack(lines(atEnd="record"), *below, Map(get=get, put=bytes))
+            for chunk in (b"a\nb", b"a\nb\nc"):
+                records, error = decodeAll(framing, [chunk], end=True)
+                self.assertEqual(records, [b"a", b"b"])
+                self.assertIsInstance(error and error.__cause__, ValueError)
+            delivered: list[bytes] = []
+            failed: list[Exception] = []
+            inbound = Inbound(
+                framing,
+                *(list.append, delivered, failed.append),
+                *(FailingOwner().inputRaised, FailingOwner().inputResumed),
+            )
+            inbound.feed(b"a\nb\n")
+            self.assertEqual(delivered, [b"a", b"b"])
+            self.assertIsInstance(failed[0].__cause__, ValueError)
 
 
 class FailingOwner:

@@ -9,7 +9,7 @@ is kept, and a later loop continues from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from inspect import isawaitable, iscoroutine, isgenerator
 from types import CoroutineType
@@ -323,17 +323,17 @@ class Inbound:
         Convert the records of the loop, each just before it is delivered.
         """
         for lower in self._cursor:
-            records: Sequence[Any] = ()
+            records: list[Any] = []
             error = None
             try:
-                records = convert(lower)
+                records += convert(lower)
             except Exception as raised:
                 error = self.buffer.converted(raised)
             if self._stopped:
                 self._decoded -= 1
                 return
             isHeld = self._saved is not None
-            if len(records) == 1 and not isHeld:
+            if len(records) == 1 and error is None and not isHeld:
                 yield records[0]
                 continue
             self._decoded += len(records) - 1
@@ -341,7 +341,7 @@ class Inbound:
                 # Deliver these, and decode what follows unit by unit.
                 self._takeBack()
                 self._error = error
-                self._records, self._saved = [*records], 0 if isHeld else None
+                self._records, self._saved = records, 0 if isHeld else None
                 self._cursor = cursor(self._records)
                 if not isHeld:
                     yield from self._cursor

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..errors import RecordTooLong
@@ -25,8 +25,9 @@ class _Arguments(NamedTuple):
     kwargs: dict[str, Any]
 
 
-#: Returns the records made of a record of a framing below.
-Converter = Callable[[Any], Sequence[Any]]
+#: Returns the records made of a record of a framing below. It may raise an exception
+#: also while the result is iterated.
+Converter = Callable[[Any], Iterable[Any]]
 
 #: The longest read in bytes that is passed to C{Framing.receive}.
 DIRECT = 64 * 1024

@@ -189,16 +189,12 @@ class _ByFunctions(Layer):
             return None
         if lower.above is not None:
             base, below = lower.above
-            return base, lambda record: [
+            return base, lambda record: (
                 each for one in below(record) for each in self._fromLower(one)
-            ]
+            )
         if type(lower).decodeMany is Framing.decodeMany:
             return None
-        return lower, self._convert
-
-    def _convert(self, record: Any) -> Sequence[Any]:
-        records = self._results(record, self._get(record))
-        return records if isinstance(records, (list, tuple)) else [*records]
+        return lower, self._fromLower
 
     def encode(self, record: Any) -> bytes:
         """
