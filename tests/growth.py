@@ -11,6 +11,7 @@ limit is between them, far enough from 8 for a busy machine. Only CPU time is me
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 import sys
@@ -244,6 +245,39 @@ def skip(subject: Subject, length: int, size: int = READ) -> Callable[[], object
     return lambda: _send(server, stream, size)
 
 
+def skipHeld(subject: Subject, length: int) -> Callable[[], object]:
+    """
+    The same, held after the first record and released by the handler of an event: the
+    errors of all skipped records wait until it has returned.
+    """
+    assert subject.long is not None
+    first = iter([True])
+
+    def serverInput(client: Any, record: Any) -> None:
+        if next(first, False):
+            client.pauseProducing()
+
+    server = _client(
+        subject.framing(maxLength=8, onTooLong="skip"),
+        serverInput=serverInput,
+        inlineStates={"release": lambda client: client.resumeProducing()},
+    )
+    records = [*subject.records, subject.long(12), subject.long(40)]
+    server.send(subject.stream(length, records))
+
+    def release() -> None:
+        # Waiting errors are many objects, and the passes of the garbage collector over
+        # them take a share of the time that grows until it is constant.
+        gc.disable()
+        try:
+            server.client.post("release")
+            server.advance(0)
+        finally:
+            gc.enable()
+
+    return release
+
+
 def endless(subject: Subject, length: int) -> Callable[[], object]:
     """
     One long record that is skipped.
@@ -374,6 +408,9 @@ def waysFor(name: str, subject: Subject) -> Iterator[Way]:
             yield Way("endless", endless)
     if isinstance(subject.framing(), Line) and name != "line utf-8":
         yield Way("split", split)
+    if name == "line":
+        # The framing makes no difference here.
+        yield Way("skip, held", skipHeld, 4 * LEAST_LONG)
 
 
 # -- measuring

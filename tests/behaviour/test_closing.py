@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import LoopingCall
@@ -562,3 +563,12 @@ class AbortTests(FlowTestCase):
         self.attempts()
         self.assertIsNone(self.successResultOf(client.abort()))
         self.assertEqual(self.events, ["started", "stopped"])
+
+    def test_withoutTransport(self) -> None:
+        """
+        The same is true if an endpoint has requested a protocol and has not connected
+        it.
+        """
+        client = self.client()
+        client.buildProtocol(IPv4Address("TCP", "127.0.0.1", 7))
+        self.assertIsNone(self.successResultOf(client.abort()))

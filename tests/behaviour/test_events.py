@@ -461,6 +461,17 @@ class AliasTests(EventTestCase):
         self.assertIs(resolve("cli"), second)
         second.shutdown()
 
+    def test_handedOver(self) -> None:
+        """
+        The alias is free when the Deferreds for the end of the client fire.
+        """
+        first, second = self.client(alias="cli"), self.client(alias="cli")
+        stopped = first.start().addCallback(lambda ignored: second.start())
+        first.shutdown()
+        self.assertIs(resolve("cli"), second)
+        second.shutdown()
+        self.successResultOf(stopped)
+
     def test_restart(self) -> None:
         """
         A client that is started again from C{stopped} keeps its name.

@@ -97,7 +97,10 @@ class Callbacks:
         """
         self._client = client
         self._raised = raised
-        self._steps: tuple[tuple[Callable[..., object], tuple[object, ...]], ...] = ()
+        #: The queued steps; None, which takes less memory, if there are none.
+        self._steps: list[tuple[Callable[..., object], tuple[object, ...]]] | None = (
+            None
+        )
         self.functions = functions
         self.isRunning = False
 
@@ -127,7 +130,9 @@ class Callbacks:
         """
         Queue a step.
         """
-        self._steps += ((step, args),)
+        if self._steps is None:
+            self._steps = []
+        self._steps.append((step, args))
 
     def run(self) -> None:
         """
@@ -135,17 +140,17 @@ class Callbacks:
         then they follow it. If steps raise, the first exception is raised after the
         last step.
         """
-        if self.isRunning or not self._steps:
+        if self.isRunning or self._steps is None:
             return
         self.isRunning = True
         first: BaseException | None = None
-        while self._steps:
-            step, args = self._steps[0]
-            self._steps = self._steps[1:]
-            try:
-                step(*args)
-            except BaseException as error:
-                first = first or error
+        while self._steps is not None:
+            steps, self._steps = self._steps, None
+            for step, args in steps:
+                try:
+                    step(*args)
+                except BaseException as error:
+                    first = first or error
         self.isRunning = False
         if first is not None:
             raise first

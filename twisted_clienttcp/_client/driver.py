@@ -399,12 +399,12 @@ class Driver:
                 self._reportStop(failure)
         if self.stopping is waiters:
             self.stopping = None
-        waiters.split("stopped").fire(failure)
-        waiters.split("flushed", "connected").fire(_neverConnected(failure))
-        waiters.split("shutdown").fire(disconnection)
         alias = parts.client.alias
         if alias is not None and not hosted and parts.lifecycle.phase is STOPPED:
             releaseAlias(alias, parts.client)
+        waiters.split("stopped").fire(failure)
+        waiters.split("flushed", "connected").fire(_neverConnected(failure))
+        waiters.split("shutdown").fire(disconnection)
 
     def _reportStop(self, failure: Failure) -> None:
         if failure.check(RetriesExhausted):

@@ -508,8 +508,9 @@ class ClientTCPFactory(Settings):
         @return: as L{shutdown}.
         """
         stopped = self.shutdown()
-        if self._parts.connection is not None:
-            self._parts.connection.abort()
+        connection = self._parts.connection
+        if connection is not None and connection.transport is not None:
+            connection.abort()
         return stopped
 
     def put(self, record: Any) -> bool:
