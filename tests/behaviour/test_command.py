@@ -427,6 +427,33 @@ class ConsoleTests(ServedTestCase):
         self.assertRegex(screen.text, r"MiB sent, .*/s, .*KiB pending")
         self.assertTrue(screen.text.endswith(ERASE), screen.text)
 
+    async def test_screen(self) -> None:
+        """
+        On a terminal, a prompt is shown before its line is complete, and escape
+        sequences are visible; with C{--raw} they are printed as they are.
+        """
+        for options, shown in (
+            ((), "^[[1mlogin: "),
+            (("--raw",), "\x1b[1mlogin: "),
+        ):
+            master, slave = os.openpty()
+            self.addCleanup(os.close, master)
+            server = await self.serve()
+            server.met = lambda peer: peer.send(b"\x1b[1mlogin: ")
+            command = self.spawn(
+                *(*CLIENTTCP, *options, *self.where),
+                childFDs={0: "w", 1: slave, 2: "r"},
+            )
+            os.close(slave)
+            screen = Terminal(master)
+            if not options:
+                await screen.said(shown)
+            command.type(b"bye\n")
+            await self.end(command, 0)
+            screen.look()
+            self.assertTrue(screen.text.startswith(shown), screen.text)
+            self.assertTrue(screen.text.endswith("BYE\r\n"), screen.text)
+
     async def test_timeout(self) -> None:
         """
         If an attempt takes too long, the status is 124.

@@ -11,6 +11,7 @@ The callbacks that connect a client with standard input and output.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ from .._details import fullText
 from ..errors import ClientTCPError, NotConnectedError, OutputFull, RecordTooLong
 from .options import Options
 from .progress import Progress, size
+from .screen import Screen
 from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, event, now, place
@@ -65,6 +67,8 @@ class Console:
         self._input: StandardInput | None = None
         self._inputEnded = False
         self._output: StandardOutput | None = None
+        #: Shows records, if standard output is a terminal.
+        self._screen: Screen | None = None
         self._interrupted = False
         self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
@@ -182,9 +186,10 @@ class Console:
     def _started(self, client: ClientTCPFactory) -> None:
         self._client = client
         if self._output is None:
-            self._output = StandardOutput(
-                self._reactor, standard(1), self._outputClosed
-            )
+            descriptor = standard(1)
+            self._output = StandardOutput(self._reactor, descriptor, self._outputClosed)
+            if os.isatty(descriptor) and not self._options["raw"]:
+                self._screen = Screen(self._reactor, self._print)
             self._output.registerProducer(client, True)
             if not self._options["recv-only"]:
                 self._input = StandardInput(
@@ -204,6 +209,9 @@ class Console:
             self._log.info("connected to {peer}", peer=place(peer))
         if self._output is not None and self._output.full:
             client.pauseProducing()
+        if self._screen is not None and self._form.hasLines and not self._stamp():
+            assert client.server is not None, "the client is connected"
+            self._screen.watch(client.server.inputFraming)
         # The offline queue is sent first, after this callback has returned.
         self._reactor.callLater(0, self._serve)
 
@@ -257,7 +265,11 @@ class Console:
 
     def _serverInput(self, client: ClientTCPFactory, record: object) -> None:
         if self._printing:
-            self._print(self._stamp() + self._form.write(record))
+            self._show(self._form.write(record))
+
+    def _show(self, record: bytes) -> None:
+        write = self._print if self._screen is None else self._screen.show
+        write(self._stamp() + record)
 
     def _stamp(self) -> bytes:
         return f"{now()} ".encode() if self._options["timestamps"] else b""
@@ -274,7 +286,7 @@ class Console:
         self._stopReading()
         if disconnection.truncated is not None and self._printing:
             # A last line without its newline is printed without one.
-            self._print(self._stamp() + disconnection.truncated.rest)
+            self._show(disconnection.truncated.rest)
         for count, message in (
             (disconnection.unsent, "up to {count} bytes could not be sent"),
             (

@@ -295,6 +295,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Standard input and output": (
         Option("send-only", "", "do not print records"),
         Option("recv-only", "", "do not read standard input"),
+        Option(
+            "raw",
+            "",
+            "let the server control the terminal",
+            "Print control characters and escape sequences of the server as they are, "
+            "on a terminal too. Without this, a terminal shows them as in ^[.",
+        ),
         Option("timestamps", "", "print the time before records and messages"),
         Option(
             "json-events",

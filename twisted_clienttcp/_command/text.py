@@ -45,6 +45,7 @@ class Form:
     with framings of JSON values and L{Serialized}, the value as JSON.
 
     @ivar limit: the limit of L{dumped}.
+    @ivar hasLines: True if a record is a line of bytes as received.
     """
 
     def __init__(self, framing: Framing[Any], maxLength: int | None = None) -> None:
@@ -57,6 +58,7 @@ class Form:
         self._input = InputBuffer(Stream() if self._isStream else line)
         self._hasValues = isinstance(framing, (JSONLines, JSONValues, Serialized))
         self._hasText = not self._hasValues and _acceptsText(framing)
+        self.hasLines = isinstance(framing, Line) and not self._hasText
         self.limit = inf
         if isinstance(framing, Serialized):
             self.limit = _EXPANSION * framing.maxLength

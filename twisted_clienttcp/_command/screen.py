@@ -1,0 +1,79 @@
+"""
+Received records on a terminal.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..framing import Framing
+
+#: The most bytes of an incomplete line that are shown.
+LONGEST = 4096
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _caret(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"^{chr(code ^ 64)}" if code < 128 else f"\\x{code:02x}"
+
+
+class Screen:
+    """
+    Shows records with visible control characters, so that a server cannot control the
+    terminal, and the beginning of a line before the line is complete: a prompt.
+    """
+
+    def __init__(self, clock: IReactorTime, write: Callable[[bytes], None]) -> None:
+        """
+        @param write: writes to the terminal.
+        """
+        self._clock = clock
+        self._write = write
+        # A read of a stream may end inside a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._prompt = b""
+        #: The part of the prompt that is on the screen.
+        self._shown = b""
+        self._call: Any = None
+
+    def watch(self, framing: Framing[Any]) -> None:
+        """
+        Show the beginnings of lines that this framing of a connection decodes.
+        """
+        decode = framing.decode
+
+        def decoded(data: Any, start: int, searched: int) -> Any:
+            found = decode(data, start, searched)
+            if found is None and searched - start < LONGEST:
+                self._prompt = bytes(data[start : start + LONGEST]).removesuffix(b"\r")
+                # The records before it have not been delivered yet.
+                if self._call is None:
+                    self._call = self._clock.callLater(0, self._showPrompt)
+            return found
+
+        framing.decode = decoded  # type: ignore[method-assign]
+
+    def _showPrompt(self) -> None:
+        self._call = None
+        shown, self._shown = self._shown, self._prompt
+        self._print(self._prompt[len(shown) :])
+
+    def show(self, record: bytes) -> None:
+        """
+        Show the text of a record.
+        """
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        shown, self._shown = self._shown, b""
+        self._print(record[len(shown) :])
+
+    def _print(self, data: bytes) -> None:
+        self._write(_CONTROL.sub(_caret, self._decoder.decode(data)).encode())
