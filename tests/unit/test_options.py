@@ -483,3 +483,26 @@ class TableTests(SynchronousTestCase):
             self.assertNotIn(option.summary[-1], ".:;", option)
             self.assertTrue(option.description[0].isupper(), option)
             self.assertTrue(option.description.endswith("."), option)
+
+    def test_completion(self) -> None:
+        """
+        The completion for zsh has each option with its summary, and its values: words,
+        files, or nothing.
+        """
+        printed = io.BytesIO()
+        self.patch(Options, "_shellCompFile", io.TextIOWrapper(printed))
+        self.patch(sys, "argv", ["clienttcp"])
+        words = ["--framing", "", "--_shell-completion", "zsh:3"]
+        self.assertRaises(SystemExit, Options().parseOptions, words)
+        text = printed.getvalue().decode()
+        self.assertTrue(text.startswith("#compdef clienttcp\n"), text[:80])
+        for option in self.OPTIONS:
+            equals = "=" if option.placeholder else ""
+            line = f"--{option.name}{equals}[{option.summary}]"
+            self.assertIn(line, text)
+            [rest] = re.findall(re.escape(line) + "(.*)", text)
+            self.assertEqual("_files" in rest, option.placeholder == "FILE", rest)
+        self.assertRegex(text, r"--framing=.*\(line stream ")
+        self.assertRegex(text, r"--eof=.*\(half close keep\)")
+        self.assertRegex(text, r"--demo-server=.*\(echo quotes\)")
+        self.assertIn("_hosts", text)

@@ -23,7 +23,7 @@ from ..framing import Framing, Stream, fromSpec
 from .certificates import tlsFrom
 from .status import STATUSES
 from .stdio import display, refuse
-from .table import ALL, GROUPS, REPEATED, validated
+from .table import ALL, COMPLETIONS, GROUPS, REPEATED, validated
 from .text import Form
 
 #: The options for parameters of the framing.
@@ -60,6 +60,7 @@ class Options(usage.Options):
         for o in ALL.values()
         if o.placeholder and o.name not in REPEATED
     ]
+    compData = COMPLETIONS
     synopsis = "[options] HOST PORT"
 
     def __init__(self) -> None:

@@ -220,8 +220,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         Option(
             "on-too-long",
-            "WHAT",
-            "close, skip or split a longer one (close)",
+            "close|skip|split",
+            "what to do with a longer one (close)",
             "What to do with a longer record: close (the connection), skip (the "
             "record), or, with line, split. This is onTooLong of the framing. Default: "
             "close.",
@@ -339,8 +339,32 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
 }
 
-#: Every option by its name.
 #: The options that can be given several times.
 REPEATED = ("endpoint", "proxy")
 
+#: Every option by its name.
 ALL = {option.name: option for options in GROUPS.values() for option in options}
+
+
+def _completer(option: Option) -> usage.Completer:
+    """
+    @return: how a shell completes the value of an option.
+    """
+    words = {"SPEC": SPECS, "NAME[:PORT]": SERVERS}.get(option.placeholder, ())
+    if "|" in option.placeholder:
+        words = option.placeholder.split("|")
+    if words:
+        return usage.CompleteList(list(words), descr=option.placeholder)
+    if option.placeholder == "FILE":
+        return usage.CompleteFiles(descr="file")
+    return usage.Completer(descr=option.placeholder)
+
+
+#: For the completion of shells (C{--_shell-completion}).
+COMPLETIONS = usage.Completions(
+    descriptions={option.name: option.summary for option in ALL.values()},
+    multiUse=REPEATED,
+    mutuallyExclusive=[("ipv4", "ipv6"), ("send-only", "recv-only")],
+    optActions={o.name: _completer(o) for o in ALL.values() if o.placeholder},
+    extraActions=[usage.CompleteHostnames(), usage.Completer(descr="port")],
+)
