@@ -13,7 +13,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._connection.inbound import Hold, Inbound
-from twisted_clienttcp.errors import FramingError, RecordTooLong
+from twisted_clienttcp.errors import FramingError, RecordTooLong, TruncatedRecord
 from twisted_clienttcp.framing import (
     Block,
     Framing,
@@ -732,6 +732,17 @@ class OnceTests(SynchronousTestCase):
         framing = stack(lines(atEnd="record"), Map(get=get, put=bytes))
         self.assertEqual(decoded(framing, [b"a\nb"]), ([b"a", b"b"], b""))
         self.assertEqual(calls, [b"a", b"b"])
+
+    def test_incompleteAtTheEnd(self) -> None:
+        """
+        A unit of the lower framing that the end of the stream cuts off is reported,
+        also if the upper framing completes a record there.
+        """
+        framing = stack(lines(), Line(delimiter=b";", atEnd="record"))
+        records, error = decodeAll(framing, [b"a;b\nc"], end=True)
+        self.assertEqual(records, [b"a", b"b"])
+        assert isinstance(error, TruncatedRecord)
+        self.assertEqual(error.rest, b"c")
 
     def test_thenAnError(self) -> None:
         """

@@ -414,6 +414,8 @@ class _Across(Layer):
 
     def __init__(self, lower: Framing[Any], upper: Framing[Any]) -> None:
         self._upper = InputBuffer(upper)
+        #: An incomplete unit at the end of the stream.
+        self._incomplete = b""
         self._setLower(lower)
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
         self.reversible = lower.reversible and upper.reversible
@@ -462,6 +464,8 @@ class _Across(Layer):
         records = super().decodeEnd(data, start)
         try:
             if self._error is None and (more := upper.decodeEnd()):
+                if records is None:
+                    self._incomplete = bytes(data[start:])
                 records = [*(records or ()), *more]
         except FramingError as error:
             self._error = error
@@ -475,7 +479,8 @@ class _Across(Layer):
     def takeBack(self) -> bytes:
         rest = b"".join([self._upper.takeRest(), *filter(None, self._unread)])
         self._unread = deque([rest] if rest else ())
-        return super().takeBack()
+        incomplete, self._incomplete = self._incomplete, b""
+        return super().takeBack() + incomplete
 
     def encode(self, record: Any) -> bytes:
         """
