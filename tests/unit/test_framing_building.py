@@ -145,7 +145,7 @@ class BuildFramingTests(SynchronousTestCase):
 
             cls: Any = type("Own", (base,), {"__init__": construct})
             for framing in (buildFraming(cls(7)), buildFraming((cls, {"own": 7}))):
-                fresh = framing.fresh()
+                fresh: Any = framing.fresh()
                 self.assertIs(type(fresh), cls)
                 self.assertIsNot(fresh, framing)
                 self.assertEqual(fresh.own, 7)

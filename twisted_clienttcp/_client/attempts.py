@@ -4,11 +4,9 @@ Attempts: their connector, their deadline, and how they fail.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.base import BaseConnector
 from twisted.internet.error import ConnectError, NotConnectingError, TimeoutError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
@@ -53,7 +51,7 @@ class Attempts:
     # -- Twisted's calls of the factory
 
     @finishing
-    def startedConnecting(self, connector: Any) -> None:
+    def startedConnecting(self, connector: IConnector) -> None:
         """
         A connector has begun an attempt.
         """
@@ -75,7 +73,9 @@ class Attempts:
             parts.lifecycle.attempting()
 
     @finishing
-    def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
+    def clientConnectionFailed(
+        self, connector: IConnector, reason: Failure | None
+    ) -> None:
         """
         An attempt has failed.
 
@@ -90,7 +90,9 @@ class Attempts:
         parts.run()
 
     @finishing
-    def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
+    def clientConnectionLost(
+        self, connector: IConnector, reason: Failure | None
+    ) -> None:
         """
         A connection is lost, as the connection itself has reported already. Make
         another attempt only if the factory was never passed to a connector, as in tests
@@ -111,7 +113,7 @@ class Attempts:
         """
         return self._parts.timeSource()
 
-    def _adopt(self, connector: Any) -> bool:
+    def _adopt(self, connector: IConnector) -> bool:
         """
         Use a connector that reports the end of an attempt or connection to a factory
         that was never passed to it, as if it had reported an attempt.
@@ -129,7 +131,7 @@ class Attempts:
         self.startedConnecting(connector)
         return True
 
-    def use(self, connector: Any) -> None:
+    def use(self, connector: IConnector) -> None:
         """
         Make all further attempts with this connector, which has called the client.
         """
@@ -231,7 +233,7 @@ class Attempts:
         if not currentTarget(parts.client).left:
             parts.callbacks.later(parts.waiters.countFailure("connected").fire, failure)
 
-    def _failureOf(self, connector: Any, reason: Failure | None) -> Failure:
+    def _failureOf(self, connector: IConnector, reason: Failure | None) -> Failure:
         expired, self._expired = self._expired, None
         reason = reason or Failure(ConnectError(string="for an unknown reason"))
         hasExpired = isinstance(reason.value, TimeoutError) and (
@@ -321,7 +323,7 @@ class Attempts:
         if client.alias is not None:
             claimAlias(client.alias, client)
 
-    def mustNotPassProxy(self, connector: Any) -> None:
+    def mustNotPassProxy(self, connector: IConnector | None) -> None:
         """
         @param connector: the connector of an attempt; None if a C{ClientService}
             connects.

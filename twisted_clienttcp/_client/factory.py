@@ -20,7 +20,6 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IPushProducer,
     IReactorTime,
-    IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -41,6 +40,7 @@ from .._stats import Stats
 from ..errors import (
     NotConnectedError,
 )
+from ..framing._base import AnyRecord
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
 from .callbacks import Function, checked
@@ -52,6 +52,8 @@ from .reporting import destinationOf, triedBy
 from .settings import (
     LINE,
     SESSION,
+    Endpoint,
+    EventMethods,
     Settings,
     constructor,
     moveTo,
@@ -61,12 +63,6 @@ from .settings import (
 )
 
 _Client = TypeVar("_Client", bound="ClientTCPFactory")
-
-#: The handlers of one object: C{{event: method name}}, or a list of names.
-EventMethods = dict[str, str] | Sequence[str]
-
-#: One endpoint, or a string that describes it.
-Endpoint = IStreamClientEndpoint | str
 
 
 @implementer(IProtocolFactory, IConsumer, IPushProducer)
@@ -144,8 +140,8 @@ class ClientTCPFactory(Settings):
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         *,
-        serverInput: Callable[[_Client, Any], object] | None = None,
-        serverInputBatch: Callable[[_Client, list[Any]], object] | None = None,
+        serverInput: Callable[[_Client, AnyRecord], object] | None = None,
+        serverInputBatch: Callable[[_Client, list[AnyRecord]], object] | None = None,
         handler: object | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
         tls: IOpenSSLClientConnectionCreator | bool | None = None,
@@ -167,8 +163,8 @@ class ClientTCPFactory(Settings):
         keepAlive: KeepAlive = True,
         unacknowledgedTimeout: float | None = None,
         idleTimeout: float | None = None,
-        heartbeat: tuple[float, Any] | None = None,
-        keepTalking: tuple[float, Any] | None = None,
+        heartbeat: tuple[float, AnyRecord] | None = None,
+        keepTalking: tuple[float, AnyRecord] | None = None,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
         shutdownOnError: bool = True,
@@ -513,7 +509,7 @@ class ClientTCPFactory(Settings):
             connection.abort()
         return stopped
 
-    def put(self, record: Any) -> bool:
+    def put(self, record: object) -> bool:
         """
         Send a record (POE: put of the wheel). Records put in one turn of the reactor
         are sent together. Without a connection, they are kept for the next one, up to
@@ -535,7 +531,7 @@ class ClientTCPFactory(Settings):
         queue.pending = pending = queue.pending + len(data)
         return pending >= queue.edge and queue.reached()
 
-    def putMany(self, records: Iterable[Any]) -> bool:
+    def putMany(self, records: Iterable[AnyRecord]) -> bool:
         """
         Send records, in order; if one of them cannot be encoded, none is sent. This is
         faster than L{put} for each of them.

@@ -19,12 +19,16 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import ReconnectingClientFactory
 
 from .._connecting.addresses import socketOptions
@@ -36,6 +40,7 @@ from .._connecting.destination import (
     replaced,
     targetFrom,
 )
+from .._connecting.proxies import Proxy
 from .._connection.liveness import TimedRecord
 from .._connection.queue import Marks
 from .._connection.tcp import KeepAlive, keepAliveFrom, unacknowledgedTimeoutFrom
@@ -52,11 +57,20 @@ from .._validators import (
     seconds,
 )
 from ..framing import Framing, Line
+from ..framing._base import AnyRecord
 from ..framing._building import buildFraming
 from ..retry import Policy
 from .events import Session, fillSession, handlersFrom
 
 Init = TypeVar("Init", bound=Callable[..., None])
+_Value = TypeVar("_Value")
+_Validator: TypeAlias = Callable[[str, object], object]
+
+#: The handlers of one object: C{{event: method name}}, or a list of names.
+EventMethods = dict[str, str] | Sequence[str]
+
+#: One endpoint, or a string that describes it.
+Endpoint = IStreamClientEndpoint | str
 
 # When a later change takes effect.
 NOW = "at once"
@@ -89,11 +103,11 @@ SESSION = frozenset(_STATES)
 # -- how a change is carried out
 
 
-def _store(client: Settings, name: str, value: Any) -> None:
+def _store(client: Settings, name: str, value: object) -> None:
     object.__setattr__(client, name, value)
 
 
-def _refuse(client: Settings, name: str, value: Any) -> NoReturn:
+def _refuse(client: Settings, name: str, value: object) -> NoReturn:
     hint = "; to replace only the time, set clock" if name == "reactor" else ""
     raise AttributeError(
         f"{name} cannot be changed after the client was created: pass {name}= to the "
@@ -101,14 +115,14 @@ def _refuse(client: Settings, name: str, value: Any) -> NoReturn:
     )
 
 
-def _move(client: Settings, name: str, value: Any) -> None:
+def _move(client: Settings, name: str, value: object) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(**placeholders(values), reactor=client.reactor)
     client._moved |= {name}
     _store(client, name, value)
 
 
-def _reframe(client: Any, name: str, value: Framing[Any]) -> None:
+def _reframe(client: Any, name: str, value: Framing[AnyRecord]) -> None:
     _checkTimed("heartbeat", client.heartbeat, value)
     _checkTimed("keepTalking", client.keepTalking, value)
     _store(client, name, value)
@@ -136,14 +150,14 @@ def storeMarks(client: Settings, marks: Marks) -> None:
 # -- the other validators
 
 
-def _unchecked(name: str, value: object) -> Any:
+def _unchecked(name: str, value: object) -> object:
     """
     The settings of the destination are validated together, by L{targetFrom}.
     """
     return value
 
 
-def _framing(name: str, value: object) -> Framing[Any]:
+def _framing(name: str, value: object) -> Framing[AnyRecord]:
     return LINE if value is None else buildFraming(value)
 
 
@@ -169,7 +183,9 @@ def _timedRecord(name: str, value: object) -> TimedRecord | None:
     return TimedRecord(seconds(f"{name}'s seconds", interval), record)
 
 
-def _checkTimed(name: str, timed: TimedRecord | None, framing: Framing[Any]) -> None:
+def _checkTimed(
+    name: str, timed: TimedRecord | None, framing: Framing[AnyRecord]
+) -> None:
     """
     @raise TypeError: if the framing does not accept records of this type.
     @raise ValueError: if it cannot encode this one.
@@ -213,12 +229,12 @@ def _sessionParams(name: str, value: object) -> dict[str, Any] | None:
     return value
 
 
-def _handlers(name: str, value: object) -> Any:
+def _handlers(name: str, value: object) -> object:
     handlersFrom(name, value)
     return value
 
 
-def _reactorTime(name: str, value: object) -> Any:
+def _reactorTime(name: str, value: object) -> object:
     if value is not None and not callable(getattr(value, "callLater", None)):
         raise TypeError(f"{name} must provide IReactorTime, not {value!r}")
     return value
@@ -242,26 +258,33 @@ class Setting:
         assignment.
     """
 
-    default: Any
-    validate: Callable[[str, object], object]
+    default: object
+    validate: _Validator
     kind: str
     later: str
     poe: str = ""
     apply: Callable[[Settings, str, Any], None] = _store
 
 
-def _setting(*row: Any, **more: Any) -> Any:
+def _setting(
+    default: _Value,
+    validate: _Validator,
+    kind: str,
+    later: str,
+    poe: str = "",
+    apply: Callable[[Settings, str, Any], None] = _store,
+) -> _Value:
     """
-    @return: a L{Setting}, as a value of any type: L{Settings} declares the types.
+    @return: a L{Setting}, as a value of the type that L{Settings} declares.
     """
-    return Setting(*row, **more)
+    return cast(_Value, Setting(default, validate, kind, later, poe, apply))
 
 
-def _place(kind: str, validate: Any = _unchecked, poe: str = "") -> Any:
+def _place(kind: str, validate: _Validator = _unchecked, poe: str = "") -> Any:
     return Setting(None, validate, kind, ATTEMPT, poe, _move)
 
 
-def _fixed(default: Any, validate: Any, kind: str, poe: str = "") -> Any:
+def _fixed(default: object, validate: _Validator, kind: str, poe: str = "") -> Any:
     return Setting(default, validate, kind, NEVER, poe, _refuse)
 
 
@@ -396,13 +419,19 @@ class Settings(ReconnectingClientFactory):
         "name, address or packed address", poe="RemoteAddress"
     )
     remotePort: int | str | None = _place("number or service name", poe="RemotePort")
-    endpoint: Any = _place("endpoint, description, or several", endpointsFrom)
-    tls: Any = _place("True, options or None")
+    endpoint: Endpoint | Iterable[Endpoint] | None = _place(
+        "endpoint, description, or several", endpointsFrom
+    )
+    tls: IOpenSSLClientConnectionCreator | bool | None = _place("True, options or None")
     domain: int | None = _place("AF_INET, AF_INET6, AF_UNIX or None", poe="Domain")
     bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
     bindPort: int | str | None = _place("number or None", poe="BindPort")
-    socketOptions: Any = _place("list of (level, name, value), or None", socketOptions)
-    proxy: Any = _place("URL, Proxy, several, 'environment' or None", endpointsFrom)
+    socketOptions: Sequence[tuple[int, int, int | bytes]] | None = _place(
+        "list of (level, name, value), or None", socketOptions
+    )
+    proxy: str | Proxy | Iterable[str | Proxy] | None = _place(
+        "URL, Proxy, several, 'environment' or None", endpointsFrom
+    )
     connectTimeout: float = _setting(
         30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"
     )
@@ -437,14 +466,14 @@ class Settings(ReconnectingClientFactory):
     idleTimeout: float | None = _setting(
         None, optionalSeconds, "seconds or None", CONNECTION
     )
-    heartbeat: tuple[float, Any] | None = _setting(
+    heartbeat: tuple[float, AnyRecord] | None = _setting(
         None,
         _timedRecord,
         "(seconds, record or function) or None",
         CONNECTION,
         apply=_beat,
     )
-    keepTalking: tuple[float, Any] | None = _setting(
+    keepTalking: tuple[float, AnyRecord] | None = _setting(
         None,
         _timedRecord,
         "(seconds, record or function) or None",
@@ -482,8 +511,12 @@ class Settings(ReconnectingClientFactory):
     inlineStates: dict[str, Callable[..., object]] | None = _fixed(
         None, _handlers, "dict or None", poe="InlineStates"
     )
-    objectStates: Any = _fixed((), _handlers, "list of pairs", poe="ObjectStates")
-    packageStates: Any = _fixed((), _handlers, "list of pairs", poe="PackageStates")
+    objectStates: Sequence[tuple[object, EventMethods]] = _fixed(
+        (), _handlers, "list of pairs", poe="ObjectStates"
+    )
+    packageStates: Sequence[tuple[object, EventMethods]] = _fixed(
+        (), _handlers, "list of pairs", poe="PackageStates"
+    )
     sessionType: type[Session] = _fixed(
         Session, _sessionType, "class", poe="SessionType"
     )
@@ -500,9 +533,9 @@ class Settings(ReconnectingClientFactory):
     connector: Any
 
     #: The destination that the class has.
-    _classDestination: dict[str, Any] = dict.fromkeys(DESTINATION)
+    _classDestination: dict[str, object] = dict.fromkeys(DESTINATION)
     #: The settings that a subclass has set before it called our constructor.
-    _early: dict[str, Any]
+    _early: dict[str, object]
     #: The destination of the last attempt, and the settings of it that were changed
     #: since.
     _target: Target
@@ -555,7 +588,7 @@ class Settings(ReconnectingClientFactory):
         else:
             super().__delattr__(name)
 
-    def _configure(self, passed: dict[str, Any]) -> None:
+    def _configure(self, passed: dict[str, object]) -> None:
         """
         Store the settings that were passed to the constructor.
 
@@ -759,7 +792,7 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
         ofFraming = signature(Line).parameters
 
         @wraps(init)
-        def checked(self: Any, *args: Any, **given: Any) -> None:
+        def checked(self: Any, *args: object, **given: object) -> None:
             try:
                 # Only the first two parameters can be given by position.
                 self._configure({**dict(zip(known[:2], args, strict=False)), **given})

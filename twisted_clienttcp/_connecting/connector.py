@@ -5,7 +5,7 @@ Attempts to connect, by one connector for every kind of destination.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import NotConnectingError, UserError
@@ -19,6 +19,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .resolving import Candidate, Race, State
+
+_Result = TypeVar("_Result")
 
 
 class Place(Protocol):
@@ -47,7 +49,7 @@ class Place(Protocol):
             the user's knows them.
         """
 
-    def connect(self, reactor: Any, attempt: Attempt) -> None:
+    def connect(self, reactor: object, attempt: Attempt) -> None:
         """
         Start an attempt.
         """
@@ -64,16 +66,16 @@ class ConnectorFactory(Protocol):
     def doStop(self) -> None:
         "One less uses it."
 
-    def startedConnecting(self, connector: Any) -> None:
+    def startedConnecting(self, connector: IConnector) -> None:
         "An attempt starts."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         "A connection needs a protocol."
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         "The attempt has failed."
 
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
         "The connection is lost."
 
 
@@ -136,7 +138,7 @@ class Attempt:
         """
         self._connector.attemptFailed(reason, self)
 
-    def waitFor(self, pending: Deferred[Any], unfinished: str = "") -> None:
+    def waitFor(self, pending: Deferred[_Result], unfinished: str = "") -> None:
         """
         Wait for a lookup, an endpoint or a proxy, which is cancelled with the attempt.
 
@@ -188,7 +190,7 @@ class Connector:
         self,
         factory: ConnectorFactory,
         place: Place,
-        reactor: Any,
+        reactor: object,
         timeout: float,
     ) -> None:
         """
@@ -319,7 +321,7 @@ class Connector:
         elif self.state == "connected":
             self._protocol.transport.loseConnection()
 
-    def connectionMade(self, protocol: Any) -> None:
+    def connectionMade(self, protocol: IProtocol) -> None:
         """
         The protocol has its transport, so the attempt has succeeded. (A protocol alone
         is not enough: an endpoint may still fail, or never continue.)

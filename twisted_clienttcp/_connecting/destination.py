@@ -105,7 +105,7 @@ class Address:
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
     def connect(
-        self, reactor: Any, attempt: Attempt, build: Build | None = None
+        self, reactor: object, attempt: Attempt, build: Build | None = None
     ) -> None:
         """
         Start an attempt.
@@ -187,7 +187,7 @@ class EndpointAddress:
     @ivar endpoint: the endpoint, or the string that describes it, as it was given.
     """
 
-    endpoint: Any
+    endpoint: object
 
     def __str__(self) -> str:
         return str(self.endpoint)
@@ -201,7 +201,7 @@ class Given:
     @ivar given: the endpoint, or a string that describes it.
     """
 
-    given: Any
+    given: object
     name: None = None
     port: None = None
     _built: Any = None
@@ -229,13 +229,13 @@ class Given:
     def limit(self, timeout: float) -> None:
         "As L{Place}'s."
 
-    def connect(self, reactor: Any, attempt: Attempt) -> None:
+    def connect(self, reactor: object, attempt: Attempt) -> None:
         "As L{Place}'s."
         connecting = maybeDeferred(self._connect, reactor, attempt)
         attempt.waitFor(connecting)
         connecting.addErrback(attempt.failed)
 
-    def _connect(self, reactor: Any, attempt: Attempt) -> Any:
+    def _connect(self, reactor: object, attempt: Attempt) -> object:
         if self._built is None:
             # For TLS this reads the trust roots of the platform: not for each attempt.
             isText = isinstance(self.given, str)
@@ -285,7 +285,7 @@ class Target:
         bindPort: object = None,
         socketOptions: object = None,
         proxy: object = None,
-        reactor: Any = None,
+        reactor: object = None,
     ) -> None:
         """
         @param reactor: the reactor that validates the description of an endpoint; None
@@ -301,7 +301,7 @@ class Target:
         proxy = endpointsFrom("proxy", proxy)
         self._route = Route(proxy)
         #: The values of L{DESTINATION}.
-        self.given: tuple[Any, ...] = (
+        self.given: tuple[object, ...] = (
             remoteAddress,
             remotePort,
             endpoint,
@@ -475,7 +475,7 @@ class Target:
         self._flaps = 0
 
     def connect(
-        self, factory: ConnectorFactory, reactor: Any, timeout: float
+        self, factory: ConnectorFactory, reactor: object, timeout: float
     ) -> IConnector:
         """
         Start an attempt: if the last one failed, at the next place.
@@ -503,7 +503,7 @@ class Target:
         """
         return self.tlsOptions(self._tls)
 
-    def tlsOptions(self, tls: Any) -> Any:
+    def tlsOptions(self, tls: object) -> Any:
         """
         @param tls: options, or True for those of the platform.
 
@@ -516,7 +516,7 @@ class Target:
         return _tls.platformOptions(_nameOf(self._place))
 
 
-def endpointsFrom(name: str, value: Any) -> Any:
+def endpointsFrom(name: str, value: object) -> object:
     """
     @return: several endpoints as a tuple, since an iterator can be read only once;
         anything else unchanged.
@@ -550,7 +550,7 @@ def targetFrom(
     bindPort: object,
     socketOptions: object,
     proxy: object,
-    reactor: Any,
+    reactor: object,
 ) -> Target:
     """
     @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
@@ -579,7 +579,7 @@ def targetFrom(
     return Target(*given, reactor)
 
 
-def placeholders(given: dict[str, Any], always: bool = False) -> dict[str, Any]:
+def placeholders(given: dict[str, object], always: bool = False) -> dict[str, object]:
     """
     Complete settings that can be validated, but not used yet: fill in an address that
     has no port, or a port that has no address.
@@ -598,7 +598,7 @@ def placeholders(given: dict[str, Any], always: bool = False) -> dict[str, Any]:
     }
 
 
-def replaced(former: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def replaced(former: dict[str, object], given: dict[str, object]) -> dict[str, object]:
     """
     @return: the settings in C{given}, and for the rest those in C{former}. An endpoint
         replaces an address, and an address an endpoint.
@@ -627,7 +627,7 @@ def _nameOf(place: AnyPlace | None) -> str:
 
 
 def _placesOf(
-    given: Any, options: tuple[_addresses.SocketOption, ...] | None, reactor: Any
+    given: object, options: tuple[_addresses.SocketOption, ...] | None, reactor: object
 ) -> tuple[Address | Given, ...]:
     """
     @return: the places that C{endpoint} describes.
@@ -651,7 +651,9 @@ def _placesOf(
 
 
 def _placeOf(
-    endpoint: Any, options: tuple[_addresses.SocketOption, ...] | None, reactor: Any
+    endpoint: object,
+    options: tuple[_addresses.SocketOption, ...] | None,
+    reactor: object,
 ) -> Address | Given:
     if IStreamClientEndpoint.providedBy(endpoint):
         return Given(endpoint)
@@ -752,20 +754,20 @@ class _Asking:
     asked: tuple[str, int, float, tuple[str, int] | None]
     path: str
 
-    def installNameResolver(self, resolver: Any) -> Any:
+    def installNameResolver(self, resolver: object) -> Any:
         "It has none."
 
     def connectTCP(
         self,
         host: str,
         port: int,
-        factory: Any,
+        factory: object,
         timeout: float = 30,
         bindAddress: tuple[str, int] | None = None,
-    ) -> Any:
+    ) -> None:
         "Record the arguments."
         self.asked = host, port, timeout, bindAddress
 
-    def connectUNIX(self, address: str, factory: Any, **options: Any) -> Any:
+    def connectUNIX(self, address: str, factory: object, **options: object) -> None:
         "Record the path."
         self.path = address

@@ -51,7 +51,7 @@ class Proxy:
 
     __slots__ = ("_credentials", "_speak", "_tls", "host", "port", "scheme")
 
-    def __init__(self, url: str, tls: Any = True) -> None:
+    def __init__(self, url: str, tls: object = True) -> None:
         """
         @param url: C{"socks5://user:password@host:1080"}, C{"http://host:3128"} or
             C{"https://host:443"}. User and password may be left out; special characters

@@ -82,7 +82,7 @@ State = Literal["connecting", "connected", "abandoned"]
 _log = Logger()
 
 
-def lookUp(reactor: Any, name: str, family: int | None) -> Deferred[list[str]]:
+def lookUp(reactor: object, name: str, family: int | None) -> Deferred[list[str]]:
     """
     Look up a name, or join a lookup that has not ended.
 
@@ -300,7 +300,7 @@ class _Threads:
         if not self._running:
             _threads.pop(id(self._reactor), None)
 
-    def _called(self, result: Any, lookup: _ThreadedLookup) -> None:
+    def _called(self, result: list[str] | Failure, lookup: _ThreadedLookup) -> None:
         self._running -= 1
         self._continue()
         if isinstance(result, Failure):
@@ -329,7 +329,7 @@ def _lookupError(number: int | None, text: str | None) -> DNSLookupError:
     return error
 
 
-def _literal(host: str, scope: Any = 0) -> str:
+def _literal(host: str, scope: object = 0) -> str:
     """
     @return: an IP address as text, with the scope that a link-local one needs.
     """
@@ -518,7 +518,7 @@ class Candidate:
     def doStop(self) -> None:
         "As a factory's. There is nothing to do."
 
-    def startedConnecting(self, connector: Any) -> None:
+    def startedConnecting(self, connector: object) -> None:
         "As a factory's. There is nothing to do."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
@@ -536,11 +536,11 @@ class Candidate:
         race = self._end("connected")
         return None if race is None else race.won(addr)
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         "As a factory's."
         self.fail(reason)
 
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionLost(self, connector: object, reason: Failure) -> None:
         "As a factory's. The protocol reports the loss."
 
 

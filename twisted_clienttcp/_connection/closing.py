@@ -492,7 +492,7 @@ class Closing:
             self._outbound.stop()
 
     def _startTimer(
-        self, seconds: float, call: Callable[..., None], *args: Any
+        self, seconds: float, call: Callable[..., None], *args: object
     ) -> None:
         self._timer = self._clock.callLater(seconds, call, *args)
 

@@ -51,7 +51,7 @@ class Descriptor:
         "unread",
     )
 
-    def __init__(self, transport: Any, reading: Reading) -> None:
+    def __init__(self, transport: object, reading: Reading) -> None:
         """
         @param reading: the input of the connection, which may be held.
         """
@@ -97,9 +97,9 @@ class Descriptor:
         ):
             return self._countAcknowledged
         written = 0
-        writeSomeData: Any = transport.writeSomeData
+        writeSomeData = transport.writeSomeData
 
-        def counting(data: bytes) -> Any:
+        def counting(data: bytes) -> int | BaseException:
             nonlocal written
             result = writeSomeData(data)
             if isinstance(result, int) and result > 0:

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
-from ..framing._base import DIRECT, Converter, Framing
+from ..framing._base import DIRECT, AnyRecord, Converter, Framing
 from ..framing._buffer import InputBuffer
 
 
@@ -44,14 +44,14 @@ class Cursor:
     interpreters whose list iterators cannot be moved. The others stand in for it.
     """
 
-    def __init__(self, items: list[Any]) -> None:
+    def __init__(self, items: list[AnyRecord]) -> None:
         self._items = items
         self._index = 0
 
     def __iter__(self) -> Cursor:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> AnyRecord:
         if self._index >= len(self._items):
             raise StopIteration
         self._index += 1
@@ -70,7 +70,7 @@ class Cursor:
         self._index = index
 
 
-def cursorsFor(iterators: type) -> Callable[[list[Any]], Cursor]:
+def cursorsFor(iterators: type) -> Callable[[list[AnyRecord]], Cursor]:
     """
     Return what makes cursors where list iterators are of this class: C{iter}, if they
     can be moved, as on CPython.
@@ -78,7 +78,7 @@ def cursorsFor(iterators: type) -> Callable[[list[Any]], Cursor]:
     isMovable = hasattr(iterators, "__setstate__") and hasattr(
         iterators, "__length_hint__"
     )
-    return cast(Callable[[list[Any]], Cursor], iter) if isMovable else Cursor
+    return cast(Callable[[list[AnyRecord]], Cursor], iter) if isMovable else Cursor
 
 
 #: Returns a cursor at the beginning of a list. The list's own iterator costs the loop
@@ -125,7 +125,7 @@ class Inbound:
 
     def __init__(
         self,
-        framing: Framing[Any],
+        framing: Framing[AnyRecord],
         deliver: Callable[[Any, Any], object],
         client: Any,
         failed: Callable[[FramingError], object],
@@ -149,14 +149,14 @@ class Inbound:
         self.truncated: TruncatedRecord | None = None
         self._deliver = deliver
         #: The framing's C{receive}, while nothing waits to be decoded or delivered.
-        self._direct: Callable[[bytes], list[Any] | None] | None = None
+        self._direct: Callable[[bytes], list[AnyRecord] | None] | None = None
         self._client = client
         self._onFailed = failed
         self._onRaised = raised
         self._onResumed = resumed
         self._batched = batched
         #: The last records that were decoded, and the cursor of the loop over them.
-        self._records: list[Any] = []
+        self._records: list[AnyRecord] = []
         self._cursor = cursor(self._records)
         #: Where the next loop begins, if the last one was ended from inside.
         self._saved: int | None = None
@@ -166,7 +166,7 @@ class Inbound:
         self._error: FramingError | None = None
         self._atEnd: Callable[[], None] | None = None
         #: The last result that was awaited.
-        self._awaited: Deferred[Any] | None = None
+        self._awaited: Deferred[object] | None = None
         self._hasEnded = False
         self._running = False
         self._stopped = False
@@ -237,7 +237,7 @@ class Inbound:
         self._direct = None
         self.feed()
 
-    def next(self) -> tuple[Any] | None:
+    def next(self) -> tuple[AnyRecord] | None:
         """
         Decode one record without delivering it.
 
@@ -309,7 +309,7 @@ class Inbound:
                     # A function of the user's, called by the framing, holds them.
         return False
 
-    def _load(self, records: list[Any]) -> None:
+    def _load(self, records: list[AnyRecord]) -> None:
         """
         Let the next loop deliver these records.
         """
@@ -318,12 +318,12 @@ class Inbound:
         self._records = [records] if self._batched else records
         self._cursor = cursor(self._records)
 
-    def _converted(self, convert: Converter) -> Iterator[Any]:
+    def _converted(self, convert: Converter) -> Iterator[AnyRecord]:
         """
         Convert the records of the loop, each just before it is delivered.
         """
         for lower in self._cursor:
-            records: list[Any] = []
+            records: list[AnyRecord] = []
             error = None
             try:
                 records += convert(lower)
@@ -353,7 +353,7 @@ class Inbound:
         """
         return bool(self.held & Hold.RESULT or self._remaining() or len(self.buffer))
 
-    def _decodeAll(self, records: list[Any]) -> None:
+    def _decodeAll(self, records: list[AnyRecord]) -> None:
         """
         Append all the records there are, however many units they come from.
         """
@@ -363,7 +363,7 @@ class Inbound:
         except FramingError as error:
             self._error = error
 
-    def _decodeEnd(self, atEnd: Callable[[], None]) -> list[Any] | None:
+    def _decodeEnd(self, atEnd: Callable[[], None]) -> list[AnyRecord] | None:
         """
         The stream has ended: return the records that its end completes.
 
@@ -401,7 +401,7 @@ class Inbound:
         self,
         result: Any,
         step: Callable[[Any], object],
-        coroutine: CoroutineType[Any, Any, Any],
+        coroutine: CoroutineType[object, object, object],
         context: Context,
     ) -> None:
         """
@@ -433,7 +433,7 @@ class Inbound:
         self,
         failure: Any,
         step: Callable[[Any], object],
-        coroutine: CoroutineType[Any, Any, Any],
+        coroutine: CoroutineType[object, object, object],
         context: Context,
     ) -> None:
         """
@@ -444,10 +444,10 @@ class Inbound:
 
     def _await(
         self,
-        awaited: Deferred[Any],
+        awaited: Deferred[object],
         arrived: Callable[..., None],
         failed: Callable[..., None],
-        *args: Any,
+        *args: object,
     ) -> None:
         self.held |= Hold.RESULT
         awaited.addCallbacks(arrived, failed, callbackArgs=args, errbackArgs=args)
@@ -514,7 +514,7 @@ class Inbound:
         else:
             self.feed()
 
-    def use(self, framing: Framing[Any]) -> bool:
+    def use(self, framing: Framing[AnyRecord]) -> bool:
         """
         Decode everything that follows the records delivered until now (and those that
         come from the same unit as the last of them) with another framing.

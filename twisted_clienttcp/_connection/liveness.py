@@ -23,11 +23,12 @@ Theory of operation:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
+from ..framing._base import AnyRecord
 
 
 class TimedRecord(NamedTuple):
@@ -41,9 +42,9 @@ class TimedRecord(NamedTuple):
     """
 
     seconds: float
-    record: Any
+    record: object
 
-    def recordFor(self, client: Any) -> Any:
+    def recordFor(self, client: object) -> AnyRecord:
         """
         @return: the record to put now; None for none.
         """

@@ -6,13 +6,13 @@ of C{connected}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
 from ..errors import ClearText, NotConnectedError
+from ..framing._base import AnyRecord
 from ..framing._building import FramingSpec, freshFraming
 from .queue import OutputQueue
 from .reading import Reading
@@ -36,7 +36,7 @@ class Negotiation:
         transport: ITransport,
         reading: Reading,
         outbound: OutputQueue,
-        startTLS: Callable[[Any, bytes], None],
+        startTLS: Callable[[object, bytes], None],
         refuse: Callable[[Failure], None],
     ) -> None:
         """
@@ -51,7 +51,7 @@ class Negotiation:
         self._outbound = outbound
         self._startTLS = startTLS
         self._refuse = refuse
-        self._waiter: Deferred[Any] | None = None
+        self._waiter: Deferred[AnyRecord] | None = None
         #: Fires when the present handshake is complete.
         self._handshake: Deferred[bool] | None = None
         #: Called after the handshake, if C{preConnect} has agreed already.
@@ -63,7 +63,7 @@ class Negotiation:
 
     # -- what users call
 
-    def put(self, record: Any) -> None:
+    def put(self, record: object) -> None:
         """
         Send a record.
 
@@ -74,7 +74,7 @@ class Negotiation:
         outbound = self._output("put")
         outbound.put(record)
 
-    def putMany(self, records: Iterable[Any]) -> None:
+    def putMany(self, records: Iterable[AnyRecord]) -> None:
         """
         Send records, in order; if one of them cannot be encoded, none is sent.
 
@@ -109,7 +109,7 @@ class Negotiation:
         self._reading.inbound.use(fresh)
         outbound.use(fresh)
 
-    def nextRecord(self) -> Deferred[Any]:
+    def nextRecord(self) -> Deferred[AnyRecord]:
         """
         Read one record.
 
@@ -126,7 +126,7 @@ class Negotiation:
                 "nextRecord() was called before the previous call had a record: await "
                 "each call, in a function defined with async def"
             )
-        waiter: Deferred[Any] = Deferred(self._forget)
+        waiter: Deferred[AnyRecord] = Deferred(self._forget)
         self._waiter = waiter
         if self._over is not None:
             self._fire(self._over)
@@ -136,7 +136,7 @@ class Negotiation:
             self._read(True)
         return waiter
 
-    def startTLS(self, options: Any = True) -> Deferred[bool]:
+    def startTLS(self, options: object = True) -> Deferred[bool]:
         """
         Use TLS from now on (as STARTTLS of RFC 3207 and similar commands do), after the
         server has agreed. Read everything that the server sends in clear text first: if
@@ -185,11 +185,11 @@ class Negotiation:
             raise NotConnectedError(f"cannot {action}: the negotiation is over")
         return self._outbound
 
-    def _forget(self, waiter: Deferred[Any]) -> None:
+    def _forget(self, waiter: Deferred[AnyRecord]) -> None:
         self._waiter = None
         self._read(False)
 
-    def _fire(self, result: Any) -> None:
+    def _fire(self, result: AnyRecord) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.callback(result)

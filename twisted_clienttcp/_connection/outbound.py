@@ -33,6 +33,7 @@ from zope.interface import implementer
 
 from .. import _tls
 from ..framing import Framing
+from ..framing._base import AnyRecord
 from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
 from .queue import NEVER, Marks, OutputQueue
@@ -92,7 +93,7 @@ class Outbound(OutputQueue):
         clock: IReactorTime,
         owner: ConnectionOwner[ConnectionT],
         connection: ConnectionT,
-        framing: Framing[Any],
+        framing: Framing[AnyRecord],
         marks: Marks,
         **options: Any,
     ) -> None:
@@ -350,7 +351,7 @@ class Outbound(OutputQueue):
         self._isRegistered = True
         return False
 
-    def _sendNow(self, socket: Any, chunk: bytes) -> bytes:
+    def _sendNow(self, socket: FileDescriptor, chunk: bytes) -> bytes:
         """
         Send a chunk without the transport's buffer, which would cost two system calls
         (benchmark row: echo).
@@ -367,7 +368,7 @@ class Outbound(OutputQueue):
             return chunk
         return chunk[sent:]
 
-    def _flushNow(self, socket: Any) -> bool:
+    def _flushNow(self, socket: FileDescriptor) -> bool:
         """
         Make the transport below TLS write.
 
@@ -477,7 +478,7 @@ class Outbound(OutputQueue):
             self.pump()
 
 
-def _isEmpty(socket: Any) -> bool:
+def _isEmpty(socket: FileDescriptor) -> bool:
     """
     @return: True if a transport holds no output. It has two buffers, and the size of
         the second one has no public name.

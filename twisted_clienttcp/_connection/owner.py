@@ -45,7 +45,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
         the certificate is verified.
         """
 
-    def tlsOptions(self, given: Any) -> Any:
+    def tlsOptions(self, given: object) -> Any:
         """
         @param given: a value as C{tls} accepts it.
 

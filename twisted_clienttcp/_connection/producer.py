@@ -5,7 +5,6 @@ The producer that fills the output queue: paused and resumed at the marks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 
 class ProducerControl:
@@ -37,7 +36,7 @@ class ProducerControl:
         """
         self._pending = pending
         self._raised = raised
-        self._producer: Any = None
+        self._producer: object = None
         self.isActive = False
         self._isPush = False
         self._isPaused = False
@@ -45,7 +44,7 @@ class ProducerControl:
         #: How many bytes waited when a pull producer was last asked.
         self._pendingBefore = -1
 
-    def register(self, producer: Any, streaming: bool) -> None:
+    def register(self, producer: object, streaming: bool) -> None:
         """
         Register a producer.
 
@@ -115,7 +114,7 @@ class ProducerControl:
         self.unregister()
         self._call(producer, "stopProducing")
 
-    def _call(self, producer: Any, method: str) -> bool:
+    def _call(self, producer: object, method: str) -> bool:
         """
         Call a method of the producer, if there is one.
 

@@ -45,6 +45,7 @@ from .._details import LostWhileWriting
 from .._stats import Stats
 from ..errors import FramingError, NotConnectedError, RecordTooLong
 from ..framing import Framing
+from ..framing._base import AnyRecord
 from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing
 from .inbound import Hold, Inbound
@@ -71,7 +72,7 @@ class Client(TypingProtocol):
     """
 
     @property
-    def serverInput(self) -> Callable[[Any, Any], object]:
+    def serverInput(self) -> Callable[[Any, AnyRecord], object]:
         """
         The user's callback for input, called as C{serverInput(client, record)}.
         """
@@ -198,7 +199,7 @@ class ClientTCPProtocol(Protocol):
         self,
         owner: ConnectionOwner[ClientTCPProtocol],
         client: Client,
-        framing: Framing[Any],
+        framing: Framing[AnyRecord],
         peer: IAddress | None = None,
     ) -> None:
         """
@@ -326,7 +327,7 @@ class ClientTCPProtocol(Protocol):
             )
         return self.closing.negotiation
 
-    def _startTLS(self, options: Any, swallow: bytes) -> None:
+    def _startTLS(self, options: object, swallow: bytes) -> None:
         """
         Send the queue in clear text, and use TLS from then on, with a fresh copy of the
         framing for received and sent records.
@@ -523,26 +524,26 @@ class ClientTCPProtocol(Protocol):
         self._client.shutdown()
 
     @property
-    def inputFraming(self) -> Framing[Any]:
+    def inputFraming(self) -> Framing[AnyRecord]:
         """
         The framing that decodes received bytes (POE: get_input_filter).
         """
         return (self.reading.input or self.reading.inbound).buffer.framing
 
     @property
-    def outputFraming(self) -> Framing[Any]:
+    def outputFraming(self) -> Framing[AnyRecord]:
         """
         The framing that encodes records (POE: get_output_filter).
         """
         return self.outbound.framing
 
-    def setInputFraming(self, framing: Framing[Any]) -> None:
+    def setInputFraming(self, framing: Framing[AnyRecord]) -> None:
         """
         Decode all bytes behind the records that were delivered with another framing.
         """
         self.reading.use(framing)
 
-    def setOutputFraming(self, framing: Framing[Any]) -> None:
+    def setOutputFraming(self, framing: Framing[AnyRecord]) -> None:
         """
         Encode all records that are put from now on with another framing.
         """

@@ -18,10 +18,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..errors import NotConnectedError, OutputFull
 from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
+from ..framing._base import AnyRecord
 from ..framing._checks import bytesOf
 
 #: How many bytes are passed to a transport at a time. A small number keeps small what a
@@ -98,8 +99,8 @@ class Encoded(bytes):
     @ivar origin: the framing of whose fresh copy encoded it.
     """
 
-    record: Any
-    origin: Framing[Any]
+    record: object
+    origin: Framing[AnyRecord]
 
 
 class OutputQueue:
@@ -143,14 +144,14 @@ class OutputQueue:
     #: The setting that limits this queue.
     _setting = "outputLimit"
 
-    encode: Callable[[Any], bytes]
+    encode: Callable[[AnyRecord], bytes]
 
     def __init__(
         self,
-        framing: Framing[Any],
+        framing: Framing[AnyRecord],
         marks: Marks,
         *,
-        origin: Framing[Any] | None = None,
+        origin: Framing[AnyRecord] | None = None,
         limit: int | None = None,
         keepsRecords: bool = False,
     ) -> None:
@@ -183,7 +184,9 @@ class OutputQueue:
 
     # -- what is put
 
-    def use(self, framing: Framing[Any], origin: Framing[Any] | None = None) -> None:
+    def use(
+        self, framing: Framing[AnyRecord], origin: Framing[AnyRecord] | None = None
+    ) -> None:
         """
         Encode records with another framing from now on.
 
@@ -225,12 +228,12 @@ class OutputQueue:
     def _refuse(self, record: object) -> NoReturn:
         raise NotConnectedError(f"cannot put: {self._closed}")
 
-    def _encodeOne(self, record: Any) -> bytes:
+    def _encodeOne(self, record: object) -> bytes:
         encoded = self.encodeAnyway(record)
         self._admit(len(encoded))
         return encoded
 
-    def encodeAnyway(self, record: Any) -> bytes:
+    def encodeAnyway(self, record: object) -> bytes:
         """
         Encode a record for L{adopt}.
 
@@ -255,7 +258,7 @@ class OutputQueue:
         if limit is not None and self.pending + size > limit:
             raise OutputFull(size, self.pending, limit, self._setting)
 
-    def put(self, record: Any) -> bool:
+    def put(self, record: object) -> bool:
         """
         Put a record.
 
@@ -281,7 +284,7 @@ class OutputQueue:
         self._admit(len(encoded))
         return self.adopt([encoded])
 
-    def putMany(self, records: Iterable[Any]) -> bool:
+    def putMany(self, records: Iterable[AnyRecord]) -> bool:
         """
         Put records; if one of them cannot be encoded, put none.
 
@@ -408,7 +411,7 @@ class OutputQueue:
             those in the transport, the rest of a record that was passed on in part, and
             those beyond the limit.
         """
-        waiting: list[Any] = self._batch[::-1] + self.parts
+        waiting: list[AnyRecord] = self._batch[::-1] + self.parts
         isCut = bool(waiting) and isinstance(waiting[0], memoryview)
         first = min(max(self._owned - self._records, int(isCut)), len(waiting))
         ends = accumulate(map(len, waiting[first:]))
@@ -421,8 +424,8 @@ class OutputQueue:
 
 
 def checked(
-    framing: Framing[Any], encode: Callable[[Any], Any]
-) -> Callable[[Any], bytes]:
+    framing: Framing[AnyRecord], encode: Callable[[AnyRecord], bytes]
+) -> Callable[[AnyRecord], bytes]:
     """
     Return a function that calls C{encode}, a method of the framing, and raises a
     L{TypeError} if it does not return bytes. Our own framings need no such check.
@@ -430,7 +433,7 @@ def checked(
     if type(framing) in _CHECKED:
         return encode
 
-    def encodeAndCheck(record: Any) -> bytes:
+    def encodeAndCheck(record: object) -> bytes:
         encoded = encode(record)
         if type(encoded) is not bytes:
             name = f"{type(framing).__name__}.{encode.__name__}"

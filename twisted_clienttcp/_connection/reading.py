@@ -20,6 +20,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 
 from ..framing import Framing
+from ..framing._base import AnyRecord
 from .inbound import Hold, Inbound
 from .liveness import Watch
 
@@ -242,7 +243,7 @@ class Reading:
         if self._throttled:
             self._resume()
 
-    def use(self, framing: Framing[Any]) -> None:
+    def use(self, framing: Framing[AnyRecord]) -> None:
         """
         Decode all bytes behind the records that were delivered with another framing.
         """

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.interfaces import IUNIXTransport
+from twisted.internet.interfaces import ITransport, IUNIXTransport
 
 from .._validators import count, optionalSeconds
 
@@ -68,7 +68,7 @@ def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
     return seconds
 
 
-def unacknowledgedTimeout(transport: Any, seconds: float) -> None:
+def unacknowledgedTimeout(transport: object, seconds: float) -> None:
     """
     Make the kernel drop the connection if sent data, or a probe of keepalive, has not
     been acknowledged for some time (TCP_USER_TIMEOUT; RFC 5482). Other transports than
@@ -88,7 +88,7 @@ def unacknowledgedTimeout(transport: Any, seconds: float) -> None:
             pass
 
 
-def refuseOwnEnd(transport: Any, peer: Any) -> None:
+def refuseOwnEnd(transport: ITransport, peer: object) -> None:
     """
     Refuse a connection of a socket to itself. Where no server listens on a port that
     the kernel may also choose for the client's end, both ends can be the same socket
@@ -105,7 +105,7 @@ def refuseOwnEnd(transport: Any, peer: Any) -> None:
         )
 
 
-def noDelay(transport: Any) -> None:
+def noDelay(transport: object) -> None:
     """
     Send small writes immediately (RFC 9293, 3.7.4). Other transports than those of TCP
     are left alone.
@@ -121,7 +121,7 @@ def noDelay(transport: Any) -> None:
         pass
 
 
-def keepAlive(transport: Any, wanted: KeepAlive) -> None:
+def keepAlive(transport: object, wanted: KeepAlive) -> None:
     """
     Make the kernel probe a silent peer, or not (RFC 9293, 3.8.4). Other transports than
     those of TCP are left alone.

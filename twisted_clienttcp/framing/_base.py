@@ -8,7 +8,7 @@ import copy
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import RecordTooLong
 
@@ -21,19 +21,24 @@ class _Arguments(NamedTuple):
     The arguments of a constructor.
     """
 
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
 
-
-#: Returns the records made of a record of a framing below. It may raise an exception
-#: also while the result is iterated.
-Converter = Callable[[Any], Iterable[Any]]
 
 #: The longest read in bytes that is passed to C{Framing.receive}.
 DIRECT = 64 * 1024
 
+_Self = TypeVar("_Self", bound="Framing[AnyRecord]")
+
 #: The type of a framing's records.
 Record = TypeVar("Record")
+
+#: A record of a framing whose type of records is known only to the user.
+AnyRecord: TypeAlias = Any
+
+#: Returns the records made of a record of a framing below. It may raise an exception
+#: also while the result is iterated.
+Converter = Callable[[AnyRecord], Iterable[AnyRecord]]
 
 #: The default of C{maxLength} in bytes, 1 MiB. C{LineReceiver} allows 16 KiB and
 #: asyncio's streams allow 64 KiB, which real lines exceed (a JSON document, a base64
@@ -110,14 +115,14 @@ class Framing(Generic[Record]):
     #: True if no attribute holds a framing.
     _isLeaf = False
 
-    def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls: type[_Self], /, *args: object, **kwargs: object) -> _Self:
         framing = super().__new__(cls)
         framing._arguments = _Arguments(args, kwargs)
         if kwargs:
             _checkNames(cls, kwargs)
         return framing
 
-    def __init_subclass__(cls, leaf: bool = False, **kwargs: Any) -> None:
+    def __init_subclass__(cls, leaf: bool = False, **kwargs: object) -> None:
         """
         @param leaf: True if no attribute of these framings holds a framing, so that
             L{fresh} does not have to look for one. Subclasses do not inherit this.
@@ -173,7 +178,7 @@ class Framing(Generic[Record]):
     #: function of the user's: the framing below, and what returns the records made of
     #: one of its records; None if it cannot be used now. The connection uses it instead
     #: of L{decodeMany}, and converts each record when it is about to be delivered.
-    above: tuple[Framing[Any], Converter] | None = None
+    above: tuple[Framing[AnyRecord], Converter] | None = None
 
     def encode(self, record: Record) -> bytes:
         """
@@ -230,7 +235,7 @@ class Framing(Generic[Record]):
         """
         return b"".join(map(self.encode, records))
 
-    def fresh(self) -> Any:
+    def fresh(self: _Self) -> _Self:
         """
         Return an unused framing with the same configuration. Each connection gets one
         of these, never the user's object.
@@ -256,12 +261,12 @@ class Framing(Generic[Record]):
             unused.swallows = b""
         return unused
 
-    def __copy__(self) -> Any:
+    def __copy__(self: _Self) -> _Self:
         copied = object.__new__(type(self))
         copied.__dict__ = vars(self).copy()
         return copied
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self: _Self, memo: dict[int, object]) -> _Self:
         copied = copy.copy(self)
         for name, value in vars(self).items():
             # A module, as a serializer, cannot be copied.
@@ -290,7 +295,7 @@ class Framing(Generic[Record]):
         return RecordTooLong(length, self.maxLength, self.onTooLong == "skip", end)
 
 
-def _checkNames(cls: type, kwargs: dict[str, Any]) -> None:
+def _checkNames(cls: type, kwargs: dict[str, object]) -> None:
     """
     @raise TypeError: if the constructor has no parameter of one of these names, with
         the nearest name that it has.

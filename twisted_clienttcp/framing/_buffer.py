@@ -10,10 +10,9 @@ the number of received bytes, for pieces and records of any size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
-from ._base import Buffer, Converter, Framing
+from ._base import AnyRecord, Buffer, Converter, Framing
 
 #: How much of a large read is copied to complete the record that the last read has
 #: begun. The rest of that read is used as it is (benchmark rows: blocks and lines of 1
@@ -53,7 +52,7 @@ class InputBuffer:
         "isEmpty",
     )
 
-    def __init__(self, framing: Framing[Any]) -> None:
+    def __init__(self, framing: Framing[AnyRecord]) -> None:
         self.framing = framing
         self._data: Buffer = b""
         #: The index of the first byte that is not decoded.
@@ -64,7 +63,7 @@ class InputBuffer:
         self._next = b""
         #: The framing that skips a record that is too long, until its end is found, and
         #: how many bytes of such a record are still to arrive.
-        self._skipper: Framing[Any] | None = None
+        self._skipper: Framing[AnyRecord] | None = None
         self._excess = 0
         #: The byte that the previous framing would have swallowed.
         self._swallows = b""
@@ -72,7 +71,7 @@ class InputBuffer:
         #: have been searched without a result, so the time stays linear.
         self._oneByOne = 0
         self.isEmpty = False
-        self.batch: tuple[bytes, int, int, Framing[Any], int] | None = None
+        self.batch: tuple[bytes, int, int, Framing[AnyRecord], int] | None = None
         self.convert: Converter | None = None
 
     def __len__(self) -> int:
@@ -127,7 +126,9 @@ class InputBuffer:
                     "was passed to decode()"
                 ) from None
 
-    def decode(self, many: bool = False, lazily: bool = False) -> list[Any] | None:
+    def decode(
+        self, many: bool = False, lazily: bool = False
+    ) -> list[AnyRecord] | None:
         """
         Decode one unit.
 
@@ -247,7 +248,7 @@ class InputBuffer:
         self._oneByOne = len(data) - position
         return consumed
 
-    def use(self, framing: Framing[Any]) -> None:
+    def use(self, framing: Framing[AnyRecord]) -> None:
         """
         Decode with another framing from here on.
         """
@@ -258,7 +259,7 @@ class InputBuffer:
         self._searched = self._start
         self.framing = framing
 
-    def decodeEnd(self) -> list[Any]:
+    def decodeEnd(self) -> list[AnyRecord]:
         """
         The stream has ended: return the records that its end completes. L{decode} must
         have returned None before.
@@ -315,7 +316,7 @@ class InputBuffer:
         return b"" if len(self) else self._swallows or self.framing.swallows
 
     @property
-    def direct(self) -> Callable[[bytes], list[Any] | None] | None:
+    def direct(self) -> Callable[[bytes], list[AnyRecord] | None] | None:
         """
         The framing's C{receive}, if it can decode the next read without this buffer.
         """
@@ -382,7 +383,7 @@ class InputBuffer:
         if dropped:
             self._start = start + 1
 
-    def _skip(self, skipper: Framing[Any]) -> bool:
+    def _skip(self, skipper: Framing[AnyRecord]) -> bool:
         """
         Skip a record that is too long.
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._base import Framing
+from ._base import AnyRecord, Framing
 
 #: The types of values that can be passed as C{framing}.
-FramingSpec = Framing[Any] | type | tuple[type, dict[str, Any]]
+FramingSpec = Framing[AnyRecord] | type | tuple[type, dict[str, Any]]
 
 
-def buildFraming(framing: Any) -> Framing[Any]:
+def buildFraming(framing: object) -> Framing[AnyRecord]:
     """
     Build the framing that a user has passed, and check it. Connections use fresh copies
     of the result, so one framing may serve any number of clients.
@@ -27,7 +27,7 @@ def buildFraming(framing: Any) -> Framing[Any]:
     return built
 
 
-def freshFraming(framing: Any) -> Framing[Any]:
+def freshFraming(framing: object) -> Framing[AnyRecord]:
     """
     As L{buildFraming}, but return an unused copy, for one connection.
     """
@@ -42,7 +42,7 @@ def freshFraming(framing: Any) -> Framing[Any]:
     return fresh
 
 
-def _construct(framing: Any) -> Framing[Any]:
+def _construct(framing: object) -> Framing[AnyRecord]:
     if isinstance(framing, str):
         raise TypeError(
             f"framing must be a framing, not the text {framing!r}: use "
@@ -63,13 +63,13 @@ def _construct(framing: Any) -> Framing[Any]:
             f"and keyword arguments, not {framing!r}{_hint(cls)}"
         )
     try:
-        built: Framing[Any] = cls(**arguments)
+        built: Framing[AnyRecord] = cls(**arguments)
     except TypeError as error:
         raise TypeError(f"framing: {error}") from error
     return built
 
 
-def _hint(given: Any) -> str:
+def _hint(given: object) -> str:
     """
     Return a hint for some likely mistakes, or an empty string.
     """

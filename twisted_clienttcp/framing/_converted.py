@@ -5,17 +5,16 @@ Framings that convert the records of another framing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
-from ._base import MAX_LENGTH, Buffer, Framing
+from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
 from ._checks import BytesLike, bytesOf
 from ._line import Line
 from ._units import decodeEach
 
 
-class Above(Framing[Any]):
+class Above(Framing[AnyRecord]):
     """
     A framing above another one, the lower framing. Everything that a subclass does not
     define is that of the lower framing.
@@ -24,18 +23,18 @@ class Above(Framing[Any]):
     #: True if a record that was sent is converted back to that record.
     _reverses = True
 
-    def __init__(self, lower: Framing[Any]) -> None:
+    def __init__(self, lower: Framing[AnyRecord]) -> None:
         """
         @param lower: the lower framing, which belongs to this one from now on.
         """
         self._setLower(lower)
 
-    def _setLower(self, lower: Framing[Any]) -> None:
+    def _setLower(self, lower: Framing[AnyRecord]) -> None:
         self._lower = lower
         self.chunkInvariant = lower.chunkInvariant
         self.reversible = lower.reversible and self._reverses
 
-    def _limited(self) -> Framing[Any]:
+    def _limited(self) -> Framing[AnyRecord]:
         """
         Return the framing whose limits are those of this one.
         """
@@ -71,13 +70,13 @@ class Above(Framing[Any]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
+    ) -> tuple[list[AnyRecord], int] | None:
         return self._lower.decode(data, start, searched)
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
         return self._lower.decodeMany(data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
         return self._lower.decodeEnd(data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
@@ -86,13 +85,13 @@ class Above(Framing[Any]):
     def takeBack(self) -> bytes:
         return self._lower.takeBack()
 
-    def encode(self, record: Any) -> bytes:
+    def encode(self, record: AnyRecord) -> bytes:
         """
         Encode a record, as the lower framing does.
         """
         return self._lower.encode(record)
 
-    def encodeMany(self, records: Sequence[Any]) -> bytes:
+    def encodeMany(self, records: Sequence[AnyRecord]) -> bytes:
         return self._lower.encodeMany(records)
 
 
@@ -102,7 +101,7 @@ class Converted(Above):
     always the same one. A unit of the lower framing holds one record.
     """
 
-    def _fromLower(self, records: list[Any]) -> list[Any]:
+    def _fromLower(self, records: list[AnyRecord]) -> list[AnyRecord]:
         """
         Convert records of the lower framing.
 
@@ -110,7 +109,7 @@ class Converted(Above):
         """
         raise NotImplementedError
 
-    def _toLower(self, record: Any) -> Any:
+    def _toLower(self, record: AnyRecord) -> AnyRecord:
         """
         Return the record of the lower framing that is sent for a record.
         """
@@ -118,7 +117,7 @@ class Converted(Above):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
+    ) -> tuple[list[AnyRecord], int] | None:
         found = self._lower.decode(data, start, searched)
         if found is None:
             return None
@@ -128,7 +127,7 @@ class Converted(Above):
             error.end = found[1]
             raise
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
         records, end = self._lower.decodeMany(data, start)
         try:
             return self._fromLower(records), end
@@ -136,11 +135,11 @@ class Converted(Above):
             # Stop exactly before the unit that cannot be converted.
             return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
         last = self._lower.decodeEnd(data, start)
         return None if last is None else self._fromLower(last)
 
-    def encode(self, record: Any) -> bytes:
+    def encode(self, record: AnyRecord) -> bytes:
         """
         @raise TypeError: if the record has a type that cannot be sent.
         @raise InvalidRecord: if the peer would not decode the result as that record.
@@ -149,7 +148,7 @@ class Converted(Above):
         return self._lower.encode(self._toLower(record))
 
 
-def jsonFrom(data: bytes) -> Any:
+def jsonFrom(data: bytes) -> AnyRecord:
     """
     Return the value of a JSON text.
 
@@ -161,7 +160,7 @@ def jsonFrom(data: bytes) -> Any:
         raise FramingError(f"not JSON: {error}: {data!r:.60}") from error
 
 
-def jsonOf(value: Any) -> bytes:
+def jsonOf(value: object) -> bytes:
     """
     Return a value as JSON text.
 
@@ -195,10 +194,10 @@ class JSONLines(Converted):
             Line(delimiter=b"\n", maxLength=maxLength, onTooLong=onTooLong)
         )
 
-    def _fromLower(self, records: list[bytes]) -> list[Any]:
+    def _fromLower(self, records: list[bytes]) -> list[AnyRecord]:
         return [jsonFrom(line) for line in records if line.strip()]
 
-    def _toLower(self, record: Any) -> bytes:
+    def _toLower(self, record: object) -> bytes:
         return jsonOf(record)
 
 

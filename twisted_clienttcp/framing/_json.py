@@ -11,7 +11,7 @@ from math import isinf
 from typing import Any, NoReturn
 
 
-def dumps(value: Any) -> str:
+def dumps(value: object) -> str:
     """
     @return: the shortest JSON text of a value.
 

@@ -5,10 +5,9 @@ JSON values that no delimiter separates.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ..errors import FramingError, RecordTooLong
-from ._base import MAX_LENGTH, Buffer, Framing
+from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
 from ._checks import checkChoice, checkMaxLength, cut
 from ._converted import jsonFrom, jsonOf
 from ._units import decodeEach
@@ -98,7 +97,7 @@ def _end(pattern: re.Pattern[bytes], data: Buffer, start: int) -> int:
     return match.start()
 
 
-class JSONValues(Framing[Any]):
+class JSONValues(Framing[AnyRecord]):
     """
     JSON values without a delimiter: objects, arrays, strings, numbers, C{true},
     C{false} and C{null} in UTF-8, one after the other, with or without white space
@@ -132,7 +131,7 @@ class JSONValues(Framing[Any]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
+    ) -> tuple[list[AnyRecord], int] | None:
         scan, self._scan = self._scan, None
         if scan is None or searched <= start:
             begin = _end(_NOT_SPACE, data, start)
@@ -150,10 +149,10 @@ class JSONValues(Framing[Any]):
             return None
         return [jsonFrom(cut(data, start, start + length))], start + length
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
         return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
         try:
             return [jsonFrom(cut(data, start, len(data)))]
         except FramingError:
@@ -167,7 +166,7 @@ class JSONValues(Framing[Any]):
         self._scan = None if isComplete else scan
         return index, isComplete
 
-    def encode(self, record: Any) -> bytes:
+    def encode(self, record: AnyRecord) -> bytes:
         """
         @return: the value and a newline.
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._base import MAX_LENGTH, Buffer, Framing
+from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
 from ._checks import bytesOf, checkChoice, checkMaxLength, cut
 from ._delimiters import (
     NEWLINE,
@@ -36,7 +35,7 @@ class Piece(bytes):
     __slots__ = ()
 
 
-class Line(Framing[Any], leaf=True):
+class Line(Framing[AnyRecord], leaf=True):
     """
     Lines without their delimiter (POE::Filter::Line).
 
@@ -178,7 +177,7 @@ class Line(Framing[Any], leaf=True):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
+    ) -> tuple[list[AnyRecord], int] | None:
         if self._lone:
             # The connection has cleared C{swallows} if the second byte has come.
             self._detected(self._lone + (b"" if self.swallows else PARTNER[self._lone]))
@@ -209,7 +208,7 @@ class Line(Framing[Any], leaf=True):
             raise self.tooLong(length, end)
         return [self._record(data, start, end if self._keeps else begin)], end
 
-    def _record(self, data: Buffer, start: int, end: int) -> Any:
+    def _record(self, data: Buffer, start: int, end: int) -> bytes | str:
         # cut() would be one more call (benchmark row: swap).
         line = data[start:end] if type(data) is bytes else cut(data, start, end)
         if self._encoding is None:
@@ -238,10 +237,10 @@ class Line(Framing[Any], leaf=True):
         self._detects = False
         self._delimiters = Literal(newline)
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
         if self._detects:
             return [], start
-        lines: list[Any] = self._delimiters.split(data, start)
+        lines: list[AnyRecord] = self._delimiters.split(data, start)
         unfinished = lines.pop()
         limit = self.maxLength
         longest = 0
@@ -262,10 +261,10 @@ class Line(Framing[Any], leaf=True):
         self.swallows = b"" if unfinished else self._delimiters.swallows(data, start)
         return lines, len(data) - len(unfinished)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
         if self._atEnd == "truncated" or start == len(data):
             return None
-        records: list[Any] = []
+        records: list[AnyRecord] = []
         limit = self.maxLength
         while len(data) - start > limit:
             # The bytes behind the limit could have been half a delimiter until now.
@@ -285,7 +284,7 @@ class Line(Framing[Any], leaf=True):
 
     # -- encoding
 
-    def encode(self, record: Any) -> bytes:
+    def encode(self, record: AnyRecord) -> bytes:
         """
         @return: the line and its delimiter.
 
@@ -345,7 +344,7 @@ class Line(Framing[Any], leaf=True):
             return encoded.find(self._ending) != len(line)
         return bool(self._ending) and self._ending in line
 
-    def encodeMany(self, records: Sequence[Any]) -> bytes:
+    def encodeMany(self, records: Sequence[AnyRecord]) -> bytes:
         """
         @return: the lines, each with its delimiter.
 

@@ -5,10 +5,10 @@ The receiver classes of L{twisted.protocols.basic} as framings.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._base import DIRECT, Buffer, Framing
+from ._base import DIRECT, AnyRecord, Buffer, Framing
 from ._checks import cut, wrongType
 
 
@@ -50,7 +50,10 @@ def _noRawMode(*args: object) -> NoReturn:
     )
 
 
-class Receiver(Framing[Any]):
+_Self = TypeVar("_Self", bound="Receiver")
+
+
+class Receiver(Framing[AnyRecord]):
     """
     A receiver class of Twisted as a framing: C{LineReceiver}, C{LineOnlyReceiver},
     C{Int8StringReceiver}, C{Int16StringReceiver}, C{Int32StringReceiver}, or a subclass
@@ -70,7 +73,7 @@ class Receiver(Framing[Any]):
     own, these bytes are lost.
     """
 
-    def __init__(self, cls: type[Any], **attributes: Any) -> None:
+    def __init__(self, cls: type[object], **attributes: object) -> None:
         """
         @param cls: the class.
         @param attributes: attributes of its instances that replace those of the class,
@@ -106,7 +109,7 @@ class Receiver(Framing[Any]):
         Begin with an unused object of the class.
         """
         self._transport = _Transport()
-        self._records: list[Any] = []
+        self._records: list[AnyRecord] = []
         #: The error that follows the records that were returned, and the bytes that
         #: follow them.
         self._error: Exception | None = None
@@ -119,7 +122,7 @@ class Receiver(Framing[Any]):
             ) from error
 
     def _made(self) -> Any:
-        receiver = self._cls()
+        receiver: Any = self._cls()
         for name, value in self._attributes.items():
             setattr(receiver, name, value)
         if self._lines:
@@ -140,7 +143,7 @@ class Receiver(Framing[Any]):
         given = [f"{name}={value!r}" for name, value in self._attributes.items()]
         return f"{type(self).__name__}({', '.join([self._cls.__name__, *given])})"
 
-    def fresh(self) -> Any:
+    def fresh(self: _Self) -> _Self:
         unused = super().fresh()
         unused._attributes = dict(self._attributes)
         unused._renew()
@@ -176,7 +179,7 @@ class Receiver(Framing[Any]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
+    ) -> tuple[list[AnyRecord], int] | None:
         end = start
         if self._error is None:
             # LineReceiver copies everything after each line, so its time grows with
@@ -188,7 +191,7 @@ class Receiver(Framing[Any]):
             raise self._error
         return self._taken(), end
 
-    def receive(self, data: bytes) -> list[Any] | None:
+    def receive(self, data: bytes) -> list[AnyRecord] | None:
         receiver = self._receiver
         # This name is private to Twisted.
         held = getattr(receiver, "_buffer", b"")
@@ -201,7 +204,7 @@ class Receiver(Framing[Any]):
             return None
         return self._taken() if self._records else []
 
-    def _taken(self) -> list[Any]:
+    def _taken(self) -> list[AnyRecord]:
         records = self._records[:]
         self._records.clear()
         return records
@@ -226,7 +229,7 @@ class Receiver(Framing[Any]):
 
     # -- encoding
 
-    def encode(self, record: Any) -> bytes:
+    def encode(self, record: AnyRecord) -> bytes:
         """
         @return: the bytes that C{sendLine} or C{sendString} writes.
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
-from ._base import MAX_LENGTH
+from ._base import MAX_LENGTH, AnyRecord
 from ._block import Block
 from ._converted import Converted
 
@@ -121,7 +121,7 @@ class Serialized(Converted):
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
 
-    def _fromLower(self, records: list[bytes]) -> list[Any]:
+    def _fromLower(self, records: list[bytes]) -> list[AnyRecord]:
         if self._compresses:
             records = list(map(self._decompressed, records))
         return list(map(self._loads, records))
@@ -136,7 +136,7 @@ class Serialized(Converted):
             raise FramingError("the compressed data does not end with its block")
         return data
 
-    def _toLower(self, record: Any) -> bytes:
+    def _toLower(self, record: object) -> bytes:
         try:
             data = self._dumps(record)
             if isinstance(data, str):

@@ -7,9 +7,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
 
-from ._base import Framing
+from ._base import AnyRecord, Framing
 from ._block import Block
 from ._converted import SLIP, JSONLines
 from ._jsonvalues import JSONValues
@@ -19,7 +18,7 @@ from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
 from ._serialized import Serialized
 from ._stream import Stream
 
-_CLASSES: dict[str, Callable[..., Framing[Any]]] = {
+_CLASSES: dict[str, Callable[..., Framing[AnyRecord]]] = {
     cls.__name__.lower(): cls
     for cls in (
         *(Line, Stream, Block, LengthPrefixed, int8, int16, int32, tpkt),
@@ -60,13 +59,13 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _prefixSize(text: str) -> Any:
+def _prefixSize(text: str) -> int | str:
     return text if text == "varint" else _number(text)
 
 
 #: The parameters that a text can contain, and how their values are read. A regular
 #: expression has escapes of its own.
-_PARAMETERS: dict[str, Callable[[str], Any]] = {
+_PARAMETERS: dict[str, Callable[[str], object]] = {
     name: read
     for read, names in (
         (_bytes, "delimiter inputDelimiter outputDelimiter"),
@@ -80,7 +79,7 @@ _PARAMETERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def fromSpec(text: str) -> Framing[Any]:
+def fromSpec(text: str) -> Framing[AnyRecord]:
     r"""
     Build the framing that a text describes: its name, and parameters if there are any::
 
@@ -111,7 +110,7 @@ def fromSpec(text: str) -> Framing[Any]:
     cls = _CLASSES[name]
     signature = inspect.signature(cls.__init__)
     known = [each for each in signature.parameters if each in _PARAMETERS]
-    given: dict[str, Any] = {}
+    given: dict[str, object] = {}
     for part in re.findall(r"(?:[^\\,]|\\.|\\$)+", rest, re.DOTALL):
         parameter, equals, value = part.partition("=")
         parameter = parameter.strip()
@@ -127,7 +126,7 @@ def fromSpec(text: str) -> Framing[Any]:
         except ValueError as error:
             raise ValueError(f"{name}: {parameter} {error}") from error
     try:
-        framing: Framing[Any] = cls(**given)
+        framing: Framing[AnyRecord] = cls(**given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
     return framing

@@ -4,16 +4,16 @@ Decoding unit by unit, where several cannot be decoded at once.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ._base import Framing
+from ._base import AnyRecord, Framing
 
 
-def decodeEach(framing: Framing[Any], data: bytes, start: int) -> tuple[list[Any], int]:
+def decodeEach(
+    framing: Framing[AnyRecord], data: bytes, start: int
+) -> tuple[list[AnyRecord], int]:
     """
     Decode as many units as L{Framing.decodeMany} may return, one after the other.
     """
-    records: list[Any] = []
+    records: list[AnyRecord] = []
     swallows = framing.swallows
     try:
         while start < len(data) and not framing.hasMore:
