@@ -99,6 +99,28 @@ class EndpointTests(ClientTestCase):
         self.assertEqual(calls[3:], ["startFactory", "lost", "stopFactory"])
         self.assertEqual(client.numPorts, 0)
 
+    def test_cancellerRaises(self) -> None:
+        """
+        An endpoint whose Deferred cannot be cancelled does not keep the client from
+        stopping; the error is logged.
+        """
+
+        @implementer(IStreamClientEndpoint)
+        class Stubborn:
+            def connect(self, factory: Any) -> Deferred[Any]:
+                return Deferred(self.cancel)
+
+            def cancel(self, connecting: Deferred[Any]) -> None:
+                raise ZeroDivisionError
+
+        client = self.client(remoteAddress=None, remotePort=None, endpoint=Stubborn())
+        stopped = client.start()
+        self.assertEqual(client.numPorts, 1)
+        client.shutdown()
+        self.successResultOf(stopped)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(client.numPorts, 0)
+
     def test_builtAndNeverMade(self) -> None:
         """
         An endpoint that has built the protocol and never gives it a transport is timed

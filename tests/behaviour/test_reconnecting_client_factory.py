@@ -195,6 +195,20 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertEqual(self.events.count("started"), 1)
 
+    def test_resetDelayRaises(self) -> None:
+        """
+        The client itself does not call C{resetDelay}, as a C{ReconnectingClientFactory}
+        does not: an override that raises affects neither the start nor a loss.
+        """
+        client = self.subclass(resetDelay=lambda client: 1 / 0)
+        transport = self.establish()
+        self.reactor.advance(client.stableAfter)
+        transport.lose()
+        self.assertIn("disconnected", self.recorder.events)
+        self.assertEqual(client.retries, 1)
+        client.shutdown()
+        self.successResultOf(self.stop)
+
     def test_resetDelayWhileWaiting(self) -> None:
         """
         While waiting it makes the next wait the first again.

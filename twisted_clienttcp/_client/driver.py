@@ -283,7 +283,7 @@ class Driver:
             client.continueTrying = 1
         parts.reason = parts.lost = None
         parts.retries.begin()
-        client.resetDelay()  # type: ignore[no-untyped-call]
+        parts.retries.reset()
         currentTarget(client).begin()
         parts.output.offline.setStopped(False)
         parts.callbacks.later(parts.callbacks.call, "started", *(client.args or ()))
@@ -320,7 +320,7 @@ class Driver:
         seconds = parts.endConnection(connection, disconnection)
         isStable = seconds >= parts.client.stableAfter
         if isStable:
-            parts.client.resetDelay()  # type: ignore[no-untyped-call]
+            parts.retries.reset()
         parts.output.queue = parts.output.offline
         if disconnection.initiator != "local" or disconnection.failure.check(
             # We closed the connection because of what the peer did.

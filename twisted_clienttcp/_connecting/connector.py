@@ -307,10 +307,13 @@ class Connector:
             raise NotConnectingError("we're not trying to connect")
         stop = attempt.release()
         self._over()
-        if stop is not None:
-            stop()
-        self._factory.clientConnectionFailed(self, Failure(UserError()))
-        self._rest()
+        try:
+            if stop is not None:
+                # The canceller of an endpoint may raise.
+                stop()
+        finally:
+            self._factory.clientConnectionFailed(self, Failure(UserError()))
+            self._rest()
 
     def disconnect(self) -> None:
         """
