@@ -327,7 +327,7 @@ class OutputTests(StreamTestCase):
         def look() -> bool:
             nonlocal found
             found += waiting(reading)
-            return b"Examples:" in found[filled:]
+            return b"explains each option." in found[filled:]
 
         await self.until(look)
         await self.end(command, 0)
