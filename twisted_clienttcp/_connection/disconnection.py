@@ -18,9 +18,9 @@ class Disconnection:
 
     @ivar failure: the reason, from Twisted or from this package;
         L{ConnectionDone<twisted.internet.error.ConnectionDone>} for a clean end.
-    @ivar initiator: C{"local"} (a call of a method, an error in the input, or a
-        callback that raised), C{"peer"} (the peer ended its side), or C{"network"} (a
-        reset, or a lost route).
+    @ivar initiator: C{"local"} (a call of a method, an error in the input, a
+        callback that raised an exception, or a peer that was silent for too long),
+        C{"peer"} (the peer ended its side), or C{"network"} (a reset, or a lost route).
     @ivar unsent: the number of bytes that were accepted and never passed to the kernel.
         It is an upper bound: the last chunk (64 KiB) counts as a whole even if a part
         of it was passed.
@@ -40,7 +40,8 @@ class Disconnection:
         program has read everything: no transport can know that. Through a proxy, it is
         False in clear text, and with TLS with the server it is True only if the
         server's close_notify came after ours had left.
-    @ivar truncated: the bytes received behind the last complete record, as a
+    @ivar truncated: if the peer or the network ended the connection, the bytes received
+        behind the last complete record, as a
         L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
         were none.
     @ivar undelivered: the number of records that were received before a loss and not
