@@ -15,12 +15,16 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
 )
+from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .resolving import Candidate, Race, State
 
 _Result = TypeVar("_Result")
+
+#: Returns the protocol of a connection.
+Build = Callable[[IAddress | None], IProtocol | None]
 
 
 class Place(Protocol):
@@ -55,30 +59,6 @@ class Place(Protocol):
         """
 
 
-class ConnectorFactory(Protocol):
-    """
-    The part of a C{ClientFactory} that a connector needs.
-    """
-
-    def doStart(self) -> None:
-        "One more attempt or connection uses the factory."
-
-    def doStop(self) -> None:
-        "One less uses it."
-
-    def startedConnecting(self, connector: IConnector) -> None:
-        "An attempt starts."
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        "A connection needs a protocol."
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        "The attempt has failed."
-
-    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
-        "The connection is lost."
-
-
 class AttemptOwner(Protocol):
     """
     What makes an attempt.
@@ -111,10 +91,11 @@ class Attempt:
         named.
     """
 
-    __slots__ = ("_connector", "_stop", "candidates", "unfinished")
+    __slots__ = ("_connector", "_first", "_stop", "candidates", "unfinished")
 
     def __init__(self, connector: AttemptOwner) -> None:
         self._connector = connector
+        self._first: Build | None = None
         self._stop: Callable[[], object] | None = None
         self.candidates: Sequence[Candidate] = ()
         self.unfinished = ""
@@ -130,7 +111,18 @@ class Attempt:
         @return: the protocol of the client; None, which closes the connection, if this
             attempt has ended.
         """
+        build, self._first = self._first, None
+        if build is not None:
+            return build(addr)
         return self._connector.buildProtocol(addr, self)
+
+    def buildFirst(self, build: Build) -> None:
+        """
+        Use another protocol before that of the client.
+
+        @param build: called instead of the next call of L{buildProtocol}.
+        """
+        self._first = build
 
     def failed(self, reason: Failure) -> None:
         """
@@ -188,7 +180,7 @@ class Connector:
 
     def __init__(
         self,
-        factory: ConnectorFactory,
+        factory: ClientFactory,
         place: Place,
         reactor: object,
         timeout: float,

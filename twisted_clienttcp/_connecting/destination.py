@@ -5,7 +5,7 @@ validated when it is set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache, partial
 from operator import is_
@@ -24,17 +24,17 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
-    IProtocol,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _tls
 from .._connection.peer import hostAndPort
 from . import addresses as _addresses
-from .connector import Attempt, Connector, ConnectorFactory
+from .connector import Attempt, Connector
 from .proxied import Proxied, through
 from .proxies import ENVIRONMENT, Route
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
@@ -51,9 +51,6 @@ DESTINATION = (
     "socketOptions",
     "proxy",
 )
-
-#: Called with the address of the peer; returns the protocol for the connection.
-Build = Callable[[IAddress | None], IProtocol | None]
 
 
 @attrs.frozen
@@ -104,29 +101,20 @@ class Address:
         "As L{Place}'s."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
-    def connect(
-        self, reactor: object, attempt: Attempt, build: Build | None = None
-    ) -> None:
-        """
-        Start an attempt.
-
-        @param build: called when it has connected; returns the protocol. By default,
-            that of the attempt.
-        """
-        host, build = self.host, build or attempt.buildProtocol
+    def connect(self, reactor: object, attempt: Attempt) -> None:
+        "As L{Place}'s."
+        host = self.host
         if self.port is None or host.family is not None:
-            self._race([host.name], reactor, attempt, build)
+            self._race([host.name], reactor, attempt)
         else:
             lookup = lookUp(reactor, host.lookupName, self.domain)
             attempt.waitFor(lookup)
             lookup.addCallback(interleaved)
             lookup.addCallbacks(
-                self._race, attempt.failed, callbackArgs=(reactor, attempt, build)
+                self._race, attempt.failed, callbackArgs=(reactor, attempt)
             )
 
-    def _race(
-        self, hosts: list[str], reactor: Any, attempt: Attempt, build: Build
-    ) -> None:
+    def _race(self, hosts: list[str], reactor: Any, attempt: Attempt) -> None:
         # A second socket cannot be bound to the same port.
         delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
         attempt.run(
@@ -134,7 +122,7 @@ class Address:
                 hosts,
                 reactor,
                 partial(self._start, reactor),
-                build,
+                attempt.buildProtocol,
                 attempt.failed,
                 delay,
             )
@@ -475,7 +463,7 @@ class Target:
         self._flaps = 0
 
     def connect(
-        self, factory: ConnectorFactory, reactor: object, timeout: float
+        self, factory: ClientFactory, reactor: object, timeout: float
     ) -> IConnector:
         """
         Start an attempt: if the last one failed, at the next place.

@@ -5,7 +5,6 @@ What the dialogues with proxies have in common. A dialogue does no I/O.
 from __future__ import annotations
 
 import base64
-from typing import Protocol
 
 #: User and password.
 Credentials = tuple[bytes, bytes]
@@ -14,7 +13,7 @@ Credentials = tuple[bytes, bytes]
 RESPONSE_LIMIT = 64 * 1024
 
 
-class Dialogue(Protocol):
+class Dialogue:
     """
     What is sent to a proxy, and what it answers.
 
@@ -22,12 +21,13 @@ class Dialogue(Protocol):
         the server; None as long as the proxy has not agreed.
     """
 
-    rest: bytes | None
+    rest: bytes | None = None
 
     def start(self) -> bytes:
         """
         @return: the first bytes to send.
         """
+        raise NotImplementedError
 
     def receive(self, data: bytes) -> bytes:
         """
@@ -37,6 +37,7 @@ class Dialogue(Protocol):
 
         @raise Refusal: if the proxy has refused, or does not speak this protocol.
         """
+        raise NotImplementedError
 
 
 class Refusal(Exception):

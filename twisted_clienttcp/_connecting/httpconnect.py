@@ -11,6 +11,7 @@ from .addresses import Host
 from .dialogue import (
     RESPONSE_LIMIT,
     Credentials,
+    Dialogue,
     Refusal,
     basic,
     excerpt,
@@ -49,11 +50,9 @@ def require(what: str) -> None:
         ) from error
 
 
-class HTTPConnect:
+class HTTPConnect(Dialogue):
     """
     A dialogue that asks for a connection to a server. The proxy looks up its name.
-
-    @ivar rest: as L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
@@ -62,7 +61,6 @@ class HTTPConnect:
         """
         import h11
 
-        self.rest: bytes | None = None
         self._credentials = credentials
         self._target = hostAndPort(host.lookupName, port)
         self._connection = h11.Connection(h11.CLIENT, RESPONSE_LIMIT)

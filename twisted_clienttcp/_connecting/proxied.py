@@ -5,48 +5,16 @@ A server behind proxies, as a destination.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from twisted.internet.interfaces import IAddress, IProtocol
 
 from .._connection.peer import ProxiedAddress
 from .addresses import Host
-from .connector import Attempt
+from .connector import Attempt, Place
 from .proxies import Proxy, Route
 from .tunnel import Tunnel
-
-
-class FirstPlace(Protocol):
-    """
-    The address of the first proxy.
-    """
-
-    def addressOf(self, host: str) -> IAddress:
-        """
-        @param host: one of its addresses.
-
-        @return: the address, for reports.
-        """
-
-    def limit(self, timeout: float) -> float:
-        """
-        @param timeout: the seconds that the client allows for an attempt.
-
-        @return: the seconds after which an attempt ends.
-        """
-
-    def connect(
-        self,
-        reactor: Any,
-        attempt: Attempt,
-        build: Callable[[IAddress | None], IProtocol | None],
-    ) -> None:
-        """
-        Start an attempt.
-
-        @param build: called when it has connected; returns the protocol.
-        """
 
 
 @attrs.frozen
@@ -60,7 +28,7 @@ class Proxied:
     @ivar port: its port.
     """
 
-    first: FirstPlace
+    first: Place
     proxies: tuple[Proxy, ...]
     host: Host
     port: int
@@ -87,7 +55,7 @@ class Proxied:
         "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
         return self.first.addressOf(host)
 
-    def limit(self, timeout: float) -> float:
+    def limit(self, timeout: float) -> float | None:
         "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
         return self.first.limit(timeout)
 
@@ -113,7 +81,8 @@ class Proxied:
             tunnel.done.addCallbacks(connected, attempt.failed)
             return tunnel.next()
 
-        self.first.connect(reactor, attempt, build)
+        attempt.buildFirst(build)
+        self.first.connect(reactor, attempt)
 
 
 def through(route: Route, place: Any) -> Any:

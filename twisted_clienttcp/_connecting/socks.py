@@ -8,7 +8,7 @@ import socket
 from collections.abc import Generator
 
 from .addresses import Host
-from .dialogue import Credentials, Refusal, excerpt
+from .dialogue import Credentials, Dialogue, Refusal, excerpt
 
 _VERSION = 5
 _NO_AUTHENTICATION, _PASSWORD, _NONE_OF_THESE = 0, 2, 0xFF
@@ -32,18 +32,15 @@ _REPLIES = {
 _Steps = Generator[tuple[bytes, int], bytes, None]
 
 
-class SOCKS5:
+class SOCKS5(Dialogue):
     """
     A dialogue that asks for a connection to a server. The proxy looks up its name.
-
-    @ivar rest: as L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
         """
         @param credentials: user and password; None for none.
         """
-        self.rest: bytes | None = None
         self._buffer = bytearray()
         self._needed = 0
         self._steps = self._speak(credentials, host, port)
