@@ -45,7 +45,7 @@ LIMITS: dict[str, float] = {
     "underscored attributes": 39,
     "calls: received line": 8,
     "calls: put to flushed": 16,
-    "calls: lost connection to timer": 64,
+    "calls: lost connection to timer": 45,
 }
 
 RULES = """\

@@ -75,25 +75,25 @@ def errorDetails(failure: Failure) -> ErrorDetails:
         return ErrorDetails(
             exception.operation, exception.errno, failure.getErrorMessage()
         )
+    operation = operationOf(failure)
     if isinstance(exception, error.ConnectionDone):
-        return ErrorDetails("read", 0, "")
+        return ErrorDetails(operation, 0, "")
     if isinstance(exception, error.ConnectionAborted):
-        return _system("close", errno.ECONNABORTED)
+        return _system(operation, errno.ECONNABORTED)
     if isinstance(exception, error.ConnectionLost):
-        return _system(getattr(exception, "operation", "read"), errno.ECONNRESET)
+        return _system(operation, errno.ECONNRESET)
     if isinstance(exception, error.TimeoutError):
-        return _system("connect", errno.ETIMEDOUT)
+        return _system(operation, errno.ETIMEDOUT)
     if isinstance(exception, error.DNSLookupError):
         return ErrorDetails(
-            "getaddrinfo",
+            operation,
             exception.errno or socket.EAI_NONAME,
             exception.strerror or failure.getErrorMessage(),
         )
     if isinstance(exception, socket.gaierror):
         return ErrorDetails(
-            "getaddrinfo", exception.errno or socket.EAI_FAIL, exception.strerror or ""
+            operation, exception.errno or socket.EAI_FAIL, exception.strerror or ""
         )
-    operation = "bind" if isinstance(exception, error.ConnectBindError) else "connect"
     number = getattr(exception, "osError", None) or getattr(exception, "errno", None)
     if isinstance(number, int) and number > 0:
         return _system(operation, number)
@@ -106,9 +106,21 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
 
 
+#: The operations of Twisted's errors, by their classes. That of any other error is
+#: C{"connect"}.
+_TWISTED: tuple[tuple[type[BaseException], str], ...] = (
+    (LostWhileWriting, "write"),
+    (error.ConnectionAborted, "close"),
+    (error.ConnectionDone, "read"),
+    (error.ConnectionLost, "read"),
+    (error.DNSLookupError, "getaddrinfo"),
+    (socket.gaierror, "getaddrinfo"),
+    (error.ConnectBindError, "bind"),
+)
+
 #: The operations of Twisted's errors, and of our own exceptions.
 OPERATIONS = frozenset(
-    ["bind", "close", "connect", "getaddrinfo", "read", "write"]
+    ["connect", *(operation for _, operation in _TWISTED)]
     + [
         value.operation
         for value in vars(errors).values()
@@ -124,11 +136,12 @@ def operationOf(failure: Failure) -> str:
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):
-        # The text of a skipped record is not composed for this.
         operation = exception.operation
-    else:
-        operation = errorDetails(failure).operation
-    return operation if operation in OPERATIONS else ClientTCPError.operation
+        return operation if operation in OPERATIONS else ClientTCPError.operation
+    for kind, operation in _TWISTED:
+        if isinstance(exception, kind):
+            return operation
+    return "connect"
 
 
 def fullText(failure: Failure) -> str:

@@ -73,19 +73,3 @@ class Stats:
     framingErrors: int = 0
     lastError: Failure | None = None
     secondsConnected: float = 0.0
-
-    def countError(self, callback: str, failure: Failure, operation: str) -> None:
-        """
-        Count a failure that C{connectError} or C{serverError} is called with.
-
-        @param operation: the operation that it counts as.
-        """
-        self.lastError = failure
-        isAttempt = callback == "connectError"
-        counts = self.connectErrors if isAttempt else self.serverErrors
-        # A new mapping, because copies of the statistics have the old one.
-        counts = {**counts, operation: counts.get(operation, 0) + 1}
-        if isAttempt:
-            self.connectErrors = counts
-        else:
-            self.serverErrors = counts

@@ -324,13 +324,11 @@ def verified(transport: object) -> bool:
 def explained(reason: Failure, transport: object, shaking: bool) -> Failure:
     """
     @param reason: the reason for the loss of a connection.
-    @param transport: its transport.
+    @param transport: its transport, which uses TLS.
     @param shaking: True if the handshake has not completed.
 
     @return: a failure with a L{TLSError} if TLS has failed; otherwise, the same reason.
     """
-    if not ISSLTransport.providedBy(transport):
-        return reason
     from OpenSSL.SSL import Error
     from twisted.internet.ssl import VerificationError
 

@@ -40,9 +40,6 @@ class RecordingOwner:
     def startTimer(self, seconds: float) -> None:
         self.calls.append(f"timer {seconds}")
 
-    def disconnect(self) -> None:
-        self.calls.append("disconnect")
-
     def __getattr__(self, name: str) -> Any:
         return lambda: self.calls.append(name)
 
@@ -107,7 +104,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
     ("connected", "connectionEnded"): (
         "draining",
-        ["queue disconnect", "queue settle"],
+        [],
         Then.RETRY,
     ),
     ("draining", "shutdown"): ("draining", [], Then.STOP),
@@ -115,7 +112,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
     ("draining", "connectionEnded"): (
         "draining",
-        ["queue disconnect", "queue settle"],
+        [],
         Then.STOP,
     ),
     ("draining", "settle"): ("stopped", ["stopTimer", "stopped"], None),
@@ -311,4 +308,4 @@ class ChoiceTests(SynchronousTestCase):
         owner.drain = lifecycle.connectionEnded
         lifecycle.shutdown()
         self.assertIs(lifecycle.phase, Phase.DRAINING)
-        self.assertEqual(owner.calls, ["queue disconnect", "queue settle"])
+        self.assertEqual(owner.calls, [])

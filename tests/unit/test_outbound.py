@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from twisted_clienttcp._connection.outbound import Outbound
 from twisted_clienttcp._connection.queue import CHUNK, Marks
+from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Stream
 
 from .._memory import AskingTransport, Producer
@@ -189,7 +190,8 @@ class OutboundTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """
-        The content of a lost transport stays pending, and nothing more is passed on.
+        The content of a lost transport stays pending, and nothing more is accepted or
+        passed on.
         """
         transport = AskingTransport()
         outbound = self.outbound(transport)
@@ -197,12 +199,13 @@ class OutboundTests(SynchronousTestCase):
         self.clock.advance(0)
         outbound.put(b"def")
         outbound.stopProducing()
-        outbound.stop()
-        outbound.put(b"ghi")
+        outbound.stop("over")
+        with self.assertRaisesRegex(NotConnectedError, "over"):
+            outbound.put(b"ghi")
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(transport.sent, b"abc")
-        self.assertEqual((outbound.pending, self.flushes), (9, 0))
+        self.assertEqual((outbound.pending, self.flushes), (6, 0))
 
     def test_pumpAfterStop(self) -> None:
         """
@@ -213,7 +216,7 @@ class OutboundTests(SynchronousTestCase):
         outbound.isHeld = True
         outbound.put(b"abc")
         self.assertTrue(outbound.isDue)
-        outbound.stop()
+        outbound.stop("over")
         outbound.pump()
         self.assertEqual(transport.value(), b"")
         self.assertEqual((outbound.pending, self.flushes), (3, 0))
@@ -225,7 +228,7 @@ class OutboundTests(SynchronousTestCase):
         transport = AskingTransport()
         outbound = self.outbound(transport)
         outbound.put(b"abc")
-        outbound.stop()
+        outbound.stop("over")
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(transport.value(), b"")
 
@@ -399,8 +402,8 @@ class OutboundTests(SynchronousTestCase):
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(producer.told, ["pause", "resume"])
-        outbound.stop()
-        outbound.stop()
+        outbound.stop("over")
+        outbound.stop("over")
         self.assertEqual(producer.told, ["pause", "resume", "stop"])
 
     def test_pushIntoFull(self) -> None:
@@ -501,7 +504,11 @@ class OutboundTests(SynchronousTestCase):
         """
         A producer that raises when it is stopped is not stopped again by the result.
         """
-        self.owner.raiseLater = lambda error: outbound.stop()  # type: ignore[method-assign]
+
+        def stop(error: BaseException) -> None:
+            outbound.stop("over")
+
+        self.owner.raiseLater = stop  # type: ignore[method-assign]
         outbound = self.outbound(AskingTransport())
         producer = Producer()
 
@@ -511,5 +518,5 @@ class OutboundTests(SynchronousTestCase):
 
         producer.stopProducing = stopProducing  # type: ignore[method-assign]
         outbound.registerProducer(producer, True)
-        outbound.stop()
+        outbound.stop("over")
         self.assertEqual(producer.told, ["stop"])

@@ -76,10 +76,8 @@ class WordTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """
-        What is none of TLS stays as it is: a loss after the handshake, and any on a
-        transport that is not TLS.
+        A loss after the handshake stays as it is.
         """
         lost = Failure(ConnectionLost())
         self.assertIs(_tls.explained(lost, Secure(), False), lost)
-        self.assertIs(_tls.explained(lost, object(), True), lost)
         self.assertIn("during the handshake", self.words(ConnectionLost()))

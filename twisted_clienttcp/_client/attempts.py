@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.base import BaseConnector
 from twisted.internet.error import ConnectError, NotConnectingError, TimeoutError
-from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
@@ -26,12 +26,10 @@ class Attempts:
     Makes the attempts of a client with its connector: ours, or one that has called the
     client, whose attempts go to its own address.
 
-    The deadline of an attempt and the wait before the next one use the same timer.
-
     @ivar isForeign: True if the connector of the client is not ours.
     """
 
-    __slots__ = ("_allowed", "_direct", "_expired", "_parts", "_timer", "isForeign")
+    __slots__ = ("_allowed", "_direct", "_expired", "_parts", "isForeign")
 
     def __init__(self, parts: Parts, direct: bool) -> None:
         """
@@ -45,7 +43,6 @@ class Attempts:
         self._allowed = 0.0
         #: The timeout that has ended the present attempt.
         self._expired: Failure | None = None
-        self._timer: IDelayedCall | None = None
         self.isForeign = False
 
     # -- Twisted's calls of the factory
@@ -257,13 +254,11 @@ class Attempts:
             ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
         )
 
-    # -- the timer
-
-    def startDeadline(self) -> None:
+    def deadline(self) -> float | None:
         """
-        Start the timer with C{connectTimeout}, unless the connector measures it.
+        @return: the longest time in seconds that the present attempt may take; None if
+            its connector measures it.
         """
-        self.stopTimer()
         parts = self._parts
         self._allowed = parts.client.connectTimeout
         if parts.lifecycle.phase is NEGOTIATING and parts.connection is not None:
@@ -271,8 +266,9 @@ class Attempts:
             isMeasured = not parts.connection.shaking
         else:
             isMeasured = self._connectorMeasures()
-        if not isMeasured or "preConnect" in parts.functions:
-            self.startTimer(self._allowed)
+        if isMeasured and "preConnect" not in parts.functions:
+            return None
+        return self._allowed
 
     def _connectorMeasures(self) -> bool:
         """
@@ -291,27 +287,6 @@ class Attempts:
             and not currentTarget(client).speaksTLS
             and self._direct
         )
-
-    def startTimer(self, seconds: float) -> None:
-        """
-        Call C{timeUp} of the lifecycle after this time.
-        """
-        if self._timer is not None:
-            self.stopTimer()
-        clock = self._parts.clock or self._parts.timeSource()
-        self._timer = clock.callLater(seconds, self._timeUp)
-
-    def _timeUp(self) -> None:
-        self._timer = None
-        self._parts.lifecycle.timeUp()
-
-    def stopTimer(self) -> None:
-        """
-        Stop the timer, if it is running.
-        """
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
 
     # -- checks
 

@@ -13,14 +13,15 @@ from twisted.python.failure import Failure
 
 from .. import _tls
 from .._connecting.connector import Connector
+from .._connecting.destination import Target
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import Client, ClientTCPProtocol, raiseAgain
-from ..errors import NegotiationRefused, OutputLost
+from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
 from .attempts import Attempts
-from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
+from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
 from .parts import Parts
 from .preconnect import PreConnect
-from .reporting import logOf
+from .reporting import destinationOf, logOf
 from .settings import currentTarget
 
 
@@ -32,7 +33,10 @@ class Connections:
     @ivar disconnection: the end of the last connection, until it is reported.
     """
 
-    __slots__ = ("_attempts", "_parts", "_preConnect", "disconnection")
+    __slots__ = ("_attempts", "_parts", "_preConnect", "_target", "disconnection")
+
+    #: The target of the last connection.
+    _target: Target
 
     def __init__(self, parts: Parts, attempts: Attempts) -> None:
         self._parts = parts
@@ -62,7 +66,7 @@ class Connections:
         connection = ClientTCPProtocol(self, cast(Client, client), client.framing, addr)
         connection.factory = client
         parts.connection = connection
-        target = currentTarget(client)
+        self._target = target = currentTarget(client)
         if not target.speaksTLS:
             return connection
         return _tls.secured(target.tls, connection, client, parts.timeSource())
@@ -142,7 +146,7 @@ class Connections:
         """
         @return: options for TLS; those of the platform for True.
         """
-        return currentTarget(self._parts.client).tlsOptions(given)
+        return self._target.tlsOptions(given)
 
     def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
         """
@@ -298,14 +302,13 @@ class Connections:
         self.abort()
         return True
 
-    def transportLost(self, connection: ClientTCPProtocol) -> None:
+    def outputLost(self, connection: ClientTCPProtocol) -> None:
         """
-        The transport is lost: output that is lost cannot be flushed any more.
+        The transport is lost, with output that cannot be flushed any more.
         """
         parts = self._parts
-        pending = connection.outbound.pending
-        if pending and connection is parts.connection:
-            lost = Failure(OutputLost(pending))
+        if connection is parts.connection:
+            lost = Failure(OutputLost(connection.outbound.pending))
             parts.fireLater("flushed", lost)
             parts.run()
 
@@ -325,6 +328,7 @@ class Connections:
             self._cancelPreConnect()
             if lifecycle.then is None:
                 self._attempts.queueFailure(failure)
+            parts.callbacks.later(lifecycle.connectionEnded)
         else:
             self.disconnection = disconnection
             parts.counts.losses += disconnection.initiator != "local"
@@ -333,9 +337,7 @@ class Connections:
                 lost = OutputLost(disconnection.unsent)
                 parts.reason = Failure(lost) if disconnection.unsent else None
             parts.lost = parts.reason if disconnection.unsent else None
-            if not told:
-                parts.callbacks.later(parts.report, "serverError", failure)
-        parts.callbacks.later(lifecycle.connectionEnded)
+            parts.callbacks.later(self._reportEnd, connection, disconnection, told)
         isHosted = lifecycle.hosted
         try:
             if lifecycle.inputs is None:
@@ -344,3 +346,47 @@ class Connections:
             if isinstance(connector, Connector) and not isHosted:
                 # Twisted's connectors learn this from their transports.
                 connector.connectionLost(failure)
+
+    def _reportEnd(
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+    ) -> None:
+        """
+        In a step: call C{serverError}, if the user does not know the reason, and
+        C{disconnected}.
+        """
+        parts, lifecycle = self._parts, self._parts.lifecycle
+        if not told:
+            parts.report("serverError", disconnection.failure)
+        lifecycle.connectionEnded()
+        try:
+            seconds = parts.endConnection(connection, disconnection)
+            isStable = seconds >= parts.client.stableAfter
+            if isStable:
+                parts.retries.reset()
+            parts.output.queue = parts.output.offline
+            if disconnection.initiator != "local" or disconnection.failure.check(
+                # We closed the connection because of what the peer did.
+                PeerSilent,
+                FramingError,
+            ):
+                self._target.lost(isStable)
+            if disconnection.unsent:
+                self._reportLoss(disconnection.unsent)
+            parts.callbacks.call("disconnected", disconnection)
+            if lifecycle.then not in (STOP, GIVE_UP):
+                # The user has requested another attempt after the request to stop.
+                parts.lost = self.disconnection = None
+                if parts.waiters.waiting.get("shutdown"):
+                    parts.waiters.split("shutdown").fire(disconnection)
+        finally:
+            lifecycle.settle()
+
+    def _reportLoss(self, unsent: int) -> None:
+        parts = self._parts
+        parts.waiters.split("flushed").fire(Failure(OutputLost(unsent)))
+        if "disconnected" not in parts.functions:
+            logOf(parts.client).warn(
+                "Client {client} lost up to {unsent} bytes that were put and not sent",
+                client=destinationOf(parts.client),
+                unsent=unsent,
+            )

@@ -9,21 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import ClientTCPProtocol
 from ..errors import (
-    FramingError,
     NotConnectedError,
     OutputLost,
-    PeerSilent,
     RetriesExhausted,
 )
 from .attempts import Attempts
 from .connections import Connections
 from .events import Events, Session, releaseAlias
-from .lifecycle import CONNECTING, GIVE_UP, IDLE, STOP, STOPPED, WAITING
+from .lifecycle import CONNECTING, IDLE, STOPPED, WAITING
 from .parts import Parts
 from .reporting import destinationOf, logOf
 from .settings import Settings, currentTarget
@@ -42,6 +41,7 @@ class Driver:
     __slots__ = (
         "_lastEvent",
         "_outcome",
+        "_timer",
         "attempts",
         "connections",
         "parts",
@@ -63,6 +63,8 @@ class Driver:
         self.attempts = Attempts(self.parts, direct)
         self.connections = Connections(self.parts, self.attempts)
         self.stopping: Waiters | None = None
+        #: For the deadline of an attempt, and for the wait before the next one.
+        self._timer: IDelayedCall | None = None
         #: After a request to stop, the client waits only for events that were scheduled
         #: after this one.
         self._lastEvent = 0
@@ -244,19 +246,31 @@ class Driver:
         """
         Call C{timeUp} of the lifecycle after this time.
         """
-        self.attempts.startTimer(seconds)
+        if self._timer is not None:
+            self.stopTimer()
+        clock = self.parts.clock or self.parts.timeSource()
+        self._timer = clock.callLater(seconds, self._timeUp)
+
+    def _timeUp(self) -> None:
+        self._timer = None
+        self.parts.lifecycle.timeUp()
 
     def startDeadline(self) -> None:
         """
         Limit the time that the present attempt may take.
         """
-        self.attempts.startDeadline()
+        self.stopTimer()
+        seconds = self.attempts.deadline()
+        if seconds is not None:
+            self.startTimer(seconds)
 
     def stopTimer(self) -> None:
         """
         Stop the timer, if it is running.
         """
-        self.attempts.stopTimer()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def drain(self) -> None:
         """
@@ -309,43 +323,6 @@ class Driver:
             connection.open()
         if connection.opened:
             parts.waiters.split("connected").fire(connection)
-
-    def disconnect(self) -> None:
-        """
-        Call C{disconnected}, in a step.
-        """
-        parts = self.parts
-        connection, disconnection = parts.connection, self.connections.disconnection
-        assert connection is not None and disconnection is not None
-        seconds = parts.endConnection(connection, disconnection)
-        isStable = seconds >= parts.client.stableAfter
-        if isStable:
-            parts.retries.reset()
-        parts.output.queue = parts.output.offline
-        if disconnection.initiator != "local" or disconnection.failure.check(
-            # We closed the connection because of what the peer did.
-            PeerSilent,
-            FramingError,
-        ):
-            currentTarget(parts.client).lost(isStable)
-        if disconnection.unsent:
-            self._outputLost(disconnection)
-        parts.callbacks.call("disconnected", disconnection)
-        if parts.lifecycle.then not in (STOP, GIVE_UP):
-            # The user has requested another attempt after the request to stop.
-            parts.lost = self.connections.disconnection = None
-            if parts.waiters.waiting.get("shutdown"):
-                parts.waiters.split("shutdown").fire(disconnection)
-
-    def _outputLost(self, disconnection: Disconnection) -> None:
-        unsent = disconnection.unsent
-        self.parts.waiters.split("flushed").fire(Failure(OutputLost(unsent)))
-        if "disconnected" not in self.parts.functions:
-            logOf(self.parts.client).warn(
-                "Client {client} lost up to {unsent} bytes that were put and not sent",
-                client=destinationOf(self.parts.client),
-                unsent=unsent,
-            )
 
     def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
         """

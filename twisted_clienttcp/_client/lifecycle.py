@@ -154,11 +154,6 @@ class LifecycleOwner(Protocol):
         Queue the callback C{connected}.
         """
 
-    def disconnect(self) -> None:
-        """
-        In a step: call C{disconnected}.
-        """
-
     def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
         Queue the callback C{stopped}.
@@ -293,7 +288,8 @@ class Lifecycle:
     def connectionEnded(self) -> None:
         """
         The transport is lost, and everything received has been delivered;
-        C{connectError} or C{serverError} has been called.
+        C{connectError} or C{serverError} has been called. If C{connected} had been
+        called, the owner calls C{disconnected} in the same step, and then L{settle}.
         """
         self._process(Lifecycle.connectionEnded)
 
@@ -423,11 +419,6 @@ class Lifecycle:
         self._choose()
         self._owner.abort()
 
-    def _disconnect(self) -> None:
-        self._choose()
-        self._callbacks.later(self._owner.disconnect)
-        self._callbacks.later(self.settle)
-
     def _attemptOver(self) -> None:
         self._owner.stopTimer()
         self._choose()
@@ -507,12 +498,12 @@ TABLE: tuple[Row, ...] = (
     (CONNECTED, _L.reconnect, DRAINING, _L._abortAndWait),
     (CONNECTED, _L.inputEnded, DRAINING, _L._chooseAndDrain),
     (CONNECTED, _L.broken, DRAINING, _L._chooseAndAbort),
-    (CONNECTED, _L.connectionEnded, DRAINING, _L._disconnect),
+    (CONNECTED, _L.connectionEnded, DRAINING, _L._choose),
     # -- the connection is ending; the last request decides what follows
     (DRAINING, _L.shutdown, DRAINING, _L._stopAfterwards),
     (DRAINING, _L.reconnect, DRAINING, _L._abortAndWait),
     (DRAINING, _L.broken, DRAINING, _L._abort),
-    (DRAINING, _L.connectionEnded, DRAINING, _L._disconnect),
+    (DRAINING, _L.connectionEnded, DRAINING, _L._choose),
     (DRAINING, _L.settle, WAITING, _L._settle),
 )
 

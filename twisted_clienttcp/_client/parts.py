@@ -247,7 +247,12 @@ class Parts:
         """
         Call a callback for failures in a step, or log the failure if there is none.
         """
-        self.counts.countError(callback, failure, operationOf(failure))
+        counts, operation = self.counts, operationOf(failure)
+        counts.lastError = failure
+        kind = f"{callback}s"
+        # Copies of the statistics have the old mapping.
+        before = getattr(counts, kind)
+        setattr(counts, kind, {**before, operation: before.get(operation, 0) + 1})
         if callback in self.functions:
             self.callbacks.call(callback, failure)
         else:

@@ -113,8 +113,6 @@ class Closing:
         "_clock",
         "_connection",
         "_endWhenFlushed",
-        "_isOutputClosed",
-        "_isOutputStopped",
         "_isProxied",
         "_lastHeard",
         "_lingerTimeout",
@@ -165,8 +163,6 @@ class Closing:
         self.hasEnded = False
         #: Our side ends when the output is flushed.
         self._endWhenFlushed = False
-        self._isOutputClosed = False
-        self._isOutputStopped = False
         self.isReported = False
         #: The peer has ended its side, after we had ended ours.
         self._answered = False
@@ -261,7 +257,8 @@ class Closing:
             ):
                 _endOurSide(self._transport)
         if self.stage is FLUSHING:
-            self._closeOutput()
+            if self._outbound.keepsRecords:
+                self._owner.outputClosed(self._connection)
             self._awaitPeer()
 
     def _drainExpired(self, seconds: float) -> None:
@@ -363,19 +360,22 @@ class Closing:
         The transport is lost: report the end as soon as the records that were received
         before have been delivered.
         """
-        reading = self._reading
+        reading, outbound = self._reading, self._outbound
         self.reason = reason
         reading.isLost = True
+        if reading.watch is not None:
+            reading.stopWatching()
         try:
-            self._closeOutput()
-            self._owner.transportLost(self._connection)
-            # This calls the user's producer.
-            self._stopOutput()
+            if not outbound.isStopped:
+                # This calls the user's producer.
+                self._stopOutput()
+            if outbound.pending:
+                self._owner.outputLost(self._connection)
         finally:
             if reading.mode is not DELIVERING:
                 self._finish()
             else:
-                reading.end(self._finish)
+                (reading.input or reading.inbound).end(self._finish)
 
     def limitDelivery(self, seconds: float) -> None:
         """
@@ -408,22 +408,24 @@ class Closing:
         isTLS = ISSLTransport.providedBy(self._transport)
         isClean = bool(reason.check(ConnectionDone))
         isOrderly = self.stage is LINGERING and not unsent
-        if isOrderly:
+        if self.cause is not None:
+            cause = self.cause
+        elif isOrderly:
             # We have closed the connection, and how the transport ends then is of no
             # interest.
-            self.blame(None, "local")
+            cause = Cause(None, "local", told=True)
         elif isClean:
             # readConnectionLost reports an end of the peer's side first, except with
             # TLS: without it, some code here has closed the transport.
             peer = self._reading.hasEnded or isTLS
-            self.blame(reason, "peer" if peer else "local", told=not peer)
+            cause = Cause(reason, "peer" if peer else "local", told=not peer)
         else:
-            self.blame(reason, "network", told=False)
+            cause = Cause(reason, "network", told=False)
+        self.cause = cause
         self._end()
         if self.negotiation is not None:
             self._endNegotiation(self.negotiation, reason)
-        assert self.cause is not None
-        failure, initiator, told = self.cause
+        failure, initiator, told = cause
         received, descriptor = self._reading.input, self.descriptor
         unacknowledged = descriptor.unacknowledged
         answersPeer = isTLS and isClean and not isOrderly
@@ -460,7 +462,7 @@ class Closing:
         self._reading.discard()
         if self._timer is not None:
             self._stopTimer()
-        if not self._isOutputStopped:
+        if not self._outbound.isStopped:
             self._stopOutput()
 
     def _endNegotiation(self, negotiation: Negotiation, failure: Failure) -> None:
@@ -470,26 +472,14 @@ class Closing:
         cause = None if self.cause is None else self.cause.failure
         negotiation.end(cause or failure)
 
-    def _closeOutput(self) -> None:
-        """
-        Accept no more output; the client's offline queue accepts it from now on.
-        """
-        if not self._isOutputClosed:
-            self._isOutputClosed = True
-            if not self.sendingEnded:
-                self.sendingEnded = True
-                self._outbound.close(CLOSED)
-            self._owner.outputClosed(self._connection)
-
     def _stopOutput(self) -> None:
         """
         Accept and send no more output.
         """
-        if not self._isOutputStopped:
-            self._isOutputStopped = True
-            if not self._isOutputClosed:
-                self._closeOutput()
-            self._outbound.stop()
+        self.sendingEnded = True
+        if self._outbound.keepsRecords:
+            self._owner.outputClosed(self._connection)
+        self._outbound.stop(CLOSED)
 
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: object

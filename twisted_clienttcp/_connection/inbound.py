@@ -176,7 +176,7 @@ class Inbound:
         """
         How many records were delivered.
         """
-        return self._decoded - self._remaining()
+        return self._decoded - self._remaining() if self._records else self._decoded
 
     def feed(self, data: bytes = b"") -> None:
         """
@@ -283,7 +283,10 @@ class Inbound:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
-                records = self.buffer.decode(True, not self._batched)
+                if self._atEnd is None or not self.buffer.isEmpty:
+                    records = self.buffer.decode(True, not self._batched)
+                else:
+                    records = None
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)

@@ -52,7 +52,7 @@ class OfflineQueue(OutputQueue):
         As L{OutputQueue.configure}.
         """
         self.limit = limit
-        self._keepsRecords = keepsRecords
+        self.keepsRecords = keepsRecords
         if limit and self.framing is self.origin:
             self.setFraming(self.origin)
         self._review()

@@ -54,6 +54,7 @@ class Outbound(OutputQueue):
     @ivar isHeld: set it to True while bytes are received: the records that are put
         meanwhile leave when L{pump} is called, which must be if C{isDue} is True.
     @ivar isDue: L{pump} must be called after C{isHeld} is set to False.
+    @ivar isStopped: nothing is accepted or passed on any more.
     @ivar hasFailed: the kernel has refused bytes.
     @ivar onWrite: called whenever a chunk is written; None for nothing.
     @ivar whenFlushed: called whenever the kernel has accepted everything, after the
@@ -72,7 +73,6 @@ class Outbound(OutputQueue):
         "_isHigh",
         "_isRegistered",
         "_isReported",
-        "_isStopped",
         "_isUnreported",
         "_owner",
         "_producer",
@@ -83,6 +83,7 @@ class Outbound(OutputQueue):
         "hasFailed",
         "isDue",
         "isHeld",
+        "isStopped",
         "onWrite",
         "whenFlushed",
     )
@@ -109,7 +110,7 @@ class Outbound(OutputQueue):
         self._call: IDelayedCall | None = None
         self._producer: ProducerControl | None = None
         self._isRegistered = False
-        self._isStopped = False
+        self.isStopped = False
         #: The marks apply: they are the user's, or a producer is registered.
         self._hasMarks = marks.given
         #: C{pending} has reached the high mark, and not the low one after that.
@@ -175,7 +176,7 @@ class Outbound(OutputQueue):
         """
         Use other marks. If they are reached already, act on that.
         """
-        if not self._isStopped:
+        if not self.isStopped:
             self.marks = marks
             self._review()
             if self._producer is not None and not self._isHigh:
@@ -263,7 +264,7 @@ class Outbound(OutputQueue):
         """
         if self.isHeld:
             self.isDue = True
-        elif self._call is None and not self._isStopped:
+        elif self._call is None and not self.isStopped:
             self._call = self._clock.callLater(0, self.pump)
 
     def opened(self) -> None:
@@ -285,7 +286,7 @@ class Outbound(OutputQueue):
         if self._isUnreported:
             self._reportHigh()
         for _ in range(_CHUNKS_PER_TURN):
-            if self.passedOn or self._isStopped:
+            if self.passedOn or self.isStopped:
                 return
             if self._tls is not None and self._isBlocked():
                 return
@@ -296,7 +297,7 @@ class Outbound(OutputQueue):
             if not self._pass(chunk):
                 return
             self.sent()
-            if self._isStopped:
+            if self.isStopped:
                 return
             if not self.pending:
                 self._reportFlush()
@@ -387,7 +388,7 @@ class Outbound(OutputQueue):
         if not self._isRegistered:
             return
         self.sent()
-        if self._isStopped or not self._isRegistered:
+        if self.isStopped or not self._isRegistered:
             return
         isBlocked = self._tls is not None and self._isBlocked()
         if self.pending and not isBlocked:
@@ -434,11 +435,14 @@ class Outbound(OutputQueue):
 
     # -- what the connection calls
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
         """
-        Pass on nothing more.
+        Accept and pass on nothing more.
+
+        @param reason: as of L{close}.
         """
-        self._isStopped = True
+        self._closed, self.encode = reason, self._refuse
+        self.isStopped = True
         call, self._call = self._call, None
         if call is not None:
             call.cancel()

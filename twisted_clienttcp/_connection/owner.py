@@ -76,6 +76,13 @@ class ConnectionOwner(Protocol[ConnectionT]):
     def outputClosed(self, connection: ConnectionT) -> None:
         """
         The connection accepts and sends no more output: the offline queue takes over.
+        This is called only if the queue of the connection keeps its records, and may be
+        called again.
+        """
+
+    def outputLost(self, connection: ConnectionT) -> None:
+        """
+        The transport is lost, with output that the kernel has not accepted.
         """
 
     def inputEnded(
@@ -114,11 +121,6 @@ class ConnectionOwner(Protocol[ConnectionT]):
         """
         Raise an error again that is not an C{Exception}, after everything that follows
         from it is done. Do nothing for an C{Exception}.
-        """
-
-    def transportLost(self, connection: ConnectionT) -> None:
-        """
-        The transport is gone. This is called at once, and may be called again.
         """
 
     def connectionEnded(

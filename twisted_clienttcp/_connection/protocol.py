@@ -395,7 +395,7 @@ class ClientTCPProtocol(Protocol):
         self.outbound.opened()
         reading.open()
         if reading.hasEnded and reading.mode is DELIVERING:
-            reading.end(self._streamEnded)
+            reading.inbound.end(self._streamEnded)
 
     @property
     def opened(self) -> bool:
@@ -448,7 +448,7 @@ class ClientTCPProtocol(Protocol):
         reading.stopWatching()
         self.closing.peerEnded()
         if reading.mode is DELIVERING:
-            reading.end(self._streamEnded)
+            reading.inbound.end(self._streamEnded)
         elif reading.mode is EARLY:
             self._owner.endedEarly(self)
 
@@ -690,7 +690,8 @@ class ClientTCPProtocol(Protocol):
             # A reactor that stops drops all connections, as if the network had.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             self.closing.blame(reason, "local")
-        reason = _tls.explained(reason, self.transport, self.shaking)
+        if ISSLTransport.providedBy(self.transport):
+            reason = _tls.explained(reason, self.transport, self.shaking)
         isAborted = reason.check(ConnectionAborted)
         if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
             reason = Failure(LostWhileWriting())

@@ -118,6 +118,7 @@ class OutputQueue:
     @ivar framing: encodes the records.
     @ivar origin: the framing that C{framing} is a fresh copy of; C{framing} itself if
         no other connection can have a copy.
+    @ivar keepsRecords: True if the records are kept for L{takeBack}.
     @ivar limit: how many bytes may be pending; None for no limit.
     @ivar marks: the marks.
     """
@@ -127,12 +128,12 @@ class OutputQueue:
         "_bytes",
         "_closed",
         "_grouped",
-        "_keepsRecords",
         "_owned",
         "_records",
         "edge",
         "encode",
         "framing",
+        "keepsRecords",
         "limit",
         "marks",
         "origin",
@@ -179,7 +180,7 @@ class OutputQueue:
         #: The number of the first record that another connection may send.
         self._owned = NEVER
         self.limit = limit
-        self._keepsRecords = keepsRecords
+        self.keepsRecords = keepsRecords
         self.use(framing, origin)
 
     # -- what is put
@@ -205,7 +206,7 @@ class OutputQueue:
         @param keepsRecords: likewise.
         """
         self.limit = limit
-        self._keepsRecords = keepsRecords
+        self.keepsRecords = keepsRecords
         self._chooseEncode()
 
     def close(self, reason: str) -> None:
@@ -220,7 +221,7 @@ class OutputQueue:
     def _chooseEncode(self) -> None:
         if self._closed:
             self.encode = self._refuse
-        elif self._keepsRecords or self.limit is not None:
+        elif self.keepsRecords or self.limit is not None:
             self.encode = self._encodeOne
         else:
             self.encode = checked(self.framing, self.framing.encode)
@@ -241,7 +242,7 @@ class OutputQueue:
         @raise FramingError: as the framing.
         """
         encoded = checked(self.framing, self.framing.encode)(record)
-        if self._keepsRecords:
+        if self.keepsRecords:
             encoded = Encoded(encoded)
             encoded.record = record
             encoded.origin = self.origin
@@ -295,7 +296,7 @@ class OutputQueue:
         records = list(records)
         self._admit(0)
         grouped = 0
-        if self._keepsRecords:
+        if self.keepsRecords:
             parts = list(map(self.encodeAnyway, records))
         elif records:
             parts = [checked(self.framing, self.framing.encodeMany)(records)]

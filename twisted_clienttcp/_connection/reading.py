@@ -162,17 +162,6 @@ class Reading:
         if self._isPaused:
             self._resume()
 
-    def end(self, delivered: Callable[[], None]) -> None:
-        """
-        Nothing more will be received.
-
-        @param delivered: called when all records have been delivered; never if the
-            input is discarded before.
-        """
-        if self.watch is not None:
-            self.stopWatching()
-        (self.input or self.inbound).end(delivered)
-
     def discard(self) -> None:
         """
         Deliver nothing more: forget the records that wait, and discard all bytes that
