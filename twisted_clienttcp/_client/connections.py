@@ -185,7 +185,7 @@ class Connections:
             return False
         if callback == "serverFlushed":
             parts.counts.flushes += 1
-            if parts.waiters.waiting.get("flushed"):
+            if parts.waiters.flushed:
                 parts.fireLater("flushed", None)
         elif callback == "serverHigh":
             parts.reachedHighMark()
@@ -227,7 +227,7 @@ class Connections:
         The setting C{offlineLimit} or C{outputLimit} has been changed.
         """
         client, connection = self._parts.client, self._parts.connection
-        self._parts.output.offline.configure(client.offlineLimit)
+        self._parts.output.configure()
         if connection is not None and connection.transport is not None:
             keeps = client.offlineLimit > 0
             connection.outbound.configure(client.outputLimit, keeps)
@@ -376,7 +376,7 @@ class Connections:
             if lifecycle.then not in (STOP, GIVE_UP):
                 # The user has requested another attempt after the request to stop.
                 parts.lost = self.disconnection = None
-                if parts.waiters.waiting.get("shutdown"):
+                if parts.waiters.shutdown:
                     parts.waiters.split("shutdown").fire(disconnection)
         finally:
             lifecycle.settle()

@@ -299,7 +299,7 @@ class Driver:
         parts.retries.begin()
         parts.retries.reset()
         currentTarget(client).begin()
-        parts.output.offline.setStopped(False)
+        parts.output.setStopped(False)
         parts.callbacks.later(parts.callbacks.call, "started", *(client.args or ()))
 
     def queueConnected(self) -> None:
@@ -331,7 +331,7 @@ class Driver:
         parts = self.parts
         if not hosted:
             self._dropOffline()
-            parts.output.offline.setStopped(True)
+            parts.output.setStopped(True)
         failure, self.stopFailure = self.stopFailure, None
         # A stop on request that has lost bytes is a failure too.
         self._outcome = failure or (parts.reason if gaveUp else None) or parts.lost

@@ -396,7 +396,7 @@ class ClientTCPFactory(Settings):
         Apply a setting that takes effect at once.
         """
         if name == "framing":
-            self._output.offline.setFraming(self.framing)
+            self._output.setFraming(self.framing)
         elif name in ("offlineLimit", "outputLimit"):
             self._driver.connections.limitsChanged()
         elif name == "clock":
@@ -597,7 +597,7 @@ class ClientTCPFactory(Settings):
         """
         marks = Marks(highMark, lowMark)
         storeMarks(self, marks)
-        self._output.offline.setMarks(marks)
+        self._output.setMarks(marks)
         if self._parts.connection is not None:
             self._parts.connection.mark(marks)
 

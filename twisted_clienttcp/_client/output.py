@@ -4,9 +4,17 @@ The queue that records are put into: that of the connection, or the offline queu
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._connection.offline import OfflineQueue
-from .._connection.queue import OutputQueue
+from .._connection.queue import Marks, OutputQueue
+from ..framing import Framing, Stream
 from .settings import Settings
+
+#: The offline queues of all clients without C{offlineLimit}: they accept nothing.
+_NONE = OfflineQueue(Stream(), Marks(), 0)
+_STOPPED = OfflineQueue(Stream(), Marks(), 0)
+_STOPPED.setStopped(True)
 
 
 class Output:
@@ -15,14 +23,61 @@ class Output:
 
     @ivar queue: the queue that accepts records now.
     @ivar offline: the queue for records that wait for a connection. It may contain
-        records of an earlier connection while there is another one.
+        records of an earlier connection while there is another one. Clients without
+        C{offlineLimit} share it.
     """
 
-    __slots__ = ("offline", "queue")
+    __slots__ = ("_client", "offline", "queue")
 
     def __init__(self, client: Settings) -> None:
-        self.offline = OfflineQueue(client.framing, client.marks, client.offlineLimit)
-        self.queue: OutputQueue = self.offline
+        self._client = client
+        self.offline = _NONE
+        self.queue: OutputQueue = _NONE
+        self.configure()
+
+    @property
+    def _isShared(self) -> bool:
+        return self.offline is _NONE or self.offline is _STOPPED
+
+    def configure(self) -> None:
+        """
+        Apply the setting C{offlineLimit}.
+        """
+        client = self._client
+        if not self._isShared:
+            self.offline.configure(client.offlineLimit)
+        elif client.offlineLimit:
+            offline = OfflineQueue(client.framing, client.marks, client.offlineLimit)
+            offline.setStopped(self.offline is _STOPPED)
+            self._use(offline)
+
+    def _use(self, offline: OfflineQueue) -> None:
+        if self.queue is self.offline:
+            self.queue = offline
+        self.offline = offline
+
+    def setStopped(self, hasStopped: bool) -> None:
+        """
+        Accept nothing while the client has stopped.
+        """
+        if self._isShared:
+            self._use(_STOPPED if hasStopped else _NONE)
+        else:
+            self.offline.setStopped(hasStopped)
+
+    def setFraming(self, framing: Framing[Any]) -> None:
+        """
+        The setting C{framing} has been changed.
+        """
+        if not self._isShared:
+            self.offline.setFraming(framing)
+
+    def setMarks(self, marks: Marks) -> None:
+        """
+        The marks have been changed.
+        """
+        if not self._isShared:
+            self.offline.setMarks(marks)
 
     @property
     def pending(self) -> int:

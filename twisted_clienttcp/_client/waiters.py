@@ -22,19 +22,28 @@ class Waiter(Deferred[Any]):
     patience: int | None
 
 
+#: The events, in the order in which they fire.
+EVENTS = ("flushed", "connected", "shutdown", "stopped")
+
+
 class Waiters:
     """
     The Deferreds of one client that wait for an event: C{"connected"}, C{"flushed"},
     C{"shutdown"} or C{"stopped"}.
 
-    @ivar waiting: the Deferreds for each event, in the order in which they began to
-        wait. An event may be missing.
+    Each attribute has the Deferreds for one event, in the order in which they began to
+    wait; None if nothing has waited for it.
     """
 
-    __slots__ = ("waiting",)
+    __slots__ = EVENTS
+
+    flushed: list[Waiter] | None
+    connected: list[Waiter] | None
+    shutdown: list[Waiter] | None
+    stopped: list[Waiter] | None
 
     def __init__(self) -> None:
-        self.waiting: dict[str, list[Waiter]] = {}
+        self.flushed = self.connected = self.shutdown = self.stopped = None
 
     def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
         """
@@ -47,8 +56,12 @@ class Waiters:
         @return: a new Deferred, which belongs to the caller.
         """
         waiter = Waiter(_leave)
-        waiter.others = self.waiting.setdefault(event, [])
-        waiter.others.append(waiter)
+        waiting: list[Waiter] | None = getattr(self, event)
+        if waiting is None:
+            waiting = []
+            setattr(self, event, waiting)
+        waiter.others = waiting
+        waiting.append(waiter)
         waiter.patience = patience
         return waiter
 
@@ -63,8 +76,8 @@ class Waiters:
         """
         taken = Waiters()
         for event in events:
-            if event in self.waiting:
-                taken.waiting[event] = self.waiting.pop(event)
+            setattr(taken, event, getattr(self, event))
+            setattr(self, event, None)
         return taken
 
     def countFailure(self, event: str) -> Waiters:
@@ -76,7 +89,7 @@ class Waiters:
         @return: the Deferreds that do not wait for more failures, as from L{split}.
         """
         leaving: list[Waiter] = []
-        for waiter in list(self.waiting.get(event, ())):
+        for waiter in list(getattr(self, event) or ()):
             if waiter.patience is not None:
                 waiter.patience -= 1
                 if not waiter.patience:
@@ -84,7 +97,7 @@ class Waiters:
                     waiter.others = leaving
                     leaving.append(waiter)
         taken = Waiters()
-        taken.waiting[event] = leaving
+        setattr(taken, event, leaving)
         return taken
 
     def fire(self, result: object) -> None:
@@ -93,8 +106,8 @@ class Waiters:
 
         @param result: the result, or a C{Failure}.
         """
-        for waiting in list(self.waiting.values()):
-            for waiter in waiting[:]:
+        for waiting in [getattr(self, event) for event in EVENTS]:
+            for waiter in list(waiting or ()):
                 # The callback of an earlier one may have cancelled it.
                 if not waiter.called:
                     waiter.callback(result)
