@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._client.attempts import Attempts
 from twisted_clienttcp._client.connections import Connections
-from twisted_clienttcp._client.lifecycle import Phase
+from twisted_clienttcp._client.lifecycle import Phase, Then
 from twisted_clienttcp._client.parts import Parts
 from twisted_clienttcp._connection.protocol import ClientTCPProtocol
 from twisted_clienttcp.errors import OutputLost
@@ -38,6 +38,7 @@ class ConnectionsTests(SynchronousTestCase):
         functions: dict[str, Callable[..., object]] = {
             "serverHigh": lambda client: self.calls.append("serverHigh"),
             "serverError": lambda client, failure: self.calls.append("serverError"),
+            "disconnected": lambda client, end: self.calls.append("disconnected"),
         }
         self.parts = Parts(client, functions, Mock())
         attempts = Attempts(self.parts, direct=True)
@@ -124,17 +125,17 @@ class ConnectionsTests(SynchronousTestCase):
         self.parts.lifecycle.phase = Phase.NEGOTIATING
         self.assertFalse(self.connections.outputChanged(connection, "serverHigh"))
 
-    def test_transportLost(self) -> None:
+    def test_outputLost(self) -> None:
         """
-        Waiting for a flush fails when output is lost with the transport.
+        Waiting for a flush fails when output of the connection in use is lost with the
+        transport.
         """
         connection = self.enter(Phase.CONNECTED)
         waiter = self.parts.waiters.wait("flushed")
-        connection.outbound.pending = 0
-        self.connections.transportLost(connection)
-        self.assertNoResult(waiter)
         connection.outbound.pending = 3
-        self.connections.transportLost(connection)
+        self.connections.outputLost(Mock())
+        self.assertNoResult(waiter)
+        self.connections.outputLost(connection)
         self.failureResultOf(waiter, OutputLost)
 
     def test_reason(self) -> None:
@@ -148,9 +149,10 @@ class ConnectionsTests(SynchronousTestCase):
             (ConnectionLost(), 0, ConnectionLost),
             (ConnectionLost(), 5, ConnectionLost),
         ]
-        self.watch("connectionEnded")
+        self.watch("connectionEnded", "settle")
         for error, unsent, kind in cases:
             parts = self.parts
+            parts.lifecycle.then = Then.STOP
             failure = Failure(error)
             connection = self.enter(Phase.CONNECTED)
             end = Mock(failure=failure, unsent=unsent, initiator="peer")
@@ -160,18 +162,21 @@ class ConnectionsTests(SynchronousTestCase):
             reasons = (parts.reason, parts.lost)
             expected = (kind, kind if unsent else None)
             self.assertEqual(tuple(each and each.type for each in reasons), expected)
-        self.assertEqual(self.calls, ["connectionEnded"] * len(cases))
+        each = ["connectionEnded", "disconnected", "settle"]
+        self.assertEqual(self.calls, each * len(cases))
         self.assertEqual(self.parts.counts.losses, len(cases))
 
     def test_reported(self) -> None:
         """
-        C{serverError} is called for an end that was not reported.
+        C{serverError} is called for an end that was not reported, and C{disconnected}
+        for every end, before the client settles.
         """
-        self.watch("connectionEnded")
+        self.watch("connectionEnded", "settle")
         for isTold in (True, False):
             self.calls.clear()
             connection = self.enter(Phase.CONNECTED)
             end = Mock(failure=Failure(ConnectionLost()), unsent=0)
             self.connections.connectionEnded(connection, end, isTold)
             reported = [] if isTold else ["serverError"]
-            self.assertEqual(self.calls, [*reported, "connectionEnded"])
+            expected = [*reported, "connectionEnded", "disconnected", "settle"]
+            self.assertEqual(self.calls, expected)

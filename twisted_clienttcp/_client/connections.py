@@ -13,7 +13,6 @@ from twisted.python.failure import Failure
 
 from .. import _tls
 from .._connecting.connector import Connector
-from .._connecting.destination import Target
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import Client, ClientTCPProtocol, raiseAgain
 from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
@@ -35,13 +34,12 @@ class Connections:
 
     __slots__ = ("_attempts", "_parts", "_preConnect", "_target", "disconnection")
 
-    #: The target of the last connection.
-    _target: Target
-
     def __init__(self, parts: Parts, attempts: Attempts) -> None:
         self._parts = parts
         self._attempts = attempts
         self._preConnect: PreConnect | None = None
+        #: The target of the present connection.
+        self._target = currentTarget(parts.client)
         self.disconnection: Disconnection | None = None
 
     def build(self, addr: IAddress | None) -> IProtocol | None:
