@@ -106,7 +106,7 @@ class AddressTests(ClientTestCase):
 
     def test_wrong(self) -> None:
         """
-        What is wrong is told by the constructor.
+        The constructor reports what is wrong.
         """
         nowhere = {"remoteAddress": None, "remotePort": None}
         for kind, words, parameters in (
@@ -194,8 +194,8 @@ class AddressTests(ClientTestCase):
 
     def test_paths(self) -> None:
         """
-        What cannot be the path of a socket is told by the constructor; a name in the
-        abstract namespace of Linux is none.
+        The constructor rejects what cannot be the path of a socket; a name in Linux's
+        abstract namespace is accepted.
         """
         unix: Any = {"domain": socket.AF_UNIX, "serverInput": print}
         for path, words in (

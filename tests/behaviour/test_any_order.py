@@ -106,7 +106,7 @@ class Connection:
 
 class ClientMachine(RuleBasedStateMachine):
     """
-    A client, its network, and what it has told.
+    A client, its network, and what it has reported.
     """
 
     def __init__(self) -> None:
@@ -269,7 +269,7 @@ class ClientMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(CALLBACKS), order=st.sampled_from(ORDERS))
     def plan(self, name: str, order: str) -> None:
         """
-        The next callback of that name gives that order.
+        Make that call in the next callback of that name.
         """
         self.plans[name] = order
 
@@ -352,7 +352,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     def order_fault(self) -> None:
         """
-        A callback raises, which costs the connection.
+        A callback raises, and the connection is dropped.
         """
         if self.told:
             self.giveUp()
@@ -413,8 +413,8 @@ class ClientMachine(RuleBasedStateMachine):
     )
     def orderInMidBatch(self, order: str, event: str) -> None:
         """
-        The order is given with records of the same read still to come, and the network
-        goes on.
+        The call is made while records of the same read are still to be delivered, and
+        the network continues.
         """
         self.plans["serverInput"] = order
         if self.wired():
@@ -506,7 +506,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """
-        However it stands, an order to stop leads to the end.
+        In any state, C{shutdown} leads to the end.
         """
         self.plans.clear()
         for later in self.laters:
@@ -534,7 +534,7 @@ class InvariantTests(SynchronousTestCase):
 
     def test_anyOrder(self) -> None:
         """
-        Nothing that is promised is broken, whatever happens in whatever order.
+        Every promise is kept, with any calls and events in any order.
         """
         try:
             run_state_machine_as_test(
@@ -548,7 +548,7 @@ class InvariantTests(SynchronousTestCase):
 
 class AnySequenceTests(FlowTestCase):
     """
-    Whatever is done in whatever order.
+    Any calls and events in any order.
     """
 
     @settings(max_examples=150)
@@ -675,9 +675,9 @@ class AnySequenceTests(FlowTestCase):
         self, plan: list[str], offlineLimit: int, login: bool
     ) -> None:
         """
-        Over any number of connections, no record is sent twice or before an older one;
-        all that was accepted has been sent, or is pending, or told as lost, and counted
-        so at any time; and whoever waits for a flush is told.
+        Over any number of connections, no record is sent twice or before an older one.
+        All accepted bytes have been sent, are pending, or are reported as lost, and are
+        counted so at any time; and each Deferred that waits for a flush fires.
         """
         self.setUp()
         client = self.client(

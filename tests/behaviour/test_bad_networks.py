@@ -41,7 +41,7 @@ class Plain(Protocol):
 
 class ProxyTests(FaultyTestCase):
     """
-    The proxy itself: it does what it is told, and at the byte.
+    The proxy itself: it does what is configured, at exactly that byte.
     """
 
     async def through(self, *ways: Way) -> tuple[Plain, FaultProxy, Server]:
@@ -67,7 +67,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_clear(self) -> None:
         """
-        Without a fault everything passes, and the ends of both streams.
+        Without a failure everything passes, including the ends of both streams.
         """
         plain, proxy, server = await self.through(CLEAR, CLEAR)
         self.write(plain, b"x" * 100_000)
@@ -140,7 +140,8 @@ class ProxyTests(FaultyTestCase):
 
     async def test_silence(self) -> None:
         """
-        Nothing passes any more, either way, and nobody hears of the other's end.
+        Nothing passes any more, either way, and neither end notices the end of the
+        other.
         """
         plain, proxy, server = await self.through(
             Way(after=10, fault=Fault.SILENCE), CLEAR
@@ -173,7 +174,7 @@ def cuts(number: int, furthest: int, delay: float = 0.0) -> list[tuple[Way, Way]
 
 class ResumptionTestCase(FaultyTestCase):
     """
-    An application that goes on where it was, over a network that breaks.
+    An application that resumes where it was, over a network that breaks.
     """
 
     timeout = 60
@@ -252,7 +253,8 @@ class ResumptionTests(ResumptionTestCase):
 
     async def test_stalled(self) -> None:
         """
-        A way that stalls in mid-flush costs what it kept, and that is told.
+        If a direction stalls during the flush, the bytes that it held are lost, and
+        that is reported.
         """
         server = await self.listen()
         proxy = await self.proxy(server, (Way(after=5, fault=Fault.STALL), CLEAR))

@@ -133,8 +133,8 @@ class OrderTests(ClientTestCase):
 
     def test_reconnectWhileConnected(self) -> None:
         """
-        The connection is aborted, its C{disconnected} tells what was lost, and no
-        record of it comes any more.
+        The connection is aborted, C{disconnected} reports what was lost, and no more
+        records of it are delivered.
         """
         client, transport = self.connected(autoReconnect=False)
         client.put(b"lost")
@@ -250,8 +250,8 @@ class OrderTests(ClientTestCase):
 
     def test_ordersInOneCallback(self) -> None:
         """
-        Who starts the client again, in the callback in which he has stopped it, waits
-        for the next stop.
+        A client that is stopped and started again in one callback: the Deferred of
+        C{start} waits for the next stop.
         """
         waiting: list[Any] = []
 
@@ -289,7 +289,7 @@ class OrderTests(ClientTestCase):
 
     def test_startWhileShuttingDown(self) -> None:
         """
-        An order that would be lost is refused.
+        A call of C{start} that would have no effect is refused.
         """
         client, transport = self.connected()
         client.shutdown()
@@ -374,7 +374,7 @@ class OrderTests(ClientTestCase):
 
     def test_truncated(self) -> None:
         """
-        What stood unfinished at the end is told.
+        An incomplete record at the end is reported.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"a\r\nrest")

@@ -98,7 +98,7 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_peerEnds(self) -> None:
         """
-        The peer's end of stream is told as always.
+        The peer's end of stream is reported as always.
         """
         server = await self.listen()
         server.met = lambda peer: peer.close() if len(server.peers) == 1 else None
@@ -126,8 +126,9 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_negotiation(self) -> None:
         """
-        What fails when there is a transport is known here: it is C{connectError}, and
-        counts for who waits. Where nobody listens nothing is told.
+        A failure after the connection has a transport is known here: it is a
+        C{connectError}, and C{whenConnected} counts it. Without a callback nothing is
+        reported.
         """
         server = await self.listen()
         for port, events in (
@@ -162,7 +163,7 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_tls(self) -> None:
         """
-        What C{tls} asks for is there whoever connects.
+        The setting C{tls} is used by any driver of the client.
         """
         authority = trustme.CA()
         issued = authority.issue_cert("localhost")

@@ -91,8 +91,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_offlineFirst(self) -> None:
         """
-        An order to end that is given in C{connected} itself: what has waited for the
-        connection is flushed before.
+        If C{connected} itself calls C{shutdown}, the records that waited for the
+        connection are flushed first.
         """
         for order in ("shutdown", "loseWriteConnection"):
             server = await self.listen(TalkingServer())
@@ -153,8 +153,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_peerNeverReads(self) -> None:
         """
-        A peer that takes nothing is left after C{drainTimeout}, and the bytes it has
-        not taken are told.
+        A peer that reads nothing is dropped after C{drainTimeout}, and the bytes that
+        it has not read are reported.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -172,7 +172,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_peerNeverEnds(self) -> None:
         """
-        A peer that goes on talking and never ends its side is left after
+        A peer that keeps sending and never ends its side is dropped after
         C{lingerTimeout}, unconfirmed.
         """
         server = await self.listen()
@@ -195,7 +195,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_resetInFlush(self) -> None:
         """
-        A reset while flushing is one C{serverError}, and the bytes lost are told.
+        A reset during the flush is one C{serverError}, and the lost bytes are reported.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -214,8 +214,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_resetAtTheWrite(self) -> None:
         """
-        A reset that is met in writing, before the reactor has read again, is told as
-        one: the kernel tells of it only once, and looks closed in order after that.
+        A reset that a write meets before the reactor has read again is reported as a
+        reset. The kernel reports it only once, and then an orderly end of stream.
         """
         server = await self.listen()
         client, recorder = await self.connected(server)
@@ -244,7 +244,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_abortedBehindUs(self) -> None:
         """
-        What is put when somebody has aborted the transport counts as lost.
+        Records that are put after other code has aborted the transport count as lost.
         """
         server = await self.listen()
         client, recorder = await self.connected(server)
@@ -256,8 +256,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_lossIsNoSuccess(self) -> None:
         """
-        An order to stop that cost bytes fails C{start()}, and so does a server that
-        closes in order before it has taken all.
+        C{start()} fails if C{shutdown} has lost bytes, and if the server closes in
+        order before it has received everything.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -339,7 +339,7 @@ class ClosingTests(NetworkTestCase):
 
 class UNIXTests(NetworkTestCase):
     """
-    A UNIX socket is gone at once when its peer closes, unlike one of TCP.
+    A UNIX socket is lost as soon as its peer closes, unlike a TCP connection.
     """
 
     async def test_lastWords(self) -> None:
@@ -448,7 +448,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_preConnect(self) -> None:
         """
-        In C{preConnect}, whatever that returns then: the attempt is given up.
+        In C{preConnect}, with any result: the attempt is given up.
         """
         self.assertEqual(await self.inside("preConnect"), ["started", "stopped"])
 
@@ -530,7 +530,8 @@ class AbortTests(FlowTestCase):
 
     def test_connected(self) -> None:
         """
-        It ends the connection at once and stops the client; what was pending is told.
+        It ends the connection at once and stops the client; the pending bytes are
+        reported.
         """
         client, transport = self.connected()
         client.put(b"abc")

@@ -125,8 +125,8 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_aliasInUse(self) -> None:
         """
-        An alias that another client has is an error for who connects, and no attempt
-        goes on behind it.
+        C{connectTCP} raises if another client has the alias, and no attempt is left
+        behind.
         """
         server = await self.listen()
         first = self.client(server, alias="dup", serverInput=print)

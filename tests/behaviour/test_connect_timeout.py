@@ -50,7 +50,7 @@ class TimedConnector(BaseConnector):
 
 class DeadlineTests(ClientTestCase):
     """
-    Who sees to it that an attempt does not take too long.
+    Tests for the timer that limits an attempt.
     """
 
     def begun(
@@ -92,7 +92,7 @@ class DeadlineTests(ClientTestCase):
 
     def test_itsWords(self) -> None:
         """
-        What somebody else says of a time that is up is left as it is.
+        The text of another object's timeout is left as it is.
         """
         client = self.begun(timeout=5)
         told: list[str] = []
@@ -204,8 +204,8 @@ class DeadlineTests(ClientTestCase):
 
     def test_builtAndNeverMade(self) -> None:
         """
-        And the client where an endpoint has built a protocol at once, and gives it no
-        transport.
+        The client's timer is used if an endpoint has built a protocol and never
+        connects it.
         """
 
         class Hasty(SlowEndpoint):
@@ -225,8 +225,8 @@ class TimeTests(SynchronousTestCase):
 
     def test_timeIsSet(self) -> None:
         """
-        Where the time of day is put back in the middle of an attempt, C{connectTimeout}
-        is none the longer, if the reactor goes by another clock.
+        If the time of day is set back during an attempt, C{connectTimeout} does not
+        take longer, provided that the reactor uses another clock.
         """
         code = (
             "import signal, time\n"
@@ -295,7 +295,7 @@ class WordTests(ClientTestCase):
 
     def test_endpoint(self) -> None:
         """
-        An endpoint reaches the same deadline, or one of its own.
+        An endpoint has the same deadline, or one of its own.
         """
 
         class Hooked(ClientTCPFactory):

@@ -135,7 +135,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_preConnect(self) -> None:
         """
-        Something true lets the connection go on, something false does not.
+        A true value accepts the connection, a false one does not.
         """
         self.connected(preConnect=lambda client, negotiation: True)
         self.assertEqual(self.events, ["started", "connected"])
@@ -170,7 +170,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverError(self) -> None:
         """
-        A loss that nobody asked for: the end of stream is errno 0.
+        A loss that the client has not requested: the end of stream is errno 0.
         """
         for end, number in ((ConnectionLost(), 104), (None, 0)):
             self.setUp()
@@ -246,7 +246,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setMarks(self) -> None:
         """
-        Both at once, or one by its attribute; what is reached already is told.
+        Both at once, or one by its attribute; a mark that is reached already is
+        reported.
         """
         client, transport = self.connected(**self.recorder.marks(100, 50))
         client.put(b"x" * 28)
@@ -412,7 +413,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_call(self) -> None:
         """
-        Now, and gives the handler's value.
+        The handler is called now, and its value is returned.
         """
         client = self.client(inlineStates={"e": lambda client, n: n + 1})
         self.assertEqual(client.call("e", 1), 2)
@@ -531,7 +532,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_inputFraming(self) -> None:
         """
-        What cuts the bytes received.
+        The framing that decodes received bytes.
         """
         client, transport = self.connected()
         client.setInputFraming(Stream)
@@ -540,7 +541,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_outputFraming(self) -> None:
         """
-        What frames the records put.
+        The framing that encodes records.
         """
         client, transport = self.connected()
         client.setOutputFraming(Stream)

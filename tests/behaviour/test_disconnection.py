@@ -148,8 +148,8 @@ class ConfirmedTests(ScriptedTestCase):
 
     async def test_nothingRead(self) -> None:
         """
-        A peer that ends its side without having read confirms nothing, whatever it does
-        next.
+        A peer that ends its side without having read confirms nothing, no matter what
+        it does next.
         """
 
         def end(peer: socket.socket) -> None:
@@ -168,7 +168,7 @@ class ConfirmedTests(ScriptedTestCase):
 
     async def test_reset(self) -> None:
         """
-        After a reset nobody knows what the peer has read: the number is never 0.
+        After a reset it is not known what the peer has read: the number is never 0.
         """
         for family in self.families:
             lost: Deferred[Disconnection] = Deferred()
@@ -318,8 +318,8 @@ class TLSTests(TLSTestCase):
 
     async def test_nothingRead(self) -> None:
         """
-        A peer that sends its close_notify without having read anything confirms
-        nothing.
+        A peer that ends its side without having read confirms nothing, no matter what
+        it does next.
         """
         report = await self.shutDown(SIZE, lambda peer: peer.close())
         self.assertEqual(report.unsent, 0)
@@ -475,7 +475,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_stubborn(self) -> None:
         """
-        A coroutine that goes on waiting does not hide the loss.
+        A coroutine that keeps waiting does not hide the loss.
         """
 
         async def serverInput(client: Any, record: bytes) -> None:

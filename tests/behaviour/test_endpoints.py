@@ -66,7 +66,7 @@ class EndpointTests(ClientTestCase):
 
     def test_factoryCalls(self) -> None:
         """
-        It tells the factory what Twisted's connectors tell theirs.
+        It calls the same methods of the factory as Twisted's connectors.
         """
         calls: list[str] = []
 
@@ -123,8 +123,8 @@ class EndpointTests(ClientTestCase):
 
     def test_builtAndNeverMade(self) -> None:
         """
-        An endpoint that has built the protocol and never gives it a transport is timed
-        out as any; if it comes to it all the same, the transport is closed.
+        An endpoint that has built the protocol and never connects it is timed out like
+        any other; if it connects later, the transport is closed.
         """
         endpoint = SlowEndpoint()
         client = self.client(
@@ -182,7 +182,7 @@ class EndpointTests(ClientTestCase):
 
     def test_startedConnectingRaises(self) -> None:
         """
-        A subclass's hook that raises costs the attempt, and no more.
+        If an overridden method raises, the attempt fails, and nothing else.
         """
         faults = [ZeroDivisionError()]
 
@@ -251,7 +251,7 @@ class EndpointTests(ClientTestCase):
 
     def test_lateSuccess(self) -> None:
         """
-        An attempt that was given up and succeeds all the same is closed.
+        An attempt that was given up and succeeds later is closed.
         """
         endpoint = SlowEndpoint()
         client = self.client(remoteAddress=None, remotePort=None, endpoint=endpoint)

@@ -32,8 +32,8 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_callbackRaises(self) -> None:
         """
-        It is logged, told to C{serverError} once, and costs the connection; what it has
-        not seen of the batch it never sees.
+        The exception is logged and passed to C{serverError} once, and the connection is
+        dropped; the rest of the batch is not delivered.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: 1 / 0
@@ -59,8 +59,8 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_coroutine(self) -> None:
         """
-        A coroutine that nobody would wait for is no less of a fault if it is returned
-        by a function that does not look like it.
+        A coroutine that would never be awaited is an error too if a function that is
+        not a coroutine function returns it.
         """
 
         async def greet(client: Any) -> None:
@@ -75,7 +75,7 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_exit(self) -> None:
         """
-        C{SystemExit} costs the connection too, and goes on to whoever called us.
+        C{SystemExit} drops the connection too, and is raised to the caller.
         """
         client, transport = self.connected()
 
@@ -91,7 +91,8 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_anyCallbackRaises(self) -> None:
         """
-        Whichever raises: the order of the others stays, and the client goes on.
+        Any callback may raise: the others are called in the same order, and the client
+        continues.
         """
         for name in self.recorder.parameters("serverInput"):
             self.setUp()
@@ -118,8 +119,8 @@ class CallbackErrorTests(ClientTestCase):
 
     def test_framingFault(self) -> None:
         """
-        The records before the fault are delivered; then C{serverError}, and the end.
-        What was put is still flushed.
+        The records before the error are delivered; then C{serverError} is called, and
+        the connection ends. Pending output is still flushed.
         """
         client, transport = self.connected(framing=Line(maxLength=3))
         client.put(b"bye")

@@ -51,7 +51,7 @@ class HandlerTests(EventTestCase):
 
     def test_inline(self) -> None:
         """
-        Functions by name get the client and the arguments; C{call} gives their value.
+        Functions by name get the client and the arguments; C{call} returns their value.
         """
         client = self.client(inlineStates={"a": self.noting("a", "value")})
         self.assertEqual(client.call("a", 1, "two"), "value")
@@ -277,8 +277,8 @@ class QueueTests(EventTestCase):
 
     def test_handlerRaises(self) -> None:
         """
-        A posted event's handler that raises is treated as a callback that does; the
-        next event comes all the same. One that is called raises to the caller.
+        An exception of the handler of a posted event is treated as that of a callback;
+        the next event is still dispatched. C{call} raises the exception.
         """
         client, transport = self.connected(
             inlineStates={"bad": lambda client: 1 / 0, "good": self.noting("good")}
@@ -326,8 +326,8 @@ class QueueTests(EventTestCase):
 
     def test_eventThatDoesNotReconnect(self) -> None:
         """
-        When the event has come and has asked for nothing, or is cancelled, the client
-        stops.
+        When the event has been handled without another attempt, or is cancelled, the
+        client stops.
         """
         laters: list[Any] = []
         for cancel in (False, True):
@@ -349,7 +349,7 @@ class QueueTests(EventTestCase):
 
     def test_overridden(self) -> None:
         """
-        The events are the orders, also those that a subclass overrides.
+        The events call the methods, also those that a subclass overrides.
         """
         calls = self.calls
 
@@ -371,7 +371,7 @@ class QueueTests(EventTestCase):
 
     def test_olderEvents(self) -> None:
         """
-        An event put off before a loss comes all the same, and may ask for another
+        An event that was scheduled before a loss is dispatched, and may request another
         attempt.
         """
         client, transport = self.connected(autoReconnect=False)
@@ -383,7 +383,8 @@ class QueueTests(EventTestCase):
 
     def test_eventsBeforeShutdown(self) -> None:
         """
-        One put off before the order to stop does not hold that up, and does not come.
+        An event that was scheduled before C{shutdown} does not delay it, and is not
+        dispatched.
         """
         client, transport = self.connected(inlineStates={"a": self.noting("a")})
         client.postLater(60, "a")

@@ -408,7 +408,8 @@ class CallbackTests(RaisingTestCase):
 
     def test_reconnects(self) -> None:
         """
-        A client that reconnects makes its next attempt, whatever a callback has raised.
+        A client that reconnects makes its next attempt, with any exception of a
+        callback.
         """
         for kind in KINDS:
             for name, steps in (
@@ -435,7 +436,7 @@ class ProducerTests(RaisingTestCase):
 
     def test_anyMethod(self) -> None:
         """
-        Any method of a producer that raises anything is logged once and costs the
+        Any exception of any method of a producer is logged once and drops the
         connection, and nothing else.
         """
         for name, (method, streaming, steps) in PRODUCERS.items():

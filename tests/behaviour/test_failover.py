@@ -115,7 +115,7 @@ class FailoverTests(ClientTestCase):
     def test_oneRound(self) -> None:
         """
         Without C{autoReconnect} there is one round; the last failure is what stopped
-        the client. A client started again goes on behind that.
+        the client. A client that is started again continues behind that endpoint.
         """
         client = self.several(autoReconnect=False)
         for _ in range(2):

@@ -51,7 +51,7 @@ class TalkingTests(TLSTestCase):
 
     async def closing(self, server: Server, run: int, **parameters: Any) -> Any:
         """
-        @return: what C{disconnected} tells after C{shutdown} with much to send.
+        @return: the argument of C{disconnected} after C{shutdown} with much to send.
         """
         recorder = Recorder()
         client = self.client(
@@ -96,7 +96,7 @@ class TalkingTests(TLSTestCase):
     async def test_everyRunTLS(self) -> None:
         """
         20 of 20 runs deliver every byte through TLS too, which has no half-close, and
-        whose session tickets are input that nobody asked for.
+        whose session tickets are unread input.
         """
         server = self.talking(self.made.good.options())
         for run in range(RUNS):
@@ -115,8 +115,8 @@ class FlushTests(NetworkTestCase):
 
     async def test_resetAfterSome(self) -> None:
         """
-        A peer that takes a part and then resets: what is told as C{unsent} is never
-        less than what was lost in user space, and at most a chunk more.
+        A peer that reads a part and then resets: C{unsent} is never less than what was
+        lost in user space, and at most one chunk more.
         """
         server = await self.listen()
 
@@ -205,7 +205,8 @@ class TLSFlushTests(TLSTestCase):
 
     async def test_stalled(self) -> None:
         """
-        A peer that takes nothing: C{drainTimeout}, and what it left is told.
+        A peer that reads nothing: C{drainTimeout}, and the bytes that it has not read
+        are reported.
         """
         end = await self.shutDown(MANY * 4, lambda peer: None, drainTimeout=0.3)
         self.assertTrue(end.failure.check(DrainTimeout))

@@ -93,8 +93,8 @@ class ReadTests(ClientTestCase):
 
     def test_bound(self) -> None:
         """
-        However many reads are full, none is larger than large; a transport that reads
-        more as a rule goes on to do so.
+        No read is larger than the limit, with any number of full reads; a transport
+        whose usual reads are larger keeps that size.
         """
         for usual in (64 * 1024, 100_000, 2 * LARGE_READ):
             self.patch(Socket, "bufferSize", usual)
@@ -138,8 +138,8 @@ class ReadTests(ClientTestCase):
 
     def test_output(self) -> None:
         """
-        Pending output goes to the kernel in chunks all the same, though the size of a
-        read is also the mark at which a transport pauses a push producer.
+        Pending output still goes to the kernel in chunks, though the size of a read is
+        also the mark at which a transport pauses a push producer.
         """
         self.pair()
         self.assertGreater(self.feed(bytes(Socket.bufferSize)), Socket.bufferSize)
@@ -158,7 +158,7 @@ class ReadTests(ClientTestCase):
 
 class InputTests(ClientTestCase):
     """
-    What the client's orders do to input.
+    How the calls of a client affect its input.
     """
 
     def records(self) -> list[Any]:
@@ -331,7 +331,7 @@ class InputTests(ClientTestCase):
 
     def test_lossWhilePausedWithNothingWaiting(self) -> None:
         """
-        A loss that nothing waits before is told at once.
+        A loss is reported at once if no records wait before it.
         """
         client, transport = self.connected(autoReconnect=False)
         client.pauseProducing()
@@ -342,7 +342,7 @@ class InputTests(ClientTestCase):
 
     def test_shutdownAfterLossWhilePaused(self) -> None:
         """
-        C{shutdown} discards what waits, and the loss is told then.
+        C{shutdown} discards the records that wait, and then the loss is reported.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -373,8 +373,8 @@ class InputTests(ClientTestCase):
 
     def test_skipTooLong(self) -> None:
         """
-        With C{onTooLong="skip"} a record that is too long is a C{serverError}, and the
-        connection goes on with the next.
+        With C{onTooLong="skip"}, a record that is too long is a C{serverError}, and the
+        connection continues with the next one.
         """
         framing = Line(delimiter=b"|", maxLength=2, onTooLong="skip")
         client, transport = self.connected(framing=framing)

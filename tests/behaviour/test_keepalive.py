@@ -17,13 +17,13 @@ from .._support import NetworkTestCase, Server, keepAliveSettings, reactor
 
 class SettingTests(NetworkTestCase):
     """
-    What the kernel is told.
+    Tests for the options that the kernel gets.
     """
 
     async def test_settings(self) -> None:
         """
-        By default it watches, with numbers of its own; it does not with False; and with
-        ours if there are any.
+        By default the kernel probes, with its own numbers; not with False; and with the
+        numbers of the setting if there are any.
         """
         server = await self.listen()
         found = []
@@ -59,7 +59,7 @@ class SettingTests(NetworkTestCase):
 
     async def test_unix(self) -> None:
         """
-        A UNIX socket has no such options, and connects all the same.
+        A UNIX socket has no such options, and still connects.
         """
         server, path = Server(), self.socketPath()
         listening = await UNIXServerEndpoint(reactor, path).listen(server)

@@ -38,7 +38,7 @@ class NegotiationTests(ClientTestCase):
 
     def test_true(self) -> None:
         """
-        Something true lets the connection go on; before that, C{put} has none.
+        A true value accepts the connection; until then, C{put} has no connection.
         """
         seen: list[Any] = []
 
@@ -82,8 +82,8 @@ class NegotiationTests(ClientTestCase):
 
     def test_dialogue(self) -> None:
         """
-        A coroutine talks record by record; what stands behind the last one it read goes
-        to C{serverInput}, once C{connected} has returned.
+        A coroutine reads record by record; the records behind the last one that it has
+        read are passed to C{serverInput} when C{connected} has returned.
         """
         got: list[Any] = []
 
@@ -139,8 +139,8 @@ class NegotiationTests(ClientTestCase):
 
     def test_forgottenDecorator(self) -> None:
         """
-        What nobody waits for is no consent: a generator whose decorator was forgotten,
-        a future of another kind.
+        A result that is never awaited does not accept the connection: a generator
+        without its decorator, or a future of another library.
         """
 
         def generator(client: Any, negotiation: Any) -> Any:
@@ -248,7 +248,7 @@ class NegotiationTests(ClientTestCase):
 
     def test_shutdownMeanwhile(self) -> None:
         """
-        An order to stop cancels C{preConnect} and tells no error.
+        C{shutdown} cancels C{preConnect}, and no error is reported.
         """
         cancelled: list[Any] = []
         client, transport = self.negotiating(lambda c, n: Deferred(cancelled.append))

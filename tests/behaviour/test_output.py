@@ -164,8 +164,8 @@ class OutputTests(FlowTestCase):
 
     def negotiating(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
         """
-        @return: a client that has sent 20 bytes in its negotiation, which goes on
-            until C{self.agreed} fires.
+        @return: a client that has sent 20 bytes in its negotiation, which continues
+        until C{self.agreed} fires.
         """
         self.agreed: Deferred[bool] = Deferred()
 

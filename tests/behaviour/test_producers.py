@@ -158,7 +158,7 @@ class SuccessionTests(SynchronousTestCase):
 @implementer(IPushProducer)
 class RecordingProducer:
     """
-    A producer that remembers what it is told.
+    A producer that records the calls of its methods.
     """
 
     def __init__(self) -> None:
@@ -347,7 +347,8 @@ class ConsumerTests(FlowTestCase):
 
     def test_raisesAtALoss(self) -> None:
         """
-        One that raises when it is stopped is told of once, and so is the end.
+        If a producer raises when it is stopped, that is reported once, and so is the
+        end.
         """
         client, transport = self.connected()
         producer = Producer()
@@ -361,7 +362,7 @@ class ConsumerTests(FlowTestCase):
 
     def test_raises(self) -> None:
         """
-        One that raises costs the connection, as a callback does.
+        A producer that raises drops the connection, as a callback does.
         """
         client, transport = self.connected()
         client.registerProducer(Producer(lambda: 1 / 0), False)

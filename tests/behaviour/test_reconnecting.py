@@ -74,8 +74,7 @@ class DelayTests(ClientTestCase):
 
     def test_nonsense(self) -> None:
         """
-        A bad delay is rejected when it is assigned, and the client goes on with the
-        old one.
+        A bad delay is rejected when it is assigned, and the client keeps the old one.
         """
         client = self.client()
         client.start()
@@ -87,7 +86,7 @@ class DelayTests(ClientTestCase):
 
     def test_noJitter(self) -> None:
         """
-        None stands for no jitter, as in C{ReconnectingClientFactory}.
+        None means no jitter, as in C{ReconnectingClientFactory}.
         """
         client = self.client()
         client.jitter = None
@@ -95,7 +94,7 @@ class DelayTests(ClientTestCase):
 
     def test_resetAfterStability(self) -> None:
         """
-        The waits begin anew only after a connection that has held.
+        The waits start over only after a stable connection.
         """
         client = self.client()
         self.delays(client, 3)
@@ -141,7 +140,7 @@ class DelayTests(ClientTestCase):
 
     def test_notBeforeDisconnected(self) -> None:
         """
-        No attempt begins before C{disconnected} has returned, whatever it calls.
+        No attempt begins before C{disconnected} has returned, with any calls in it.
         """
         for call in (
             lambda client: client.connect(),
@@ -179,7 +178,7 @@ class DelayTests(ClientTestCase):
 
 class StabilityTests(RetryTestCase):
     """
-    When the waits begin anew.
+    Tests for connections after which the waits start over.
     """
 
     def test_acceptThenClose(self) -> None:
@@ -240,8 +239,8 @@ class StabilityTests(RetryTestCase):
 
     def test_stableAfter(self) -> None:
         """
-        They begin anew after a connection that has held for C{stableAfter} seconds, 10
-        by default, and no sooner.
+        They start over after a connection that has lasted for C{stableAfter} seconds
+        (10 by default), not sooner.
         """
         self.assertEqual(self.held(self.client(), 9.9), 4)
         self.setUp()
@@ -375,7 +374,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_startAgain(self) -> None:
         """
-        Who starts it again begins anew, in all that is counted.
+        When the client is started again, all counts start over.
         """
         client = self.started(retryPolicy=giveUpByRate(2, 30, constant(1)))
         for _ in range(2):
@@ -413,7 +412,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_logged(self) -> None:
         """
-        It is logged where no callback is told.
+        It is logged if there is no callback for it.
         """
         events: list[Any] = []
         observer: Any = events.append
@@ -446,7 +445,8 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_failures(self) -> None:
         """
-        It fails with the last failure of so many from the call on; the client goes on.
+        It fails with the last of that number of failures since the call; the client
+        continues.
         """
         client = self.started()
         one = client.whenConnected(failAfterFailures=1)
@@ -522,7 +522,7 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_inConnectError(self) -> None:
         """
-        Who waits from C{connectError} on waits for the next attempt.
+        A Deferred that C{connectError} requests waits for the next attempt.
         """
         waiters: list[Any] = []
         self.recorder.on["connectError"] = lambda client, failure: waiters.append(
@@ -562,7 +562,7 @@ class NetworkIsBackTests(RetryTestCase):
 
     def test_atOnce(self) -> None:
         """
-        It connects at once; if that fails, the policy goes on where it was.
+        It connects at once; if that fails, the policy continues where it was.
         """
         client = self.started()
         for _ in range(3):

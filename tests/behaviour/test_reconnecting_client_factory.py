@@ -89,8 +89,8 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_keptFromUs(self) -> None:
         """
-        A subclass that keeps a failure to itself, and does not retry, is told of it by
-        the deadline: the client never hangs.
+        If a subclass neither passes on a failure nor retries, the deadline reports it:
+        the client never hangs.
         """
         client = self.subclass(clientConnectionFailed=lambda *args: None)
         self.refuse()
@@ -132,7 +132,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_stopTryingBehindAnOrder(self) -> None:
         """
-        It takes back an order to connect again, whenever it comes.
+        It cancels a request to connect again that was made before.
         """
         client = self.started()
         transport = self.establish()
@@ -144,7 +144,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_orderBehindStopTrying(self) -> None:
         """
-        An order that comes later is carried out, once.
+        A request that is made afterwards is carried out once.
         """
         client = self.started()
         transport = self.establish()
@@ -278,7 +278,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryAfterShutdown(self) -> None:
         """
-        It does not take back an order to stop.
+        It does not cancel a request to stop.
         """
         client = self.started()
         transport = self.establish()

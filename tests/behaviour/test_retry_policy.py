@@ -103,7 +103,7 @@ class PolicyTests(RetryTestCase):
 
     def test_longer(self) -> None:
         """
-        Who wants to wait longer sets C{maxDelay}.
+        For longer waits, C{maxDelay} can be set.
         """
         client = self.started(retryPolicy=constant(300))
         with capturedLogs() as logs:
@@ -163,8 +163,8 @@ class PolicyTests(RetryTestCase):
     )
     def test_bounds(self, wait: Any, maxDelay: float) -> None:
         """
-        Whatever it returns: no wait is negative or over C{maxDelay}, and the client
-        either waits or has stopped.
+        With any results, no wait is negative or over C{maxDelay}, and the client either
+        waits or has stopped.
         """
         self.setUp()
         client = self.client(retryPolicy=lambda attempt: wait)

@@ -162,7 +162,7 @@ class ServiceTests(ClientTestCase):
 
     def test_restartAfterALoss(self) -> None:
         """
-        Who waits for the connection to come does not care how the last one ended.
+        Waiting for the next connection does not depend on how the last one ended.
         """
         service, transport = self.running()
         service.client.put(b"lost")
@@ -177,7 +177,7 @@ class ServiceTests(ClientTestCase):
 
     def test_cancelledWhenConnected(self) -> None:
         """
-        Who waits for the connection to come can give up.
+        Waiting for the connection can be cancelled.
         """
         service, transport = self.running()
         service.stopService()
@@ -211,7 +211,7 @@ class ServiceTests(ClientTestCase):
 
     def test_cancelledStop(self) -> None:
         """
-        Who waits for the stop no longer does no harm to the restart.
+        To cancel the Deferred of the stop does not prevent the restart.
         """
         service, transport = self.running()
         stopped = service.stopService()

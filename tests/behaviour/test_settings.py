@@ -306,7 +306,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_nowhere(self) -> None:
         """
-        Without an address, only a connector of somebody else's can connect it.
+        Without an address, only a connector of another object can connect it.
         """
         client = ClientTCPFactory(serverInput=print)
         self.assertIsInstance(client, ReconnectingClientFactory)
@@ -472,7 +472,7 @@ class LaterTests(ClientsTestCase):
 
     def test_addressDuringAnAttempt(self) -> None:
         """
-        The attempt that is under way goes on.
+        The present attempt continues.
         """
         client = self.started()
         client.remoteAddress = "127.0.0.2"
@@ -540,7 +540,7 @@ class LaterTests(ClientsTestCase):
 
     def test_somebodyElsesConnector(self) -> None:
         """
-        An address replaces that of somebody else's connector, too.
+        An address also replaces that of a connector that is not the client's own.
         """
         client = self.client(remoteAddress=None, remotePort=None)
         self.reactor.connectTCP("127.0.0.1", 7, client)

@@ -235,7 +235,7 @@ class HookTests(NetworkTestCase):
 
     async def test_startedConnecting(self) -> None:
         """
-        It costs the attempt, and no more.
+        The attempt fails, and nothing else.
         """
         server = await self.listen()
         faults = [ZeroDivisionError()]

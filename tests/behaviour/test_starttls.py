@@ -275,7 +275,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_left(self) -> None:
         """
-        So it is where the handshake fails; nobody is told twice.
+        The same is true if the handshake fails; the failure is reported once.
         """
         server = await self.dialogue(self.made.expired)
         server.greeting = b""
@@ -289,7 +289,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_bad(self) -> None:
         """
-        Certificates are verified here as well; the waiting C{preConnect} is told.
+        Certificates are verified here too; the waiting C{preConnect} gets the failure.
         """
         told: list[Exception] = []
         for certificate, words in (
@@ -313,7 +313,8 @@ class StartTLSTests(TLSTestCase):
 
     async def test_platform(self) -> None:
         """
-        C{startTLS(True)} trusts whom the platform does, for the host connected to.
+        C{startTLS(True)} trusts the authorities of the platform, for the host of the
+        connection.
         """
         server = await self.dialogue()
         _tls.platformOptions.cache_clear()
@@ -363,9 +364,9 @@ class StartTLSTests(TLSTestCase):
 
     async def test_injection(self) -> None:
         """
-        Bytes in clear text that somebody puts into the dialogue, at any point of it,
-        as a whole record, a part of one or several, never reach the framing as if they
-        were protected: the attempt fails.
+        Injected bytes in clear text, at any point of the dialogue, as a whole record, a
+        part of one or several, never reach the framing as if they were protected: the
+        attempt fails.
         """
         server = await self.dialogue()
         points = ("greeting", "answer", "behind", "hello")
@@ -398,7 +399,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_defiant(self) -> None:
         """
-        C{preConnect} cannot go on with such a connection.
+        C{preConnect} cannot use such a connection.
         """
         server = await self.dialogue()
         server.injected = {"answer": b"evil\r\n"}

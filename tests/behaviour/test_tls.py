@@ -97,7 +97,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_platform(self) -> None:
         """
-        C{tls=True} trusts whom the platform trusts, for the very name or IP address.
+        C{tls=True} trusts the authorities of the platform, for exactly this name or IP
+        address.
         """
         server = await self.serve()
         with self.made.authority.cert_pem.tempfile() as path:
@@ -156,7 +157,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_unknownAuthority(self) -> None:
         """
-        A certificate by somebody else.
+        A certificate of an unknown authority.
         """
         server = await self.serve(self.made.stranger)
         error = await self.failing(server, tls=self.options())
@@ -369,8 +370,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_abortWhenLost(self) -> None:
         """
-        An order to drop a connection whose loss waits behind paused records: its
-        transport is gone already (and Twisted's for TLS would raise).
+        A connection can be dropped while its loss waits behind paused records: its
+        transport is lost already (and Twisted's for TLS would raise).
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(b"220 1\r\n220 2\r\n")
@@ -702,7 +703,7 @@ class EndpointTests(NetworkTestCase):
 
     async def test_untrusted(self) -> None:
         """
-        A certificate that nobody vouches for is a failed attempt.
+        A certificate that no trusted authority has signed is a failed attempt.
         """
         server = Server()
         _, wary = self.serve(server)

@@ -302,7 +302,7 @@ class HerdTests(SynchronousTestCase):
 
     def test_counting(self) -> None:
         """
-        A policy is told the number of failures in a row, from 1 on.
+        A policy gets the number of failures in a row, from 1 on.
         """
         wait = herd.counting(float)
         self.assertEqual([wait(), wait(), wait()], [1.0, 2.0, 3.0])
@@ -357,7 +357,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_met(self) -> None:
         """
-        What is reached stands beside what must be, and who is missing is named.
+        The figure that was reached is next to its bound, and a missing row is named.
         """
         work, results = self.work(3)
         self.assertEqual(

@@ -118,7 +118,7 @@ class BuildFramingTests(SynchronousTestCase):
 
     def test_subclasses(self) -> None:
         """
-        A subclass with a constructor of its own works, whatever it is a subclass of.
+        A subclass of any framing works with a constructor of its own.
         """
         for base, arguments in (
             (Line, {"delimiter": b"|"}),

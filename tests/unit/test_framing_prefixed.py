@@ -213,7 +213,8 @@ class DecodeTests(SynchronousTestCase):
 
     def test_varintBehindAHeader(self) -> None:
         """
-        MQTT: one byte, the length of the rest as a varint, the rest.
+        MQTT: any number in the record is replaced by the right one, in as few bytes as
+        possible.
         """
         publish = b"\x30\xc8\x01" + b"x" * 200
         found = decodeEachWay(MQTT, b"\xc0\0" + publish + b"\xd0\0", [1, 4])
@@ -308,8 +309,8 @@ class EncodeTests(SynchronousTestCase):
 
     def test_varintBehindAHeader(self) -> None:
         """
-        MQTT: whatever number is in the record, the right one is sent, in as few bytes
-        as possible.
+        MQTT: any number in the record is replaced by the right one, in as few bytes as
+        possible.
         """
         body = b"x" * 200
         for number in (b"\0", b"\xc8\1", b"\xc8\x81\0", b"\x80\x80\x80\x80\0"):

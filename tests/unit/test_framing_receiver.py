@@ -121,7 +121,7 @@ class ReceiverTests(SynchronousTestCase):
     @given(st.sampled_from(CLASSES[:5]), streams, cuts, st.data())
     def test_replaced(self, cls: Any, data: bytes, at: list[int], choice: Any) -> None:
         """
-        Another framing goes on with the bytes that the class holds.
+        Another framing continues with the bytes that the class holds.
         """
         framing = Receiver(cls)
         whole = decoded(framing, [data], end=False)

@@ -392,7 +392,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_swapDoesNotDecodeTwice(self) -> None:
         """
-        A swap at each record decodes at most two units per record in vain: after a
+        A swap at each record discards at most two decoded units per record: after a
         batch is discarded, as many units are decoded one by one before the next batch.
         """
         decoded = [0]

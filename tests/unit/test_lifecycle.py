@@ -208,7 +208,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_retry(self) -> None:
         """
-        A failure is followed by the wait that the policy gives.
+        A failure is followed by the wait that the policy returns.
         """
         lifecycle, calls = self.settled(Phase.CONNECTING, "failed")
         self.assertEqual((lifecycle.phase, lifecycle.then), (Phase.WAITING, None))
@@ -216,7 +216,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_giveUp(self) -> None:
         """
-        It is followed by the end when the policy gives none.
+        It is followed by the end if the policy returns none.
         """
         lifecycle, calls = self.settled(Phase.CONNECTING, "failed", delay=None)
         self.assertIs(lifecycle.phase, Phase.STOPPED)
@@ -289,8 +289,9 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_hosted(self) -> None:
         """
-        A connection that somebody else has made is followed by nothing: he makes the
-        next, and C{stopped} is not called.
+        A connection that was made by another object, such as a C{ClientService}, is
+        followed by nothing: that object makes the next one, and C{stopped} is not
+        called.
         """
         owner, lifecycle = lifecycleIn(Phase.IDLE)
         for given in ("made", "negotiated", "connectionEnded", "settle"):

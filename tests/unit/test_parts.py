@@ -113,7 +113,7 @@ class PartsTests(SynchronousTestCase):
 
     def test_callbackRaised(self) -> None:
         """
-        A callback that raises costs the connection, and C{serverError} is called unless
+        A callback that raises drops the connection, and C{serverError} is called unless
         it is the one that has raised, or the connection ends for an earlier reason.
         """
         cases = (

@@ -20,8 +20,8 @@ class KeepAliveTests(SynchronousTestCase):
 
     def test_refusedByTheKernel(self) -> None:
         """
-        A connection that is lost already may refuse it; that is told by its transport,
-        and not from here.
+        The kernel may refuse this for a connection that is lost already; its transport
+        reports the loss, and nothing else does.
         """
 
         class Refusing:

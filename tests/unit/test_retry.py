@@ -49,7 +49,7 @@ class ExponentialTests(SynchronousTestCase):
         attempt: int,
     ) -> None:
         """
-        No wait is negative or over C{maxDelay}, whatever the numbers.
+        With any numbers, no wait is negative or over C{maxDelay}.
         """
         policy = exponential(
             initialDelay=initialDelay,
@@ -144,7 +144,7 @@ class ConstantTests(SynchronousTestCase):
 
 class GiveUpTests(SynchronousTestCase):
     """
-    When a policy gives up.
+    Tests for policies that give up.
     """
 
     def test_count(self) -> None:
@@ -208,7 +208,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_plainNumber(self) -> None:
         """
-        What has to know more than a number says so to whoever gives it one.
+        A policy that needs more than a number raises an error that says so.
         """
         for policy in (giveUpByTime(10), giveUpByRate(3, 10)):
             error = self.assertRaises(TypeError, policy, 1)

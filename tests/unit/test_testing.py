@@ -323,7 +323,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_givenUp(self) -> None:
         """
-        An attempt that the client gives up is none.
+        An attempt that the client has given up cannot be accepted.
         """
         server = self.serve()
         server.client.shutdown()

@@ -49,7 +49,7 @@ class WordTests(SynchronousTestCase):
 
     def test_openssl(self) -> None:
         """
-        Whatever OpenSSL says, something is told.
+        Any error of OpenSSL has a text.
         """
         for arguments, words in (
             (([("SSL routines", "", "bad record mac")],), "bad record mac"),
@@ -69,7 +69,7 @@ class WordTests(SynchronousTestCase):
 
     def test_substitute(self) -> None:
         """
-        A verification error that names nobody.
+        A verification error without names.
         """
         error = VerificationError(errors=())
         self.assertIn("not for this host", self.words(error))
