@@ -74,7 +74,7 @@ class OutputTests(SynchronousTestCase):
             if isUsed:
                 output.queue = self.queue
             self.queue.put(b"hello")
-            output.sendOffline(self.queue)
+            self.queue.own()
             self.queue.put(b"late")
             output.takeBack(self.queue)
             self.assertEqual(output.offline.pending, kept)

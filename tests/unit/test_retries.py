@@ -60,8 +60,7 @@ class RetriesTests(SynchronousTestCase):
         """
         waits = retries(maxRetries=2)
         waits.failure = Failure(ZeroDivisionError("by zero"))
-        waits.next(5.0)
-        waits.next(6.0)
+        self.assertEqual([waits.next(now) for now in (5.0, 6.0)], [1, 2])
         reason = waits.next(9.5)
         assert isinstance(reason, Failure)
         error = reason.value
