@@ -9,7 +9,7 @@ Booleans are not accepted as numbers, and neither are NaN and infinity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from inspect import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
@@ -245,3 +245,34 @@ def _signed(function: Callable[..., object]) -> str:
         return f"{function.__qualname__}{signature(function, follow_wrapped=False)}"
     except (AttributeError, TypeError, ValueError):
         return repr(function)
+
+
+def misspelt(name: str, known: Collection[str]) -> str | None:
+    """
+    @param known: names in camelCase.
+
+    @return: the known name that was probably meant by a public name that is not known:
+        one that differs in case and underscores, or by one edit; None if there is none.
+    """
+    if name.startswith("_") or name in known:
+        return None
+    for each in known:
+        if name.replace("_", "").lower() == each.lower() or _isOneEditAway(name, each):
+            return each
+    return None
+
+
+def _isOneEditAway(one: str, other: str) -> bool:
+    """
+    @return: True if the Damerau distance of two different words is 1: a character is
+        added, missing or another one, or two neighbours have changed places.
+    """
+    shorter = min(len(one), len(other))
+    start = next((i for i in range(shorter) if one[i] != other[i]), shorter)
+    one, other = one[start:], other[start:]
+    return (
+        one[1:] == other
+        or one == other[1:]
+        or one[1:] == other[1:]
+        or (one[:2] == other[1::-1] and one[2:] == other[2:])
+    )

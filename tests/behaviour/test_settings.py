@@ -439,6 +439,49 @@ class SubclassTests(ClientsTestCase):
         self.assertRaises(ValueError, plain.start)
 
 
+class NameTests(SynchronousTestCase):
+    """
+    A misspelt setting is an error in each place where a setting may be given.
+    """
+
+    #: Misspelt names, and the settings that are meant.
+    MISSPELT = {
+        "maxretries": "maxRetries",
+        "conectTimeout": "connectTimeout",
+        "connect_timeout": "connectTimeout",
+        "remotePrt": "remotePort",
+    }
+
+    def test_later(self) -> None:
+        """
+        As an attribute of a client; other new attributes are the user's own.
+        """
+        client = ClientTCPFactory("localhost", 7, serverInput=print)
+        for name, meant in self.MISSPELT.items():
+            error = self.assertRaises(TypeError, setattr, client, name, 1)
+            self.assertEqual(
+                str(error), f"{name} is not a setting: did you mean {meant}?"
+            )
+        # A name that begins with an underscore is never a setting.
+        for name in ("colour", "arg", "_maxretries", "retries"):
+            setattr(client, name, 1)
+            self.assertEqual(getattr(client, name), 1)
+
+    def test_subclass(self) -> None:
+        """
+        As an attribute of a subclass or of a mixin.
+        """
+        for name, meant in self.MISSPELT.items():
+            mixin = type("Mixin", (), {name: 1})
+            for bases, members in (
+                ((ClientTCPFactory,), {name: 1}),
+                ((mixin, ClientTCPFactory), {}),
+            ):
+                error = self.assertRaises(TypeError, type, "Mine", bases, members)
+                self.assertIn(f"did you mean {meant}?", str(error))
+        type("Mine", (ClientTCPFactory,), {"colour": 1, "arg": 2})
+
+
 class LaterTests(ClientsTestCase):
     """
     When a change of a setting takes effect.

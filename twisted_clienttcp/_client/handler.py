@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._validators import misspelt
 from .callbacks import CALLBACKS
 
 
@@ -115,29 +116,4 @@ def _misspelt(name: str, kind: type) -> str | None:
     @return: the callback that was probably meant by a public name that is neither a
         callback's nor one of the client's own; None if there is none.
     """
-    if name.startswith("_") or name in CALLBACKS or hasattr(kind, name):
-        return None
-    for callback in CALLBACKS:
-        if _plain(name) == callback.lower() or _isOneEditAway(name, callback):
-            return callback
-    return None
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _isOneEditAway(one: str, other: str) -> bool:
-    """
-    @return: True if the Damerau distance of two different words is 1: a character is
-        added, missing or another one, or two neighbours have changed places.
-    """
-    shorter = min(len(one), len(other))
-    start = next((i for i in range(shorter) if one[i] != other[i]), shorter)
-    one, other = one[start:], other[start:]
-    return (
-        one[1:] == other
-        or one == other[1:]
-        or one[1:] == other[1:]
-        or (one[:2] == other[1::-1] and one[2:] == other[2:])
-    )
+    return None if hasattr(kind, name) else misspelt(name, CALLBACKS)

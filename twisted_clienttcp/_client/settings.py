@@ -52,6 +52,7 @@ from .._validators import (
     factor,
     flag,
     fraction,
+    misspelt,
     optionalSeconds,
     policy,
     seconds,
@@ -101,6 +102,16 @@ SESSION = frozenset(_STATES)
 
 
 # -- how a change is carried out
+
+
+def _checkName(name: str) -> None:
+    """
+    @raise TypeError: if the name of an attribute is probably a misspelt setting.
+    """
+    meant = misspelt(name, SETTINGS)
+    # Short names are similar by chance.
+    if meant and len(meant) > 4:
+        raise TypeError(f"{name} is not a setting: did you mean {meant}?")
 
 
 def _store(client: Settings, name: str, value: object) -> None:
@@ -555,6 +566,11 @@ class Settings(ReconnectingClientFactory):
         """
         Validate the settings that this class and its mixins have as attributes.
         """
+        for base in cls.__mro__:
+            if not issubclass(Settings, base):
+                for name in vars(base):
+                    if not hasattr(super(base, cls), name):
+                        _checkName(name)
         for name, setting in SETTINGS.items():
             base = next(base for base in cls.__mro__ if name in vars(base))
             if base is cls or not issubclass(base, Settings):
@@ -571,6 +587,8 @@ class Settings(ReconnectingClientFactory):
     def __setattr__(self, name: str, value: object) -> None:
         setting = SETTINGS.get(name)
         if setting is None:
+            if not hasattr(type(self), name):
+                _checkName(name)
             super().__setattr__(name, value)
             return
         value = setting.validate(name, value)

@@ -264,7 +264,7 @@ class Closing:
     def _drainExpired(self, seconds: float) -> None:
         pending = self._outbound.pending
         if pending:
-            why = f"the peer has not read {pending} bytes"
+            why = f"{pending} bytes could not be sent"
         else:
             why = "the producer has not unregistered"
         undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
