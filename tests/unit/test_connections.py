@@ -32,8 +32,9 @@ class ConnectionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.calls: list[str] = []
+        self.clock = Clock()
         client = ClientTCPFactory(
-            "localhost", 7, serverInput=lambda client, line: None, clock=Clock()
+            "localhost", 7, serverInput=lambda client, line: None, clock=self.clock
         )
         functions: dict[str, Callable[..., object]] = {
             "serverHigh": lambda client: self.calls.append("serverHigh"),
@@ -180,3 +181,48 @@ class ConnectionsTests(SynchronousTestCase):
             reported = [] if isTold else ["serverError"]
             expected = [*reported, "connectionEnded", "disconnected", "settle"]
             self.assertEqual(self.calls, expected)
+
+    def lose(self, seconds: float, then: Then | None = None) -> Mock:
+        """
+        Lose a connection and 3 bytes of output.
+
+        @return: the end of the connection.
+        """
+        connection = self.enter(Phase.CONNECTED)
+        self.parts.lifecycle.then = then
+        self.parts.output.queue = Mock(pending=3)
+        self.parts.beginConnection()
+        self.clock.advance(seconds)
+        end = Mock(failure=Failure(ConnectionLost()), unsent=3, initiator="peer")
+        self.connections.connectionEnded(connection, end, True)
+        return end
+
+    def test_stable(self) -> None:
+        """
+        A connection that has lasted C{stableAfter} ends the row of failures.
+        """
+        self.watch("connectionEnded", "settle")
+        for seconds, count in ((9.0, 2), (10.0, 0)):
+            self.parts.retries.count = 2
+            self.lose(seconds)
+            self.assertEqual(self.parts.retries.count, count)
+
+    def test_waiters(self) -> None:
+        """
+        A flush of lost output fails; C{shutdown} waits for the end of the client,
+        unless another attempt follows.
+        """
+        self.watch("connectionEnded", "settle")
+        for then in (*Then, None):
+            flushed = self.parts.waiters.wait("flushed")
+            shutdown = self.parts.waiters.wait("shutdown")
+            end = self.lose(1.0, then)
+            self.assertIsNone(self.parts.connection)
+            self.assertIs(self.parts.output.queue, self.parts.output.offline)
+            self.failureResultOf(flushed, OutputLost)
+            if then in (Then.STOP, Then.GIVE_UP):
+                self.assertNoResult(shutdown)
+                self.assertIs(self.connections.disconnection, end)
+            else:
+                self.assertIs(self.successResultOf(shutdown), end)
+                self.assertIsNone(self.connections.disconnection)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._client.output import Output
 from twisted_clienttcp._connection.queue import Marks, OutputQueue
+from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Line
 
 
@@ -25,13 +26,12 @@ class OutputTests(SynchronousTestCase):
         self.queue = OutputQueue(
             framing.fresh(), Marks(), origin=framing, keepsRecords=True
         )
-        return Output(
-            ClientTCPFactory(
-                serverInput=lambda client, line: None,
-                framing=framing,
-                offlineLimit=offlineLimit,
-            )
+        self.client = ClientTCPFactory(
+            serverInput=lambda client, line: None,
+            framing=framing,
+            offlineLimit=offlineLimit,
         )
+        return Output(self.client)
 
     def test_sums(self) -> None:
         """
@@ -89,3 +89,44 @@ class OutputTests(SynchronousTestCase):
         output.queue.put(b"gone")
         self.assertEqual(output.drop(), 5)
         self.assertEqual(output.pending, 0)
+
+    def refusal(self, output: Output) -> str:
+        """
+        @return: why nothing can be put.
+        """
+        return str(self.assertRaises(NotConnectedError, output.queue.put, b"no"))
+
+    def test_stopped(self) -> None:
+        """
+        A client that has stopped says so, with and without C{offlineLimit}, also if the
+        limit is set later; one that starts again does not.
+        """
+        for offlineLimit in (0, 100):
+            output = self.output(offlineLimit)
+            output.setStopped(True)
+            self.assertIn("stopped", self.refusal(output))
+            self.client.offlineLimit = 50
+            output.configure()
+            self.assertIn("stopped", self.refusal(output))
+            output.setStopped(False)
+            output.queue.put(b"yes")
+        output = self.output(0)
+        output.setStopped(True)
+        output.setStopped(False)
+        self.assertNotIn("stopped", self.refusal(output))
+
+    def test_shared(self) -> None:
+        """
+        Clients without C{offlineLimit} share a queue, which none of them changes.
+        """
+        other, output = self.output(0), self.output(0)
+        framing, marks = other.offline.framing, other.offline.marks
+        self.assertIs(output.offline, other.offline)
+        output.setFraming(Line())
+        output.setMarks(Marks(10, 5))
+        self.client.offlineLimit = 50
+        output.configure()
+        self.assertEqual(
+            (other.offline.framing, other.offline.marks, other.offline.limit),
+            (framing, marks, 0),
+        )
