@@ -576,7 +576,7 @@ class Run:
             pass
         finally:
             peer.close()
-            # A client whose connection has been lost stops all the same.
+            # A client whose connection has been lost still stops.
             self.proceed()
 
     def proceed(self) -> None:

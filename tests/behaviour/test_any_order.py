@@ -37,7 +37,7 @@ from .._memory import FlowTestCase, Transport, phase
 from .._support import CALLBACKS, CHUNK
 
 #: What a user may do at any time, also in a callback.
-ORDERS = (
+CALLS = (
     "start",
     "shutdown",
     "reconnect",
@@ -54,7 +54,7 @@ ORDERS = (
     "stopTrying",
     "retry",
     "resetDelay",
-    "fault",
+    "raising",
 )
 
 
@@ -87,8 +87,8 @@ class Connection:
     """
     What the network and the callbacks said of one connection.
 
-    @ivar givenUp: an order has ended it: no record may follow.
-    @ivar mayBeGivenUp: a posted order ends it in some turn: records may be left out.
+    @ivar givenUp: a call has ended it: no record may follow.
+    @ivar mayBeGivenUp: a posted event ends it in some turn: records may be left out.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -115,13 +115,13 @@ class ClientMachine(RuleBasedStateMachine):
         self.connections: list[Connection] = []
         self.plans: dict[str, str] = {}
         self.running = False
-        self.ordered: list[Deferred[Any]] = []
+        self.shutdowns: list[Deferred[Any]] = []
         self.stops: list[Deferred[Any]] = []
         self.records = 0
         self.laters: list[Any] = []
         self.broken: list[AssertionError] = []
-        #: The callbacks that are giving orders.
-        self.told: list[str] = []
+        #: The callbacks that are making calls.
+        self.calling: list[str] = []
 
     @initialize(
         autoReconnect=st.booleans(),
@@ -129,7 +129,7 @@ class ClientMachine(RuleBasedStateMachine):
         maxRetries=st.sampled_from([None, None, 0, 1]),
         watched=st.booleans(),
         connected=st.sampled_from([True, True, True, False]),
-        plan=st.none() | st.tuples(st.sampled_from(CALLBACKS), st.sampled_from(ORDERS)),
+        plan=st.none() | st.tuples(st.sampled_from(CALLBACKS), st.sampled_from(CALLS)),
     )
     def build(
         self,
@@ -148,7 +148,7 @@ class ClientMachine(RuleBasedStateMachine):
             shutdownOnError=shutdownOnError,
             framing=Line(delimiter=b"\n"),
             idleTimeout=20 if watched else None,
-            heartbeat=(3, lambda client: self.order_put()) if watched else None,
+            heartbeat=(3, lambda client: self.call_put()) if watched else None,
             **{name: self.callback(name) for name in CALLBACKS},
         )
         self.client.jitter = 0
@@ -165,7 +165,7 @@ class ClientMachine(RuleBasedStateMachine):
         Most of what can go wrong needs a connection.
         """
         if not self.running:
-            self.order_start()
+            self.call_start()
         self.reactor.advance(5)
         if self.connecting():
             self.succeed()
@@ -176,18 +176,18 @@ class ClientMachine(RuleBasedStateMachine):
         """
         And much of it needs output.
         """
-        self.order_put()
+        self.call_put()
         if self.wired():
             self.drain()
 
-    # -- what the client tells
+    # -- what the client reports
 
     @property
     def now(self) -> Connection:
         return self.connections[-1]
 
     def callback(self, name: str) -> Any:
-        check = getattr(self, f"told_{name}")
+        check = getattr(self, f"check_{name}")
 
         def call(client: ClientTCPFactory, *args: Any) -> None:
             try:
@@ -198,44 +198,44 @@ class ClientMachine(RuleBasedStateMachine):
                 self.broken.append(broken)
             plan = self.plans.pop(name, None)
             if plan is not None:
-                self.told.append(name)
+                self.calling.append(name)
                 try:
-                    self.order(plan)
+                    self.call(plan)
                 finally:
-                    self.told.pop()
+                    self.calling.pop()
 
         return call
 
-    def told_started(self) -> None:
+    def check_started(self) -> None:
         assert not self.running
         self.running = True
 
-    def told_connected(self, peer: Any) -> None:
+    def check_connected(self, peer: Any) -> None:
         self.now.connected += 1
         if any(later.active() for later in self.laters):
             self.mayGiveUp()
         assert self.now.connected == 1
         assert self.client.server is not None
 
-    def told_connectError(self, failure: Failure) -> None:
+    def check_connectError(self, failure: Failure) -> None:
         assert not (self.connections and self.now.connected > self.now.disconnected)
 
-    def told_serverInput(self, record: bytes) -> None:
+    def check_serverInput(self, record: bytes) -> None:
         assert self.now.connected and not self.now.disconnected
         assert not self.now.givenUp, "a record after the connection was given up"
         self.now.delivered.append(record)
 
-    def told_serverError(self, failure: Failure) -> None:
+    def check_serverError(self, failure: Failure) -> None:
         assert self.now.connected and not self.now.disconnected
         self.now.errors += 1
         # Without shutdownOnError the end of the peer's side is one, the loss another.
         assert self.now.errors <= (1 if self.client.shutdownOnError else 2)
 
-    def told_serverFlushed(self) -> None:
+    def check_serverFlushed(self) -> None:
         assert self.now.connected and not self.now.disconnected
         assert self.client.pendingBytes == 0
 
-    def told_disconnected(self, disconnection: Any) -> None:
+    def check_disconnected(self, disconnection: Any) -> None:
         connection = self.now
         connection.disconnected += 1
         assert connection.connected == connection.disconnected == 1
@@ -254,7 +254,7 @@ class ClientMachine(RuleBasedStateMachine):
                 undelivered = len(complete) - len(connection.delivered)
                 assert disconnection.undelivered == undelivered, "a record was lost"
 
-    def told_stopped(self, failure: Failure | None) -> None:
+    def check_stopped(self, failure: Failure | None) -> None:
         assert self.client.shuttingDown
         for connection in self.connections:
             assert connection.connected == connection.disconnected
@@ -262,22 +262,22 @@ class ClientMachine(RuleBasedStateMachine):
 
     # -- what the user does
 
-    @rule(order=st.sampled_from(ORDERS))
-    def order(self, order: str) -> None:
-        getattr(self, f"order_{order}")()
+    @rule(call=st.sampled_from(CALLS))
+    def call(self, call: str) -> None:
+        getattr(self, f"call_{call}")()
 
-    @rule(name=st.sampled_from(CALLBACKS), order=st.sampled_from(ORDERS))
-    def plan(self, name: str, order: str) -> None:
+    @rule(name=st.sampled_from(CALLBACKS), call=st.sampled_from(CALLS))
+    def plan(self, name: str, call: str) -> None:
         """
         Make that call in the next callback of that name.
         """
-        self.plans[name] = order
+        self.plans[name] = call
 
     def giveUp(self) -> None:
         if self.connections:
             self.now.givenUp = True
 
-    def order_start(self) -> None:
+    def call_start(self) -> None:
         try:
             stopped = self.client.start()
         except RuntimeError:
@@ -286,19 +286,19 @@ class ClientMachine(RuleBasedStateMachine):
             self.stops.append(stopped)
             stopped.addErrback(lambda failure: None)
 
-    def order_shutdown(self) -> None:
+    def call_shutdown(self) -> None:
         self.giveUp()
-        self.ordered.append(self.client.shutdown())
+        self.shutdowns.append(self.client.shutdown())
 
-    def order_reconnect(self) -> None:
+    def call_reconnect(self) -> None:
         self.giveUp()
         self.client.reconnect()
 
-    def order_reconnectLater(self) -> None:
+    def call_reconnectLater(self) -> None:
         self.giveUp()
         self.client.reconnect(5)
 
-    def order_connect(self) -> None:
+    def call_connect(self) -> None:
         self.giveUp()
         self.client.connect("127.0.0.1", 8)
 
@@ -306,19 +306,19 @@ class ClientMachine(RuleBasedStateMachine):
         if self.connections:
             self.now.mayBeGivenUp = True
 
-    def order_postReconnect(self) -> None:
+    def call_postReconnect(self) -> None:
         self.mayGiveUp()
         self.client.post("reconnect")
 
-    def order_postShutdown(self) -> None:
+    def call_postShutdown(self) -> None:
         self.mayGiveUp()
         self.client.post("shutdown")
 
-    def order_postLater(self) -> None:
+    def call_postLater(self) -> None:
         self.mayGiveUp()
         self.laters.append(self.client.postLater(9, "reconnect"))
 
-    def order_put(self) -> None:
+    def call_put(self) -> None:
         self.records += 1
         record = b"%06d" % self.records * 1000
         try:
@@ -330,13 +330,13 @@ class ClientMachine(RuleBasedStateMachine):
             framing: Any = self.client.server.outputFraming
             self.now.put += framing.encode(record)
 
-    def order_pause(self) -> None:
+    def call_pause(self) -> None:
         self.client.pauseProducing()
 
-    def order_resume(self) -> None:
+    def call_resume(self) -> None:
         self.client.resumeProducing()
 
-    def order_swap(self) -> None:
+    def call_swap(self) -> None:
         try:
             self.client.setInputFraming(Stream)
         except NotConnectedError:
@@ -344,28 +344,28 @@ class ClientMachine(RuleBasedStateMachine):
         else:
             self.now.swapped = True
 
-    def order_endSending(self) -> None:
+    def call_endSending(self) -> None:
         try:
             self.client.loseWriteConnection()
         except NotConnectedError:
             pass
 
-    def order_fault(self) -> None:
+    def call_raising(self) -> None:
         """
         A callback raises, and the connection is dropped.
         """
-        if self.told:
+        if self.calling:
             self.giveUp()
-            raise ZeroDivisionError(self.told[-1])
+            raise ZeroDivisionError(self.calling[-1])
 
-    def order_retry(self) -> None:
+    def call_retry(self) -> None:
         self.mayGiveUp()
         self.client.retry()
 
-    def order_resetDelay(self) -> None:
+    def call_resetDelay(self) -> None:
         self.client.resetDelay()
 
-    def order_stopTrying(self) -> None:
+    def call_stopTrying(self) -> None:
         self.client.stopTrying()
 
     # -- what the network does
@@ -408,15 +408,15 @@ class ClientMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.client.connected)
     @rule(
-        order=st.sampled_from(ORDERS),
+        call=st.sampled_from(CALLS),
         event=st.sampled_from(["reset", "peerEnds", "drain"]),
     )
-    def orderInMidBatch(self, order: str, event: str) -> None:
+    def callInMidBatch(self, call: str, event: str) -> None:
         """
         The call is made while records of the same read are still to be delivered, and
         the network continues.
         """
-        self.plans["serverInput"] = order
+        self.plans["serverInput"] = call
         if self.wired():
             self.send(b"f\ng\nh\ni\n")
         if self.wired():
@@ -491,7 +491,7 @@ class ClientMachine(RuleBasedStateMachine):
     @invariant()
     def oneOwnedTimer(self) -> None:
         if not self.running:
-            assert all(deferred.called for deferred in self.ordered)
+            assert all(deferred.called for deferred in self.shutdowns)
             assert self.timers() == [], "a timer after stopped"
 
     def timers(self) -> list[Any]:
@@ -542,7 +542,7 @@ class InvariantTests(SynchronousTestCase):
                 settings=settings(max_examples=200, stateful_step_count=50),
             )
         finally:
-            # Those of the callbacks that were told to raise.
+            # Those of the callbacks that raise on purpose.
             self.flushLoggedErrors(ZeroDivisionError)
 
 
@@ -653,8 +653,8 @@ class AnySequenceTests(FlowTestCase):
         self.assertEqual(atFlush, [0] * len(atFlush))
         # A connection may end high, and the next one begins low.
         ofFirst = self.events[: self.events.index("disconnected")]
-        told = [e for e in ofFirst if e in ("serverHigh", "serverLow")]
-        first = told[: len(told) // 2 * 2]
+        marks = [e for e in ofFirst if e in ("serverHigh", "serverLow")]
+        first = marks[: len(marks) // 2 * 2]
         self.assertEqual(first, ["serverHigh", "serverLow"] * (len(first) // 2))
 
     @settings(max_examples=200)

@@ -246,7 +246,7 @@ class ResumptionTests(ResumptionTestCase):
         for start, peer in zip(resumed, server.peers, strict=True):
             put = b"".join(line + b"\r\n" for line in lines[start:])
             self.assertEqual(peer.received, put[: len(peer.received)])
-        # A line that a cut has torn is told, and not delivered.
+        # A line that was cut off is reported, not delivered.
         ends = recorder.disconnections
         self.assertTrue(any(end.truncated for end in ends))
         self.assertTrue(ends[-1].confirmed)

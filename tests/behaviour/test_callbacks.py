@@ -248,7 +248,7 @@ class OrderTests(ClientTestCase):
         self.establish()
         self.assertTrue(client.connected)
 
-    def test_ordersInOneCallback(self) -> None:
+    def test_stopAndStartInOneCallback(self) -> None:
         """
         A client that is stopped and started again in one callback: the Deferred of
         C{start} waits for the next stop.

@@ -318,8 +318,8 @@ class TLSTests(TLSTestCase):
 
     async def test_nothingRead(self) -> None:
         """
-        A peer that ends its side without having read confirms nothing, no matter what
-        it does next.
+        A peer that sends its close_notify without having read anything confirms
+        nothing.
         """
         report = await self.shutDown(SIZE, lambda peer: peer.close())
         self.assertEqual(report.unsent, 0)

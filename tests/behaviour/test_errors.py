@@ -117,7 +117,7 @@ class CallbackErrorTests(ClientTestCase):
             self.assertEqual(self.reactor.getDelayedCalls(), [], name)
             self.assertTrue(self.flushLoggedErrors(ZeroDivisionError), name)
 
-    def test_framingFault(self) -> None:
+    def test_framingError(self) -> None:
         """
         The records before the error are delivered; then C{serverError} is called, and
         the connection ends. Pending output is still flushed.

@@ -299,7 +299,7 @@ class OfflineTests(FlowTestCase):
         self.successResultOf(waiter)
         self.assertEqual(transport.sent, b"a\n")
 
-    def test_stopTells(self) -> None:
+    def test_stopReports(self) -> None:
         """
         A client that stops without a connection reports the bytes that were never sent,
         and accepts nothing more.

@@ -130,7 +130,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         transport.lose()
         self.failureResultOf(self.stop, ConnectionLost)
 
-    def test_stopTryingBehindAnOrder(self) -> None:
+    def test_stopTryingAfterARequest(self) -> None:
         """
         It cancels a request to connect again that was made before.
         """
@@ -142,7 +142,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.assertIsNone(self.successResultOf(self.stop))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_orderBehindStopTrying(self) -> None:
+    def test_requestAfterStopTrying(self) -> None:
         """
         A request that is made afterwards is carried out once.
         """
@@ -179,7 +179,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.refuse()
         self.assertEqual(phase(client), "waiting")
 
-    def test_resetDelayRevivesNobody(self) -> None:
+    def test_resetDelayDoesNotStart(self) -> None:
         """
         C{resetDelay} neither revives a stopped client nor forgets a timer.
         """

@@ -171,7 +171,7 @@ class AgainTests(NetworkTestCase):
         )
         begin(client, server)
         await done
-        # The transport has told all by then.
+        # The transport has reported everything by then.
         await turn()
         self.assertEqual(client.numPorts, 0)
         self.assertEqual(

@@ -323,7 +323,7 @@ class Client:
         if hasattr(client, "putMany"):
             answer = client.putMany(records)
         else:
-            # Each has to be put, whatever the first one gives.
+            # Each must be put, whatever the first one returns.
             answer = True in [bool(client.put(each)) for each in records]
         self._log("put", client, size=size, records=count, ret=int(bool(answer)))
 

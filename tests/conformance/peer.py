@@ -289,7 +289,7 @@ async def main(script: str, *certificate: str) -> None:
     asyncio.get_running_loop().set_exception_handler(
         lambda loop, context: log("loop_error", error=str(context.get("exception")))
     )
-    # Should whoever started this process vanish, it must not stay for ever.
+    # If the process that started this one dies, this one must end too.
     asyncio.get_running_loop().call_later(spec.get("limit", 60), os._exit, 0)
     log("ready", ports={each.name: each.port for each in listeners})
     await asyncio.gather(*(each.serve(list(certificate)) for each in listeners))

@@ -41,7 +41,7 @@ from twisted_clienttcp.errors import FramingError, RecordTooLong
 from .filters import FILTERS, Waiting
 from .runner import Refused, Run, Step, steps
 
-#: All verdicts, as the summary tells them.
+#: All verdicts, as the summary prints them.
 VERDICTS = ("agree", "corrected", "not applicable", "waiting", "different")
 
 Case = dict[str, Any]

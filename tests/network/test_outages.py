@@ -135,7 +135,7 @@ class WireTests(WireTestCase):
         client.start()
         await client.whenConnected()
         self.wire.unplug()
-        # The connection is dropped by order; nothing can tell the server.
+        # The connection is dropped on request; the server cannot be notified.
         client.reconnect()
         await waiting
         self.assertEqual(

@@ -213,8 +213,7 @@ class DecodeTests(SynchronousTestCase):
 
     def test_varintBehindAHeader(self) -> None:
         """
-        MQTT: any number in the record is replaced by the right one, in as few bytes as
-        possible.
+        MQTT: one byte, the length of the rest as a varint, the rest.
         """
         publish = b"\x30\xc8\x01" + b"x" * 200
         found = decodeEachWay(MQTT, b"\xc0\0" + publish + b"\xd0\0", [1, 4])

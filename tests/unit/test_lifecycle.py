@@ -250,7 +250,7 @@ class ChoiceTests(SynchronousTestCase):
         lifecycle.settle()
         self.assertIs(lifecycle.phase, Phase.STOPPED)
 
-    def test_lastOrderWins(self) -> None:
+    def test_lastRequestWins(self) -> None:
         """
         While a connection ends, the last order decides.
         """
