@@ -57,24 +57,24 @@ class Producer:
     """
     A producer of an application, push or pull.
 
-    @ivar told: the calls of its methods.
+    @ivar calls: the calls of its methods.
     @ivar step: called by C{resumeProducing}.
     """
 
     def __init__(self, step: Any = None) -> None:
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.step = step
 
     def pauseProducing(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resumeProducing(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
         if self.step is not None:
             self.step()
 
     def stopProducing(self) -> None:
-        self.told.append("stop")
+        self.calls.append("stop")
 
 
 class Transport(AskingTransport):

@@ -162,16 +162,16 @@ class RecordingProducer:
     """
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     def pauseProducing(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resumeProducing(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
 
     def stopProducing(self) -> None:
-        self.told.append("stop")
+        self.calls.append("stop")
 
 
 class NetworkProducerTests(BlockedServerTestCase):
@@ -191,10 +191,10 @@ class NetworkProducerTests(BlockedServerTestCase):
             client.write(b"x" * TOO_MUCH)
             for _ in range(20):
                 await turn()
-            self.assertEqual(producer.told, ["pause"])
+            self.assertEqual(producer.calls, ["pause"])
             getattr(server.peers[0], end)()
             await client.whenStopped().addErrback(lambda failure: None)
-            self.assertEqual(producer.told, ["pause", "stop"])
+            self.assertEqual(producer.calls, ["pause", "stop"])
             self.assertGreater(recorder.disconnections[0].unsent, 0)
             self.assertEqual(self.marks(recorder), ["serverHigh"])
             self.assertEqual(recorder.events[-2:], ["disconnected", "stopped"])
@@ -249,7 +249,7 @@ class NetworkProducerTests(BlockedServerTestCase):
         for _ in range(20):
             await turn()
         server.peers[0].transport.resumeProducing()  # type: ignore[union-attr]
-        while producer.told != ["pause", "resume"]:
+        while producer.calls != ["pause", "resume"]:
             await turn()
         client.write(b"the end")
         client.unregisterProducer()
@@ -275,11 +275,11 @@ class ConsumerTests(FlowTestCase):
         client.registerProducer(producer, True)
         self.assertRaises(RuntimeError, client.registerProducer, Producer(), True)
         client.write(b"x" * 10)
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
         self.drain(transport)
-        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertEqual(producer.calls, ["pause", "resume"])
         transport.lose()
-        self.assertEqual(producer.told, ["pause", "resume", "stop"])
+        self.assertEqual(producer.calls, ["pause", "resume", "stop"])
         self.reactor.advance(client.delay)
         transport = self.establish()
         client.registerProducer(Producer(), True)
@@ -292,12 +292,12 @@ class ConsumerTests(FlowTestCase):
         producer = Producer()
         client.registerProducer(producer, True)
         client.unregisterProducer()
-        self.assertEqual(producer.told, ["stop"])
+        self.assertEqual(producer.calls, ["stop"])
         client, transport = self.connected()
         client.shutdown()
         late = Producer()
         client.registerProducer(late, False)
-        self.assertEqual(late.told, ["stop"])
+        self.assertEqual(late.calls, ["stop"])
 
     def test_shutdownWaits(self) -> None:
         """
@@ -325,9 +325,9 @@ class ConsumerTests(FlowTestCase):
         client.registerProducer(producer, True)
         client.shutdown()
         self.reactor.advance(9.9)
-        self.assertEqual((producer.told, transport.aborted), ([], False))
+        self.assertEqual((producer.calls, transport.aborted), ([], False))
         self.reactor.advance(0.1)
-        self.assertEqual((producer.told, transport.aborted), (["stop"], True))
+        self.assertEqual((producer.calls, transport.aborted), (["stop"], True))
         transport.lose()
         [disconnection] = self.recorder.disconnections
         self.assertIn("producer has not unregistered", str(disconnection.failure.value))

@@ -343,11 +343,11 @@ class OutboundTests(SynchronousTestCase):
         outbound.setMarks(Marks())
         self.assertEqual(self.owner.reports, ["high", "low"])
         outbound.registerProducer(producer, True)
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
         outbound.setMarks(Marks(CHUNK, 1))
         self.clock.advance(0)
         self.assertEqual(self.owner.reports, ["high", "low", "high"])
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
         outbound.unregisterProducer()
         self.assertEqual(self.owner.reports, ["high", "low", "high"])
 
@@ -380,11 +380,11 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport)
         outbound.registerProducer(producer, True)
         outbound.put(b"x" * (64 * 1024 - 1))
-        self.assertEqual(producer.told, [])
+        self.assertEqual(producer.calls, [])
         self.assertFalse(outbound.put(b"x"))
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
         self.flush(transport)
-        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertEqual(producer.calls, ["pause", "resume"])
         self.assertEqual(self.owner.reports, ["flushed"])
 
     def test_push(self) -> None:
@@ -395,16 +395,16 @@ class OutboundTests(SynchronousTestCase):
         transport, producer = AskingTransport(), Producer()
         outbound = self.outbound(transport, 100, 10)
         outbound.registerProducer(producer, True)
-        self.assertEqual(producer.told, [])
+        self.assertEqual(producer.calls, [])
         outbound.put(b"x" * 100)
         outbound.put(b"x" * 100)
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
         self.clock.advance(0)
         transport.drain()
-        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertEqual(producer.calls, ["pause", "resume"])
         outbound.stop("over")
         outbound.stop("over")
-        self.assertEqual(producer.told, ["pause", "resume", "stop"])
+        self.assertEqual(producer.calls, ["pause", "resume", "stop"])
 
     def test_pushIntoFull(self) -> None:
         """
@@ -414,7 +414,7 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(AskingTransport(), 100, 10)
         outbound.put(b"x" * 100)
         outbound.registerProducer(producer, True)
-        self.assertEqual(producer.told, ["pause"])
+        self.assertEqual(producer.calls, ["pause"])
 
     def test_pull(self) -> None:
         """
@@ -425,13 +425,13 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport)
         producer = Producer(lambda: outbound.put(b"x" * 30_000))
         outbound.registerProducer(producer, False)
-        self.assertEqual(producer.told, ["resume"] * 3)
+        self.assertEqual(producer.calls, ["resume"] * 3)
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(len(transport.value()), 60_000)
-        self.assertEqual(producer.told, ["resume"] * 3)
+        self.assertEqual(producer.calls, ["resume"] * 3)
         transport.drain()
-        self.assertEqual(producer.told, ["resume"] * 6)
+        self.assertEqual(producer.calls, ["resume"] * 6)
         outbound.unregisterProducer()
         while transport.held:
             transport.drain()
@@ -447,11 +447,11 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport)
         outbound.registerProducer(producer, False)
         self.clock.advance(1)
-        self.assertEqual(producer.told, ["resume"])
+        self.assertEqual(producer.calls, ["resume"])
         outbound.put(b"late")
         self.clock.advance(0)
         transport.drain()
-        self.assertEqual(producer.told, ["resume", "resume"])
+        self.assertEqual(producer.calls, ["resume", "resume"])
 
     def test_pullEndsItself(self) -> None:
         """
@@ -461,7 +461,7 @@ class OutboundTests(SynchronousTestCase):
         outbound = self.outbound(transport)
         producer = Producer(outbound.unregisterProducer)
         outbound.registerProducer(producer, False)
-        self.assertEqual(producer.told, ["resume"])
+        self.assertEqual(producer.calls, ["resume"])
         self.assertFalse(outbound.hasProducer)
 
     def test_pullAfterPull(self) -> None:
@@ -482,7 +482,7 @@ class OutboundTests(SynchronousTestCase):
 
         producer, second = Producer(end), Producer(end)
         outbound.registerProducer(producer, False)
-        self.assertEqual((producer.told, second.told), (["resume"] * 2, ["resume"]))
+        self.assertEqual((producer.calls, second.calls), (["resume"] * 2, ["resume"]))
 
     def test_second(self) -> None:
         """
@@ -513,10 +513,10 @@ class OutboundTests(SynchronousTestCase):
         producer = Producer()
 
         def stopProducing() -> None:
-            producer.told.append("stop")
+            producer.calls.append("stop")
             raise ZeroDivisionError
 
         producer.stopProducing = stopProducing  # type: ignore[method-assign]
         outbound.registerProducer(producer, True)
         outbound.stop("over")
-        self.assertEqual(producer.told, ["stop"])
+        self.assertEqual(producer.calls, ["stop"])

@@ -311,7 +311,7 @@ class Connections:
             parts.run()
 
     def connectionEnded(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
         The connection has ended.
@@ -335,7 +335,7 @@ class Connections:
                 lost = OutputLost(disconnection.unsent)
                 parts.reason = Failure(lost) if disconnection.unsent else None
             parts.lost = parts.reason if disconnection.unsent else None
-            parts.callbacks.later(self._reportEnd, connection, disconnection, told)
+            parts.callbacks.later(self._reportEnd, connection, disconnection, isKnown)
         isHosted = lifecycle.hosted
         try:
             if lifecycle.inputs is None:
@@ -346,14 +346,14 @@ class Connections:
                 connector.connectionLost(failure)
 
     def _reportEnd(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection, told: bool
+        self, connection: ClientTCPProtocol, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
         In a step: call C{serverError}, if the user does not know the reason, and
         C{disconnected}.
         """
         parts, lifecycle = self._parts, self._parts.lifecycle
-        if not told:
+        if not isKnown:
             parts.report("serverError", disconnection.failure)
         lifecycle.connectionEnded()
         try:

@@ -45,7 +45,7 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     before it closes this one, and nothing is left to say. So this one closes at once,
     without waiting for a close_notify of the proxy, which might never come. It does not
     send one either: a proxy that has closed already would answer with a reset, which
-    could not be told from one that drops the client's last bytes.
+    looks like one that drops the client's last bytes.
 
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
     """

@@ -85,12 +85,12 @@ class Cause(NamedTuple):
 
     @ivar failure: the reason; None for the one that the transport reports.
     @ivar initiator: as in L{Disconnection}.
-    @ivar told: True if the user knows it already.
+    @ivar isKnown: True if the user knows it already.
     """
 
     failure: Failure | None
     initiator: str
-    told: bool
+    isKnown: bool
 
 
 class Closing:
@@ -178,19 +178,21 @@ class Closing:
         """
         return self.sendingEnded or self._endWhenFlushed
 
-    def blame(self, failure: Failure | None, initiator: str, told: bool = True) -> bool:
+    def blame(
+        self, failure: Failure | None, initiator: str, isKnown: bool = True
+    ) -> bool:
         """
         Record a cause of the end; the first recorded cause wins.
 
         @param failure: the reason; None for the one that the transport reports.
         @param initiator: as in L{Disconnection}.
-        @param told: True if the user knows it already.
+        @param isKnown: True if the user knows it already.
 
         @return: True if this was the first.
         """
         if self.cause is not None:
             return False
-        self.cause = Cause(failure, initiator, told)
+        self.cause = Cause(failure, initiator, isKnown)
         return True
 
     # -- an orderly close
@@ -268,7 +270,7 @@ class Closing:
         else:
             why = "the producer has not unregistered"
         undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
-        self.blame(Failure(undrained), "local", told=False)
+        self.blame(Failure(undrained), "local", isKnown=False)
         self.abort()
 
     def _awaitPeer(self) -> None:
@@ -413,19 +415,19 @@ class Closing:
         elif isOrderly:
             # We have closed the connection, and how the transport ends then is of no
             # interest.
-            cause = Cause(None, "local", told=True)
+            cause = Cause(None, "local", isKnown=True)
         elif isClean:
             # readConnectionLost reports an end of the peer's side first, except with
             # TLS: without it, some code here has closed the transport.
             peer = self._reading.hasEnded or isTLS
-            cause = Cause(reason, "peer" if peer else "local", told=not peer)
+            cause = Cause(reason, "peer" if peer else "local", isKnown=not peer)
         else:
-            cause = Cause(reason, "network", told=False)
+            cause = Cause(reason, "network", isKnown=False)
         self.cause = cause
         self._end()
         if self.negotiation is not None:
             self._endNegotiation(self.negotiation, reason)
-        failure, initiator, told = cause
+        failure, initiator, isKnown = cause
         received, descriptor = self._reading.input, self.descriptor
         unacknowledged = descriptor.unacknowledged
         answersPeer = isTLS and isClean and not isOrderly
@@ -452,7 +454,7 @@ class Closing:
             undelivered=self._undelivered,
             unread=descriptor.unread,
         )
-        self._owner.connectionEnded(self._connection, disconnection, told)
+        self._owner.connectionEnded(self._connection, disconnection, isKnown)
 
     def _end(self) -> None:
         """

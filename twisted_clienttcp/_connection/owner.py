@@ -124,12 +124,12 @@ class ConnectionOwner(Protocol[ConnectionT]):
         """
 
     def connectionEnded(
-        self, connection: ConnectionT, disconnection: Disconnection, told: bool
+        self, connection: ConnectionT, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
         The connection has ended: every record received before the loss has been
         delivered, or C{drainTimeout} has passed since the loss.
 
-        @param told: True if the user knows the reason, because the user's own call or
+        @param isKnown: True if the user knows the reason, because the user's own call or
             C{serverError} has named it.
         """
