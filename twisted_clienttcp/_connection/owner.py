@@ -130,6 +130,6 @@ class ConnectionOwner(Protocol[ConnectionT]):
         The connection has ended: every record received before the loss has been
         delivered, or C{drainTimeout} has passed since the loss.
 
-        @param isKnown: True if the user knows the reason, because the user's own call or
-            C{serverError} has named it.
+        @param isKnown: True if the user knows the reason, because the user's own call
+            or C{serverError} has named it.
         """
