@@ -58,10 +58,11 @@ class Waiters:
         waiter = Waiter(_leave)
         waiting: list[Waiter] | None = getattr(self, event)
         if waiting is None:
-            waiting = []
+            waiting = [waiter]
             setattr(self, event, waiting)
+        else:
+            waiting.append(waiter)
         waiter.others = waiting
-        waiting.append(waiter)
         waiter.patience = patience
         return waiter
 

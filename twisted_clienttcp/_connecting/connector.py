@@ -280,7 +280,7 @@ class Connector:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.release()
-            self._candidates = attempt.candidates
+            self._candidates = tuple(attempt.candidates)
 
     def _rest(self) -> None:
         # Twisted's connectors call it unless the factory has made them connect again;

@@ -65,7 +65,7 @@ class Descriptor:
         self.unacknowledged: int | None = None
         self.failed = False
         if transport is not None:
-            setattr(transport, "connectionLost", self._losing)  # noqa: B010
+            setattr(transport, "connectionLost", self)  # noqa: B010
 
     def countUnacknowledged(self) -> int | None:
         """
@@ -133,9 +133,9 @@ class Descriptor:
             return None
         return int(struct.unpack("i", answer)[0])
 
-    def _losing(self, reason: Failure) -> None:
+    def __call__(self, reason: Failure) -> None:
         """
-        The transport is about to be lost.
+        The transport is about to be lost: this is its C{connectionLost}.
         """
         transport = self._transport
         # The transport may report this twice.
