@@ -33,7 +33,15 @@ from twisted_clienttcp import ClientTCPFactory
 from .._memory import ABC, ClientTestCase, SlowEndpoint
 from .._processes import run
 from .._resolver import NamingReactor
-from .._support import NetworkTestCase, Recorder, Server, freePort, reactor
+from .._support import (
+    UNBOUND,
+    NetworkTestCase,
+    Recorder,
+    Server,
+    freePort,
+    reactor,
+    suppressing,
+)
 
 
 class AddressTests(ClientTestCase):
@@ -623,6 +631,7 @@ class NetworkTests(NetworkTestCase):
         self.assertEqual(len(client.tried), 2)
         self.assertEqual(server.peers, [])
 
+    @suppressing(UNBOUND)
     async def test_optionsWithoutSocket(self) -> None:
         """
         If there is no socket that could have options, the reason for that is reported.
