@@ -26,7 +26,8 @@ from .._support import NetworkTestCase, Recorder, reactor
 #: C{docs/howto/monitoring.rst} lists.
 REASONS = {
     *("alias", "bind", "callback", "client", "close", "connect", "framing"),
-    *("getaddrinfo", "post", "preconnect", "put", "read", "retry", "tls", "write"),
+    *("getaddrinfo", "post", "preconnect", "proxy", "put", "read", "retry", "tls"),
+    "write",
 }
 
 
