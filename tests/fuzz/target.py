@@ -97,7 +97,7 @@ class StrictBuffer(InputBuffer):
 
     __slots__ = ()
 
-    def _converted(self, error: Exception) -> FramingError:
+    def converted(self, error: Exception) -> FramingError:
         raise Broken(f"raised {error!r}") from error
 
 
