@@ -387,7 +387,7 @@ WORKS = {
                 "seconds",
                 "us a record",
                 1e6,
-                (Ratio(LIMIT, {PUT: 3.0, PUT_MANY: 1.0}),),
+                (Ratio(LIMIT, {PUT: 5.5, PUT_MANY: 1.0}),),
             ),
         ),
         batches=1000,
