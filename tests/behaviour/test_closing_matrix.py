@@ -23,8 +23,7 @@ from twisted.internet.ssl import (
     optionsForClientTLS,
     trustRootFromCertificates,
 )
-from twisted.trial.reporter import TextReporter
-from twisted.trial.runner import TestLoader, TrialRunner
+from twisted.trial import reporter, runner
 
 from .._support import NetworkTestCase, turn
 from ..closing_matrix import Case, Run, cases, problems
@@ -108,8 +107,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="default: a random one")
     options = parser.parse_args()
     ClosingMatrixTests.size, ClosingMatrixTests.seed = options.cases, options.seed
-    suite = TestLoader().loadClass(ClosingMatrixTests)
-    result = TrialRunner(TextReporter, workingDirectory="_trial_temp").run(suite)
+    suite = runner.TestLoader().loadClass(ClosingMatrixTests)
+    trial = runner.TrialRunner(reporter.TextReporter, workingDirectory="_trial_temp")
+    result = trial.run(suite)
     return 0 if result.wasSuccessful() else 1
 
 

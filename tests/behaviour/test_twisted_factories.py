@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.test import test_factories
-from twisted.trial.reporter import TestResult
+from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
@@ -54,7 +54,7 @@ class TwistedTests(SynchronousTestCase):
         names = {name for name in dir(kind) if name.startswith("test_")}
         self.assertLess(self.SERIALIZING, names)
         for name in names:
-            result = TestResult()
+            result = reporter.TestResult()
             kind(name).run(result)
             if name in self.SERIALIZING:
                 ((_, failure),) = result.errors
