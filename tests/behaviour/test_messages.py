@@ -208,6 +208,7 @@ class FirstFailureTests(NetworkTestCase):
             f"""
 import sys
 from twisted import logger
+from twisted.internet.defer import gatherResults
 from twisted.internet.task import react
 from twisted.python import log
 from twisted_clienttcp import ClientTCPFactory
@@ -221,11 +222,12 @@ def main(reactor):
     ]
     for client in clients:
         client.initialDelay = 0.01
-        client.whenConnected(3).addErrback(lambda failure: client.shutdown())
+        connected = client.whenConnected(3)
+        connected.addErrback(lambda failure, client=client: client.shutdown())
         client.start()
     # A guard, in case that the program does not end by itself.
     reactor.callLater({GUARD // 2}, reactor.stop)
-    return client.whenStopped()
+    return gatherResults([client.whenStopped() for client in clients])
 
 react(main)
 """
