@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ._validators import imported
 from .errors import TLSError, nameOf
 
 if TYPE_CHECKING:
@@ -53,13 +54,8 @@ def require(what: str) -> None:
 
     @raise ImportError: if the extra C{tls} is not installed.
     """
-    try:
-        import service_identity  # noqa: F401
-        import twisted.internet.ssl  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs OpenSSL: pip install 'twisted_clienttcp[tls]'"
-        ) from error
+    for module in ("service_identity", "twisted.internet.ssl"):
+        imported(module, what, needs="OpenSSL", extra="tls")
 
 
 def check(name: str, value: object) -> TLSOptions | None:

@@ -1,5 +1,5 @@
 """
-Validators that several layers share.
+Validators that several layers share, and the import of what an extra installs.
 
 The arguments of each are the name of a parameter and the value that was passed; it
 returns the value to use. Error messages have the name, the value and what to do.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from importlib import import_module
 from inspect import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
@@ -21,9 +22,28 @@ from inspect import (
     signature,
 )
 from types import FunctionType, MethodType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def imported(module: str, what: str, *, needs: str, extra: str) -> Any:
+    """
+    Import a module that an extra of the package installs.
+
+    @param what: the feature that needs it, for the message.
+    @param needs: the name of the library, for the message.
+
+    @return: the module.
+
+    @raise ImportError: if it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs {needs}: pip install 'twisted_clienttcp[{extra}]'"
+        ) from error
 
 
 def flag(name: str, value: object) -> bool:

@@ -9,6 +9,8 @@ import socket
 import sys
 from typing import NamedTuple
 
+from .._validators import imported
+
 #: The families that can be connected to.
 DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
@@ -131,15 +133,11 @@ def _lookupName(name: str, value: str) -> str:
 
 
 def _idna(name: str, value: str) -> str:
-    try:
-        import idna
-    except ImportError as error:
-        # The codec of the standard library, IDNA 2003, encodes some names differently.
-        raise ImportError(
-            f"{name}: {value!r} is not ASCII, which needs idna: "
-            "pip install 'twisted_clienttcp[tls]'"
-        ) from error
-    return idna.encode(value, uts46=True).decode()
+    # The codec of the standard library, IDNA 2003, encodes some names differently.
+    what = f"{name}: {value!r} is not ASCII, which"
+    idna = imported("idna", what, needs="idna", extra="tls")
+    encoded: bytes = idna.encode(value, uts46=True)
+    return encoded.decode()
 
 
 def path(name: str, value: str) -> str:

@@ -7,6 +7,7 @@ h11 comes with the extra C{proxy}, so it is imported only where it is needed.
 from __future__ import annotations
 
 from .._connection.peer import hostAndPort
+from .._validators import imported
 from .addresses import Host
 from .dialogue import (
     RESPONSE_LIMIT,
@@ -42,12 +43,7 @@ def require(what: str) -> None:
 
     @raise ImportError: if the extra C{proxy} is not installed.
     """
-    try:
-        import h11  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs h11: pip install 'twisted_clienttcp[proxy]'"
-        ) from error
+    imported("h11", what, needs="h11", extra="proxy")
 
 
 class HTTPConnect(Dialogue):
