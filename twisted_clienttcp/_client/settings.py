@@ -128,7 +128,7 @@ def _refuse(client: Settings, name: str, value: object) -> NoReturn:
 
 def _move(client: Settings, name: str, value: object) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
-    targetFrom(**placeholders(values), reactor=client.reactor)
+    targetFrom(placeholders(values), client.reactor)
     client._moved |= {name}
     _store(client, name, value)
 
@@ -581,7 +581,7 @@ class Settings(ReconnectingClientFactory):
                 setattr(cls, name, value)
         cls.marks = Marks(cls.highMark, cls.lowMark)
         given = {name: getattr(cls, name) for name in DESTINATION}
-        targetFrom(**placeholders(given, always=True), reactor=cls.reactor)
+        targetFrom(placeholders(given, always=True), cls.reactor)
         cls._classDestination = given
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -626,7 +626,7 @@ class Settings(ReconnectingClientFactory):
         given = {name: passed[name] for name in passed.keys() & _DESTINATION}
         if given:
             former = replaced(former, given)
-        moveTo(self, targetFrom(**former, reactor=self.reactor))
+        moveTo(self, targetFrom(former, self.reactor))
 
     def _keep(self, name: str, value: object) -> None:
         """
@@ -712,7 +712,7 @@ def nextTarget(client: Settings) -> Target:
     if not isMoving(client):
         return client._target
     values = {name: getattr(client, name) for name in DESTINATION}
-    return targetFrom(**values, reactor=client.reactor)
+    return targetFrom(values, client.reactor)
 
 
 def moveToNext(client: Settings) -> None:

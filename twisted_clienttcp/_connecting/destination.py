@@ -5,7 +5,7 @@ validated when it is set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import lru_cache, partial
 from operator import is_
@@ -528,43 +528,25 @@ NOWHERE = Target()
 _NOTHING = (None,) * len(DESTINATION)
 
 
-def targetFrom(
-    remoteAddress: object,
-    remotePort: object,
-    endpoint: object,
-    tls: object,
-    domain: object,
-    bindAddress: object,
-    bindPort: object,
-    socketOptions: object,
-    proxy: object,
-    reactor: object,
-) -> Target:
+def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
     """
+    @param settings: the values of L{DESTINATION} by their names.
+
     @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
 
     @raise Exception: as L{Target}.
     """
-    given = (
-        remoteAddress,
-        remotePort,
-        endpoint,
-        tls,
-        domain,
-        bindAddress,
-        bindPort,
-        socketOptions,
-        proxy,
-    )
+    given = tuple(settings[name] for name in DESTINATION)
     if all(map(is_, given, _NOTHING)):
         return NOWHERE
-    if endpoint is tls is None and proxy != ENVIRONMENT:
+    isShared = settings["endpoint"] is settings["tls"] is None
+    if isShared and settings["proxy"] != ENVIRONMENT:
         try:
             return _shared(*given)
         except TypeError:
             # One has the wrong type, which Target reports; or cannot be hashed.
             pass
-    return Target(*given, reactor)
+    return Target(**settings, reactor=reactor)
 
 
 def placeholders(given: dict[str, object], always: bool = False) -> dict[str, object]:
