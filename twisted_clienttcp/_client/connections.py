@@ -179,7 +179,7 @@ class Connections:
         @return: False if the connection is not the present one.
         """
         parts = self._parts
-        if connection is not parts.connection or parts.server is None:
+        if connection is not parts.server:
             return False
         if callback == "serverFlushed":
             parts.counts.flushes += 1

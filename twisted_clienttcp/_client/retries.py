@@ -49,8 +49,6 @@ class Retries:
         #: The time of the first failure in a row.
         self._firstAt = 0.0
         self.failure: Failure | None = None
-        client = self._client
-        _backoff(client.initialDelay, client.maxDelay, client.factor, client.jitter)
 
     def reset(self) -> None:
         """
