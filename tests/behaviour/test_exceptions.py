@@ -22,7 +22,7 @@ from twisted_clienttcp.errors import CallbackError, NegotiationRefused, UnknownA
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
-from .._memory import ClientTestCase, Transport
+from .._memory import ClientTestCase, Producer, Transport
 from .._support import NetworkTestCase, reactor, turn
 
 
@@ -87,23 +87,14 @@ class Answers:
         return self.answer
 
 
-class Raises:
+class Raises(Producer):
     """
     A producer, of which one method raises.
     """
 
     def __init__(self, method: str, raising: Callable[[], Any]) -> None:
-        self.calls: list[str] = []
+        super().__init__()
         setattr(self, method, raising)
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
 
 
 #: For each callback: its parameter, and the steps that lead to it.

@@ -11,10 +11,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.interfaces import IPushProducer
 from twisted.protocols.basic import FileSender
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import CallbackError
@@ -155,25 +153,6 @@ class SuccessionTests(SynchronousTestCase):
             self.assertEqual(calls, wanted[: len(calls)])
 
 
-@implementer(IPushProducer)
-class RecordingProducer:
-    """
-    A producer that records the calls of its methods.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
-
-
 class NetworkProducerTests(BlockedServerTestCase):
     """
     An application's producer.
@@ -186,7 +165,7 @@ class NetworkProducerTests(BlockedServerTestCase):
         """
         for end in ("close", "reset"):
             client, recorder, server = await self.connected()
-            producer = RecordingProducer()
+            producer = Producer()
             client.registerProducer(producer, True)
             client.write(b"x" * TOO_MUCH)
             for _ in range(20):
@@ -242,7 +221,7 @@ class NetworkProducerTests(BlockedServerTestCase):
         all of it is delivered.
         """
         client, recorder, server = await self.connected()
-        producer = RecordingProducer()
+        producer = Producer()
         client.registerProducer(producer, True)
         client.write(b"x" * TOO_MUCH)
         stopping = client.shutdown()

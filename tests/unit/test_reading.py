@@ -7,33 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from twisted_clienttcp._connection.inbound import Hold, Inbound
 from twisted_clienttcp._connection.reading import BACKLOG, Reading
 from twisted_clienttcp.framing import Line
 
-
-@implementer(IPushProducer)
-class Transport:
-    """
-    A transport that records what it is asked.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
+from .._memory import Producer
 
 
 class ReadingTests(SynchronousTestCase):
@@ -42,7 +23,7 @@ class ReadingTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.transport = Transport()
+        self.transport = Producer()
         self.clock = Clock()
         self.records: list[bytes] = []
         self.results: list[Any] = []
