@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import socket
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
@@ -179,3 +179,20 @@ def queued(transport: Any, request: int) -> int:
     """
     answer = fcntl.ioctl(transport.socket, request, bytes(4))
     return int.from_bytes(answer, "little")
+
+
+def addTests(case: type[WaysTestCase], ways: Iterable[str], *names: str) -> None:
+    """
+    Add a test for each of these ways and methods, which get the way.
+    """
+
+    def add(way: str, name: str) -> None:
+        async def test(self: Any) -> None:
+            await getattr(self, name)(way)
+
+        test.__doc__ = getattr(case, name).__doc__
+        setattr(case, f"test_{name}_{way}", test)
+
+    for way in ways:
+        for name in names:
+            add(way, name)

@@ -12,7 +12,7 @@ from twisted_clienttcp.errors import HeartbeatTimeout, IdleTimeout
 from twisted_clienttcp.framing import Line, Stream
 
 from .._support import Peer
-from .._ways import WAYS, WaysTestCase, queued
+from .._ways import WAYS, WaysTestCase, addTests, queued
 
 #: Settings with which a peer is dropped that is silent for 30 seconds, and the error.
 SETTINGS: tuple[tuple[dict[str, Any], type[Exception]], ...] = (
@@ -122,17 +122,7 @@ class EveryWayTests(WaysTestCase):
         transport.stopReading()
 
 
-def _add(way: str, name: str) -> None:
-    async def test(self: Any) -> None:
-        await getattr(self, name)(way)
-
-    test.__doc__ = getattr(EveryWayTests, name).__doc__
-    setattr(EveryWayTests, f"test_{name}_{way}", test)
-
-
-for _way in WAYS:
-    for _name in ("pieces", "slowReader", "deafProgram", "keepTalking"):
-        _add(_way, _name)
+addTests(EveryWayTests, WAYS, "pieces", "slowReader", "deafProgram", "keepTalking")
 
 
 class FunctionTests(WaysTestCase):

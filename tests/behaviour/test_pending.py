@@ -16,7 +16,7 @@ from twisted_clienttcp.errors import OutputFull
 from twisted_clienttcp.framing import Line, Stream
 
 from .._support import Peer, turn
-from .._ways import TLS_WAYS, WaysTestCase, queued
+from .._ways import TLS_WAYS, WaysTestCase, addTests, queued
 
 #: The kinds whose kernel counts bytes.
 COUNTED = ("tcp", *TLS_WAYS)
@@ -145,14 +145,4 @@ class PendingTests(WaysTestCase):
         self.assertEqual(peer.received, wanted)
 
 
-def _add(way: str, name: str) -> None:
-    async def test(self: Any) -> None:
-        await getattr(self, name)(way)
-
-    test.__doc__ = getattr(PendingTests, name).__doc__
-    setattr(PendingTests, f"test_{name}_{way}", test)
-
-
-for _way in COUNTED:
-    for _name in ("pending", "reset", "closedByUser", "limited"):
-        _add(_way, _name)
+addTests(PendingTests, COUNTED, "pending", "reset", "closedByUser", "limited")
