@@ -273,6 +273,29 @@ class NetworkTestCase(TestCase):
         server.port = listening.getHost().port
         return server
 
+    def listeningSocket(
+        self, family: int, receiveBuffer: int
+    ) -> tuple[socket.socket, dict[str, Any]]:
+        """
+        @param receiveBuffer: the size in bytes of the buffers of TCP connections.
+
+        @return: a blocking socket that listens, for a peer that the test plays, and its
+            address as parameters of a client.
+        """
+        listening = socket.socket(family)
+        self.addCleanup(listening.close)
+        if family == socket.AF_UNIX:
+            path = self.socketPath()
+            listening.bind(path)
+            address: dict[str, Any] = {"remoteAddress": path, "domain": family}
+        else:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receiveBuffer)
+            listening.bind(("127.0.0.1", 0))
+            host, port = listening.getsockname()
+            address = {"remoteAddress": host, "remotePort": port}
+        listening.listen()
+        return listening, address
+
     def socketPath(self) -> str:
         """
         @return: a path for a UNIX socket. In the folder of a clone, it could be longer

@@ -15,7 +15,6 @@ import random
 import socket
 import ssl
 import sys
-from typing import Any
 
 import trustme
 from twisted.internet.ssl import (
@@ -49,31 +48,12 @@ class ClosingMatrixTests(NetworkTestCase):
         trust = trustRootFromCertificates([root])
         self.tls = context, optionsForClientTLS("127.0.0.1", trustRoot=trust)
 
-    def listening(self, transport: str) -> tuple[socket.socket, dict[str, Any]]:
-        """
-        @return: a listening socket with a small receive buffer, and its address as
-            parameters of a client.
-        """
-        family = socket.AF_UNIX if transport == "unix" else socket.AF_INET
-        server = socket.socket(family)
-        self.addCleanup(server.close)
-        if transport == "unix":
-            path = self.socketPath()
-            server.bind(path)
-            address: dict[str, Any] = {"remoteAddress": path, "domain": family}
-        else:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-            server.bind(("127.0.0.1", 0))
-            host, port = server.getsockname()
-            address = {"remoteAddress": host, "remotePort": port}
-        server.listen()
-        return server, address
-
     async def play(self, case: Case) -> list[str]:
         """
         @return: the problems that the case shows.
         """
-        server, address = self.listening(case.transport)
+        family = socket.AF_UNIX if case.transport == "unix" else socket.AF_INET
+        server, address = self.listeningSocket(family, 16384)
         run = Run(case, server, address, self.tls if case.transport == "tls" else None)
         await run.play()
         await turn()

@@ -65,18 +65,7 @@ class ScriptedTestCase(NetworkTestCase):
         """
         Connect a client with a peer that has a small receive buffer.
         """
-        listening = socket.socket(family)
-        self.addCleanup(listening.close)
-        if family == socket.AF_UNIX:
-            path = self.socketPath()
-            listening.bind(path)
-            where: dict[str, Any] = {"remoteAddress": path, "domain": family}
-        else:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            listening.bind(("127.0.0.1", 0))
-            port = listening.getsockname()[1]
-            where = {"remoteAddress": "127.0.0.1", "remotePort": port}
-        listening.listen()
+        listening, where = self.listeningSocket(family, 4096)
         client = ClientTCPFactory(
             **where,
             **{
