@@ -56,10 +56,16 @@ class ProcessTestCase(NetworkTestCase):
 
         @param variables: variables to add to its environment.
         """
+        return self.runCommand(program(name), *arguments, variables=variables)
+
+    def runCommand(self, *command: str, **options: Any) -> Served:
+        """
+        Run a command until the test ends.
+
+        @param options: keyword arguments of L{spawn}.
+        """
         served = Served()
-        process = served.process = spawn(
-            served, program(name), *arguments, variables=variables
-        )
+        process = served.process = spawn(served, *command, **options)
 
         def stop() -> Deferred[None]:
             if not served.ended.called:

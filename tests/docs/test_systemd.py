@@ -10,13 +10,13 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.defer import DeferredQueue
 from twisted.internet.protocol import DatagramProtocol
 
 from .._documents import ROOT, programs
-from .._processes import execute, program, spawn
-from .._servers import Served
-from .._support import NetworkTestCase, Server, freePort, reactor
+from .._processes import execute, program
+from .._servers import ProcessTestCase, Served
+from .._support import Server, freePort, reactor
 
 PAGE = ROOT / "docs" / "howto" / "daemons.rst"
 
@@ -33,7 +33,7 @@ class Manager(DatagramProtocol):
         self.states.put(datagram)
 
 
-class UnitTests(NetworkTestCase):
+class UnitTests(ProcessTestCase):
     """
     The unit file is installed in a folder of the test instead of C{/srv/feeder}.
     """
@@ -77,21 +77,11 @@ class UnitTests(NetworkTestCase):
         [line] = [
             line for line in self.unit.split("\n") if line.startswith("ExecStart=")
         ]
-        served = Served()
-        process = served.process = spawn(
-            served,
+        return self.runCommand(
             *shlex.split(line.partition("=")[2]),
             variables={"NOTIFY_SOCKET": address},
             path=str(self.home),
         )
-
-        def stop() -> Deferred[None]:
-            if not served.ended.called:
-                process.signalProcess("KILL")
-            return served.ended
-
-        self.addCleanup(stop)
-        return served
 
     async def check(self, address: str) -> None:
         """
