@@ -350,7 +350,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_slowReader(self) -> None:
         """
-        If nobody reads standard output, the server is not read either, and memory does
+        If standard output is not read, the server is not read either, and memory does
         not grow.
         """
         total = 64 * 1024 * 1024
@@ -458,7 +458,7 @@ class ConsoleTests(ServedTestCase):
         """
         If an attempt takes too long, the status is 124.
         """
-        # The queue of this socket holds few connections, and nobody accepts them.
+        # The queue of this socket holds few connections, and none is accepted.
         listening = socket.create_server(("127.0.0.1", 0), backlog=0)
         self.addCleanup(listening.close)
         for _ in range(4):
@@ -610,7 +610,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unheard(self) -> None:
         """
-        When nobody reads standard output any more, the command ends, even if the server
+        When standard output has no reader any more, the command ends, even if the server
         sends nothing.
         """
         server = await self.serve()
@@ -623,7 +623,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unread(self) -> None:
         """
-        A signal ends the command even if nobody reads its output. That is reported.
+        A signal ends the command even if its output is not read. That is reported.
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(b"x" * 1_000_000)
@@ -767,7 +767,7 @@ class ConsoleTests(ServedTestCase):
 
     async def test_closedOutput(self) -> None:
         """
-        When nobody reads standard output any more, as after C{| head -1}, the command
+        When standard output has no reader any more, as after C{| head -1}, the command
         ends quietly, even if the server continues to send. The status is 1: standard
         input has not been sent to its end.
         """

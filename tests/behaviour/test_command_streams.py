@@ -69,7 +69,7 @@ class StreamTestCase(ServedTestCase):
 
     def unread(self) -> int:
         """
-        @return: the writing end of a pipe that nobody reads.
+        @return: the writing end of a pipe that is not read.
         """
         reading, writing = os.pipe()
         os.close(reading)
@@ -278,7 +278,7 @@ class OutputTests(StreamTestCase):
 
     async def test_unread(self) -> None:
         """
-        If nobody reads standard output, as after C{| head -n 1}, that is not an error.
+        If standard output is not read, as after C{| head -n 1}, that is not an error.
         """
         for arguments in self.PRINTING:
             done = await self.finished(*arguments, _1=self.unread())
@@ -494,7 +494,7 @@ class MessageTests(StreamTestCase):
 
     async def test_unreadOutput(self) -> None:
         """
-        A signal ends the command while nobody reads its output, even if its messages go
+        A signal ends the command while its output is not read, even if its messages go
         to the same pipe (C{2>&1}).
         """
         server = await self.serve()

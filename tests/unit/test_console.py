@@ -300,7 +300,7 @@ class ConsoleTests(SynchronousTestCase):
 
     def test_nobodyReads(self) -> None:
         """
-        After a signal, output that nobody reads is dropped soon.
+        After a signal, output that is not read is dropped soon.
         """
         self.receive(bytes(1_000_000))
         self.flush()

@@ -212,7 +212,7 @@ class StandardOutputTests(DescriptorTestCase):
 
     def test_unread(self) -> None:
         """
-        A pipe that nobody reads is noticed, even if it cannot be opened again.
+        A pipe without a reader is noticed, even if it cannot be opened again.
         """
         for alter in (lambda: None, self.withoutProc):
             alter()

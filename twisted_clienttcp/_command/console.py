@@ -32,7 +32,8 @@ from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, event, now, place
 
-#: The seconds for which a server may keep sending when nobody reads standard output.
+#: The seconds for which a server may keep sending after the reader of standard output
+#: has closed it.
 SILENCE = 1.0
 
 #: The seconds after a signal in which the rest of the output must be read.
@@ -380,8 +381,10 @@ class Console:
 
     def _outputClosed(self, error: OSError | None) -> None:
         """
-        Standard output accepts no more data: everything is written, nobody reads it, or
-        an error.
+        Standard output accepts no more data: everything is written, or its reader has
+        closed it.
+
+        @param error: another reason.
         """
         output, self._output = self._output, None
         self._closed.callback(None)

@@ -54,7 +54,7 @@ def write(descriptor: int, text: str) -> None:
     Write all of a text to standard output or standard error, without a buffer: Python
     writes its own when the process ends, and prints a traceback if it cannot.
 
-    A stream that is closed, or that nobody reads, is not an error.
+    A stream that is closed, or that is not read, is not an error.
 
     @param descriptor: 1 or 2.
 
@@ -77,7 +77,7 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
     """
     Write as much of a text to standard error as it accepts now, and drop the rest.
 
-    The client must go on, and end at a signal, even if nobody reads its messages. Often
+    The client must go on, and end at a signal, even if its messages are not read. Often
     they go to the same full pipe as its output: C{2>&1}.
 
     @param descriptor: another descriptor to write to.
@@ -321,7 +321,7 @@ class StandardOutput(_Stream):
     ) -> None:
         """
         @param closed: called when nothing more can be written: the stream was closed,
-            nobody reads it, or there was an error, which is passed.
+            its reader has closed it, or there was an error, which is passed.
         """
         mode = os.fstat(descriptor).st_mode
         isPipe, isTerminal = stat.S_ISFIFO(mode), os.isatty(descriptor)
