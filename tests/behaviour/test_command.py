@@ -610,8 +610,8 @@ class ConsoleTests(ServedTestCase):
 
     async def test_unheard(self) -> None:
         """
-        When standard output has no reader any more, the command ends, even if the server
-        sends nothing.
+        When standard output has no reader any more, the command ends, even if the
+        server sends nothing.
         """
         server = await self.serve()
         server.left = lambda peer: None
