@@ -252,8 +252,14 @@ class DemoServerTests(CommandTestCase):
             server = self.spawn(*command, f"--demo-server=echo:{port}")
             process = self.process
             self.assertEqual(await self.address(server), f"127.0.0.1:{port}")
-            second = await self.run_(*CLIENTTCP, f"--demo-server=quotes:{port}")
-            self.assertEqual((self.status, second.out), (1, b""))
+            # Twisted leaves the socket of a port that is taken to the garbage
+            # collector, as UNBOUND describes.
+            second = self.spawn(
+                *(*CLIENTTCP, f"--demo-server=quotes:{port}"),
+                variables={"PYTHONWARNINGS": "ignore::ResourceWarning"},
+            )
+            await self.end(second, 1)
+            self.assertEqual(second.out, b"")
             self.assertIn(b"the demo server cannot start: Couldn't listen", second.err)
             self.assertEqual(second.err.count(b"\n"), 1, second.err)
             process.signalProcess("TERM")
