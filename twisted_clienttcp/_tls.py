@@ -273,7 +273,7 @@ def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
     return partial(TLSMemoryBIOProtocol.write, layer)
 
 
-def peerHasEnded(transport: Any) -> bool:
+def peerHasEnded(transport: object) -> bool:
     """
     @return: True if the peer's close_notify has been received.
     """
@@ -285,7 +285,7 @@ def peerHasEnded(transport: Any) -> bool:
     return bool(connection.getHandle().get_shutdown() & RECEIVED_SHUTDOWN)
 
 
-def whenReceived(transport: Any, heard: Callable[[], object]) -> None:
+def whenReceived(transport: object, heard: Callable[[], object]) -> None:
     """
     Call a function for all bytes that a TLS transport receives, also those that
     complete no TLS record. Do nothing without TLS.

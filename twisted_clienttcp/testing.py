@@ -50,7 +50,7 @@ from zope.interface import implementer
 from ._client.factory import ClientTCPFactory
 from .errors import FramingError, RecordTooLong, TruncatedRecord
 from .framing import Framing
-from .framing._base import AnyRecord, Record
+from .framing._base import AnyFraming, Record
 from .framing._buffer import InputBuffer
 
 #: The address of each L{MemoryServer}: the echo port of this machine.
@@ -124,13 +124,13 @@ class FramingConformance:
     longest: object = None
     tooLong: object = None
 
-    def framing(self) -> Framing[AnyRecord]:
+    def framing(self) -> AnyFraming:
         """
         @return: a new framing to test.
         """
         raise NotImplementedError("override framing()")
 
-    def limited(self) -> Framing[AnyRecord]:
+    def limited(self) -> AnyFraming:
         """
         @return: a new framing that allows L{longest}, but not L{tooLong}.
         """

@@ -140,7 +140,7 @@ class Connections:
             except BaseException as error:
                 self.raiseLater(error)
 
-    def tlsOptions(self, given: Any) -> Any:
+    def tlsOptions(self, given: object) -> Any:
         """
         @return: options for TLS; those of the platform for True.
         """

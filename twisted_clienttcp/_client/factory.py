@@ -40,7 +40,7 @@ from .._stats import Stats
 from ..errors import (
     NotConnectedError,
 )
-from ..framing._base import AnyRecord
+from ..framing._base import Record
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
 from .callbacks import Function, checked
@@ -140,8 +140,8 @@ class ClientTCPFactory(Settings):
         remoteAddress: str | bytes | None = None,
         remotePort: int | str | None = None,
         *,
-        serverInput: Callable[[_Client, AnyRecord], object] | None = None,
-        serverInputBatch: Callable[[_Client, list[AnyRecord]], object] | None = None,
+        serverInput: Callable[[_Client, Record], object] | None = None,
+        serverInputBatch: Callable[[_Client, list[Record]], object] | None = None,
         handler: object | None = None,
         endpoint: Endpoint | Iterable[Endpoint] | None = None,
         tls: IOpenSSLClientConnectionCreator | bool | None = None,
@@ -151,7 +151,7 @@ class ClientTCPFactory(Settings):
         socketOptions: Sequence[tuple[int, int, int | bytes]] | None = None,
         proxy: str | Proxy | Iterable[str | Proxy] | None = None,
         connectTimeout: float = 30.0,
-        framing: FramingSpec | None = LINE,
+        framing: FramingSpec[Record] | None = LINE,
         autoReconnect: bool = True,
         retryPolicy: Policy | None = None,
         initialDelay: float = 1.0,
@@ -163,8 +163,8 @@ class ClientTCPFactory(Settings):
         keepAlive: KeepAlive = True,
         unacknowledgedTimeout: float | None = None,
         idleTimeout: float | None = None,
-        heartbeat: tuple[float, AnyRecord] | None = None,
-        keepTalking: tuple[float, AnyRecord] | None = None,
+        heartbeat: tuple[float, object] | None = None,
+        keepTalking: tuple[float, object] | None = None,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
         shutdownOnError: bool = True,
@@ -531,7 +531,7 @@ class ClientTCPFactory(Settings):
         queue.pending = pending = queue.pending + len(data)
         return pending >= queue.edge and queue.reached()
 
-    def putMany(self, records: Iterable[AnyRecord]) -> bool:
+    def putMany(self, records: Iterable[object]) -> bool:
         """
         Send records, in order; if one of them cannot be encoded, none is sent. This is
         faster than L{put} for each of them.
@@ -633,7 +633,7 @@ class ClientTCPFactory(Settings):
         self._driver.connections.sendOffline(connection)
         connection.loseWriteConnection()
 
-    def setFraming(self, framing: FramingSpec) -> None:
+    def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
         Use another framing for this connection, from the next record on, in both
         directions (POE: set_filter of the wheel). It decodes every byte behind the
@@ -653,7 +653,7 @@ class ClientTCPFactory(Settings):
             connection.setInputFraming(built)
         connection.setOutputFraming(built)
 
-    def setInputFraming(self, framing: FramingSpec) -> None:
+    def setInputFraming(self, framing: FramingSpec[Any]) -> None:
         """
         As L{setFraming}, for input only (POE: set_input_filter).
         """
@@ -661,7 +661,7 @@ class ClientTCPFactory(Settings):
         if framing is not connection.inputFraming:
             connection.setInputFraming(freshFraming(framing))
 
-    def setOutputFraming(self, framing: FramingSpec) -> None:
+    def setOutputFraming(self, framing: FramingSpec[Any]) -> None:
         """
         As L{setFraming}, for output only (POE: set_output_filter). Records that have
         been put are encoded already.

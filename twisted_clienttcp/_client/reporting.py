@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
@@ -48,7 +47,7 @@ class FailureLog:
         self._publisher = publisher
         self._logged = False
 
-    def warn(self, log: Logger, message: str, **fields: Any) -> None:
+    def warn(self, log: Logger, message: str, **fields: object) -> None:
         """
         Log a failure.
 
@@ -58,7 +57,7 @@ class FailureLog:
             log.warn(message, **fields)
             return
         self._logged = True
-        trace: list[tuple[Any, Any]] = []
+        trace: list[tuple[object, object]] = []
         log.warn(message, log_trace=trace, **fields)
         if self._isOnlyBuffered(trace) and sys.stderr is not None:
             text = formatEvent({"log_format": message, **fields})
@@ -67,7 +66,7 @@ class FailureLog:
                 sys.stderr.write(f"{text}\n{HINT}")
                 sys.stderr.flush()
 
-    def _isOnlyBuffered(self, trace: list[tuple[Any, Any]]) -> bool:
+    def _isOnlyBuffered(self, trace: list[tuple[object, object]]) -> bool:
         """
         @param trace: each publisher or filter that has passed the event on, and to
             which observer (C{log_trace} of L{twisted.logger.ILogObserver}).

@@ -57,8 +57,8 @@ from .._validators import (
     policy,
     seconds,
 )
-from ..framing import Framing, Line
-from ..framing._base import AnyRecord
+from ..framing import Line
+from ..framing._base import AnyFraming
 from ..framing._building import buildFraming
 from ..retry import Policy
 from .events import Session, fillSession, handlersFrom
@@ -133,7 +133,7 @@ def _move(client: Settings, name: str, value: object) -> None:
     _store(client, name, value)
 
 
-def _reframe(client: Any, name: str, value: Framing[AnyRecord]) -> None:
+def _reframe(client: Any, name: str, value: AnyFraming) -> None:
     _checkTimed("heartbeat", client.heartbeat, value)
     _checkTimed("keepTalking", client.keepTalking, value)
     _store(client, name, value)
@@ -168,7 +168,7 @@ def _unchecked(name: str, value: object) -> object:
     return value
 
 
-def _framing(name: str, value: object) -> Framing[AnyRecord]:
+def _framing(name: str, value: object) -> AnyFraming:
     return LINE if value is None else buildFraming(value)
 
 
@@ -194,9 +194,7 @@ def _timedRecord(name: str, value: object) -> TimedRecord | None:
     return TimedRecord(seconds(f"{name}'s seconds", interval), record)
 
 
-def _checkTimed(
-    name: str, timed: TimedRecord | None, framing: Framing[AnyRecord]
-) -> None:
+def _checkTimed(name: str, timed: TimedRecord | None, framing: AnyFraming) -> None:
     """
     @raise TypeError: if the framing does not accept records of this type.
     @raise ValueError: if it cannot encode this one.
@@ -477,14 +475,14 @@ class Settings(ReconnectingClientFactory):
     idleTimeout: float | None = _setting(
         None, optionalSeconds, "seconds or None", CONNECTION
     )
-    heartbeat: tuple[float, AnyRecord] | None = _setting(
+    heartbeat: tuple[float, object] | None = _setting(
         None,
         _timedRecord,
         "(seconds, record or function) or None",
         CONNECTION,
         apply=_beat,
     )
-    keepTalking: tuple[float, AnyRecord] | None = _setting(
+    keepTalking: tuple[float, object] | None = _setting(
         None,
         _timedRecord,
         "(seconds, record or function) or None",

@@ -19,8 +19,8 @@ from twisted.python import usage
 
 from .. import ClientTCPFactory, __version__
 from ..errors import ClientTCPError
-from ..framing import Framing, Stream, fromSpec
-from ..framing._base import AnyRecord
+from ..framing import Stream, fromSpec
+from ..framing._base import AnyFraming
 from .certificates import tlsFrom
 from .status import STATUSES
 from .stdio import display, refuse
@@ -224,7 +224,7 @@ class Options(usage.Options):
         if rejected:
             raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(rejected))}")
 
-    def _framing(self) -> Framing[AnyRecord]:
+    def _framing(self) -> AnyFraming:
         spec = self["framing"] or "line"
         for name, parameter in _OF_FRAMING.items():
             if self[name] is not None:

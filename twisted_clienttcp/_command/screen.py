@@ -7,11 +7,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from ..framing import Framing
+from ..framing._base import AnyFraming, Buffer
 
 #: The most bytes of an incomplete line that are shown.
 LONGEST = 4096
@@ -41,15 +40,17 @@ class Screen:
         self._prompt = b""
         #: The part of the prompt that is on the screen.
         self._shown = b""
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
 
-    def watch(self, framing: Framing[Any]) -> None:
+    def watch(self, framing: AnyFraming) -> None:
         """
         Show the beginnings of lines that this framing of a connection decodes.
         """
         decode = framing.decode
 
-        def decoded(data: Any, start: int, searched: int) -> Any:
+        def decoded(
+            data: Buffer, start: int, searched: int
+        ) -> tuple[list[object], int] | None:
             found = decode(data, start, searched)
             if found is None and searched - start < LONGEST:
                 self._prompt = bytes(data[start : start + LONGEST]).removesuffix(b"\r")

@@ -25,8 +25,8 @@ from twisted.python.failure import Failure
 from .. import Disconnection, errorDetails
 from .._details import fullText
 from ..errors import InvalidRecord
-from ..framing import Framing, JSONLines, JSONValues, Line, Serialized, Stream
-from ..framing._base import MAX_LENGTH, AnyRecord
+from ..framing import JSONLines, JSONValues, Line, Serialized, Stream
+from ..framing._base import MAX_LENGTH, AnyFraming
 from ..framing._buffer import InputBuffer
 from ..framing._json import loads
 
@@ -48,9 +48,7 @@ class Form:
     @ivar hasLines: True if a record is a line of bytes as received.
     """
 
-    def __init__(
-        self, framing: Framing[AnyRecord], maxLength: int | None = None
-    ) -> None:
+    def __init__(self, framing: AnyFraming, maxLength: int | None = None) -> None:
         """
         @param framing: the framing of the records.
         @param maxLength: the length of the longest line to read; None for the default.
@@ -99,7 +97,7 @@ class Form:
             what = "a JSON value" if self._hasValues else "text in UTF-8"
             raise InvalidRecord(f"{line!r:.60} is not {what}: {error}") from error
 
-    def write(self, record: AnyRecord) -> bytes:
+    def write(self, record: Any) -> bytes:
         """
         @return: the text for a record.
         """
@@ -111,7 +109,7 @@ class Form:
         return bytes(record) if self._isStream else bytes(record) + b"\n"
 
 
-def _acceptsText(framing: Framing[AnyRecord]) -> bool:
+def _acceptsText(framing: AnyFraming) -> bool:
     try:
         framing.encode("")
     except Exception:

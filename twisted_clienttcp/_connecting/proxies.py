@@ -11,8 +11,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
-from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from .. import _tls
 from .._connection.peer import hostAndPort
@@ -26,7 +27,7 @@ from .socks import SOCKS5
 ENVIRONMENT = "environment"
 
 #: The dialogue for each scheme, and the default port.
-_SCHEMES: dict[str, tuple[Any, int | None]] = {
+_SCHEMES: dict[str, tuple[type[SOCKS5] | type[HTTPConnect], int | None]] = {
     "socks5": (SOCKS5, 1080),
     # curl's name for a proxy that looks up the name itself, as all of ours do.
     "socks5h": (SOCKS5, 1080),
@@ -84,14 +85,17 @@ class Proxy:
         if not 1 <= self.port <= 65535:
             raise ValueError(f"proxy: the port must be from 1 to 65535, not {port}")
         self._credentials = None if user is None else _credentialsOf(user, self._speak)
-        self._tls: Any = None
+        self._tls: IOpenSSLClientConnectionCreator | None = None
         if self._speak is HTTPConnect:
             httpconnect.require(f"proxy='{scheme}://...'")
         if scheme == "https":
             _tls.require("proxy='https://...'")
-            self._tls = _tls.given("tls of the proxy", tls)
-            if tls is True:
-                self._tls = _tls.platformOptions(self.host.name)
+            given = _tls.given("tls of the proxy", tls)
+            self._tls = (
+                _tls.platformOptions(self.host.name)
+                if isinstance(given, bool)
+                else given
+            )
         elif tls is not True:
             raise ValueError(f"proxy: tls is only for https, not for {scheme}")
 
@@ -102,7 +106,7 @@ class Proxy:
         return f"<Proxy {self}>"
 
     @property
-    def tlsOptions(self) -> Any:
+    def tlsOptions(self) -> IOpenSSLClientConnectionCreator | None:
         """
         The options for TLS with the proxy; None for no TLS.
         """
@@ -170,7 +174,7 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
     return scheme, user if at else None, host.strip("[]"), port or ""
 
 
-def _credentialsOf(text: str, speak: Any) -> Credentials:
+def _credentialsOf(text: str, speak: object) -> Credentials:
     """
     @param text: user and password, percent-encoded, with a colon between them.
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
-from ..framing._base import DIRECT, AnyRecord, Converter, Framing
+from ..framing._base import DIRECT, AnyFraming, Converter
 from ..framing._buffer import InputBuffer
 
 
@@ -44,14 +44,14 @@ class Cursor:
     interpreters whose list iterators cannot be moved. The others stand in for it.
     """
 
-    def __init__(self, items: list[AnyRecord]) -> None:
+    def __init__(self, items: list[object]) -> None:
         self._items = items
         self._index = 0
 
     def __iter__(self) -> Cursor:
         return self
 
-    def __next__(self) -> AnyRecord:
+    def __next__(self) -> object:
         if self._index >= len(self._items):
             raise StopIteration
         self._index += 1
@@ -70,7 +70,7 @@ class Cursor:
         self._index = index
 
 
-def cursorsFor(iterators: type) -> Callable[[list[AnyRecord]], Cursor]:
+def cursorsFor(iterators: type) -> Callable[[list[object]], Cursor]:
     """
     Return what makes cursors where list iterators are of this class: C{iter}, if they
     can be moved, as on CPython.
@@ -78,7 +78,7 @@ def cursorsFor(iterators: type) -> Callable[[list[AnyRecord]], Cursor]:
     isMovable = hasattr(iterators, "__setstate__") and hasattr(
         iterators, "__length_hint__"
     )
-    return cast(Callable[[list[AnyRecord]], Cursor], iter) if isMovable else Cursor
+    return cast(Callable[[list[object]], Cursor], iter) if isMovable else Cursor
 
 
 #: Returns a cursor at the beginning of a list. The list's own iterator costs the loop
@@ -125,7 +125,7 @@ class Inbound:
 
     def __init__(
         self,
-        framing: Framing[AnyRecord],
+        framing: AnyFraming,
         deliver: Callable[[Any, Any], object],
         client: Any,
         failed: Callable[[FramingError], object],
@@ -149,14 +149,14 @@ class Inbound:
         self.truncated: TruncatedRecord | None = None
         self._deliver = deliver
         #: The framing's C{receive}, while nothing waits to be decoded or delivered.
-        self._direct: Callable[[bytes], list[AnyRecord] | None] | None = None
+        self._direct: Callable[[bytes], list[object] | None] | None = None
         self._client = client
         self._onFailed = failed
         self._onRaised = raised
         self._onResumed = resumed
         self._batched = batched
         #: The last records that were decoded, and the cursor of the loop over them.
-        self._records: list[AnyRecord] = []
+        self._records: list[object] = []
         self._cursor = cursor(self._records)
         #: Where the next loop begins, if the last one was ended from inside.
         self._saved: int | None = None
@@ -237,7 +237,7 @@ class Inbound:
         self._direct = None
         self.feed()
 
-    def next(self) -> tuple[AnyRecord] | None:
+    def next(self) -> tuple[object] | None:
         """
         Decode one record without delivering it.
 
@@ -312,7 +312,7 @@ class Inbound:
                     # A function of the user's, called by the framing, holds them.
         return False
 
-    def _load(self, records: list[AnyRecord]) -> None:
+    def _load(self, records: list[object]) -> None:
         """
         Let the next loop deliver these records.
         """
@@ -321,12 +321,12 @@ class Inbound:
         self._records = [records] if self._batched else records
         self._cursor = cursor(self._records)
 
-    def _converted(self, convert: Converter) -> Iterator[AnyRecord]:
+    def _converted(self, convert: Converter) -> Iterator[object]:
         """
         Convert the records of the loop, each just before it is delivered.
         """
         for lower in self._cursor:
-            records: list[AnyRecord] = []
+            records: list[object] = []
             error = None
             try:
                 records += convert(lower)
@@ -356,7 +356,7 @@ class Inbound:
         """
         return bool(self.held & Hold.RESULT or self._remaining() or len(self.buffer))
 
-    def _decodeAll(self, records: list[AnyRecord]) -> None:
+    def _decodeAll(self, records: list[object]) -> None:
         """
         Append all the records there are, however many units they come from.
         """
@@ -366,7 +366,7 @@ class Inbound:
         except FramingError as error:
             self._error = error
 
-    def _decodeEnd(self, atEnd: Callable[[], None]) -> list[AnyRecord] | None:
+    def _decodeEnd(self, atEnd: Callable[[], None]) -> list[object] | None:
         """
         The stream has ended: return the records that its end completes.
 
@@ -517,7 +517,7 @@ class Inbound:
         else:
             self.feed()
 
-    def use(self, framing: Framing[AnyRecord]) -> bool:
+    def use(self, framing: AnyFraming) -> bool:
         """
         Decode everything that follows the records delivered until now (and those that
         come from the same unit as the last of them) with another framing.

@@ -28,7 +28,6 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
-from ..framing._base import AnyRecord
 
 
 class TimedRecord(NamedTuple):
@@ -44,7 +43,7 @@ class TimedRecord(NamedTuple):
     seconds: float
     record: object
 
-    def recordFor(self, client: object) -> AnyRecord:
+    def recordFor(self, client: object) -> object:
         """
         @return: the record to put now; None for none.
         """

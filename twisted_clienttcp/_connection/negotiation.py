@@ -6,13 +6,13 @@ of C{connected}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
 from ..errors import ClearText, NotConnectedError
-from ..framing._base import AnyRecord
 from ..framing._building import FramingSpec, freshFraming
 from .queue import OutputQueue
 from .reading import Reading
@@ -51,7 +51,7 @@ class Negotiation:
         self._outbound = outbound
         self._startTLS = startTLS
         self._refuse = refuse
-        self._waiter: Deferred[AnyRecord] | None = None
+        self._waiter: Deferred[Any] | None = None
         #: Fires when the present handshake is complete.
         self._handshake: Deferred[bool] | None = None
         #: Called after the handshake, if C{preConnect} has agreed already.
@@ -74,7 +74,7 @@ class Negotiation:
         outbound = self._output("put")
         outbound.put(record)
 
-    def putMany(self, records: Iterable[AnyRecord]) -> None:
+    def putMany(self, records: Iterable[object]) -> None:
         """
         Send records, in order; if one of them cannot be encoded, none is sent.
 
@@ -91,7 +91,7 @@ class Negotiation:
         """
         self._output("write").write(data)
 
-    def setFraming(self, framing: FramingSpec) -> None:
+    def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
         Use another framing, for the bytes behind the records that L{nextRecord} has
         returned, and for records put from now on. The connection keeps it afterwards.
@@ -109,7 +109,7 @@ class Negotiation:
         self._reading.inbound.use(fresh)
         outbound.use(fresh)
 
-    def nextRecord(self) -> Deferred[AnyRecord]:
+    def nextRecord(self) -> Deferred[Any]:
         """
         Read one record.
 
@@ -126,7 +126,7 @@ class Negotiation:
                 "nextRecord() was called before the previous call had a record: await "
                 "each call, in a function defined with async def"
             )
-        waiter: Deferred[AnyRecord] = Deferred(self._forget)
+        waiter: Deferred[Any] = Deferred(self._forget)
         self._waiter = waiter
         if self._over is not None:
             self._fire(self._over)
@@ -185,11 +185,11 @@ class Negotiation:
             raise NotConnectedError(f"cannot {action}: the negotiation is over")
         return self._outbound
 
-    def _forget(self, waiter: Deferred[AnyRecord]) -> None:
+    def _forget(self, waiter: Deferred[Any]) -> None:
         self._waiter = None
         self._read(False)
 
-    def _fire(self, result: AnyRecord) -> None:
+    def _fire(self, result: object) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.callback(result)

@@ -4,8 +4,7 @@ The queue of records that are put while there is no connection.
 
 from __future__ import annotations
 
-from ..framing import Framing
-from ..framing._base import AnyRecord
+from ..framing._base import AnyFraming
 from .queue import NEVER, Encoded, Marks, OutputQueue
 
 _NO_CONNECTION = (
@@ -29,7 +28,7 @@ class OfflineQueue(OutputQueue):
 
     _setting = "offlineLimit"
 
-    def __init__(self, framing: Framing[AnyRecord], marks: Marks, limit: int) -> None:
+    def __init__(self, framing: AnyFraming, marks: Marks, limit: int) -> None:
         """
         @param framing: the framing whose fresh copies the connections use.
         @param marks: the marks; C{put} returns True at the high one.
@@ -71,7 +70,7 @@ class OfflineQueue(OutputQueue):
             self._closed = "" if self.limit else _NO_CONNECTION
         self._chooseEncode()
 
-    def setFraming(self, framing: Framing[AnyRecord]) -> None:
+    def setFraming(self, framing: AnyFraming) -> None:
         """
         Encode records with a fresh copy of another framing from now on.
         """

@@ -32,8 +32,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from .. import _tls
-from ..framing import Framing
-from ..framing._base import AnyRecord
+from ..framing._base import AnyFraming
 from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
 from .queue import NEVER, Marks, OutputQueue
@@ -94,7 +93,7 @@ class Outbound(OutputQueue):
         clock: IReactorTime,
         owner: ConnectionOwner[ConnectionT],
         connection: ConnectionT,
-        framing: Framing[AnyRecord],
+        framing: AnyFraming,
         marks: Marks,
         **options: Any,
     ) -> None:

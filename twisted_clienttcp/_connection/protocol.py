@@ -44,8 +44,7 @@ from .. import _tls
 from .._details import LostWhileWriting
 from .._stats import Stats
 from ..errors import FramingError, NotConnectedError, RecordTooLong
-from ..framing import Framing
-from ..framing._base import AnyRecord
+from ..framing._base import AnyFraming
 from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing
 from .inbound import Hold, Inbound
@@ -72,7 +71,7 @@ class Client(TypingProtocol):
     """
 
     @property
-    def serverInput(self) -> Callable[[Any, AnyRecord], object]:
+    def serverInput(self) -> Callable[[Any, Any], object]:
         """
         The user's callback for input, called as C{serverInput(client, record)}.
         """
@@ -199,7 +198,7 @@ class ClientTCPProtocol(Protocol):
         self,
         owner: ConnectionOwner[ClientTCPProtocol],
         client: Client,
-        framing: Framing[AnyRecord],
+        framing: AnyFraming,
         peer: IAddress | None = None,
     ) -> None:
         """
@@ -524,26 +523,26 @@ class ClientTCPProtocol(Protocol):
         self._client.shutdown()
 
     @property
-    def inputFraming(self) -> Framing[AnyRecord]:
+    def inputFraming(self) -> AnyFraming:
         """
         The framing that decodes received bytes (POE: get_input_filter).
         """
         return (self.reading.input or self.reading.inbound).buffer.framing
 
     @property
-    def outputFraming(self) -> Framing[AnyRecord]:
+    def outputFraming(self) -> AnyFraming:
         """
         The framing that encodes records (POE: get_output_filter).
         """
         return self.outbound.framing
 
-    def setInputFraming(self, framing: Framing[AnyRecord]) -> None:
+    def setInputFraming(self, framing: AnyFraming) -> None:
         """
         Decode all bytes behind the records that were delivered with another framing.
         """
         self.reading.use(framing)
 
-    def setOutputFraming(self, framing: Framing[AnyRecord]) -> None:
+    def setOutputFraming(self, framing: AnyFraming) -> None:
         """
         Encode all records that are put from now on with another framing.
         """

@@ -18,11 +18,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ..errors import NotConnectedError, OutputFull
-from ..framing import Framing, LengthPrefixed, Line, Netstring, Stream
-from ..framing._base import AnyRecord
+from ..framing import LengthPrefixed, Line, Netstring, Stream
+from ..framing._base import AnyFraming
 from ..framing._checks import bytesOf
 
 #: How many bytes are passed to a transport at a time. A small number keeps small what a
@@ -49,6 +49,9 @@ NEVER = 1 << 62
 
 #: Framings whose encode() returns bytes or raises.
 _CHECKED = (Line, LengthPrefixed, Netstring, Stream)
+
+#: What the method of a framing encodes: a record or several.
+_Given = TypeVar("_Given")
 
 
 class Marks:
@@ -100,7 +103,7 @@ class Encoded(bytes):
     """
 
     record: object
-    origin: Framing[AnyRecord]
+    origin: AnyFraming
 
 
 class OutputQueue:
@@ -145,14 +148,14 @@ class OutputQueue:
     #: The setting that limits this queue.
     _setting = "outputLimit"
 
-    encode: Callable[[AnyRecord], bytes]
+    encode: Callable[[object], bytes]
 
     def __init__(
         self,
-        framing: Framing[AnyRecord],
+        framing: AnyFraming,
         marks: Marks,
         *,
-        origin: Framing[AnyRecord] | None = None,
+        origin: AnyFraming | None = None,
         limit: int | None = None,
         keepsRecords: bool = False,
     ) -> None:
@@ -185,9 +188,7 @@ class OutputQueue:
 
     # -- what is put
 
-    def use(
-        self, framing: Framing[AnyRecord], origin: Framing[AnyRecord] | None = None
-    ) -> None:
+    def use(self, framing: AnyFraming, origin: AnyFraming | None = None) -> None:
         """
         Encode records with another framing from now on.
 
@@ -285,7 +286,7 @@ class OutputQueue:
         self._admit(len(encoded))
         return self.adopt([encoded])
 
-    def putMany(self, records: Iterable[AnyRecord]) -> bool:
+    def putMany(self, records: Iterable[object]) -> bool:
         """
         Put records; if one of them cannot be encoded, put none.
 
@@ -412,7 +413,8 @@ class OutputQueue:
             those in the transport, the rest of a record that was passed on in part, and
             those beyond the limit.
         """
-        waiting: list[AnyRecord] = self._batch[::-1] + self.parts
+        # Only the first can be a memoryview, and that one stays.
+        waiting: list[Any] = self._batch[::-1] + self.parts
         isCut = bool(waiting) and isinstance(waiting[0], memoryview)
         first = min(max(self._owned - self._records, int(isCut)), len(waiting))
         ends = accumulate(map(len, waiting[first:]))
@@ -425,8 +427,8 @@ class OutputQueue:
 
 
 def checked(
-    framing: Framing[AnyRecord], encode: Callable[[AnyRecord], bytes]
-) -> Callable[[AnyRecord], bytes]:
+    framing: AnyFraming, encode: Callable[[_Given], bytes]
+) -> Callable[[_Given], bytes]:
     """
     Return a function that calls C{encode}, a method of the framing, and raises a
     L{TypeError} if it does not return bytes. Our own framings need no such check.
@@ -434,7 +436,7 @@ def checked(
     if type(framing) in _CHECKED:
         return encode
 
-    def encodeAndCheck(record: object) -> bytes:
+    def encodeAndCheck(record: _Given) -> bytes:
         encoded = encode(record)
         if type(encoded) is not bytes:
             name = f"{type(framing).__name__}.{encode.__name__}"

@@ -19,8 +19,7 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 
-from ..framing import Framing
-from ..framing._base import AnyRecord
+from ..framing._base import AnyFraming
 from .inbound import Hold, Inbound
 from .liveness import Watch
 
@@ -232,7 +231,7 @@ class Reading:
         if self._throttled:
             self._resume()
 
-    def use(self, framing: Framing[AnyRecord]) -> None:
+    def use(self, framing: AnyFraming) -> None:
         """
         Decode all bytes behind the records that were delivered with another framing.
         """

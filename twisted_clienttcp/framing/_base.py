@@ -28,17 +28,17 @@ class _Arguments(NamedTuple):
 #: The longest read in bytes that is passed to C{Framing.receive}.
 DIRECT = 64 * 1024
 
-_Self = TypeVar("_Self", bound="Framing[AnyRecord]")
+_Self = TypeVar("_Self", bound="AnyFraming")
 
 #: The type of a framing's records.
 Record = TypeVar("Record")
 
-#: A record of a framing whose type of records is known only to the user.
-AnyRecord: TypeAlias = Any
+#: A framing whose type of records is known only to the user.
+AnyFraming: TypeAlias = "Framing[Any]"
 
 #: Returns the records made of a record of a framing below. It may raise an exception
 #: also while the result is iterated.
-Converter = Callable[[AnyRecord], Iterable[AnyRecord]]
+Converter = Callable[[object], Iterable[object]]
 
 #: The default of C{maxLength} in bytes, 1 MiB. C{LineReceiver} allows 16 KiB and
 #: asyncio's streams allow 64 KiB, which real lines exceed (a JSON document, a base64
@@ -178,7 +178,7 @@ class Framing(Generic[Record]):
     #: function of the user's: the framing below, and what returns the records made of
     #: one of its records; None if it cannot be used now. The connection uses it instead
     #: of L{decodeMany}, and converts each record when it is about to be delivered.
-    above: tuple[Framing[AnyRecord], Converter] | None = None
+    above: tuple[AnyFraming, Converter] | None = None
 
     def encode(self, record: Record) -> bytes:
         """

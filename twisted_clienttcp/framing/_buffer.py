@@ -10,9 +10,10 @@ the number of received bytes, for pieces and records of any size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
-from ._base import AnyRecord, Buffer, Converter, Framing
+from ._base import AnyFraming, Buffer, Converter
 
 #: How much of a large read is copied to complete the record that the last read has
 #: begun. The rest of that read is used as it is (benchmark rows: blocks and lines of 1
@@ -52,7 +53,7 @@ class InputBuffer:
         "isEmpty",
     )
 
-    def __init__(self, framing: Framing[AnyRecord]) -> None:
+    def __init__(self, framing: AnyFraming) -> None:
         self.framing = framing
         self._data: Buffer = b""
         #: The index of the first byte that is not decoded.
@@ -63,7 +64,7 @@ class InputBuffer:
         self._next = b""
         #: The framing that skips a record that is too long, until its end is found, and
         #: how many bytes of such a record are still to arrive.
-        self._skipper: Framing[AnyRecord] | None = None
+        self._skipper: AnyFraming | None = None
         self._excess = 0
         #: The byte that the previous framing would have swallowed.
         self._swallows = b""
@@ -71,7 +72,7 @@ class InputBuffer:
         #: have been searched without a result, so the time stays linear.
         self._oneByOne = 0
         self.isEmpty = False
-        self.batch: tuple[bytes, int, int, Framing[AnyRecord], int] | None = None
+        self.batch: tuple[bytes, int, int, AnyFraming, int] | None = None
         self.convert: Converter | None = None
 
     def __len__(self) -> int:
@@ -126,9 +127,7 @@ class InputBuffer:
                     "was passed to decode()"
                 ) from None
 
-    def decode(
-        self, many: bool = False, lazily: bool = False
-    ) -> list[AnyRecord] | None:
+    def decode(self, many: bool = False, lazily: bool = False) -> list[Any] | None:
         """
         Decode one unit.
 
@@ -248,7 +247,7 @@ class InputBuffer:
         self._oneByOne = len(data) - position
         return consumed
 
-    def use(self, framing: Framing[AnyRecord]) -> None:
+    def use(self, framing: AnyFraming) -> None:
         """
         Decode with another framing from here on.
         """
@@ -259,7 +258,7 @@ class InputBuffer:
         self._searched = self._start
         self.framing = framing
 
-    def decodeEnd(self) -> list[AnyRecord]:
+    def decodeEnd(self) -> list[Any]:
         """
         The stream has ended: return the records that its end completes. L{decode} must
         have returned None before.
@@ -316,7 +315,7 @@ class InputBuffer:
         return b"" if len(self) else self._swallows or self.framing.swallows
 
     @property
-    def direct(self) -> Callable[[bytes], list[AnyRecord] | None] | None:
+    def direct(self) -> Callable[[bytes], list[object] | None] | None:
         """
         The framing's C{receive}, if it can decode the next read without this buffer.
         """
@@ -383,7 +382,7 @@ class InputBuffer:
         if dropped:
             self._start = start + 1
 
-    def _skip(self, skipper: Framing[AnyRecord]) -> bool:
+    def _skip(self, skipper: AnyFraming) -> bool:
         """
         Skip a record that is too long.
 

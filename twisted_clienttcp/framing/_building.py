@@ -6,13 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._base import AnyRecord, Framing
+from ._base import AnyFraming, Framing, Record
 
 #: The types of values that can be passed as C{framing}.
-FramingSpec = Framing[AnyRecord] | type | tuple[type, dict[str, Any]]
+FramingSpec = (
+    Framing[Record]
+    | type[Framing[Record]]
+    | tuple[type[Framing[Record]], dict[str, Any]]
+)
 
 
-def buildFraming(framing: object) -> Framing[AnyRecord]:
+def buildFraming(framing: object) -> AnyFraming:
     """
     Build the framing that a user has passed, and check it. Connections use fresh copies
     of the result, so one framing may serve any number of clients.
@@ -27,7 +31,7 @@ def buildFraming(framing: object) -> Framing[AnyRecord]:
     return built
 
 
-def freshFraming(framing: object) -> Framing[AnyRecord]:
+def freshFraming(framing: object) -> AnyFraming:
     """
     As L{buildFraming}, but return an unused copy, for one connection.
     """
@@ -42,7 +46,7 @@ def freshFraming(framing: object) -> Framing[AnyRecord]:
     return fresh
 
 
-def _construct(framing: object) -> Framing[AnyRecord]:
+def _construct(framing: object) -> AnyFraming:
     if isinstance(framing, str):
         raise TypeError(
             f"framing must be a framing, not the text {framing!r}: use "
@@ -63,7 +67,7 @@ def _construct(framing: object) -> Framing[AnyRecord]:
             f"and keyword arguments, not {framing!r}{_hint(cls)}"
         )
     try:
-        built: Framing[AnyRecord] = cls(**arguments)
+        built: AnyFraming = cls(**arguments)
     except TypeError as error:
         raise TypeError(f"framing: {error}") from error
     return built

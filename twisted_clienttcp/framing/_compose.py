@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._validators import count, flag
 from ..errors import FramingError, RecordTooLong
-from ._base import AnyRecord, Buffer, Converter, Framing
+from ._base import AnyFraming, Buffer, Converter, Framing
 from ._buffer import InputBuffer
 from ._converted import Above
 from ._prefixed import LengthPrefixed
@@ -27,7 +27,7 @@ from ._stream import Stream
 _Self = TypeVar("_Self", bound="Layer")
 
 
-class Layer(Above):
+class Layer(Above[Any]):
     """
     A framing above another one that makes any number of records of each record of that
     one, and does so only once. By itself it is above a L{Stream}: each read is a record
@@ -43,14 +43,14 @@ class Layer(Above):
     def __init__(self) -> None:
         self._setLower(Stream())
 
-    def _setLower(self, lower: Framing[AnyRecord]) -> None:
+    def _setLower(self, lower: AnyFraming) -> None:
         super()._setLower(lower)
         #: The records of the last unit that are not converted yet.
-        self._unread: deque[AnyRecord] = deque()
+        self._unread: deque[Any] = deque()
         #: The error that follows the records that were returned.
         self._error: Exception | None = None
 
-    def on(self: _Self, lower: Framing[AnyRecord]) -> _Self:
+    def on(self: _Self, lower: AnyFraming) -> _Self:
         """
         Return an unused framing with the same configuration above another one.
         """
@@ -63,7 +63,7 @@ class Layer(Above):
         unused._setLower(unused._lower)
         return unused
 
-    def _fromLower(self, record: object) -> Iterable[AnyRecord]:
+    def _fromLower(self, record: object) -> Iterable[object]:
         """
         Return the records made of a record of the lower framing.
 
@@ -77,7 +77,7 @@ class Layer(Above):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[object], int] | None:
         if self._error is not None:
             error = self._error
             if isinstance(error, RecordTooLong) and error.skipped:
@@ -92,11 +92,11 @@ class Layer(Above):
             start = found[1]
         return self._converted(), start
 
-    def _converted(self) -> list[AnyRecord]:
+    def _converted(self) -> list[object]:
         """
         Convert the records of the last unit, up to the first error.
         """
-        records: list[AnyRecord] = []
+        records: list[object] = []
         unread = self._unread
         try:
             while unread:
@@ -105,7 +105,7 @@ class Layer(Above):
             self._error = error
         return records
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[object] | None:
         last = self._lower.decodeEnd(data, start)
         self._unread.extend(last or ())
         return None if last is None else self._converted()
@@ -117,7 +117,7 @@ class Layer(Above):
         return _encoded(self._lower, unread) + self._lower.takeBack()
 
 
-def _encoded(framing: Framing[AnyRecord], records: Iterable[AnyRecord]) -> bytes:
+def _encoded(framing: AnyFraming, records: Iterable[object]) -> bytes:
     """
     Encode records that were decoded, so that they are decoded again. A record that the
     framing cannot encode (because its limit has been lowered, or it is a part of a
@@ -146,9 +146,9 @@ class _ByFunctions(Layer):
     def __init__(
         self,
         *,
-        get: Callable[[AnyRecord], AnyRecord] | None = None,
-        put: Callable[[AnyRecord], AnyRecord] | None = None,
-        code: Callable[[AnyRecord], AnyRecord] | None = None,
+        get: Callable[[Any], object] | None = None,
+        put: Callable[[Any], object] | None = None,
+        code: Callable[[Any], object] | None = None,
     ) -> None:
         """
         @param get: the function for received records (POE: Get). It is called once for
@@ -172,20 +172,20 @@ class _ByFunctions(Layer):
             if not callable(function):
                 name = name if code is None else "code"
                 raise TypeError(f"{name} must be a function, not {function!r}")
-        self._get: Callable[[AnyRecord], AnyRecord] = get
-        self._put: Callable[[AnyRecord], AnyRecord] = put
+        self._get: Callable[[Any], object] = get
+        self._put: Callable[[Any], object] = put
 
-    def _results(self, record: object, result: AnyRecord) -> Iterable[AnyRecord]:
+    def _results(self, record: object, result: object) -> Iterable[object]:
         """
         Return the records that the result of a function for a record means.
         """
         raise NotImplementedError
 
-    def _fromLower(self, record: object) -> Iterable[AnyRecord]:
+    def _fromLower(self, record: object) -> Iterable[object]:
         return self._results(record, self._get(record))
 
     @property
-    def above(self) -> tuple[Framing[AnyRecord], Converter] | None:  # type: ignore[override]
+    def above(self) -> tuple[AnyFraming, Converter] | None:  # type: ignore[override]
         lower = self._lower
         if self.hasMore:
             return None
@@ -198,7 +198,7 @@ class _ByFunctions(Layer):
             return None
         return lower, self._fromLower
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: object) -> bytes:
         """
         @return: the bytes that the lower framing sends for the result of C{put}.
 
@@ -214,7 +214,7 @@ class Map(_ByFunctions):
     must be returned in a list.
     """
 
-    def _results(self, record: object, result: AnyRecord) -> Iterable[AnyRecord]:
+    def _results(self, record: object, result: object) -> Iterable[object]:
         return result if isinstance(result, (list, Iterator)) else (result,)
 
 
@@ -223,7 +223,7 @@ class Grep(_ByFunctions):
     Only the records for which a function returns something true (POE::Filter::Grep).
     """
 
-    def _results(self, record: object, result: AnyRecord) -> Iterable[AnyRecord]:
+    def _results(self, record: object, result: object) -> Iterable[object]:
         return (record,) if result else ()
 
 
@@ -256,7 +256,7 @@ class RecordBlock(Layer):
         self._checkPut = flag("checkPut", checkPut)
         super().__init__()
 
-    def _setLower(self, lower: Framing[AnyRecord]) -> None:
+    def _setLower(self, lower: AnyFraming) -> None:
         super()._setLower(lower)
         #: The sizes of lists, of lists of these, and so on: lists of lists are made of
         #: the records of one framing at once.
@@ -291,7 +291,7 @@ class RecordBlock(Layer):
         #: The records, if they are kept: bytes as L{_STORE} encodes them, then any
         #: others.
         self._stored = bytearray()
-        self._others: list[AnyRecord] = []
+        self._others: list[object] = []
 
     @property
     def swallows(self) -> bytes:
@@ -308,7 +308,7 @@ class RecordBlock(Layer):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[object], int] | None:
         found = self._base.decode(data, start, searched)
         if found is None:
             return None
@@ -322,7 +322,7 @@ class RecordBlock(Layer):
             return [], end
         return self._lists(self._kept(), unit, len(records)), end
 
-    def _keep(self, records: list[AnyRecord], unit: Buffer) -> None:
+    def _keep(self, records: list[object], unit: Buffer) -> None:
         """
         Keep the records of a unit for the next list.
         """
@@ -339,13 +339,13 @@ class RecordBlock(Layer):
             else:
                 self._others.append(record)
 
-    def _kept(self) -> list[AnyRecord]:
+    def _kept(self) -> list[object]:
         """
         Return the records that are kept.
         """
         if not self._decodesAgain:
             return _STORE.decodeMany(bytes(self._stored), 0)[0] + self._others
-        records: list[AnyRecord] = []
+        records: list[object] = []
         buffer = InputBuffer(self._base.fresh())
         buffer.framing.maxLength = self._limit
         buffer.append(bytes(self._source))
@@ -353,9 +353,7 @@ class RecordBlock(Layer):
             records += more
         return records[self._delivered :]
 
-    def _lists(
-        self, records: list[AnyRecord], unit: Buffer, ofUnit: int
-    ) -> list[AnyRecord]:
+    def _lists(self, records: list[object], unit: Buffer, ofUnit: int) -> list[object]:
         """
         Return records in lists, and keep those left over, which are among the C{ofUnit}
         records of this unit.
@@ -371,7 +369,7 @@ class RecordBlock(Layer):
             records = [records[start : start + size] for start in starts]
         return records
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[object] | None:
         last = self._base.decodeEnd(data, start)
         if not last:
             return last
@@ -386,7 +384,7 @@ class RecordBlock(Layer):
 
     # -- encoding
 
-    def encode(self, record: Sequence[AnyRecord]) -> bytes:
+    def encode(self, record: Sequence[object]) -> bytes:
         """
         @return: the encoded records of a list. With C{checkPut} these are those of
             whole lists.
@@ -416,7 +414,7 @@ class _Across(Layer):
     next record. Limits are those of the upper framing.
     """
 
-    def __init__(self, lower: Framing[AnyRecord], upper: Framing[AnyRecord]) -> None:
+    def __init__(self, lower: AnyFraming, upper: AnyFraming) -> None:
         self._upper = InputBuffer(upper)
         #: An incomplete unit at the end of the stream.
         self._incomplete = b""
@@ -424,7 +422,7 @@ class _Across(Layer):
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
         self.reversible = lower.reversible and upper.reversible
 
-    def _limited(self) -> Framing[AnyRecord]:
+    def _limited(self) -> AnyFraming:
         return self._upper.framing
 
     def fresh(self) -> _Across:
@@ -446,7 +444,7 @@ class _Across(Layer):
     def swallows(self, swallows: bytes) -> None:
         self._lower.swallows = self._upper.framing.swallows = swallows
 
-    def _fromLower(self, record: object) -> Iterator[AnyRecord]:
+    def _fromLower(self, record: object) -> Iterator[object]:
         upper = self._upper
         if not isinstance(record, bytes):
             raise FramingError(
@@ -463,7 +461,7 @@ class _Across(Layer):
             self._unread.appendleft(b"")
             raise
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[object] | None:
         upper, before = self._upper, self._upper.rest
         records = super().decodeEnd(data, start)
         try:
@@ -486,7 +484,7 @@ class _Across(Layer):
         incomplete, self._incomplete = self._incomplete, b""
         return super().takeBack() + incomplete
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: object) -> bytes:
         """
         @return: the bytes that the lower framing sends for those of the upper one.
 
@@ -495,7 +493,7 @@ class _Across(Layer):
         return self._lower.encode(self._upper.framing.encode(record))
 
 
-class Stackable(Above):
+class Stackable(Above[Any]):
     """
     Framings above each other (POE::Filter::Stackable): the second framing decodes the
     records of the first one, and so on; records that are put go the other way.
@@ -504,7 +502,7 @@ class Stackable(Above):
     framing that splits bytes.
     """
 
-    def __init__(self, *, framings: Sequence[Framing[AnyRecord]]) -> None:
+    def __init__(self, *, framings: Sequence[AnyFraming]) -> None:
         """
         @param framings: the framings, the one next to the network first (POE: Filters).
             The stack uses fresh ones.
@@ -516,7 +514,7 @@ class Stackable(Above):
             raise TypeError(f"framings must be a list of framings, not {framings!r}")
         if not framings:
             raise ValueError("framings must contain at least one framing")
-        parts: list[Framing[AnyRecord]] = []
+        parts: list[AnyFraming] = []
         for index, framing in enumerate(framings):
             if not isinstance(framing, Framing):
                 raise TypeError(
@@ -525,10 +523,10 @@ class Stackable(Above):
                 )
             parts += framing.parts() if isinstance(framing, Stackable) else [framing]
         #: Returns the framings given. (C{fresh} would copy a list of them.)
-        self.parts: Callable[[], list[Framing[AnyRecord]]] = lambda: parts
+        self.parts: Callable[[], list[AnyFraming]] = lambda: parts
         # The layers above a framing that splits bytes belong to it, so that the bytes
         # of an incomplete list are not encoded again.
-        segments: list[Framing[AnyRecord]] = []
+        segments: list[AnyFraming] = []
         for part in parts:
             if segments and isinstance(part, Layer):
                 segments[-1] = part.on(segments[-1])
@@ -539,5 +537,5 @@ class Stackable(Above):
         super().__init__(reduce(_Across, segments))
 
     @property
-    def above(self) -> tuple[Framing[AnyRecord], Converter] | None:  # type: ignore[override]
+    def above(self) -> tuple[AnyFraming, Converter] | None:  # type: ignore[override]
         return self._lower.above

@@ -5,16 +5,17 @@ Framings that convert the records of another framing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
-from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
+from ._base import MAX_LENGTH, AnyFraming, Buffer, Framing, Record
 from ._checks import BytesLike, bytesOf
 from ._line import Line
 from ._units import decodeEach
 
 
-class Above(Framing[AnyRecord]):
+class Above(Framing[Record]):
     """
     A framing above another one, the lower framing. Everything that a subclass does not
     define is that of the lower framing.
@@ -23,18 +24,18 @@ class Above(Framing[AnyRecord]):
     #: True if a record that was sent is converted back to that record.
     _reverses = True
 
-    def __init__(self, lower: Framing[AnyRecord]) -> None:
+    def __init__(self, lower: AnyFraming) -> None:
         """
         @param lower: the lower framing, which belongs to this one from now on.
         """
         self._setLower(lower)
 
-    def _setLower(self, lower: Framing[AnyRecord]) -> None:
+    def _setLower(self, lower: AnyFraming) -> None:
         self._lower = lower
         self.chunkInvariant = lower.chunkInvariant
         self.reversible = lower.reversible and self._reverses
 
-    def _limited(self) -> Framing[AnyRecord]:
+    def _limited(self) -> AnyFraming:
         """
         Return the framing whose limits are those of this one.
         """
@@ -70,13 +71,13 @@ class Above(Framing[AnyRecord]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[Record], int] | None:
         return self._lower.decode(data, start, searched)
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Record], int]:
         return self._lower.decodeMany(data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Record] | None:
         return self._lower.decodeEnd(data, start)
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:
@@ -85,23 +86,23 @@ class Above(Framing[AnyRecord]):
     def takeBack(self) -> bytes:
         return self._lower.takeBack()
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """
         Encode a record, as the lower framing does.
         """
         return self._lower.encode(record)
 
-    def encodeMany(self, records: Sequence[AnyRecord]) -> bytes:
+    def encodeMany(self, records: Sequence[Record]) -> bytes:
         return self._lower.encodeMany(records)
 
 
-class Converted(Above):
+class Converted(Above[Record]):
     """
     A framing that makes at most one record of each record of the lower framing, and
     always the same one. A unit of the lower framing holds one record.
     """
 
-    def _fromLower(self, records: list[AnyRecord]) -> list[AnyRecord]:
+    def _fromLower(self, records: list[Any]) -> list[Record]:
         """
         Convert records of the lower framing.
 
@@ -109,7 +110,7 @@ class Converted(Above):
         """
         raise NotImplementedError
 
-    def _toLower(self, record: AnyRecord) -> AnyRecord:
+    def _toLower(self, record: Record) -> object:
         """
         Return the record of the lower framing that is sent for a record.
         """
@@ -117,7 +118,7 @@ class Converted(Above):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[Record], int] | None:
         found = self._lower.decode(data, start, searched)
         if found is None:
             return None
@@ -127,7 +128,7 @@ class Converted(Above):
             error.end = found[1]
             raise
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Record], int]:
         records, end = self._lower.decodeMany(data, start)
         try:
             return self._fromLower(records), end
@@ -135,11 +136,11 @@ class Converted(Above):
             # Stop exactly before the unit that cannot be converted.
             return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Record] | None:
         last = self._lower.decodeEnd(data, start)
         return None if last is None else self._fromLower(last)
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """
         @raise TypeError: if the record has a type that cannot be sent.
         @raise InvalidRecord: if the peer would not decode the result as that record.
@@ -148,7 +149,7 @@ class Converted(Above):
         return self._lower.encode(self._toLower(record))
 
 
-def jsonFrom(data: bytes) -> AnyRecord:
+def jsonFrom(data: bytes) -> Any:
     """
     Return the value of a JSON text.
 
@@ -173,7 +174,7 @@ def jsonOf(value: object) -> bytes:
         raise InvalidRecord(f"cannot be expressed in JSON: {error}") from error
 
 
-class JSONLines(Converted):
+class JSONLines(Converted[Any]):
     """
     One JSON value per line (jsonlines.org): any JSON value in UTF-8, followed by LF.
     Empty lines are not records. A value takes many times its length in memory when it
@@ -194,7 +195,7 @@ class JSONLines(Converted):
             Line(delimiter=b"\n", maxLength=maxLength, onTooLong=onTooLong)
         )
 
-    def _fromLower(self, records: list[bytes]) -> list[AnyRecord]:
+    def _fromLower(self, records: list[bytes]) -> list[Any]:
         return [jsonFrom(line) for line in records if line.strip()]
 
     def _toLower(self, record: object) -> bytes:
@@ -215,7 +216,7 @@ def _unescaped(line: bytes) -> bytes:
     return packet
 
 
-class SLIP(Converted):
+class SLIP(Converted[bytes]):
     """
     Packets of the Serial Line Internet Protocol (RFC 1055): an END byte after each
     packet; on output also before it, to flush noise on the line.
@@ -255,4 +256,4 @@ class SLIP(Converted):
         @raise InvalidRecord: if it is empty: SLIP has no empty packets.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
-        return _END + super().encode(record)
+        return _END + self._lower.encode(self._toLower(record))

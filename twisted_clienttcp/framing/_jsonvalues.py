@@ -5,9 +5,10 @@ JSON values that no delimiter separates.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ..errors import FramingError, RecordTooLong
-from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
+from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import checkChoice, checkMaxLength, cut
 from ._converted import jsonFrom, jsonOf
 from ._units import decodeEach
@@ -97,7 +98,7 @@ def _end(pattern: re.Pattern[bytes], data: Buffer, start: int) -> int:
     return match.start()
 
 
-class JSONValues(Framing[AnyRecord]):
+class JSONValues(Framing[Any]):
     """
     JSON values without a delimiter: objects, arrays, strings, numbers, C{true},
     C{false} and C{null} in UTF-8, one after the other, with or without white space
@@ -131,7 +132,7 @@ class JSONValues(Framing[AnyRecord]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[object], int] | None:
         scan, self._scan = self._scan, None
         if scan is None or searched <= start:
             begin = _end(_NOT_SPACE, data, start)
@@ -149,10 +150,10 @@ class JSONValues(Framing[AnyRecord]):
             return None
         return [jsonFrom(cut(data, start, start + length))], start + length
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[object], int]:
         return decodeEach(self, data, start)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[object] | None:
         try:
             return [jsonFrom(cut(data, start, len(data)))]
         except FramingError:
@@ -166,7 +167,7 @@ class JSONValues(Framing[AnyRecord]):
         self._scan = None if isComplete else scan
         return index, isComplete
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: object) -> bytes:
         """
         @return: the value and a newline.
 

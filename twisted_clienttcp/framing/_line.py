@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._base import MAX_LENGTH, AnyRecord, Buffer, Framing
+from ._base import MAX_LENGTH, Buffer, Framing
 from ._checks import bytesOf, checkChoice, checkMaxLength, cut
 from ._delimiters import (
     NEWLINE,
@@ -35,7 +36,7 @@ class Piece(bytes):
     __slots__ = ()
 
 
-class Line(Framing[AnyRecord], leaf=True):
+class Line(Framing[Any], leaf=True):
     """
     Lines without their delimiter (POE::Filter::Line).
 
@@ -177,7 +178,7 @@ class Line(Framing[AnyRecord], leaf=True):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[Any], int] | None:
         if self._lone:
             # The connection has cleared C{swallows} if the second byte has come.
             self._detected(self._lone + (b"" if self.swallows else PARTNER[self._lone]))
@@ -237,10 +238,10 @@ class Line(Framing[AnyRecord], leaf=True):
         self._detects = False
         self._delimiters = Literal(newline)
 
-    def decodeMany(self, data: bytes, start: int) -> tuple[list[AnyRecord], int]:
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
         if self._detects:
             return [], start
-        lines: list[AnyRecord] = self._delimiters.split(data, start)
+        lines: list[Any] = self._delimiters.split(data, start)
         unfinished = lines.pop()
         limit = self.maxLength
         longest = 0
@@ -261,10 +262,10 @@ class Line(Framing[AnyRecord], leaf=True):
         self.swallows = b"" if unfinished else self._delimiters.swallows(data, start)
         return lines, len(data) - len(unfinished)
 
-    def decodeEnd(self, data: Buffer, start: int) -> list[AnyRecord] | None:
+    def decodeEnd(self, data: Buffer, start: int) -> list[Any] | None:
         if self._atEnd == "truncated" or start == len(data):
             return None
-        records: list[AnyRecord] = []
+        records: list[object] = []
         limit = self.maxLength
         while len(data) - start > limit:
             # The bytes behind the limit could have been half a delimiter until now.
@@ -284,7 +285,7 @@ class Line(Framing[AnyRecord], leaf=True):
 
     # -- encoding
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: Any) -> bytes:
         """
         @return: the line and its delimiter.
 
@@ -344,7 +345,7 @@ class Line(Framing[AnyRecord], leaf=True):
             return encoded.find(self._ending) != len(line)
         return bool(self._ending) and self._ending in line
 
-    def encodeMany(self, records: Sequence[AnyRecord]) -> bytes:
+    def encodeMany(self, records: Sequence[Any]) -> bytes:
         """
         @return: the lines, each with its delimiter.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import FramingError, InvalidRecord, RecordTooLong
-from ._base import DIRECT, AnyRecord, Buffer, Framing
+from ._base import DIRECT, Buffer, Framing
 from ._checks import cut, wrongType
 
 
@@ -53,7 +53,7 @@ def _noRawMode(*args: object) -> NoReturn:
 _Self = TypeVar("_Self", bound="Receiver")
 
 
-class Receiver(Framing[AnyRecord]):
+class Receiver(Framing[Any]):
     """
     A receiver class of Twisted as a framing: C{LineReceiver}, C{LineOnlyReceiver},
     C{Int8StringReceiver}, C{Int16StringReceiver}, C{Int32StringReceiver}, or a subclass
@@ -109,7 +109,7 @@ class Receiver(Framing[AnyRecord]):
         Begin with an unused object of the class.
         """
         self._transport = _Transport()
-        self._records: list[AnyRecord] = []
+        self._records: list[Any] = []
         #: The error that follows the records that were returned, and the bytes that
         #: follow them.
         self._error: Exception | None = None
@@ -179,7 +179,7 @@ class Receiver(Framing[AnyRecord]):
 
     def decode(
         self, data: Buffer, start: int, searched: int
-    ) -> tuple[list[AnyRecord], int] | None:
+    ) -> tuple[list[object], int] | None:
         end = start
         if self._error is None:
             # LineReceiver copies everything after each line, so its time grows with
@@ -191,7 +191,7 @@ class Receiver(Framing[AnyRecord]):
             raise self._error
         return self._taken(), end
 
-    def receive(self, data: bytes) -> list[AnyRecord] | None:
+    def receive(self, data: bytes) -> list[object] | None:
         receiver = self._receiver
         # This name is private to Twisted.
         held = getattr(receiver, "_buffer", b"")
@@ -204,7 +204,7 @@ class Receiver(Framing[AnyRecord]):
             return None
         return self._taken() if self._records else []
 
-    def _taken(self) -> list[AnyRecord]:
+    def _taken(self) -> list[Any]:
         records = self._records[:]
         self._records.clear()
         return records
@@ -229,7 +229,7 @@ class Receiver(Framing[AnyRecord]):
 
     # -- encoding
 
-    def encode(self, record: AnyRecord) -> bytes:
+    def encode(self, record: object) -> bytes:
         """
         @return: the bytes that C{sendLine} or C{sendString} writes.
 

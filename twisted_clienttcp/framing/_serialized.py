@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .._validators import flag
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from . import _json
-from ._base import MAX_LENGTH, AnyRecord
+from ._base import MAX_LENGTH
 from ._block import Block
 from ._converted import Converted
 
@@ -85,7 +85,7 @@ def _serializer(serializer: Any) -> Any:
     return serializer
 
 
-class Serialized(Converted):
+class Serialized(Converted[Any]):
     """
     Values that a serializer can express, each after its length in decimal digits and a
     NUL (POE::Filter::Reference). A value takes many times its length in memory when it
@@ -121,7 +121,7 @@ class Serialized(Converted):
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
 
-    def _fromLower(self, records: list[bytes]) -> list[AnyRecord]:
+    def _fromLower(self, records: list[bytes]) -> list[Any]:
         if self._compresses:
             records = list(map(self._decompressed, records))
         return list(map(self._loads, records))

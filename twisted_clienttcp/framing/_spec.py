@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable
 
-from ._base import AnyRecord, Framing
+from ._base import AnyFraming
 from ._block import Block
 from ._converted import SLIP, JSONLines
 from ._jsonvalues import JSONValues
@@ -18,7 +18,7 @@ from ._prefixed import LengthPrefixed, int8, int16, int32, tpkt
 from ._serialized import Serialized
 from ._stream import Stream
 
-_CLASSES: dict[str, Callable[..., Framing[AnyRecord]]] = {
+_CLASSES: dict[str, Callable[..., AnyFraming]] = {
     cls.__name__.lower(): cls
     for cls in (
         *(Line, Stream, Block, LengthPrefixed, int8, int16, int32, tpkt),
@@ -79,7 +79,7 @@ _PARAMETERS: dict[str, Callable[[str], object]] = {
 }
 
 
-def fromSpec(text: str) -> Framing[AnyRecord]:
+def fromSpec(text: str) -> AnyFraming:
     r"""
     Build the framing that a text describes: its name, and parameters if there are any::
 
@@ -126,7 +126,7 @@ def fromSpec(text: str) -> Framing[AnyRecord]:
         except ValueError as error:
             raise ValueError(f"{name}: {parameter} {error}") from error
     try:
-        framing: Framing[AnyRecord] = cls(**given)
+        framing: AnyFraming = cls(**given)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
     return framing

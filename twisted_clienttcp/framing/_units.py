@@ -4,16 +4,16 @@ Decoding unit by unit, where several cannot be decoded at once.
 
 from __future__ import annotations
 
-from ._base import AnyRecord, Framing
+from ._base import Framing, Record
 
 
 def decodeEach(
-    framing: Framing[AnyRecord], data: bytes, start: int
-) -> tuple[list[AnyRecord], int]:
+    framing: Framing[Record], data: bytes, start: int
+) -> tuple[list[Record], int]:
     """
     Decode as many units as L{Framing.decodeMany} may return, one after the other.
     """
-    records: list[AnyRecord] = []
+    records: list[Record] = []
     swallows = framing.swallows
     try:
         while start < len(data) and not framing.hasMore:
