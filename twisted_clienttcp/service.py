@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ._client.driver import StillStopping
 from ._client.factory import ClientTCPFactory
 from ._connection.disconnection import Disconnection
 from ._connection.protocol import ClientTCPProtocol
@@ -54,10 +55,10 @@ class ClientTCPService(Service):
     def _start(self) -> None:
         try:
             stopped = self.client.start()
-        except BaseException as error:
-            if isinstance(error, RuntimeError) and self.client.shuttingDown:
-                self._startWhenStopped()
-                return
+        except StillStopping:
+            self._startWhenStopped()
+            return
+        except BaseException:
             super().stopService()  # type: ignore[no-untyped-call]
             raise
         # The client calls stopped() with this failure, or logs it.

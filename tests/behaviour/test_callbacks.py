@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 
 from twisted_clienttcp import ClientTCPFactory, Disconnection
-from twisted_clienttcp.errors import NotConnectedError
+from twisted_clienttcp.errors import NotConnectedError, OutputLost
+from twisted_clienttcp.framing import Stream
 
 from .._memory import ClientTestCase
 
@@ -371,6 +372,70 @@ class OrderTests(ClientTestCase):
                 ("stopped", False, True, False),
             ],
         )
+
+    def test_connectedUntilItEnds(self) -> None:
+        """
+        C{connected} becomes False as soon as it is certain that the connection ends,
+        whatever ends it, though the loss of the transport comes later.
+        """
+        for end in (
+            lambda client, transport: client.server.abort(),
+            lambda client, transport: client.server.transport.loseConnection(),
+            lambda client, transport: client.server.stopProducing(),
+            lambda client, transport: client.abort(),
+            lambda client, transport: client.shutdown(),
+            lambda client, transport: client.reconnect(),
+            lambda client, transport: transport.protocol.readConnectionLost(),
+            lambda client, transport: transport.lose(),
+        ):
+            client, transport = self.connected()
+            self.assertTrue(client.connected)
+            end(client, transport)
+            self.assertFalse(client.connected)
+            self.assertNoResult(client.whenConnected().addErrback(lambda _: None))
+
+    def test_aborted(self) -> None:
+        """
+        Behind C{client.server.abort()} nothing is sent: C{put} raises an exception, or
+        keeps the record for the next connection, and C{flushed()} fails at once if
+        output is lost.
+        """
+        client, _ = self.connected(framing=Stream())
+        client.put(b"lost")
+        assert client.server is not None
+        client.server.abort()
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        lost = self.failureResultOf(client.flushed(), OutputLost).value
+        self.assertEqual(lost.unsent, 4)
+        keeping, transport = self.connected(framing=Stream(), offlineLimit=10)
+        assert keeping.server is not None
+        keeping.server.abort()
+        keeping.put(b"kept")
+        flushed = keeping.flushed()
+        transport.lose()
+        self.assertNoResult(flushed)
+        self.reactor.advance(keeping.delay)
+        transport = self.establish()
+        self.reactor.advance(0)
+        transport.drain()
+        self.assertEqual(transport.sent, b"kept")
+        self.successResultOf(flushed)
+
+    def test_closedInPreConnect(self) -> None:
+        """
+        A C{preConnect} that has closed the transport has not agreed, whatever it
+        returns.
+        """
+
+        def preConnect(client: Any, negotiation: Any) -> bool:
+            negotiation.transport.loseConnection()
+            return True
+
+        client, transport = self.connected(preConnect=preConnect)
+        self.assertEqual(self.events, ["started"])
+        transport.lose(ConnectionDone())
+        self.assertNotIn("connected", self.events)
+        self.assertEqual(sum(client.stats.connectErrors.values()), 1)
 
     def test_truncated(self) -> None:
         """

@@ -254,6 +254,29 @@ class ServiceTests(ClientTestCase):
         self.establish()
         self.assertTrue(client.connected)
 
+    def test_beforeAnotherServiceEnds(self) -> None:
+        """
+        A client that Twisted's C{ClientService} drives cannot be started, although it
+        is shutting down: it would never report that it has stopped.
+        """
+        client, endpoint = self.client(), SlowEndpoint()
+        other = ClientService(endpoint, client, clock=self.reactor)
+        other.startService()
+        protocol = endpoint.factories[0].buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        endpoint.results[0].callback(protocol)
+        client.shutdown()
+        self.assertTrue(client.shuttingDown)
+        service = ClientTCPService(client)
+        error = self.assertRaises(RuntimeError, service.startService)
+        self.assertIn("ClientService", str(error))
+        self.assertFalse(service.running)
+        other.stopService()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        service.startService()
+        self.establish()
+        self.assertTrue(client.connected)
+
     def test_whenConnected(self) -> None:
         """
         C{whenConnected} is the client's, before the start too.

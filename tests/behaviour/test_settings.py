@@ -513,6 +513,27 @@ class LaterTests(ClientsTestCase):
         self.assertEqual(self.where(), ("127.0.0.2", 8))
         self.assertIn("127.0.0.2:8", repr(client))
 
+    def test_addressShown(self) -> None:
+        """
+        Between attempts, the C{repr} has the address of the next one. While the address
+        is not complete, it has that of the last one.
+        """
+        client = self.client()
+        client.remotePort = 9
+        self.assertIn("127.0.0.1:9 idle", repr(client))
+        client.remotePort = None
+        self.assertIn("127.0.0.1:7 idle", repr(client))
+        client.remoteAddress = "127.0.0.2"
+        client.remotePort = 8
+        self.assertIn("127.0.0.2:8 idle", repr(client))
+        client.start().addErrback(lambda failure: None)
+        self.refuse()
+        client.remotePort = 10
+        self.assertIn("127.0.0.2:10 waiting", repr(client))
+        client.shutdown()
+        client.remotePort = 11
+        self.assertIn("127.0.0.2:11 stopped", repr(client))
+
     def test_addressDuringAnAttempt(self) -> None:
         """
         The present attempt continues.

@@ -4,7 +4,9 @@ Tests for what is read from a descriptor before it is closed.
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -64,6 +66,22 @@ class Input(Reading):
 
     def delivers(self) -> bool:
         return len(self.reads) > self.keep
+
+
+class Socket:
+    """
+    A socket whose options are all this value, or raise this exception.
+    """
+
+    family = socket.AF_INET
+
+    def __init__(self, answer: bytes | OSError) -> None:
+        self.answer = answer
+
+    def getsockopt(self, *option: int) -> bytes:
+        if isinstance(self.answer, OSError):
+            raise self.answer
+        return self.answer
 
 
 class Above:
@@ -182,3 +200,28 @@ class DescriptorTests(SynchronousTestCase):
         """
         descriptor, _ = self.lose(b"", [])
         self.assertIsNone(descriptor.unacknowledged)
+
+    def test_closed(self) -> None:
+        """
+        A socket that the user has closed, or one that does not know an option, neither
+        hides the loss nor breaks the timers that look at it.
+        """
+        for errors in (OSError(errno.EBADF, "closed"), OSError(errno.ENOPROTOOPT, "")):
+            transport: Any = Transport(self, b"", [])
+            transport.socket = Socket(errors)
+            descriptor = Descriptor(transport, Input([]))
+            accepted = descriptor.acceptance(lambda: 0)
+            self.assertEqual(accepted(), 0)
+            transport.connectionLost(RESET)
+            self.assertEqual(transport.lost, [(RESET, 0)])
+            self.assertFalse(descriptor.failed)
+            self.assertEqual(accepted(), 0)
+
+    def test_shortAnswer(self) -> None:
+        """
+        An older kernel does not count acknowledged bytes.
+        """
+        transport: Any = Transport(self, b"", [])
+        transport.socket = Socket(b"x" * 104)
+        accepted = Descriptor(transport, Input([])).acceptance(lambda: 0)
+        self.assertEqual(accepted(), 0)

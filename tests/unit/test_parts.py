@@ -32,7 +32,9 @@ class PartsTests(SynchronousTestCase):
             serverInput=lambda client, line: None, clock=self.clock
         )
         self.parts = Parts(client, {"serverError": self.serverError}, Mock())
-        self.connection = self.parts.connection = Mock(lost=False, pendingBytes=0)
+        self.connection = self.parts.connection = Mock(
+            lost=False, ending=False, sendsNoMore=False, pendingBytes=0
+        )
 
     def serverError(self, client: object, failure: Failure) -> None:
         self.calls.append(failure.value)
@@ -46,7 +48,7 @@ class PartsTests(SynchronousTestCase):
     def test_server(self) -> None:
         """
         The connection is C{client.server} while it is used or drained; it is connected
-        only until it is lost or drained.
+        only until it is lost, drained or about to end.
         """
         for phase in Phase:
             self.enter(phase)
@@ -54,8 +56,10 @@ class PartsTests(SynchronousTestCase):
             self.assertEqual(isServer, phase in SERVED, phase)
             self.assertEqual(self.parts.isConnected, phase is Phase.CONNECTED)
         self.enter(Phase.CONNECTED)
-        self.connection.lost = True
-        self.assertFalse(self.parts.isConnected)
+        for flag in ("lost", "ending"):
+            setattr(self.connection, flag, True)
+            self.assertFalse(self.parts.isConnected)
+            setattr(self.connection, flag, False)
 
     def test_flushed(self) -> None:
         """
@@ -65,7 +69,7 @@ class PartsTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(self.parts.flushed()))
         self.parts.output.queue = Mock(pending=3)
         self.assertNoResult(self.parts.flushed())
-        self.connection.lost, self.connection.pendingBytes = True, 3
+        self.connection.sendsNoMore, self.connection.pendingBytes = True, 3
         self.failureResultOf(self.parts.flushed(), OutputLost)
 
     def test_clock(self) -> None:

@@ -14,7 +14,7 @@ from .._connecting.destination import withoutTLS
 from .._connection.protocol import finishing
 from .._details import ConnectTimeout
 from ..errors import AliasInUse
-from .events import claimAlias
+from .events import checkAlias, claimAlias
 from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
 from .parts import Parts
 from .reporting import logFailure
@@ -289,6 +289,14 @@ class Attempts:
         )
 
     # -- checks
+
+    def mustHaveAlias(self) -> None:
+        """
+        @raise AliasInUse: if another client has the alias.
+        """
+        client = self._parts.client
+        if client.alias is not None:
+            checkAlias(client.alias, client)
 
     def claimAlias(self) -> None:
         """

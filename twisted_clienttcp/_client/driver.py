@@ -29,6 +29,12 @@ from .settings import Settings, currentTarget
 from .waiters import Waiters
 
 
+class StillStopping(RuntimeError):
+    """
+    A client cannot be started, because it is shutting down.
+    """
+
+
 class Driver:
     """
     Creates the parts of a client, and carries out the effects of its lifecycle
@@ -83,7 +89,7 @@ class Driver:
         lifecycle = self.parts.lifecycle
         self.attempts.mustKnowDestination("start")
         if lifecycle.stopping and lifecycle.phase is not STOPPED:
-            raise RuntimeError(
+            raise StillStopping(
                 "start() cannot be called while the client is shutting down: wait for "
                 "whenStopped(), or call reconnect()"
             )
@@ -139,6 +145,7 @@ class Driver:
             self.attempts.mustNotBeHosted("retry")
         if not self.parts.lifecycle.retryable or self._willAttempt:
             return None
+        self.attempts.mustHaveAlias()
         if connector is not None:
             self.attempts.use(connector)
         return self.nextDelay()

@@ -389,7 +389,15 @@ def claimAlias(alias: str, client: object) -> None:
 
     @raise AliasInUse: if another client has this alias.
     """
-    if _aliases.setdefault(alias, client) is not client:
+    checkAlias(alias, client)
+    _aliases[alias] = client
+
+
+def checkAlias(alias: str, client: object) -> None:
+    """
+    @raise AliasInUse: if another client has this alias.
+    """
+    if _aliases.get(alias, client) is not client:
         raise AliasInUse(
             f"the alias {alias!r} is in use by {_aliases[alias]!r}, until that client "
             "has stopped"

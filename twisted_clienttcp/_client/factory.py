@@ -47,8 +47,8 @@ from .callbacks import Function, checked
 from .driver import Driver
 from .events import Events, Session
 from .handler import rejectMethods, withMethods
-from .lifecycle import CONNECTING, IDLE, STOPPED, Phase
-from .reporting import destinationOf, triedBy
+from .lifecycle import CONNECTING, IDLE, STOPPED, WAITING, Phase
+from .reporting import destinationOf, nextDestinationOf, triedBy
 from .settings import (
     LINE,
     SESSION,
@@ -280,7 +280,9 @@ class ClientTCPFactory(Settings):
             self._driver.attachSession(session)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {destinationOf(self)} {self._phase.value}>"
+        isIdle = self._phase in (IDLE, WAITING, STOPPED)
+        destination = nextDestinationOf(self) if isIdle else destinationOf(self)
+        return f"<{type(self).__name__} {destination} {self._phase.value}>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """
@@ -438,10 +440,13 @@ class ClientTCPFactory(Settings):
             another address would not be.
         """
         if address is not None or port is not None:
-            self._driver.attempts.mustNotBeHosted("connect")
-            self._driver.attempts.mustBeMovable("connect() to another address")
-            moveTo(self, nextTarget(self).moved(address, port))
-            self._driver.attempts.isForeign = False
+            attempts = self._driver.attempts
+            attempts.mustNotBeHosted("connect")
+            attempts.mustBeMovable("connect() to another address")
+            target = nextTarget(self).moved(address, port)
+            attempts.mustHaveAlias()
+            moveTo(self, target)
+            attempts.isForeign = False
         self.reconnect()
 
     def reconnect(self, delay: float = 0) -> None:

@@ -104,7 +104,7 @@ class Parts:
         return (
             self.lifecycle.phase is CONNECTED
             and connection is not None
-            and not connection.lost
+            and not (connection.lost or connection.ending)
         )
 
     def flushed(self) -> Deferred[None]:
@@ -114,7 +114,11 @@ class Parts:
         if not self.output.pending:
             return succeed(None)
         connection = self.connection
-        if connection is not None and connection.lost and connection.pendingBytes:
+        if (
+            connection is not None
+            and connection.sendsNoMore
+            and connection.pendingBytes
+        ):
             return fail(OutputLost(connection.pendingBytes))
         return self.waiters.wait("flushed")
 

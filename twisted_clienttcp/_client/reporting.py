@@ -24,7 +24,7 @@ from .._connecting.connector import Connector
 from .._connecting.resolving import State, inWords
 from .._details import describe, errorDetails
 from ..errors import CallbackError, NegotiationRefused
-from .settings import Settings, currentTarget
+from .settings import Settings, currentTarget, movesAddress, nextTarget
 
 #: Printed after the first failure.
 HINT = """\
@@ -105,6 +105,17 @@ def destinationOf(client: Settings) -> str:
     # A connector of a test need not have this method.
     destination = getattr(connector, "getDestination", None)
     return str(connector if destination is None else destination())
+
+
+def nextDestinationOf(client: Settings) -> str:
+    """
+    @return: the destination that the next attempt of a client will have, for messages.
+    """
+    # The settings may be incomplete, because they are changed one after the other.
+    with suppress(TypeError):
+        if movesAddress(client) and (target := nextTarget(client)).known:
+            return str(target)
+    return destinationOf(client)
 
 
 def triedBy(client: Settings) -> dict[IAddress, Failure | State]:

@@ -114,11 +114,23 @@ class Descriptor:
         Return how many bytes the peer's kernel has acknowledged (C{tcpi_bytes_acked} of
         C{struct tcp_info} in Linux's C{tcp.h}).
         """
+        info = self._option(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+        return int.from_bytes(info[120:128], sys.byteorder) if info else 0
+
+    def _option(self, *option: int) -> Any:
+        """
+        @param option: the arguments for C{getsockopt}.
+
+        @return: the value; None if there is no socket, or if it does not tell: the user
+            may have closed it.
+        """
         handle = getattr(self._transport, "socket", None)
         if handle is None:
-            return 0
-        info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
-        return int.from_bytes(info[120:128], sys.byteorder)
+            return None
+        try:
+            return handle.getsockopt(*option)
+        except OSError:
+            return None
 
     def _ask(self, request: str) -> int | None:
         """
@@ -146,10 +158,7 @@ class Descriptor:
             if isReset:
                 self._readRest()
         finally:
-            handle = getattr(transport, "socket", None)
-            if handle is not None:
-                error = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                self.failed = error != 0
+            self.failed = bool(self._option(socket.SOL_SOCKET, socket.SO_ERROR))
             self.unread = self._ask("FIONREAD")
             if not self.countUnacknowledged() and (isReset or self.failed):
                 # The peer's kernel may have dropped what it had acknowledged.

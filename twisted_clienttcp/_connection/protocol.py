@@ -639,9 +639,20 @@ class ClientTCPProtocol(Protocol):
     @property
     def ending(self) -> bool:
         """
-        True if the connection is about to end.
+        True if the connection is about to end, also if the user has closed the
+        transport.
         """
-        return self.closing.stage is not OPEN
+        return self.closing.stage is not OPEN or bool(
+            getattr(self.transport, "disconnecting", False)
+        )
+
+    @property
+    def sendsNoMore(self) -> bool:
+        """
+        True if the output that is pending will not be sent: the connection is lost or
+        aborted.
+        """
+        return self.transport is not None and self.outbound.isStopped
 
     @property
     def lost(self) -> bool:
