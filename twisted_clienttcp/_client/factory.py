@@ -44,6 +44,7 @@ from ..framing._base import Record
 from ..framing._building import FramingSpec, freshFraming
 from ..retry import Policy
 from .callbacks import Function, checked
+from .constructor import constructor
 from .driver import Driver
 from .events import Events, Session
 from .handler import rejectMethods, withMethods
@@ -55,7 +56,6 @@ from .settings import (
     Endpoint,
     EventMethods,
     Settings,
-    constructor,
     moveTo,
     newSession,
     nextTarget,
