@@ -292,7 +292,7 @@ class RestTests(OptionsTestCase):
             ("--endpoint must not be empty", ["--endpoint="]),
             ("--proxy must not be empty", ["--proxy="]),
             ("from 0 to 65535, not '65536'", ["--demo-server=echo:65536"]),
-            ("--framing: there is no framing 'xml'", ["--framing=xml"]),
+            ("--framing: unknown framing 'xml'", ["--framing=xml"]),
             ("--framing: stream takes", ["--framing=stream", "--max-length=5"]),
             ("exclude each other", ["--send-only", "--recv-only"]),
             ("--timestamps", ["--timestamps", "--framing=stream"]),

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import RecordTooLong
 
-#: Received bytes: C{bytes} as a rule, a C{bytearray} while a long record arrives.
+#: Received bytes: usually C{bytes}, and a C{bytearray} while a long record arrives.
 Buffer = bytes | bytearray
 
 
@@ -36,8 +36,8 @@ Record = TypeVar("Record")
 #: A framing whose type of records is known only to the user.
 AnyFraming: TypeAlias = "Framing[Any]"
 
-#: Returns the records made of a record of a framing below. It may raise an exception
-#: also while the result is iterated.
+#: Returns the records made from one record of the framing below. It may also raise an
+#: exception while its result is iterated.
 Converter = Callable[[object], Iterable[object]]
 
 #: The default of C{maxLength} in bytes, 1 MiB. C{LineReceiver} allows 16 KiB and
@@ -66,17 +66,18 @@ class Framing(Generic[Record]):
 
     The other methods make a framing faster, or serve special needs.
 
-    Three rules make it safe to change the framing in mid-stream, to limit memory, and
-    to read a stream in pieces of any size:
+    Three rules make it safe to change the framing mid-stream, to limit memory, and to
+    read a stream in pieces of any size:
 
      1. L{decode} must not change C{data}, and no C{memoryview} of C{data} may outlive
         the call.
      2. State that is kept between two calls may only be a cache about
         C{data[start:searched]}, which is invalid when C{searched == start}, or
-        L{swallows}. A framing with any other state must leave L{decodeMany} alone
-        and define L{takeBack}.
+        L{swallows}. A framing with any other state must define L{takeBack} and must not
+        define L{decodeMany}.
      3. A call of L{decode} that returns None or raises must not change anything else.
-        (If it raises with the C{end} of a record, that record is consumed.)
+        (A L{RecordTooLong<twisted_clienttcp.errors.RecordTooLong>} with an C{end}
+        consumes the record.)
 
     L{twisted_clienttcp.testing.FramingConformance} tests whether a framing obeys the
     contract.
@@ -85,18 +86,18 @@ class Framing(Generic[Record]):
         into reads.
     @cvar reversible: True if decoding an encoded record returns that record.
     @ivar maxLength: the longest record in bytes. It may be changed between records.
-    @ivar onTooLong: what happens at a longer record: C{"close"} (the connection is
+    @ivar onTooLong: what happens to a longer record: C{"close"} (the connection is
         dropped) or C{"skip"} (the record is reported and left out, and decoding
-        continues behind it: at the end that L{tooLong} was called with, or else at the
-        one that L{skip} finds).
+        continues after it: at the end passed to L{tooLong}, or at the end that L{skip}
+        finds).
     @ivar hasMore: True while L{decode} can return records, or raise, without more data:
         it is then also called with C{start == len(data)}, and may return C{start} as
         the end. Only a framing with state of its own needs this, to deliver records
-        before the error that is behind them.
-    @ivar swallows: a byte that still belongs to the last record should it come next:
-        the second half of a newline whose first half has ended a line. The connection
-        drops it, also if the framing has been replaced meanwhile, and then clears this
-        attribute. A framing that sets the attribute resets it in L{decode}.
+        before the error that follows them.
+    @ivar swallows: a byte that still belongs to the last record if it comes next: the
+        second half of a newline whose first half has ended a line. The connection drops
+        this byte, even if the framing has been replaced in the meantime, and then
+        clears this attribute. A framing that sets the attribute resets it in L{decode}.
     """
 
     chunkInvariant: bool = True
@@ -109,7 +110,7 @@ class Framing(Generic[Record]):
     #: The arguments of the constructor, for C{repr}.
     _arguments: _Arguments
 
-    #: True if the class defines what every framing must.
+    #: True if the class defines both methods that every framing must define.
     isComplete = False
 
     #: True if no attribute holds a framing.
@@ -131,9 +132,10 @@ class Framing(Generic[Record]):
         cls._isLeaf = leaf
         cls.isComplete = not {Framing.decode, Framing.encode} & {cls.decode, cls.encode}
         if "__slots__" in vars(cls):
-            # Let copy.copy() copy the slots too.
+            # Without __copy__(), copy.copy() copies the slots too.
             cls.__copy__ = None  # type: ignore[assignment]
-        # A subclass that changes how one record is handled has changed how several are.
+        # A subclass that redefines the method for one record must not inherit a method
+        # for several that bypasses it.
         for one, many in (("decode", "decodeMany"), ("encode", "encodeMany")):
             if one in vars(cls) and many not in vars(cls):
                 setattr(cls, many, vars(Framing)[many])
@@ -152,8 +154,8 @@ class Framing(Generic[Record]):
         is consumed as a whole. It usually holds one record; none if the record is
         filtered out, several in a stack of framings.
 
-        @param data: the received bytes, from C{start} on not empty (unless C{hasMore}
-            is true).
+        @param data: the received bytes. C{data[start:]} is not empty, unless C{hasMore}
+            is true.
         @param start: the index at which the unit begins.
         @param searched: C{data[start:searched]} was already present in the last call,
             which returned None: a search for a delimiter can continue from there.
@@ -170,14 +172,16 @@ class Framing(Generic[Record]):
 
     #: Optional, for a framing that keeps its own input: decodes a read of up to
     #: L{DIRECT} bytes as a unit, without the connection's buffer, and returns the
-    #: records; None if L{hasMore} is true now, and L{decode} returns them or raises.
-    #: The connection calls it while nothing else waits to be decoded or delivered.
+    #: records. It returns None if C{hasMore} has become true: then L{decode} returns
+    #: the records or raises. The connection calls it while nothing else waits to be
+    #: decoded or delivered.
     receive: Callable[[bytes], list[Record] | None] | None = None
 
-    #: Optional, for a framing above another one that converts each record of it by a
-    #: function of the user's: the framing below, and what returns the records made of
-    #: one of its records; None if it cannot be used now. The connection uses it instead
-    #: of L{decodeMany}, and converts each record when it is about to be delivered.
+    #: Optional, for a framing that converts each record of the framing below it with a
+    #: user's function: the framing below, and a function that returns the records made
+    #: from one of its records; None if they cannot be used now. The connection then
+    #: calls C{decodeMany} of the framing below instead of this one's, and converts each
+    #: record just before it delivers it.
     above: tuple[AnyFraming, Converter] | None = None
 
     def encode(self, record: Record) -> bytes:
@@ -231,7 +235,8 @@ class Framing(Generic[Record]):
         """
         Encode several records.
 
-        @raise Exception: as L{encode} for the first record for which it raises.
+        @raise Exception: the exception that L{encode} raises for the first record that
+            it cannot encode.
         """
         return b"".join(map(self.encode, records))
 
@@ -269,7 +274,8 @@ class Framing(Generic[Record]):
     def __deepcopy__(self: _Self, memo: dict[int, object]) -> _Self:
         copied = copy.copy(self)
         for name, value in vars(self).items():
-            # A module, as a serializer, cannot be copied.
+            # The arguments may contain a module as a serializer, which cannot be
+            # copied.
             if name != "_arguments":
                 vars(copied)[name] = copy.deepcopy(value, memo)
         return copied
@@ -297,8 +303,8 @@ class Framing(Generic[Record]):
 
 def _checkNames(cls: type, kwargs: dict[str, object]) -> None:
     """
-    @raise TypeError: if the constructor has no parameter of one of these names, with
-        the nearest name that it has.
+    @raise TypeError: if one of these names is not a parameter of the constructor. The
+        message suggests the nearest parameter.
     """
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):

@@ -1,6 +1,6 @@
 """
-Blocks: records of a fixed size, or with their length in front of them in a format of
-the user's.
+Blocks: records of a fixed size, or records with their length in front of them, in
+decimal digits or in a format that the user defines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Encoder = Callable[[bytes], bytes]
 #: the record; None if the header is not complete.
 Decoder = Callable[[bytearray], "int | None"]
 
-#: How many bytes a decoder can look at.
+#: The default of C{headerLimit} in bytes.
 HEADER_LIMIT = 1024
 
 _HEAD = DecimalHead("block", mark=b"\0", trailer=b"", padded=True)
@@ -53,14 +53,16 @@ class Block(Measured, leaf=True):
             in bytes; or it returns None if the header is not complete (POE: the second
             of LengthCodec). While a record arrives it is called again for each read, so
             its result must depend on these bytes alone.
-        @param headerLimit: how many bytes C{decoder} gets at most. A longer header is
-            an error.
+        @param headerLimit: the largest number of bytes that C{decoder} is called with.
+            A longer header is an error.
         @param maxLength: the longest record in bytes (POE: MaxLength).
-        @param onTooLong: C{"close"} the connection at a longer record, or C{"skip"} it.
+        @param onTooLong: what to do with a longer record: C{"close"} the connection, or
+            C{"skip"} the record.
 
         @raise TypeError: if an argument has the wrong type, or only one of C{encoder}
             and C{decoder} is given.
-        @raise ValueError: if an argument is out of range, or excludes another.
+        @raise ValueError: if an argument is out of range, or two arguments exclude each
+            other.
         """
         super().__init__(maxLength, onTooLong)
         if size is not None:
@@ -70,7 +72,7 @@ class Block(Measured, leaf=True):
                     f"size must be from 1 to maxLength={maxLength}, not {size}"
                 )
             if encoder is not None or decoder is not None:
-                raise ValueError("size excludes encoder and decoder")
+                raise ValueError("pass size, or encoder and decoder, but not both")
         for name, function in (("encoder", encoder), ("decoder", decoder)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, not {function!r}")
@@ -109,7 +111,7 @@ class Block(Measured, leaf=True):
             if size < limit:
                 return None
             raise FramingError(
-                f"decoder has found no length in headerLimit={limit} bytes"
+                f"decoder found no length in the first headerLimit={limit} bytes"
             )
         header = size - len(window)
         if not isinstance(length, int) or length < 0:
@@ -138,9 +140,10 @@ class Block(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
-        @return: the record with its length in front of it; with a fixed size, as it is.
+        @return: the record with its length in front of it; with a fixed size, the
+            record itself.
 
-        @raise TypeError: if the record is not bytes, or what C{encoder} returns.
+        @raise TypeError: if the record, or the result of C{encoder}, is not bytes.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         @raise InvalidRecord: with a fixed size, if the length of the record is not a
             multiple of it. POE sends such a record, and the peer joins it with the

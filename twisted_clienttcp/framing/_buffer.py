@@ -1,10 +1,10 @@
 """
 The bytes that have been received and not decoded yet.
 
-The buffer is C{bytes} as a rule, so that a framing can split a whole read at once.
-While a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece
-is appended in constant time. All other steps move an index. So the time is linear in
-the number of received bytes, for pieces and records of any size.
+The buffer is usually C{bytes}, so that a framing can split a whole read at once. While
+a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece is
+appended in constant time. All other steps move an index. So the time is linear in the
+number of received bytes, for pieces and records of any size.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 from ..errors import FramingError, RecordTooLong, nameOf
 from ._base import AnyFraming, Buffer, Converter
 
-#: How much of a large read is copied to complete the record that the last read has
-#: begun. The rest of that read is used as it is (benchmark rows: blocks and lines of 1
-#: KiB).
+#: How many bytes of a large read are copied to complete the record that began in the
+#: read before. The others are not copied (benchmark rows: blocks and lines of 1 KiB).
 HEAD = 4096
 
 #: Up to this size, it is cheaper to copy the whole read (benchmark row: lines of 16
@@ -29,13 +28,13 @@ class InputBuffer:
     """
     Received bytes, and the framing that decodes them, without I/O.
 
-    @ivar framing: the present framing.
+    @ivar framing: the current framing.
     @ivar isEmpty: True if the last call of L{decode} has decoded all bytes.
     @ivar batch: how the last records were decoded, for L{rewind}: the data, the indices
-        between which they were decoded, the framing, and the limit. When all of them
-        have been delivered, set it to None to free the memory.
-    @ivar convert: converts each of the last records before it is delivered; None if
-        they are not to be converted.
+        between which they were decoded, the framing, and the limit. Set it to None when
+        all the records have been delivered, to free the memory.
+    @ivar convert: the function that converts each of the last records before it is
+        delivered; None if they need no conversion.
     """
 
     __slots__ = (
@@ -60,16 +59,17 @@ class InputBuffer:
         self._start = 0
         #: The framing has looked at the bytes before this index.
         self._searched = 0
-        #: A large read that follows C{data}, which ends with an incomplete record.
+        #: A large read that follows C{_data}. C{_data} then ends with an incomplete
+        #: record.
         self._next = b""
-        #: The framing that skips a record that is too long, until its end is found, and
-        #: how many bytes of such a record are still to arrive.
+        #: The framing that skips a record that is too long, until its end is found; and
+        #: how many bytes of such a record have not arrived.
         self._skipper: AnyFraming | None = None
         self._excess = 0
         #: The byte that the previous framing would have swallowed.
         self._swallows = b""
-        #: How many bytes are to be decoded unit by unit before the next batch. As many
-        #: have been searched without a result, so the time stays linear.
+        #: How many bytes to decode unit by unit before the next batch. The last batch
+        #: has searched as many without a result, so the total time stays linear.
         self._oneByOne = 0
         self.isEmpty = False
         self.batch: tuple[bytes, int, int, AnyFraming, int] | None = None
@@ -77,8 +77,8 @@ class InputBuffer:
 
     def __len__(self) -> int:
         """
-        Return how many bytes wait to be decoded; 1 if there are none, but C{decode} has
-        more to return without them.
+        Return how many bytes wait to be decoded; 1 if there are none, but C{decode} can
+        return records without more data.
         """
         waiting = len(self._data) - self._start + len(self._next)
         return waiting or int(self.framing.hasMore)
@@ -104,7 +104,7 @@ class InputBuffer:
         if not rest:
             self._data = data
         elif rest <= len(data):
-            # This copies no more than the data itself.
+            # The copied rest is not longer than the data, so the time stays linear.
             before = memoryview(buffer)[start:]
             if len(data) > SMALL and self.framing.chunkInvariant:
                 self._data, self._next = bytes(before), data
@@ -112,7 +112,7 @@ class InputBuffer:
                 self._data = b"".join((before, data))
         elif isinstance(buffer, bytes):
             self._data = bytearray(memoryview(buffer)[start:])
-            # Free it before the new buffer grows.
+            # Free the old buffer before the new one grows.
             del buffer
             self._data += data
         else:
@@ -132,7 +132,8 @@ class InputBuffer:
         Decode one unit.
 
         @param many: decode all complete units, if the framing can do so at once.
-        @param lazily: then leave it to the caller to L{convert} the records.
+        @param lazily: with C{many}, leave the conversion of the records to the caller
+            (see C{convert}).
 
         @return: the records; None if the next unit is not complete.
 
@@ -148,8 +149,8 @@ class InputBuffer:
             self._swallow()
         data, start = self._data, self._start
         try:
-            # There is no complete unit behind the last batch, nor in bytes for which a
-            # framing has returned None.
+            # Do not search again: there is no complete unit after the last batch, nor
+            # in bytes for which a framing has returned None.
             if (
                 many
                 and self._oneByOne <= 0
@@ -222,7 +223,8 @@ class InputBuffer:
             delivered.
 
         @return: how many of these records are consumed: more than C{delivered} if the
-            last unit holds others, which must be delivered too; None for all of them.
+            last unit holds others, which must be delivered too; None if all of them
+            are.
         """
         batch, self.batch, self.convert = self.batch, None, None
         if batch is None:
@@ -249,7 +251,7 @@ class InputBuffer:
 
     def use(self, framing: AnyFraming) -> None:
         """
-        Decode with another framing from here on.
+        Decode with another framing from now on.
         """
         previous = self.framing
         if back := previous.takeBack():
@@ -340,7 +342,8 @@ class InputBuffer:
 
     def _leave(self, end: int) -> None:
         """
-        A unit ends at this index of the data and the head of the read that follows.
+        Continue after a unit that ends at this index of C{_data} and the head of
+        C{_next} together.
         """
         border = len(self._data)
         if end < border:

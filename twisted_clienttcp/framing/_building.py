@@ -24,7 +24,8 @@ def buildFraming(framing: object) -> AnyFraming:
     @param framing: a framing, its class, or a pair of the class and its keyword
         arguments.
 
-    @raise TypeError: if it is something else.
+    @raise TypeError: if it is something else, or the framing lacks C{decode} or
+        C{encode}.
     """
     built = framing if isinstance(framing, Framing) else _construct(framing)
     freshFraming(built)
@@ -33,7 +34,7 @@ def buildFraming(framing: object) -> AnyFraming:
 
 def freshFraming(framing: object) -> AnyFraming:
     """
-    As L{buildFraming}, but return an unused copy, for one connection.
+    Like L{buildFraming}, but return an unused copy, for one connection.
     """
     built = framing if isinstance(framing, Framing) else _construct(framing)
     fresh = built.fresh()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._validators import count
 from ._base import Buffer
 
-#: What can be sent as bytes.
+#: The types of records that are sent as bytes.
 BytesLike = bytes | bytearray | memoryview
 
 
@@ -42,7 +42,7 @@ def bytesOf(record: object) -> bytes:
     """
     Return the bytes of a record.
 
-    @raise TypeError: if it is not C{bytes} or the like.
+    @raise TypeError: if it is not C{bytes}, C{bytearray} or C{memoryview}.
     """
     if isinstance(record, bytes):
         return record

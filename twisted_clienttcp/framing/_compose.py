@@ -1,10 +1,10 @@
 """
 Framings made of framings.
 
-A layer is above another framing and makes any number of records of each of its records:
-by a function (L{Map}, L{Grep}), by putting several into a list (L{RecordBlock}), or by
-splitting the stream of bytes that they form (L{_Across}). L{Stackable} puts layers on
-top of each other.
+A layer is above another framing and turns each record of that framing into any number
+of records: with a function (L{Map}, L{Grep}), by collecting several in a list
+(L{RecordBlock}), or by splitting the byte stream that they form (L{_Across}).
+L{Stackable} puts layers on top of each other.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _Self = TypeVar("_Self", bound="Layer")
 
 class Layer(Above[Any]):
     """
-    A framing above another one that makes any number of records of each record of that
-    one, and does so only once. By itself it is above a L{Stream}: each read is a record
-    to it.
+    A framing above another one, the lower framing. It converts each record of the lower
+    framing once, into any number of records. Used alone, it is above a L{Stream}, so
+    that each read is one record.
 
-    A unit is a unit of the lower framing. It is consumed before its records are
-    converted, and there is no C{decodeMany}, so no unit is decoded again. Where a
-    record cannot be converted, the error follows the records before it.
+    Its units are those of the lower framing. A unit is consumed before its records are
+    converted, and there is no C{decodeMany}, so no unit is decoded again. If a record
+    cannot be converted, the records before it are returned first.
     """
 
     _reverses = False
@@ -65,9 +65,10 @@ class Layer(Above[Any]):
 
     def _fromLower(self, record: object) -> Iterable[object]:
         """
-        Return the records made of a record of the lower framing.
+        Return the records made from one record of the lower framing.
 
-        @raise Exception: if it cannot be converted, also while the result is iterated.
+        @raise Exception: if it cannot be converted; possibly only while the result is
+            iterated.
         """
         raise NotImplementedError
 
@@ -158,13 +159,13 @@ class _ByFunctions(Layer):
             any exception that it raises.
         @param code: one function for both (POE: Code).
 
-        @raise TypeError: if one of them is not a function, or is missing, or if there
-            is one too many.
+        @raise TypeError: if an argument is not a function, if C{get} or C{put} is
+            missing, or if C{code} is combined with them.
         """
         super().__init__()
         if code is not None:
             if get is not None or put is not None:
-                raise TypeError("code is both get and put: pass code, or get and put")
+                raise TypeError("code replaces get and put: pass code, or get and put")
             get = put = code
         elif get is None or put is None:
             raise TypeError("pass code, or both get and put")
@@ -177,7 +178,7 @@ class _ByFunctions(Layer):
 
     def _results(self, record: object, result: object) -> Iterable[object]:
         """
-        Return the records that the result of a function for a record means.
+        Return the records to deliver or to send in place of a record.
         """
         raise NotImplementedError
 
@@ -202,16 +203,16 @@ class _ByFunctions(Layer):
         """
         @return: the bytes that the lower framing sends for the result of C{put}.
 
-        @raise Exception: as C{put} and the lower framing do.
+        @raise Exception: any exception that C{put} or the lower framing raises.
         """
         return self._lower.encodeMany([*self._results(record, self._put(record))])
 
 
 class Map(_ByFunctions):
     """
-    Records converted by a function (POE::Filter::Map). It returns the new record; a
-    list or an iterator means several records, or none. A record that is itself a list
-    must be returned in a list.
+    Records converted by a function (POE::Filter::Map). The function returns the new
+    record; a list or an iterator means several records, or none. A record that is
+    itself a list must be returned in a list.
     """
 
     def _results(self, record: object, result: object) -> Iterable[object]:
@@ -235,22 +236,22 @@ _STORE = LengthPrefixed(prefixSize="varint", maxLength=sys.maxsize)
 class RecordBlock(Layer):
     """
     Lists of C{size} records (POE::Filter::RecordBlock). A list that is put is sent
-    record by record. The records of an incomplete list are decoded by the next framing,
-    if another one takes over; at the end of the stream they are reported as truncated.
+    record by record. If another framing takes over, it decodes the records of an
+    incomplete list again; at the end of the stream, they are reported as truncated.
 
     An incomplete list takes about as much memory as its bytes, which are decoded again
     when it is complete. Above L{Map}, L{Grep} and other framings that cannot decode
-    them again, it also takes as much as their records.
+    them again, it also takes the memory of the records.
     """
 
     def __init__(self, *, size: int, checkPut: bool = False) -> None:
         """
         @param size: how many records make a list (POE: BlockSize).
-        @param checkPut: send only as many records as make whole lists, and keep the
+        @param checkPut: send only as many records as make complete lists, and keep the
             others for the next list that is put (POE: CheckPut).
 
         @raise TypeError: if an argument has the wrong type.
-        @raise ValueError: if the size is not positive.
+        @raise ValueError: if C{size} is not positive.
         """
         self._size = count("size", size, 1)
         self._checkPut = flag("checkPut", checkPut)
@@ -258,16 +259,17 @@ class RecordBlock(Layer):
 
     def _setLower(self, lower: AnyFraming) -> None:
         super()._setLower(lower)
-        #: The sizes of lists, of lists of these, and so on: lists of lists are made of
-        #: the records of one framing at once.
+        #: The sizes of the lists, of the lists of these lists, and so on. Nested lists
+        #: are made in one step from the records of the framing below all of them.
         self._sizes = [self._size]
         while isinstance(lower, RecordBlock):
             self._sizes.insert(0, lower._size)
             lower = lower._lower
         self._base = lower
         self._wanted = prod(self._sizes)
-        #: Decoding a unit again returns the same record: a framing with C{decodeMany}
-        #: has no state. (How a long line is split depends on the limit at that time.)
+        #: True if decoding a unit again returns the same record: a framing with
+        #: C{decodeMany} has no state. (How a long line is split depends on the limit at
+        #: that time.)
         self._decodesAgain = (
             type(lower).decodeMany is not Framing.decodeMany
             and lower.chunkInvariant
@@ -280,16 +282,17 @@ class RecordBlock(Layer):
     def _clear(self) -> None:
         #: How many records there are for the next list.
         self._count = 0
-        #: The bytes of their units, if these are decoded again, or cannot be encoded
-        #: again. The first records of the units have been delivered.
+        #: The bytes of their units, if the units are decoded again or the records
+        #: cannot be encoded again; and how many records of these units have been
+        #: delivered.
         self._source = bytearray()
         self._delivered = 0
-        #: The last unit that was decoded is among them.
+        #: True if the last decoded unit is among these units.
         self._endsWithUnit = False
         #: The greatest limit with which they were decoded.
         self._limit = 0
-        #: The records, if they are kept: bytes as L{_STORE} encodes them, then any
-        #: others.
+        #: The records, if they are kept: those up to the first that is not C{bytes},
+        #: encoded by L{_STORE}; then the others.
         self._stored = bytearray()
         self._others: list[object] = []
 
@@ -356,7 +359,7 @@ class RecordBlock(Layer):
     def _lists(self, records: list[object], unit: Buffer, ofUnit: int) -> list[object]:
         """
         Return records in lists, and keep those left over, which are among the C{ofUnit}
-        records of this unit.
+        records of C{unit}.
         """
         self._clear()
         over = len(records) % self._wanted
@@ -386,12 +389,12 @@ class RecordBlock(Layer):
 
     def encode(self, record: Sequence[object]) -> bytes:
         """
-        @return: the encoded records of a list. With C{checkPut} these are those of
-            whole lists.
+        @return: the encoded records of a list. With C{checkPut}, only the records of
+            complete lists.
 
         @raise TypeError: if it is not a list or tuple.
-        @raise Exception: as the lower framing for the first record for which it raises.
-            None of the records is sent then.
+        @raise Exception: the exception that the lower framing raises for the first
+            record that it cannot encode. Then no record is sent.
         """
         if not isinstance(record, (list, tuple)):
             raise TypeError(
@@ -407,8 +410,8 @@ class RecordBlock(Layer):
 
 class _Across(Layer):
     """
-    A framing, the upper one, that decodes the stream that the records of another
-    framing form. These must be bytes.
+    An upper framing that decodes the byte stream formed by the records of a lower one.
+    These records must be bytes.
 
     The upper framing has an input buffer of its own, which holds the beginning of its
     next record. Limits are those of the upper framing.
@@ -437,7 +440,7 @@ class _Across(Layer):
             unit = self._lower.encode(swallowed)
         except Exception:
             return b""
-        # A longer unit may also hold what follows that byte.
+        # A longer unit may also hold bytes that follow that byte.
         return unit if len(unit) == 1 else b""
 
     @swallows.setter
@@ -472,7 +475,8 @@ class _Across(Layer):
         except FramingError as error:
             self._error = error
         if records == [] and self._error is None and upper.rest != before:
-            # They complete no record, so the bytes count as not consumed.
+            # The last records of the lower framing complete no record of the upper one,
+            # so their bytes count as not consumed.
             self._upper = InputBuffer(upper.framing)
             self._upper.append(before)
             return None
@@ -486,9 +490,9 @@ class _Across(Layer):
 
     def encode(self, record: object) -> bytes:
         """
-        @return: the bytes that the lower framing sends for those of the upper one.
+        @return: the bytes of the upper framing, encoded by the lower one.
 
-        @raise Exception: as the two framings do.
+        @raise Exception: any exception that one of the two framings raises.
         """
         return self._lower.encode(self._upper.framing.encode(record))
 
@@ -522,10 +526,11 @@ class Stackable(Above[Any]):
                     f"{framing!r}"
                 )
             parts += framing.parts() if isinstance(framing, Stackable) else [framing]
-        #: Returns the framings given. (C{fresh} would copy a list of them.)
+        #: Returns the framings passed to the constructor. (It is a function because
+        #: C{fresh} would copy a list of framings.)
         self.parts: Callable[[], list[AnyFraming]] = lambda: parts
-        # The layers above a framing that splits bytes belong to it, so that the bytes
-        # of an incomplete list are not encoded again.
+        # A layer is put directly on the framing that splits bytes below it, so that the
+        # bytes of an incomplete list need not be encoded again.
         segments: list[AnyFraming] = []
         for part in parts:
             if segments and isinstance(part, Layer):

@@ -17,11 +17,11 @@ from ._units import decodeEach
 
 class Above(Framing[Record]):
     """
-    A framing above another one, the lower framing. Everything that a subclass does not
-    define is that of the lower framing.
+    A framing above another one, the lower framing. Methods and attributes that a
+    subclass does not define are those of the lower framing.
     """
 
-    #: True if a record that was sent is converted back to that record.
+    #: True if a record that was converted to be sent is converted back to an equal one.
     _reverses = True
 
     def __init__(self, lower: AnyFraming) -> None:
@@ -98,8 +98,8 @@ class Above(Framing[Record]):
 
 class Converted(Above[Record]):
     """
-    A framing that makes at most one record of each record of the lower framing, and
-    always the same one. A unit of the lower framing holds one record.
+    A framing that converts each record of the lower framing into at most one record,
+    and equal records into equal ones. A unit of the lower framing holds one record.
     """
 
     def _fromLower(self, records: list[Any]) -> list[Record]:
@@ -165,8 +165,8 @@ def jsonOf(value: object) -> bytes:
     """
     Return a value as JSON text.
 
-    @raise TypeError: if JSON does not have the value's type.
-    @raise InvalidRecord: if JSON does not have the value.
+    @raise TypeError: if JSON has no such type.
+    @raise InvalidRecord: if JSON has no such value.
     """
     try:
         return _json.dumps(value).encode("utf-8")
@@ -186,7 +186,8 @@ class JSONLines(Converted[Any]):
     ) -> None:
         """
         @param maxLength: the longest line in bytes.
-        @param onTooLong: C{"close"} the connection at a longer line, or C{"skip"} it.
+        @param onTooLong: what to do with a longer line: C{"close"} the connection, or
+            C{"skip"} the line.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.
@@ -228,7 +229,8 @@ class SLIP(Converted[bytes]):
         """
         @param maxLength: the longest packet in bytes, as it is sent: a byte that has to
             be escaped counts twice.
-        @param onTooLong: C{"close"} the connection at a longer packet, or C{"skip"} it.
+        @param onTooLong: what to do with a longer packet: C{"close"} the connection, or
+            C{"skip"} the packet.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.

@@ -22,9 +22,9 @@ class DecimalHead:
 
     def __init__(self, name: str, mark: bytes, trailer: bytes, padded: bool) -> None:
         """
-        @param name: what such a frame is called in messages.
-        @param mark: the byte behind the digits.
-        @param trailer: the byte behind the record, or no byte.
+        @param name: the name of such a frame in error messages.
+        @param mark: the byte after the digits.
+        @param trailer: the byte after the record, or no byte.
         @param padded: True if the length may begin with zeros.
         """
         self._name = name
@@ -32,7 +32,7 @@ class DecimalHead:
         self._trailer = trailer
         self._padded = padded
         digits = rb"[0-9]{1,18}" if padded else rb"0|[1-9][0-9]{0,17}"
-        # If the end of the data takes the place of the mark, the head is not complete.
+        # If the data ends in place of the mark, the head is not complete.
         self._pattern = re.compile(b"(%b)(%b|\\Z)" % (digits, re.escape(mark)))
 
     def measure(self, data: Buffer, start: int) -> tuple[int, int] | None:
@@ -42,7 +42,7 @@ class DecimalHead:
 
         @raise FramingError: if no such head begins there.
         """
-        # A match cannot reach this end, so it does not count as the end of the data.
+        # No match reaches this index, so \Z matches only at the end of the data.
         stop = start + _MAX_DIGITS + 2
         match = self._pattern.match(data, start, stop)
         if match is None:
@@ -57,14 +57,14 @@ class DecimalHead:
         self, data: bytes, start: int, maxLength: int
     ) -> tuple[list[bytes], int]:
         """
-        Decode all complete frames, as C{Framing.decodeMany}.
+        Decode all complete frames, like C{Framing.decodeMany}.
         """
         # benchmark rows: netstring; decimal Block
         records: list[bytes] = []
         append, find = records.append, data.find
-        mark, isPadded, behind = self._mark, self._padded, len(self._trailer)
-        trailer = self._trailer[0] if behind else None
-        end = len(data) - behind
+        mark, isPadded, tail = self._mark, self._padded, len(self._trailer)
+        trailer = self._trailer[0] if tail else None
+        end = len(data) - tail
         while (index := find(mark, start, start + _MAX_DIGITS + 1)) >= 0:
             digits = data[start:index]
             # int() alone would also accept signs, spaces and underscores.
@@ -77,8 +77,8 @@ class DecimalHead:
                 break
             if data[start] == _ZERO and index - start > 1 and not isPadded:
                 break
-            if behind and data[stop] != trailer:
+            if tail and data[stop] != trailer:
                 break
             append(data[begin:stop])
-            start = stop + behind
+            start = stop + tail
         return records, start

@@ -1,5 +1,5 @@
 """
-What ends a line: how it is searched for, and how a whole read is split at it.
+The delimiters of lines: how to find one, and how to split a whole read at all of them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from ._base import Buffer
 #: Any of the four newlines, the longer ones first.
 NEWLINE = re.compile(rb"\r\n?|\n\r?")
 
-#: The byte that makes a newline of one byte a newline of two.
+#: The second byte of a newline of two bytes, by its first byte.
 PARTNER = {b"\r": b"\n", b"\n": b"\r"}
 
-#: How many bytes show whether lines are long, and the length from which they are.
+#: How many bytes are sampled to see whether lines are long, and how many bytes a long
+#: line has.
 _SAMPLE = 2048
 _LONG = 200
 
@@ -73,15 +74,15 @@ class Delimiters:
 
     def swallows(self, data: Buffer, start: int) -> bytes:
         """
-        Return the byte that would still belong to the delimiter with which
-        C{data[start:]} ends, should it come next.
+        Return the byte that still belongs to the delimiter at the end of
+        C{data[start:]} if it comes next.
         """
         return b""
 
 
 class Literals(Delimiters):
     """
-    Byte strings, of which the longest counts where more than one fits.
+    Several byte strings. Where more than one matches, the longest wins.
     """
 
     def __init__(self, delimiters: Sequence[bytes]) -> None:
@@ -121,8 +122,8 @@ class Literal(Literals):
         return None if index < 0 else (index, index + self.longest)
 
     def split(self, data: bytes, start: int) -> list[bytes]:
-        # bytes.split() looks at one byte after the other. Where delimiters are rare,
-        # other methods find them several times as fast (benchmark row: lines of 1 KiB).
+        # bytes.split() looks at each byte. Where delimiters are rare, other methods
+        # find them several times as fast (benchmark row: lines of 1 KiB).
         delimiter, sampled = self._delimiter, start + _SAMPLE
         if (
             delimiter != b"\n"
@@ -133,8 +134,8 @@ class Literal(Literals):
         last = data.rfind(delimiter, start)
         if last < 0:
             return [data[start:]]
-        # One line at a time, so that each is copied while the processor's cache still
-        # holds it. The file does not copy the data.
+        # Read one line at a time, and drop its end while the line is still in the
+        # processor's cache. BytesIO itself does not copy the data.
         file = BytesIO(data)
         file.seek(start)
         lines = list(map(_WITHOUT_END, file))
@@ -164,8 +165,8 @@ class Newlines(Delimiters):
         super().__init__(NEWLINE, 2)
 
     def split(self, data: bytes, start: int) -> list[bytes]:
-        # splitlines() knows CR LF, CR and LF, and returns no rest after the last. It
-        # takes LF CR for two newlines with an empty line between them.
+        # splitlines() splits at CR LF, CR and LF, and returns no empty string after the
+        # last of them. It treats LF CR as two newlines with an empty line between them.
         data = data[start:]
         lines = data.splitlines()
         if not all(lines) and b"\n\r" in data:

@@ -1,5 +1,5 @@
 """
-JSON values that no delimiter separates.
+JSON values without a delimiter.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Scan:
 
     def run(self, data: Buffer, start: int) -> bool:
         """
-        Scan C{data[start:]} on from C{offset}.
+        Scan the value that begins at C{start}, from C{offset} on.
 
         @return: True if the value ends at C{start + offset}.
 
@@ -104,10 +104,10 @@ class JSONValues(Framing[Any]):
     C{false} and C{null} in UTF-8, one after the other, with or without white space
     between them.
 
-    A value is delivered with its last byte; a number with the first byte that does not
-    belong to it, or at the end of the stream. A newline is sent after each value, so
-    that a number is complete at once. A value takes many times its length in memory
-    when it is decoded.
+    A value is delivered when its last byte arrives; a number, when the first byte after
+    it arrives, or at the end of the stream. A newline is sent after each value, so that
+    the peer need not wait for the end of a number. A value takes many times its length
+    in memory when it is decoded.
     """
 
     def __init__(
@@ -115,7 +115,8 @@ class JSONValues(Framing[Any]):
     ) -> None:
         """
         @param maxLength: the longest value in bytes.
-        @param onTooLong: C{"close"} the connection at a longer value, or C{"skip"} it.
+        @param onTooLong: what to do with a longer value: C{"close"} the connection, or
+            C{"skip"} the value.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.
@@ -157,7 +158,7 @@ class JSONValues(Framing[Any]):
         try:
             return [jsonFrom(cut(data, start, len(data)))]
         except FramingError:
-            # It is not a number, which only needs the end.
+            # The end of the stream completes only a number.
             return None
 
     def skip(self, data: Buffer, start: int, searched: int) -> tuple[int, bool]:

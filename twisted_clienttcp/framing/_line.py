@@ -1,5 +1,5 @@
 """
-Lines: records with a delimiter behind each.
+Lines: records that end with a delimiter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_MATCH = 64
 
 class Piece(bytes):
     """
-    A part of a line that is longer than C{maxLength}, other than the last
+    A part, but not the last one, of a line that is longer than C{maxLength}
     (C{onTooLong="split"}).
     """
 
@@ -40,10 +40,10 @@ class Line(Framing[Any], leaf=True):
     """
     Lines without their delimiter (POE::Filter::Line).
 
-    By default, any of CR LF, LF CR, CR and LF ends a line that is received, and CR LF
-    is sent: for peers of any convention. A line is delivered with the first byte of its
-    newline. If the second byte comes in a later read it is dropped there, so the
-    records never depend on how the stream is split into reads.
+    By default, a received line ends with any of CR LF, LF CR, CR and LF, and CR LF is
+    sent, so that it works with peers of any convention. A line is delivered when the
+    first byte of its newline arrives. A second byte that comes in a later read is
+    dropped, so the records never depend on how the stream is split into reads.
     """
 
     def __init__(
@@ -63,33 +63,35 @@ class Line(Framing[Any], leaf=True):
     ) -> None:
         """
         @param delimiter: the bytes that end a line, received or sent (POE: Literal).
-        @param inputDelimiter: the bytes that end a received line, or several such byte
-            strings, of which the longest counts where more than one fits (POE:
-            InputLiteral). Where one of them begins with another, the records depend on
-            how the stream is split into reads.
-        @param outputDelimiter: the bytes written behind a line; CR LF by default (POE:
+        @param inputDelimiter: the bytes that end a received line, or a sequence of such
+            byte strings: where more than one matches, the longest wins (POE:
+            InputLiteral). If one of them begins with another, the records depend on how
+            the stream is split into reads.
+        @param outputDelimiter: the bytes sent after a line; CR LF by default (POE:
             OutputLiteral).
         @param inputPattern: a regular expression for the end of a received line (POE:
             InputRegexp). A match counts as soon as it is found, even if more data could
             make it longer. So the records depend on how the stream is split into reads.
         @param maxMatch: the longest match of C{inputPattern} in bytes. When more data
             has arrived, the search resumes that far back.
-        @param autodetect: use the first newline that comes for the whole connection
-            (POE: an empty InputLiteral). If the peer mixes conventions, the records
-            depend on how the stream is split into reads.
-        @param encoding: the encoding of the lines, which are L{str} then.
+        @param autodetect: use the first newline that the peer sends for the whole
+            connection (POE: an empty InputLiteral). If the peer mixes conventions, the
+            records depend on how the stream is split into reads.
+        @param encoding: the encoding of the lines: records are L{str} instead of
+            C{bytes}.
         @param keepDelimiter: leave the delimiter in the record. A record that is sent
             must end with it.
-        @param atEnd: what becomes of a last line without a delimiter: C{"truncated"}
+        @param atEnd: what happens to a last line without a delimiter: C{"truncated"}
             (it is reported as C{Disconnection.truncated}) or C{"record"} (it is
             delivered).
         @param maxLength: the longest line in bytes, without its delimiter (POE:
             MaxLength).
-        @param onTooLong: C{"close"} the connection at a longer line, C{"skip"} it, or
-            C{"split"} it into L{Piece}s of C{maxLength} bytes, of which the last is
-            plain C{bytes}.
+        @param onTooLong: what to do with a longer line: C{"close"} the connection,
+            C{"skip"} it, or C{"split"} it into L{Piece}s of C{maxLength} bytes,
+            followed by the rest as plain C{bytes}.
 
-        @raise TypeError: if an argument has the wrong type, or excludes another.
+        @raise TypeError: if an argument has the wrong type, or two arguments exclude
+            each other.
         @raise ValueError: if an argument is out of range.
         """
         given = {
@@ -102,11 +104,11 @@ class Line(Framing[Any], leaf=True):
         if len(chosen) > 1:
             raise TypeError(
                 f"{chosen[0]} and {chosen[1]} both say how received lines end: "
-                "give one of them"
+                "pass only one of them"
             )
         if delimiter is not None and outputDelimiter is not None:
             raise TypeError(
-                "delimiter is also what is sent: give inputDelimiter and "
+                "delimiter is also used for sent lines: pass inputDelimiter and "
                 "outputDelimiter instead"
             )
         self.maxLength = checkMaxLength(maxLength)
@@ -116,7 +118,7 @@ class Line(Framing[Any], leaf=True):
         self._encoding = _checkEncoding(encoding)
         if onTooLong == "split" and encoding is not None:
             raise ValueError(
-                'onTooLong="split" excludes encoding: a piece may end inside a letter'
+                'onTooLong="split" excludes encoding: a piece may end in a character'
             )
         checkMaxLength(maxMatch, "maxMatch")
         literals: Sequence[bytes] = ()
@@ -127,7 +129,7 @@ class Line(Framing[Any], leaf=True):
         elif inputDelimiter is not None:
             literals = _checkDelimiters("inputDelimiter", inputDelimiter)
         self._autodetects = autodetect
-        #: The connection's newline is not known yet.
+        #: True until the connection's newline is known.
         self._detects = autodetect
         #: A newline of one byte that has ended the first line. The next byte shows
         #: whether it is half of a longer one.
@@ -142,8 +144,8 @@ class Line(Framing[Any], leaf=True):
         else:
             self._delimiters = Newlines()
         self._anyNewline = isinstance(self._delimiters, Newlines)
-        #: What is written behind a line, and the bytes that a line cannot contain, if
-        #: a test for them is enough.
+        #: The bytes sent after a line; and the bytes that a line cannot contain, if a
+        #: test for them is enough.
         self._ending = ending = _checkEnding(delimiter, outputDelimiter)
         self._splitsAtEnding = tuple(literals) == (ending,)
         self._breaking = b""
@@ -185,7 +187,7 @@ class Line(Framing[Any], leaf=True):
         limit, stop = self.maxLength, len(data)
         isSplit = self.onTooLong == "split"
         if isSplit:
-            # Do not search what the next piece searches again.
+            # Do not search bytes that the next piece will search again.
             stop = start + limit + self._delimiters.longest
         found = self._delimiters.find(data, start, searched, stop)
         if found is not None:
@@ -268,7 +270,7 @@ class Line(Framing[Any], leaf=True):
         records: list[object] = []
         limit = self.maxLength
         while len(data) - start > limit:
-            # The bytes behind the limit could have been half a delimiter until now.
+            # Until now, the bytes after the limit could have been half a delimiter.
             if self.onTooLong != "split":
                 raise self.tooLong(len(data) - start, len(data))
             records.append(Piece(data[start : start + limit]))
@@ -289,7 +291,8 @@ class Line(Framing[Any], leaf=True):
         """
         @return: the line and its delimiter.
 
-        @raise TypeError: if the record is not bytes, or with an C{encoding} not L{str}.
+        @raise TypeError: if the record is not bytes; with an C{encoding}, if it is not
+            L{str}.
         @raise InvalidRecord: if the record contains the delimiter.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
@@ -308,7 +311,7 @@ class Line(Framing[Any], leaf=True):
             try:
                 line = record.encode(self._encoding)
             except UnicodeError as error:
-                raise InvalidRecord(f"not in {self._encoding}: {error}") from error
+                raise InvalidRecord(f"not {self._encoding}: {error}") from error
         else:
             raise TypeError(
                 f"with encoding={self._encoding!r} a line is str, not {record!r:.60}"
@@ -349,7 +352,8 @@ class Line(Framing[Any], leaf=True):
         """
         @return: the lines, each with its delimiter.
 
-        @raise Exception: as L{encode}, for the first record for which it raises.
+        @raise Exception: the exception that L{encode} raises for the first record that
+            it cannot encode.
         """
         ending, count = self._ending, len(records)
         if self._breaking:

@@ -24,7 +24,8 @@ class Netstring(Measured, leaf=True):
     ) -> None:
         """
         @param maxLength: the longest record in bytes.
-        @param onTooLong: C{"close"} the connection at a longer record, or C{"skip"} it.
+        @param onTooLong: what to do with a longer record: C{"close"} the connection, or
+            C{"skip"} the record.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.

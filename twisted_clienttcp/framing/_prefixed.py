@@ -44,7 +44,7 @@ class Measured(Framing[bytes]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # A faster loop knows only its own class's way to measure a frame.
+        # An inherited decodeMany() may measure frames without calling measure().
         if "measure" in vars(cls) and "decodeMany" not in vars(cls):
             cls.decodeMany = Measured.decodeMany  # type: ignore[method-assign]
 
@@ -117,12 +117,13 @@ class LengthPrefixed(Measured, leaf=True):
             default, all up to the end of the prefix. With C{"varint"} it can be at most
             C{offset}.
 
-            L{encode} sends stripped bytes as zeros, apart from the prefix. A prefix
-            that is not stripped must also be in a record that is sent, with any number:
-            L{encode} replaces it by the right one.
-        @param maxLength: the longest record in bytes, with the part of the header that
-            is not stripped.
-        @param onTooLong: C{"close"} the connection at a longer record, or C{"skip"} it.
+            L{encode} sends stripped bytes as zeros, apart from the prefix. A record
+            that is sent must contain a prefix that is not stripped, with any number:
+            L{encode} fills in the right one.
+        @param maxLength: the longest record in bytes, including the part of the header
+            that is not stripped.
+        @param onTooLong: what to do with a longer record: C{"close"} the connection, or
+            C{"skip"} the record.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.
@@ -146,7 +147,7 @@ class LengthPrefixed(Measured, leaf=True):
                     f"with prefixSize='varint' strip must be at most offset={offset}, "
                     f"because the size of the prefix varies, not {strip}"
                 )
-        #: A prefix that is left in the record is filled in when that is sent.
+        #: A prefix that is part of the record is replaced when the record is sent.
         self.reversible = strip is None or (
             not self._isVarint and strip >= offset + self._size
         )
@@ -157,7 +158,7 @@ class LengthPrefixed(Measured, leaf=True):
             if self._size in _FORMATS
             else None
         )
-        #: Packs the prefix, if the frame consists of nothing but this and the record.
+        #: Packs the prefix, if the frame consists of only the prefix and the record.
         self._prefix = (
             self._head
             if not offset and not adjustment and strip in (None, self._size)
@@ -208,14 +209,14 @@ class LengthPrefixed(Measured, leaf=True):
         self, data: bytes, start: int, head: struct.Struct
     ) -> tuple[list[bytes], int]:
         """
-        As L{decodeMany}, for a prefix of fixed size.
+        Like L{decodeMany}, for a prefix of fixed size.
         """
         # benchmark rows: int32 blocks, equal and unequal size; 2 bytes with offset
         records: list[bytes] = []
         append, unpack = records.append, head.unpack_from
         strip = head.size if self._strip is None else self._strip
-        # A frame has so many bytes more than the number in its prefix, and none is
-        # shorter than its head and the stripped bytes.
+        # A frame is longer by C{more} than the number in its prefix, which is at least
+        # C{least}: a frame contains its head and the stripped bytes.
         more = head.size + self._adjustment
         least = max(head.size, strip) - more
         lastHead = len(data) - head.size
@@ -223,7 +224,7 @@ class LengthPrefixed(Measured, leaf=True):
             # Do not copy the part of a long record that has arrived.
             return records, start
         # Look for a run of frames of equal size at distances that double until there is
-        # one. Looking costs less than decoding what is between.
+        # one. Looking costs less than decoding the frames between.
         begin = stop = search = start
         distance = _SEARCH
         while stop <= lastHead:
@@ -260,8 +261,9 @@ class LengthPrefixed(Measured, leaf=True):
         self, data: bytes, start: int, size: int, strip: int, records: list[bytes]
     ) -> int:
         """
-        Decode the frames from C{start} on that have C{size} bytes as the one before,
-        eight at a time, in steps each of which is four times as long as the last.
+        Decode frames from C{start} on while they have C{size} bytes, like the frame
+        before: eight at a time, in steps that each cover four times as many as the
+        last.
 
         @return: the index at which the last of them ends.
         """
@@ -290,7 +292,7 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _decodeVarints(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         """
-        As L{decodeMany}, for a varint.
+        Like L{decodeMany}, for a varint.
         """
         # benchmark row: varint
         records: list[bytes] = []
@@ -359,8 +361,7 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _split(self, record: bytes) -> tuple[bytes, bytes]:
         """
-        Return what is in front of the prefix of a record's frame, and what is behind
-        it.
+        Return the bytes before the prefix in a record's frame, and the bytes after it.
         """
         offset, strip = self._offset, self._strip
         if strip is None:
@@ -412,7 +413,8 @@ def _encodeVarint(number: int) -> bytes:
 
 class int8(LengthPrefixed, leaf=True):
     """
-    Records with a length of one byte in front of them, as in C{Int8StringReceiver}.
+    Records with a length of one byte in front of them, as in C{Int8StringReceiver}. The
+    parameters are those of L{LengthPrefixed}.
     """
 
     def __init__(self, *, maxLength: int = 255, onTooLong: str = "close") -> None:
@@ -422,6 +424,7 @@ class int8(LengthPrefixed, leaf=True):
 class int16(LengthPrefixed, leaf=True):
     """
     Records with a length of two bytes in front of them, as in C{Int16StringReceiver}.
+    The parameters are those of L{LengthPrefixed}.
     """
 
     def __init__(self, *, maxLength: int = 65535, onTooLong: str = "close") -> None:
@@ -431,6 +434,7 @@ class int16(LengthPrefixed, leaf=True):
 class int32(LengthPrefixed, leaf=True):
     """
     Records with a length of four bytes in front of them, as in C{Int32StringReceiver}.
+    The parameters are those of L{LengthPrefixed}.
     """
 
     def __init__(
@@ -442,7 +446,8 @@ class int32(LengthPrefixed, leaf=True):
 class tpkt(LengthPrefixed, leaf=True):
     """
     The packets of RFC 1006, section 6: the version 3, a reserved byte, two bytes with
-    the length of the whole packet, and the record.
+    the length of the whole packet, and the record. The parameters are those of
+    L{LengthPrefixed}.
     """
 
     def __init__(self, *, maxLength: int = 65531, onTooLong: str = "close") -> None:

@@ -63,14 +63,15 @@ class Receiver(Framing[Any]):
 
     The framing uses the parser of the class, its C{sendLine} or C{sendString}, and its
     attributes. Records go to C{serverInput} instead of C{lineReceived} or
-    C{stringReceived}, and a record that is too long is a L{RecordTooLong} instead of a
-    call of C{lineLengthExceeded} or C{lengthLimitExceeded}. If the receiver closes its
-    transport, that is a L{FramingError}. It cannot pause, and has no raw mode.
+    C{stringReceived}, and a record that is too long causes a L{RecordTooLong} instead
+    of a call of C{lineLengthExceeded} or C{lengthLimitExceeded}. A receiver that closes
+    its transport causes a L{FramingError}. A receiver cannot pause, and has no raw
+    mode.
 
     Speed, memory and the check of the limit are those of the class. A unit is the data
-    that is passed to the class at once. When another framing takes over, it continues
-    with the bytes that the class still holds; if the class has a C{dataReceived} of its
-    own, these bytes are lost.
+    of one C{dataReceived} call. When another framing takes over, it continues with the
+    bytes that the class still holds; if the class has a C{dataReceived} of its own,
+    these bytes are lost.
     """
 
     def __init__(self, cls: type[object], **attributes: object) -> None:
@@ -79,8 +80,9 @@ class Receiver(Framing[Any]):
         @param attributes: attributes of its instances that replace those of the class,
             such as C{delimiter}, and C{MAX_LENGTH} in bytes.
 
-        @raise TypeError: if it is not such a class, has no such attribute, or does more
-            than wait for data when it is created and connected.
+        @raise TypeError: if C{cls} is not such a class, has no such attribute, cannot
+            be created without arguments, or writes or closes as soon as it is
+            connected.
         """
         known = isinstance(cls, type) and (
             (hasattr(cls, "lineReceived") and hasattr(cls, "sendLine"))
@@ -106,7 +108,7 @@ class Receiver(Framing[Any]):
 
     def _renew(self) -> None:
         """
-        Begin with an unused object of the class.
+        Start with a new instance of the class.
         """
         self._transport = _Transport()
         self._records: list[Any] = []
@@ -165,7 +167,7 @@ class Receiver(Framing[Any]):
     # -- called by the receiver
 
     def _lineTooLong(self, line: bytes) -> None:
-        # Other lines may follow in it.
+        # Other lines may follow in the same bytes.
         self._tooLong(len(line.split(self._receiver.delimiter, 1)[0]))
 
     def _tooLong(self, length: int) -> None:
@@ -182,8 +184,8 @@ class Receiver(Framing[Any]):
     ) -> tuple[list[object], int] | None:
         end = start
         if self._error is None:
-            # LineReceiver copies everything after each line, so its time grows with
-            # the square of a read.
+            # LineReceiver copies everything after each line, so its time grows with the
+            # square of the size of a read.
             end = min(len(data), start + DIRECT)
             if (records := self.receive(cut(data, start, end))) is not None:
                 return records, end
@@ -211,7 +213,7 @@ class Receiver(Framing[Any]):
 
     def _end(self, data: bytes) -> None:
         """
-        The class decodes no more. Of this data, it has consumed the records.
+        Stop decoding, and keep the part of C{data} that is not in a record.
         """
         if self._error is None:
             self._error = FramingError(f"{self._cls.__name__} closed its transport")

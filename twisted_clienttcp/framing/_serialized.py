@@ -29,7 +29,7 @@ class Serializer(Protocol):
 
     def loads(self, data: bytes, /) -> Any:
         """
-        Return the value of bytes.
+        Return the value that was encoded as these bytes.
         """
 
 
@@ -92,7 +92,7 @@ class Serialized(Converted[Any]):
     is decoded.
 
     This runs no code from the peer, unless the serializer does. C{pickle} does: use it
-    only with a peer that may run anything.
+    only with a peer that may run any code in your program.
     """
 
     def __init__(
@@ -107,9 +107,10 @@ class Serialized(Converted[Any]):
         @param serializer: C{"json"} (the default), C{"msgpack"}, C{"cbor"}, or an
             object with C{dumps(value)} and C{loads(data)} (POE: Serializer).
         @param compress: compress with zlib (POE: Compression).
-        @param maxLength: the longest value in bytes, both as it is sent and
-            decompressed (POE: MaxBuffer).
-        @param onTooLong: C{"close"} the connection at a longer value, or C{"skip"} it.
+        @param maxLength: the longest value in bytes, both as sent and decompressed
+            (POE: MaxBuffer).
+        @param onTooLong: what to do with a longer value: C{"close"} the connection, or
+            C{"skip"} the value.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if an argument is out of range.
@@ -117,7 +118,7 @@ class Serialized(Converted[Any]):
         """
         self._compresses = flag("compress", compress)
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
-        # The functions, since a framing with a module in it cannot be deep-copied.
+        # Keep only the functions: a module could not be deep-copied.
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
 

@@ -63,8 +63,8 @@ def _prefixSize(text: str) -> int | str:
     return text if text == "varint" else _number(text)
 
 
-#: The parameters that a text can contain, and how their values are read. A regular
-#: expression has escapes of its own.
+#: The parameters that a description can contain, and the functions that read their
+#: values. In a regular expression, all escapes but that of the comma belong to L{re}.
 _PARAMETERS: dict[str, Callable[[str], object]] = {
     name: read
     for read, names in (
@@ -81,7 +81,7 @@ _PARAMETERS: dict[str, Callable[[str], object]] = {
 
 def fromSpec(text: str) -> AnyFraming:
     r"""
-    Build the framing that a text describes: its name, and parameters if there are any::
+    Build the framing that a text describes: its name, and its parameters, if any::
 
         line
         line:delimiter=|
@@ -106,7 +106,7 @@ def fromSpec(text: str) -> AnyFraming:
     name, _, rest = text.partition(":")
     name = name.strip().lower()
     if name not in _CLASSES:
-        raise ValueError(f"there is no framing {name!r}; there are {', '.join(SPECS)}")
+        raise ValueError(f"unknown framing {name!r}: use one of {', '.join(SPECS)}")
     cls = _CLASSES[name]
     signature = inspect.signature(cls.__init__)
     known = [each for each in signature.parameters if each in _PARAMETERS]
