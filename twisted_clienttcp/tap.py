@@ -40,7 +40,9 @@ class _TaskService(Service):
     def _start(self) -> None:
         if self.running:
             self._ended = self._task.start().addCallback(self._end)
-            self._ended.addErrback(lambda failure: _log.failure("a bug", failure))
+            self._ended.addErrback(
+                lambda failure: _log.failure("this is a bug in clienttcp", failure)
+            )
 
     def _end(self, outcome: Outcome) -> None:
         if not self.running:

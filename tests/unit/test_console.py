@@ -37,7 +37,7 @@ from twisted_clienttcp._command import console as _console
 from twisted_clienttcp._command.console import Console
 from twisted_clienttcp._command.options import Options
 from twisted_clienttcp._command.progress import ERASE, Progress, size
-from twisted_clienttcp._command.text import Form, dumped, event, place
+from twisted_clienttcp._command.text import Form, addressText, dumped, event
 from twisted_clienttcp._connecting.destination import EndpointAddress
 from twisted_clienttcp._details import ConnectTimeout
 from twisted_clienttcp.errors import (
@@ -441,7 +441,7 @@ class EventTests(SynchronousTestCase):
             (UNIXAddress("/run/x"), "/run/x"),
             (EndpointAddress("unix:/run/x"), "unix:/run/x"),
         ):
-            self.assertEqual(place(address), shown)
+            self.assertEqual(addressText(address), shown)
 
     @given(values)
     def test_dumped(self, value: Any) -> None:

@@ -38,7 +38,7 @@ def tlsFrom(
 ) -> object:
     """
     @param host: the name or address of the server; None if it has none.
-    @param servername: the name in the certificate, if it is another one.
+    @param servername: the name in the certificate, if it is not C{host}.
     @param ca: a file with the certificates to trust.
     @param cert: a file with the client's certificate and its chain.
     @param key: a file with the client's key; None if C{cert} contains it.
@@ -141,7 +141,7 @@ def _certificates(option: str, path: str) -> list[bytes]:
 @implementer(IOpenSSLClientConnectionCreator)
 class _Unverified:
     """
-    TLS with any server.
+    Creates TLS connections that accept any certificate.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ from .progress import Progress, size
 from .screen import Screen
 from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
-from .text import Form, event, now, place
+from .text import Form, addressText, event, now
 
 #: The seconds for which a server may keep sending after the reader of standard output
 #: has closed it.
@@ -156,7 +156,7 @@ class Console:
         if self._output is None:
             return succeed(None)
         if self._interrupted:
-            # For output since then.
+            # Records may have been printed since the signal.
             self._reactor.callLater(PATIENCE, self._abandonOutput)
         self._output.unregisterProducer()
         self._output.loseConnection()  # type: ignore[no-untyped-call]
@@ -207,7 +207,7 @@ class Console:
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
         if self._options["verbose"]:
-            self._log.info("connected to {peer}", peer=place(peer))
+            self._log.info("connected to {peer}", peer=addressText(peer))
         if self._output is not None and self._output.full:
             client.pauseProducing()
         if self._screen is not None and self._form.hasLines and not self._stamp():
@@ -239,7 +239,7 @@ class Console:
         self._reactor.callLater(
             0,
             self._reportAttempt,
-            f"{place(client.connector.getDestination())}: "
+            f"{addressText(client.connector.getDestination())}: "
             f"{errorDetails(failure).operation}: {fullText(failure)}"
             f"{inWords(client.tried)}",
             client.retries,

@@ -2,7 +2,7 @@
 The options of C{clienttcp}, C{twistd clienttcp} and C{twist clienttcp}: the command
 line, and the client that it describes.
 
-A parameter without an option given keeps the client's own default.
+A setting keeps the client's default unless its option is given.
 """
 
 from __future__ import annotations
@@ -236,8 +236,8 @@ class Options(usage.Options):
 
     def _timedRecord(self, name: str) -> object:
         """
-        @return: the setting, with the record that the text stands for as a line of
-            standard input.
+        @return: the value of the setting: the seconds, and the record that the text
+            would be as a line of standard input.
         """
         seconds, text = self[name]
         form = Form(self.framing)

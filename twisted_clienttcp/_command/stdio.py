@@ -84,7 +84,7 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
     """
     own = None
     if os.isatty(descriptor):
-        # A terminal may be ready and accept less than it is given.
+        # A terminal may be ready and still accept only a part.
         own = _reopen(descriptor, os.O_WRONLY)
     ready = select.poll()
     ready.register(descriptor, select.POLLOUT)
@@ -134,7 +134,7 @@ def refuse(error: Exception) -> NoReturn:
 
     @raise SystemExit: always.
     """
-    # If the message cannot be written, the exit status must do.
+    # If the message cannot be written, the exit status must be enough.
     with suppress(OSError):
         _say(2, f"clienttcp: {error} (see --help)\n")
     sys.exit(EX_USAGE)

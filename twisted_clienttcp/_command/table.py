@@ -28,7 +28,7 @@ class Option(NamedTuple):
     @ivar summary: its line in the help.
     @ivar details: its description in the manual, apart from that of its setting; if
         both are empty, the summary is the description.
-    @ivar settings: the names of the settings that it is for.
+    @ivar settings: the names of the settings that it sets.
     @ivar short: its one-letter form.
     @ivar isSetting: True if its value is that of its only setting, and the setting's
         documentation is part of its description.
@@ -141,7 +141,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "ENDPOINT",
             "connect to an endpoint of Twisted",
             "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
-            "instead of HOST and PORT. Given several times, these are tried in turn.",
+            "instead of HOST and PORT. If given several times, they are tried in turn.",
             "endpoint",
         ),
         Option(
@@ -156,9 +156,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "proxy",
             "connect through this proxy",
-            "Given several times, each is reached through the one before. Other users "
-            "of this machine can see options: put a password into ALL_PROXY, and use "
-            "--proxy=environment. Default: none.",
+            "If given several times, each proxy is reached through the one before. "
+            "Other users of this machine can see options: put a password into "
+            "ALL_PROXY, and use --proxy=environment. Default: none.",
             "URL",
         ),
         _setting("connectTimeout", "limit the time of each attempt"),
@@ -167,7 +167,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option(
             "tls",
             "",
-            "use TLS, as each option below does too",
+            "use TLS (each option below implies it)",
             "Use TLS; the server's certificate must be valid for HOST and trusted by "
             "the platform. Each of the next options turns TLS on too.",
             "tls",
@@ -231,8 +231,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "highMark",
             "pause input when this is pending (64k)",
-            "That producer is standard input. Default: 64k. BYTES are a number, or as "
-            "in 64k, 2M, 1G.",
+            "That producer is standard input. Default: 64k. BYTES may end with k, M or "
+            "G, as in 64k, 2M, 1G.",
         ),
         _setting("lowMark", "resume it when this is pending (16k)", "Default: 16k."),
         _setting("offlineLimit", "read this much without a connection"),
@@ -241,11 +241,11 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "half|close|keep",
             "what to do at the end of standard input",
             "At the end of standard input: half-close the connection and keep reading "
-            "(with TLS: as keep), close it when everything is sent, or keep it open. "
+            "(with TLS: like keep), close it when all is sent, or keep it open. "
             "Default: half; close with --send-only; keep under twistd and twist.",
         ),
         _setting("drainTimeout", "limit the time of the flush at the end"),
-        _setting("lingerTimeout", "limit the wait for the server's end"),
+        _setting("lingerTimeout", "limit the wait for the server to close"),
     ),
     "Staying connected": (
         _setting(
@@ -282,7 +282,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "keepAlive",
             "let the kernel probe the server, or no",
             "The seconds of silence before the first probe, the seconds between "
-            "probes, and their number; or no. Default: the kernel's numbers.",
+            "probes, and their number; or no. Default: the kernel's values.",
             "IDLE,INTERVAL,COUNT",
             "keepalive",
         ),
@@ -324,9 +324,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "MODULE:OBJECT",
             "your callbacks instead of standard input",
             "Use your own callbacks instead of standard input and output: a module, "
-            "class or object with methods named as the callbacks; a ClientTCPFactory "
-            "or a subclass; or a function of the reactor and the options that returns "
-            "a client, such as options.client(serverInput=...).",
+            "class or object with methods named like the callbacks; a ClientTCPFactory "
+            "or a subclass; or a function that is called with the reactor and the "
+            "options and returns a client, such as options.client(serverInput=...).",
         ),
         Option("demo", "", "show the client at work with its own server"),
         Option(

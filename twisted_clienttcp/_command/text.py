@@ -138,8 +138,8 @@ def dumped(value: object, limit: float = inf) -> bytes:
       - a tag of CBOR becomes C{{"tag": ..., "value": ...}};
       - any other value becomes its text.
 
-    A value may be nested to any depth. In CBOR, a part can occur again: inside itself,
-    or beyond C{limit}, it becomes C{"..."}.
+    A value may be nested to any depth. In CBOR, a part can occur more than once: inside
+    itself, or beyond C{limit}, it becomes C{"..."}.
 
     @param limit: the number of characters after which the rest is left out; infinite
         for values in which no part can occur twice.
@@ -278,7 +278,7 @@ def event(
     elif name in ("serverFlushed", "serverHigh", "serverLow"):
         fields["pending"] = pending
     elif name == "connected":
-        fields["peer"] = place(value)
+        fields["peer"] = addressText(value)
     elif isinstance(value, Failure):
         fields |= _details(value)
     elif isinstance(value, Disconnection):
@@ -299,9 +299,9 @@ def event(
     return dumped(fields, limit)
 
 
-def place(address: object) -> str:
+def addressText(address: object) -> str:
     """
-    @return: an C{IAddress} in the form in which it is given on the command line.
+    @return: an C{IAddress} as it would be written on the command line.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return f"{address.host} {address.port}"
