@@ -138,7 +138,7 @@ class InputBuffer:
         @return: the records; None if the next unit is not complete.
 
         @raise RecordTooLong: if the next record is too long. If C{skipped} is true,
-            the next call continues behind that record.
+            the next call continues after that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
         batch, self.batch, self.convert = self.batch, None, None
