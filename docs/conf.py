@@ -35,8 +35,12 @@ html_title = f"twisted_clienttcp {release}"
 
 pydoctor_args = [
     "--docformat=epytext",
-    "--project-name=twisted_clienttcp",
+    f"--project-name=twisted_clienttcp {release}",
     f"--project-base-dir={HERE.parent}",
+    "--system-class=apidocs.Site",
+    "--theme=base",
+    f"--template-dir={HERE / 'apidocs'}",
+    "--cls-member-order=source",
     "--html-output={outdir}/api",
     *inventory.arguments(HERE / "_build" / "inventories"),
     str(HERE.parent / "twisted_clienttcp"),

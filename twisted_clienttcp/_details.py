@@ -69,6 +69,8 @@ def errorDetails(failure: Failure) -> ErrorDetails:
 
     @param failure: the failure that C{connectError}, C{serverError} or C{stopped} was
         called with.
+
+    @return: the operation, the error number and a text.
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):

@@ -81,6 +81,8 @@ class Echo(_Server):
 class Quotes(_Server, LineReceiver):
     """
     Answers commands, which are lines: C{USER name}, C{GET word}, C{PING} and C{QUIT}.
+
+    @cvar delimiter: the end of a line; a carriage return before it is ignored.
     """
 
     delimiter = b"\n"

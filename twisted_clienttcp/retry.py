@@ -87,6 +87,8 @@ def exponential(
         or 0 for none.
     @param random: a function that returns a number between 0 and 1.
 
+    @return: the policy.
+
     @raise TypeError: if a delay, the factor or the jitter is not a number.
     @raise ValueError: if one is out of its range.
     """
@@ -113,6 +115,8 @@ def constant(seconds: float) -> Callable[[int], float]:
 
     @param seconds: the wait in seconds. A client waits for at most its C{maxDelay}.
 
+    @return: the policy.
+
     @raise TypeError: if it is not a number.
     @raise ValueError: if it is negative or not finite.
     """
@@ -131,6 +135,8 @@ def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
 
     @param count: the number of retries; 0 to give up at the first failure.
     @param policy: the policy for the waits until then; L{exponential} by default.
+
+    @return: the policy.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if the count is negative.
@@ -151,6 +157,8 @@ def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
 
     @param seconds: the longest time in seconds from that failure to an attempt.
     @param policy: the policy for the waits until then; L{exponential} by default.
+
+    @return: the policy.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if the time is not positive and finite.
@@ -175,6 +183,8 @@ def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) ->
     @param failures: the number of failures, from 1 to L{MEMORY}.
     @param seconds: the time in seconds.
     @param policy: the policy for the waits until then; L{exponential} by default.
+
+    @return: the policy.
 
     @raise TypeError: if an argument is of the wrong type.
     @raise ValueError: if one is out of its range.

@@ -97,7 +97,13 @@ class ClientTCPFactory(Settings):
     All parameters except the callbacks can also be attributes of a subclass, or be
     changed later.
 
+    @cvar noisy: whether Twisted logs that this factory starts and stops.
+    @ivar batched: True if C{serverInput} is the callback C{serverInputBatch}.
     @ivar connector: the connector of the last attempt.
+    @ivar continueTrying: 0 after C{stopTrying}, and otherwise 1.
+    @ivar numPorts: the number of connectors that use this factory (Twisted counts
+        them).
+    @ivar serverInput: the callback for input: C{serverInput} or C{serverInputBatch}.
     """
 
     __slots__ = (
@@ -115,7 +121,6 @@ class ClientTCPFactory(Settings):
     )
 
     noisy = False
-    #: True if C{serverInput} is the callback C{serverInputBatch}.
     batched: bool
 
     # Subclasses may use these types, which are wider than ReconnectingClientFactory's.

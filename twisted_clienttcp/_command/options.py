@@ -50,7 +50,9 @@ class Options(usage.Options):
     The options of all three commands. Wrong usage ends the process, with one line on
     standard error.
 
-    @ivar staying: True under twistd and twist, which keep the client running.
+    @cvar optFlags: the options without a value (L{twisted.python.usage.Options}).
+    @cvar optParameters: the options with a value, except those that can be repeated.
+    @cvar synopsis: what follows the name of the command in the help.
     @ivar given: the names of the options that were given.
     @ivar framing: the framing that they describe.
     """
@@ -71,6 +73,9 @@ class Options(usage.Options):
 
     @property
     def staying(self) -> bool:
+        """
+        True under twistd and twist, which keep the client running.
+        """
         return self.parent is not None
 
     def opt_endpoint(self, endpoint: str) -> None:
@@ -259,6 +264,8 @@ class Options(usage.Options):
 
         @param kind: its class.
         @param parameters: callbacks, and settings without an option.
+
+        @return: the client, not started.
 
         @raise SystemExit: with 64, if the client rejects a value.
         """

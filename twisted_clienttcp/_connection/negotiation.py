@@ -40,6 +40,7 @@ class Negotiation:
         refuse: Callable[[Failure], None],
     ) -> None:
         """
+        @param transport: the transport of the connection.
         @param reading: the input of the connection.
         @param outbound: the queue of its output.
         @param startTLS: called with the options, and with a byte that may still arrive

@@ -171,6 +171,8 @@ class ClientTCPProtocol(Protocol):
     @ivar closing: the end, once there is a transport.
     @ivar peer: the address of the peer, until C{connected} is called with it.
     @ivar shaking: True while a TLS handshake is in progress.
+    @ivar factory: the client.
+    @ivar transport: Twisted's transport.
     """
 
     __slots__ = (
@@ -224,6 +226,9 @@ class ClientTCPProtocol(Protocol):
         return type(self._client).__name__
 
     def timeSource(self) -> IReactorTime:
+        """
+        @return: the source of time of the client.
+        """
         return self._owner.timeSource()
 
     # -- the beginning
@@ -492,7 +497,7 @@ class ClientTCPProtocol(Protocol):
         """
         Deliver no records and read nothing until L{release}.
 
-        @param reason: one of L{Hold}.
+        @param reason: why: one of the values of C{Hold}.
         """
         self.reading.hold(reason)
 

@@ -171,7 +171,7 @@ class Framing(Generic[Record]):
         raise NotImplementedError(f"{type(self).__name__} must define decode()")
 
     #: Optional, for a framing that keeps its own input: decodes a read of up to
-    #: L{DIRECT} bytes as a unit, without the connection's buffer, and returns the
+    #: C{DIRECT} bytes as a unit, without the connection's buffer, and returns the
     #: records. It returns None if C{hasMore} has become true: then L{decode} returns
     #: the records or raises. The connection calls it while nothing else waits to be
     #: decoded or delivered.
@@ -210,6 +210,7 @@ class Framing(Generic[Record]):
         Decode what the end of the stream completes.
 
         @param data: the received bytes, for which L{decode} has returned None.
+        @param start: the index at which the incomplete unit begins.
 
         @return: the records, if all of C{data[start:]} is consumed (they may be none);
             None if it is not: then it is reported as truncated.
@@ -221,6 +222,11 @@ class Framing(Generic[Record]):
         Skip the record for which L{decode} raised
         L{RecordTooLong<twisted_clienttcp.errors.RecordTooLong>} without knowing its
         end.
+
+        @param data: the received bytes.
+        @param start: the index at which the record begins, or at which the last call
+            has stopped.
+        @param searched: C{data[start:searched]} was already present in the last call.
 
         @return: the index up to which the bytes can be dropped, and whether that is the
             end of the record. The index stops before bytes that may be half a
@@ -297,6 +303,8 @@ class Framing(Generic[Record]):
         @param length: the length in bytes, as far as it is known.
         @param end: the index at which the record ends, which may be beyond the end of
             the data; None if it is not known: then L{skip} finds it.
+
+        @return: the exception to raise.
         """
         return RecordTooLong(length, self.maxLength, self.onTooLong == "skip", end)
 

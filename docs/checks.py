@@ -1,0 +1,149 @@
+"""
+Checks the site after it was built::
+
+    $ sphinx-build -n -W docs docs/_build
+    $ python docs/checks.py docs/_build
+
+It prints each mistake and fails if there is one:
+
+  - a link to a page, file or anchor of the site that does not exist;
+  - a link to another site that is not C{https://host/path} (they are not fetched);
+  - a page of the API that mentions a private name or is not documented;
+  - a reference to nothing in the docstring of a private name: Sphinx sees only those of
+    public ones.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
+
+HERE = Path(__file__).parent
+
+#: pydoctor's lists for programs, and its list of what is not documented.
+LISTS = ("all-documents.html", "undoccedSummary.html")
+
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_PRIVATE = re.compile(r"twisted_clienttcp(\.\w+)*\._[a-z]\w*")
+
+
+class Page(HTMLParser):
+    """
+    The links and anchors of a page.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.anchors = {"", "#"}
+        self.text = path.read_text()
+        self.feed(self.text)
+
+    def handle_starttag(
+        self, tag: str, attributes: list[tuple[str, str | None]]
+    ) -> None:
+        for name, value in attributes:
+            if name == "id" or (name == "name" and tag == "a"):
+                self.anchors.add(value or "")
+            elif name in ("href", "src"):
+                self.links.add(value or "")
+
+
+def isForeign(link: str) -> bool:
+    """
+    @return: True if a link leads to another site.
+    """
+    parts = urlsplit(link)
+    return bool(parts.scheme or parts.netloc)
+
+
+def isWellFormed(link: str) -> bool:
+    """
+    @return: True if a link to another site has the form that it should have.
+    """
+    parts = urlsplit(link)
+    return parts.scheme in ("mailto", "data") or (
+        parts.scheme == "https"
+        and _HOST.fullmatch(parts.netloc) is not None
+        and not re.search(r"[\s<>\"`]", link)
+    )
+
+
+def brokenLinks(site: Path) -> Iterator[str]:
+    """
+    @return: a message for each bad link of the site.
+    """
+    paths = sorted(site.rglob("*.html"))
+    pages = {path.resolve(): Page(path) for path in paths}
+    for path, page in pages.items():
+        at = path.relative_to(site.resolve())
+        for link in sorted(page.links):
+            if isForeign(link):
+                if not isWellFormed(link):
+                    yield f"{at}: not a link as https://host/path: {link}"
+                continue
+            to, _, anchor = link.partition("#")
+            to = unquote(to.partition("?")[0])
+            target = (path.parent / to).resolve() if to else path
+            if not target.is_file():
+                yield f"{at}: no such page: {link}"
+            elif target in pages and unquote(anchor) not in pages[target].anchors:
+                yield f"{at}: no such anchor: {link}"
+
+
+def apiPages(site: Path) -> Iterator[str]:
+    """
+    @return: a message for each page of the API that is incomplete or has private names.
+    """
+    for path in sorted((site / "api").glob("*.html")):
+        if path.name in LISTS:
+            continue
+        text = path.read_text()
+        for name in sorted({found[0] for found in _PRIVATE.finditer(text)}):
+            yield f"api/{path.name}: a private name: {name}"
+        if "Undocumented" in text:
+            yield f"api/{path.name}: something is not documented"
+
+
+def references() -> Iterator[str]:
+    """
+    @return: what pydoctor reports about all docstrings, those of private names
+        included.
+    """
+    import inventory
+    from pydoctor.driver import main as pydoctor
+
+    with TemporaryDirectory() as folder, redirect_stdout(StringIO()) as output:
+        pydoctor(
+            [
+                *("--quiet", "--docformat=epytext", f"--html-output={folder}/api"),
+                f"--project-base-dir={HERE.parent}",
+                *inventory.arguments(Path(folder) / "inventories"),
+                str(HERE.parent / "twisted_clienttcp"),
+            ]
+        )
+    yield from output.getvalue().splitlines()
+
+
+def main(folder: str) -> int:
+    """
+    Check a site.
+
+    @return: the exit status.
+    """
+    site = Path(folder)
+    mistakes = [*brokenLinks(site), *apiPages(site), *references()]
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)
+    return min(len(mistakes), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""
+The checks of the built site find each kind of mistake.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .._documents import ROOT
+
+PAGE = """\
+<a name="old"></a><h1 id="top">A page</h1>
+<a href="{link}">a link</a> <img src="picture.svg">
+"""
+
+
+class ChecksTests(SynchronousTestCase):
+    """
+    C{docs/checks.py}, which CI runs on the site.
+    """
+
+    def setUp(self) -> None:
+        self.checks: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "checks.py"))
+        self.site = Path(self.mktemp()).absolute()
+        self.site.joinpath("api").mkdir(parents=True)
+        self.site.joinpath("picture.svg").write_text("<svg/>")
+
+    def broken(self, link: str) -> list[str]:
+        """
+        @return: the messages about a site in which a page has this link.
+        """
+        self.site.joinpath("other.html").write_text('<p id="here"></p>')
+        self.site.joinpath("page.html").write_text(PAGE.format(link=link))
+        return [*self.checks["brokenLinks"](self.site)]
+
+    def test_goodLinks(self) -> None:
+        """
+        Pages, files, anchors of this and of other pages, and other sites are accepted.
+        """
+        for link in (
+            "other.html",
+            "other.html#here",
+            "other.html?q=1#here",
+            "#top",
+            "#old",
+            "#",
+            "picture.svg",
+            "https://example.org/page.html#anything",
+            "mailto:me@example.org",
+        ):
+            self.assertEqual(self.broken(link), [], link)
+
+    def test_badLinks(self) -> None:
+        """
+        A page, a file or an anchor that does not exist is reported, and so is a link to
+        another site that nobody else can follow.
+        """
+        for link in (
+            "another.html",
+            "other.html#there",
+            "#bottom",
+            "api/",
+            "http://example.org/",
+            "https://example/",
+            "https://example.org:443/",
+            "https://user@example.org/",
+            "https://example.org/a b",
+            "file:///etc/passwd",
+        ):
+            [message] = self.broken(link)
+            self.assertIn(link, message)
+
+    def test_apiPages(self) -> None:
+        """
+        A page of the API with a private name or something that is not documented is
+        reported; the documentation of dunder methods is neither.
+        """
+        for text, expected in (
+            ("twisted_clienttcp.ClientTCPFactory.__init__", []),
+            ("Undocumented", ["something is not documented"]),
+            (
+                "twisted_clienttcp._client.factory twisted_clienttcp.framing._base",
+                [
+                    "a private name: twisted_clienttcp._client",
+                    "a private name: twisted_clienttcp.framing._base",
+                ],
+            ),
+        ):
+            self.site.joinpath("api", "page.html").write_text(text)
+            messages = [*self.checks["apiPages"](self.site)]
+            self.assertEqual(messages, [f"api/page.html: {each}" for each in expected])
