@@ -32,7 +32,7 @@ from ._client.events import MultiDispatchSession, Session, post, resolve
 from ._client.factory import ClientTCPFactory
 from ._connection.disconnection import Disconnection
 from ._connection.negotiation import Negotiation
-from ._connection.protocol import ClientTCPProtocol
+from ._connection.server import ClientTCPProtocol
 from ._details import ErrorDetails, errorDetails
 
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ._client.driver import StillStopping
 from ._client.factory import ClientTCPFactory
 from ._connection.disconnection import Disconnection
-from ._connection.protocol import ClientTCPProtocol
+from ._connection.server import ClientTCPProtocol
 
 
 class ClientTCPService(Service):

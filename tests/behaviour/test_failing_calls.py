@@ -6,14 +6,14 @@ in every phase of a client.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 
-from twisted_clienttcp import resolve
-from twisted_clienttcp._client.settings import SETTINGS
+from twisted_clienttcp import ClientTCPFactory, resolve
 from twisted_clienttcp.errors import UnknownAlias
 from twisted_clienttcp.framing import JSONLines, Line
 
@@ -31,6 +31,13 @@ class Connector:
     def stopConnecting(self) -> None:
         pass
 
+
+#: The parameters of a client that are settings.
+SETTINGS = [
+    name
+    for name in inspect.signature(ClientTCPFactory).parameters
+    if hasattr(ClientTCPFactory, name)
+]
 
 Call = Callable[[Any], object]
 

@@ -18,7 +18,7 @@ from twisted_clienttcp._client.attempts import Attempts
 from twisted_clienttcp._client.connections import Connections
 from twisted_clienttcp._client.lifecycle import Phase, Then
 from twisted_clienttcp._client.parts import Parts
-from twisted_clienttcp._connection.protocol import ClientTCPProtocol
+from twisted_clienttcp._connection.protocol import Connection
 from twisted_clienttcp.errors import OutputLost
 
 #: The phases in which a client accepts a connection.
@@ -72,7 +72,7 @@ class ConnectionsTests(SynchronousTestCase):
             self.setUp()
             self.parts.lifecycle.phase = phase
             built = self.connections.build(None)
-            self.assertEqual(isinstance(built, ClientTCPProtocol), phase in FREE)
+            self.assertEqual(isinstance(built, Connection), phase in FREE)
             self.assertIs(self.parts.connection, built)
 
     def test_givenUp(self) -> None:

@@ -437,6 +437,5 @@ class ClientTests(ClientTestCase):
         A connection without C{heartbeat}, C{idleTimeout} and C{keepTalking} has no
         watch.
         """
-        client, transport = self.connected()
-        assert client.server is not None
-        self.assertIsNone(client.server.reading.watch)
+        _, transport = self.connected()
+        self.assertIsNone(transport.protocol.reading.watch)

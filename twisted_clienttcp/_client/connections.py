@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from .. import _tls
 from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
-from .._connection.protocol import Client, ClientTCPProtocol, raiseAgain
+from .._connection.protocol import Client, Connection, raiseAgain
 from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
 from .attempts import Attempts
 from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
@@ -61,7 +61,7 @@ class Connections:
         self._attempts.moveIfComplete()
         isAttempt = parts.lifecycle.phase is CONNECTING
         self._attempts.mustNotPassProxy(client.connector if isAttempt else None)
-        connection = ClientTCPProtocol(self, cast(Client, client), client.framing, addr)
+        connection = Connection(self, cast(Client, client), client.framing, addr)
         connection.factory = client
         parts.connection = connection
         self._target = target = currentTarget(client)
@@ -77,7 +77,7 @@ class Connections:
         """
         return self._parts.timeSource()
 
-    def transportMade(self, connection: ClientTCPProtocol) -> None:
+    def transportMade(self, connection: Connection) -> None:
         """
         There is a transport.
         """
@@ -90,7 +90,7 @@ class Connections:
             connector.connectionMade(connection)
         self._parts.lifecycle.made()
 
-    def transportReady(self, connection: ClientTCPProtocol) -> None:
+    def transportReady(self, connection: Connection) -> None:
         """
         The transport can be used.
         """
@@ -107,14 +107,14 @@ class Connections:
             parts.callbacks.later(self._callPreConnect, connection)
             parts.run()
 
-    def _isNegotiable(self, connection: ClientTCPProtocol) -> bool:
+    def _isNegotiable(self, connection: Connection) -> bool:
         return (
             connection is self._parts.connection
             and self._parts.lifecycle.phase is NEGOTIATING
             and not connection.ending
         )
 
-    def _callPreConnect(self, connection: ClientTCPProtocol) -> None:
+    def _callPreConnect(self, connection: Connection) -> None:
         if not self._isNegotiable(connection):
             return
         parts = self._parts
@@ -146,7 +146,7 @@ class Connections:
         """
         return self._target.tlsOptions(given)
 
-    def refuse(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def refuse(self, connection: Connection, failure: Failure) -> None:
         """
         The connection must not be used.
         """
@@ -154,7 +154,7 @@ class Connections:
             connection.blame(failure, "local")
             self._parts.lifecycle.refused()
 
-    def endedEarly(self, connection: ClientTCPProtocol) -> None:
+    def endedEarly(self, connection: Connection) -> None:
         """
         The peer has ended its side before C{connected} was called.
         """
@@ -172,7 +172,7 @@ class Connections:
         events = self._parts.events
         return events is not None and events.arePosted
 
-    def outputChanged(self, connection: ClientTCPProtocol, callback: str) -> bool:
+    def outputChanged(self, connection: Connection, callback: str) -> bool:
         """
         Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
 
@@ -193,7 +193,7 @@ class Connections:
         parts.run()
         return True
 
-    def outputClosed(self, connection: ClientTCPProtocol) -> None:
+    def outputClosed(self, connection: Connection) -> None:
         """
         The connection accepts and sends no more output: records that no transport has
         received wait for the next connection, if there may be one.
@@ -202,7 +202,7 @@ class Connections:
         if output.offline.limit and not self._parts.lifecycle.stopping:
             output.takeBack(connection.outbound)
 
-    def sendOffline(self, connection: ClientTCPProtocol) -> None:
+    def sendOffline(self, connection: Connection) -> None:
         """
         Send the records that wait for a connection, and report those that its framing
         cannot encode.
@@ -233,7 +233,7 @@ class Connections:
     # -- the end
 
     def inputEnded(
-        self, connection: ClientTCPProtocol, failure: Failure, closing: bool
+        self, connection: Connection, failure: Failure, closing: bool
     ) -> None:
         """
         The input ends, though the client has not asked for that; or a record was
@@ -249,7 +249,7 @@ class Connections:
         self,
         callback: str,
         error: BaseException,
-        connection: ClientTCPProtocol | None = None,
+        connection: Connection | None = None,
     ) -> None:
         """
         A callback has raised.
@@ -262,7 +262,7 @@ class Connections:
         """
         self._parts.raiseLater(error)
 
-    def broken(self, connection: ClientTCPProtocol, failure: Failure) -> None:
+    def broken(self, connection: Connection, failure: Failure) -> None:
         """
         The connection cannot be used any longer: drop it.
         """
@@ -300,7 +300,7 @@ class Connections:
         self.abort()
         return True
 
-    def outputLost(self, connection: ClientTCPProtocol) -> None:
+    def outputLost(self, connection: Connection) -> None:
         """
         The transport is lost, with output that cannot be flushed any more.
         """
@@ -311,7 +311,7 @@ class Connections:
             parts.run()
 
     def connectionEnded(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection, isKnown: bool
+        self, connection: Connection, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
         The connection has ended.
@@ -346,7 +346,7 @@ class Connections:
                 connector.connectionLost(failure)
 
     def _reportEnd(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection, isKnown: bool
+        self, connection: Connection, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
         In a step: call C{serverError}, if the user does not know the reason, and

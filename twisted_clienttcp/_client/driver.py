@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
-from .._connection.protocol import ClientTCPProtocol
+from .._connection.protocol import Connection
+from .._connection.server import ClientTCPProtocol
 from ..errors import (
     NotConnectedError,
     OutputLost,
@@ -320,7 +321,7 @@ class Driver:
         parts.output.queue = connection.outbound
         parts.callbacks.later(self._callConnected, connection)
 
-    def _callConnected(self, connection: ClientTCPProtocol) -> None:
+    def _callConnected(self, connection: Connection) -> None:
         parts = self.parts
         peer, connection.peer = connection.peer, None
         connection.negotiated()

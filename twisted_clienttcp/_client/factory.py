@@ -31,10 +31,11 @@ from .._connecting.resolving import State
 from .._connection.disconnection import Disconnection
 from .._connection.inbound import Hold
 from .._connection.negotiation import Negotiation
-from .._connection.protocol import ClientTCPProtocol
+from .._connection.protocol import Connection
 from .._connection.queue import (
     Marks,
 )
+from .._connection.server import ClientTCPProtocol
 from .._connection.tcp import KeepAlive
 from .._stats import Stats
 from ..errors import (
@@ -580,7 +581,7 @@ class ClientTCPFactory(Settings):
 
         @raise RuntimeError: if a producer is registered already.
         """
-        connection = self.server
+        connection = self._parts.server
         if connection is None:
             producer.stopProducing()
         else:
@@ -590,8 +591,8 @@ class ClientTCPFactory(Settings):
         """
         Unregister the producer (C{IConsumer}).
         """
-        if self.server is not None:
-            self.server.unregisterProducer()
+        if self._parts.server is not None:
+            self._parts.server.unregisterProducer()
 
     def setMarks(self, highMark: int | None, lowMark: int | None) -> None:
         """
@@ -619,7 +620,7 @@ class ClientTCPFactory(Settings):
         """
         return self._parts.flushed()
 
-    def _live(self, call: str) -> ClientTCPProtocol:
+    def _live(self, call: str) -> Connection:
         connection = self._parts.server
         if connection is None:
             raise NotConnectedError(
@@ -688,15 +689,15 @@ class ClientTCPFactory(Settings):
         To pass the records to a consumer, register C{client.server} with it: its pauses
         and these are independent.
         """
-        if self.server is not None:
-            self.server.hold(Hold.USER)
+        if self._parts.server is not None:
+            self._parts.server.hold(Hold.USER)
 
     def resumeProducing(self) -> None:
         """
         Deliver the held records, and continue to read (POE: resume_input of the wheel).
         """
-        if self.server is not None:
-            self.server.release(Hold.USER)
+        if self._parts.server is not None:
+            self._parts.server.release(Hold.USER)
 
     def stopProducing(self) -> None:
         """

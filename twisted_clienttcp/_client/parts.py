@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
-from .._connection.protocol import ClientTCPProtocol, raiseAgain
+from .._connection.protocol import Connection, raiseAgain
 from .._details import operationOf
 from .._stats import Stats
 from ..errors import CallbackError, OutputLost
@@ -77,7 +77,7 @@ class Parts:
         self.output = Output(client)
         self.waiters = Waiters()
         self.counts = Stats()
-        self.connection: ClientTCPProtocol | None = None
+        self.connection: Connection | None = None
         self.events: Events | None = None
         self.reason: Failure | None = None
         self.lost: Failure | None = None
@@ -86,7 +86,7 @@ class Parts:
         self._highSince: float | None = None
 
     @property
-    def server(self) -> ClientTCPProtocol | None:
+    def server(self) -> Connection | None:
         """
         The present connection, from C{connected} until C{disconnected}.
         """
@@ -189,7 +189,7 @@ class Parts:
             self._highSince = None
 
     def endConnection(
-        self, connection: ClientTCPProtocol, disconnection: Disconnection
+        self, connection: Connection, disconnection: Disconnection
     ) -> float:
         """
         Add what a connection has counted to the counts of the client, and forget it.
@@ -271,7 +271,7 @@ class Parts:
         self,
         callback: str,
         error: BaseException,
-        connection: ClientTCPProtocol | None = None,
+        connection: Connection | None = None,
     ) -> None:
         """
         A callback has raised: log the exception, and drop the connection, whose state
@@ -286,7 +286,7 @@ class Parts:
             self.drop(connection, failure, report=callback != "serverError")
 
     def drop(
-        self, connection: ClientTCPProtocol, failure: Failure, report: bool = True
+        self, connection: Connection, failure: Failure, report: bool = True
     ) -> None:
         """
         Drop a connection that cannot be used any longer.

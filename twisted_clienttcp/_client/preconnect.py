@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from .._connection.negotiation import Negotiation
+from .._connection.negotiation import ConnectionNegotiation, Negotiation
 from ..errors import NegotiationRefused, nameOf
 from .reporting import logFailure
 from .settings import Settings
@@ -35,7 +35,7 @@ class PreConnect:
     def __init__(
         self,
         client: Settings,
-        negotiation: Negotiation,
+        negotiation: ConnectionNegotiation,
         decide: Callable[[NegotiationRefused | None], None],
     ) -> None:
         """

@@ -37,7 +37,7 @@ from .. import _tls
 from ..errors import DrainTimeout
 from .descriptor import Descriptor
 from .disconnection import Disconnection
-from .negotiation import Negotiation
+from .negotiation import ConnectionNegotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
 from .reading import DELIVERING, Reading
@@ -155,7 +155,7 @@ class Closing:
         self._reading = reading
         self._isProxied = isProxied
         self.descriptor = Descriptor(transport, reading)
-        self.negotiation: Negotiation | None = None
+        self.negotiation: ConnectionNegotiation | None = None
         self.stage = OPEN
         self.cause: Cause | None = None
         self.reason: Failure | None = None
@@ -467,7 +467,9 @@ class Closing:
         if not self._outbound.isStopped:
             self._stopOutput()
 
-    def _endNegotiation(self, negotiation: Negotiation, failure: Failure) -> None:
+    def _endNegotiation(
+        self, negotiation: ConnectionNegotiation, failure: Failure
+    ) -> None:
         """
         @param failure: the reason, if none was recorded.
         """

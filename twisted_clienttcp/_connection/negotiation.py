@@ -62,8 +62,6 @@ class Negotiation:
         #: Why the negotiation is over.
         self._over: Failure | None = None
 
-    # -- what users call
-
     def put(self, record: object) -> None:
         """
         Send a record.
@@ -132,7 +130,7 @@ class Negotiation:
         if self._over is not None:
             self._fire(self._over)
         else:
-            self.received()
+            self._receive()
         if self._waiter is not None:
             self._read(True)
         return waiter
@@ -201,9 +199,7 @@ class Negotiation:
         """
         self._reading.read(wanted or self._handshake is not None)
 
-    # -- what the connection calls
-
-    def received(self) -> None:
+    def _receive(self) -> None:
         """
         Bytes may have been received: decode a record if one is awaited.
         """
@@ -218,6 +214,21 @@ class Negotiation:
             result = Failure()
         self._read(False)
         self._fire(result)
+
+
+class ConnectionNegotiation(Negotiation):
+    """
+    A negotiation, with what the connection calls.
+    """
+
+    def __dir__(self) -> list[str]:
+        """
+        @return: the names that users may use, for completion in a shell.
+        """
+        return [*dir(Negotiation), "transport"]
+
+    #: Bytes may have been received.
+    received = Negotiation._receive
 
     def agreed(self, then: Callable[[], object]) -> None:
         """

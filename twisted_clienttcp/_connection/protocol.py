@@ -4,9 +4,9 @@ transport and with the client.
 
 Theory of operation:
 
- 1. Received bytes go to the L{Negotiation} until C{connected} has returned, then to the
-    inbound side (L{Inbound<twisted_clienttcp._connection.inbound.Inbound>}). After the
-    client has begun to close, they are discarded.
+ 1. Received bytes go to the L{ConnectionNegotiation} until C{connected} has returned,
+    then to the L{Inbound<twisted_clienttcp._connection.inbound.Inbound>} side. After
+    the client has begun to close, they are discarded.
     L{Reading<twisted_clienttcp._connection.reading.Reading>} decides this, and whether
     the transport is read.
  2. Output goes to the L{Outbound<twisted_clienttcp._connection.outbound.Outbound>}.
@@ -31,12 +31,11 @@ from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
     IHandshakeListener,
-    IPushProducer,
     IReactorTime,
     ISSLTransport,
     ITLSTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
 
@@ -49,12 +48,13 @@ from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing
 from .inbound import Hold, Inbound
 from .liveness import OutputProgress, TimedRecord, Watch
-from .negotiation import Negotiation
+from .negotiation import ConnectionNegotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
 from .peer import ProxiedAddress
 from .queue import Marks
 from .reading import DELIVERING, EARLY, Reading
+from .server import ClientTCPProtocol
 from .tcp import (
     KeepAlive,
     keepAlive,
@@ -158,13 +158,11 @@ def raiseAgain(error: BaseException) -> None:
     raise error
 
 
-@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
-class ClientTCPProtocol(Protocol):
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
+class Connection(ClientTCPProtocol):
     """
     One connection of a client, which L{ClientTCPFactory
-    <twisted_clienttcp.ClientTCPFactory>} builds. For users it is C{client.server}, with
-    its C{transport} and the methods of a producer: C{pauseProducing},
-    C{resumeProducing} and C{stopProducing}.
+    <twisted_clienttcp.ClientTCPFactory>} builds. Users know its base class.
 
     @ivar outbound: the queue of the output, once there is a transport.
     @ivar reading: the input, once there is a transport.
@@ -191,14 +189,12 @@ class ClientTCPProtocol(Protocol):
     )
 
     closing: Closing
-    factory: Any
     outbound: Outbound
     reading: Reading
-    transport: Any
 
     def __init__(
         self,
-        owner: ConnectionOwner[ClientTCPProtocol],
+        owner: ConnectionOwner[Connection],
         client: Client,
         framing: AnyFraming,
         peer: IAddress | None = None,
@@ -218,6 +214,12 @@ class ClientTCPProtocol(Protocol):
         self.peer = peer
         self.shaking = False
         self.transport = None
+
+    def __dir__(self) -> list[str]:
+        """
+        @return: the names that users may use, for completion in a shell.
+        """
+        return dir(ClientTCPProtocol)
 
     def logPrefix(self) -> str:
         """
@@ -317,12 +319,12 @@ class ClientTCPProtocol(Protocol):
         )
 
     @property
-    def negotiation(self) -> Negotiation:
+    def negotiation(self) -> ConnectionNegotiation:
         """
         The exchange of records before C{connected}.
         """
         if self.closing.negotiation is None:
-            self.closing.negotiation = Negotiation(
+            self.closing.negotiation = ConnectionNegotiation(
                 self.transport,
                 self.reading,
                 self.outbound,
@@ -336,7 +338,7 @@ class ClientTCPProtocol(Protocol):
         Send the queue in clear text, and use TLS from then on, with a fresh copy of the
         framing for received and sent records.
 
-        @param options: as those of L{Negotiation.startTLS}.
+        @param options: as those of L{ConnectionNegotiation.startTLS}.
         @param swallow: a byte that may still arrive in clear text.
 
         @raise TypeError: if the options are of another type.
@@ -509,36 +511,20 @@ class ClientTCPProtocol(Protocol):
         self.reading.release(reason)
 
     def pauseProducing(self) -> None:
-        """
-        Hold the records, for a consumer that this connection is registered with. The
-        pauses of the client itself are independent.
-        """
         self.reading.hold(Hold.CONSUMER)
 
     def resumeProducing(self) -> None:
-        """
-        Release the records.
-        """
         self.reading.release(Hold.CONSUMER)
 
     def stopProducing(self) -> None:
-        """
-        End the connection, as C{client.shutdown()}: the consumer wants no more records.
-        """
         self._client.shutdown()
 
     @property
     def inputFraming(self) -> AnyFraming:
-        """
-        The framing that decodes received bytes (POE: get_input_filter).
-        """
         return (self.reading.input or self.reading.inbound).buffer.framing
 
     @property
     def outputFraming(self) -> AnyFraming:
-        """
-        The framing that encodes records (POE: get_output_filter).
-        """
         return self.outbound.framing
 
     def setInputFraming(self, framing: AnyFraming) -> None:
@@ -690,9 +676,6 @@ class ClientTCPProtocol(Protocol):
         self.closing.endSending()
 
     def abort(self) -> None:
-        """
-        Close at once. Pending output is lost, and reported as C{unsent}.
-        """
         self.closing.abort()
 
     @finishing
