@@ -1,5 +1,5 @@
 """
-Descriptions of failures: as the three values of POE, and as a text.
+Descriptions of failures: as POE's three values, and as text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .errors import ClientTCPError
 
 class LostWhileWriting(error.ConnectionLost):
     """
-    The connection was lost while its input was paused or had ended: it was a write that
-    failed.
+    The connection was lost while its input was paused or had ended, so it was a write
+    that failed.
     """
 
     operation = "write"
@@ -68,7 +68,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     L{ConnectionLost<twisted.internet.error.ConnectionLost>} is described as a reset.
 
     @param failure: the failure that C{connectError}, C{serverError} or C{stopped} was
-        called with.
+        called with. @return: the three values.
 
     @return: the operation, the error number and a text.
     """
@@ -133,8 +133,8 @@ OPERATIONS = frozenset(
 
 def operationOf(failure: Failure) -> str:
     """
-    @return: the operation of L{errorDetails} if it is one of L{OPERATIONS}; any other
-        one, of a subclass that a user has defined, counts as that of the base class.
+    @return: the operation of L{errorDetails} if it is one of L{OPERATIONS}; that of the
+        base class for any other, which a user's subclass has defined.
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):

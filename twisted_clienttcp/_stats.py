@@ -18,16 +18,16 @@ _NONE: Mapping[str, int] = MappingProxyType({})
 class Stats:
     """
     The statistics of a client since it was created: C{client.stats} returns a copy of
-    their present values.
+    their current values.
 
-    @ivar phase: the present phase, as the page I{The lifecycle} names it.
+    @ivar phase: the current phase, as the page I{The lifecycle} names it.
     @ivar bytesIn: bytes received, counted above TLS.
     @ivar recordsIn: records delivered.
     @ivar bytesOut: encoded bytes accepted for output.
     @ivar recordsOut: records accepted for output.
     @ivar pendingBytes: the part of C{bytesOut} that the kernel has not accepted yet.
     @ivar offlineBytes: the part of C{pendingBytes} that waits for a connection.
-    @ivar unsentBytes: the part of C{bytesOut} that was lost, at most, as in
+    @ivar unsentBytes: the part of C{bytesOut} that was lost: an upper bound, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
     @ivar recordsRejected: records that were put without a connection, and that the
         framing of the connection could not encode.

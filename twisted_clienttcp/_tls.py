@@ -62,9 +62,9 @@ def check(name: str, value: object) -> TLSOptions | None:
     """
     Validate options for TLS that may be None or False, for no TLS.
 
-    @return: as L{given}; None for no TLS.
+    @return: the value; None for no TLS.
 
-    @raise Exception: as L{given}.
+    @raise Exception: see L{given}.
     """
     if value is None or value is False:
         return None
@@ -86,7 +86,7 @@ def given(name: str, value: object) -> TLSOptions:
     """
     if value is not True and (
         not IOpenSSLClientConnectionCreator.providedBy(value)
-        # CertificateOptions, which do not verify the host name.
+        # Reject CertificateOptions, which do not verify the host name.
         or IOpenSSLContextFactory.providedBy(value)
     ):
         raise TypeError(
@@ -103,7 +103,7 @@ def platformOptions(name: str) -> IOpenSSLClientConnectionCreator:
     Create options that trust the authorities that the platform trusts. Reading their
     certificates takes time and memory, so all clients of a server share the options.
 
-    @param name: as that of L{optionsFor}.
+    @param name: see L{optionsFor}.
 
     @raise ValueError: if no certificate can have this name.
     """
@@ -123,7 +123,7 @@ def optionsFor(name: str, **more: Any) -> IOpenSSLClientConnectionCreator:
     from twisted.internet.ssl import optionsForClientTLS
 
     try:
-        # The zone of an IPv6 address is for this machine only.
+        # The zone of an IPv6 address has a meaning only on this machine.
         return optionsForClientTLS(name.partition("%")[0], **more)
     except ValueError as error:
         raise ValueError(
@@ -157,10 +157,10 @@ def secured(
 @implementer(IOpenSSLClientConnectionCreator)
 class Creator:
     """
-    Calls the user's options to create a connection of OpenSSL. If they raise, Twisted
-    could not report the end of its transport. So this creates another connection, with
-    the error as an attribute, which L{setupFailure} returns and whose transport the
-    caller must abort in the same turn.
+    Calls the user's options to create a connection of OpenSSL. If the options raised an
+    exception here, Twisted could not report the end of its transport. So this returns a
+    substitute with the error as an attribute. L{setupFailure} returns this error, and
+    its caller must abort the transport in the same turn.
     """
 
     def __init__(self, options: IOpenSSLClientConnectionCreator) -> None:
@@ -216,7 +216,7 @@ def start(
         del tls.dataReceived
         data = data.removeprefix(swallow)
         if data:
-            # TLS would take an empty input for an error.
+            # TLS would treat empty input as an error.
             tls.dataReceived(data)
 
     tls.dataReceived = first
@@ -254,8 +254,8 @@ def below(layer: TLSMemoryBIOProtocol) -> Any:
 
 def endsAtProxy(transport: object) -> bool:
     """
-    @return: True if the TLS of a transport is that with a proxy, so that the server is
-        spoken to in clear text.
+    @return: True if the TLS of a transport ends at a proxy, so that bytes for the
+        server are in clear text.
     """
     # A layer forwards unknown attributes to the transport below.
     return getattr(type(layerOf(transport)), "endsAtProxy", False)
@@ -287,7 +287,7 @@ def peerHasEnded(transport: object) -> bool:
 
 def whenReceived(transport: object, heard: Callable[[], object]) -> None:
     """
-    Call a function for all bytes that a TLS transport receives, also those that
+    Call a function for all bytes that a TLS transport receives, even those that
     complete no TLS record. Do nothing without TLS.
     """
     layer = layerOf(transport)
@@ -310,8 +310,8 @@ def whenReceived(transport: object, heard: Callable[[], object]) -> None:
 def verified(transport: object) -> bool:
     """
     @return: True if the handshake has completed with a valid certificate. (Twisted
-        before 25 also reports it as completed if the certificate is for another host,
-        but is disconnecting then.)
+        before 25 also reports a handshake as completed if the certificate is for
+        another host, but then the transport is disconnecting.)
     """
     layers = (transport, getattr(transport, "protocol", None))
     return not any(getattr(layer, "disconnecting", False) for layer in layers)

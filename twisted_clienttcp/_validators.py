@@ -1,9 +1,9 @@
 """
-Validators that several layers share, and the import of what an extra installs.
+Validators that several layers share, and the import of modules that an extra installs.
 
-The arguments of each are the name of a parameter and the value that was passed; it
-returns the value to use. Error messages have the name, the value and what to do.
-Booleans are not accepted as numbers, and neither are NaN and infinity.
+Each validator takes the name of a parameter and the value that was passed, and returns
+the value to use. Error messages contain the name, the value and what to do. Booleans,
+NaN and infinity are not accepted as numbers.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def callback(
 
 def policy(name: str, value: T) -> T:
     """
-    Validate a function of a number of failures, or None.
+    Validate a retry policy, or None.
 
     @raise TypeError: if the value is neither.
     """
@@ -271,8 +271,9 @@ def misspelt(name: str, known: Collection[str]) -> str | None:
     """
     @param known: names in camelCase.
 
-    @return: the known name that was probably meant by a public name that is not known:
-        one that differs in case and underscores, or by one edit; None if there is none.
+    @return: the known name that was probably meant by an unknown public name, from
+        which it differs only in case and underscores, or by one edit; None if there is
+        none.
     """
     if name.startswith("_") or name in known:
         return None
@@ -284,8 +285,8 @@ def misspelt(name: str, known: Collection[str]) -> str | None:
 
 def _isOneEditAway(one: str, other: str) -> bool:
     """
-    @return: True if the Damerau distance of two different words is 1: a character is
-        added, missing or another one, or two neighbours have changed places.
+    @return: True if the Damerau distance of two different words is 1: one character is
+        added, missing or different, or two neighbours are swapped.
     """
     shorter = min(len(one), len(other))
     start = next((i for i in range(shorter) if one[i] != other[i]), shorter)

@@ -90,7 +90,7 @@ class ClearText(TLSError):
 
     def __init__(self, count: int) -> None:
         """
-        @param count: as the attribute.
+        @param count: see the attribute.
         """
         super().__init__(
             f"{count} bytes in clear text arrived before TLS was started: someone may "
@@ -106,7 +106,7 @@ class ProxyError(ClientTCPError):
     appear nowhere in this object.
 
     @ivar proxy: the proxy, as a URL without user and password.
-    @ivar response: the bytes with which the proxy has answered, at most 64 KiB.
+    @ivar response: the proxy's answer, at most its first 64 KiB.
     """
 
     operation = "proxy"
@@ -114,10 +114,10 @@ class ProxyError(ClientTCPError):
 
     def __init__(self, proxy: str, text: str, response: bytes = b"") -> None:
         """
-        @param proxy: as the attribute.
+        @param proxy: see the attribute.
         @param text: what the proxy did, as the rest of a sentence that begins with "the
             proxy".
-        @param response: as the attribute.
+        @param response: see the attribute.
         """
         super().__init__(f"the proxy {proxy} {text}")
         self.proxy = proxy
@@ -149,7 +149,7 @@ class CallbackError(ClientTCPError):
 
     def __init__(self, callback: str, error: BaseException) -> None:
         """
-        @param callback: as the attribute.
+        @param callback: see the attribute.
         @param error: the exception.
         """
         super().__init__(f"{callback} raised {nameOf(error)}")
@@ -205,8 +205,8 @@ class RetriesExhausted(ClientTCPError):
         words: str = "",
     ) -> None:
         """
-        @param attempts: as the attribute.
-        @param elapsed: as the attribute.
+        @param attempts: see the attribute.
+        @param elapsed: see the attribute.
         @param cause: the exception of the last failure; None if there was none.
         @param words: a description of it.
         """
@@ -231,8 +231,8 @@ class PeerSilent(ClientTCPError):
 
     def __init__(self, seconds: float, setting: str) -> None:
         """
-        @param seconds: as the attribute.
-        @param setting: as the attribute.
+        @param seconds: see the attribute.
+        @param setting: see the attribute.
         """
         super().__init__(f"nothing was received for {seconds:.1f} seconds ({setting})")
         self.seconds = seconds
@@ -267,7 +267,7 @@ class OutputLost(ClientTCPError):
     all of them, or the client stopped while they waited for a connection. C{flushed()}
     fails with this error; C{stopped} is called with it if nothing else went wrong.
 
-    @ivar unsent: the number of lost bytes, at most, as in
+    @ivar unsent: an upper bound of the number of lost bytes, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
     """
 
@@ -276,7 +276,7 @@ class OutputLost(ClientTCPError):
 
     def __init__(self, unsent: int) -> None:
         """
-        @param unsent: as the attribute.
+        @param unsent: see the attribute.
         """
         super().__init__(f"up to {unsent} bytes were put and never sent")
         self.unsent = unsent
@@ -298,9 +298,9 @@ class OutputFull(ClientTCPError):
     def __init__(self, size: int, pending: int, limit: int, setting: str) -> None:
         """
         @param size: the number of bytes that were rejected.
-        @param pending: as the attribute.
-        @param limit: as the attribute.
-        @param setting: as the attribute.
+        @param pending: see the attribute.
+        @param limit: see the attribute.
+        @param setting: see the attribute.
         """
         super().__init__(
             f"{size} bytes, in addition to the {pending} that are pending, exceed "
@@ -343,10 +343,10 @@ class RecordTooLong(FramingError):
         end: int | None = None,
     ) -> None:
         """
-        @param length: as the attribute.
-        @param maxLength: as the attribute.
-        @param skipped: as the attribute.
-        @param end: as the attribute.
+        @param length: see the attribute.
+        @param maxLength: see the attribute.
+        @param skipped: see the attribute.
+        @param end: see the attribute.
         """
         self.length = length
         self.maxLength = maxLength
@@ -370,7 +370,7 @@ class TruncatedRecord(FramingError):
 
     def __init__(self, rest: bytes) -> None:
         """
-        @param rest: as the attribute.
+        @param rest: see the attribute.
         """
         super().__init__(f"the stream ended {len(rest)} bytes into a record")
         self.rest = rest
@@ -378,7 +378,7 @@ class TruncatedRecord(FramingError):
 
 class InvalidRecord(FramingError, ValueError):
     """
-    A record passed to C{put} cannot be encoded, or its peer would not decode it as the
+    A record passed to C{put} cannot be encoded, or the peer would not decode it as the
     same single record.
     """
 

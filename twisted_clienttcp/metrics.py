@@ -8,11 +8,11 @@ Metrics of clients for Prometheus::
     REGISTRY.register(collector)
     collector.add("feed", client)
 
-The metrics are the statistics of the clients (C{client.stats}). They are read when they
-are scraped, so a client is not slower because of them. Their labels are C{client}, the
+The metrics are the statistics of the clients (C{client.stats}). They are read only when
+they are scraped, so they do not slow a client down. Their labels are C{client}, the
 name that the client was added with; C{reason}, the operation of
-L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set; and the one that
-OpenMetrics prescribes for the phase.
+L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set; and, for the phase,
+the label that OpenMetrics prescribes.
 
 This module needs the extra C{prometheus}.
 """
@@ -40,7 +40,7 @@ __all__ = ["ClientTCPCollector"]
 
 _PREFIX = "twisted_clienttcp_"
 
-#: How many seconds another thread waits for the reactor.
+#: The longest time in seconds that another thread waits for the reactor.
 _PATIENCE = 10
 
 #: The counters: name, description, attribute of the statistics.
@@ -50,16 +50,16 @@ _COUNTERS = (
     ("connected_seconds", "Total time of all connections.", "secondsConnected"),
     ("received_bytes", "Bytes received, counted above TLS.", "bytesIn"),
     ("received_records", "Records delivered.", "recordsIn"),
-    ("sent_bytes", "Bytes accepted for output, pending ones included.", "bytesOut"),
+    ("sent_bytes", "Bytes accepted for output, including pending ones.", "bytesOut"),
     ("sent_records", "Records accepted for output.", "recordsOut"),
-    ("unsent_bytes", "Bytes accepted for output and lost, at most.", "unsentBytes"),
+    ("unsent_bytes", "Bytes accepted and lost: an upper bound.", "unsentBytes"),
     ("high_seconds", "Total time above the high mark.", "secondsHigh"),
 )
 
 #: The counters with a reason, in the same form.
 _ERRORS = (
     ("connect_errors", "Failed attempts.", "connectErrors"),
-    ("server_errors", "Errors of connections, their losses included.", "serverErrors"),
+    ("server_errors", "Errors of connections, including losses.", "serverErrors"),
 )
 
 
@@ -108,7 +108,7 @@ class ClientTCPCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """
-        @return: the present metrics.
+        @return: the current metrics.
 
         @raise concurrent.futures.TimeoutError: if this is not the thread of the
             reactor, and the reactor does not answer: it is not running, or blocked.
@@ -119,7 +119,7 @@ class ClientTCPCollector(Collector):
         return {name: client.stats for name, client in self._clients.items()}
 
     def _statsFromAnyThread(self) -> dict[str, Stats]:
-        # Without a reactor, there is nothing that changes the clients meanwhile.
+        # Without a running reactor, nothing changes the clients in the meantime.
         if threadable.ioThread is None or threadable.isInIOThread():
             return self._stats()
         from twisted.internet import reactor

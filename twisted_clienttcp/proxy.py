@@ -1,7 +1,7 @@
 """
 Proxies: SOCKS 5 (RFC 1928), HTTP CONNECT (RFC 9110, 9.3.6), and chains of these. The
-client has a setting for them, C{proxy}; this module has the same as an endpoint, for
-any protocol.
+client has the setting C{proxy} for them; this module offers the same as an endpoint,
+for any protocol.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class ProxyEndpoint:
     """
     An endpoint that connects through a proxy, or a chain of proxies.
 
-    The protocol gets the transport of Twisted, or its TLS layer if the last proxy is an
-    C{https} one. The factory is called with a L{ProxiedAddress}.
+    The transport of the protocol is Twisted's own, or its TLS layer if the last proxy
+    is an C{https} one. The factory is called with a L{ProxiedAddress}.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class ProxyEndpoint:
     ) -> None:
         """
         @param reactor: the reactor to connect with.
-        @param proxy: as the setting of the client: a URL such as
+        @param proxy: the value of the client's setting: a URL such as
             C{"socks5://user:password@proxy.example:1080"}, a L{Proxy}, several of these
-            for a chain, or C{"environment"}. If no proxy of the environment is for this
-            server, it is connected to directly.
+            for a chain, or C{"environment"}. If the environment has no proxy for this
+            server, the endpoint connects directly.
         @param host: the host name or IP address of the server. The last proxy looks up
             a name.
         @param port: its port.
@@ -61,7 +61,8 @@ class ProxyEndpoint:
             first proxy's name to the last proxy's answer.
 
         @raise TypeError: if a parameter has the wrong type.
-        @raise ValueError: if the proxy is not one, or there can be no such server.
+        @raise ValueError: if C{proxy} does not describe a proxy, or C{host} or C{port}
+            is not valid.
         @raise ImportError: if the proxy needs an extra that is not installed.
         """
         self._reactor = reactor
@@ -74,7 +75,9 @@ class ProxyEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        Connect.
+        Connect to the server through the proxies.
+
+        @param protocolFactory: the factory of the protocol.
 
         @return: a Deferred that fires with the protocol, or fails: with a L{ProxyError
             <twisted_clienttcp.errors.ProxyError>}, a L{TLSError

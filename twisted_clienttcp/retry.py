@@ -39,7 +39,8 @@ class Attempt(int):
     @ivar ages: the age in seconds of each failure since the start of the client, in a
         row or not, the newest first; at most L{MEMORY} of them.
     @ivar failure: the failure that C{connectError} or C{serverError} was last called
-        with; None if there was none, as when C{client.retry()} starts a client.
+        with; None if there was none, for example if C{client.retry()} has started the
+        client.
     """
 
     elapsed: float
@@ -56,9 +57,9 @@ class Attempt(int):
     ) -> Attempt:
         """
         @param number: the number of failures in a row.
-        @param elapsed: as the attribute.
-        @param ages: as the attribute.
-        @param failure: as the attribute.
+        @param elapsed: see the attribute.
+        @param ages: see the attribute.
+        @param failure: see the attribute.
         """
         attempt = super().__new__(cls, number)
         attempt.elapsed = elapsed

@@ -46,8 +46,8 @@ class ClientTCPService(Service):
         Start the client. If it is still shutting down, start it when it has stopped; if
         that fails, the error is logged and the service stops.
 
-        @raise Exception: as L{start<ClientTCPFactory.start>}; the service is stopped
-            then.
+        @raise Exception: any exception that L{start<ClientTCPFactory.start>} raises;
+            the service is stopped then.
         """
         super().startService()  # type: ignore[no-untyped-call]
         self._start()
@@ -92,15 +92,15 @@ class ClientTCPService(Service):
         self, failAfterFailures: int | None = None
     ) -> Deferred[ClientTCPProtocol]:
         """
-        Wait for a connection, as the client's L{whenConnected
+        Wait for a connection, like the client's L{whenConnected
         <ClientTCPFactory.whenConnected>}. If the service was started while the client
         was shutting down, wait for the connection after that.
 
-        @param failAfterFailures: as of the client's method.
+        @param failAfterFailures: see the client's method.
 
-        @return: as the client's method.
+        @return: see the client's method.
 
-        @raise Exception: as the client's method.
+        @raise Exception: see the client's method.
         """
 
         def waitAgain(result: object) -> Deferred[ClientTCPProtocol]:

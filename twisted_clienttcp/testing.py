@@ -9,7 +9,7 @@ L{MemoryServer} tests callbacks without sockets and without waiting::
         server.send(b"welcome\\r\\n")
         self.assertEqual(server.read(), b"USER me\\r\\n")
 
-L{FramingConformance} tests whether a framing keeps the contract of
+L{FramingConformance} tests whether a framing obeys the contract of
 L{Framing<twisted_clienttcp.framing.Framing>}. Mix it into a test case::
 
     class MyFramingTests(FramingConformance, TestCase):
@@ -99,7 +99,7 @@ def decodeAll(
             decode()
         if end:
             records += buffer.decodeEnd()
-            # An error may be behind these records.
+            # An error may follow these records.
             decode()
             if rest := buffer.takeRest():
                 raise TruncatedRecord(rest)
@@ -295,7 +295,7 @@ class FramingConformance:
     def test_limit(self) -> None:
         """
         A record of the greatest length is encoded and decoded. A longer one is
-        rejected, also when it arrives in pieces.
+        rejected, even if it arrives in pieces.
         """
         if self.longest is None:
             return
@@ -417,7 +417,7 @@ class _Transport:
 
     def work(self) -> bool:
         """
-        Perform the next thing that a reactor would.
+        Do the next thing that a reactor would do.
 
         @return: False if there is nothing to do.
         """
@@ -546,8 +546,8 @@ class MemoryServer:
         server.advance(30)
 
     It replaces C{client.start()} and the network, for any address or endpoint of the
-    client. When one of its methods returns, everything that happens at the present time
-    has happened. After a call of one of the client's methods, call C{advance(0)}.
+    client. When one of its methods returns, everything that is due has happened. After
+    you have called a method of the client, call C{advance(0)}.
 
     Do not use TLS or C{client.connect(address, port)} with it: they need a network. For
     waits that are not random, set C{client.jitter} to 0.
@@ -559,7 +559,7 @@ class MemoryServer:
         accumulate.
     @ivar closing: True if the server ends its side when the client has ended its own,
         as most servers do.
-    @ivar ended: True if the client has ended its side of the present connection.
+    @ivar ended: True if the client has ended its side of the current connection.
     @ivar stopped: the Deferred that C{client.start()} would return.
     """
 
@@ -598,7 +598,7 @@ class MemoryServer:
 
     def accept(self) -> None:
         """
-        Let the present attempt succeed.
+        Let the current attempt succeed.
 
         @raise AssertionError: if there is no attempt.
         """
@@ -610,7 +610,7 @@ class MemoryServer:
 
     def refuse(self, error: Exception | None = None) -> None:
         """
-        Let the present attempt fail.
+        Let the current attempt fail.
 
         @param error: the reason; by default, a
             L{twisted.internet.error.ConnectionRefusedError}.
@@ -623,7 +623,8 @@ class MemoryServer:
     def _attempt(self) -> _Transport:
         if not self.attempting:
             due = [call.getTime() for call in self.clock.getDelayedCalls()]
-            hint = f"; advance({min(due) - self.clock.seconds():.6g})?" if due else ""
+            wait = f"{min(due) - self.clock.seconds():.6g}" if due else ""
+            hint = f"; call advance({wait}) first" if due else ""
             raise AssertionError(
                 f"the client makes no attempt: it is {self.client!r}{hint}"
             )
@@ -650,7 +651,7 @@ class MemoryServer:
     def read(self) -> bytes:
         """
         @return: the bytes that the client has sent since the last call of this method,
-            on the present connection or, if there is none, on the last one.
+            on the current connection or, if there is none, on the last one.
         """
         self.advance(0)
         received, self._received = self._received, b""
@@ -694,7 +695,7 @@ class MemoryServer:
         """
         Let time pass.
 
-        @param seconds: the seconds; 0 only for what happens at the present time.
+        @param seconds: the seconds; 0 to run only what is due now.
         """
         self.clock.advance(seconds)
         while self._transport.work():

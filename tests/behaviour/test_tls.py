@@ -424,7 +424,7 @@ class VerifiedTests(TLSTestCase):
                 endpoint=["tcp:a:1", description],
                 tls=True,
             )
-            self.assertIn("is TLS already", str(error))
+            self.assertIn("uses TLS already", str(error))
 
 
 @implementer(IOpenSSLClientConnectionCreator)

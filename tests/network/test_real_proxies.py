@@ -197,7 +197,7 @@ class RealProxyTests(RealProxyTestCase):
         port = await self.tinyproxy()
         await self.use(*servers, proxy=f"http://me:secret@127.0.0.1:{port}")
         error = await self.refused(servers[0].port, f"http://127.0.0.1:{port}")
-        self.assertIn("it demands a user and a password", str(error))
+        self.assertIn("it requires a user and a password", str(error))
         error = await self.refused(servers[0].port, f"http://me:x@127.0.0.1:{port}")
         self.assertIn("it did not accept the user and password", str(error))
 

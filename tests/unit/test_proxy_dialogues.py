@@ -133,8 +133,8 @@ class SOCKS5Tests(SynchronousTestCase):
         """
         for user, answers, words in (
             (None, [b"HT"], "does not speak SOCKS 5: it answered b'HT'"),
-            (None, [b"\x05\xff"], "demands authentication: give it a user"),
-            (USER, [b"\x05\xff"], "accepts neither user and password nor"),
+            (None, [b"\x05\xff"], "requires authentication: add user and"),
+            (USER, [b"\x05\xff"], "accepts neither no authentication nor"),
             (None, [b"\x05\x02"], "chose method 2, which was not offered"),
             (USER, [b"\x05\x01"], "chose method 1, which was not offered"),
             (USER, [b"\x05\x02\x01\x01"], "did not accept the user and password"),
@@ -223,7 +223,7 @@ class HTTPConnectTests(SynchronousTestCase):
         """
         Each refusal is reported with the response and in words.
         """
-        demands = "'407 No': it demands a user and a password"
+        demands = "'407 No': it requires a user and a password"
         for user, response, words in (
             (None, "407 No", demands),
             (USER, "407 No", "'407 No': it did not accept the user and password"),

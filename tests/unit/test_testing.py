@@ -216,7 +216,7 @@ class MemoryServerTests(SynchronousTestCase):
         server = self.serve()
         server.refuse()
         raised = self.assertRaises(AssertionError, server.accept)
-        self.assertIn("waiting>; advance(1)?", str(raised))
+        self.assertIn("waiting>; call advance(1) first", str(raised))
         server.advance(0.9)
         self.assertFalse(server.attempting)
         server.advance(0.1)

@@ -78,7 +78,7 @@ class Form:
         """
         @return: the last record, if the input ended without a newline.
 
-        @raise FramingError: as L{read}.
+        @raise FramingError: see L{read}.
         """
         return map(self._record, self._input.decodeEnd())
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .._validators import imported
 
-#: The families that can be connected to.
+#: The address families of destinations.
 DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 #: The size in bytes of the kernel's field for the path of a socket, with the NUL at its
@@ -113,7 +113,7 @@ def host(name: str, value: object, domain: int | None = None) -> Host:
 def _lookupName(name: str, value: str) -> str:
     """
     Encode the name of a host by IDNA 2008, with the mapping of UTS 46. A name in ASCII
-    is not validated by IDNA, which rejects C{my_service}, but only as resolvers do.
+    is checked only as resolvers check it: IDNA would reject C{my_service}.
     """
     why = ""
     try:
@@ -144,8 +144,8 @@ def path(name: str, value: str) -> str:
     """
     @return: the path of a UNIX socket, unchanged.
 
-    @raise ValueError: if it is too long, or contains a NUL. Linux's abstract names
-        begin with one.
+    @raise ValueError: if it is too long, or contains a NUL (except at the beginning of
+        a Linux abstract name).
     """
     encoded = os.fsencode(value)
     # A name in Linux's abstract namespace begins with NUL and has none at its end.
@@ -182,7 +182,7 @@ def literal(value: str) -> int | None:
 
 def domain(value: object) -> int | None:
     """
-    @raise ValueError: if it is not a family that can be connected to.
+    @raise ValueError: if it is not one of L{DOMAINS}.
     """
     if value is not None and value not in DOMAINS:
         known = ", ".join(f"socket.{family.name}" for family in DOMAINS)

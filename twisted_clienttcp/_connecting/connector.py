@@ -49,8 +49,8 @@ class Place(Protocol):
         """
         @param timeout: the seconds that the client allows for an attempt.
 
-        @return: the seconds after which an attempt ends; None if only an endpoint of
-            the user's knows them.
+        @return: the longest duration of an attempt in seconds; None if it depends on
+            the user's endpoint.
         """
 
     def connect(self, reactor: object, attempt: Attempt) -> None:
@@ -61,7 +61,7 @@ class Place(Protocol):
 
 class AttemptOwner(Protocol):
     """
-    What makes an attempt.
+    The object that makes an attempt.
     """
 
     def buildProtocol(
@@ -70,8 +70,8 @@ class AttemptOwner(Protocol):
         """
         The attempt has connected.
 
-        @return: the protocol; None, which closes the connection, if the attempt is not
-            wanted any more.
+        @return: the protocol; None, which closes the connection, if the attempt is no
+            longer wanted.
         """
 
     def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
@@ -83,8 +83,8 @@ class AttemptOwner(Protocol):
 @implementer(IProtocolFactory)
 class Attempt:
     """
-    One attempt of a connector: the factory for an endpoint, and what a destination
-    reports to. Once the attempt has ended, reports have no effect.
+    One attempt of a connector: the factory that an endpoint calls, and the object that
+    a destination reports to. Once the attempt has ended, reports have no effect.
 
     @ivar candidates: the attempts at single addresses, in the order of their start.
     @ivar unfinished: the last step, if it has not finished; empty if it need not be
@@ -101,10 +101,10 @@ class Attempt:
         self.unfinished = ""
 
     def doStart(self) -> None:
-        "As a factory's. The connector has called C{doStart} of the client."
+        "Do nothing: the connector has called C{doStart} of the client."
 
     def doStop(self) -> None:
-        "As a factory's. The connector calls C{doStop} of the client."
+        "Do nothing: the connector calls C{doStop} of the client."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
@@ -149,7 +149,8 @@ class Attempt:
 
     def release(self) -> Callable[[], object] | None:
         """
-        Forget what has started, which refers to this attempt.
+        Drop the reference to the lookup, endpoint, proxy or race, which refers to this
+        attempt.
 
         @return: a function that cancels it; None if nothing has started.
         """
@@ -160,9 +161,9 @@ class Attempt:
 @implementer(IConnector)
 class Connector:
     """
-    A connector for any destination. It reports to its factory as the connectors of
-    Twisted do: also failed attempts and lost connections, which endpoints do not report
-    (Twisted's ticket 6592).
+    A connector for any destination. Like Twisted's connectors, it also reports failed
+    attempts and lost connections to its factory, which endpoints do not (Twisted's
+    ticket 6592).
 
     @ivar state: "disconnected", "connecting" or "connected", as in Twisted's.
     """
@@ -209,8 +210,8 @@ class Connector:
     @property
     def timeout(self) -> float | None:
         """
-        The seconds after which an attempt ends; None if only an endpoint of the user's
-        knows them.
+        The longest duration of an attempt in seconds; None if it depends on the user's
+        endpoint.
         """
         return self._place.limit(self._timeout)
 
@@ -227,7 +228,7 @@ class Connector:
     @property
     def unfinished(self) -> str:
         """
-        The step that the present attempt waits for; empty if it need not be named.
+        The step that the current attempt waits for; empty if it need not be named.
         """
         return "" if self._attempt is None else self._attempt.unfinished
 
@@ -246,7 +247,7 @@ class Connector:
             self._factory.startedConnecting(self)
         except BaseException:
             self._over()
-            self._rest()
+            self._doStop()
             raise
         if self._attempt is attempt:
             # It was not cancelled in startedConnecting.
@@ -269,7 +270,7 @@ class Connector:
         if attempt is self._attempt:
             self._over()
             self._factory.clientConnectionFailed(self, reason)
-            self._rest()
+            self._doStop()
 
     def _over(self) -> None:
         self._endAttempt()
@@ -282,9 +283,9 @@ class Connector:
             attempt.release()
             self._candidates = tuple(attempt.candidates)
 
-    def _rest(self) -> None:
-        # Twisted's connectors call it unless the factory has made them connect again;
-        # then they do not call doStart() again either. The sum is the same.
+    def _doStop(self) -> None:
+        # If the factory has made it connect again, a connector of Twisted skips this
+        # call, and the next one of doStart(). The balance is the same.
         self._factory.doStop()
 
     def stopConnecting(self) -> None:
@@ -305,7 +306,7 @@ class Connector:
                 stop()
         finally:
             self._factory.clientConnectionFailed(self, Failure(UserError()))
-            self._rest()
+            self._doStop()
 
     def disconnect(self) -> None:
         """
@@ -331,4 +332,4 @@ class Connector:
         """
         self._over()
         self._factory.clientConnectionLost(self, reason)
-        self._rest()
+        self._doStop()

@@ -78,19 +78,19 @@ class Address:
         host = self.host.name
         return host if self.port is None else hostAndPort(host, self.port)
 
-    #: It speaks no TLS itself.
+    #: Connections are not TLS unless the client starts it.
     secure = False
 
     @property
     def name(self) -> str | None:
         """
-        What the server's certificate must be for.
+        The name that the server's certificate must have; None for a UNIX socket.
         """
         return None if self.port is None else self.host.name
 
     @property
     def address(self) -> IAddress:
-        "As L{Place}'s."
+        "See L{Place}."
         name = self.host.name
         if self.port is None or self.host.family is not None:
             return self.addressOf(name)
@@ -98,11 +98,11 @@ class Address:
         return address
 
     def limit(self, timeout: float) -> float:
-        "As L{Place}'s."
+        "See L{Place}."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
     def connect(self, reactor: object, attempt: Attempt) -> None:
-        "As L{Place}'s."
+        "See L{Place}."
         host = self.host
         if self.port is None or host.family is not None:
             self._race([host.name], reactor, attempt)
@@ -129,7 +129,7 @@ class Address:
         )
 
     def addressOf(self, host: str) -> IAddress:
-        "As L{Place}'s."
+        "See L{Place}."
         address: IAddress
         if self.port is None:
             address = UNIXAddress(host)
@@ -170,7 +170,7 @@ class Address:
 @attrs.frozen
 class EndpointAddress:
     """
-    The address of an endpoint of the user's, of which only the endpoint is known.
+    The address of a user's endpoint. Only the endpoint itself is known.
 
     @ivar endpoint: the endpoint, or the string that describes it, as it was given.
     """
@@ -184,7 +184,7 @@ class EndpointAddress:
 @attrs.define
 class Given:
     """
-    An endpoint of the user's.
+    A user's endpoint.
 
     @ivar given: the endpoint, or a string that describes it.
     """
@@ -200,32 +200,32 @@ class Given:
     @property
     def secure(self) -> bool:
         """
-        Whether it speaks TLS itself, as far as is known.
+        True if it is known to speak TLS itself.
         """
         return isinstance(self.given, str) and _schemeOf(self.given) in _SECURE
 
     @property
     def address(self) -> IAddress:
-        "As L{Place}'s."
+        "See L{Place}."
         address: IAddress = EndpointAddress(self.given)
         return address
 
     def addressOf(self, host: str) -> IAddress:
-        "As L{Place}'s: of an endpoint, single addresses are not known."
+        "See L{Place}. The single addresses of an endpoint are not known."
         return self.address
 
     def limit(self, timeout: float) -> None:
-        "As L{Place}'s."
+        "See L{Place}."
 
     def connect(self, reactor: object, attempt: Attempt) -> None:
-        "As L{Place}'s."
+        "See L{Place}."
         connecting = maybeDeferred(self._connect, reactor, attempt)
         attempt.waitFor(connecting)
         connecting.addErrback(attempt.failed)
 
     def _connect(self, reactor: object, attempt: Attempt) -> object:
         if self._built is None:
-            # For TLS this reads the trust roots of the platform: not for each attempt.
+            # For TLS this reads the trust roots of the platform, so do it only once.
             isText = isinstance(self.given, str)
             self._built = (
                 clientFromString(reactor, self.given) if isText else self.given
@@ -239,7 +239,7 @@ AnyPlace = Address | Given | Proxied
 class Target:
     """
     The destination that L{DESTINATION} describes: one or several places (addresses or
-    endpoints), or none if only another connector than ours knows it.
+    endpoints), or none if only a connector other than ours knows it.
 
     A client keeps using a place that works. After a failed attempt it uses the next
     one. A I{round} ends when each place has been tried once. A target with only one
@@ -279,8 +279,8 @@ class Target:
         @param reactor: the reactor that validates the description of an endpoint; None
             to install no reactor yet.
 
-        @raise TypeError: if a setting has the wrong type, is missing, or excludes
-            another one.
+        @raise TypeError: if a setting has the wrong type or is missing, or if two
+            settings exclude each other.
         @raise ValueError: if a setting is out of its range.
         @raise ImportError: if a setting needs an extra that is not installed.
         """
@@ -349,8 +349,8 @@ class Target:
 
     def moved(self, address: object, port: object) -> Target:
         """
-        @param address: as C{remoteAddress}; None for the current one.
-        @param port: as C{remotePort}; None for the current one.
+        @param address: the new C{remoteAddress}; None for the current one.
+        @param port: the new C{remotePort}; None for the current one.
 
         @return: a copy with another address.
 
@@ -381,7 +381,7 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        # If the proxy connects, it may use another family than we to reach the proxy.
+        # The family for reaching a proxy may differ from the one that the proxy uses.
         isFree = domain != AF_UNIX and bool(self._route)
         host = _addresses.host("remoteAddress", address, None if isFree else domain)
         if domain == AF_UNIX:
@@ -534,7 +534,7 @@ def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
 
     @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
 
-    @raise Exception: as L{Target}.
+    @raise Exception: see L{Target}.
     """
     given = tuple(settings[name] for name in DESTINATION)
     if all(map(is_, given, _NOTHING)):
@@ -638,8 +638,7 @@ def _placeOf(
     try:
         if "\0" in endpoint and scheme != "unix":
             raise ValueError("there is a NUL in it")
-        # The installed reactor is not needed before the start, so it is not
-        # installed now.
+        # No reactor is needed before the client starts, so do not install one now.
         asking = _Asking()
         described: Any = clientFromString(
             asking if scheme in ("tcp", "unix") or reactor is None else reactor,
@@ -651,7 +650,7 @@ def _placeOf(
         if scheme != "tcp":
             return Given(endpoint)
         # Twisted's endpoint for this description does not reach hosts that have only
-        # IPv6 addresses. So this is an address of ours.
+        # IPv6 addresses. So use an Address instead.
         described.connect(None)
         host, port, timeout, binding = asking.asked
         return Address(
@@ -684,14 +683,14 @@ def _excludeDoubleTLS(places: Iterable[AnyPlace]) -> None:
     for place in places:
         if place.secure:
             raise TypeError(
-                f"endpoint {str(place)!r} and tls exclude each other: it is TLS "
+                f"endpoint {str(place)!r} and tls exclude each other: it uses TLS "
                 "already; omit tls, or pass 'tcp:host:port'"
             )
 
 
 def withoutTLS(what: str, why: str) -> ValueError:
     """
-    @return: the error for a change after which connections would not be TLS.
+    @return: the error for a change that would make connections use no TLS.
     """
     return ValueError(
         f"{what} would not be TLS: {why}; for several addresses, pass remoteAddress, "
@@ -725,7 +724,7 @@ class _Asking:
     path: str
 
     def installNameResolver(self, resolver: object) -> Any:
-        "It has none."
+        "Do nothing."
 
     def connectTCP(
         self,

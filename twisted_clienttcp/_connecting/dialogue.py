@@ -1,5 +1,5 @@
 """
-What the dialogues with proxies have in common. A dialogue does no I/O.
+The base class of the dialogues with proxies, and helpers. A dialogue does no I/O.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ RESPONSE_LIMIT = 64 * 1024
 
 class Dialogue:
     """
-    What is sent to a proxy, and what it answers.
+    The bytes to send to a proxy, depending on its answers.
 
-    @ivar rest: the bytes behind the proxy's last answer, which are the first bytes of
-        the server; None as long as the proxy has not agreed.
+    @ivar rest: the bytes after the proxy's last answer, which are the first bytes of
+        the server; None until the proxy has agreed.
     """
 
     rest: bytes | None = None

@@ -22,7 +22,7 @@ from .dialogue import (
 #: The statuses for a missing or wrong password: tinyproxy answers a wrong one with 401.
 _DEMANDING = (401, 407)
 
-#: The meaning of statuses of which the text of the proxy may say nothing.
+#: The meanings of statuses that a proxy may not explain.
 _STATUSES = {
     403: "its rules do not allow this connection",
     405: "it does not support CONNECT",
@@ -48,7 +48,8 @@ def require(what: str) -> None:
 
 class HTTPConnect(Dialogue):
     """
-    A dialogue that asks for a connection to a server. The proxy looks up its name.
+    A dialogue that asks for a connection to a server. The proxy looks up the server's
+    name.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
@@ -65,7 +66,7 @@ class HTTPConnect(Dialogue):
         self._head = b""
 
     def start(self) -> bytes:
-        "As L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s."
+        "See L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}."
         import h11
 
         headers = [("Host", self._target)]
@@ -79,7 +80,7 @@ class HTTPConnect(Dialogue):
         return output or b""
 
     def receive(self, data: bytes) -> bytes:
-        "As L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s."
+        "See L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}."
         import h11
 
         connection = self._connection
@@ -104,13 +105,13 @@ class HTTPConnect(Dialogue):
         if isinstance(event, h11.Response):
             if not 200 <= event.status_code < 300:
                 raise Refusal(self._refused(event.status_code, event.reason))
-            # Content-Length and Transfer-Encoding mean nothing here (RFC 9110, 9.3.6).
+            # Content-Length and Transfer-Encoding are ignored (RFC 9110, 9.3.6).
             self.rest = rest
         return b""
 
     def _refused(self, status: int, reason: bytes) -> str:
         if status in _DEMANDING and self._credentials is None:
-            words = "it demands a user and a password"
+            words = "it requires a user and a password"
         elif status in _DEMANDING:
             words = "it did not accept the user and password"
         else:

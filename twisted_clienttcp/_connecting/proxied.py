@@ -33,7 +33,7 @@ class Proxied:
     host: Host
     port: int
 
-    #: It speaks no TLS itself.
+    #: Connections are not TLS unless the client starts it.
     secure = False
 
     def __str__(self) -> str:
@@ -48,15 +48,15 @@ class Proxied:
 
     @property
     def address(self) -> ProxiedAddress:
-        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
         return ProxiedAddress(self.host.name, self.port, tuple(map(str, self.proxies)))
 
     def addressOf(self, host: str) -> IAddress:
-        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
         return self.first.addressOf(host)
 
     def limit(self, timeout: float) -> float | None:
-        "As L{Place<twisted_clienttcp._connecting.connector.Place>}'s."
+        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
         return self.first.limit(timeout)
 
     def connect(
@@ -87,13 +87,13 @@ class Proxied:
 
 def through(route: Route, place: Any) -> Any:
     """
-    @param place: an address with a C{port}, which is None for a UNIX socket and for an
-        endpoint of the user's.
+    @param place: a destination with a C{port}, which is None for a UNIX socket and for
+        a user's endpoint.
 
-    @return: the same place through the proxies that lead to it, if there are any.
+    @return: the same destination through the proxies that lead to it, if there are any.
 
     @raise TypeError: if no proxy can lead to it.
-    @raise ValueError: as L{Route.to}.
+    @raise ValueError: see L{Route.to}.
     """
     if place.port is not None:
         proxies = route.to(place.host, place.port)

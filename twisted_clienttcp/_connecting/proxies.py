@@ -1,8 +1,8 @@
 """
 Proxies: their URLs, chains of them, and those of the environment.
 
-User and password are parts of the URL. They appear in no message, no C{repr} and no
-traceback: errors of this module do not repeat the value that they reject.
+User and password are parts of the URL. They never appear in a message, a C{repr} or a
+traceback: errors of this module do not contain the rejected value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .dialogue import Credentials, Dialogue, redacted
 from .httpconnect import HTTPConnect
 from .socks import SOCKS5
 
-#: The value of C{proxy} for the proxy of the environment.
+#: The value of C{proxy} that stands for the proxy in the environment variables.
 ENVIRONMENT = "environment"
 
 #: The dialogue for each scheme, and the default port.
@@ -45,7 +45,7 @@ class Proxy:
     """
     A proxy.
 
-    @ivar scheme: that of its URL.
+    @ivar scheme: the scheme of its URL.
     @ivar host: its host.
     @ivar port: its port.
     """
@@ -58,8 +58,8 @@ class Proxy:
             C{"https://host:443"}. User and password may be left out; special characters
             in them are percent-encoded (RFC 3986, 2.1). Only for SOCKS is there a
             default port.
-        @param tls: for C{https}, how to verify the proxy: as the setting C{tls} of the
-            client.
+        @param tls: for C{https}, how to verify the proxy: like the setting C{tls} of
+            the client.
 
         @raise TypeError: if the URL is not text, or C{tls} has the wrong type.
         @raise ValueError: if it is not the URL of a proxy.
@@ -121,7 +121,7 @@ class Proxy:
 
     def check(self, host: Host) -> None:
         """
-        Check whether the proxy can be asked for a server.
+        Check whether the proxy can be asked to connect to a server.
 
         @raise ValueError: if it cannot.
         """
@@ -200,8 +200,8 @@ class Route:
     """
     The setting C{proxy}: which proxies lead to a server.
 
-    @ivar isDemanded: True if there must be a proxy: the environment is only for servers
-        with a host and a port.
+    @ivar isDemanded: True if a proxy must be used. It is False for C{"environment"},
+        which applies only to servers with a host and a port.
     """
 
     def __init__(self, given: object) -> None:
@@ -209,7 +209,7 @@ class Route:
         @param given: the value of the setting: a URL, a L{Proxy}, a sequence of these
             for a chain, C{"environment"}, or None.
 
-        @raise Exception: as L{Proxy}.
+        @raise Exception: see L{Proxy}.
         """
         self.isDemanded = given is not None and given != ENVIRONMENT
         self._chain: tuple[Proxy, ...] = ()
@@ -229,7 +229,8 @@ class Route:
         @return: the proxies to a server, in the order in which they are passed; empty
             to connect directly.
 
-        @raise ValueError: if the last one cannot be asked for this server.
+        @raise ValueError: if one of them cannot be asked to connect to the next one, or
+            to the server.
         """
         if not self._chain or isExcepted(host, port, self._excepted):
             return ()
@@ -254,8 +255,8 @@ def _chainOf(given: object) -> tuple[Proxy, ...]:
 
 def fromEnvironment(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     """
-    @return: the URL of the proxy, empty for none, and the servers that are connected to
-        directly. As for curl, a variable in lower case wins.
+    @return: the URL of the proxy, empty for none, and the servers to connect to
+        directly. As in curl, a variable in lower case wins.
     """
 
     def read(name: str) -> str:
@@ -271,7 +272,7 @@ def isExcepted(host: Host, port: int, excepted: Iterable[str]) -> bool:
         all names in it), an IP address, or a network such as C{10.0.0.0/8}, each with
         C{:port} or without.
 
-    @return: whether one of them is for this server.
+    @return: whether one of them matches this server.
     """
     for item in excepted:
         found = re.fullmatch(r"\[(.*)\](?::(.*))?|([^:]*):([0-9]+)", item)

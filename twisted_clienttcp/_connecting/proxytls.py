@@ -1,5 +1,5 @@
 """
-TLS with a proxy, in which the TLS with the server may be another layer.
+TLS with a proxy. TLS with the server may be another layer inside it.
 
 This module imports OpenSSL, so it is imported only where it is needed.
 """
@@ -22,7 +22,7 @@ from .. import _tls
 
 class _Mute:
     """
-    A transport to which nothing is written any more.
+    A transport that drops everything written to it.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -37,15 +37,15 @@ class _Mute:
 
 class ProxyTLS(TLSMemoryBIOProtocol):
     """
-    The TLS with a proxy. (Other than the class that the factory of newer versions of
-    Twisted uses, this one passes on each write at once, so that a transport below that
-    has sent everything has really sent everything.)
+    The TLS with a proxy. (Unlike the class that newer versions of Twisted use, it
+    passes on each write immediately, so that nothing is left here when the transport
+    below has sent everything.)
 
-    If another TLS layer is above, that one has exchanged a close_notify with the server
-    before it closes this one, and nothing is left to say. So this one closes at once,
-    without waiting for a close_notify of the proxy, which might never come. It does not
-    send one either: a proxy that has closed already would answer with a reset, which
-    looks like one that drops the client's last bytes.
+    If there is another TLS layer above, that layer exchanges close_notify alerts with
+    the server before it closes this one, and nothing is left to send. So this layer
+    closes immediately, without waiting for the proxy's close_notify, which might never
+    come. It does not send one either: a proxy that has already closed would answer with
+    a reset, which looks like one that loses the client's last bytes.
 
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
     """
@@ -91,7 +91,7 @@ def secured(
 
     @return: the protocol to connect to the transport.
     """
-    # As startTLS of Twisted's transports does: there is no factory behind it.
+    # There is no other factory, as in startTLS() of Twisted's transports.
     none: Any = None
     factory = TLSMemoryBIOFactory(_tls.Creator(options), True, none, clock)
     layer: IProtocol = ProxyTLS(factory, protocol)  # type: ignore[no-untyped-call]

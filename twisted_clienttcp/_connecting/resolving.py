@@ -7,14 +7,14 @@ of the reactor, at most once per thread at a time. The other lookups wait here, 
 they can be cancelled: before the process ends, the pool completes all its work.
 
 I{Happy eyeballs} (RFC 8305). Often some of the addresses of a name do not work: IPv6 is
-configured and leads nowhere, or one of several servers is down. To try one after the
+configured and leads nowhere, or one of several servers is down. Trying one after the
 other can take minutes, because an address that does not answer fails only after the
-timeout of the kernel. To try all at once would burden each server with connections that
-are dropped immediately. So the addresses start one after the other, but not slowly: the
-next one starts as soon as one has failed, or after 250 ms without an answer, and those
-that have started go on. The first completed handshake wins, and the others are
-abandoned. The address families alternate, so that a family that does not work at all
-costs 250 ms once.
+timeout of the kernel. Trying all at the same time would burden each server with
+connections that are dropped immediately. So the addresses start one after the other,
+but not slowly: the next one starts as soon as one has failed, or after 250 ms without
+an answer, and those that have started go on. The first completed handshake wins, and
+the others are abandoned. The address families alternate, so that a family that does not
+work at all costs 250 ms once.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ try:
 except ImportError:  # pragma: no cover - for a Twisted that has moved it
     GAIResolver = None  # type: ignore[assignment,misc]
 
-#: Clients do not join a lookup that a resolver has not ended after so many seconds: if
-#: it has lost track of the lookup, it never ends, and would delay every later attempt.
+#: Clients do not join a lookup that has run for this many seconds: if the resolver has
+#: lost track of it, it never ends, and every later attempt would wait for it.
 JOINABLE = 30.0
 
 #: The class of the addresses of a family.
@@ -72,11 +72,11 @@ _TYPES: dict[int | None, list[type] | None] = {
 #: Reactor, resolver, name and address family; the first two by their C{id}.
 _Key = tuple[int, int, str, int | None]
 
-#: The seconds after which the next address starts, if the present one has not answered
+#: The seconds after which the next address starts, if the last one has not answered
 #: (RFC 8305, 5: the Connection Attempt Delay).
 ATTEMPT_DELAY = 0.25
 
-#: The state of an address, until it has failed.
+#: The state of an address that has not failed.
 State = Literal["connecting", "connected", "abandoned"]
 
 _log = Logger()
@@ -92,13 +92,13 @@ def lookUp(reactor: object, name: str, family: int | None) -> Deferred[list[str]
     @return: fires with the addresses, as IP literals in the order of preference. There
         is at least one. It fails with the reason of the resolver, or with a
         L{DNSLookupError<twisted.internet.error.DNSLookupError>} if there is no address.
-        To cancel it does not affect other clients.
+        Cancelling it does not affect other clients.
     """
     resolver = getattr(reactor, "nameResolver", None)
     key = id(reactor), id(resolver), name, family
     lookup = _lookups.get(key)
     if lookup is None or not lookup.isJoinable():
-        # Twisted's own resolver passes on no error but gaierror.
+        # Twisted's own resolver reports no error other than gaierror.
         threaded = resolver is None or type(resolver) is GAIResolver
         kind = _ThreadedLookup if threaded else _ResolverLookup
         lookup = _lookups[key] = kind(key, reactor, resolver)
@@ -160,7 +160,7 @@ class _Lookup:
 
     def _abandon(self) -> None:
         """
-        All clients have cancelled.
+        Stop the lookup, if possible: all clients have cancelled.
         """
         raise NotImplementedError
 
@@ -207,7 +207,7 @@ class _ResolverLookup(_Lookup):
         self._resolver.resolveHostName(self, self.name, 0, _TYPES[self.family], "TCP")
 
     def isJoinable(self) -> bool:
-        "As L{_Lookup}'s."
+        "See L{_Lookup}."
         passed: float = self._reactor.seconds() - self._begun
         return passed < JOINABLE
 
@@ -217,7 +217,7 @@ class _ResolverLookup(_Lookup):
             try:
                 self._resolution.cancel()
             except NotImplementedError:
-                # As Twisted's.
+                # Twisted's resolver cannot cancel.
                 pass
             except Exception:
                 _log.failure("the lookup of {name!r} was not cancelled", name=self.name)
@@ -225,18 +225,18 @@ class _ResolverLookup(_Lookup):
     # -- what the resolver calls
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        "As the interface's."
+        "See the interface."
         self._resolution = resolutionInProgress
 
     def addressResolved(self, address: Any) -> None:
-        "As the interface's."
+        "See the interface."
         types = tuple(_TYPES[self.family] or _FAMILIES.values())
         # Some resolvers return addresses of other types than those asked for.
         if type(address) in types:
             self._found.append(_literal(address.host, getattr(address, "scopeID", 0)))
 
     def resolutionComplete(self) -> None:
-        "As the interface's."
+        "See the interface."
         self.end(self._found)
 
 
@@ -251,7 +251,7 @@ class _ThreadedLookup(_Lookup):
         self._threads.add(self)
 
     def isJoinable(self) -> bool:
-        "As L{_Lookup}'s. C{getaddrinfo} always ends."
+        "See L{_Lookup}. C{getaddrinfo} always ends."
         return True
 
     def _abandon(self) -> None:
@@ -268,7 +268,7 @@ class _Threads:
         self._reactor = reactor
         self._pool = reactor.getThreadPool()
         self._running = 0
-        # As the waiters of a lookup.
+        # In order, and with removal in constant time.
         self._waiting: OrderedDict[_ThreadedLookup, None] = OrderedDict()
         _threads[id(reactor)] = self
 
@@ -321,8 +321,7 @@ def _addressesOf(name: str, family: int | None) -> list[str]:
 
 def _lookupError(number: int | None, text: str | None) -> DNSLookupError:
     """
-    @return: the error that Twisted uses for names, with the number and text of the
-        resolver's.
+    @return: the error that Twisted uses for names, with the resolver's number and text.
     """
     error = DNSLookupError(text or "The lookup failed")
     error.errno, error.strerror = number, text
@@ -341,7 +340,7 @@ def interleaved(addresses: Iterable[str]) -> list[str]:
     Alternate between the address families, beginning with that of the first address
     (RFC 8305, 4). The order within a family remains.
 
-    @param addresses: IP literals. One that occurs again is left out.
+    @param addresses: IP literals. Duplicates are left out.
     """
     families: dict[bool, list[str]] = {}
     for address in dict.fromkeys(addresses):
@@ -383,8 +382,8 @@ class Race:
             least one.
         @param connect: starts an attempt at one address.
         @param build: called when an attempt has won; returns the protocol.
-        @param failed: called with the last failure if all attempts have failed, or if
-            C{build} has.
+        @param failed: called with the last failure if all attempts have failed, or with
+            that of C{build}.
         @param delay: the seconds after which the next attempt starts if none fails
             before; None to wait until one fails.
         """
@@ -425,7 +424,7 @@ class Race:
 
     def won(self, address: IAddress | None) -> IProtocol | None:
         """
-        An attempt has connected: abandon the others, also if there will be no protocol.
+        An attempt has connected: abandon the others, even if C{build} fails.
 
         @param address: the address of the peer.
 
@@ -471,12 +470,12 @@ class Candidate:
         """
         Start the attempt.
 
-        @param connect: as the parameter of L{Race}.
+        @param connect: see L{Race}.
         """
         try:
             connector = connect(self.host, self)
         except Exception:
-            # The reactor does not know the scope of an IPv6 address, for example.
+            # For example, the scope of an IPv6 address does not exist.
             self._end(Failure())
         else:
             if self._race is not None:
@@ -513,13 +512,13 @@ class Candidate:
     # -- what the connector of the reactor calls
 
     def doStart(self) -> None:
-        "As a factory's. There is nothing to do."
+        "Do nothing."
 
     def doStop(self) -> None:
-        "As a factory's. There is nothing to do."
+        "Do nothing."
 
     def startedConnecting(self, connector: object) -> None:
-        "As a factory's. There is nothing to do."
+        "Do nothing."
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
@@ -537,17 +536,18 @@ class Candidate:
         return None if race is None else race.won(addr)
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        "As a factory's."
+        "See C{ClientFactory}."
         self.fail(reason)
 
     def clientConnectionLost(self, connector: object, reason: Failure) -> None:
-        "As a factory's. The protocol reports the loss."
+        "Do nothing: the protocol reports the loss."
 
 
 class _Refusing(Protocol):
     """
-    A protocol for a connection that must not be used. It is aborted, since a closed
-    one could occupy the port of the server for minutes; then its attempt has failed.
+    A protocol for a connection that must not be used. It aborts the connection, because
+    after a normal close the port of the server could be occupied for minutes, and then
+    ends the attempt.
     """
 
     def __init__(self, reason: Failure, candidate: Candidate) -> None:

@@ -27,14 +27,15 @@ _REPLIES = {
     8: "it does not support this type of address",
 }
 
-#: A generator that yields the bytes to send and the number of bytes that it needs, and
-#: is sent these bytes.
+#: A generator that yields the bytes to send and the number of bytes that it needs next,
+#: and is resumed with these bytes.
 _Steps = Generator[tuple[bytes, int], bytes, None]
 
 
 class SOCKS5(Dialogue):
     """
-    A dialogue that asks for a connection to a server. The proxy looks up its name.
+    A dialogue that asks for a connection to a server. The proxy looks up the server's
+    name.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
@@ -46,12 +47,12 @@ class SOCKS5(Dialogue):
         self._steps = self._speak(credentials, host, port)
 
     def start(self) -> bytes:
-        "As L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s."
+        "See L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}."
         output, self._needed = next(self._steps)
         return output
 
     def receive(self, data: bytes) -> bytes:
-        "As L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}'s."
+        "See L{Dialogue<twisted_clienttcp._connecting.dialogue.Dialogue>}."
         buffer = self._buffer
         buffer += data
         sent = b""
@@ -83,9 +84,9 @@ class SOCKS5(Dialogue):
             if status != 0:
                 raise Refusal("did not accept the user and password")
         elif method == _NONE_OF_THESE and credentials is None:
-            raise Refusal("demands authentication: give it a user and a password")
+            raise Refusal("requires authentication: add user and password to its URL")
         elif method == _NONE_OF_THESE:
-            raise Refusal("accepts neither user and password nor no authentication")
+            raise Refusal("accepts neither no authentication nor user and password")
         elif method != _NO_AUTHENTICATION:
             raise Refusal(f"chose method {method}, which was not offered")
         request = bytes((_VERSION, _CONNECT, 0)) + _encoded(host)

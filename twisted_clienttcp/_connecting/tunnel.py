@@ -1,6 +1,6 @@
 """
-The way through proxies: one dialogue after the other on a connected transport, which
-the protocol of the client gets then.
+A tunnel through proxies: one dialogue after the other on a connected transport, which
+is then passed to the protocol of the client.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .proxies import Proxy
 
 class Tunnel:
     """
-    The way to one server through a chain of proxies.
+    The tunnel to one server through a chain of proxies.
 
     @ivar done: a Deferred that fires with the protocol of the server when it has its
         transport. Cancelling it aborts the transport.
@@ -52,7 +52,7 @@ class Tunnel:
         @param host: the server.
         @param address: its address, for reports.
         @param build: called with the address of the server when the last proxy has
-            agreed; returns the protocol, or None if it is not wanted any more.
+            agreed; returns the protocol, or None if it is no longer wanted.
         """
         self._left = list(proxies)
         self._host = host
@@ -64,9 +64,9 @@ class Tunnel:
 
     def next(self) -> IProtocol:
         """
-        @return: the protocol for the next proxy or, behind the last one, the server.
+        @return: the protocol for the next proxy or, after the last one, for the server.
 
-        @raise NoProtocol: if the protocol of the server is not wanted any more.
+        @raise NoProtocol: if the protocol of the server is no longer wanted.
         """
         if not self._left:
             protocol = self._build(self._address)
@@ -98,7 +98,7 @@ class Tunnel:
         """
         A proxy has connected the transport to the next proxy or to the server.
 
-        @param rest: the first bytes behind the proxy.
+        @param rest: the bytes after the proxy's answer.
         """
         isComplete = not self._left
         try:
@@ -108,13 +108,13 @@ class Tunnel:
             self.fail(Failure())
             return
         isTLS = ISSLTransport.providedBy(transport)
-        # Where each kind of transport has the protocol above it.
+        # The attribute of each kind of transport that holds the protocol above it.
         above = "wrappedProtocol" if isTLS else "protocol"
         setattr(transport, above, protocol)
         try:
             protocol.makeConnection(transport)
         except BaseException:
-            # As Twisted's transports, whose reactor logs the error.
+            # Twisted's transports raise here too: the reactor logs the error.
             self.fail(Failure())
             raise
         if isTLS and IHandshakeListener.providedBy(protocol):
@@ -129,7 +129,7 @@ class Tunnel:
 
     def fail(self, failure: Failure) -> None:
         """
-        The server cannot be reached this way.
+        Abort the transport, and report the failure.
         """
         if not self.done.called:
             self._abort()
@@ -155,7 +155,7 @@ class Hop(Protocol):
 
     def connectionMade(self) -> None:
         """
-        The proxy is connected. With TLS, that alone does not mean much.
+        Start the dialogue; with TLS, only after the handshake.
         """
         self._tunnel.use(self.transport)
         if not self._shaking:
@@ -165,7 +165,8 @@ class Hop(Protocol):
 
     def handshakeCompleted(self) -> None:
         """
-        If the handshake was that with this proxy, and its certificate is valid, begin.
+        Start the dialogue, if this was the handshake with the proxy, and its
+        certificate is valid.
         """
         if self._shaking and _tls.verified(self.transport):
             self._shaking = False
