@@ -1,7 +1,7 @@
 """
 Measure the client, and compare it with the limit of the language and with rivals.
 
-Each table has a module of the same name: L{inbound}, L{framings}, L{outbound},
-L{echo}, L{herd}, L{connections} and L{pipe}. They share L{measure} (works,
-rounds and bounds), L{run} (the process of a competitor), L{show} and L{plot}.
+Each table has a module of the same name: L{inbound}, L{framings}, L{outbound}, L{echo},
+L{herd}, L{connections} and L{pipe}. They share L{measure} (workloads, rounds and
+bounds), L{run} (the process of a competitor), L{show} and L{plot}.
 """

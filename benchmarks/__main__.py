@@ -1,5 +1,5 @@
 """
-Run the works of a table, and print the figures of each competitor::
+Run the workloads of a table, and print the figures of each competitor::
 
     python -m benchmarks inbound
     python -m benchmarks framings --only netstring slip --rounds 3
@@ -20,13 +20,13 @@ from .plot import plot
 from .show import show
 
 TABLES: dict[str, Any] = {
-    "inbound": inbound.WORKS,
-    "framings": framings.WORKS,
-    "outbound": outbound.WORKS,
-    "echo": echo.WORKS,
-    "herd": herd.WORKS,
-    "connections": connections.WORKS,
-    "pipe": pipe.WORKS,
+    "inbound": inbound.WORKLOADS,
+    "framings": framings.WORKLOADS,
+    "outbound": outbound.WORKLOADS,
+    "echo": echo.WORKLOADS,
+    "herd": herd.WORKLOADS,
+    "connections": connections.WORKLOADS,
+    "pipe": pipe.WORKLOADS,
 }
 
 
@@ -37,39 +37,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--only", nargs="+", metavar="WORK", help="these works alone")
-    parser.add_argument("--scale", type=float, default=1, help="do that part alone")
+    parser.add_argument(
+        "--only", nargs="+", metavar="WORKLOAD", help="run only these workloads"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1, help="run only this part of each workload"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw the ratios: SVG"
     )
     options = parser.parse_args()
-    works = TABLES[options.table]
+    workloads = TABLES[options.table]
     if options.rounds < 1 or options.scale <= 0:
         parser.error("--rounds and --scale must be positive")
     for key in options.only or ():
-        if key not in works:
-            parser.error(f"no work {key!r}: there are {', '.join(works)}")
+        if key not in workloads:
+            parser.error(f"unknown workload {key!r}: use one of {', '.join(workloads)}")
     if not options.json:
         print(*machine().values(), sep="; ")
     report: dict[str, Any] = {"machine": machine(), "rounds": options.rounds}
-    report["works"] = {}
+    report["workloads"] = {}
     try:
-        for key in options.only or works:
-            work = works[key]
-            results = compare(options.table, key, work, options.rounds, options.scale)
-            report["works"][key] = results
+        for key in options.only or workloads:
+            workload = workloads[key]
+            results = compare(
+                options.table, key, workload, options.rounds, options.scale
+            )
+            report["workloads"][key] = results
             if not options.json:
-                print(f"\n{show(work, results)}", flush=True)
+                print(f"\n{show(workload, results)}", flush=True)
     except Failed as failure:
         print(failure, file=sys.stderr)
         return 1
     if options.json:
         print(json.dumps(report, indent=2))
     if options.plot is not None:
-        drawn = {key: works[key] for key in report["works"]}
+        drawn = {key: workloads[key] for key in report["workloads"]}
         title = f"{options.table}: {', '.join(machine().values())}"
-        options.plot.write_text(plot(title, drawn, report["works"]))
+        options.plot.write_text(plot(title, drawn, report["workloads"]))
     return 0
 
 

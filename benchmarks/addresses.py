@@ -1,8 +1,8 @@
 """
-How long it takes to connect to a name of which some addresses do not work.
+Measure the time to connect to a name if some of its addresses do not work.
 
-The addresses of the loopback interface play the parts: the server listens on one of
-them only, and one belongs to a listener whose queue is full, which does not answer.
+They are addresses of the loopback interface: the server listens on only one of them,
+and one belongs to a listener with a full queue, which does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 
-from .measure import HOST, Competitor, Figure, Opponent, Work
+from .measure import HOST, Competitor, Figure, Opponent, Workload
 from .run import Run
 
 OURS = "clienttcp"
@@ -25,7 +25,7 @@ HOSTNAME = "HostnameEndpoint"
 #: An address that does not answer.
 SILENT = "127.0.0.9"
 
-#: The addresses of each name. In the last one none works.
+#: The addresses of each name. Of the last name, no address works.
 NAMES = {
     "refused": ["127.0.0.2", "127.0.0.3", HOST],
     "silent": [SILENT, HOST],
@@ -35,13 +35,14 @@ NAMES = {
 
 def linux() -> str:
     """
-    @return: the reason why there are not so many loopback addresses; empty on Linux.
+    @return: the reason why this cannot run here; empty on Linux, where every address in
+        127.0.0.0/8 is a loopback address.
     """
     return "" if sys.platform == "linux" else "missing"
 
 
 @dataclass(frozen=True)
-class Addresses(Work):
+class Addresses(Workload):
     """
     Attempts to connect to each of these names.
     """
@@ -125,7 +126,7 @@ def timed(run: Run, connect: Callable[[str, Callable[..., object]], object]) -> 
 
 def ours(run: Run) -> None:
     """
-    A client of ours.
+    Our client.
     """
     from twisted_clienttcp import ClientTCPFactory
 
@@ -159,7 +160,7 @@ def hostnameEndpoint(run: Run) -> None:
 
 
 ADDRESSES = Addresses(
-    "A name of which some addresses do not work",
+    "A name with addresses that do not work",
     {
         OURS: Competitor(ours, linux),
         HOSTNAME: Competitor(hostnameEndpoint, linux),

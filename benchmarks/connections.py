@@ -26,7 +26,7 @@ from .measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     same,
 )
 from .run import Run, cpuSeconds, memory
@@ -43,7 +43,7 @@ CYCLES = "clienttcp"
 
 #: The number of concurrent attempts.
 WINDOW = 100
-#: The part of the cycles that are made before the measurement.
+#: The share of the cycles that run before the measurement.
 WARM = 0.2
 LINE = b"still here"
 
@@ -66,7 +66,7 @@ def openFiles(number: int) -> None:
 
 
 @dataclass(frozen=True)
-class Crowd(Work):
+class Crowd(Workload):
     """
     Idle connections.
 
@@ -93,7 +93,7 @@ class Crowd(Work):
 
 class Connecting:
     """
-    Makes many connections, some at a time.
+    Makes many connections, at most L{WINDOW} at a time.
     """
 
     def __init__(self, run: Run, connect: Callable[[], object]) -> None:
@@ -169,7 +169,7 @@ def _receiver(connecting: Connecting) -> type:
 
 def factories(run: Run) -> None:
     """
-    C{ReconnectingClientFactory} and C{LineReceiver}; a factory reconnects one client.
+    C{ReconnectingClientFactory} and C{LineReceiver}, with one factory per connection.
     """
     from twisted.internet.protocol import ReconnectingClientFactory
 
@@ -184,7 +184,7 @@ def factories(run: Run) -> None:
 
 def services(run: Run) -> None:
     """
-    C{ClientService} and C{LineReceiver}, of one factory.
+    C{ClientService} and C{LineReceiver}, with one factory for all connections.
     """
     from twisted.application.internet import ClientService
     from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -219,7 +219,7 @@ def _once(make: Callable[[Connecting], Any]) -> Callable[[Connecting], Any]:
 
 def ours(run: Run, driver: str) -> None:
     """
-    A client of ours for each connection.
+    Our client, one for each connection.
     """
     from twisted.application.internet import ClientService
     from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -303,7 +303,7 @@ def protocols(run: Run) -> None:
 
 def streams(run: Run) -> None:
     """
-    C{asyncio}'s streams, with a task that reads for each.
+    C{asyncio}'s streams, with one reading task for each connection.
     """
 
     async def main() -> None:
@@ -329,7 +329,7 @@ def streams(run: Run) -> None:
 
 
 @dataclass(frozen=True)
-class Cycles(Work):
+class Cycles(Workload):
     """
     Connections of one client that are lost and made again.
 
@@ -357,7 +357,8 @@ class Cycles(Work):
 
 class Cycling:
     """
-    Counts the losses, and measures at two of them: after the warm-up, and at the last.
+    Counts the losses, and measures at two of them: the end of the warm-up, and the
+    last.
     """
 
     def __init__(self, run: Run, reactor: Any) -> None:
@@ -439,7 +440,7 @@ def factoryAgain(run: Run) -> None:
     theReactor.run()
 
 
-WORKS = {
+WORKLOADS = {
     "idle": Crowd(
         "5,000 idle connections",
         {
@@ -483,10 +484,10 @@ WORKS = {
         "5,000 cycles of one client: connect, lose, reconnect",
         {CYCLES: Competitor(oursAgain), FACTORY: Competitor(factoryAgain)},
         (
-            # The least object that could be left in each cycle has more bytes.
+            # The smallest object that a cycle could leave behind is larger.
             Figure("memory", "bytes a cycle", most={CYCLES: 40}, digits=1),
-            Figure("timers", "timers more", most={CYCLES: 0}, digits=0),
-            Figure("descriptors", "descriptors more", most={CYCLES: 0}, digits=0),
+            Figure("timers", "timers left", most={CYCLES: 0}, digits=0),
+            Figure("descriptors", "descriptors left", most={CYCLES: 0}, digits=0),
             Figure("cpu", "us a cycle", 1e6, digits=1),
         ),
         number=5000,

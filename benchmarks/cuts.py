@@ -1,5 +1,5 @@
 """
-The limits of the framings: hand-written loops, the least that Python code can do.
+The limits of the framings: hand-written loops, which do as little as Python code can.
 
 Each function is called with the bytes that it kept and with the bytes that were read.
 It returns the records, and the bytes to keep.
@@ -59,11 +59,11 @@ def int32(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
     found, start, end = [], 0, len(data)
     unpack = INT32.unpack_from
     while start + 4 <= end:
-        behind = start + 4 + unpack(data, start)[0]
-        if behind > end:
+        stop = start + 4 + unpack(data, start)[0]
+        if stop > end:
             break
-        found.append(data[start + 4 : behind])
-        start = behind
+        found.append(data[start + 4 : stop])
+        start = stop
     return found, data[start:]
 
 
@@ -81,11 +81,11 @@ def prefixed(rest: bytes, data: bytes, head: Struct, more: int) -> Any:
     found, start, end = [], 0, len(data)
     unpack, size = head.unpack_from, head.size
     while start + size <= end:
-        behind = start + unpack(data, start)[0] + more
-        if behind > end:
+        stop = start + unpack(data, start)[0] + more
+        if stop > end:
             break
-        found.append(data[start + size : behind])
-        start = behind
+        found.append(data[start + size : stop])
+        start = stop
     return found, data[start:]
 
 
@@ -100,11 +100,11 @@ def varint(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
             at += 1
         if at == end:
             break
-        behind = at + 1 + (length | data[at] << shift)
-        if behind > end:
+        stop = at + 1 + (length | data[at] << shift)
+        if stop > end:
             break
-        found.append(data[at + 1 : behind])
-        start = behind
+        found.append(data[at + 1 : stop])
+        start = stop
     return found, data[start:]
 
 
@@ -114,11 +114,11 @@ def counted(
     data = rest + data
     found, start, end = [], 0, len(data)
     while (at := data.find(mark, start)) >= 0:
-        behind = at + 1 + int(data[start:at])
-        if behind + trailer > end:
+        stop = at + 1 + int(data[start:at])
+        if stop + trailer > end:
             break
-        found.append(data[at + 1 : behind])
-        start = behind + trailer
+        found.append(data[at + 1 : stop])
+        start = stop + trailer
     return found, data[start:]
 
 

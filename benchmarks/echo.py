@@ -23,7 +23,7 @@ from .measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     expected,
     same,
     uvloop,
@@ -35,7 +35,7 @@ PLAIN = "Protocol"
 
 
 @dataclass(frozen=True)
-class Echo(Work):
+class Echo(Workload):
     """
     Lines that the server sends back.
 
@@ -208,7 +208,7 @@ def protocol(run: Run, loopFrom: str) -> None:
     loop.run_until_complete(lost)
 
 
-WORKS = {
+WORKLOADS = {
     "lines": Echo(
         "echo: a line of 32 bytes, one at a time",
         {

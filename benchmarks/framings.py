@@ -117,7 +117,7 @@ _NETSTRING_RECEIVER = Competitor(
 )
 _CRLF = partial(matches, pattern=re.compile(rb"\r?\n"))
 
-WORKS = {
+WORKLOADS = {
     "stream": _framing("Stream, reads", b"", b"", "Stream()", reads, READ),
     "text": _framing(
         "Line, decoded",
@@ -155,7 +155,7 @@ WORKS = {
         "LengthPrefixed, varint", _varint, "LengthPrefixed(prefixSize='varint')", varint
     ),
     "offsetUnequal": _unequal(
-        "LengthPrefixed, 2 bytes behind 2 others",
+        "LengthPrefixed, 2 bytes after 2 others",
         lambda record: _OFFSET.pack(len(record)) + record,
         "LengthPrefixed(prefixSize=2, offset=2)",
         partial(prefixed, head=_OFFSET, more=4),

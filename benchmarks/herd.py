@@ -16,10 +16,10 @@ from heapq import heapify, heapreplace
 from statistics import mean
 from typing import Any
 
-from .measure import OURS, Competitor, Figure, Opponent, Work
+from .measure import OURS, Competitor, Figure, Opponent, Workload
 
 SECONDS = 1000
-#: The second from which on the herd should have spread.
+#: The second after which the herd should have spread.
 SETTLED = 60
 
 #: Returns the seconds to wait after a failure or a loss.
@@ -27,7 +27,7 @@ Waits = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Herd(Work):
+class Herd(Workload):
     """
     A herd of clients.
     """
@@ -97,10 +97,10 @@ def ours() -> Waits:
 
 def reconnecting(accepted: bool) -> Waits:
     """
-    The factory itself, with a clock that only remembers.
+    The factory itself, with a clock that only records the delay.
 
-    @param accepted: True if a connection was made before each loss. Its documentation
-        then asks for a call of C{resetDelay}.
+    @param accepted: True if a connection was made before each loss. For this case, the
+        documentation of the factory demands a call of C{resetDelay}.
     """
     from twisted.internet.protocol import ReconnectingClientFactory
 
@@ -155,7 +155,7 @@ def _herd(title: str, accepted: bool) -> Herd:
     )
 
 
-WORKS = {
+WORKLOADS = {
     "down": _herd("10,000 clients lose a server, which stays down", accepted=False),
     "closes": _herd(
         "10,000 clients lose a server, which from then on accepts and closes",

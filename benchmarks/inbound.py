@@ -42,7 +42,7 @@ from .measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     always,
     perl,
     same,
@@ -55,13 +55,13 @@ BATCH = "clienttcp, serverInputBatch"
 PROTOCOL = "Protocol"
 HUGE = 64 * MIB
 
-#: The longest record of the works with records of unequal size, and the mean length.
+#: The length of the longest record, and the mean, where records have unequal size.
 LONGEST = 128
 MEAN = (1 + LONGEST) / 2
 
 
 @dataclass(frozen=True)
-class Inbound(Work):
+class Inbound(Workload):
     """
     A stream of records for a competitor.
 
@@ -145,7 +145,7 @@ def blocking(run: Run, cut: Cut) -> None:
     """
     A blocking socket, and a loop that calls the callback.
     """
-    deliver, read = run.deliver, run.work.read or READ
+    deliver, read = run.deliver, run.workload.read or READ
     rest: Any = b""
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
@@ -259,8 +259,8 @@ def cuttingTLS(run: Run, cut: Cut) -> None:
 
 def rawMode(run: Run) -> None:
     """
-    A C{LineReceiver} that calls C{setRawMode} behind each line, and C{setLineMode}
-    behind 100 bytes.
+    A C{LineReceiver} that calls C{setRawMode} after each line, and C{setLineMode} after
+    100 bytes.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -343,10 +343,10 @@ def answering(run: Run, waits: bool) -> None:
 
 def fixReads(run: Run) -> None:
     """
-    Fix the read size of all Twisted transports, if the work sets one. Neither Twisted
-    nor the client can choose another size then.
+    Fix the read size of all Twisted transports, if the workload sets one, so that
+    neither Twisted nor the client can choose another size.
     """
-    read = run.work.read
+    read = run.workload.read
     if read is not None:
         from twisted.internet.tcp import Connection
 
@@ -366,9 +366,9 @@ def ours(run: Run, **callbacks: Any) -> None:
     fixReads(run)
     framings = dict(vars(import_module("twisted.protocols.basic")))
     framings |= vars(import_module("twisted_clienttcp.framing"))
-    framing = eval(run.work.framing, framings)
+    framing = eval(run.workload.framing, framings)
     parameters = callbacks or {"serverInput": run.deliver}
-    if isinstance(run.work, SecureInbound):
+    if isinstance(run.workload, SecureInbound):
         parameters["tls"] = _options(run)
     runClient(run, framing=framing, connected=run.begin, **parameters)
 
@@ -520,7 +520,7 @@ def poe(run: Run, filter: str) -> None:
     runPerl(run, _POE.replace("FILTER", filter))
 
 
-# -- works
+# -- workloads
 
 
 def _competitors(cut: Cut, **rivals: Competitor) -> dict[str, Competitor]:
@@ -639,7 +639,7 @@ def _answers(title: str, waits: bool, records: int) -> Inbound:
     )
 
 
-WORKS = {
+WORKLOADS = {
     "lines16": Inbound(
         "lines of 16 bytes",
         {**_LINES, BATCH: Competitor(batch)},
@@ -709,7 +709,7 @@ WORKS = {
     ),
     "coroutine": _answers("a coroutine for each", False, 200_000),
     "turn": _answers("a coroutine for each, which waits for one turn", True, 20_000),
-    # What a hostile peer may send to make decoding expensive.
+    # Streams that a hostile peer may send to make decoding expensive.
     "empty": Inbound(
         "lines, one of 16 bytes among 255 empty ones, default newline",
         _competitors(newlines),

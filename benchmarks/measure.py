@@ -1,9 +1,9 @@
 """
-Works, rounds, ratios and bounds.
+Workloads, rounds, ratios and bounds.
 
-In each round, each competitor does the same work once, one after the other, each in a
-process of its own. This process is the other end, and checks every byte. A ratio
-compares two figures of the same round. Of all figures, the median is shown.
+In each round, the competitors run the same workload once, one after the other, each in
+a process of its own. This process is the other end, and checks every byte. A ratio
+compares two figures of the same round. The tables show the median of the rounds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Failed(Exception):
 
 def always() -> str:
     """
-    Return nothing: the competitor can always run.
+    Return an empty string: the competitor can always run.
     """
     return ""
 
@@ -55,11 +55,11 @@ def always() -> str:
 @dataclass(frozen=True)
 class Competitor:
     """
-    A competitor: something that does a work.
+    A program that runs a workload.
 
-    @ivar go: does the work once.
+    @ivar go: runs the workload once.
     @ivar missing: returns a word that says why it cannot run here; empty if it can.
-    @ivar share: the part of the work that a slow competitor does.
+    @ivar share: the part of the workload that a slow competitor runs.
     """
 
     go: Callable[..., Any]
@@ -73,8 +73,8 @@ class Ratio:
     A figure divided by that of another competitor in the same round.
 
     @ivar to: the name of the other competitor.
-    @ivar most: what it must be at the most, by name.
-    @ivar title: the printed name of the other competitor, if it is another one.
+    @ivar most: the bounds of the ratio, by the name of the competitor.
+    @ivar title: the printed name of the other competitor; empty for C{to}.
     """
 
     to: str
@@ -87,10 +87,10 @@ class Figure:
     """
     A figure that each run reports.
 
-    @ivar key: its name in the result of L{Work.measure}.
+    @ivar key: its name in the result of L{Workload.measure}.
     @ivar title: its printed name, with its unit.
-    @ivar unit: the size of the value in this unit.
-    @ivar most: what it must be at the most, in that unit, by name.
+    @ivar unit: the factor that converts the value to the printed unit.
+    @ivar most: the bounds in that unit, by the name of the competitor.
     """
 
     key: str
@@ -102,9 +102,9 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """
-    A work, and its competitors.
+    A workload, and its competitors.
     """
 
     title: str
@@ -113,27 +113,29 @@ class Work:
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Make a competitor do this work once.
+        Make a competitor run this workload once.
 
         @raise Failed: if it has not delivered the right data.
-        @raise OSError: as well.
+        @raise OSError: if a connection fails.
         """
         raise NotImplementedError
 
 
 class Opponent:
     """
-    A competitor that does a work once, and its process.
+    A competitor that runs a workload once, and its process.
 
-    @ivar scale: the part of the work that it does.
+    @ivar scale: the part of the workload that it runs.
     """
 
     process: subprocess.Popen[bytes] | None = None
 
-    def __init__(self, table: str, key: str, work: Work, name: str, scale: float):
+    def __init__(
+        self, table: str, key: str, workload: Workload, name: str, scale: float
+    ):
         self._which = (table, key, name)
         self.name = name
-        self.competitor = work.competitors[name]
+        self.competitor = workload.competitors[name]
         self.scale = scale * self.competitor.share
         self._listener = socket.create_server((HOST, 0), backlog=4096)
         self._listener.settimeout(60)
@@ -198,17 +200,17 @@ class Opponent:
             self.process.__exit__(None, None, None)
 
 
-def expect(server: Callable[[int], bytes], pattern: bytes, data: int) -> None:
+def expect(server: Callable[[int], bytes], pattern: bytes, length: int) -> None:
     """
     Read to the end of the stream.
 
     @param server: a function that reads at most this many bytes.
     @param pattern: the bytes that must arrive, repeatedly.
-    @param bytes: the number of bytes that must arrive.
+    @param length: the number of bytes that must arrive.
 
     @raise Failed: if anything else arrives.
     """
-    for _ in expected(server, pattern, data):
+    for _ in expected(server, pattern, length):
         pass
 
 
@@ -216,33 +218,33 @@ def expected(
     server: Callable[[int], bytes], pattern: bytes, length: int
 ) -> Iterable[bytes]:
     """
-    L{expect}, in pieces.
+    Like L{expect}, but yield the bytes as they are read.
     """
-    # So that any read is one piece of it.
+    # Any read is a slice of this.
     twice = pattern * 2
-    come = 0
+    arrived = 0
     while data := server(min(READ * 4, len(pattern))):
-        if not twice.startswith(data, come % len(pattern)):
-            raise Failed(f"other bytes than were sent behind {come}")
-        come += len(data)
+        if not twice.startswith(data, arrived % len(pattern)):
+            raise Failed(f"other bytes than were sent, after {arrived} bytes")
+        arrived += len(data)
         yield data
-    same(come, length)
+    same(arrived, length)
 
 
 @cache
 def noise() -> bytes:
     """
-    @return: a MiB of bytes, the same each time.
+    @return: a MiB of random bytes, the same each time.
     """
     return random.Random(0).randbytes(MIB)
 
 
-def same(come: int, sent: int) -> None:
+def same(arrived: int, sent: int) -> None:
     """
     @raise Failed: unless all bytes that were sent have arrived.
     """
-    if come != sent:
-        raise Failed(f"{come} bytes, not {sent}")
+    if arrived != sent:
+        raise Failed(f"{arrived} bytes arrived, not {sent}")
 
 
 # -- requirements of competitors
@@ -285,36 +287,36 @@ def uvloop() -> str:
 
 
 def compare(
-    table: str, key: str, work: Work, rounds: int, scale: float
+    table: str, key: str, workload: Workload, rounds: int, scale: float
 ) -> dict[str, Any]:
     """
-    Make all competitors do one work.
+    Make all competitors run one workload.
 
     @return: the medians for each of them, or the word that says why it cannot run.
 
-    @raise Failed: if one has not delivered the right data.
+    @raise Failed: if a competitor has not delivered the right data.
     """
-    words = {name: who.missing() for name, who in work.competitors.items()}
+    words = {name: who.missing() for name, who in workload.competitors.items()}
     names = [name for name, word in words.items() if not word]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):
-        # Change the order, so that none always follows the same other one.
+        # Rotate the order, so that no competitor always follows the same other one.
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            runs[name].append(_once(table, key, work, name, scale))
+            runs[name].append(_once(table, key, workload, name, scale))
     return {
         name: word
-        or {figure.key: _median(figure, name, runs) for figure in work.figures}
+        or {figure.key: _median(figure, name, runs) for figure in workload.figures}
         for name, word in words.items()
     }
 
 
 def _once(
-    table: str, key: str, work: Work, name: str, scale: float
+    table: str, key: str, workload: Workload, name: str, scale: float
 ) -> dict[str, float]:
-    opponent = Opponent(table, key, work, name, scale)
+    opponent = Opponent(table, key, workload, name, scale)
     try:
-        return work.measure(opponent)
+        return workload.measure(opponent)
     except (OSError, ValueError, Failed) as error:
         raise Failed(f"{key}, {name}: {error}") from error
     finally:

@@ -2,9 +2,9 @@
 Send records from a loop to the server, and a file.
 
 All competitors get the same records, one at a time, and send the same lines. All except
-the limit wait when too much output is pending: at the marks of our client, or by the
-means of the rival. The figure is the sender's CPU time from the moment when it is
-connected until the server has read everything and has ended the connection.
+the limit wait when too much output is pending: our client at its marks, and each rival
+in its own way. The figure is the sender's CPU time from the moment when it is connected
+until the server has read everything and has ended the connection.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     expect,
     noise,
     perl,
@@ -47,12 +47,12 @@ PLAIN = "transport"
 BATCH = [b"%032d" % number for number in range(1000)]
 SENT = b"".join(record + b"\n" for record in BATCH)
 
-#: As asyncio's marks, and as Twisted's threshold.
+#: The same as asyncio's marks and Twisted's threshold.
 MARKS = {"highMark": 64 * KIB, "lowMark": 16 * KIB}
 
 
 @dataclass(frozen=True)
-class Outbound(Work):
+class Outbound(Workload):
     """
     Records that a competitor sends.
 
@@ -130,7 +130,7 @@ def _line() -> Any:
 
 def ours(run: Run) -> None:
     """
-    A loop that puts records, and that waits between the high and the low mark.
+    A loop that puts records, and waits from the high mark to the low mark.
     """
     waiting = records(run)
 
@@ -292,7 +292,7 @@ server.on('close', () => {
 
 
 @dataclass(frozen=True)
-class Sending(Work):
+class Sending(Workload):
     """
     A file that a competitor sends.
 
@@ -360,7 +360,7 @@ def oursFileSender(run: Run) -> None:
         runClient(run, connected=connected, serverInput=run.deliver)
 
 
-WORKS = {
+WORKLOADS = {
     "records": Outbound(
         "1,000,000 records of 32 bytes, as lines",
         {

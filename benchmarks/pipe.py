@@ -25,7 +25,7 @@ from .measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     expect,
     noise,
     program,
@@ -35,7 +35,7 @@ NCAT = "ncat"
 
 
 @dataclass(frozen=True)
-class Pipe(Work):
+class Pipe(Workload):
     """
     Bytes that pass through a command.
 
@@ -133,7 +133,7 @@ def _pipe(title: str, into: bool) -> Pipe:
     )
 
 
-WORKS = {
+WORKLOADS = {
     "into": _pipe("1 GiB from standard input into a server", into=True),
     "out": _pipe("1 GiB out of a server to standard output", into=False),
 }

@@ -12,7 +12,7 @@ from html import escape
 from math import log10
 from typing import Any
 
-from .measure import OURS, Work
+from .measure import OURS, Workload
 
 WIDTH = 760
 NAMES = 200
@@ -37,13 +37,15 @@ text { font: 12px sans-serif; fill: #222 }
 Bar = tuple[str, float, float | None]
 
 
-def plot(title: str, works: dict[str, Work], results: dict[str, Any]) -> str:
+def plot(title: str, workloads: dict[str, Workload], results: dict[str, Any]) -> str:
     """
-    @return: the chart of all ratios of these works, or of their bounded figures where
-        there are no ratios.
+    @return: the chart of all ratios of these workloads, or of the first figure of a
+        workload without ratios.
     """
     panels = [
-        panel for key, work in works.items() for panel in _panels(work, results[key])
+        panel
+        for key, workload in workloads.items()
+        for panel in _panels(workload, results[key])
     ]
     values = [1.0]
     for _, bars in panels:
@@ -108,29 +110,31 @@ def _line(kind: str, x: float, top: int, bottom: int) -> str:
     return f'<line class="{kind}" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'
 
 
-def _panels(work: Work, results: dict[str, Any]) -> Iterator[tuple[str, list[Bar]]]:
+def _panels(
+    workload: Workload, results: dict[str, Any]
+) -> Iterator[tuple[str, list[Bar]]]:
     """
     @return: each group of bars.
     """
     known = {name: who for name, who in results.items() if not isinstance(who, str)}
-    for figure in work.figures:
+    for figure in workload.figures:
         for ratio in figure.ratios:
             bars = [
                 (name, who[figure.key]["ratios"][ratio.to])
                 for name, who in known.items()
             ]
             yield (
-                f"{work.title}: {figure.title}, x {ratio.title or ratio.to}",
+                f"{workload.title}: {figure.title}, x {ratio.title or ratio.to}",
                 [
                     (name, at["ratio"], at["most"])
                     for name, at in bars
                     if at["ratio"] is not None and at["ratio"] > 0
                 ],
             )
-    if not any(figure.ratios for figure in work.figures):
-        figure = work.figures[0]
+    if not any(figure.ratios for figure in workload.figures):
+        figure = workload.figures[0]
         bars = [(name, who[figure.key]) for name, who in known.items()]
         yield (
-            f"{work.title}: {figure.title}",
+            f"{workload.title}: {figure.title}",
             [(name, at["value"], at["most"]) for name, at in bars if at["value"] > 0],
         )

@@ -1,7 +1,7 @@
 """
-The process of a competitor, which does a work once and reports its figures::
+The process of a competitor, which runs a workload once and reports its figures::
 
-    python -m benchmarks.run TABLE WORK COMPETITOR PORT [ARGUMENT...]
+    python -m benchmarks.run TABLE WORKLOAD COMPETITOR PORT [ARGUMENT...]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .measure import Work
+from .measure import Workload
 
 _STATUS = Path("/proc/self/status")
 
@@ -27,8 +27,8 @@ class Run:
     @ivar args: more arguments.
     """
 
-    def __init__(self, work: Work, port: int, args: list[str]) -> None:
-        self.work: Any = work
+    def __init__(self, workload: Workload, port: int, args: list[str]) -> None:
+        self.workload: Any = workload
         self.port = port
         self.args = args
         count = 0
@@ -97,10 +97,10 @@ def memory(name: str = "VmRSS") -> int:
 
 def main(table: str, key: str, name: str, port: str, *args: str) -> None:
     """
-    Do a work once.
+    Run a workload once.
     """
-    work = import_module(f"benchmarks.{table}").WORKS[key]
-    work.competitors[name].go(Run(work, int(port), list(args)))
+    workload = import_module(f"benchmarks.{table}").WORKLOADS[key]
+    workload.competitors[name].go(Run(workload, int(port), list(args)))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .measure import Work
+from .measure import Workload
 
 MISSED = "MISSED"
 
 
-def show(work: Work, results: dict[str, Any]) -> str:
+def show(workload: Workload, results: dict[str, Any]) -> str:
     """
-    @return: the results of one work, with one line per competitor, and the bounds.
+    @return: the results of one workload, with one line per competitor, and the bounds.
     """
     heads = [""]
-    for figure in work.figures:
+    for figure in workload.figures:
         heads.append(figure.title)
         if figure.most:
             heads.append("at most")
@@ -24,13 +24,13 @@ def show(work: Work, results: dict[str, Any]) -> str:
             heads.append(f"x {ratio.title or ratio.to}")
             if ratio.most:
                 heads.append("at most")
-    rows = [heads] + [_row(work, name, result) for name, result in results.items()]
+    rows = [heads] + [_row(workload, name, result) for name, result in results.items()]
     widths = [
         max(len(row[column]) for row in rows if column < len(row))
         for column in range(len(heads))
     ]
     widths[0] = max(28, widths[0])
-    lines = [work.title]
+    lines = [workload.title]
     for row in rows:
         cells = [row[0].ljust(widths[0])]
         for head, cell, width in zip(heads[1:], row[1:], widths[1:], strict=False):
@@ -40,11 +40,11 @@ def show(work: Work, results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(work: Work, name: str, result: Any) -> list[str]:
+def _row(workload: Workload, name: str, result: Any) -> list[str]:
     if isinstance(result, str):
         return [name, result]
     row = [name]
-    for figure in work.figures:
+    for figure in workload.figures:
         known = result[figure.key]
         value = known["value"]
         row.append(f"{value:.{figure.digits}f}")

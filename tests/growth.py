@@ -1,12 +1,12 @@
 """
-How the time to decode a stream grows with its length, for each framing and each way to
-use it::
+Measure how the time to decode a stream grows with its length, for each framing and each
+way to use it::
 
     python -m tests.growth [NAME ...]
 
-From C{n} to C{8n}, a linear time grows by the factor 8 and a quadratic time by 64. The
-limit is between them, far enough from 8 for a busy machine. Only CPU time is measured.
-(Counting function calls instead would miss the copying of bytes.)
+From C{n} to C{8n} bytes, a linear time grows by a factor of 8, and a quadratic time by
+64. The limit is between them, far enough from 8 for a busy machine. Only CPU time is
+measured. (Counting function calls instead would miss the copying of bytes.)
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
-#: What each figure must be at most in the end; None if it is only printed.
+#: The final bound of each figure; None if it is only printed.
 BOUNDS: dict[str, float | None] = {
     "largest module": 500,
     "largest class": 350,
@@ -59,7 +59,7 @@ Calls: the call events of sys.setprofile, of frames in the package without testi
     comprehensions and generator expressions. A client with all callbacks is connected
     to a MemoryServer: it receives one line; puts one record and takes one turn of the
     reactor; and loses its connection by a reset, with a retry to follow. It has done
-    each of these before.
+    each of these once before, so that caches are filled.
 Any: each use of the name, and of AnyFraming, which is Framing[Any].
 """
 
@@ -78,7 +78,7 @@ COMPREHENSIONS = {"<dictcomp>", "<genexpr>", "<listcomp>", "<setcomp>"}
 
 class Place(NamedTuple):
     """
-    Something that is counted, where it is, and its code lines if it has any.
+    Something that is counted: where it is, what it is, and its code lines, if any.
     """
 
     file: str
@@ -345,7 +345,7 @@ def printCalls() -> None:
         client.put(b"record")
         server.advance(0)
 
-    # The first time, caches are filled.
+    # Fill caches first.
     server.reset()
     server.advance(client.delay)
     server.accept()

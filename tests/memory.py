@@ -1,10 +1,10 @@
 """
-How much memory the inbound side of a connection uses, for each framing::
+Measure how much memory the inbound side of a connection uses, for each framing::
 
     python -m tests.memory [NAME ...]
 
-It is measured with C{tracemalloc}, and compared with the bounds in the documentation of
-C{twisted_clienttcp.framing}.
+This measures with C{tracemalloc}, and compares the figures with the bounds in the
+documentation of C{twisted_clienttcp.framing}.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ READ = 64 * 1024
 #: The length of the record, for each size of the reads.
 SIZES = {1: 16 * 1024, 1000: 512 * 1024, READ: 2 * 1024 * 1024}
 
-#: How many times the size of its read a batch of records may take: a record of two
-#: bytes takes 48 bytes, and 8 in the list of records.
+#: The memory that a batch of records may take, as a multiple of its read: a record of
+#: two bytes takes 48 bytes, and 8 in the list of records.
 BATCH = 32
 
 
@@ -100,7 +100,7 @@ def measured(reader: Reader, stream: Iterable[bytes]) -> Iterator[tuple[int, int
     the end.
 
     @return: the number of bytes that have arrived, the greatest memory use until then,
-        and the present use.
+        and the current use.
     """
     # The tracer of coverage.py uses memory too.
     tracer = sys.gettrace()

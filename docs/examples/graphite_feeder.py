@@ -18,8 +18,8 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails
 from twisted_clienttcp.errors import OutputFull
 from twisted_clienttcp.framing import Line
 
-#: The number of bytes that are kept without a connection: some days with one line per
-#: minute.
+#: The number of bytes that are kept without a connection: enough for some days, at one
+#: line per minute.
 KEPT = 1_000_000
 
 

@@ -8,7 +8,7 @@ The feed sends lines of the form "position data", with positions that increase f
 After "FROM 17" it begins with position 18.
 
 NATS stores the last acknowledged position too, in a bucket of its own. The position is
-the ID of the message, so NATS recognises a record that it has already, if it was sent
+the ID of the message, so NATS recognises a record that it already has, if it was sent
 less than an hour ago.
 
 This needs nats-py, which works with asyncio, and so with Twisted's asyncio reactor.
@@ -135,7 +135,7 @@ class Feed:
         records = [line.split(b" ", 1) for line in lines]
         await self.run(self.stream.store(records))
         stored, known = int(records[-1][0]), self.stream.known
-        print(f"stored up to {stored}, {known} of them twice", flush=True)
+        print(f"stored up to {stored}, {known} of them sent twice", flush=True)
 
 
 async def main(reactor, loop, feedHost, feedPort, url, name):

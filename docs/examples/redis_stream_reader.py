@@ -6,7 +6,7 @@ Process the records of a Redis stream in several processes, which share the work
 
 Redis gives each record to one member of the group "totals". A member acknowledges its
 records when it has processed them. If it dies before that, another member gets them
-after a minute, or after the number of seconds that is the last argument. So a record is
+after a minute, or after the number of seconds in the last argument. So a record is
 processed at least once, and in rare cases twice.
 """
 
@@ -70,7 +70,7 @@ class Member:
 
     def take(self, client, records):
         if not records:
-            # There are no more that this member has not acknowledged.
+            # This member has acknowledged all its records, so ask for new ones.
             self.start = b">"
             return
         for position, fields in records:

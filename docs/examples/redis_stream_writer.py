@@ -7,7 +7,7 @@ The feed sends lines of the form "position data", with positions that increase f
 After "FROM 17" it begins with position 18.
 
 The position is the record's ID in the stream. So Redis remembers the last position that
-it has stored, and rejects a record that it has already.
+it has stored, and rejects a record that it already has.
 """
 
 import sys
@@ -93,8 +93,8 @@ class Stream:
 
     async def ask(self, *commands):
         """
-        Send commands, and return their answers. Repeat this until there is a connection
-        that is not lost meanwhile, and the last answer is not an error.
+        Send commands, and return their answers. Repeat this until all answers have
+        arrived before the connection is lost, and the last one is not an error.
         """
         while True:
             await self.client.whenConnected()
@@ -154,7 +154,7 @@ class Feed:
         records = [line.split(b" ", 1) for line in lines]
         await self.stream.store(records)
         stored, known = int(records[-1][0]), self.stream.known
-        print(f"stored up to {stored}, {known} of them twice", flush=True)
+        print(f"stored up to {stored}, {known} of them sent twice", flush=True)
 
 
 def main(reactor, feedHost, feedPort, redisHost, redisPort, name):

@@ -26,7 +26,7 @@ from benchmarks.measure import (
     Figure,
     Opponent,
     Ratio,
-    Work,
+    Workload,
     compare,
 )
 from benchmarks.plot import plot
@@ -58,20 +58,20 @@ class TableTests(SynchronousTestCase):
 
     def check(self, table: str) -> None:
         """
-        Every work and every competitor has its row, with a number or a word.
+        Every workload and every competitor has its row, with a number or a word.
         """
         done = run(table)
         self.assertEqual(done.returncode, 0, done.stderr)
-        works = TABLES[table]
-        only = [word for word in FEW.get(table, ()) if word in works]
+        workloads = TABLES[table]
+        only = [word for word in FEW.get(table, ()) if word in workloads]
         blocks = done.stdout.split("\n\n")[1:]
-        self.assertEqual(len(blocks), len(only or works), done.stdout)
-        for key, block in zip(only or works, blocks, strict=True):
+        self.assertEqual(len(blocks), len(only or workloads), done.stdout)
+        for key, block in zip(only or workloads, blocks, strict=True):
             title, heads, *rows = block.splitlines()
-            self.assertEqual(title, works[key].title)
-            for figure in works[key].figures:
+            self.assertEqual(title, workloads[key].title)
+            for figure in workloads[key].figures:
                 self.assertIn(figure.title, heads)
-            for name, row in zip(works[key].competitors, rows, strict=True):
+            for name, row in zip(workloads[key].competitors, rows, strict=True):
                 self.assertRegex(row, rf"^  {name} +(-?\d[\d.]*\b|missing$)")
 
     def test_inbound(self) -> None:
@@ -118,23 +118,23 @@ class TableTests(SynchronousTestCase):
 
     def test_jsonAndPlot(self) -> None:
         """
-        The same as JSON, for one work, and as a picture.
+        The same as JSON, for one workload, and as a picture.
         """
         picture = Path(self.mktemp()).absolute()
         done = run("herd", "--only", "down", "--json", "--plot", picture)
         self.assertEqual(done.returncode, 0, done.stderr)
         report = json.loads(done.stdout)
-        self.assertEqual(list(report["works"]), ["down"])
-        self.assertEqual(report["works"]["down"][OURS]["peak"]["most"], 2)
+        self.assertEqual(list(report["workloads"]), ["down"])
+        self.assertEqual(report["workloads"]["down"][OURS]["peak"]["most"], 2)
         self.assertIn("10,000 clients", picture.read_text())
 
     def test_unknownWork(self) -> None:
         """
-        A work that there is not is named, with those that there are.
+        An unknown workload is rejected, with the known ones in the message.
         """
         done = run("echo", "--only", "nothing")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("no work 'nothing': there are lines", done.stderr)
+        self.assertIn("unknown workload 'nothing': use one of lines", done.stderr)
 
 
 class LossTests(SynchronousTestCase):
@@ -142,9 +142,9 @@ class LossTests(SynchronousTestCase):
     A competitor that does not deliver all fails the benchmark, by name.
     """
 
-    def fails(self, work: Work, reason: str, script: str | None = None) -> None:
+    def fails(self, workload: Workload, reason: str, script: str | None = None) -> None:
         """
-        One round of that work fails for that reason.
+        One round of that workload fails for that reason.
 
         @param script: what its competitor runs instead, with C{server} connected.
         """
@@ -170,9 +170,9 @@ class LossTests(SynchronousTestCase):
                 ]
 
             self.patch(Opponent, "command", command)
-        name = next(iter(work.competitors))
-        work = replace(work, competitors={name: work.competitors[name]})
-        failed = self.assertRaises(Failed, compare, "table", "key", work, 1, 0.001)
+        name = next(iter(workload.competitors))
+        workload = replace(workload, competitors={name: workload.competitors[name]})
+        failed = self.assertRaises(Failed, compare, "table", "key", workload, 1, 0.001)
         self.assertRegex(str(failed), f"^key, {name}: {reason}")
 
     def test_inbound(self) -> None:
@@ -183,7 +183,9 @@ class LossTests(SynchronousTestCase):
             while server.recv(65536): pass
             tell(bytes=15999)
             """
-        self.fails(inbound.WORKS["lines16"], "15999 bytes, not 16000$", script)
+        self.fails(
+            inbound.WORKLOADS["lines16"], "15999 bytes arrived, not 16000$", script
+        )
 
     def test_outbound(self) -> None:
         """
@@ -196,7 +198,9 @@ class LossTests(SynchronousTestCase):
             server.recv(1)
             tell()
             """
-        self.fails(outbound.WORKS["records"], "32999 bytes, not 33000$", script)
+        self.fails(
+            outbound.WORKLOADS["records"], "32999 bytes arrived, not 33000$", script
+        )
 
     def test_otherBytes(self) -> None:
         """
@@ -206,7 +210,7 @@ class LossTests(SynchronousTestCase):
             from benchmarks.outbound import SENT
             server.sendall(SENT[33:] + SENT[:33])
             """
-        self.fails(outbound.WORKS["records"], "other bytes than were sent", script)
+        self.fails(outbound.WORKLOADS["records"], "other bytes than were sent", script)
 
     def test_file(self) -> None:
         """
@@ -215,7 +219,9 @@ class LossTests(SynchronousTestCase):
         script = """
             server.sendall(open(sys.argv[2], "rb").read() * 2)
             """
-        self.fails(outbound.WORKS["file"], "2097152 bytes, not 1048576$", script)
+        self.fails(
+            outbound.WORKLOADS["file"], "2097152 bytes arrived, not 1048576$", script
+        )
 
     def test_echo(self) -> None:
         """
@@ -228,7 +234,7 @@ class LossTests(SynchronousTestCase):
             while server.recv(65536): pass
             tell(bytes=32 * 49)
             """
-        self.fails(echo.WORKS["lines"], "1568 bytes, not 1600$", script)
+        self.fails(echo.WORKLOADS["lines"], "1568 bytes arrived, not 1600$", script)
 
     def test_connections(self) -> None:
         """
@@ -239,7 +245,7 @@ class LossTests(SynchronousTestCase):
             tell(bytes=0)
             tell(bytes=40)
             """
-        self.fails(connections.WORKS["idle"], "40 bytes, not 50$", script)
+        self.fails(connections.WORKLOADS["idle"], "40 bytes arrived, not 50$", script)
 
     def test_cycles(self) -> None:
         """
@@ -250,7 +256,7 @@ class LossTests(SynchronousTestCase):
                 server = socket.create_connection(("127.0.0.1", port))
             tell(bytes=50, memory=0)
             """
-        self.fails(connections.WORKS["cycles"], "50 bytes, not 60$", script)
+        self.fails(connections.WORKLOADS["cycles"], "50 bytes arrived, not 60$", script)
 
     def test_pipe(self) -> None:
         """
@@ -271,9 +277,9 @@ class LossTests(SynchronousTestCase):
         def command(port: str, into: bool) -> list[str]:
             return [sys.executable, "-c", script, port, "into" if into else "out"]
 
-        for key, work in pipe.WORKS.items():
-            lossy = replace(work, competitors={key: Competitor(command)})
-            self.fails(lossy, "1048575 bytes, not 1048576$")
+        for key, workload in pipe.WORKLOADS.items():
+            lossy = replace(workload, competitors={key: Competitor(command)})
+            self.fails(lossy, "1048575 bytes arrived, not 1048576$")
 
     def test_ends(self) -> None:
         """
@@ -283,7 +289,7 @@ class LossTests(SynchronousTestCase):
             while server.recv(65536): pass
             sys.exit(3)
             """
-        self.fails(inbound.WORKS["lines16"], "exit status 3$", script)
+        self.fails(inbound.WORKLOADS["lines16"], "exit status 3$", script)
 
 
 class HerdTests(SynchronousTestCase):
@@ -322,17 +328,17 @@ class HerdTests(SynchronousTestCase):
 
 class ReportTests(SynchronousTestCase):
     """
-    What is made of figures.
+    Medians, ratios and bounds.
     """
 
-    def work(self, *seconds: float) -> tuple[Work, dict[str, Any]]:
+    def workload(self, *seconds: float) -> tuple[Workload, dict[str, Any]]:
         """
-        @return: a work in which we are to take at most twice the limit, and the results
-            of rounds in which we take so many seconds and the limit 2.
+        @return: a workload in which we may take at most twice the limit, and the
+            results of rounds in which we take these seconds and the limit takes 2.
         """
         ours = iter(seconds)
 
-        class Fake(Work):
+        class Fake(Workload):
             def measure(self, opponent: Opponent) -> dict[str, float]:
                 return {"seconds": 2.0 if opponent.name == LIMIT else next(ours)}
 
@@ -342,14 +348,14 @@ class ReportTests(SynchronousTestCase):
             "rival": Competitor(int, lambda: "missing"),
         }
         figure = Figure("seconds", "ms", 1e3, (Ratio(LIMIT, {OURS: 2}),), digits=1)
-        work = Fake("a work", competitors, (figure,))
-        return work, compare("table", "key", work, len(seconds), 1)
+        workload = Fake("a work", competitors, (figure,))
+        return workload, compare("table", "key", workload, len(seconds), 1)
 
     def test_medians(self) -> None:
         """
-        What is shown is the median of the rounds, also of the ratios.
+        The table shows the median of the rounds, for ratios too.
         """
-        _, results = self.work(3, 100, 1)
+        _, results = self.workload(3, 100, 1)
         self.assertEqual(
             results[OURS]["seconds"],
             {"value": 3000, "most": None, "ratios": {LIMIT: {"ratio": 1.5, "most": 2}}},
@@ -359,9 +365,9 @@ class ReportTests(SynchronousTestCase):
         """
         The figure that was reached is next to its bound, and a missing row is named.
         """
-        work, results = self.work(3)
+        workload, results = self.workload(3)
         self.assertEqual(
-            [line.split() for line in show(work, results).splitlines()],
+            [line.split() for line in show(workload, results).splitlines()],
             [
                 ["a", "work"],
                 ["ms", "x", "limit", "at", "most"],
@@ -375,15 +381,17 @@ class ReportTests(SynchronousTestCase):
         """
         What is not reached is marked.
         """
-        [row] = [line for line in show(*self.work(5)).splitlines() if OURS in line]
+        [row] = [line for line in show(*self.workload(5)).splitlines() if OURS in line]
         self.assertRegex(row, r"2\.50 +2\.00 MISSED$")
 
     def test_plot(self) -> None:
         """
         There is a bar for each ratio, from 1 on, and a mark for each bound.
         """
-        work, results = self.work(1)
-        tree = ElementTree.fromstring(plot("<title>", {"key": work}, {"key": results}))
+        workload, results = self.workload(1)
+        tree = ElementTree.fromstring(
+            plot("<title>", {"key": workload}, {"key": results})
+        )
         found = {
             kind: [each.attrib for each in tree.iter() if each.get("class") == kind]
             for kind in ("ours", "rival", "one", "most")
