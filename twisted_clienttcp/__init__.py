@@ -35,7 +35,7 @@ from ._connection.negotiation import Negotiation
 from ._connection.server import ClientTCPProtocol
 from ._details import ErrorDetails, errorDetails
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ClientTCPFactory",
