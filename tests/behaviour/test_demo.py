@@ -24,6 +24,47 @@ from .._support import NetworkTestCase, freePort, reactor
 MANY = 10_000_000
 
 
+#: What the demo prints.
+STORY = """\
+A server and a client run in one process.
+The server sends back each line that it receives.
+
+1. Lines
+The client has connected to N.
+  sent 'hello', received 'hello'
+  sent 'is anybody there?', received 'is anybody there?'
+
+2. A lost connection
+The server has closed the connection.
+The client has waited for a moment and connected again by itself.
+  sent 'still there?', received 'still there?'
+
+3. More output than can be sent at once
+The client has put N lines of N bytes.
+  N bytes are pending, which means not sent yet.
+  That is more than the high mark, N.
+  serverHigh is called, and the client puts no more.
+  N bytes are left: less than the low mark, N.
+  serverLow is called: the client could put more now.
+  All N lines have come back.
+
+4. A shutdown that loses nothing
+The client queues N bytes and shuts down at once.
+  The server has read N bytes: nothing is lost.
+
+5. TLS
+The server uses TLS now, with a certificate that it has made itself.
+A client that does not know this certificate does not connect:
+  the server's certificate is refused: unknown CA: self-signed certificate
+A client that is configured to trust this certificate has connected.
+  sent 'a secret', received 'a secret'
+The client queues 9 bytes and shuts down at once.
+  The server has read 9 bytes: nothing is lost.
+
+The demo has ended: each step went as it should.
+"""
+
+
 class DemoServerTestCase(NetworkTestCase):
     """
     Tests with a demo server and a client.
@@ -316,36 +357,25 @@ class DemoTests(CommandTestCase):
 
     async def test_story(self) -> None:
         """
-        All three commands run it and end with status 0.
+        All three commands run it and end with status 0. No line of the log is inside
+        the story.
         """
         for command in (CLIENTTCP, (*TWISTD, "clienttcp"), (*TWIST, "clienttcp")):
             done = await self.run_(*command, "--demo")
             self.assertEqual(self.status, 0, done.err)
-            at = -1
-            for part in (
-                b"is connected",
-                b"got 'hello'",
-                b"has dropped the connection",
-                b"connected again",
-                b"got 'still there?'",
-                b"reaches the high mark (262,144)",
-                b"serverHigh",
-                b"serverLow",
-                b"lines have come back",
-                b"shuts down with 2,000,000 bytes",
-                b"has read 2,000,000 bytes: nothing is lost",
-                b"does not trust it: the server's certificate is refused: unknown CA",
-                b"got 'a secret'",
-            ):
-                at = done.out.find(part, at + 1)
-                self.assertNotEqual(at, -1, (part, done.out))
+            # Each number of two digits and more is N. Versions of OpenSSL differ.
+            numbered = re.sub(r"(?<!\n)\d[\d,.:]*\d", "N", done.out.decode())
+            numbered = numbered.replace("self signed", "self-signed")
+            self.assertIn(STORY, numbered)
+            if command is CLIENTTCP:
+                self.assertEqual(STORY, numbered)
+                self.assertEqual(done.err, b"")
 
     async def test_unheard(self) -> None:
         """
-        C{--demo | head -1} ends quietly.
+        C{--demo | true} ends quietly.
         """
         command = self.spawn(*CLIENTTCP, "--demo")
-        await command.said(b"\n")
         self.process.closeStdout()
         await self.end(command, 0)
         self.assertEqual(command.err, b"")

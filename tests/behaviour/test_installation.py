@@ -127,7 +127,7 @@ class InstallationTests(TestCase):
             *(programs / "python", *TWISTD, "--nodaemon", "clienttcp", "--demo"),
             cwd=self.folder(),
         )
-        self.assertIn("connected again by itself", story)
+        self.assertIn("The demo has ended", story)
         self.assertIn("nothing is lost", story)
 
     def test_editable(self) -> None:

@@ -1,10 +1,12 @@
 """
 C{--demo}: the client at work, with a server in the same process. Each step is checked.
+
+Nothing is printed before the end, so that no line of a log is inside the story.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
@@ -73,8 +75,16 @@ class _Story:
     A client, and the queue of its callbacks' calls.
     """
 
-    def __init__(self, reactor: Any, port: Any, **settings: Any) -> None:
+    def __init__(
+        self, reactor: Any, port: Any, tell: Callable[[str], object], **settings: Any
+    ) -> None:
+        """
+        @param port: the server's port.
+        @param tell: called with each line of the story.
+        @param settings: settings of the client.
+        """
         self._reactor = reactor
+        self.tell = tell
         self._calls: DeferredQueue[tuple[str, Any]] = DeferredQueue()
         names = ["connected", "connectError", "serverInput", "serverError"]
         names += ["serverHigh", "serverLow", "disconnected"]
@@ -118,7 +128,7 @@ class _Story:
             self.client.put(line)
             echo = await self.expect("the exchange of lines", "serverInput")
             _check(echo == line, f"the exchange of lines: {line!r} became {echo!r}")
-            _tell(f"  sent {line.decode()!r}, got {echo.decode()!r}")
+            self.tell(f"  sent {line.decode()!r}, received {echo.decode()!r}")
 
     def start(self) -> None:
         """
@@ -134,7 +144,7 @@ class _Story:
         self.client.putMany(lines)
         pending = self.client.pendingBytes
         self.client.shutdown()
-        _tell(f"The client shuts down with {pending:,} bytes of output pending.")
+        self.tell(f"The client queues {pending:,} bytes and shuts down at once.")
         name, end = "", None
         while name != "disconnected":
             name, end = await self.expect(
@@ -144,17 +154,7 @@ class _Story:
         counted = EchoServer.received - before
         _check(end.confirmed and end.unsent == 0, f"{step}: {end}")
         _check(counted == pending, f"{step}: the server got {counted} of {pending}")
-        _tell(f"  The server has read {counted:,} bytes: nothing is lost.")
-
-
-def _tell(text: str) -> None:
-    # Under twistd, print() would write to the log.
-    try:
-        write(1, f"{text}\n")
-    except OSError as error:
-        raise DemoFailed(
-            f"standard output cannot be written: {error.strerror}"
-        ) from error
+        self.tell(f"  The server has read {counted:,} bytes: nothing is lost.")
 
 
 def _check(fact: bool, otherwise: str) -> None:
@@ -164,55 +164,79 @@ def _check(fact: bool, otherwise: str) -> None:
 
 async def demo(reactor: Any) -> None:
     """
-    Run the demo, and report each step on standard output.
+    Run the demo, and print its story on standard output when it has ended.
 
     @raise DemoFailed: if a step goes wrong; the text names it.
     """
+    story: list[str] = []
+    try:
+        await _play(reactor, story.append)
+    finally:
+        try:
+            # Under twistd, print() would write to the log.
+            write(1, "".join(f"{line}\n" for line in story))
+        except OSError as error:
+            raise DemoFailed(
+                f"standard output cannot be written: {error.strerror}"
+            ) from error
+
+
+async def _play(reactor: Any, tell: Callable[[str], object]) -> None:
     listener: Any = Factory.forProtocol(EchoServer)
     listener.noisy = False
     port = reactor.listenTCP(0, listener, interface="127.0.0.1")
-    story = _Story(reactor, port)
     address = port.getHost()
-    _tell(f"A server that sends back lines listens on {address.host}:{address.port}.")
+    story = _Story(reactor, port, tell)
+    tell("A server and a client run in one process.")
+    tell("The server sends back each line that it receives.")
     try:
-        await _play(story)
+        tell("\n1. Lines")
+        story.start()
+        await story.expect("the first connection", "connected")
+        tell(f"The client has connected to {address.host}:{address.port}.")
+        await story.exchange(b"hello", b"is anybody there?")
+        tell("\n2. A lost connection")
+        await _playLoss(story)
+        tell("\n3. More output than can be sent at once")
+        await _playMarks(story)
+        tell("\n4. A shutdown that loses nothing")
+        await story.shutdown("the shutdown", LAST_LINES)
     finally:
         await story.client.abort()
         await port.stopListening()
+    tell("\n5. TLS")
     try:
         _tls.require("it")
     except ImportError as error:
-        _tell(f"TLS is not shown: {error}.")
+        tell(f"TLS is not shown: {error}.")
     else:
-        await _playTLS(reactor, listener)
+        await _playTLS(reactor, listener, tell)
+    tell("\nThe demo has ended: each step went as it should.")
 
 
-async def _play(story: _Story) -> None:
-    client = story.client
-    story.start()
-    await story.expect("the first connection", "connected")
-    _tell("The client is connected.")
-    await story.exchange(b"hello", b"is anybody there?")
-
-    client.put(DROP)
+async def _playLoss(story: _Story) -> None:
+    story.client.put(DROP)
     await story.expect("the drop", "serverError")
     disconnection = await story.expect("the drop", "disconnected")
     _check(disconnection.initiator == "peer", f"the drop: {disconnection}")
-    _tell("The server has dropped the connection.")
+    story.tell("The server has closed the connection.")
     await story.expect("the reconnection", "connected")
-    _tell("The client has connected again by itself.")
+    story.tell("The client has waited for a moment and connected again by itself.")
     await story.exchange(b"still there?")
 
+
+async def _playMarks(story: _Story) -> None:
+    client = story.client
     lines = 1
     while not client.put(LINE):
         lines += 1
         _check(lines < 1000, "the marks: put() never reaches the high mark")
     await story.expect("the high mark", "serverHigh")
-    _tell(
-        f"The client has put {lines} lines: {client.pendingBytes:,} bytes are pending, "
-        f"which reaches the high mark ({HIGH:,})."
-    )
-    _tell("  serverHigh is called: the client pauses.")
+    pending = client.pendingBytes
+    story.tell(f"The client has put {lines} lines of {len(LINE) + 2:,} bytes.")
+    story.tell(f"  {pending:,} bytes are pending, which means not sent yet.")
+    story.tell(f"  That is more than the high mark, {HIGH:,}.")
+    story.tell("  serverHigh is called, and the client puts no more.")
     left, echoed = None, 0
     while left is None or echoed < lines:
         name, value = await story.expect("the low mark", "serverLow", "serverInput")
@@ -221,13 +245,13 @@ async def _play(story: _Story) -> None:
             echoed += 1
         else:
             left = client.pendingBytes
-            _tell(f"  serverLow is called: {left:,} bytes are pending. On it goes.")
             _check(left <= LOW, f"the low mark is {LOW}, but {left} bytes are pending")
-    _tell(f"All {lines} lines have come back.")
-    await story.shutdown("the shutdown", LAST_LINES)
+            story.tell(f"  {left:,} bytes are left: less than the low mark, {LOW:,}.")
+            story.tell("  serverLow is called: the client could put more now.")
+    story.tell(f"  All {lines} lines have come back.")
 
 
-async def _playTLS(reactor: Any, listener: Any) -> None:
+async def _playTLS(reactor: Any, listener: Any, tell: Callable[[str], object]) -> None:
     """
     The same server with TLS, and a certificate that no authority has issued.
     """
@@ -235,19 +259,20 @@ async def _playTLS(reactor: Any, listener: Any) -> None:
 
     served, root = _certificate()
     port = reactor.listenSSL(0, listener, served, interface="127.0.0.1")
-    _tell("The same server with TLS, and a certificate that was made a moment ago.")
-    strict = _Story(reactor, port, tls=True, autoReconnect=False)
+    strict = _Story(reactor, port, tell, tls=True, autoReconnect=False)
     trusting = optionsForClientTLS(port.getHost().host, trustRoot=root)
-    story = _Story(reactor, port, tls=trusting)
+    story = _Story(reactor, port, tell, tls=trusting)
+    tell("The server uses TLS now, with a certificate that it has made itself.")
     try:
         strict.start()
         step = "the unknown certificate"
         refusal = await strict.expect(step, "connectError")
         _check(isinstance(refusal.value, TLSError), f"{step}: {refusal.value}")
-        _tell(f"  The client does not trust it: {refusal.getErrorMessage()}.")
+        tell("A client that does not know this certificate does not connect:")
+        tell(f"  {refusal.getErrorMessage()}")
         story.start()
         await story.expect("the connection over TLS", "connected")
-        _tell("  A client that is configured to trust it is connected.")
+        tell("A client that is configured to trust this certificate has connected.")
         await story.exchange(b"a secret")
         await story.shutdown("the shutdown of TLS", [b"goodbye"])
     finally:
