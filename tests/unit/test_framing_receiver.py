@@ -5,6 +5,7 @@ Receivers of Twisted as framings: the records are the ones that they receive.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp._connection.inbound import Inbound
 from twisted_clienttcp.errors import FramingError, InvalidRecord, RecordTooLong
-from twisted_clienttcp.framing import Receiver
+from twisted_clienttcp.framing import Receiver, _receiver
 from twisted_clienttcp.framing._base import DIRECT
 from twisted_clienttcp.framing._buffer import InputBuffer
 from twisted_clienttcp.testing import decodeAll
@@ -131,6 +132,16 @@ class ReceiverTests(SynchronousTestCase):
         stop = choice.draw(st.integers(0, len(chunks) - 1))
         count = choice.draw(st.integers(0, len(whole[0])))
         self.assertEqual(replaced(framing, chunks, stop, count), whole)
+
+    @given(st.sampled_from([LineReceiver, LineOnlyReceiver, Pipes]), streams, cuts)
+    def test_counted(self, cls: Any, data: bytes, at: list[int]) -> None:
+        """
+        If the class does not show the bytes that it holds, they are counted.
+        """
+        chunks = pieces(data, at)
+        known = decoded(Receiver(cls), chunks)
+        with patch.object(_receiver, "_HELD", "another name"):
+            self.assertEqual(decoded(Receiver(cls), chunks), known)
 
     @given(st.sampled_from(CLASSES), st.lists(streams), cuts)
     def test_reversible(self, cls: Any, records: list[bytes], at: list[int]) -> None:

@@ -5,15 +5,17 @@ Tests for the way of the output into the transport, with its marks and its produ
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from twisted_clienttcp._connection.outbound import Outbound
+from twisted_clienttcp._connection.outbound import Outbound, isEmpty
 from twisted_clienttcp._connection.queue import CHUNK, Marks
 from twisted_clienttcp.errors import NotConnectedError
 from twisted_clienttcp.framing import Stream
@@ -168,6 +170,18 @@ class OutboundTests(SynchronousTestCase):
         transport.drain()
         self.assertIsNone(transport.producer)
         self.assertEqual(self.flushes, 1)
+
+    def test_isEmpty(self) -> None:
+        """
+        A transport with an empty buffer is empty. If the size of its second buffer is
+        not known, it may not be.
+        """
+        socket: Any = FileDescriptor(Mock())
+        self.assertTrue(isEmpty(socket))
+        socket.connected = True
+        socket.write(b"a")
+        self.assertFalse(isEmpty(socket))
+        self.assertFalse(isEmpty(Mock(spec=["dataBuffer"], dataBuffer=b"")))
 
     def test_noConsumer(self) -> None:
         """

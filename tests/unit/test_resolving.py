@@ -348,6 +348,19 @@ class ThreadTests(LookupTestCase):
             self.pool.finish()
             self.assertIs(self.failureResultOf(lookup).value, error)
 
+    def test_twistedsResolverUnknown(self) -> None:
+        """
+        If Twisted's own resolver cannot be recognized, it is used like any other.
+        """
+        from twisted.internet._resolver import GAIResolver
+
+        self.patch(resolving, "GAIResolver", None)
+        arguments: list[Any] = [self.reactor.getThreadPool, self.getaddrinfo]
+        self.reactor.nameResolver = GAIResolver(self.reactor, *arguments)
+        lookup = self.lookUp()
+        self.pool.finish()
+        self.assertIn("127.0.0.1", self.successResultOf(lookup))
+
     def test_gaierror(self) -> None:
         """
         An error of the resolver has the class that Twisted uses for it.

@@ -512,12 +512,10 @@ def _endOurSide(transport: Any) -> None:
 
     C{loseWriteConnection} first sends once more, even if there is nothing to send. A
     UNIX socket whose peer has closed is lost by that, with what the peer has sent and
-    we have not read. So for such a socket only the next step is done, which has no
-    public name.
+    we have not read. So for such a socket, nothing is sent then.
     """
     isUNIX = IUNIXTransport.providedBy(transport)
-    if isUNIX and hasattr(transport, "_closeWriteConnection"):
-        transport._writeDisconnected = True
-        transport._closeWriteConnection()
-    else:
-        transport.loseWriteConnection()
+    if isUNIX:
+        send = transport.writeSomeData
+        transport.writeSomeData = lambda data: send(data) if data else 0
+    transport.loseWriteConnection()

@@ -360,7 +360,7 @@ class Outbound(OutputQueue):
             reports the error.
         """
         # abortConnection() replaces a method of the transport.
-        if not _isEmpty(socket) or "doWrite" in vars(socket):
+        if not isEmpty(socket) or "doWrite" in vars(socket):
             return chunk
         sent = socket.writeSomeData(chunk)
         if not isinstance(sent, int) or sent < 0:
@@ -378,7 +378,7 @@ class Outbound(OutputQueue):
         if socket.doWrite() is not None:
             self.hasFailed = True
             return False
-        return _isEmpty(socket)
+        return isEmpty(socket)
 
     def resumeProducing(self) -> None:
         """
@@ -481,9 +481,9 @@ class Outbound(OutputQueue):
             self.pump()
 
 
-def _isEmpty(socket: FileDescriptor) -> bool:
+def isEmpty(socket: FileDescriptor) -> bool:
     """
     @return: True if a transport holds no output. It has two buffers, and the size of
-        the second one has no public name.
+        the second one has no public name: without that, it is not known to be empty.
     """
     return not (socket.dataBuffer or getattr(socket, "_tempDataLen", True))

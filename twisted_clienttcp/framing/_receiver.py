@@ -11,6 +11,10 @@ from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import DIRECT, Buffer, Framing
 from ._checks import cut, wrongType
 
+#: The name under which Twisted's classes for lines hold an incomplete line. It is
+#: private to Twisted.
+_HELD = "_buffer"
+
 
 class _Transport:
     """
@@ -101,6 +105,8 @@ class Receiver(Framing[Any]):
         self._lines = hasattr(cls, "lineReceived")
         parser: Any = getattr(cls, "dataReceived", None)
         self._isTwisteds = parser.__module__ == "twisted.protocols.basic"
+        #: Count the bytes of an incomplete line, since the class does not show them.
+        self._isCounted = self._isTwisteds and self._lines and not hasattr(cls, _HELD)
         #: LineOnlyReceiver counts the first bytes of a delimiter as part of the line
         #: until the others arrive. At the limit, the records depend on the reads.
         self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
@@ -116,6 +122,8 @@ class Receiver(Framing[Any]):
         #: follow them.
         self._error: Exception | None = None
         self._unread = b""
+        #: The incomplete line, if its bytes are counted.
+        self._counted = b""
         try:
             self._receiver = self._made()
         except Exception as error:
@@ -194,16 +202,16 @@ class Receiver(Framing[Any]):
         return self._taken(), end
 
     def receive(self, data: bytes) -> list[object] | None:
-        receiver = self._receiver
-        # This name is private to Twisted.
-        held = getattr(receiver, "_buffer", b"")
+        held = self._heldLine()
         try:
-            receiver.dataReceived(data)
+            self._receiver.dataReceived(data)
         except Exception as error:
             self._fail(error)
         if self._transport.disconnecting:
             self._end(held + data)
             return None
+        if self._isCounted:
+            self._counted = self._behindRecords(held + data)
         return self._taken() if self._records else []
 
     def _taken(self) -> list[Any]:
@@ -218,14 +226,24 @@ class Receiver(Framing[Any]):
         if self._error is None:
             self._error = FramingError(f"{self._cls.__name__} closed its transport")
         if self._isTwisteds:
-            size = sum(map(len, self._records)) + len(self._records) * self._around
-            self._unread = data[size:] if self._lines else self._receiver.recvd
+            rest = self._behindRecords(data) if self._lines else self._receiver.recvd
+            self._unread = rest
+
+    def _behindRecords(self, data: bytes) -> bytes:
+        size = sum(map(len, self._records)) + len(self._records) * self._around
+        return data[size:]
+
+    def _heldLine(self) -> bytes:
+        """
+        @return: the bytes of an incomplete line, which the class holds.
+        """
+        held: bytes = getattr(self._receiver, _HELD, self._counted)
+        return held
 
     def takeBack(self) -> bytes:
         back = self._unread
         if self._isTwisteds and self._error is None:
-            receiver = self._receiver
-            back = receiver._buffer if self._lines else receiver.recvd
+            back = self._heldLine() if self._lines else self._receiver.recvd
         self._renew()
         return back
 
