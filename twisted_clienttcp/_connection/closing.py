@@ -21,8 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+import attrs
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -76,8 +77,6 @@ class Stage(IntEnum):
 
 OPEN, FLUSHING, LINGERING, ENDED = Stage
 
-ConnectionT = TypeVar("ConnectionT")
-
 
 class Cause(NamedTuple):
     """
@@ -93,13 +92,13 @@ class Cause(NamedTuple):
     isKnown: bool
 
 
+@attrs.define(eq=False)
 class Closing:
     """
-    The end of one connection.
+    The end of one connection, from the first event or call that leads to it.
 
     @ivar stage: how far it has come.
     @ivar cause: the first cause that was recorded.
-    @ivar descriptor: the descriptor of the connection.
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None as long as it is not.
@@ -108,68 +107,31 @@ class Closing:
     @ivar sendingEnded: True if no more output is accepted.
     """
 
-    __slots__ = (
-        "_answered",
-        "_clock",
-        "_connection",
-        "_endWhenFlushed",
-        "_isProxied",
-        "_lastHeard",
-        "_lingerTimeout",
-        "_outbound",
-        "_owner",
-        "_reading",
-        "_timer",
-        "_transport",
-        "_undelivered",
-        "cause",
-        "descriptor",
-        "hasEnded",
-        "isReported",
-        "negotiation",
-        "reason",
-        "sendingEnded",
-        "stage",
-    )
-
-    def __init__(
-        self,
-        connection: ConnectionT,
-        owner: ConnectionOwner[ConnectionT],
-        transport: Any,
-        clock: IReactorTime,
-        outbound: Outbound,
-        reading: Reading,
-        isProxied: bool = False,
-    ) -> None:
-        """
-        @param connection: the connection, for the owner.
-        @param isProxied: True if a proxy is between us and the peer: then the
-            acknowledgements are those of the proxy.
-        """
-        self._connection = connection
-        self._owner: ConnectionOwner[Any] = owner
-        self._transport = transport
-        self._clock = clock
-        self._outbound = outbound
-        self._reading = reading
-        self._isProxied = isProxied
-        self.descriptor = Descriptor(transport, reading)
-        self.negotiation: ConnectionNegotiation | None = None
-        self.stage = OPEN
-        self.cause: Cause | None = None
-        self.reason: Failure | None = None
-        self.sendingEnded = False
-        self.hasEnded = False
-        #: Our side ends when the output is flushed.
-        self._endWhenFlushed = False
-        self.isReported = False
-        #: The peer has ended its side, after we had ended ours.
-        self._answered = False
-        self._undelivered = 0
-        self._lingerTimeout = 0.0
-        self._lastHeard = 0.0
-        self._timer: IDelayedCall | None = None
+    #: The connection, for the owner.
+    _connection: Any
+    _owner: ConnectionOwner[Any]
+    _transport: Any
+    _clock: IReactorTime
+    _outbound: Outbound
+    _reading: Reading
+    _descriptor: Descriptor
+    #: A proxy is between us and the peer: the acknowledgements are those of the proxy.
+    _isProxied: bool
+    negotiation: ConnectionNegotiation | None = None
+    stage: Stage = OPEN
+    cause: Cause | None = None
+    reason: Failure | None = None
+    sendingEnded: bool = False
+    hasEnded: bool = False
+    #: Our side ends when the output is flushed.
+    _endWhenFlushed: bool = False
+    isReported: bool = False
+    #: The peer has ended its side, after we had ended ours.
+    _answered: bool = False
+    _undelivered: int = 0
+    _lingerTimeout: float = 0.0
+    _lastHeard: float = 0.0
+    _timer: IDelayedCall | None = None
 
     @property
     def sendingEnds(self) -> bool:
@@ -306,7 +268,7 @@ class Closing:
         """
         now = self._clock.seconds()
         until = now + ACKNOWLEDGE_TIME if until is None else until
-        missing = self.descriptor.countUnacknowledged()
+        missing = self._descriptor.countUnacknowledged()
         # If the peer has answered our end of stream and does not acknowledge the bytes
         # before it, it has not read them.
         isComing = missing == 1 or not self._answered
@@ -428,7 +390,7 @@ class Closing:
         if self.negotiation is not None:
             self._endNegotiation(self.negotiation, reason)
         failure, initiator, isKnown = cause
-        received, descriptor = self._reading.input, self.descriptor
+        received, descriptor = self._reading.input, self._descriptor
         unacknowledged = descriptor.unacknowledged
         answersPeer = isTLS and isClean and not isOrderly
         if answersPeer and 0 < (unacknowledged or 0) <= CLOSE_NOTIFY:

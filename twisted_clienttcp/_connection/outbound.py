@@ -50,6 +50,7 @@ class Outbound(OutputQueue):
     Records that are put in one turn of the reactor leave together, in a turn of their
     own.
 
+    @ivar clock: the clock of the connection.
     @ivar isHeld: set it to True while bytes are received: the records that are put
         meanwhile leave when L{pump} is called, which must be if C{isDue} is True.
     @ivar isDue: L{pump} must be called after C{isHeld} is set to False.
@@ -63,7 +64,6 @@ class Outbound(OutputQueue):
 
     __slots__ = (
         "_call",
-        "_clock",
         "_connection",
         "_consumer",
         "_hasMarks",
@@ -79,6 +79,7 @@ class Outbound(OutputQueue):
         "_tls",
         "_transport",
         "_write",
+        "clock",
         "hasFailed",
         "isDue",
         "isHeld",
@@ -103,7 +104,7 @@ class Outbound(OutputQueue):
         @param options: the keyword arguments of L{OutputQueue}.
         """
         super().__init__(framing, marks, **options)
-        self._clock = clock
+        self.clock = clock
         self._owner: ConnectionOwner[Any] = owner
         self._connection = connection
         self._call: IDelayedCall | None = None
@@ -264,7 +265,7 @@ class Outbound(OutputQueue):
         if self.isHeld:
             self.isDue = True
         elif self._call is None and not self.isStopped:
-            self._call = self._clock.callLater(0, self.pump)
+            self._call = self.clock.callLater(0, self.pump)
 
     def opened(self) -> None:
         """

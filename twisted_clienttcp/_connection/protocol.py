@@ -46,6 +46,7 @@ from ..errors import FramingError, NotConnectedError, RecordTooLong
 from ..framing._base import AnyFraming
 from ..framing._buffer import InputBuffer
 from .closing import OPEN, Closing
+from .descriptor import Descriptor
 from .inbound import Hold, Inbound
 from .liveness import OutputProgress, TimedRecord, Watch
 from .negotiation import ConnectionNegotiation
@@ -166,7 +167,6 @@ class Connection(ClientTCPProtocol):
 
     @ivar outbound: the queue of the output, once there is a transport.
     @ivar reading: the input, once there is a transport.
-    @ivar closing: the end, once there is a transport.
     @ivar peer: the address of the peer, until C{connected} is called with it.
     @ivar shaking: True while a TLS handshake is in progress.
     @ivar factory: the client.
@@ -176,10 +176,12 @@ class Connection(ClientTCPProtocol):
     __slots__ = (
         "_bytesIn",
         "_client",
+        "_closing",
+        "_descriptor",
         "_framing",
         "_framingErrors",
+        "_isProxied",
         "_owner",
-        "closing",
         "factory",
         "outbound",
         "peer",
@@ -188,7 +190,6 @@ class Connection(ClientTCPProtocol):
         "transport",
     )
 
-    closing: Closing
     outbound: Outbound
     reading: Reading
 
@@ -212,6 +213,7 @@ class Connection(ClientTCPProtocol):
         self._bytesIn = 0
         self._framingErrors = 0
         self.peer = peer
+        self._closing: Closing | None = None
         self.shaking = False
         self.transport = None
 
@@ -262,15 +264,8 @@ class Connection(ClientTCPProtocol):
             limit=client.outputLimit,
             keepsRecords=client.offlineLimit > 0,
         )
-        self.closing = Closing(
-            self,
-            self._owner,
-            transport,
-            clock,
-            self.outbound,
-            self.reading,
-            isProxied=isinstance(self.peer, ProxiedAddress),
-        )
+        self._descriptor = Descriptor(transport, self.reading)
+        self._isProxied = isinstance(self.peer, ProxiedAddress)
         self._owner.transportMade(self)
         if error is not None:
             self._refuse(Failure(error))
@@ -319,6 +314,25 @@ class Connection(ClientTCPProtocol):
         )
 
     @property
+    def closing(self) -> Closing:
+        """
+        The end, once there is a transport. It is created when something leads to it: an
+        idle connection does without it.
+        """
+        if self._closing is None:
+            self._closing = Closing(
+                self,
+                self._owner,
+                self.transport,
+                self.outbound.clock,
+                self.outbound,
+                self.reading,
+                self._descriptor,
+                self._isProxied,
+            )
+        return self._closing
+
+    @property
     def negotiation(self) -> ConnectionNegotiation:
         """
         The exchange of records before C{connected}.
@@ -332,6 +346,10 @@ class Connection(ClientTCPProtocol):
                 self._refuse,
             )
         return self.closing.negotiation
+
+    @property
+    def _startedNegotiation(self) -> ConnectionNegotiation | None:
+        return None if self._closing is None else self._closing.negotiation
 
     def _startTLS(self, options: object, swallow: bytes) -> None:
         """
@@ -375,7 +393,7 @@ class Connection(ClientTCPProtocol):
             return
         self.shaking = False
         self.outbound.handshakeCompleted()
-        negotiation = self.closing.negotiation
+        negotiation = self._startedNegotiation
         if negotiation is None or not negotiation.secured():
             self._owner.transportReady(self)
 
@@ -384,9 +402,10 @@ class Connection(ClientTCPProtocol):
         The client is about to call C{connected}: no more records are received or sent
         by the negotiation.
         """
-        if self.closing.negotiation is not None:
+        negotiation = self._startedNegotiation
+        if negotiation is not None:
             over = NotConnectedError("the negotiation is over: use the client")
-            self.closing.negotiation.end(Failure(over))
+            negotiation.end(Failure(over))
 
     def open(self) -> None:
         """
@@ -397,7 +416,8 @@ class Connection(ClientTCPProtocol):
             return
         if not reading.hasEnded:
             self._watchOver()
-        self.closing.negotiation = None
+        if self._closing is not None:
+            self._closing.negotiation = None
         self.outbound.opened()
         reading.open()
         if reading.hasEnded and reading.mode is DELIVERING:
@@ -426,8 +446,8 @@ class Connection(ClientTCPProtocol):
                 (reading.input or reading.inbound).feed(data)
             elif reading.mode is EARLY:
                 reading.inbound.buffer.append(data)
-                if self.closing.negotiation is not None:
-                    self.closing.negotiation.received()
+                if (negotiation := self._startedNegotiation) is not None:
+                    negotiation.received()
             else:
                 self.closing.heard()
         finally:
@@ -549,7 +569,7 @@ class Connection(ClientTCPProtocol):
         given = (client.idleTimeout, client.heartbeat, client.keepTalking)
         if given == (None, None, None):
             return
-        outbound, descriptor = self.outbound, self.closing.descriptor
+        outbound, descriptor = self.outbound, self._descriptor
         accepted = descriptor.acceptance(
             lambda: outbound.accepted[0] - outbound.pending
         )
@@ -633,9 +653,8 @@ class Connection(ClientTCPProtocol):
         True if the connection is about to end, also if the user has closed the
         transport.
         """
-        return self.closing.stage is not OPEN or bool(
-            getattr(self.transport, "disconnecting", False)
-        )
+        isClosing = self._closing is not None and self._closing.stage is not OPEN
+        return isClosing or bool(getattr(self.transport, "disconnecting", False))
 
     @property
     def sendsNoMore(self) -> bool:
@@ -650,7 +669,7 @@ class Connection(ClientTCPProtocol):
         """
         True if the transport is lost.
         """
-        return self.transport is not None and self.closing.reason is not None
+        return self._closing is not None and self._closing.reason is not None
 
     def blame(self, failure: Failure | None, initiator: str) -> bool:
         """
@@ -683,21 +702,23 @@ class Connection(ClientTCPProtocol):
         """
         The transport is lost.
         """
+        closing = self.closing
         reactor = getattr(self.transport, "reactor", None)
         if getattr(reactor, "running", None) is False:
             # A reactor that stops drops all connections, as if the network had.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
-            self.closing.blame(reason, "local")
+            closing.blame(reason, "local")
         if ISSLTransport.providedBy(self.transport):
             reason = _tls.explained(reason, self.transport, self.shaking)
-        isAborted = reason.check(ConnectionAborted)
-        if reason.check(ConnectionLost) and not (isAborted or self.reading.isRead):
+        reading, isAborted = self.reading, reason.check(ConnectionAborted)
+        isRead = not (reading.isPaused or reading.hasEnded)
+        if reason.check(ConnectionLost) and not (isAborted or isRead):
             reason = Failure(LostWhileWriting())
         try:
-            self.closing.lost(reason)
+            closing.lost(reason)
         finally:
-            if not self.closing.isReported:
-                self.closing.limitDelivery(self._client.drainTimeout)
+            if not closing.isReported:
+                closing.limitDelivery(self._client.drainTimeout)
 
     def count(self, stats: Stats) -> None:
         """

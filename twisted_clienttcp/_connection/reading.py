@@ -65,13 +65,13 @@ class Reading:
     @ivar watch: notices a silent peer; None if that is not wanted.
     @ivar hasEnded: True if the peer has ended its side.
     @ivar isLost: True if the transport is lost.
+    @ivar isPaused: True if the transport is paused.
     @ivar few: a read of fewer bytes makes the next reads smaller.
     @ivar full: a read of at least this many bytes makes the next reads larger.
     """
 
     __slots__ = (
         "_clock",
-        "_isPaused",
         "_newInbound",
         "_socket",
         "_throttled",
@@ -83,6 +83,7 @@ class Reading:
         "hasEnded",
         "input",
         "isLost",
+        "isPaused",
         "mode",
         "watch",
     )
@@ -107,7 +108,7 @@ class Reading:
         self.watch: Watch | None = None
         self.hasEnded = False
         self.isLost = False
-        self._isPaused = False
+        self.isPaused = False
         #: True if the transport is paused because too many bytes wait.
         self._throttled = False
         #: Delivers what waits for a turn of its own.
@@ -158,7 +159,7 @@ class Reading:
         self.mode = DELIVERING
         if self.input is not None:
             self.input.feed()
-        if self._isPaused:
+        if self.isPaused:
             self._resume()
 
     def discard(self) -> None:
@@ -192,7 +193,7 @@ class Reading:
         transport = IPushProducer(self._transport, None)
         if transport is None or self.hasEnded or self.isLost:
             return
-        self._isPaused = not wanted
+        self.isPaused = not wanted
         if self.watch is not None:
             self.watch.reading(wanted)
         if wanted:
