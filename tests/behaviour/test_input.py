@@ -37,6 +37,21 @@ class Socket(Connection):
         return IPv4Address("TCP", "127.0.0.1", 7)
 
 
+class Units(Framing):
+    """
+    A framing as users write it: two bytes, or any number of zeros, are a record.
+    """
+
+    def decode(self, data: Any, start: int, searched: int) -> Any:
+        if len(data) - start < 2:
+            return None
+        end = start + 2 if data[start] else len(data)
+        return [bytes(data[start:end])], end
+
+    def encode(self, record: bytes) -> bytes:
+        return record
+
+
 class ReadTests(ClientTestCase):
     """
     How much a client reads at once.
@@ -116,6 +131,22 @@ class ReadTests(ClientTestCase):
         self.assertEqual(self.feed(long * (usual // 16)), 2 * usual)
         self.assertEqual(self.feed(long * (usual // 8)), 2 * usual)
         self.assertEqual(self.feed(short * usual), usual)
+
+    def test_manyUnits(self) -> None:
+        """
+        Neither for the sake of records that the framing decodes one by one, nor of
+        errors, each of which calls C{serverError}: how long one turn of the reactor
+        takes depends on their number.
+        """
+        usual = Socket.bufferSize
+        skipping = Line(delimiter=b"|", maxLength=1, onTooLong="skip")
+        for framing, unit in ((Units(), b"x|"), (skipping, b"xx|")):
+            self.events.clear()
+            self.pair(framing)
+            self.assertEqual(self.feed(unit * (usual // len(unit) + 1)), usual)
+            self.assertGreater(len(self.events), 10_000)
+        self.pair(Units())
+        self.assertEqual(self.feed(bytes(usual)), 2 * usual)
 
     def test_held(self) -> None:
         """

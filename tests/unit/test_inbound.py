@@ -345,7 +345,7 @@ class DeliveryTests(SynchronousTestCase):
             reader.inbound.hold(Hold.USER)
             reader.feed(b"a b c|d|")
             self.assertEqual(reader.inbound.next(), (b"a",))
-            self.assertEqual(reader.inbound.lastBatch, 3)
+            self.assertEqual(reader.inbound.sinceRead, 3)
             reader.inbound.release(Hold.USER)
             expected: list[Any] = [b"b", b"c", b"d"]
             if batched:

@@ -93,7 +93,7 @@ class Inbound:
 
     @ivar buffer: the bytes that are not decoded yet.
     @ivar held: the reasons for which nothing is delivered.
-    @ivar lastBatch: how many records were decoded together last.
+    @ivar sinceRead: how many records and errors were decoded since the last read.
     @ivar delivered: how many records were delivered.
     @ivar truncated: the bytes behind the last complete record, once the stream has
         ended; None if there are none.
@@ -119,7 +119,7 @@ class Inbound:
         "_stopped",
         "buffer",
         "held",
-        "lastBatch",
+        "sinceRead",
         "truncated",
     )
 
@@ -145,7 +145,7 @@ class Inbound:
         """
         self.buffer = InputBuffer(framing)
         self.held = 0
-        self.lastBatch = 0
+        self.sinceRead = 0
         self.truncated: TruncatedRecord | None = None
         self._deliver = deliver
         #: The framing's C{receive}, while nothing waits to be decoded or delivered.
@@ -186,6 +186,7 @@ class Inbound:
         """
         isLoaded = False
         if data:
+            self.sinceRead = 0
             direct, self._direct = self._direct, None
             if direct is None or len(data) > DIRECT or self._running:
                 try:
@@ -252,7 +253,7 @@ class Inbound:
             if records is None:
                 return None
             self._decoded += len(records)
-            self.lastBatch = len(records)
+            self.sinceRead += len(records)
             self._records, self._saved = records, 0
         assert self._saved is not None
         self._saved += 1
@@ -295,6 +296,7 @@ class Inbound:
             except TruncatedRecord as truncated:
                 self.truncated = truncated
             except FramingError as error:
+                self.sinceRead += 1
                 self._onFailed(error)
             else:
                 if records is None:
@@ -304,7 +306,7 @@ class Inbound:
                 if records:
                     # As _load(), without a call (benchmark row: echo).
                     self._decoded += len(records)
-                    self.lastBatch = len(records)
+                    self.sinceRead += len(records)
                     self._records = [records] if self._batched else records
                     if self._saved is None:
                         self._cursor = cursor(self._records)
@@ -317,7 +319,7 @@ class Inbound:
         Let the next loop deliver these records.
         """
         self._decoded += len(records)
-        self.lastBatch = len(records)
+        self.sinceRead += len(records)
         self._records = [records] if self._batched else records
         self._cursor = cursor(self._records)
 
