@@ -37,7 +37,7 @@ class Socket(Connection):
         return IPv4Address("TCP", "127.0.0.1", 7)
 
 
-class Units(Framing):
+class Units(Framing[bytes]):
     """
     A framing as users write it: two bytes, or any number of zeros, are a record.
     """

@@ -27,9 +27,9 @@ from .liveness import Watch
 #: rows: lines and blocks of 1 KiB, one line of 64 MiB).
 LARGE_READ = 1024 * 1024
 
-#: Reads grow only while each results in at most this many records and errors: the memory
-#: of more records costs more time than larger reads save, and one turn of the reactor
-#: handles all of them.
+#: Reads grow only while each results in at most this many records and errors: the
+#: memory of more records costs more time than larger reads save, and one turn of the
+#: reactor handles all of them.
 MANY_RECORDS = 8192
 
 #: The most bytes that a TLS record holds (RFC 8446, 5.1), and a read through TLS.

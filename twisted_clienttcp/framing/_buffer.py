@@ -40,11 +40,13 @@ class InputBuffer:
     __slots__ = (
         "_data",
         "_excess",
+        "_isDecoding",
         "_next",
         "_oneByOne",
         "_searched",
         "_skipper",
         "_start",
+        "_successor",
         "_swallows",
         "batch",
         "convert",
@@ -71,6 +73,10 @@ class InputBuffer:
         #: How many bytes to decode unit by unit before the next batch. The last batch
         #: has searched as many without a result, so the total time stays linear.
         self._oneByOne = 0
+        #: True while the framing decodes a unit, in which a function of the user's may
+        #: choose another framing: that takes over at the end of the unit.
+        self._isDecoding = False
+        self._successor: AnyFraming | None = None
         self.isEmpty = False
         self.batch: tuple[bytes, int, int, AnyFraming, int] | None = None
         self.convert: Converter | None = None
@@ -185,16 +191,19 @@ class InputBuffer:
                 self._data, self._start, self._searched = b"", 0, 0
                 return None
             searched = self._searched
+            self._isDecoding = True
             found = framing.decode(data, start, searched if searched > start else start)
-        except FramingError as error:
+        except BaseException as error:
             if isinstance(error, RecordTooLong) and error.skipped:
                 if error.end is None:
                     self._skipper = framing
                 else:
                     self._dropTo(error.end)
-            raise
-        except Exception as error:
+            self._decoded()
+            if isinstance(error, FramingError) or not isinstance(error, Exception):
+                raise
             raise self.converted(error) from error
+        self._isDecoding = False
         if found is None:
             self._searched = size
             if self._next:
@@ -212,7 +221,19 @@ class InputBuffer:
         self._oneByOne -= end - start
         if self._next:
             self._leave(end)
+        # The rest of the unit, and an error in it, come first.
+        if self._successor is not None and not framing.hasMore:
+            self._decoded()
         return records
+
+    def _decoded(self) -> None:
+        """
+        A unit has been decoded: use the framing that was chosen meanwhile, if any.
+        """
+        self._isDecoding = False
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            self.use(successor)
 
     def rewind(self, delivered: int) -> int | None:
         """
@@ -253,6 +274,10 @@ class InputBuffer:
         """
         Decode with another framing from now on.
         """
+        if self._isDecoding:
+            self._successor = framing
+            return
+        self._successor = None
         previous = self.framing
         if back := previous.takeBack():
             self._replaceRest(back + self.rest)
@@ -270,6 +295,7 @@ class InputBuffer:
         if self._skipper is not None:
             self._dropSkipped()
         try:
+            self._isDecoding = True
             records = self.framing.decodeEnd(self._data, self._start)
         except FramingError as error:
             if isinstance(error, RecordTooLong) and error.skipped:
@@ -277,10 +303,12 @@ class InputBuffer:
             raise
         except Exception as error:
             raise self.converted(error) from error
-        if records is None:
-            return []
-        self._replaceRest(b"")
-        return records
+        else:
+            if records is not None:
+                self._replaceRest(b"")
+        finally:
+            self._decoded()
+        return records or []
 
     def takeRest(self) -> bytes:
         """
