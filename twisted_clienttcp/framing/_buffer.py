@@ -307,7 +307,9 @@ class InputBuffer:
             if records is not None:
                 self._replaceRest(b"")
         finally:
-            self._decoded()
+            self._isDecoding = False
+            if self._successor is not None:
+                self._decoded()
         return records or []
 
     def takeRest(self) -> bytes:
