@@ -32,6 +32,19 @@ DOCUMENTS = sorted(
     ]
 )
 
+#: The guides about attempts that fail.
+GUIDE = ROOT / "docs" / "howto" / "connecting.rst"
+PROXIES = ROOT / "docs" / "howto" / "proxies.rst"
+
+#: The messages in the first one that depend on the network of the machine. They are
+#: produced by C{tests.network.test_outages}.
+ROUTES = [
+    "cannot connect: Network is unreachable",
+    "cannot connect: No route to host",
+    "cannot connect: Permission denied",
+    "cannot resolve the name: Temporary failure in name resolution",
+]
+
 #: The files of a program: its visible and its invisible code.
 PROGRAM = "program.py"
 SCENE = "scene.py"
@@ -184,3 +197,36 @@ def blocks(path: Path, language: str) -> list[str]:
         for number, line in enumerate(lines)
         if line == f".. code-block:: {language}"
     ]
+
+
+def terms(path: Path) -> list[str]:
+    """
+    @return: the terms of a document's definition lists that are literals.
+    """
+    return re.findall(r"(?m)^``(.+)``\n +\S", path.read_text())
+
+
+def fits(text: str, quoted: str) -> bool:
+    """
+    @return: True if a message is the quoted one, in which C{...} means any text.
+    """
+    pattern = ".*".join(map(re.escape, quoted.split("...")))
+    return re.fullmatch(pattern, text) is not None
+
+
+def table(path: Path, heading: str) -> list[list[str]]:
+    """
+    @param heading: the text of the first cell in the row of headings.
+
+    @return: the other rows of a C{list-table}: the text of each cell.
+    """
+    _, _, body = path.read_text().partition(f"   * - {heading}\n")
+    rows: list[list[str]] = []
+    for line in body.partition("\n\n")[0].split("\n"):
+        if line.startswith("   * - "):
+            rows.append([line[7:]])
+        elif line.startswith("     -") and rows:
+            rows[-1].append(line[7:])
+        elif rows:
+            rows[-1][-1] += f" {line.strip()}"
+    return rows

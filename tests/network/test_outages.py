@@ -4,17 +4,21 @@ Tests over a connection that breaks without a word from the network.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 
+from twisted_clienttcp._details import describe
 from twisted_clienttcp.errors import HeartbeatTimeout
 from twisted_clienttcp.framing import Stream
 
+from .._documents import GUIDE, ROUTES, terms
 from .._namespaces import NOWHERE6, SERVER, SERVER6, WireTestCase
+from .._processes import completed
 from .._resolver import FakeResolver
-from .._support import Recorder, reactor, turn
+from .._support import Recorder, Server, reactor, turn
 
 
 class WireTests(WireTestCase):
@@ -64,6 +68,30 @@ class WireTests(WireTestCase):
             finally:
                 reactor.installNameResolver(before)
             await client.shutdown()
+
+    async def test_messages(self) -> None:
+        """
+        The guide quotes the messages of failures that depend on the network.
+        """
+        for kind, address in (("prohibit", "192.0.2.1"), ("unreachable", "192.0.2.2")):
+            self.wire.ip("client", "route", "add", kind, address)
+        found = []
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+            recorder = Recorder()
+            client = self.client(
+                Server(),
+                remoteAddress=address,
+                remotePort=7,
+                **recorder.parameters(),
+            )
+            await client.start().addErrback(lambda failure: None)
+            found.append(describe(recorder.failures[0]))
+        # A process that is started here has this network, without a name server.
+        command = (sys.executable, "-m", "twisted_clienttcp", "server.test", "7")
+        *_, text = completed(*command).stderr.strip().rpartition(": ")
+        found.append(f"cannot resolve the name: {text}")
+        self.assertEqual(sorted(found), sorted(ROUTES))
+        self.assertLessEqual(set(found), set(terms(GUIDE)))
 
     async def test_blackhole(self) -> None:
         """
