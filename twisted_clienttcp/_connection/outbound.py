@@ -439,7 +439,7 @@ class Outbound(OutputQueue):
         """
         Accept and pass on nothing more.
 
-        @param reason: as of L{close}.
+        @param reason: why, as the text of the error that C{put} raises from now on.
         """
         self._closed, self.encode = reason, self._refuse
         self.isStopped = True
