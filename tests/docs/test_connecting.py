@@ -262,7 +262,7 @@ ANSWERS: list[tuple[list[bytes | None], ...]] = [
     ([READY, reply(1)], [status("500 Internal Server Error")]),
     # closes, or is not such a proxy
     ([None], [None]),
-    ([b"220 hello\r\n"], [b"220 hello\r\n"]),
+    ([b"220 hello\r\n\r\n"], [b"220 hello\r\n\r\n"]),
 ]
 
 
