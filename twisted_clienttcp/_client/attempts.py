@@ -24,7 +24,7 @@ from .settings import currentTarget, isMoving, movesAddress, moveToNext, nextTar
 class Attempts:
     """
     Makes the attempts of a client with its connector: ours, or one that has called the
-    client, whose attempts go to its own address.
+    client and has an address of its own.
 
     @ivar isForeign: True if the connector of the client is not ours.
     """
@@ -34,14 +34,14 @@ class Attempts:
     def __init__(self, parts: Parts, direct: bool) -> None:
         """
         @param direct: False if the class of the client overrides a method that a
-            connector calls. Then attempts end only with a connector and a deadline of
-            our own.
+            connector calls. Then Twisted's connectors may not end an attempt in time,
+            and we measure it ourselves.
         """
         self._parts = parts
         self._direct = direct
-        #: C{connectTimeout} at the beginning of the present attempt.
+        #: C{connectTimeout} at the beginning of the current attempt.
         self._allowed = 0.0
-        #: The timeout that has ended the present attempt.
+        #: The timeout that has ended the current attempt.
         self._expired: Failure | None = None
         self.isForeign = False
 
@@ -76,7 +76,7 @@ class Attempts:
         """
         An attempt has failed.
 
-        @param reason: None, which only tests pass, for an unknown reason.
+        @param reason: the reason; None, which only tests pass, if it is unknown.
         """
         parts = self._parts
         if parts.lifecycle.phase is not CONNECTING and not self._adopt(connector):
@@ -184,7 +184,7 @@ class Attempts:
 
     def cancel(self) -> None:
         """
-        Cancel the present attempt, if there is one.
+        Cancel the current attempt, if there is one.
         """
         self._parts.connection = None
         connector = self._parts.client.connector
@@ -200,19 +200,20 @@ class Attempts:
 
     def expire(self) -> None:
         """
-        End the present attempt, which has no transport, with a timeout.
+        End the current attempt, which has no transport, with a timeout.
         """
         connector = self.ownConnector
         unfinished = "" if connector is None else connector.unfinished
         self._expired = expired = self.timeout(unfinished)
         self.cancel()
         if self._expired is not None:
-            # The attempt had ended already, and a subclass has not passed that on.
+            # The attempt had already ended, and a subclass has not passed this on.
             self.clientConnectionFailed(self._parts.client.connector, expired)
 
     def timeout(self, unfinished: str) -> Failure:
         """
-        @param unfinished: what has not finished in time; empty if that is not known.
+        @param unfinished: the step that has not finished in time; empty if it is not
+            known.
 
         @return: the failure that names the deadline.
         """
@@ -256,7 +257,7 @@ class Attempts:
 
     def deadline(self) -> float | None:
         """
-        @return: the longest time in seconds that the present attempt may take; None if
+        @return: the longest time in seconds that the current attempt may take; None if
             its connector measures it.
         """
         parts = self._parts
@@ -272,9 +273,9 @@ class Attempts:
 
     def _connectorMeasures(self) -> bool:
         """
-        @return: True if the connector ends the attempt in time. One of Twisted's does
-            until it requests a protocol; that is enough if TCP is all there is to wait
-            for, and our protocol gets the transport immediately.
+        @return: True if the connector ends the attempt in time. A connector of Twisted
+            does so until it calls C{buildProtocol}. That is enough if there is nothing
+            to wait for but TCP, and our protocol gets the transport immediately.
         """
         client = self._parts.client
         connector = client.connector
@@ -337,8 +338,8 @@ class Attempts:
         @param what: the change of the destination.
 
         @raise RuntimeError: if a C{ClientService} connects.
-        @raise ValueError: if the present connector speaks TLS by itself, which a
-            connection to another address would not.
+        @raise ValueError: if the current connector uses TLS, and connections to another
+            address would not.
         """
         client, lifecycle = self._parts.client, self._parts.lifecycle
         if lifecycle.hosted and lifecycle.phase is not STOPPED:

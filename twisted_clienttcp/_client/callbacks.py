@@ -73,9 +73,9 @@ class Callbacks:
     """
     Calls the user's callbacks.
 
-    Those that are called for each record are called by the connection. All others are
-    called in I{steps}: functions that run one after the other, never nested. A step may
-    also be an action that must follow the callbacks that were queued before it.
+    The connection itself calls the callbacks for records. All others are called in
+    I{steps}: functions that run one after the other, never nested. A step may also be
+    an action that must follow the callbacks that were queued before it.
 
     @ivar functions: the callbacks by their names.
     @ivar isRunning: True while a step runs.
@@ -91,7 +91,7 @@ class Callbacks:
     ) -> None:
         """
         @param client: the first argument of each callback.
-        @param functions: as the attribute.
+        @param functions: see the attribute.
         @param raised: called with the name of a callback that has raised, and the
             exception.
         """

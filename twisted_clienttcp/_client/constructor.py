@@ -34,7 +34,7 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
     Decorate the constructor of a L{Settings} subclass: store the settings that are
     passed, then run the constructor's body, which reads them from the client. Its
     parameters for settings are there for L{help}, editors and type checkers. An unknown
-    parameter is a L{TypeError} that suggests the nearest one.
+    parameter raises a L{TypeError} that suggests the nearest one.
 
     @param attributes: the names of attributes that are not parameters.
     """

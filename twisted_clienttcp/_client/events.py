@@ -1,9 +1,9 @@
 """
 Named events, and aliases of clients.
 
-A L{Session} has the handlers of named events, L{Events} the pending events: the posted
-ones, in order, which are dispatched in the next turn of the reactor, and the scheduled
-ones.
+A L{Session} holds the handlers of named events. L{Events} holds the pending events:
+posted ones, which are dispatched in order in the next turn of the reactor, and
+scheduled ones.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ class Session:
     def dispatch(self, event: str, *args: object) -> object:
         """
         Call the handler of an event.
+
+        @param event: the name of the event.
+        @param args: its arguments, which follow the client.
 
         @return: the result of the handler.
 
@@ -140,7 +143,7 @@ class Events:
 
     def areExpected(self, since: int) -> bool:
         """
-        @param since: a former value of C{serial}.
+        @param since: an earlier value of C{serial}.
 
         @return: True if an event is pending that was posted, or scheduled since then.
         """
@@ -287,8 +290,8 @@ def fillSession(session: Session, **states: object) -> None:
 
     @param states: C{inlineStates}, C{objectStates} and C{packageStates}.
 
-    @raise TypeError: as L{handlersFrom}.
-    @raise ValueError: as L{handlersFrom}, or if an event has two handlers.
+    @raise TypeError: see L{handlersFrom}.
+    @raise ValueError: see L{handlersFrom}, or if an event has two handlers.
     """
     for name, value in states.items():
         for event, handler in handlersFrom(name, value):
@@ -301,7 +304,7 @@ def handlersFrom(name: str, states: object) -> list[tuple[str, Handler]]:
     """
     @param name: for C{"inlineStates"}, C{states} must be C{{event: function}} or None.
         For C{"objectStates"}, it must be a list of pairs of an object and either
-        C{{event: method name}} or a list of names that are both. For
+        C{{event: method name}} or a list of names, each of an event and its method. For
         C{"packageStates"}, it is the same with classes or modules.
 
     @return: pairs of an event and its handler.
@@ -361,8 +364,8 @@ def _methods(name: str, states: object) -> list[tuple[str, Handler]]:
 
 
 #: The events that POE::Component::Client::TCP and POE::Session post to themselves, with
-#: the callback that does the same here. C{got_server_flushed} is not among POE's: it is
-#: C{got_server_flush} with the name of the callback.
+#: the callback that does the same here. C{got_server_flushed} is not an event of POE,
+#: but a likely mistake for C{got_server_flush}.
 _INTERNAL = {
     "_start": "started",
     "_stop": "stopped",
@@ -417,6 +420,8 @@ def resolve(alias: str) -> Any:
     Find a client by its alias (POE: alias_resolve). A client has its alias from its
     start until it has stopped.
 
+    @param alias: the alias.
+
     @return: the client.
 
     @raise UnknownAlias: if no running client has this alias.
@@ -430,6 +435,10 @@ def resolve(alias: str) -> Any:
 def post(alias: str, event: str, *args: object) -> None:
     """
     Post an event to the client with an alias (POE: post).
+
+    @param alias: the alias.
+    @param event: the name of the event.
+    @param args: its arguments, which follow the client.
 
     @raise UnknownAlias: if no running client has this alias.
     @raise UnknownEvent: if the client has no handler for this event.

@@ -47,7 +47,8 @@ class PreConnect:
         self._decide = decide
         #: The result that is awaited.
         self._answer: Deferred[Any] | None = None
-        #: The connection has been given up; and the awaited result was cancelled.
+        #: True if the connection has been given up; and if the awaited result was
+        #: cancelled.
         self._isCancelled = False
         self._hasCancelled = False
 
@@ -55,8 +56,8 @@ class PreConnect:
         """
         Call C{preConnect}.
 
-        @raise BaseException: what it raises, if that is not an C{Exception}, after the
-            decision.
+        @raise BaseException: any exception of the callback that is not an C{Exception},
+            after the decision.
         """
         try:
             answer = callback(self._client, self._negotiation)
@@ -84,7 +85,7 @@ class PreConnect:
         """
         The connection has ended or been given up: cancel the awaited result.
 
-        @raise BaseException: what its canceller raises, if that is not an
+        @raise BaseException: any exception of its canceller that is not an
             C{Exception}.
         """
         self._isCancelled = True

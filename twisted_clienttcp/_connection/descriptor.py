@@ -1,6 +1,6 @@
 """
-The descriptor of a connection, and what only it knows: the bytes that the peer's kernel
-has not acknowledged, and the bytes that have not been read.
+The descriptor of a connection, and the numbers that only it knows: of bytes that the
+peer's kernel has not acknowledged, and of bytes that have not been read.
 
 Twisted closes the descriptor before it reports a loss. So the call by which the reactor
 reports the loss to the transport (C{connectionLost}, which is public) is intercepted,
@@ -38,8 +38,8 @@ class Descriptor:
     @ivar unacknowledged: how many bytes had not been acknowledged then, or when they
         were counted last, our end of stream included; None if that is not known. After
         a reset it is never 0.
-    @ivar failed: True if the kernel knew of an error then that was not read, such as a
-        reset.
+    @ivar failed: True if the kernel had an error then that it had not reported, such as
+        a reset.
     """
 
     __slots__ = (
@@ -70,8 +70,8 @@ class Descriptor:
     def countUnacknowledged(self) -> int | None:
         """
         Return how many bytes the peer's kernel has not acknowledged; on a UNIX socket,
-        the memory taken by what the peer's program has not read. None if that is not
-        known.
+        the memory of the bytes that the peer's program has not read. None if that is
+        not known.
         """
         if self._count is not None:
             self.unacknowledged = self._count()
@@ -121,7 +121,7 @@ class Descriptor:
         """
         @param option: the arguments for C{getsockopt}.
 
-        @return: the value; None if there is no socket, or if it does not tell: the user
+        @return: the value; None if there is no socket, or if the call fails: the user
             may have closed it.
         """
         handle = getattr(self._transport, "socket", None)
@@ -161,7 +161,7 @@ class Descriptor:
             self.failed = bool(self._option(socket.SOL_SOCKET, socket.SO_ERROR))
             self.unread = self._ask("FIONREAD")
             if not self.countUnacknowledged() and (isReset or self.failed):
-                # The peer's kernel may have dropped what it had acknowledged.
+                # The peer's kernel may have dropped bytes that it had acknowledged.
                 self.unacknowledged = None
             self._transport = None
             transport.connectionLost(reason)

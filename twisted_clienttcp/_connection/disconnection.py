@@ -31,19 +31,19 @@ class Disconnection:
         bytes. None where the number is not known: on systems other than Linux; after a
         reset if everything had been acknowledged, because the peer's kernel may have
         dropped it; with TLS, if the peer ended its side first and perhaps only our
-        answer to its close_notify is missing; and through a proxy, whose kernel
-        acknowledges in place of the peer's, instead of 0.
+        answer to its close_notify is missing; and, instead of 0, through a proxy, whose
+        kernel acknowledges in place of the peer's.
     @ivar confirmed: True if the peer's kernel has everything and the peer has ended its
         side: C{unsent} and C{unacknowledged} are 0, no reset had arrived when we
-        closed, and the peer's end of stream was read after we had ended our side.
-        (With TLS, each side ends with a close_notify.) It does not mean that the peer's
+        closed, and the peer's end of stream was read after we had ended our side. (With
+        TLS, each side ends with a close_notify.) It does not mean that the peer's
         program has read everything: no transport can know that. Through a proxy, it is
-        False in clear text, and with TLS with the server it is True only if the
+        always False in clear text; with TLS to the server, it is True only if the
         server's close_notify came after ours had left.
     @ivar truncated: if the peer or the network ended the connection, the bytes received
-        behind the last complete record, as a
-        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there
-        were none.
+        after the last complete record, as a
+        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}; None if there were
+        none.
     @ivar undelivered: the number of records that were received before a loss and not
         delivered within C{drainTimeout} after it, because an awaited result or a pause
         held them.

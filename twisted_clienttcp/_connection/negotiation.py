@@ -24,7 +24,7 @@ class Negotiation:
     connection is usable.
 
     During the negotiation, the connection is read only while a L{nextRecord} waits, and
-    records are decoded one by one. The bytes behind the last record are decoded by the
+    records are decoded one by one. The bytes after the last record are decoded by the
     framing that is in use when C{connected} has returned, and their records are passed
     to C{serverInput}.
 
@@ -53,22 +53,24 @@ class Negotiation:
         self._startTLS = startTLS
         self._refuse = refuse
         self._waiter: Deferred[Any] | None = None
-        #: Fires when the present handshake is complete.
+        #: Fires when the current handshake is complete.
         self._handshake: Deferred[bool] | None = None
         #: Called after the handshake, if C{preConnect} has agreed already.
         self._then: Callable[[], object] | None = None
         #: The result of L{startTLS}.
         self._started: Deferred[bool] | None = None
-        #: Why the negotiation is over.
+        #: Why the negotiation is over; None until it is.
         self._over: Failure | None = None
 
     def put(self, record: object) -> None:
         """
         Send a record.
 
+        @param record: the record, of a type that the framing accepts.
+
         @raise NotConnectedError: if the negotiation is over.
-        @raise TypeError: as the framing's C{encode}.
-        @raise FramingError: as the framing's C{encode}.
+        @raise TypeError: if the framing does not accept records of this type.
+        @raise FramingError: if the framing cannot encode this record.
         """
         outbound = self._output("put")
         outbound.put(record)
@@ -77,25 +79,30 @@ class Negotiation:
         """
         Send records, in order; if one of them cannot be encoded, none is sent.
 
-        @raise Exception: as L{put}.
+        @param records: the records.
+
+        @raise Exception: see L{put}.
         """
         self._output("putMany").putMany(records)
 
     def write(self, data: bytes) -> None:
         """
-        Send bytes as they are.
+        Send bytes unchanged, without the framing.
+
+        @param data: the bytes.
 
         @raise NotConnectedError: if the negotiation is over.
-        @raise TypeError: if the argument is not bytes.
+        @raise TypeError: if C{data} is not bytes.
         """
         self._output("write").write(data)
 
     def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
-        Use another framing, for the bytes behind the records that L{nextRecord} has
-        returned, and for records put from now on. The connection keeps it afterwards.
+        Use another framing, for the bytes after the records that L{nextRecord} has
+        returned, and for records that are put from now on. The connection keeps it
+        afterwards.
 
-        @param framing: as the parameter of the client.
+        @param framing: a value of the client's setting C{framing}.
 
         @raise NotConnectedError: if the negotiation is over.
         @raise RuntimeError: if a L{nextRecord} is still waiting.
@@ -103,7 +110,9 @@ class Negotiation:
         """
         outbound = self._output("set the framing")
         if self._waiter is not None:
-            raise RuntimeError("setFraming() while nextRecord() is still waiting")
+            raise RuntimeError(
+                "setFraming() cannot be called while nextRecord() is waiting"
+            )
         fresh = freshFraming(framing)
         self._reading.inbound.use(fresh)
         outbound.use(fresh)
@@ -137,14 +146,13 @@ class Negotiation:
 
     def startTLS(self, options: object = True) -> Deferred[bool]:
         """
-        Use TLS from now on (as STARTTLS of RFC 3207 and similar commands do), after the
-        server has agreed. Read everything that the server sends in clear text first: if
-        any of it is unread, the attempt fails. Records put before are sent in clear
-        text.
+        Use TLS from now on, after the server has agreed to a command such as STARTTLS
+        (RFC 3207). Read everything that the server sends in clear text first: if any of
+        it is unread, the attempt fails. Records put before are sent in clear text.
 
-        @param options: True, with which the certificate must be trusted by the platform
-            and be valid for the host of the connection; or the result of
-            C{twisted.internet.ssl.optionsForClientTLS}: as C{tls} of the client.
+        @param options: a value of the client's setting C{tls}: True to require a
+            certificate that the platform trusts and that is valid for the host of the
+            connection; or the result of C{twisted.internet.ssl.optionsForClientTLS}.
 
         @return: a Deferred that fires with True when the handshake is complete and the
             certificate is verified, so C{preConnect} may return it. It fails with the
@@ -195,7 +203,7 @@ class Negotiation:
 
     def _read(self, wanted: bool) -> None:
         """
-        Read from the transport, or do not. A handshake reads in any case.
+        Read from the transport, or pause it. During a handshake, it is always read.
         """
         self._reading.read(wanted or self._handshake is not None)
 
@@ -218,7 +226,7 @@ class Negotiation:
 
 class ConnectionNegotiation(Negotiation):
     """
-    A negotiation, with what the connection calls.
+    A negotiation, with the methods that the connection calls.
     """
 
     def __dir__(self) -> list[str]:

@@ -31,8 +31,8 @@ class ProducerControl:
     ) -> None:
         """
         @param pending: returns the number of bytes that wait to be sent.
-        @param raised: called with the name of a method of the producer, and what it has
-            raised.
+        @param raised: called with the name of a method of the producer, and the
+            exception that it has raised.
         """
         self._pending = pending
         self._raised = raised
@@ -95,7 +95,7 @@ class ProducerControl:
         try:
             # A producer that has nothing now writes by itself when it has something.
             self._pendingBefore = -1
-            # The call may replace the producer, also by a push producer.
+            # The call may replace the producer, even with a push producer.
             while self.isActive and not self._isPush and not self._isPaused:
                 pending = self._pending()
                 if pending == self._pendingBefore:

@@ -7,10 +7,10 @@ Theory of operation:
     on the next chunk only when the last one has been sent. So C{pending} is never less
     than the number of bytes that the kernel has not accepted.
  2. C{put} is on every user's fast path. It makes one comparison, with C{edge}, the
-    number of pending bytes from which there is something to do; everything that is rare
-    is behind it, in L{OutputQueue.reached}.
- 3. The queue holds whole records until it passes them on. When a connection is lost,
-    the records that no transport has seen are therefore known.
+    number of pending bytes at which there is something to do. Everything that is rare
+    is done in L{OutputQueue.reached}.
+ 3. The queue holds whole records until it passes them on. So when a connection is lost,
+    it is known which records no transport has received.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ..framing import LengthPrefixed, Line, Netstring, Stream
 from ..framing._base import AnyFraming
 from ..framing._checks import bytesOf
 
-#: How many bytes are passed to a transport at a time. A small number keeps small what a
-#: lost connection leaves in doubt; this one costs nothing compared with the system call
-#: that sends the chunk (Twisted sends 128 KiB at most).
+#: How many bytes are passed to a transport at a time. The smaller it is, the less
+#: remains uncertain when a connection is lost. At this size, the work per chunk costs
+#: little compared with the system call that sends it (Twisted sends at most 128 KiB).
 CHUNK = 64 * 1024
 
 #: The marks at which a producer is paused and resumed if the user has set none: those
@@ -35,7 +35,7 @@ CHUNK = 64 * 1024
 HIGH_MARK = 64 * 1024
 LOW_MARK = 16 * 1024
 
-#: Up to how many bytes the number of records in a chunk is estimated.
+#: The largest queue, in bytes, in which the number of records of a chunk is estimated.
 _FEW = 4 * CHUNK
 
 #: How many records are measured to find those that make a chunk.
@@ -50,7 +50,7 @@ NEVER = 1 << 62
 #: Framings whose encode() returns bytes or raises.
 _CHECKED = (Line, LengthPrefixed, Netstring, Stream)
 
-#: What the method of a framing encodes: a record or several.
+#: The argument of a method of a framing that encodes: a record or several.
 _Given = TypeVar("_Given")
 
 
@@ -99,7 +99,7 @@ class Encoded(bytes):
     another framing.
 
     @ivar record: the record.
-    @ivar origin: the framing of whose fresh copy encoded it.
+    @ivar origin: the framing whose fresh copy encoded it.
     """
 
     record: object
@@ -112,16 +112,16 @@ class OutputQueue:
 
     @ivar encode: a function that encodes a record, or raises the reason why it cannot
         be put.
-    @ivar parts: the encoded records that were put last. To put one, append it here and
-        add its length to C{pending}; if C{pending} is C{edge} or more then, call
-        L{reached}.
+    @ivar parts: the encoded records that were put last. To put one, append it here, add
+        its length to C{pending}, and call L{reached} if C{pending} is then at least
+        C{edge}.
     @ivar pending: the number of bytes in the queue and in the transport.
-    @ivar edge: see above.
+    @ivar edge: the value of C{pending} at which L{reached} must be called.
     @ivar passedOn: the number of these bytes that are in the transport.
     @ivar framing: encodes the records.
     @ivar origin: the framing that C{framing} is a fresh copy of; C{framing} itself if
         no other connection can have a copy.
-    @ivar keepsRecords: True if the records are kept for L{takeBack}.
+    @ivar keepsRecords: True if records are kept with their bytes, for L{takeBack}.
     @ivar limit: how many bytes may be pending; None for no limit.
     @ivar marks: the marks.
     """
@@ -160,20 +160,21 @@ class OutputQueue:
         keepsRecords: bool = False,
     ) -> None:
         """
-        @param framing: as of L{use}.
-        @param origin: as of L{use}.
+        @param framing: see L{use}.
+        @param origin: see L{use}.
         @param limit: how many bytes may be pending; None for no limit.
         @param keepsRecords: True to keep the records, for L{takeBack}.
         """
         self.marks = marks
         self.parts: list[bytes] = []
-        #: The records that were put before those in C{parts}, the oldest last. That may
-        #: be a view of the rest of a record. The list is replaced when it is empty.
+        #: The records that were put before those in C{parts}, the oldest last. The
+        #: oldest may be a view of the rest of a record. The list is replaced when it is
+        #: empty.
         self._batch = _EMPTY
         self.pending = 0
         self.passedOn = 0
         self.edge = 0
-        #: The reason why nothing can be put any more.
+        #: The reason why nothing more can be put; empty if there is none.
         self._closed = ""
         # The number of bytes and entries that were passed on, and how many more records
         # than entries were put.
@@ -203,8 +204,8 @@ class OutputQueue:
         """
         Change the limit. Records that are in the queue stay there.
 
-        @param limit: as the parameter of the constructor.
-        @param keepsRecords: likewise.
+        @param limit: see the constructor.
+        @param keepsRecords: see the constructor.
         """
         self.limit = limit
         self.keepsRecords = keepsRecords
@@ -212,7 +213,7 @@ class OutputQueue:
 
     def close(self, reason: str) -> None:
         """
-        Accept nothing any more.
+        Accept no more records.
 
         @param reason: the reason, for the caller of C{put}.
         """
@@ -239,8 +240,8 @@ class OutputQueue:
         """
         Encode a record for L{adopt}.
 
-        @raise TypeError: as the framing.
-        @raise FramingError: as the framing.
+        @raise TypeError: if the framing does not accept records of this type.
+        @raise FramingError: if the framing cannot encode this record.
         """
         encoded = checked(self.framing, self.framing.encode)(record)
         if self.keepsRecords:
@@ -252,7 +253,7 @@ class OutputQueue:
     def _admit(self, size: int) -> None:
         """
         @raise NotConnectedError: if the queue is closed.
-        @raise OutputFull: if so many more bytes would exceed the limit.
+        @raise OutputFull: if this many more bytes would exceed the limit.
         """
         if self._closed:
             self._refuse(None)
@@ -268,8 +269,8 @@ class OutputQueue:
 
         @raise NotConnectedError: if the queue is closed.
         @raise OutputFull: if the limit would be exceeded.
-        @raise TypeError: as the framing.
-        @raise FramingError: as the framing.
+        @raise TypeError: if the framing does not accept records of this type.
+        @raise FramingError: if the framing cannot encode this record.
         """
         return self.adopt([self.encode(record)])
 
@@ -277,10 +278,10 @@ class OutputQueue:
         """
         Put bytes as they are.
 
-        @return: as L{put}.
+        @return: see L{put}.
 
         @raise TypeError: if the argument is not bytes.
-        @raise Exception: as L{put}.
+        @raise Exception: see L{put}.
         """
         encoded = bytesOf(data)
         self._admit(len(encoded))
@@ -290,9 +291,9 @@ class OutputQueue:
         """
         Put records; if one of them cannot be encoded, put none.
 
-        @return: as L{put}.
+        @return: see L{put}.
 
-        @raise Exception: as L{put}.
+        @raise Exception: see L{put}.
         """
         records = list(records)
         self._admit(0)
@@ -312,7 +313,7 @@ class OutputQueue:
         """
         Put encoded records, without regard to the limit.
 
-        @return: as L{put}.
+        @return: see L{put}.
         """
         self.parts += parts
         self.pending += sum(map(len, parts))
@@ -320,9 +321,9 @@ class OutputQueue:
 
     def reached(self) -> bool:
         """
-        C{pending} has reached C{edge}. A subclass does here what must be done.
+        Act on the fact that C{pending} has reached C{edge}. Subclasses override this.
 
-        @return: as L{put}.
+        @return: see L{put}.
         """
         return self.marks.given and self.pending >= self.marks.high
 
@@ -366,9 +367,9 @@ class OutputQueue:
             self._batch = batch = [*reversed(self.parts)]
             self.parts.clear()
         if not self.parts and self.pending <= _FEW:
-            # Most records of a queue have about the same length. To measure them all
-            # would cost more than to join those that should make a chunk (benchmark
-            # row: put).
+            # Most records of a queue have about the same length. Measuring all of them
+            # would cost more than joining an estimated number of them (benchmark row:
+            # put).
             count = len(batch) // -(-self.pending // CHUNK)
             chunk = b"".join(batch[: -count - 1 : -1])
             if count and len(chunk) <= CHUNK:
@@ -396,18 +397,18 @@ class OutputQueue:
 
     def own(self) -> None:
         """
-        Keep the records that were put until now (a login) for this connection: another
-        one must not send them. Only the first call counts.
+        Reserve the records that were put until now, such as a login, for this
+        connection: another one must not send them. Only the first call has an effect.
         """
         waiting = len(self._batch) + len(self.parts)
         self._owned = min(self._owned, self._records + waiting)
 
     def takeBack(self, limit: int) -> list[bytes]:
         """
-        Remove the records of which nothing was passed on, except the L{own} ones of
-        this connection; these are all records until that is called.
+        Remove the records of which nothing was passed on, except those that L{own} has
+        reserved for this connection. Until L{own} is called, that is every record.
 
-        @param limit: the number of bytes that are taken back at most.
+        @param limit: the largest number of bytes to take back.
 
         @return: these records, the oldest first. The bytes that remain pending are
             those in the transport, the rest of a record that was passed on in part, and

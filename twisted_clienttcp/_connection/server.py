@@ -16,7 +16,7 @@ from ..framing import Framing
 @implementer(IPushProducer)
 class ClientTCPProtocol(Protocol):
     """
-    The present connection of a client: C{client.server}.
+    The current connection of a client: C{client.server}.
 
     It is a producer: to pass its records to a consumer, register it with the consumer.
     Everything else is done with the client. The client creates the connection, from a
@@ -67,7 +67,7 @@ class ClientTCPProtocol(Protocol):
 
     def abort(self) -> None:
         """
-        Drop the connection at once. Pending output is lost, and counted in C{unsent}.
-        The client is not stopped: it continues by its policy.
+        Drop the connection immediately. Pending output is lost, and counted in
+        C{unsent}. The client is not stopped: it continues by its policy.
         """
         raise NotImplementedError

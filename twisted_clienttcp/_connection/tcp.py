@@ -71,7 +71,7 @@ def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
 def unacknowledgedTimeout(transport: object, seconds: float) -> None:
     """
     Make the kernel drop the connection if sent data, or a probe of keepalive, has not
-    been acknowledged for some time (TCP_USER_TIMEOUT; RFC 5482). Other transports than
+    been acknowledged for some time (TCP_USER_TIMEOUT; RFC 5482). Transports other than
     those of TCP are left alone.
 
     @param seconds: the time.
@@ -84,7 +84,7 @@ def unacknowledgedTimeout(transport: object, seconds: float) -> None:
                 socket.IPPROTO_TCP, USER_TIMEOUT, round(seconds * 1000)
             )
         except OSError:
-            # As in keepAlive.
+            # See keepAlive().
             pass
 
 
@@ -107,7 +107,7 @@ def refuseOwnEnd(transport: ITransport, peer: object) -> None:
 
 def noDelay(transport: object) -> None:
     """
-    Send small writes immediately (RFC 9293, 3.7.4). Other transports than those of TCP
+    Send small writes immediately (RFC 9293, 3.7.4). Transports other than those of TCP
     are left alone.
     """
     switch = getattr(transport, "setTcpNoDelay", None)
@@ -117,17 +117,16 @@ def noDelay(transport: object) -> None:
     try:
         switch(True)
     except OSError:
-        # As in keepAlive: Twisted before 25.5 does not catch this itself.
+        # See keepAlive(). Twisted before 25.5 does not catch this itself.
         pass
 
 
 def keepAlive(transport: object, wanted: KeepAlive) -> None:
     """
-    Make the kernel probe a silent peer, or not (RFC 9293, 3.8.4). Other transports than
+    Make the kernel probe a silent peer, or not (RFC 9293, 3.8.4). Transports other than
     those of TCP are left alone.
 
-    @param wanted: as the parameter of L{ClientTCPFactory
-        <twisted_clienttcp.ClientTCPFactory>}.
+    @param wanted: a value of the setting C{keepAlive}.
     """
     switch = getattr(transport, "setTcpKeepAlive", None)
     if switch is None or wanted is False:
