@@ -20,10 +20,36 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from twisted.trial.unittest import TestCase
 
+import twisted_clienttcp
+
 from .._processes import ROOT, run
 
 #: As C{twistd}, which is a script of Twisted's own installation.
 TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
+
+
+#: The folders in the source distribution.
+SOURCES = ("benchmarks", "docs", "tests", "twisted", "twisted_clienttcp")
+
+#: The files that the wheel installs into the folder C{share} of the environment.
+SHARED = ("man/man1/clienttcp.1", "zsh/site-functions/_clienttcp")
+
+#: The files that describe the wheel.
+METADATA = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+
+
+def sources(*folders: str) -> set[str]:
+    """
+    @return: the files in these folders that are not made by a program.
+    """
+    return {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+        and not {"__pycache__", "_build"} & {*path.parts}
+        and path.name != "dropin.cache"
+    }
 
 
 def tool(*arguments: object) -> str:
@@ -95,34 +121,43 @@ class InstallationTests(TestCase):
 
     def test_wheel(self) -> None:
         """
-        The wheel, built from the source distribution, holds what it should and nothing
-        else; installed, it runs the demonstration, and C{twistd} lists the plugin.
+        The source distribution, and the wheel that is built from it, hold what they
+        should and nothing else. Installed, the wheel runs the demo, and C{twistd} lists
+        the plugin.
         """
         folder = self.folder()
-        tool("build", "--no-isolation", "--outdir", folder, ROOT)
+        printed = tool("build", "--no-isolation", "--outdir", folder, ROOT)
+        self.assertNotIn("warning", printed.lower())
         [source] = folder.glob("twisted_clienttcp-*.tar.gz")
         with tarfile.open(source) as packed:
-            names = {Path(*Path(name).parts[1:]) for name in packed.getnames()}
-        for name in ("README.rst", "LICENSE", "tests/__init__.py", "docs/conf.py"):
-            self.assertIn(Path(name), names)
+            names = {
+                str(Path(*Path(each.name).parts[1:]))
+                for each in packed.getmembers()
+                if each.isfile()
+            }
+        written = {"PKG-INFO", ".gitignore", "LICENSE", "pyproject.toml"}
+        written |= {path.name for path in ROOT.glob("*.rst")}
+        self.assertEqual(names - sources(*SOURCES), written)
+        self.assertEqual(sources(*SOURCES) - names, set())
         [wheel] = folder.glob("twisted_clienttcp-*-py3-none-any.whl")
         with zipfile.ZipFile(wheel) as archive:
             files = set(archive.namelist())
+        version = twisted_clienttcp.__version__
+        root = f"twisted_clienttcp-{version}"
+        added = {f"{root}.dist-info/{name}" for name in METADATA}
+        added |= {f"{root}.data/data/share/{name}" for name in SHARED}
+        self.assertEqual(files, sources("twisted_clienttcp", "twisted") | added)
         self.assertIn("twisted_clienttcp/py.typed", files)
-        self.assertIn("twisted/plugins/clienttcp_plugin.py", files)
-        self.assertTrue(any(name.endswith("LICENSE") for name in files))
-        for file in files:
-            self.assertNotIn("dropin.cache", file)
-            self.assertNotIn("__pycache__", file)
-            self.assertRegex(file, r"^(twisted_clienttcp|twisted/plugins)")
-        manual = "data/share/man/man1/clienttcp.1"
-        self.assertTrue(any(name.endswith(manual) for name in files), files)
+        # These would hide Twisted's own plugins.
         self.assertNotIn("twisted/__init__.py", files)
         self.assertNotIn("twisted/plugins/__init__.py", files)
+        checked = tool("twine", "--no-color", "check", "--strict", source, wheel)
+        self.assertEqual(checked.count("PASSED"), 2, checked)
 
         programs = self.install(wheel)
         self.assertHasPlugin(programs)
-        self.assertTrue((programs.parent / "share/man/man1/clienttcp.1").exists())
+        for name in SHARED:
+            self.assertTrue((programs.parent / "share" / name).exists(), name)
         story = run(
             *(programs / "python", *TWISTD, "--nodaemon", "clienttcp", "--demo"),
             cwd=self.folder(),

@@ -206,9 +206,9 @@ async def _play(reactor: Any, tell: Callable[[str], object]) -> None:
         await port.stopListening()
     tell("\n5. TLS")
     try:
-        _tls.require("it")
+        _tls.require("This step")
     except ImportError as error:
-        tell(f"TLS is not shown: {error}.")
+        tell(str(error))
     else:
         await _playTLS(reactor, listener, tell)
     tell("\nThe demo has ended: each step went as it should.")
