@@ -37,6 +37,7 @@ LAYERS = {
     "_connecting": 2,
     "_client": 3,
     "proxy": 3,
+    "wirelog": 3,
     "": 4,
     "service": 4,
     "testing": 4,

@@ -25,7 +25,8 @@ data. It is Perl's C{POE::Component::Client::TCP} in Twisted's terms.
 
 By subject: L{twisted_clienttcp.demo}, L{twisted_clienttcp.errors},
 L{twisted_clienttcp.framing}, L{twisted_clienttcp.metrics}, L{twisted_clienttcp.retry},
-L{twisted_clienttcp.service}, L{twisted_clienttcp.testing}.
+L{twisted_clienttcp.service}, L{twisted_clienttcp.testing},
+L{twisted_clienttcp.wirelog}.
 """
 
 from ._client.events import MultiDispatchSession, Session, post, resolve

@@ -7,7 +7,10 @@ from __future__ import annotations
 import io
 import socket
 from typing import Any
+from urllib.parse import quote
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import (
@@ -32,12 +35,14 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.proxy import ProxiedAddress, ProxyEndpoint
 from twisted_clienttcp.proxy import Proxy as ProxyURL
+from twisted_clienttcp.wirelog import WireLog
 
 from .._memory import ClientTestCase, SlowEndpoint, phase
 from .._processes import setVariable
 from .._proxies import HTTP_AGREES, SOCKS_AGREES, Proxy, ScriptedProxy
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor
 from .._tls import TLSTestCase
+from .._wirelog import Dump
 
 PROXY = "http://me:secret@127.0.0.1:3128"
 HIDDEN = "http://127.0.0.1:3128"
@@ -234,6 +239,151 @@ class WaysTests(ProxyTestCase):
         setVariable(self, "NO_PROXY", "localhost,127.0.0.0/8")
         await self.exchange(server, remoteAddress="127.0.0.1", proxy="environment")
         self.assertEqual(len(proxy.asked), 1)
+
+
+class WireLogTests(ProxyTestCase):
+    """
+    The wire log never has the user and the password of a proxy.
+    """
+
+    #: As they may appear: in SOCKS, in the URL, and as the Basic scheme encodes them.
+    SECRETS = (b"the user", b"pass:word", b"dGhlIHVzZXI6", b"pass%3Aword")
+    WAY = "the%20user:pass%3Aword@"
+
+    def assertHidden(self, file: io.StringIO, *more: bytes) -> Dump:
+        dump = Dump(file.getvalue())
+        text = file.getvalue().encode("ascii")
+        for stream in (text, dump.stream(">"), dump.stream("<")):
+            for secret in (*self.SECRETS, *more):
+                self.assertNotIn(secret, stream)
+                self.assertNotIn(secret.hex(" ").encode(), stream)
+        return dump
+
+    def shown(self) -> tuple[io.StringIO, WireLog]:
+        """
+        @return: a log that hides nothing by itself, and its file.
+        """
+        file = io.StringIO()
+        return file, WireLog(file, hide=lambda direction, data: data)
+
+    async def test_each(self) -> None:
+        """
+        The dialogue with a proxy is not logged, whatever C{hide} shows. What follows
+        is, with offsets from 0; and the first entry names the proxies.
+        """
+        server = await self.listen()
+        for scheme in ("socks5", "http", "https"):
+            credentials = (b"the user", b"pass:word") if scheme == "socks5" else ()
+            proxy = await self.proxy(scheme, *credentials)
+            url: Any = proxy.url.replace("//", f"//{self.WAY}")
+            if scheme == "https":
+                url = ProxyURL(url, self.options("127.0.0.1"))
+            file, log = self.shown()
+            await self.exchange(server, proxy=url, wireLog=log)
+            if scheme != "socks5":
+                self.assertIn(b"Basic dGhlIHVzZXI6", proxy.requests[0])
+            dump = self.assertHidden(file)
+            self.assertEqual(
+                [(e.direction, e.offset, e.data) for e in dump.entries],
+                [(">", 0, b"hello\r\n"), ("<", 0, b"HELLO\r\n")],
+            )
+            self.assertIn(
+                f" to server.test:{server.port} through {proxy.url} (the dialogue with "
+                "proxies is not logged)",
+                dump.notes[0],
+            )
+
+    async def test_firstBytes(self) -> None:
+        """
+        Bytes of the server that arrive together with the answer of a proxy are logged.
+        """
+        for scheme, script in (
+            ("socks5", (*SOCKS_AGREES[:-1], SOCKS_AGREES[-1] + b"welcome\r\n")),
+            ("http", (HTTP_AGREES + b"welcome\r\n",)),
+        ):
+            proxy = await self.listen(ScriptedProxy(*script))
+            file, log = self.shown()
+            answer: Deferred[bytes] = Deferred()
+            client = self.client(
+                proxy,
+                remoteAddress="server.test",
+                remotePort=7,
+                proxy=f"{scheme}://{self.WAY}127.0.0.1:{proxy.port}",
+                serverInput=lambda client, line, answer=answer: answer.callback(line),
+                wireLog=log,
+            )
+            client.start().addErrback(lambda failure: None)
+            self.assertEqual(await answer, b"welcome")
+            self.assertEqual(self.assertHidden(file).stream("<"), b"welcome\r\n")
+
+    async def test_refused(self) -> None:
+        """
+        Without a connection to the server, nothing is logged, even if the proxy repeats
+        what was sent to it.
+        """
+        echo = b"HTTP/1.1 407 the user:pass:word\r\n\r\ndGhlIHVzZXI6cGFzczp3b3Jk"
+        proxy = await self.listen(ScriptedProxy(echo))
+        file, log = self.shown()
+        client = self.client(
+            proxy,
+            remoteAddress="server.test",
+            remotePort=7,
+            proxy=f"http://{self.WAY}127.0.0.1:{proxy.port}",
+            serverInput=print,
+            connectError=lambda client, failure: None,
+            wireLog=log,
+        )
+        await self.assertFailure(client.start(), ProxyError)
+        self.assertEqual(file.getvalue(), "")
+
+
+class AnyPasswordTests(ClientTestCase):
+    """
+    The wire log with any password, in memory.
+    """
+
+    #: What a proxy answers until it agrees.
+    ANSWERS = {
+        "socks5": (b"\x05\x02", b"\x01\x00", SOCKS_AGREES[-1]),
+        "http": (HTTP_AGREES,),
+    }
+
+    @given(
+        st.sampled_from(sorted(ANSWERS)),
+        st.binary(min_size=8, max_size=40),
+        st.binary(min_size=8, max_size=40),
+        st.integers(1, 40),
+    )
+    def test_hidden(self, scheme: str, user: bytes, password: bytes, size: int) -> None:
+        """
+        However the proxy divides its answers, the log has what is exchanged with the
+        server, and nothing else.
+        """
+        self.setUp()
+        user = user.replace(b":", b";")
+        file = io.StringIO()
+        secrets = f"{quote(user)}:{quote(password)}"
+        client, transport = self.connected(
+            remoteAddress="server.test",
+            proxy=f"{scheme}://{secrets}@127.0.0.1:1080",
+            wireLog=WireLog(file, hide=lambda direction, data: data),
+        )
+        for answer in self.ANSWERS[scheme]:
+            for start in range(0, len(answer), size):
+                transport.protocol.dataReceived(answer[start : start + size])
+        transport.protocol.dataReceived(b"welcome\r\n")
+        self.assertTrue(client.connected)
+        dialogue = transport.value()
+        if scheme == "socks5":
+            self.assertIn(user, dialogue)
+        client.put(b"hello")
+        self.reactor.advance(0)
+        dump = Dump(file.getvalue())
+        self.assertEqual(dump.stream(">"), b"hello\r\n")
+        self.assertEqual(dump.stream("<"), b"welcome\r\n")
+        [note] = dump.notes
+        self.assertNotIn(quote(user), note)
+        self.assertNotIn(quote(password), note)
 
 
 class LayersTests(ProxyTestCase):

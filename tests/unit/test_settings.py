@@ -25,6 +25,7 @@ from twisted_clienttcp._client.settings import (
 )
 from twisted_clienttcp.framing import JSONLines, Line, Stream
 from twisted_clienttcp.retry import constant, exponential
+from twisted_clienttcp.wirelog import WireLog
 
 ADDRESS = {"remoteAddress": "127.0.0.1", "remotePort": 7}
 MARKS = {"highMark": 2000, "lowMark": 20}
@@ -39,6 +40,7 @@ STATES = ((5, TypeError), ([5], TypeError), ([(print, 5)], TypeError))
 ENDPOINT = TCP4ClientEndpoint(MemoryReactorClock(), "127.0.0.1", 7)
 POLICY = constant(3)
 CLOCK = Clock()
+WIRE_LOG = WireLog(print)
 REACTOR = MemoryReactorClock()
 
 #: For each setting: good values, each with the value that is read back, and bad values,
@@ -170,6 +172,7 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
     ),
     "reactor": (((REACTOR, REACTOR),), ((5, TypeError),)),
     "clock": (((CLOCK, CLOCK),), ((5, TypeError),)),
+    "wireLog": (((WIRE_LOG, WIRE_LOG),), ((print, TypeError),)),
 }
 
 #: Settings that need others beside them.

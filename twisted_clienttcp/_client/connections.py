@@ -14,7 +14,9 @@ from twisted.python.failure import Failure
 from .. import _tls
 from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
+from .._connection.logged import LoggedConnection
 from .._connection.protocol import Client, Connection, raiseAgain
+from .._connection.wirelog import ConnectionLog, WireLog
 from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
 from .attempts import Attempts
 from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
@@ -61,13 +63,27 @@ class Connections:
         self._attempts.moveIfComplete()
         isAttempt = parts.lifecycle.phase is CONNECTING
         self._attempts.mustNotPassProxy(client.connector if isAttempt else None)
-        connection = Connection(self, cast(Client, client), client.framing, addr)
+        if client.wireLog is None:
+            connection = Connection(self, cast(Client, client), client.framing, addr)
+        else:
+            connection = self._logged(client.wireLog, addr)
         connection.factory = client
         parts.connection = connection
         self._target = target = currentTarget(client)
         if not target.speaksTLS:
             return connection
         return _tls.secured(target.tls, connection, client, parts.timeSource())
+
+    def _logged(self, log: WireLog, addr: IAddress | None) -> Connection:
+        client = self._parts.client
+        name = client.alias or destinationOf(client)
+        return LoggedConnection(
+            self,
+            cast(Client, client),
+            client.framing,
+            addr,
+            ConnectionLog(log, name, self.timeSource()),
+        )
 
     # -- the beginning
 

@@ -37,6 +37,7 @@ from .._connection.queue import (
 )
 from .._connection.server import ClientTCPProtocol
 from .._connection.tcp import KeepAlive
+from .._connection.wirelog import WireLog
 from .._stats import Stats
 from ..errors import (
     NotConnectedError,
@@ -198,6 +199,7 @@ class ClientTCPFactory(Settings):
         sessionParams: dict[str, Any] | None = None,
         reactor: Any = None,
         clock: IReactorTime | None = None,
+        wireLog: WireLog | None = None,
     ) -> None:
         """
         The first two parameters can be given by position, all others only by name. All

@@ -42,6 +42,7 @@ from .._connecting.proxies import Proxy
 from .._connection.liveness import TimedRecord
 from .._connection.queue import Marks
 from .._connection.tcp import KeepAlive, keepAliveFrom, unacknowledgedTimeoutFrom
+from .._connection.wirelog import WireLog, wireLogFrom
 from .._validators import (
     byteCount,
     callback,
@@ -419,6 +420,8 @@ class Settings(ReconnectingClientFactory):
         running keep theirs, so set it before the start. Twisted's reactors use the time
         of day: if that is set while they run, timers are early or late.
         C{reactor.seconds = time.monotonic}, before any timer is started, avoids this.
+    @ivar wireLog: a C{twisted_clienttcp.wirelog.WireLog}, which logs the bytes of each
+        connection in both directions. None for no such log.
     """
 
     remoteAddress: str | bytes | None = _place(
@@ -531,6 +534,7 @@ class Settings(ReconnectingClientFactory):
     )
     reactor: Any = _fixed(None, _reactorTime, "reactor or None")
     clock: Any = _setting(None, _reactorTime, "IReactorTime or None", NOW)
+    wireLog: WireLog | None = _setting(None, wireLogFrom, "WireLog or None", CONNECTION)
 
     #: C{highMark} and C{lowMark}.
     marks = Marks()
@@ -772,4 +776,5 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Output": ("highMark", "lowMark", "outputLimit", "offlineLimit", "noDelay"),
     "Events and names": ("args", "alias", *_STATES),
     "Reactor": ("reactor", "clock"),
+    "Debugging": ("wireLog",),
 }

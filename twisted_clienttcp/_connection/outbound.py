@@ -106,7 +106,7 @@ class Outbound(OutputQueue):
         super().__init__(framing, marks, **options)
         self.clock = clock
         self._owner: ConnectionOwner[Any] = owner
-        self._connection = connection
+        self._connection: Any = connection
         self._call: IDelayedCall | None = None
         self._producer: ProducerControl | None = None
         self._isRegistered = False

@@ -190,6 +190,10 @@ class Connection(ClientTCPProtocol):
         "transport",
     )
 
+    #: The classes of parts that a subclass may replace.
+    outboundType = Outbound
+    closingType = Closing
+
     outbound: Outbound
     reading: Reading
 
@@ -253,7 +257,7 @@ class Connection(ClientTCPProtocol):
         except BaseException as raised:
             error = raised
         # The client can refuse only a connection that can be closed.
-        self.outbound = Outbound(
+        self.outbound = self.outboundType(
             transport,
             clock,
             self._owner,
@@ -320,7 +324,7 @@ class Connection(ClientTCPProtocol):
         idle connection does without it.
         """
         if self._closing is None:
-            self._closing = Closing(
+            self._closing = self.closingType(
                 self,
                 self._owner,
                 self.transport,

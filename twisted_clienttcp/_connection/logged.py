@@ -1,0 +1,184 @@
+"""
+Connections that are logged: the clients with a L{WireLog
+<twisted_clienttcp.wirelog.WireLog>} have these classes, so that the log costs nothing
+for the others.
+
+Theory of operation:
+
+ 1. Received bytes are logged in C{dataReceived}, before anything is done with them.
+ 2. All output leaves in chunks, which L{OutputQueue.take} returns. They are logged
+    there.
+ 3. Both are above TLS. They are behind proxies: the dialogues with these have protocols
+    of their own, which never see a log.
+ 4. The queue knows how many bytes were put until C{connected} returned. So the log can
+    mask exactly these, though they leave later.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import IAddress, ITransport
+from twisted.python.failure import Failure
+
+from .. import _tls
+from .._details import fullText
+from ..framing._base import AnyFraming
+from .closing import ENDED, Closing
+from .outbound import Outbound
+from .owner import ConnectionOwner
+from .peer import ProxiedAddress, hostAndPort
+from .protocol import Client, Connection
+from .wirelog import IN, OUT, ConnectionLog
+
+
+class LoggedOutbound(Outbound):
+    """
+    The output of a connection that is logged.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> bytes:
+        """
+        As L{OutputQueue.take}.
+        """
+        chunk = super().take()
+        if chunk:
+            self._connection.log.passed(OUT, chunk)
+        return chunk
+
+    def own(self) -> None:
+        """
+        As L{OutputQueue.own}: other records follow, which were not put in C{connected}.
+        """
+        super().own()
+        self._connection.log.show(self.accepted[0])
+
+
+class LoggedClosing(Closing):
+    """
+    The end of a connection that is logged.
+    """
+
+    __slots__ = ()
+
+    def peerEnded(self) -> None:
+        """
+        As L{Closing.peerEnded}.
+        """
+        self._connection.log.note(f"{IN} end of stream")
+        super().peerEnded()
+
+    def lost(self, reason: Failure) -> None:
+        """
+        As L{Closing.lost}.
+        """
+        self._connection.log.note(self._ending(reason))
+        super().lost(reason)
+
+    def _ending(self, reason: Failure) -> str:
+        """
+        @return: how the transport was lost. (The cause is not logged, since it may
+            contain a secret, as an exception of C{preConnect} may.)
+        """
+        if isinstance(reason.value, ConnectionAborted):
+            return ": ".join(["aborted", *map(str, reason.value.args)])
+        if self.stage is ENDED:
+            # TLS reports another reason.
+            return "aborted"
+        if reason.check(ConnectionDone):
+            return "closed"
+        return f"lost: {fullText(reason)}"
+
+
+class LoggedConnection(Connection):
+    """
+    A connection that is logged.
+
+    @ivar log: its part of the log.
+    """
+
+    __slots__ = ("log",)
+
+    outboundType = LoggedOutbound
+    closingType = LoggedClosing
+
+    def __init__(
+        self,
+        owner: ConnectionOwner[Connection],
+        client: Client,
+        framing: AnyFraming,
+        peer: IAddress | None,
+        log: ConnectionLog,
+    ) -> None:
+        """
+        @param owner: as of L{Connection}, like C{client}, C{framing} and
+            C{peer}.
+        """
+        super().__init__(owner, client, framing, peer)
+        self.log = log
+
+    def connectionMade(self) -> None:
+        """
+        As L{Connection.connectionMade}.
+        """
+        self.log.note(f"connected{_ends(self.transport, self.peer)}")
+        super().connectionMade()
+
+    def _startTLS(self, options: object, swallow: bytes) -> None:
+        super()._startTLS(options, swallow)
+        self.log.note("TLS begins")
+
+    def handshakeCompleted(self) -> None:
+        """
+        As L{Connection.handshakeCompleted}.
+        """
+        if _tls.verified(self.transport):
+            self.log.note("the TLS handshake is complete")
+        super().handshakeCompleted()
+
+    def open(self) -> None:
+        """
+        As L{Connection.open}.
+        """
+        self.log.show(self.outbound.accepted[0])
+        super().open()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        As L{Connection.dataReceived}.
+        """
+        self.log.passed(IN, data)
+        super().dataReceived(data)
+
+    def writeConnectionLost(self) -> None:
+        """
+        As L{Connection.writeConnectionLost}.
+        """
+        self.log.note(f"{OUT} end of stream")
+        super().writeConnectionLost()
+
+
+def _ends(transport: ITransport, peer: IAddress | None) -> str:
+    """
+    @return: the addresses of both ends; empty if the transport does not know them.
+    """
+    try:
+        ends = (transport.getHost(), peer or transport.getPeer())
+    except Exception:
+        # If they are needed, the connection reports the error.
+        return ""
+    return " from {} to {}".format(*map(_inWords, ends))
+
+
+def _inWords(address: object) -> str:
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return hostAndPort(address.host, address.port)
+    if isinstance(address, UNIXAddress):
+        return os.fsdecode(address.name or "an unnamed socket")
+    if isinstance(address, ProxiedAddress):
+        return f"{address} (the dialogue with proxies is not logged)"
+    return str(address)
