@@ -372,7 +372,7 @@ class TableTests(SynchronousTestCase):
                 "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),
                 *("inlineStates", "objectStates", "packageStates"),
-                *("sessionType", "sessionParams", "reactor", "clock"),
+                *("sessionType", "sessionParams", "reactor", "clock", "wireLog"),
             },
         )
 
