@@ -242,8 +242,9 @@ class NegotiationTests(ClientTestCase):
         _, transport = self.negotiating(lambda c, n: Deferred(cancelled.append))
         transport.lose()
         self.assertEqual(len(cancelled), 1)
+        # The connection is read only while nextRecord() waits.
         self.assertEqual(
-            self.events, ["started", ("connectError", "read", 104), "stopped"]
+            self.events, ["started", ("connectError", "write", 104), "stopped"]
         )
 
     def test_shutdownMeanwhile(self) -> None:
