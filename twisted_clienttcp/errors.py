@@ -126,7 +126,9 @@ class ProxyError(ClientTCPError):
 
 def nameOf(error: BaseException) -> str:
     """
-    @return: the name of an exception's class, followed by its text if it has one.
+    @param error: the exception.
+
+    @return: the name of its class, followed by its text if it has one.
     """
     name = type(error).__name__
     try:

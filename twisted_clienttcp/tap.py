@@ -72,6 +72,8 @@ class _TaskService(Service):
 
 def makeService(options: Options) -> Service:
     """
+    @param options: the parsed options.
+
     @return: the service that the options ask for.
 
     @raise SystemExit: with 64, if it cannot be made.

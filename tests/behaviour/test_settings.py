@@ -49,7 +49,7 @@ class ArgumentTests(SynchronousTestCase):
         """
         self.refused(TypeError, "serverInptu", "serverInput?", serverInptu=print)
         self.refused(TypeError, "RemotePort", "remotePort?", RemotePort=5)
-        self.refused(TypeError, "zzz", "known are", zzz=1)
+        self.refused(TypeError, "zzz", "use one of", zzz=1)
         self.refused(TypeError, "Filter", "framing?", Filter=Line)
         self.refused(TypeError, "host", "remoteAddress?", host="localhost")
         self.refused(TypeError, "initialDelya", "initialDelay?", initialDelya=1)

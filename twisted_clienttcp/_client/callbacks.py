@@ -55,7 +55,9 @@ def checked(
             "print(record), or as a method of the object given as handler"
         )
     if each is not None and batch is not None:
-        raise TypeError("serverInput and serverInputBatch exclude each other")
+        raise TypeError(
+            "serverInput and serverInputBatch exclude each other: pass one of them"
+        )
     functions = {}
     for name, arguments in CALLBACKS.items():
         function = given[name]

@@ -62,13 +62,13 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
                     hint = f"it is an attribute: set client.{name}"
                 elif name in ofFraming:
                     hint = (
-                        "it is one of the framing's, as in "
+                        "it is a parameter of the framing, as in "
                         f"framing={Line.__name__}({name}=...)"
                     )
                 elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
                     hint = f"did you mean {names[near[0]]}?"
                 else:
-                    hint = f"known are {', '.join(known)}"
+                    hint = f"use one of {', '.join(known)}"
                 return TypeError(f"unknown parameter {name}: {hint}")
             return None
 

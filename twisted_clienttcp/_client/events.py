@@ -347,12 +347,12 @@ def _methods(name: str, states: object) -> list[tuple[str, Handler]]:
     found = []
     for pair in states:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise TypeError(f"{remedy}, not {pair!r} in it")
+            raise TypeError(f"{remedy}; it contains {pair!r}")
         holder, events = pair
         if isinstance(events, (list, tuple)):
             events = {event: event for event in events}
         if not isinstance(events, dict):
-            raise TypeError(f"{remedy}, not {events!r} in it")
+            raise TypeError(f"{remedy}; it contains {events!r}")
         if isinstance(holder, str):
             raise TypeError(f"{remedy}: {holder!r} is a name, not the object itself")
         for event, method in events.items():

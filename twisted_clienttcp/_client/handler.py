@@ -66,7 +66,7 @@ def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str,
     if not methods and (merged["serverInput"] or merged["serverInputBatch"]):
         # Without either of these, the constructor reports that one is required.
         raise TypeError(
-            f"handler: no method of {handler!r} has the name of a callback; they are "
+            f"handler: no method of {handler!r} has the name of a callback: use one of "
             f"{', '.join(CALLBACKS)}"
         )
     return merged

@@ -174,7 +174,9 @@ class Options(usage.Options):
                 self[name] = ALL[name].convert(self[name])
         self._checkParent()
         if self["send-only"] and self["recv-only"]:
-            raise usage.UsageError("--send-only and --recv-only exclude each other")
+            raise usage.UsageError(
+                "--send-only and --recv-only exclude each other: leave one out"
+            )
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
         if self["demo-server"] is not None:
@@ -313,7 +315,9 @@ class Options(usage.Options):
         found: dict[str, Any] = {}
         if self["ipv4"] or self["ipv6"]:
             if self["ipv4"] and self["ipv6"]:
-                raise usage.UsageError("--ipv4 and --ipv6 exclude each other")
+                raise usage.UsageError(
+                    "--ipv4 and --ipv6 exclude each other: leave one out"
+                )
             found["domain"] = AF_INET if self["ipv4"] else AF_INET6
         if self["bind"] is not None:
             address, port = _split(self["bind"])

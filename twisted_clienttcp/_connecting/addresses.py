@@ -96,7 +96,7 @@ def host(name: str, value: object, domain: int | None = None) -> Host:
         )
     if "\0" in value:
         # C ends a string at a NUL, so another host would be looked up.
-        raise ValueError(f"{name}: there is a NUL in {value!r}")
+        raise ValueError(f"{name} must not contain a NUL: {value!r}")
     family = literal(value)
     if family is not None:
         if domain is not None and family != domain:
@@ -158,7 +158,7 @@ def path(name: str, value: str) -> str:
             "current directory"
         )
     if b"\0" in encoded and not abstract:
-        raise ValueError(f"{name}: there is a NUL in the path {value!r}")
+        raise ValueError(f"{name}: the path must not contain a NUL: {value!r}")
     return value
 
 

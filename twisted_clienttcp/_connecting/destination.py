@@ -637,7 +637,7 @@ def _placeOf(
         _tls.require(f"endpoint {endpoint!r}")
     try:
         if "\0" in endpoint and scheme != "unix":
-            raise ValueError("there is a NUL in it")
+            raise ValueError("it must not contain a NUL")
         # No reactor is needed before the client starts, so do not install one now.
         asking = _Asking()
         described: Any = clientFromString(

@@ -97,7 +97,7 @@ class Proxy:
                 else given
             )
         elif tls is not True:
-            raise ValueError(f"proxy: tls is only for https, not for {scheme}")
+            raise ValueError(f"proxy: tls is only for https, not for {scheme}: omit it")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{hostAndPort(self.host.name, self.port)}"
@@ -114,7 +114,10 @@ class Proxy:
 
     def dialogue(self, host: Host, port: int) -> Dialogue:
         """
-        @return: a new dialogue that asks for a connection to this server.
+        @param host: the server.
+        @param port: its port.
+
+        @return: a new dialogue that asks for a connection to it.
         """
         dialogue: Dialogue = self._speak(self._credentials, host, port)
         return dialogue
@@ -122,6 +125,8 @@ class Proxy:
     def check(self, host: Host) -> None:
         """
         Check whether the proxy can be asked to connect to a server.
+
+        @param host: the server.
 
         @raise ValueError: if it cannot.
         """
@@ -183,7 +188,7 @@ def _credentialsOf(text: str, speak: object) -> Credentials:
     user, _, password = text.partition(":")
     credentials = unquote_to_bytes(user), unquote_to_bytes(password)
     if not credentials[0]:
-        raise ValueError("proxy: the URL has a password, but no user")
+        raise ValueError("proxy: the URL has a password, but no user; add the user")
     if speak is SOCKS5 and max(map(len, credentials)) > _LONGEST:
         raise ValueError(
             f"proxy: user and password have at most {_LONGEST} bytes each in SOCKS 5 "

@@ -55,7 +55,8 @@ class ProducerControl:
         """
         if self._producer is not None:
             raise RuntimeError(
-                f"cannot register {producer!r}: {self._producer!r} has not unregistered"
+                f"cannot register {producer!r}: {self._producer!r} is registered; call "
+                "unregisterProducer() first"
             )
         self._producer = producer
         self.isActive = True

@@ -38,7 +38,9 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
             f"{name}=(60, 10, 3), not {value!r}"
         )
     if KEEP_IDLE is None or not hasattr(socket, "TCP_KEEPINTVL"):
-        raise ValueError(f"{name} must be True or False on this platform")
+        raise ValueError(
+            f"{name} must be True or False on this platform, not {value!r}"
+        )
     idle, interval, probes = value
     # Linux's limits, which are the narrowest.
     return (
@@ -62,7 +64,7 @@ def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
     """
     seconds = optionalSeconds(name, value)
     if seconds is not None and USER_TIMEOUT is None:
-        raise ValueError(f"{name} must be None on this platform")
+        raise ValueError(f"{name} must be None on this platform, not {value!r}")
     if seconds is not None and not 0.001 <= seconds <= 2_000_000:
         raise ValueError(f"{name} must be from 0.001 to 2000000 seconds, not {value!r}")
     return seconds

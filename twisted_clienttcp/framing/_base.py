@@ -188,6 +188,10 @@ class Framing(Generic[Record]):
         """
         Encode a record.
 
+        @param record: the record.
+
+        @return: the bytes to send.
+
         @raise TypeError: if this framing does not accept records of that type.
         @raise InvalidRecord: if the peer would not decode the result as that record.
         @raise RecordTooLong: if the record is longer than C{maxLength}.
@@ -198,6 +202,9 @@ class Framing(Generic[Record]):
         """
         Decode all complete units at once, up to the first that L{decode} would not
         return. This never raises: the next call of L{decode} raises for that unit.
+
+        @param data: the received bytes.
+        @param start: the index at which the first unit begins.
 
         @return: the records, and the index at which the last of these units ends. The
             base class returns no record and C{start}: then units are decoded one by
@@ -240,6 +247,10 @@ class Framing(Generic[Record]):
     def encodeMany(self, records: Sequence[Record]) -> bytes:
         """
         Encode several records.
+
+        @param records: the records.
+
+        @return: the bytes to send.
 
         @raise Exception: the exception that L{encode} raises for the first record that
             it cannot encode.

@@ -77,7 +77,7 @@ class Block(Measured, leaf=True):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} must be a function, not {function!r}")
         if (encoder is None) is not (decoder is None):
-            raise TypeError("encoder and decoder belong together: give both")
+            raise TypeError("encoder and decoder belong together: pass both")
         self._size = size
         self._encoder = encoder
         self._decoder = decoder
@@ -140,6 +140,8 @@ class Block(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the record with its length in front of it; with a fixed size, the
             record itself.
 

@@ -130,7 +130,7 @@ class InputBuffer:
                 self._data += data
                 raise FramingError(
                     f"{type(self.framing).__name__} has kept a view of the data that "
-                    "was passed to decode()"
+                    "was passed to decode(): copy the bytes, as with bytes(view)"
                 ) from None
 
     def decode(self, many: bool = False, lazily: bool = False) -> list[Any] | None:

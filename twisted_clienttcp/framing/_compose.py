@@ -201,6 +201,8 @@ class _ByFunctions(Layer):
 
     def encode(self, record: object) -> bytes:
         """
+        @param record: a record that C{put} accepts.
+
         @return: the bytes that the lower framing sends for the result of C{put}.
 
         @raise Exception: any exception that C{put} or the lower framing raises.
@@ -389,6 +391,8 @@ class RecordBlock(Layer):
 
     def encode(self, record: Sequence[object]) -> bytes:
         """
+        @param record: a list or tuple of records.
+
         @return: the encoded records of a list. With C{checkPut}, only the records of
             complete lists.
 

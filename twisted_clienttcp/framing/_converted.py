@@ -252,6 +252,8 @@ class SLIP(Converted[bytes]):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the packet between two END bytes.
 
         @raise TypeError: if the record is not bytes.

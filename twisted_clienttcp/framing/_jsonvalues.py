@@ -170,6 +170,8 @@ class JSONValues(Framing[Any]):
 
     def encode(self, record: object) -> bytes:
         """
+        @param record: a value that JSON can express.
+
         @return: the value and a newline.
 
         @raise TypeError: if JSON has no such type.

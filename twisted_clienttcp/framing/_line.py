@@ -289,6 +289,9 @@ class Line(Framing[Any], leaf=True):
 
     def encode(self, record: Any) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}; L{str} if there is an
+            C{encoding}.
+
         @return: the line and its delimiter.
 
         @raise TypeError: if the record is not bytes; with an C{encoding}, if it is not
@@ -350,6 +353,8 @@ class Line(Framing[Any], leaf=True):
 
     def encodeMany(self, records: Sequence[Any]) -> bytes:
         """
+        @param records: the records.
+
         @return: the lines, each with its delimiter.
 
         @raise Exception: the exception that L{encode} raises for the first record that

@@ -45,6 +45,8 @@ class Netstring(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the netstring.
 
         @raise TypeError: if the record is not bytes.

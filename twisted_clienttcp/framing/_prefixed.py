@@ -326,6 +326,8 @@ class LengthPrefixed(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the frame.
 
         @raise TypeError: if the record is not bytes.
@@ -481,6 +483,8 @@ class tpkt(LengthPrefixed, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the packet, with a reserved byte of zero.
 
         @raise TypeError: if the record is not bytes.

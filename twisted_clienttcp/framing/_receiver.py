@@ -251,6 +251,8 @@ class Receiver(Framing[Any]):
 
     def encode(self, record: object) -> bytes:
         """
+        @param record: a record that C{sendLine} or C{sendString} accepts.
+
         @return: the bytes that C{sendLine} or C{sendString} writes.
 
         @raise TypeError: if the class does not accept such a record.

@@ -26,6 +26,8 @@ class Stream(Framing[bytes], leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        @param record: C{bytes}, C{bytearray} or C{memoryview}.
+
         @return: the bytes of the record.
 
         @raise TypeError: if the record is not bytes.
