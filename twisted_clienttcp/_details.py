@@ -68,7 +68,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     L{ConnectionLost<twisted.internet.error.ConnectionLost>} is described as a reset.
 
     @param failure: the failure that C{connectError}, C{serverError} or C{stopped} was
-        called with. @return: the three values.
+        called with.
 
     @return: the operation, the error number and a text.
     """

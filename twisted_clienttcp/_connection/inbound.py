@@ -24,7 +24,8 @@ from ..framing._buffer import InputBuffer
 
 class Hold:
     """
-    The reasons for which records are held, as bits. Each is set and cleared on its own.
+    The reasons for which records are held, as bits. Each is set and cleared
+    independently.
     """
 
     # An operation on an enum.IntFlag takes ten times as long as one on numbers
@@ -41,7 +42,7 @@ class Hold:
 class Cursor:
     """
     An iterator over a list that can be moved from inside the loop that uses it, for
-    interpreters whose list iterators cannot be moved. The others stand in for it.
+    interpreters whose list iterators cannot be moved.
     """
 
     def __init__(self, items: list[object]) -> None:
@@ -72,8 +73,8 @@ class Cursor:
 
 def cursorsFor(iterators: type) -> Callable[[list[object]], Cursor]:
     """
-    Return what makes cursors where list iterators are of this class: C{iter}, if they
-    can be moved, as on CPython.
+    Return the function that makes cursors: C{iter} if list iterators, which are of this
+    class, can be moved, as on CPython; otherwise L{Cursor}.
     """
     isMovable = hasattr(iterators, "__setstate__") and hasattr(
         iterators, "__length_hint__"
@@ -89,13 +90,13 @@ cursor = cursorsFor(type(iter([])))
 class Inbound:
     """
     Decodes received bytes and delivers the records. It can be held, stopped and given
-    another framing at any time, also by the callback.
+    another framing at any time, even by the callback.
 
     @ivar buffer: the bytes that are not decoded yet.
     @ivar held: the reasons for which nothing is delivered.
     @ivar sinceRead: how many records and errors were decoded since the last read.
     @ivar delivered: how many records were delivered.
-    @ivar truncated: the bytes behind the last complete record, once the stream has
+    @ivar truncated: the bytes after the last complete record, once the stream has
         ended; None if there are none.
     """
 
@@ -136,8 +137,8 @@ class Inbound:
         """
         @param deliver: called with the client and each record. If it returns a Deferred
             or a coroutine, the next record waits for the result.
-        @param failed: called if the bytes behind the records that were delivered cannot
-            be decoded. If it does not stop the input, decoding continues.
+        @param failed: called if the bytes after the delivered records cannot be
+            decoded. If it does not stop the input, decoding continues.
         @param raised: called if C{deliver} has raised, or if its awaited result has
             failed. Nothing is delivered afterwards.
         @param resumed: called if the awaited result has arrived.
@@ -162,7 +163,7 @@ class Inbound:
         self._saved: int | None = None
         #: How many records were decoded and not taken back.
         self._decoded = 0
-        #: An error behind the records of a batch.
+        #: An error to report after the records of a batch.
         self._error: FramingError | None = None
         self._atEnd: Callable[[], None] | None = None
         #: The last result that was awaited.
@@ -270,7 +271,7 @@ class Inbound:
                 return False
             if self._saved is not None and self._saved < len(self._records):
                 if self._batched:
-                    # L{next} has taken the records in front of these.
+                    # next() has taken the records before these.
                     self._records, self._saved = [self._records[self._saved :]], 0
                 self._cursor = cursor(self._records)
                 self._resumeLoop()
@@ -304,14 +305,14 @@ class Inbound:
                         self._direct = self.buffer.direct
                     return False
                 if records:
-                    # As _load(), without a call (benchmark row: echo).
+                    # Like _load(), without a call (benchmark row: echo).
                     self._decoded += len(records)
                     self.sinceRead += len(records)
                     self._records = [records] if self._batched else records
                     if self._saved is None:
                         self._cursor = cursor(self._records)
                         return True
-                    # A function of the user's, called by the framing, holds them.
+                    # A user's function that the framing calls has held the records.
         return False
 
     def _load(self, records: list[object]) -> None:
@@ -360,7 +361,7 @@ class Inbound:
 
     def _decodeAll(self, records: list[object]) -> None:
         """
-        Append all the records there are, however many units they come from.
+        Append all further records that can be decoded now.
         """
         try:
             while (more := self.buffer.decode(many=True)) is not None:
@@ -418,7 +419,8 @@ class Inbound:
         """
         hasEnded = False
         try:
-            # As in Twisted, what is not a Deferred is its own result.
+            # As in Twisted, awaiting an object that is not a Deferred returns that
+            # object.
             while not isinstance(result := context.run(step, result), Deferred):
                 step = coroutine.send
         except StopIteration as stop:
@@ -467,7 +469,7 @@ class Inbound:
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.RESULT
         if self._stopped and failure.check(CancelledError):
-            # By L{cancel}, as a rule. The connection has ended.
+            # Usually by cancel(), because the connection has ended.
             return
         self.stop()
         self._onRaised(failure.value)
@@ -540,7 +542,7 @@ class Inbound:
 
     def _takeBack(self) -> None:
         """
-        Move back to the end of the last record that was delivered of a batch.
+        Move back to the end of the last record of the batch that was delivered.
         """
         records = self._records
         consumed = self.buffer.rewind(len(records) - self._remaining())
@@ -552,8 +554,7 @@ class Inbound:
         """
         Forget all that was received and not delivered.
 
-        @return: how many bytes that is (of records that are decoded already, their
-            number); 0 if there is nothing.
+        @return: the number of undecoded bytes plus the number of decoded records.
         """
         remaining = self._remaining()
         self._decoded -= remaining
@@ -562,7 +563,7 @@ class Inbound:
 
     def abandon(self) -> int:
         """
-        Deliver nothing any more, although all records have been received.
+        Stop delivering, and count the received records that are left.
 
         @return: how many records were not delivered.
         """
@@ -593,7 +594,7 @@ class Inbound:
 
     def stop(self) -> None:
         """
-        Deliver nothing any more, and forget what waits.
+        Stop delivering, and forget everything that waits.
         """
         self._stopped = True
         self._direct = None

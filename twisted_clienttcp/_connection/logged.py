@@ -8,10 +8,10 @@ Theory of operation:
  1. Received bytes are logged in C{dataReceived}, before anything is done with them.
  2. All output leaves in chunks, which L{OutputQueue.take} returns. They are logged
     there.
- 3. Both are above TLS. They are behind proxies: the dialogues with these have protocols
-    of their own, which never see a log.
+ 3. Both are above TLS. The dialogues with proxies come before, and have protocols of
+    their own, which are not logged.
  4. The queue knows how many bytes were put until C{connected} returned. So the log can
-    mask exactly these, though they leave later.
+    mask exactly these, although they leave later.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LoggedOutbound(Outbound):
 
     def take(self) -> bytes:
         """
-        As L{OutputQueue.take}.
+        See L{OutputQueue.take}.
         """
         chunk = super().take()
         if chunk:
@@ -52,7 +52,7 @@ class LoggedOutbound(Outbound):
 
     def own(self) -> None:
         """
-        As L{OutputQueue.own}: other records follow, which were not put in C{connected}.
+        See L{OutputQueue.own}: the records that follow were not put in C{connected}.
         """
         super().own()
         self._connection.log.show(self.accepted[0])
@@ -67,14 +67,14 @@ class LoggedClosing(Closing):
 
     def peerEnded(self) -> None:
         """
-        As L{Closing.peerEnded}.
+        See L{Closing.peerEnded}.
         """
         self._connection.log.note(f"{IN} end of stream")
         super().peerEnded()
 
     def lost(self, reason: Failure) -> None:
         """
-        As L{Closing.lost}.
+        See L{Closing.lost}.
         """
         self._connection.log.note(self._ending(reason))
         super().lost(reason)
@@ -115,15 +115,15 @@ class LoggedConnection(Connection):
         log: ConnectionLog,
     ) -> None:
         """
-        @param owner: as of L{Connection}, like C{client}, C{framing} and
-            C{peer}.
+        @param owner: see L{Connection}, also for C{client}, C{framing} and C{peer}.
+        @param log: the part of the log for this connection.
         """
         super().__init__(owner, client, framing, peer)
         self.log = log
 
     def connectionMade(self) -> None:
         """
-        As L{Connection.connectionMade}.
+        See L{Connection.connectionMade}.
         """
         self.log.note(f"connected{_ends(self.transport, self.peer)}")
         super().connectionMade()
@@ -134,7 +134,7 @@ class LoggedConnection(Connection):
 
     def handshakeCompleted(self) -> None:
         """
-        As L{Connection.handshakeCompleted}.
+        See L{Connection.handshakeCompleted}.
         """
         if _tls.verified(self.transport):
             self.log.note("the TLS handshake is complete")
@@ -142,21 +142,21 @@ class LoggedConnection(Connection):
 
     def open(self) -> None:
         """
-        As L{Connection.open}.
+        See L{Connection.open}.
         """
         self.log.show(self.outbound.accepted[0])
         super().open()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        As L{Connection.dataReceived}.
+        See L{Connection.dataReceived}.
         """
         self.log.passed(IN, data)
         super().dataReceived(data)
 
     def writeConnectionLost(self) -> None:
         """
-        As L{Connection.writeConnectionLost}.
+        See L{Connection.writeConnectionLost}.
         """
         self.log.note(f"{OUT} end of stream")
         super().writeConnectionLost()

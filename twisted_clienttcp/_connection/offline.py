@@ -48,7 +48,7 @@ class OfflineQueue(OutputQueue):
 
     def configure(self, limit: int | None, keepsRecords: bool = True) -> None:
         """
-        As L{OutputQueue.configure}.
+        See L{OutputQueue.configure}.
         """
         self.limit = limit
         self.keepsRecords = keepsRecords

@@ -1,5 +1,6 @@
 """
-From the queue to the transport, and knowing when the kernel has accepted everything.
+Passing the queue to the transport, and noticing when the kernel has accepted
+everything.
 
 Theory of operation:
 
@@ -9,12 +10,12 @@ Theory of operation:
     is registered only while the transport holds a chunk.
  2. Under TLS this holds only for the transport below TLS. So the producer is registered
     there, and chunks are written past the buffer that Twisted puts before TLS.
- 3. A socket usually accepts a chunk at once. So the transport is made to write it
+ 3. A socket usually accepts a chunk immediately. So the transport is made to write it
     without a detour through the reactor, and rule 1 is only needed for the rest. If
     that write fails, the reactor writes again and reports the error. (The kernel
-    reports a reset only once: a read after it finds the end of the stream.)
-    If events are posted, they come before the flush, as they do in POE: the reactor
-    handles them while it writes the bytes.
+    reports a reset only once: a read after it finds the end of the stream.) If events
+    are posted, they come before the flush, as they do in POE: the reactor handles them
+    while it writes the bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
 from .queue import NEVER, Marks, OutputQueue
 
-#: How many chunks are written in one turn, so that other connections get theirs.
+#: The most chunks that are written in one turn, so that other connections get a turn.
 _CHUNKS_PER_TURN = 4
 
 
@@ -51,11 +52,11 @@ class Outbound(OutputQueue):
     own.
 
     @ivar clock: the clock of the connection.
-    @ivar isHeld: set it to True while bytes are received: the records that are put
-        meanwhile leave when L{pump} is called, which must be if C{isDue} is True.
-    @ivar isDue: L{pump} must be called after C{isHeld} is set to False.
-    @ivar isStopped: nothing is accepted or passed on any more.
-    @ivar hasFailed: the kernel has refused bytes.
+    @ivar isHeld: set this to True while bytes are received. Records that are put in the
+        meantime leave when L{pump} is called; if C{isDue} is True, it must be called.
+    @ivar isDue: True if L{pump} must be called after C{isHeld} is set to False.
+    @ivar isStopped: True if nothing more is accepted or passed on.
+    @ivar hasFailed: True if the kernel has refused bytes.
     @ivar onWrite: called whenever a chunk is written; None for nothing.
     @ivar whenFlushed: called whenever the kernel has accepted everything, after the
         owner; None for nothing. A transport that does not provide C{IConsumer} counts
@@ -100,7 +101,7 @@ class Outbound(OutputQueue):
     ) -> None:
         """
         @param owner: called when the output changes.
-        @param connection: the connection that it is the output of.
+        @param connection: the connection that the output belongs to.
         @param options: the keyword arguments of L{OutputQueue}.
         """
         super().__init__(framing, marks, **options)
@@ -111,11 +112,12 @@ class Outbound(OutputQueue):
         self._producer: ProducerControl | None = None
         self._isRegistered = False
         self.isStopped = False
-        #: The marks apply: they are the user's, or a producer is registered.
+        #: True if the marks apply: they are the user's, or a producer is registered.
         self._hasMarks = marks.given
-        #: C{pending} has reached the high mark, and not the low one after that.
+        #: True if C{pending} has reached the high mark, and not the low one after that.
         self._isHigh = False
-        #: That mark is the user's, and that is to be reported, or has been.
+        #: True if that high mark is the user's; if this must still be reported; and if
+        #: it has been.
         self._isByUser = False
         self._isUnreported = False
         self._isReported = False
@@ -152,7 +154,7 @@ class Outbound(OutputQueue):
 
     def reached(self) -> bool:
         """
-        As L{OutputQueue.reached}: arrange for the output to leave, and pause the
+        See L{OutputQueue.reached}: arrange for the output to leave, and pause the
         producer or report the high mark.
         """
         if not self.edge:
@@ -184,7 +186,7 @@ class Outbound(OutputQueue):
 
     def _review(self) -> None:
         """
-        The marks have changed, or whether a producer is registered.
+        Apply new marks, or a change of whether a producer is registered.
         """
         marks = self.marks
         self._hasMarks = marks.given or self.hasProducer
@@ -211,7 +213,7 @@ class Outbound(OutputQueue):
 
     def _reportHigh(self) -> None:
         """
-        Report the high mark, if that is still to be done.
+        Report the high mark, if that has not been done.
         """
         if self._isUnreported:
             self._isReported = self._owner.outputChanged(self._connection, "serverHigh")
@@ -250,7 +252,7 @@ class Outbound(OutputQueue):
 
     def unregisterProducer(self) -> None:
         """
-        The producer produces no more.
+        Forget the producer.
         """
         if self._producer is not None:
             self._producer.unregister()
@@ -260,7 +262,8 @@ class Outbound(OutputQueue):
 
     def _schedule(self) -> None:
         """
-        Have L{pump} called: at the end of the present read, or else in the next turn.
+        Arrange for L{pump} to be called: at the end of the current read, or in the next
+        turn.
         """
         if self.isHeld:
             self.isDue = True
@@ -411,10 +414,10 @@ class Outbound(OutputQueue):
 
     def sent(self) -> None:
         """
-        As L{OutputQueue.sent}. Resume the producer if the output is low.
+        See L{OutputQueue.sent}. Resume the producer if the output is low.
         """
         if self._isUnreported:
-            # While the output is still high.
+            # Report this while the output is still high.
             self._reportHigh()
         self.pending -= self.passedOn
         self.passedOn = 0
@@ -437,7 +440,7 @@ class Outbound(OutputQueue):
 
     def stop(self, reason: str) -> None:
         """
-        Accept and pass on nothing more.
+        Stop accepting output and passing it on.
 
         @param reason: why, as the text of the error that C{put} raises from now on.
         """

@@ -32,7 +32,7 @@ LARGE_READ = 1024 * 1024
 #: reactor handles all of them.
 MANY_RECORDS = 8192
 
-#: The most bytes that a TLS record holds (RFC 8446, 5.1), and a read through TLS.
+#: The most bytes in a TLS record (RFC 8446, 5.1), and so in a read through TLS.
 TLS_RECORD = 16 * 1024
 
 #: How many bytes may wait behind a record whose result is awaited before the transport
@@ -62,7 +62,7 @@ class Reading:
     The input of one connection.
 
     @ivar mode: where received bytes go.
-    @ivar input: the inbound side; None while it was not needed.
+    @ivar input: the inbound side; None until it is needed.
     @ivar watch: notices a silent peer; None if that is not wanted.
     @ivar hasEnded: True if the peer has ended its side.
     @ivar isLost: True if the transport is lost.
@@ -98,8 +98,8 @@ class Reading:
         self, transport: Any, clock: IReactorTime, newInbound: Callable[[], Inbound]
     ) -> None:
         """
-        @param newInbound: returns the inbound side. It is called when something is
-            received or set: an idle connection does without it.
+        @param newInbound: returns the inbound side. It is called only when something is
+            received or set, to save the memory of idle connections.
         """
         self._transport = transport
         self._clock = clock
@@ -147,7 +147,7 @@ class Reading:
 
     def delivers(self) -> bool:
         """
-        Return True if received bytes are delivered at once.
+        Return True if received bytes are delivered immediately.
         """
         return self.mode is DELIVERING and self.isRead
 
@@ -235,7 +235,7 @@ class Reading:
 
     def use(self, framing: AnyFraming) -> None:
         """
-        Decode all bytes behind the records that were delivered with another framing.
+        Decode all bytes after the delivered records with another framing.
         """
         if self.mode is DISCARDING:
             return
@@ -259,7 +259,7 @@ class Reading:
         """
         Change the size of the next read, and pause the transport if too much waits.
 
-        @param length: how many bytes the last read took.
+        @param length: the number of bytes in the last read.
         """
         inbound = self.inbound
         if not self.few <= length < self.full:

@@ -37,7 +37,7 @@ class WireLog:
     If the log cannot be written, this is reported once in Twisted's log, and nothing is
     written from then on. Connections are not disturbed.
 
-    @ivar limit: how many bytes an entry shows at most.
+    @ivar limit: the most bytes that an entry shows.
     """
 
     _logger = Logger()
@@ -55,12 +55,12 @@ class WireLog:
             Entries are ASCII. The reactor waits until the file or the function has
             finished, so it should be fast; and the function must not call methods of
             the client.
-        @param limit: how many bytes an entry shows at most, from its beginning. An
-            entry is a read, of up to 1 MiB, or a chunk of output, of up to 64 KiB.
+        @param limit: the most bytes that an entry shows, from its beginning. An entry
+            is a read, of up to 1 MiB, or a chunk of output, of up to 64 KiB.
         @param hide: C{hide(direction, data)}: called with C{">"} or C{"<"} and the
             bytes of an entry; returns the bytes to show, such as the same ones with
-            asterisks for a password. It decides about all entries, those before
-            C{connected} included: C{lambda direction, data: data} shows everything. A
+            asterisks for a password. It decides about all entries, including those
+            before C{connected}: C{lambda direction, data: data} shows everything. A
             record may be divided between two entries. If it raises an exception, the
             entry is masked, and the first exception is logged.
 
@@ -160,7 +160,8 @@ class ConnectionLog:
 
     def show(self, put: int) -> None:
         """
-        Mask only what was put and received until now. Only the first call counts.
+        Mask only bytes that were put or received until now. Only the first call has an
+        effect.
 
         @param put: the number of bytes that were put.
         """
