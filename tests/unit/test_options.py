@@ -164,6 +164,22 @@ class RestTests(OptionsTestCase):
         given = self.given("localhost", "7", "--connect-timeout", "2.5")
         self.assertEqual(given["connectTimeout"], 2.5)
 
+    def test_short(self) -> None:
+        """
+        The value of an option with one letter may follow as a word of its own or not,
+        and may look like an option.
+        """
+        where = ("localhost", "7")
+        for words, file in (
+            (("-x", "file", *where), "file"),
+            (("-xfile", *where), "file"),
+            ((*where, "-vx", "file"), "file"),
+            (("-x", "-", *where), "-"),
+            (("-x", "--", *where), "--"),
+        ):
+            self.assertEqual(self.parsed(*words)["hex-dump"], file, words)
+        self.refused("--hex-dump must not be empty", "-x", "", "localhost", "7")
+
     def test_defaults(self) -> None:
         """
         Without options, the client keeps its defaults.
@@ -372,7 +388,7 @@ class TableTests(SynchronousTestCase):
                 "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),
                 *("inlineStates", "objectStates", "packageStates"),
-                *("sessionType", "sessionParams", "reactor", "clock", "wireLog"),
+                *("sessionType", "sessionParams", "reactor", "clock"),
             },
         )
 

@@ -22,6 +22,7 @@ from ..errors import ClientTCPError
 from ..framing import Stream, fromSpec
 from ..framing._base import AnyFraming
 from .certificates import tlsFrom
+from .hexdump import wireLogTo
 from .status import STATUSES
 from .stdio import display, refuse
 from .table import ALL, COMPLETIONS, GROUPS, REPEATED, validated
@@ -149,10 +150,14 @@ class Options(usage.Options):
         try:
             if "--_shell-completion" not in given:
                 pairs, words = gnu_getopt(given, self.shortOpt, self.longOpt)
-                given = [
-                    f"{name}={value}" if f"{name[2:]}=" in self.longOpt else name
-                    for name, value in pairs
-                ]
+                given = []
+                for name, value in pairs:
+                    if f"{name[2:]}=" in self.longOpt:
+                        given.append(f"{name}={value}")
+                    elif f"{name[1:]}:" in self.shortOpt:
+                        given += [name, value]
+                    else:
+                        given.append(name)
                 given += ["--", *words]
             super().parseOptions(given)  # type: ignore[no-untyped-call]
         except (GetoptError, usage.UsageError) as error:
@@ -280,12 +285,15 @@ class Options(usage.Options):
             settings["framing"] = self.framing
         try:
             destination = self._destination()
-            return kind(
+            client = kind(
                 **destination,
                 **self._tls(destination.get("remoteAddress")),
                 **{"autoReconnect": self.staying, **settings},
                 **parameters,
             )
+            if self["hex-dump"] is not None:
+                # If anything is wrong, there is no file.
+                client.wireLog = wireLogTo(self["hex-dump"])
         except (
             ClientTCPError,
             ImportError,
@@ -294,6 +302,7 @@ class Options(usage.Options):
             usage.UsageError,
         ) as error:
             refuse(error)
+        return client
 
     def _tls(self, host: str | None) -> dict[str, Any]:
         """

@@ -318,6 +318,20 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             short="v",
         ),
     ),
+    "Debugging": (
+        Option(
+            "hex-dump",
+            "FILE",
+            "append all bytes to a file, as a hexdump",
+            "Append all bytes that are sent and received to this file, as a hexdump "
+            "with the time, the direction and the offset. A new file can be read only "
+            "by its owner. With -, the hexdump is written to standard error, and what "
+            "is not read at once is lost. With --client, bytes that are exchanged "
+            "before connected has returned are not shown: they may be a login.",
+            "wireLog",
+            "x",
+        ),
+    ),
     "Handlers and demos": (
         Option(
             "client",
