@@ -115,7 +115,7 @@ def timed(run: Run, connect: Callable[[str, Callable[..., object]], object]) -> 
             else:
                 for each in sockets:
                     each.close()
-                run.tell(**times)
+                run.report(**times)
                 theReactor.stop()
 
         connect(name, ended)

@@ -130,7 +130,7 @@ class Connecting:
         self._run.deliver(client, line)
         count = self._run.delivered()
         if count == self._number * len(LINE):
-            self._run.tell(bytes=count)
+            self._run.report(bytes=count)
             # Closing all of them is not measured.
             os._exit(0)
 
@@ -378,7 +378,7 @@ class Cycling:
         elif self._lost == self._last:
             before, after = self._before, self._count()
             growth = {name: after[name] - before[name] for name in after}
-            self._run.tell(**growth, bytes=self._run.delivered())
+            self._run.report(**growth, bytes=self._run.delivered())
             os._exit(0)
 
     def _count(self) -> dict[str, float]:

@@ -296,7 +296,9 @@ def compare(
 
     @raise Failed: if a competitor has not delivered the right data.
     """
-    words = {name: who.missing() for name, who in workload.competitors.items()}
+    words = {
+        name: competitor.missing() for name, competitor in workload.competitors.items()
+    }
     names = [name for name, word in words.items() if not word]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):

@@ -116,12 +116,14 @@ def _panels(
     """
     @return: each group of bars.
     """
-    known = {name: who for name, who in results.items() if not isinstance(who, str)}
+    known = {
+        name: result for name, result in results.items() if not isinstance(result, str)
+    }
     for figure in workload.figures:
         for ratio in figure.ratios:
             bars = [
-                (name, who[figure.key]["ratios"][ratio.to])
-                for name, who in known.items()
+                (name, result[figure.key]["ratios"][ratio.to])
+                for name, result in known.items()
             ]
             yield (
                 f"{workload.title}: {figure.title}, x {ratio.title or ratio.to}",
@@ -133,7 +135,7 @@ def _panels(
             )
     if not any(figure.ratios for figure in workload.figures):
         figure = workload.figures[0]
-        bars = [(name, who[figure.key]) for name, who in known.items()]
+        bars = [(name, result[figure.key]) for name, result in known.items()]
         yield (
             f"{workload.title}: {figure.title}",
             [(name, at["value"], at["most"]) for name, at in bars if at["value"] > 0],

@@ -60,18 +60,18 @@ class Run:
         End the measurement.
         """
         cpu = cpuSeconds() - self._cpu
-        self.tell(
+        self.report(
             cpu=cpu,
             growth=memory() - self._memory,
             peak=memory("VmHWM") - self._memory,
             bytes=self.delivered(),
         )
 
-    def tell(self, **report: float) -> None:
+    def report(self, **figures: float) -> None:
         """
-        Report to the other end.
+        Send figures to the other end.
         """
-        print(json.dumps(report), flush=True)
+        print(json.dumps(figures), flush=True)
 
 
 def cpuSeconds() -> float:

@@ -99,7 +99,7 @@ def _main() -> NoReturn:
 
     def interrupt(signum: int, frame: object) -> None:
         nonlocal signalled
-        # The next signal of this kind ends the process at once.
+        # The next signal of this kind ends the process immediately.
         signal.signal(signum, signal.SIG_DFL)
         signalled = 128 + signum
         reactor.callFromThread(task.stop, signal.Signals(signum).name)

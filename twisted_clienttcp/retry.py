@@ -131,8 +131,8 @@ def constant(seconds: float) -> Callable[[int], float]:
 
 def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up when a number of retries in a row have failed, like
-    the setting C{maxRetries}.
+    Return a policy that gives up when this many retries in a row have failed, like the
+    setting C{maxRetries}.
 
     @param count: the number of retries; 0 to give up at the first failure.
     @param policy: the policy for the waits until then; L{exponential} by default.
@@ -177,7 +177,7 @@ def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
 
 def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up at a number of failures within a time, even if there
+    Return a policy that gives up after this many failures within a time, even if there
     were stable connections between them (like the restart intensity of Erlang's
     supervisors).
 

@@ -186,7 +186,7 @@ class Events:
 
     def _dispatchPosted(self) -> None:
         self._turn = None
-        # Events that are posted meanwhile are dispatched in the next turn.
+        # Events that are posted in the meantime are dispatched in the next turn.
         try:
             for _ in range(len(self._posted)):
                 if not self._posted:

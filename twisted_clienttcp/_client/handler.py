@@ -113,7 +113,7 @@ def _isMethod(value: object) -> bool:
 
 def _misspelt(name: str, kind: type) -> str | None:
     """
-    @return: the callback that was probably meant by a public name that is neither a
-        callback's nor one of the client's own; None if there is none.
+    @return: the callback that was probably meant by a public name that is neither the
+        name of a callback nor an attribute of the client; None if there is none.
     """
     return None if hasattr(kind, name) else misspelt(name, CALLBACKS)

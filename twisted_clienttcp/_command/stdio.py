@@ -2,7 +2,7 @@
 Standard input, output and error.
 
 Twisted's C{StandardIO} reads 8 KiB at a time, does not report why it cannot write, and
-makes the streams non-blocking, also for every other process that shares them.
+makes the streams non-blocking, even for every other process that shares them.
 """
 
 from __future__ import annotations

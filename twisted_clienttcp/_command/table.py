@@ -24,7 +24,7 @@ class Option(NamedTuple):
     One option.
 
     @ivar name: the name, without the two hyphens.
-    @ivar placeholder: stands for its value in the help; empty for a flag.
+    @ivar placeholder: the name of its value in the help; empty for a flag.
     @ivar summary: its line in the help.
     @ivar details: its description in the manual, apart from that of its setting; if
         both are empty, the summary is the description.
@@ -76,9 +76,11 @@ class Option(NamedTuple):
 
     def convert(self, text: str) -> Any:
         """
-        @return: the value that a text stands for.
+        @param text: the value on the command line.
 
-        @raise usage.UsageError: if it stands for none.
+        @return: the value to use.
+
+        @raise usage.UsageError: if the text is not valid.
         """
         name = f"--{self.name}"
         convert = CONVERSIONS.get(self.placeholder)

@@ -40,9 +40,9 @@ def now() -> str:
 
 class Form:
     """
-    The text that stands for a record. With L{Stream} that is the record itself; with
-    any other framing a line, which contains the record's bytes, its text in UTF-8, or,
-    with framings of JSON values and L{Serialized}, the value as JSON.
+    The text that represents a record: with L{Stream}, the record itself; with any other
+    framing, a line that contains the record's bytes, its text in UTF-8, or (with
+    framings of JSON values and L{Serialized}) its value as JSON.
 
     @ivar limit: the limit of L{dumped}.
     @ivar hasLines: True if a record is a line of bytes as received.

@@ -73,8 +73,8 @@ class InputBuffer:
         #: How many bytes to decode unit by unit before the next batch. The last batch
         #: has searched as many without a result, so the total time stays linear.
         self._oneByOne = 0
-        #: True while the framing decodes a unit, in which a function of the user's may
-        #: choose another framing: that takes over at the end of the unit.
+        #: True while the framing decodes a unit, in which a user's function may choose
+        #: another framing: that takes over at the end of the unit.
         self._isDecoding = False
         self._successor: AnyFraming | None = None
         self.isEmpty = False
@@ -228,7 +228,8 @@ class InputBuffer:
 
     def _decoded(self) -> None:
         """
-        A unit has been decoded: use the framing that was chosen meanwhile, if any.
+        A unit has been decoded: use the framing that was chosen in the meantime, if
+        any.
         """
         self._isDecoding = False
         successor, self._successor = self._successor, None

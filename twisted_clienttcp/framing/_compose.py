@@ -1,5 +1,5 @@
 """
-Framings made of framings.
+Framings that are built from other framings.
 
 A layer is above another framing and turns each record of that framing into any number
 of records: with a function (L{Map}, L{Grep}), by collecting several in a list
@@ -223,7 +223,7 @@ class Map(_ByFunctions):
 
 class Grep(_ByFunctions):
     """
-    Only the records for which a function returns something true (POE::Filter::Grep).
+    Only the records for which a function returns a true value (POE::Filter::Grep).
     """
 
     def _results(self, record: object, result: object) -> Iterable[object]:

@@ -50,8 +50,8 @@ class Measured(Framing[bytes]):
 
     def measure(self, data: Buffer, start: int) -> tuple[int, int, int] | None:
         """
-        Measure the frame that begins at C{start}, of which the last bytes may not have
-        arrived yet.
+        Measure the frame that begins at C{start}. Its last bytes may not have arrived
+        yet.
 
         @return: the indices at which the record begins, the record ends and the frame
             ends; None if more bytes are needed to know them.
@@ -281,8 +281,8 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _isRun(self, data: bytes, start: int, end: int, size: int, count: int) -> bool:
         """
-        Return True if C{data[start:end]} is C{count} frames of this size, of which the
-        first is known to be one.
+        Return True if C{data[start:end]} is C{count} frames of this size. The first is
+        known to be one.
         """
         prefix = start + self._offset
         for index in range(prefix + self._size - 1, prefix - 1, -1):

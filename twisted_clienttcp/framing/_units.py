@@ -1,5 +1,5 @@
 """
-Decoding unit by unit, where several cannot be decoded at once.
+Decoding unit by unit, for framings that cannot decode several units together.
 """
 
 from __future__ import annotations
