@@ -57,6 +57,65 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "framing=Line(maxLength=...)", maxLength=5)
         self.refused(TypeError, "framing=Line(delimiter=...)", delimiter=b"|")
 
+    #: Unknown parameters as users of Twisted, POE and other libraries write them, and
+    #: what is suggested; None for the list of all parameters.
+    LIKELY: dict[str, str | None] = {
+        "reconnect": "autoReconnect?",
+        "auto_reconnect": "autoReconnect?",
+        "autoReconect": "autoReconnect?",
+        "retries": "maxRetries?",
+        "max_retries": "maxRetries?",
+        "delay": "initialDelay?",
+        "reconnectDelay": "initialDelay?",
+        "backoff": "initialDelay?",
+        "ssl": "tls?",
+        "ssl_context": "tls?",
+        "contextFactory": "tls?",
+        "useTLS": "tls?",
+        "hostname": "remoteAddress?",
+        "server": "remoteAddress?",
+        "port": "remotePort?",
+        "timeout": "connectTimeout?",
+        "connectionTimeout": "connectTimeout?",
+        "keepalive": "keepAlive?",
+        "tcpNoDelay": "noDelay?",
+        "source_address": "bindAddress?",
+        "family": "domain?",
+        "protocol": "framing?",
+        "Filter": "framing?",
+        "max_length": "framing=Line(maxLength=...)",
+        "separator": "framing=Line(delimiter=...)",
+        "loop": "reactor?",
+        "ping_interval": "heartbeat?",
+        "highWaterMark": "highMark?",
+        "queueSize": "outputLimit?",
+        "connectionMade": "connected?",
+        "onConnect": "connected?",
+        "on_connected": "connected?",
+        "dataReceived": "serverInput?",
+        "lineReceived": "serverInput?",
+        "on_message": "serverInput?",
+        "ServerInput": "serverInput?",
+        "onError": "serverError?",
+        "connectionLost": "disconnected?",
+        "on_close": "disconnected?",
+        "clientConnectionFailed": "connectError?",
+        "onStop": "stopped?",
+        "password": None,
+        "username": None,
+        "logger": None,
+        "verify": None,
+        "on": None,
+    }
+
+    def test_likely(self) -> None:
+        """
+        For likely mistakes, the suggestion has that meaning. There is no suggestion of
+        a parameter that is similar by chance.
+        """
+        for name, meant in self.LIKELY.items():
+            self.refused(TypeError, name, meant or "use one of", **{name: 1})
+
     def test_positional(self) -> None:
         """
         The address and the port can be given by position, and nothing else.

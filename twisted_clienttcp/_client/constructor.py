@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from inspect import signature
 from typing import Any, TypeVar
@@ -17,16 +17,56 @@ from .settings import DOCUMENTATION, NEVER, SETTINGS
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
-#: Other words for parameters, for suggestions.
-_SYNONYMS = {
-    "address": "remoteAddress",
-    "filter": "framing",
-    "host": "remoteAddress",
-    "hostname": "remoteAddress",
-    "port": "remotePort",
-    "protocol": "framing",
-    "timeout": "connectTimeout",
+#: Other words for parameters, in lower case and without underscores and a leading "on",
+#: for suggestions: those of Twisted, of other libraries, and some that are similar to
+#: another parameter by chance.
+_OTHER_WORDS = {
+    "remoteAddress": "address host hostname ip path server unix",
+    "remotePort": "port",
+    "tls": "certificate contextfactory secure ssl sslcontext tlsoptions usessl usetls",
+    "bindAddress": "bind interface localaddr localaddress sourceaddress",
+    "domain": "addressfamily family",
+    "connectTimeout": "timeout",
+    "framing": "codec decoder filter framer parser protocol",
+    "autoReconnect": "reconnect retry",
+    "maxRetries": "attempts maxattempts retries retrylimit",
+    "initialDelay": "backoff delay reconnectdelay reconnectinterval retrydelay",
+    "maxDelay": "maxbackoff maxinterval",
+    "factor": "backofffactor multiplier",
+    "heartbeat": "ping pinginterval pingtimeout",
+    "highMark": "highwater highwatermark",
+    "lowMark": "lowwater lowwatermark",
+    "outputLimit": "buffersize maxqueue queuesize",
+    "reactor": "ioloop loop",
+    "alias": "name",
+    "handler": "callbacks delegate listener",
+    "started": "start",
+    "connected": "connect connection connectionmade open ready",
+    "connectError": "clientconnectionfailed connectfailed connectionfailed",
+    "serverInput": (
+        "callback data datareceived input line linereceived message messagereceived "
+        "receive record stringreceived"
+    ),
+    "serverError": "errback error",
+    "disconnected": "clientconnectionlost close closed connectionlost disconnect lost",
+    "stopped": "stop",
 }
+
+#: The same for parameters of a framing.
+_WORDS_OF_FRAMING = {"delimiter": "separator terminator", "maxLength": "maxlinelength"}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _byWord(known: Iterable[str], others: dict[str, str]) -> dict[str, str]:
+    """
+    @return: the parameter for each name and each other word.
+    """
+    words = {_plain(name): name for name in known}
+    words |= {word: name for name in others for word in others[name].split()}
+    return words
 
 
 def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
@@ -41,8 +81,8 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
 
     def decorate(init: Init) -> Init:
         known = [name for name in signature(init).parameters if name != "self"]
-        names = {name.lower(): name for name in sorted(known)} | _SYNONYMS
-        ofFraming = signature(Line).parameters
+        words = _byWord(known, _OTHER_WORDS)
+        ofFraming = _byWord(signature(Line).parameters, _WORDS_OF_FRAMING)
 
         @wraps(init)
         def checked(self: Any, *args: object, **given: object) -> None:
@@ -58,15 +98,20 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
 
         def unknown(given: dict[str, object]) -> TypeError | None:
             for name in given.keys() - known:
+                word = _plain(name)
+                short = word.removeprefix("on")
+                near = [word, short, *difflib.get_close_matches(word, words, 1, 0.75)]
+                near += difflib.get_close_matches(short, words, 1, 0.75)
+                meant = [words[each] for each in near if each in words]
                 if name in attributes:
                     hint = f"it is an attribute: set client.{name}"
-                elif name in ofFraming:
+                elif word in ofFraming:
                     hint = (
                         "it is a parameter of the framing, as in "
-                        f"framing={Line.__name__}({name}=...)"
+                        f"framing={Line.__name__}({ofFraming[word]}=...)"
                     )
-                elif near := difflib.get_close_matches(name.lower(), names, 1, 0.5):
-                    hint = f"did you mean {names[near[0]]}?"
+                elif meant:
+                    hint = f"did you mean {meant[0]}?"
                 else:
                     hint = f"use one of {', '.join(known)}"
                 return TypeError(f"unknown parameter {name}: {hint}")
