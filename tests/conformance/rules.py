@@ -43,8 +43,11 @@ How our trace is compared with the recorded one. All that may differ stands here
 16. I{An address that cannot be one} is refused by our constructor, by name, where POE
     tells C{ConnectError} of it later (L{REFUSED}).
 17. I{A loss is visible at once}: C{connected} is false in C{serverError}, where it is
-    still true in POE. So it is not compared there, unless the peer has only ended its
-    side.
+    still true in POE, which clears the flag together with the wheel, behind
+    C{ServerError}. This is on purpose: a callback that reads the flag must not put
+    records on a lost connection, and while an awaited result delays C{serverError},
+    other code reads it too. So only this flag is not compared there, unless the peer
+    has only ended its side; that it is false is tested with the order of callbacks.
 """
 
 from __future__ import annotations
@@ -255,9 +258,8 @@ def _translated(entry: Entry, golden: dict[str, Any]) -> Entry:
     if name == "serverError" and (entry["errno"] or "tls" in golden["name"]):
         # Rule 17. The end of a TLS connection is a loss.
         del result["connected"]
-        return result
     server = heap["server"] == "ReadWrite"
-    if server == result["connected"]:
+    if server == result.get("connected"):
         result["server"] = server
     loose = any(each.startswith("trace:") for each in golden["platform_dependent"])
     unstable = golden["unstable"].get("trace", [])

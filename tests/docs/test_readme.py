@@ -136,6 +136,19 @@ class SameTests(SynchronousTestCase):
         ):
             self.assertIn(claim, text)
 
+    def test_migrationFigures(self) -> None:
+        """
+        So are those of the migration guide.
+        """
+        scenarios = list((ROOT / "tests" / "conformance" / "golden").glob("*.json"))
+        assert len(NOT_APPLICABLE) == 1, "the guide says one"
+        text = " ".join((DOCS / "migration.rst").read_text().split())
+        for claim in (
+            f"compares {len(scenarios)} recorded runs of the original",
+            f"that is so for one of them, and the other {len(scenarios) - 1} are",
+        ):
+            self.assertIn(claim, text)
+
     def test_comparisonFigures(self) -> None:
         """
         The figures of the comparison are those that the benchmarks have printed,

@@ -337,6 +337,32 @@ class ConsoleTests(SynchronousTestCase):
         # For the cleanup.
         os.dup2(self.taken, self.given)
 
+    def test_statusAfterALoss(self) -> None:
+        """
+        With C{--reconnect}, a connection that was lost in the meantime changes the
+        status only if something was not sent, not acknowledged or not printed.
+        """
+        reset = Failure(ConnectionLost())
+        for numbers, status in (
+            ({"unsent": 0, "unacknowledged": None}, 0),
+            ({"unsent": 0, "unacknowledged": 0}, 0),
+            ({"unsent": 1, "unacknowledged": None}, 1),
+            ({"unsent": 0, "unacknowledged": 1}, 1),
+            ({"unsent": 0, "undelivered": 1}, 1),
+        ):
+            self.setUp()
+            os.close(self.given)
+            given: dict[str, Any] = {"confirmed": False, **numbers}
+            self.callbacks["connected"](self.client, IPv4Address("TCP", "127.0.0.1", 7))
+            self.callbacks["serverError"](self.client, reset)
+            self.callbacks["disconnected"](
+                self.client, Disconnection(failure=reset, initiator="network", **given)
+            )
+            self.callbacks["connected"](self.client, IPv4Address("TCP", "127.0.0.1", 7))
+            self.assertEqual(self.console.exitStatus(None), status, numbers)
+            # For the cleanup.
+            os.dup2(self.taken, self.given)
+
 
 class EventTests(SynchronousTestCase):
     """

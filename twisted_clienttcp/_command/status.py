@@ -31,7 +31,10 @@ DETAILS = {
     "0": "Standard input was read to its end; all of it was sent, and acknowledged by "
     "the server's kernel where the system reports that (Linux); everything received "
     "was printed; and nothing failed. It does not mean that the server's program has "
-    "read everything.",
+    "read everything. With --reconnect, attempts may have failed and connections may "
+    "have been lost in the meantime, if nothing was unsent or unacknowledged at a "
+    "loss. But a server's kernel that resets a connection may drop data that it has "
+    "acknowledged: this cannot be known, and does not change the status.",
     str(EX_FAILED): "The connection failed, was lost, or ended before the end of "
     "standard input; data could not be sent or printed, or was not acknowledged; or a "
     "callback raised an exception.",
