@@ -34,7 +34,7 @@ OURS = "clienttcp"
 LIMIT = "limit"
 
 #: The seconds within which a competitor must end.
-PATIENCE = 600
+TIMEOUT = 600
 
 NOT_INSTALLED = "missing"
 
@@ -165,7 +165,7 @@ class Opponent:
         Start a process that is killed if it takes too long.
         """
         self.process = process = subprocess.Popen(command, **how)
-        self._timer = Timer(PATIENCE, process.kill)
+        self._timer = Timer(TIMEOUT, process.kill)
         self._timer.daemon = True
         self._timer.start()
         return process

@@ -58,20 +58,20 @@ def require(what: str) -> None:
         imported(module, what, needs="OpenSSL", extra="tls")
 
 
-def check(name: str, value: object) -> TLSOptions | None:
+def checkOptionalOptions(name: str, value: object) -> TLSOptions | None:
     """
     Validate options for TLS that may be None or False, for no TLS.
 
     @return: the value; None for no TLS.
 
-    @raise Exception: see L{given}.
+    @raise Exception: see L{checkOptions}.
     """
     if value is None or value is False:
         return None
-    return given(name, value)
+    return checkOptions(name, value)
 
 
-def given(name: str, value: object) -> TLSOptions:
+def checkOptions(name: str, value: object) -> TLSOptions:
     """
     Validate options for TLS.
 

@@ -41,7 +41,7 @@ __all__ = ["ClientTCPCollector"]
 _PREFIX = "twisted_clienttcp_"
 
 #: The longest time in seconds that another thread waits for the reactor.
-_PATIENCE = 10
+_REACTOR_TIMEOUT = 10
 
 #: The counters: name, description, attribute of the statistics.
 _COUNTERS = (
@@ -135,7 +135,7 @@ class ClientTCPCollector(Collector):
         # blockingCallFromThread() would wait forever if the reactor has stopped, and
         # the reactor would wait for this thread.
         reactor.callFromThread(answer)
-        return result.result(_PATIENCE)
+        return result.result(_REACTOR_TIMEOUT)
 
 
 def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:

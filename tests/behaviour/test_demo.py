@@ -407,12 +407,12 @@ class DemoTests(CommandTestCase):
             "lambda self, data: self.transport.write(data.upper())",
             b"the drop": "demo.DROP = type('', (bytes,), "
             "{'__eq__': lambda self, line: False})(b'drop')",
-            b"the reconnection": "demo.PATIENCE = 0.5\n"
+            b"the reconnection": "demo.STEP_TIMEOUT = 0.5\n"
             "demo.ClientTCPFactory.maxRetries = 0",
             b"the marks": "demo.HIGH = 10**9",
             b"the high mark": "import twisted_clienttcp._client.connections as module\n"
             "module.Connections.outputChanged = lambda *args: None\n"
-            "demo.PATIENCE = 0.5",
+            "demo.STEP_TIMEOUT = 0.5",
             b"the low mark": "demo.ClientTCPFactory.pendingBytes = "
             "property(lambda self: 10**6)",
             b"the unknown certificate": "demo.TLSError = LookupError",
@@ -435,7 +435,7 @@ class DemoTests(CommandTestCase):
         SIGTERM.
         """
         wrong = "demo.EchoServer.dataReceived = lambda self, data: None"
-        wrong += "\ndemo.PATIENCE = 0.1"
+        wrong += "\ndemo.STEP_TIMEOUT = 0.1"
         for run, arguments in (
             ("from twisted.scripts.twistd import run; run()", ("--nodaemon",)),
             ("from twisted.application.twist._twist import Twist; Twist.main()", ()),

@@ -23,7 +23,7 @@ class ThreadTests(SynchronousTestCase):
         Another thread does not wait forever for a reactor that does not answer: it
         would keep a reactor that stops from ending.
         """
-        self.patch(metrics, "_PATIENCE", 0)
+        self.patch(metrics, "_REACTOR_TIMEOUT", 0)
         self.patch(threadable, "ioThread", threadable.getThreadID())
         collector = metrics.ClientTCPCollector()
         caught: list[BaseException] = []

@@ -59,7 +59,7 @@ class WaitersTests(SynchronousTestCase):
         self.failureResultOf(waiters[1], CancelledError)
         self.failureResultOf(waiters[2], CancelledError)
 
-    def test_patience(self) -> None:
+    def test_failAfterFailures(self) -> None:
         """
         A Deferred fails at the failure for which it was prepared to wait.
         """

@@ -15,11 +15,11 @@ class Waiter(Deferred[Any]):
     others.
 
     @ivar others: the list that contains it while it waits.
-    @ivar patience: the number of failures after which it fails; None for no limit.
+    @ivar failuresLeft: the number of failures after which it fails; None for no limit.
     """
 
     others: list[Waiter]
-    patience: int | None
+    failuresLeft: int | None
 
 
 #: The events, in the order in which they fire.
@@ -45,12 +45,12 @@ class Waiters:
     def __init__(self) -> None:
         self.flushed = self.connected = self.shutdown = self.stopped = None
 
-    def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
+    def wait(self, event: str, failures: int | None = None) -> Deferred[Any]:
         """
         Wait for an event.
 
         @param event: the name of the event.
-        @param patience: the number of failures after which the Deferred fails; None for
+        @param failures: the number of failures after which the Deferred fails; None for
             no limit.
 
         @return: a new Deferred, which belongs to the caller.
@@ -63,7 +63,7 @@ class Waiters:
         else:
             waiting.append(waiter)
         waiter.others = waiting
-        waiter.patience = patience
+        waiter.failuresLeft = failures
         return waiter
 
     def split(self, *events: str) -> Waiters:
@@ -91,9 +91,9 @@ class Waiters:
         """
         leaving: list[Waiter] = []
         for waiter in list(getattr(self, event) or ()):
-            if waiter.patience is not None:
-                waiter.patience -= 1
-                if not waiter.patience:
+            if waiter.failuresLeft is not None:
+                waiter.failuresLeft -= 1
+                if not waiter.failuresLeft:
                     waiter.others.remove(waiter)
                     waiter.others = leaving
                     leaving.append(waiter)

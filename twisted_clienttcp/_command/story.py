@@ -26,7 +26,7 @@ from .stdio import write
 DROP = b"please drop me"
 
 #: The seconds that a step may take.
-PATIENCE = 4.0
+STEP_TIMEOUT = 4.0
 
 #: The marks, in bytes, and the line that is put until the high mark is reached.
 HIGH = 256 * 1024
@@ -112,9 +112,11 @@ class _Story:
         """
         wanted = " or ".join(names)
         try:
-            name, value = await self._calls.get().addTimeout(PATIENCE, self._reactor)
+            name, value = await self._calls.get().addTimeout(
+                STEP_TIMEOUT, self._reactor
+            )
         except DeferredTimeout:
-            raise DemoFailed(f"{step}: no {wanted} in {PATIENCE} seconds") from None
+            raise DemoFailed(f"{step}: no {wanted} in {STEP_TIMEOUT} seconds") from None
         if isinstance(value, Failure) and name not in names:
             value = value.getErrorMessage()
         _check(name in names, f"{step}: {name} ({value!r:.40}) instead of {wanted}")

@@ -29,18 +29,18 @@ Build = Callable[[IAddress | None], IProtocol | None]
 
 class Place(Protocol):
     """
-    A destination.
+    One place to connect to: an address or an endpoint, directly or through proxies.
     """
 
     @property
     def address(self) -> IAddress:
         """
-        The address, for reports.
+        The address of the place, for reports.
         """
 
     def addressOf(self, host: str) -> IAddress:
         """
-        @param host: one of the addresses of the destination, without port.
+        @param host: one of the IP addresses of the place, without port.
 
         @return: the address, for reports.
         """

@@ -302,7 +302,7 @@ class Target:
         )
         self._domain = _addresses.domain(domain)
         self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
-        self._tls = _tls.check("tls", tls)
+        self._tls = _tls.checkOptionalOptions("tls", tls)
         self.speaksTLS = self._tls is not None
         #: The current place, and the others in the order in which they follow.
         self._place: AnyPlace | None = None

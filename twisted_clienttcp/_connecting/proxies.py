@@ -90,7 +90,7 @@ class Proxy:
             httpconnect.require(f"proxy='{scheme}://...'")
         if scheme == "https":
             _tls.require("proxy='https://...'")
-            given = _tls.given("tls of the proxy", tls)
+            given = _tls.checkOptions("tls of the proxy", tls)
             self._tls = (
                 _tls.platformOptions(self.host.name)
                 if isinstance(given, bool)

@@ -367,7 +367,7 @@ class Connection(ClientTCPProtocol):
         @raise RuntimeError: if the transport cannot start TLS.
         @raise ImportError: if the extra C{tls} is not installed.
         """
-        options = _tls.given("options of startTLS()", options)
+        options = _tls.checkOptions("options of startTLS()", options)
         transport = self.transport
         if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
