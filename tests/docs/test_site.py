@@ -1,5 +1,5 @@
 """
-The checks of the built site find each kind of mistake.
+The site: its diagrams, and the checks of what was built.
 """
 
 from __future__ import annotations
@@ -93,3 +93,20 @@ class ChecksTests(SynchronousTestCase):
             self.site.joinpath("api", "page.html").write_text(text)
             messages = [*self.checks["apiPages"](self.site)]
             self.assertEqual(messages, [f"api/page.html: {each}" for each in expected])
+
+
+class DiagramsTests(SynchronousTestCase):
+    """
+    C{docs/diagrams.py} would write the pictures that are there. If not, run it.
+    """
+
+    def test_upToDate(self) -> None:
+        """
+        Each picture is up to date, and a page includes it.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "diagrams.py"))
+        pages = "".join(path.read_text() for path in ROOT.glob("docs/*.rst"))
+        for make in written["PICTURES"]:
+            path = written["FOLDER"] / f"{make.__name__}.svg"
+            self.assertEqual(path.read_text(), make(), path)
+            self.assertIn(f"   :file: diagrams/{path.name}\n", pages)
