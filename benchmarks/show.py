@@ -10,6 +10,9 @@ from .measure import Workload
 
 MISSED = "MISSED"
 
+#: The most characters in a line. A block of the documents is not wider.
+WIDTH = 90
+
 
 def show(workload: Workload, results: dict[str, Any]) -> str:
     """
@@ -31,13 +34,45 @@ def show(workload: Workload, results: dict[str, Any]) -> str:
     ]
     widths[0] = max(28, widths[0])
     lines = [workload.title]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        for head, cell, width in zip(heads[1:], row[1:], widths[1:], strict=False):
-            # MISSED follows the number, and the numbers are aligned.
-            cells.append(cell.ljust(width) if head == "at most" else cell.rjust(width))
-        lines.append(("  " + "  ".join(cells)).rstrip())
+    for columns in folded(heads, widths):
+        for row in rows:
+            if len(row) <= columns[0]:
+                # It has said already why it has no figures.
+                continue
+            cells = [row[0].ljust(widths[0])]
+            for column in columns:
+                cell = row[column] if column < len(row) else ""
+                # MISSED follows the number, and the numbers are aligned.
+                isBound = heads[column] == "at most"
+                width = widths[column]
+                cells.append(cell.ljust(width) if isBound else cell.rjust(width))
+            lines.append(("  " + "  ".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def folded(heads: list[str], widths: list[int]) -> list[list[int]]:
+    """
+    @return: the columns behind the first one, in groups that are each printed below the
+        one before. There is one group if a block of a page is wide enough for it.
+        Otherwise each figure begins another one, and so does a ratio that has no place.
+    """
+    columns = range(1, len(heads))
+    if widths[0] + sum(widths[column] + 2 for column in columns) + 2 <= WIDTH:
+        return [[*columns]]
+    groups: list[list[int]] = []
+    used = WIDTH
+    for column in columns:
+        isBound = heads[column] == "at most"
+        hasBound = heads[column + 1 : column + 2] == ["at most"]
+        # A bound is next to what it limits.
+        needed = widths[column] + 2 + (widths[column + 1] + 2 if hasBound else 0)
+        isRatio = heads[column].startswith("x ")
+        if not isBound and (not isRatio or used + needed > WIDTH):
+            groups.append([])
+            used = widths[0] + 2
+        groups[-1].append(column)
+        used += widths[column] + 2
+    return groups
 
 
 def _row(workload: Workload, name: str, result: Any) -> list[str]:

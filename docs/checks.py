@@ -8,6 +8,7 @@ It prints each mistake and fails if there is one:
 
   - a link to a page, file or anchor of the site that does not exist;
   - a link to another site that is not C{https://host/path} (they are not fetched);
+  - a line of a block that is so long that the block scrolls at 1280 pixels;
   - a page of the API that mentions a private name or is not documented;
   - a reference to nothing in the docstring of a private name: Sphinx sees only those of
     public ones.
@@ -30,6 +31,10 @@ HERE = Path(__file__).parent
 #: pydoctor's lists for programs, and its list of what is not documented.
 LISTS = ("all-documents.html", "undoccedSummary.html")
 
+#: The characters of a line for which a block of the theme is wide enough, if the window
+#: has 1280 pixels. (A scrollWidth greater than the clientWidth in Chromium shows it.)
+WIDTH = 94
+
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _PRIVATE = re.compile(r"twisted_clienttcp(\.\w+)*\._[a-z]\w*")
 
@@ -43,6 +48,8 @@ class Page(HTMLParser):
         super().__init__()
         self.links: set[str] = set()
         self.anchors = {"", "#"}
+        self.blocks: list[str] = []
+        self._depth = 0
         self.text = path.read_text()
         self.feed(self.text)
 
@@ -54,6 +61,17 @@ class Page(HTMLParser):
                 self.anchors.add(value or "")
             elif name in ("href", "src"):
                 self.links.add(value or "")
+        if tag == "pre":
+            self._depth += 1
+            self.blocks.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "pre":
+            self._depth -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.blocks[-1] += data
 
 
 def isForeign(link: str) -> bool:
@@ -98,6 +116,17 @@ def brokenLinks(site: Path) -> Iterator[str]:
                 yield f"{at}: no such anchor: {link}"
 
 
+def wideBlocks(site: Path) -> Iterator[str]:
+    """
+    @return: a message for each line of a block that is too long.
+    """
+    for path in sorted(site.rglob("*.html")):
+        for block in Page(path).blocks:
+            for line in block.split("\n"):
+                if len(line) > WIDTH:
+                    yield f"{path.relative_to(site)}: longer than {WIDTH}: {line}"
+
+
 def apiPages(site: Path) -> Iterator[str]:
     """
     @return: a message for each page of the API that is incomplete or has private names.
@@ -139,7 +168,12 @@ def main(folder: str) -> int:
     @return: the exit status.
     """
     site = Path(folder)
-    mistakes = [*brokenLinks(site), *apiPages(site), *references()]
+    mistakes = [
+        *brokenLinks(site),
+        *wideBlocks(site),
+        *apiPages(site),
+        *references(),
+    ]
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
     return min(len(mistakes), 1)

@@ -21,7 +21,7 @@ from twisted_clienttcp import __version__  # noqa: E402
 
 project = "twisted_clienttcp"
 author = "the authors of twisted_clienttcp"
-copyright = "MIT license"
+copyright = author
 version = release = __version__
 
 extensions = ["sphinx.ext.intersphinx", "pydoctor.sphinx_ext.build_apidocs"]
@@ -31,6 +31,9 @@ highlight_language = "text"
 pygments_style = "friendly"
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_title = f"twisted_clienttcp {release}"
 
 pydoctor_args = [

@@ -1,5 +1,5 @@
 """
-Write the tables of C{parameters.rst} from the table of settings::
+Write the lists of C{parameters.rst} from the table of settings::
 
     $ python docs/parameters.py
 """
@@ -10,15 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from twisted_clienttcp._client.settings import DOCUMENTATION, GROUPS, SETTINGS
+from twisted_clienttcp._client.settings import DOCUMENTATION, GROUPS, NEVER, SETTINGS
 
 PAGE = Path(__file__).parent / "parameters.rst"
 
 #: Everything behind this line is generated.
 MARKER = ".. Written by parameters.py from here to the end; do not edit.\n"
-
-HEADINGS = ("parameter", "values", "default", "meaning", "later change", "in POE")
-WIDTHS = (16, 14, 9, 37, 13, 11)
 
 
 def literal(epytext: str) -> str:
@@ -40,47 +37,34 @@ def shown(default: Any) -> str:
     return repr(default)
 
 
-def row(name: str) -> list[str]:
+def entry(name: str) -> list[str]:
     """
-    @return: the cells of a setting.
+    @return: the lines about a setting.
     """
     setting = SETTINGS[name]
-    return [
-        f"``{name}``",
-        setting.kind,
-        f"``{shown(setting.default)}``",
-        literal(DOCUMENTATION[name]),
-        setting.later,
-        setting.poe,
-    ]
-
-
-def table(rows: list[list[str]]) -> list[str]:
-    """
-    @return: the lines of a table.
-    """
-    lines = [
-        ".. list-table::",
-        "   :header-rows: 1",
-        f"   :widths: {' '.join(map(str, WIDTHS))}",
-        "",
-    ]
-    for cells in [list(HEADINGS), *rows]:
-        for number, cell in enumerate(cells):
-            bullet = "   * - " if not number else "     - "
-            lines.append((bullet + cell).rstrip())
-    return lines
+    facts = {
+        "Values": setting.kind,
+        "Default": f"``{shown(setting.default)}``",
+        "A later change takes effect": setting.later,
+        "In POE": setting.poe,
+    }
+    if setting.later == NEVER:
+        facts["A later change takes effect"] = ""
+        facts["After the creation"] = setting.later
+    line = " · ".join(f"*{title}:* {said}" for title, said in facts.items() if said)
+    return [f"``{name}``", f"    {literal(DOCUMENTATION[name])}", "", f"    {line}", ""]
 
 
 def page(former: str) -> str:
     """
     @param former: the page as it is.
 
-    @return: the page with new tables.
+    @return: the page with new lists.
     """
     lines = [former.partition(MARKER)[0] + MARKER]
     for title, names in GROUPS.items():
-        lines += [title, "-" * len(title), "", *table(list(map(row, names))), ""]
+        lines += [title, "-" * len(title), ""]
+        lines += [line for name in names for line in entry(name)]
     return "\n".join(lines)
 
 

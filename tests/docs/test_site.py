@@ -74,6 +74,17 @@ class ChecksTests(SynchronousTestCase):
             [message] = self.broken(link)
             self.assertIn(link, message)
 
+    def test_wideBlocks(self) -> None:
+        """
+        A line of a block that is too long for the page is reported.
+        """
+        page = self.site.joinpath("page.html")
+        for length, count in ((94, 0), (95, 1)):
+            line = "<b>x</b>" + (length - 1) * "x"
+            page.write_text(f"<p>{'y' * 200}</p><pre>short\n{line}\n</pre>")
+            messages = [*self.checks["wideBlocks"](self.site)]
+            self.assertEqual(len(messages), count, messages)
+
     def test_apiPages(self) -> None:
         """
         A page of the API with a private name or something that is not documented is
