@@ -78,7 +78,6 @@ class PartsTests(SynchronousTestCase):
         """
         self.assertIs(self.parts.timeSource(), self.clock)
         other = self.parts.client.clock = Clock()
-        self.parts.clockChanged()
         self.assertIs(self.parts.timeSource(), other)
 
     def test_seconds(self) -> None:

@@ -13,7 +13,6 @@ from .._connecting.connector import Connector
 from .._connecting.destination import withoutTLS
 from .._connection.protocol import finishing
 from .._details import ConnectTimeout
-from ..errors import AliasInUse
 from .events import checkAlias, claimAlias
 from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
 from .parts import Parts
@@ -54,18 +53,12 @@ class Attempts:
         """
         parts = self._parts
         try:
-            self.claimAlias()
-        except AliasInUse:
-            connector.stopConnecting()
-            raise
-        self.moveIfComplete()
-        try:
-            self.mustNotPassProxy(connector)
+            self.prepare(connector)
         except ValueError:
             connector.stopConnecting()
             raise
         self.use(connector)
-        parts.counts.attempts += 1
+        parts.attempts += 1
         if parts.lifecycle.phase is not CONNECTING:
             parts.lifecycle.attempting()
 
@@ -298,6 +291,19 @@ class Attempts:
         client = self._parts.client
         if client.alias is not None:
             checkAlias(client.alias, client)
+
+    def prepare(self, connector: IConnector | None) -> None:
+        """
+        An attempt begins.
+
+        @param connector: as of L{mustNotPassProxy}.
+
+        @raise AliasInUse: as L{claimAlias}.
+        @raise ValueError: as L{mustNotPassProxy}.
+        """
+        self.claimAlias()
+        self.moveIfComplete()
+        self.mustNotPassProxy(connector)
 
     def claimAlias(self) -> None:
         """

@@ -59,10 +59,9 @@ class Connections:
                 addr=addr,
             )
             return None
-        self._attempts.claimAlias()
-        self._attempts.moveIfComplete()
-        isAttempt = parts.lifecycle.phase is CONNECTING
-        self._attempts.mustNotPassProxy(client.connector if isAttempt else None)
+        if parts.lifecycle.phase is not CONNECTING:
+            # A ClientService connects, which does not report its attempts.
+            self._attempts.prepare(None)
         if client.wireLog is None:
             connection = Connection(self, cast(Client, client), client.framing, addr)
         else:

@@ -220,7 +220,7 @@ class Driver:
             return None
         if currentTarget(parts.client).left:
             return 0.0
-        clock = parts.clock or parts.timeSource()
+        clock = parts.client.clock or parts.timeSource()
         delay = parts.retries.next(clock.seconds())
         if isinstance(delay, Failure):
             parts.reason = delay
@@ -256,7 +256,7 @@ class Driver:
         """
         if self._timer is not None:
             self.stopTimer()
-        clock = self.parts.clock or self.parts.timeSource()
+        clock = self.parts.client.clock or self.parts.timeSource()
         self._timer = clock.callLater(seconds, self._timeUp)
 
     def _timeUp(self) -> None:
@@ -303,9 +303,7 @@ class Driver:
             # The user has started the client. If stopTrying() was called before
             # connectTCP(), one attempt is made, as by a ReconnectingClientFactory.
             client.continueTrying = 1
-        parts.reason = parts.lost = None
-        parts.retries.begin()
-        parts.retries.reset()
+        parts.forgetFailures()
         currentTarget(client).begin()
         parts.output.setStopped(False)
         parts.callbacks.later(parts.callbacks.call, "started", *(client.args or ()))
@@ -329,7 +327,7 @@ class Driver:
             if parts.output.offline.isUsed:
                 self.connections.sendOffline(connection)
             connection.open()
-        if connection.opened:
+        if parts.waiters.connected and connection.opened:
             parts.waiters.split("connected").fire(connection)
 
     def queueStopped(self, gaveUp: bool, hosted: bool) -> None:

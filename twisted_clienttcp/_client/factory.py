@@ -111,14 +111,11 @@ class ClientTCPFactory(Settings):
     __slots__ = (
         "_driver",
         "_early",
-        "_heap",
         "_moved",
         "_output",
         "_parts",
         "_target",
         "batched",
-        "connector",
-        "numPorts",
         "serverInput",
     )
 
@@ -129,6 +126,8 @@ class ClientTCPFactory(Settings):
     jitter: float | None
     maxDelay: float
     maxRetries: int | None
+
+    _heap: Any = None
 
     #: False if a subclass overrides a method that connectors call: L{Driver}.
     _direct = True
@@ -278,9 +277,6 @@ class ClientTCPFactory(Settings):
         name = "serverInputBatch" if self.batched else "serverInput"
         self.serverInput = functions[name]
         session = newSession(self) if self._sets(SESSION) else None
-        self.connector = None
-        self.numPorts = 0
-        self._heap: Any = None
         self._driver = Driver(self, functions, self._direct)
         self._parts = self._driver.parts
         self._output = self._parts.output
@@ -409,8 +405,6 @@ class ClientTCPFactory(Settings):
             self._output.setFraming(self.framing)
         elif name in ("offlineLimit", "outputLimit"):
             self._driver.connections.limitsChanged()
-        elif name == "clock":
-            self._parts.clockChanged()
 
     # -- methods
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import cached_property
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -23,7 +24,7 @@ from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
 from .output import Output
 from .reporting import logFailure, warnOfFailure
 from .retries import Retries
-from .settings import Settings
+from .settings import Settings, storeClock
 from .waiters import Waiters
 
 
@@ -33,30 +34,30 @@ class Parts:
 
     @ivar client: the factory that users see.
     @ivar functions: the callbacks by their names.
-    @ivar clock: the clock; None until it is needed: use L{timeSource}.
+    @ivar attempts: how many attempts have begun.
+    @ivar connections: how many of them have reached C{connected}.
     @ivar connection: the present connection, from the creation of its protocol to its
         end.
-    @ivar counts: what is counted, except for the present connection.
     @ivar events: the pending named events; None until the first one.
     @ivar reason: the failure of the last attempt or connection; None for a clean end.
     @ivar lost: the same, if output was lost.
     """
 
     __slots__ = (
+        "__dict__",
         "_connectedAt",
         "_highSince",
+        "attempts",
         "callbacks",
         "client",
-        "clock",
         "connection",
-        "counts",
+        "connections",
         "events",
         "functions",
         "lifecycle",
         "lost",
         "output",
         "reason",
-        "retries",
         "waiters",
     )
 
@@ -73,17 +74,43 @@ class Parts:
         self.functions = functions
         self.callbacks = Callbacks(client, functions, self._raised)
         self.lifecycle = Lifecycle(owner, self.callbacks)
-        self.retries = Retries(client)
         self.output = Output(client)
         self.waiters = Waiters()
-        self.counts = Stats()
+        self.attempts = 0
+        self.connections = 0
         self.connection: Connection | None = None
         self.events: Events | None = None
         self.reason: Failure | None = None
         self.lost: Failure | None = None
-        self.clock: IReactorTime | None = None
         self._connectedAt: float | None = None
         self._highSince: float | None = None
+
+    # An idle connection needs neither of the next two, so they are created late.
+
+    @cached_property
+    def counts(self) -> Stats:
+        """
+        What is counted, except for attempts, connections and the present connection.
+        """
+        return Stats()
+
+    @cached_property
+    def retries(self) -> Retries:
+        """
+        The failures since the start, and the waits that follow them.
+        """
+        return Retries(self.client)
+
+    def forgetFailures(self) -> None:
+        """
+        The client starts.
+        """
+        self.reason = self.lost = None
+        try:
+            del self.retries
+        except AttributeError:
+            # There was none.
+            pass
 
     @property
     def server(self) -> Connection | None:
@@ -139,19 +166,12 @@ class Parts:
         """
         @return: the clock; the reactor if there is none.
         """
-        if self.clock is None:
-            if self.client.clock is None:
-                # A ReconnectingClientFactory shows the reactor too.
-                self.client.clock = self.reactor
-            self.clock = self.client.clock
-        clock: IReactorTime = self.clock
+        client = self.client
+        if client.clock is None:
+            # A ReconnectingClientFactory shows the reactor too.
+            storeClock(client, self.reactor)
+        clock: IReactorTime = client.clock
         return clock
-
-    def clockChanged(self) -> None:
-        """
-        The setting C{clock} has been changed.
-        """
-        self.clock = None
 
     # -- counts
 
@@ -160,13 +180,13 @@ class Parts:
         A connection can be used: measure how long it lasts.
         """
         self._connectedAt = self.timeSource().seconds()
-        self.counts.connections += 1
+        self.connections += 1
 
     def _secondsSince(self, moment: float | None) -> float:
         if moment is None:
             return 0.0
         # The clock may be the time of day, which can be set back.
-        clock = self.clock or self.timeSource()
+        clock = self.client.clock or self.timeSource()
         return max(0.0, clock.seconds() - moment)
 
     def reachedHighMark(self) -> None:
@@ -211,6 +231,8 @@ class Parts:
         """
         now = copy(self.counts)
         now.phase = self.lifecycle.phase.value
+        now.attempts = self.attempts
+        now.connections = self.connections
         now.secondsHigh += self._secondsSince(self._highSince)
         now.pendingBytes = self.output.pending
         offline = self.output.offline

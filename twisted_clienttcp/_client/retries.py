@@ -37,18 +37,12 @@ class Retries:
 
     def __init__(self, client: Settings) -> None:
         self._client = client
-        self.begin()
-        self.reset()
-
-    def begin(self) -> None:
-        """
-        Forget all failures: the client starts.
-        """
         #: The times of the last failures, the newest first.
         self._failedAt: tuple[float, ...] = ()
         #: The time of the first failure in a row.
         self._firstAt = 0.0
         self.failure: Failure | None = None
+        self.reset()
 
     def reset(self) -> None:
         """

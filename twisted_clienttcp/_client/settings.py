@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 import attrs
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
+    IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import ReconnectingClientFactory
@@ -145,6 +146,13 @@ def _beat(client: Settings, name: str, value: TimedRecord | None) -> None:
 def _mark(client: Any, name: str, value: int | None) -> None:
     values = {"highMark": client.highMark, "lowMark": client.lowMark, name: value}
     client.setMarks(**values)
+
+
+def storeClock(client: Settings, clock: IReactorTime) -> None:
+    """
+    Use another clock.
+    """
+    _store(client, "clock", clock)
 
 
 def storeMarks(client: Settings, marks: Marks) -> None:

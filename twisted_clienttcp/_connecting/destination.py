@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import lru_cache, partial
-from operator import is_
+from operator import is_, itemgetter
 from socket import AF_UNIX
 from typing import Any
 
@@ -527,6 +527,9 @@ NOWHERE = Target()
 
 _NOTHING = (None,) * len(DESTINATION)
 
+#: Returns the values of L{DESTINATION} in a mapping.
+_valuesOf = itemgetter(*DESTINATION)
+
 
 def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
     """
@@ -536,7 +539,7 @@ def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
 
     @raise Exception: see L{Target}.
     """
-    given = tuple(settings[name] for name in DESTINATION)
+    given = _valuesOf(settings)
     if all(map(is_, given, _NOTHING)):
         return NOWHERE
     isShared = settings["endpoint"] is settings["tls"] is None
