@@ -21,10 +21,12 @@ from threading import Event, Thread
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from twisted_clienttcp import ClientTCPFactory, resolve
-from twisted_clienttcp.errors import UnknownAlias
+from twisted_clienttcp._connection import closing
+from twisted_clienttcp.errors import NotConnectedError, UnknownAlias
 
 from ._peers import CountingSocket
 from ._support import CHUNK, reactor
@@ -34,8 +36,15 @@ TRANSPORTS = ("tcp", "unix", "tls")
 #: How many bytes are put: few; more than a chunk; more than any buffer holds.
 SIZES = (10, 150_000, 2_000_000)
 
+#: A record that is put while a connection drains.
+LATE_RECORD = b"late\r\n"
+
 #: The seconds for which a client waits for a peer that does not do its part.
 SHORT = 0.2
+
+#: The seconds of silence after which a drain ends, if the peer could hang up. This is
+#: not a setting.
+SILENCE = 0.1
 
 
 #: The seconds after which a client that should have stopped has failed.
@@ -47,6 +56,7 @@ class ScriptedPeer:
     The peer's end of one connection.
 
     @ivar read: how many bytes it has read.
+    @ivar said: what it has sent.
     @ivar expected: how many bytes the client has put, or will put.
     """
 
@@ -54,9 +64,11 @@ class ScriptedPeer:
         self._run = run
         self.connection = connection
         self.read = 0
+        self.said = b""
         self.expected = expected
 
     def say(self, data: bytes) -> None:
+        self.said += data
         self.connection.sendall(data)
 
     def take(self, count: int) -> bool:
@@ -285,6 +297,28 @@ def reconnect(client: ClientTCPFactory) -> None:
     client.reconnect()
 
 
+def drain(client: ClientTCPFactory) -> None:
+    client.reconnect(drain=True)
+
+
+def drainAndPut(client: ClientTCPFactory) -> None:
+    """
+    The record is sent on the connection that follows, or reported as lost.
+    """
+    client.reconnect(drain=True)
+    try:
+        client.write(LATE_RECORD)
+    except NotConnectedError:
+        # There is no connection that drains, but perhaps one that is lost.
+        return
+    client.heap.late = len(LATE_RECORD)
+
+
+def drainAndShutdown(client: ClientTCPFactory) -> None:
+    client.reconnect(drain=True)
+    client.shutdown()
+
+
 def reconnectAndShutdown(client: ClientTCPFactory) -> None:
     client.reconnect()
     client.shutdown()
@@ -344,6 +378,9 @@ CALLS: tuple[Call, ...] = (
     abort,
     reconnect,
     reconnectAndShutdown,
+    drain,
+    drainAndPut,
+    drainAndShutdown,
     stopTrying,
     pause,
     pauseAndShutdown,
@@ -365,6 +402,12 @@ CALLS: tuple[Call, ...] = (
         ),
     ),
 )
+
+#: The calls that drain the connection.
+DRAINING = (drain, drainAndPut)
+
+#: The calls after which the client may start again.
+AGAIN = (reconnect, reconnectAndShutdown, *DRAINING, drainAndShutdown)
 
 #: The calls after which an honest peer gets all, and the client knows it.
 ORDERLY = (nothing, shutdown, shutdownTwice)
@@ -439,10 +482,12 @@ class Connection:
 
     @ivar put: how many bytes were put.
     @ivar sent: how many bytes the kernel has accepted, below TLS, call by call.
+    @ivar delivered: how many records were delivered.
     @ivar end: the second argument of C{disconnected}.
     """
 
     put: int = 0
+    delivered: int = 0
     sent: list[int] = field(default_factory=list)
     end: Any = None
 
@@ -514,6 +559,13 @@ class Run:
         """
         Play the case, until the client has stopped and the peer has ended.
         """
+        silence, closing.LINGER_SILENCE = closing.LINGER_SILENCE, SILENCE
+        try:
+            await self._play()
+        finally:
+            closing.LINGER_SILENCE = silence
+
+    async def _play(self) -> None:
         self._thread.start()
         self.waiting += [
             waiting.addBoth(self._fired)
@@ -590,18 +642,31 @@ class Run:
     def _proceed(self) -> None:
         if self._over.called:
             return
-        if self.case.place == "later":
-            try:
-                self.at("later")
-            finally:
+        try:
+            self.at("later")
+        finally:
+            self._unregister()
+            if not self._drains:
                 self._finish()
-        else:
-            self._finish()
 
-    def _finish(self) -> None:
+    @property
+    def _drains(self) -> bool:
+        """
+        True if the first connection drains, so that another one will follow.
+        """
+        return (
+            self.case.call in DRAINING
+            and self._made
+            and bool(self.connections)
+            and self.connections[0].end is None
+        )
+
+    def _unregister(self) -> None:
         if self._isProducing:
             self._isProducing = False
             self.client.unregisterProducer()
+
+    def _finish(self) -> None:
         if self.connections:
             self.client.shutdown()
             self.called.set()
@@ -627,6 +692,8 @@ class Run:
 
     def _callback(self, name: str, client: ClientTCPFactory, *args: Any) -> object:
         self.events.append(name)
+        if name == "serverInput":
+            self.connections[-1].delivered += 1
         return self.at(name)
 
     def _preConnect(self, client: ClientTCPFactory, negotiation: Any) -> bool:
@@ -696,7 +763,7 @@ def problems(run: Run) -> list[str]:
             found.append(what)
 
     check(
-        events.count("stopped") == 1 or case.call in (reconnect, reconnectAndShutdown),
+        events.count("stopped") == 1 or case.call in AGAIN,
         "stopped is not called once",
     )
     check(events[-1:] == ["stopped"], "stopped is not last")
@@ -731,6 +798,46 @@ def problems(run: Run) -> list[str]:
         check(isTrue, f"{end}, although the peer has read {read} bytes")
     if run.connections and run.connections[0].end is not None and case.call in ORDERLY:
         found += _disorderly(case, run, run.connections[0].end)
+    if isScripted:
+        found += _unaccounted(case, run)
+    return found
+
+
+def _unaccounted(case: Case, run: Run) -> list[str]:
+    """
+    @return: what was put, or sent by an honest peer of a connection that drained, and
+        has neither arrived nor been reported as lost.
+    """
+    found: list[str] = []
+    stats = run.client.stats
+    late = getattr(run.client.heap, "late", 0)
+    put = late + sum(connection.put for connection in run.connections)
+    if stats.bytesOut != put:
+        found.append(f"{put} bytes were put, and {stats.bytesOut} are counted")
+    if stats.pendingBytes:
+        found.append(f"{stats.pendingBytes} bytes are pending after the end")
+    sent = sum(sum(connection.sent) for connection in run.connections)
+    if put > sent + stats.unsentBytes:
+        found.append(f"{put} bytes were put, {sent} sent and {stats.unsentBytes} lost")
+    first = run.connections[0] if run.connections else None
+    if first is None or first.end is None or case.peer not in HONEST:
+        return found
+    hasAll = not stats.unsentBytes and all(
+        connection.end.confirmed for connection in run.connections
+    )
+    read = sum(peer.read for peer in run.peers)
+    if hasAll and read != put:
+        found.append(f"{put} bytes were put, and the peers have read {read}")
+    drained = case.call in DRAINING and case.place in (
+        *("connected", "serverInput", "serverFlushed", "serverHigh", "serverLow"),
+        *("pauseProducing", "resumeProducing", "later"),
+    )
+    if drained and first.end.initiator == "local":
+        lines = run.peers[0].said.count(b"\n")
+        if first.delivered != lines:
+            found.append(f"{lines} lines were sent, and {first.delivered} delivered")
+        if type(first.end.failure.value) is not ConnectionDone:
+            found.append(f"a drain has ended with {first.end}")
     return found
 
 

@@ -15,7 +15,8 @@ The exceptions of this package::
         PeerSilent              nothing was received for too long
             IdleTimeout         for idleTimeout seconds
             HeartbeatTimeout    no answer to a heartbeat: the connection is half open
-        DrainTimeout            shutdown() could not flush in time
+        DrainTimeout            shutdown() or a drain could not flush in time
+        LingerTimeout           a peer did not end its side of a drained connection
         OutputLost              records that were put are lost
         OutputFull              put() beyond outputLimit or offlineLimit
         FramingError            bytes or records that do not fit the framing
@@ -256,10 +257,22 @@ class HeartbeatTimeout(PeerSilent):
 class DrainTimeout(ClientTCPError):
     """
     The peer did not accept all output within C{drainTimeout} seconds after
-    C{shutdown()}, or a producer was not unregistered, so the connection was aborted.
+    C{shutdown()} or the beginning of a drain, or a producer was not unregistered, so
+    the connection was aborted.
     """
 
     operation = "write"
+    errno = errno.ETIMEDOUT
+
+
+class LingerTimeout(ClientTCPError):
+    """
+    A connection was drained, and the peer did not end its side within C{lingerTimeout}
+    seconds, or did not stop sending, so the connection was aborted. Records that the
+    peer would still have sent are lost.
+    """
+
+    operation = "read"
     errno = errno.ETIMEDOUT
 
 

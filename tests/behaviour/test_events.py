@@ -354,7 +354,7 @@ class QueueTests(EventTestCase):
         calls = self.calls
 
         class Mine(ClientTCPFactory):
-            def reconnect(self, delay: float = 0) -> None:
+            def reconnect(self, delay: float = 0, *, drain: bool = False) -> None:
                 calls.append(delay)
 
         Mine(serverInput=print).call("reconnect", 5)

@@ -98,16 +98,18 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
         ["stopTimer", "queue settle"],
         Then.RETRY,
     ),
-    ("connected", "shutdown"): ("draining", ["drain"], Then.STOP),
+    ("connected", "shutdown"): ("draining", ["close"], Then.STOP),
     ("connected", "reconnect"): ("draining", ["abort"], 7.0),
-    ("connected", "inputEnded"): ("draining", ["drain"], Then.RETRY),
+    ("connected", "inputEnded"): ("draining", ["close"], Then.RETRY),
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
     ("connected", "connectionEnded"): (
         "draining",
         [],
         Then.RETRY,
     ),
-    ("draining", "shutdown"): ("draining", [], Then.STOP),
+    ("draining", "shutdown"): ("draining", ["close"], Then.STOP),
+    ("draining", "inputEnded"): ("draining", ["close"], Then.STOP),
+    ("draining", "finish"): ("draining", [], Then.STOP),
     ("draining", "reconnect"): ("draining", ["abort"], 7.0),
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
     ("draining", "connectionEnded"): (
@@ -306,7 +308,55 @@ class ChoiceTests(SynchronousTestCase):
         An input given from inside an effect is taken behind the present one.
         """
         owner, lifecycle = lifecycleIn(Phase.CONNECTED)
-        owner.drain = lifecycle.connectionEnded
+        owner.close = lifecycle.connectionEnded
         lifecycle.shutdown()
         self.assertIs(lifecycle.phase, Phase.DRAINING)
         self.assertEqual(owner.calls, [])
+
+
+class DrainTests(SynchronousTestCase):
+    """
+    C{reconnect} with a drain.
+    """
+
+    def test_connection(self) -> None:
+        """
+        It drains a connection that is in use or ending, and is followed by an attempt
+        after the delay.
+        """
+        for phase in (Phase.CONNECTED, Phase.DRAINING):
+            owner, lifecycle = lifecycleIn(phase)
+            lifecycle.reconnect(7.0, True)
+            self.assertEqual(
+                (lifecycle.phase, owner.calls, lifecycle.then),
+                (Phase.DRAINING, ["drain"], 7.0),
+            )
+
+    def test_elsewhere(self) -> None:
+        """
+        Without a connection that is in use, there is nothing to drain.
+        """
+        for phase in Phase:
+            if phase not in (Phase.CONNECTED, Phase.DRAINING):
+                outcomes = []
+                for drains in (False, True):
+                    owner, lifecycle = lifecycleIn(phase)
+                    lifecycle.reconnect(7.0, drains)
+                    outcomes.append((lifecycle.phase, owner.calls, lifecycle.then))
+                self.assertEqual(outcomes[0], outcomes[1])
+
+    def test_lastRequest(self) -> None:
+        """
+        A later request during a drain decides what follows: C{shutdown} ends the
+        delivery, C{reconnect} the connection, and C{finish} only what follows.
+        """
+        for given, effect, then in (
+            ("shutdown", ["close"], Then.STOP),
+            ("reconnect", ["abort"], 3.0),
+            ("finish", [], Then.STOP),
+        ):
+            owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+            lifecycle.reconnect(7.0, True)
+            owner.calls.clear()
+            getattr(lifecycle, given)(*([3.0] if given == "reconnect" else []))
+            self.assertEqual((owner.calls, lifecycle.then), (effect, then))

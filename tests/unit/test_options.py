@@ -384,6 +384,8 @@ class TableTests(SynchronousTestCase):
             set(SETTINGS).difference(having),
             {
                 *("remoteAddress", "remotePort", "socketOptions"),
+                # Nothing in the command drains a connection.
+                "halfClose",
                 # Standard input is paused at the high mark.
                 "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),

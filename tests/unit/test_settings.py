@@ -145,6 +145,7 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
     ),
     "drainTimeout": (((5, 5.0),), SECONDS),
     "lingerTimeout": (((5, 5.0),), SECONDS),
+    "halfClose": (((False, False),), FLAG),
     "shutdownOnError": (((False, False),), FLAG),
     "highMark": (((1000, 1000),), (*BYTES, (10, ValueError))),
     "lowMark": (((10, 10),), (*BYTES, (3000, ValueError), (0, ValueError))),

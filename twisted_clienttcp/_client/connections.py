@@ -197,6 +197,10 @@ class Connections:
         if connection is not parts.server:
             return False
         if callback == "serverFlushed":
+            output = parts.output
+            if output.queue is not connection.outbound and output.offline.pending:
+                # The connection drains, and other records wait for the next one.
+                return True
             parts.counts.flushes += 1
             if parts.waiters.flushed:
                 parts.fireLater("flushed", None)
@@ -216,6 +220,14 @@ class Connections:
         output = self._parts.output
         if output.offline.limit and not self._parts.lifecycle.stopping:
             output.takeBack(connection.outbound)
+
+    def outputDiverted(self, connection: Connection) -> None:
+        """
+        The connection drains: records that are put from now on are for the next one, if
+        there may be one.
+        """
+        if not self._parts.lifecycle.stopping:
+            self._parts.output.divert(connection.outbound)
 
     def sendOffline(self, connection: Connection) -> None:
         """
@@ -283,14 +295,30 @@ class Connections:
         """
         self._parts.drop(connection, failure)
 
-    def drain(self) -> None:
+    def close(self) -> None:
         """
         Close the present connection when its output has been sent.
+        """
+        connection, output = self._parts.connection, self._parts.output
+        if connection is not None:
+            if (
+                output.offline.behind is connection.outbound
+                and self._parts.lifecycle.stopping
+                and not connection.closing.sendingEnded
+            ):
+                output.endDrain(connection.outbound)
+            self.sendOffline(connection)
+            connection.close()
+
+    def drain(self) -> None:
+        """
+        Close the present connection when its output has been sent, and its input
+        delivered.
         """
         connection = self._parts.connection
         if connection is not None:
             self.sendOffline(connection)
-            connection.close()
+            connection.drain()
 
     def abort(self) -> None:
         """
@@ -376,7 +404,9 @@ class Connections:
             isStable = seconds >= parts.client.stableAfter
             if isStable:
                 parts.retries.reset()
-            parts.output.queue = parts.output.offline
+            parts.output.queue = offline = parts.output.offline
+            if offline.behind is not None:
+                parts.output.endDrain(offline)
             if disconnection.initiator != "local" or disconnection.failure.check(
                 # We closed the connection because of what the peer did.
                 PeerSilent,

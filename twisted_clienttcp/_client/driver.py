@@ -23,7 +23,7 @@ from ..errors import (
 from .attempts import Attempts
 from .connections import Connections
 from .events import Events, Session, releaseAlias
-from .lifecycle import CONNECTING, IDLE, STOPPED, WAITING
+from .lifecycle import CONNECTING, DRAINING, IDLE, STOPPED, WAITING
 from .parts import Parts
 from .reporting import destinationOf, logOf
 from .settings import Settings, currentTarget
@@ -125,7 +125,9 @@ class Driver:
         Make no more attempts.
         """
         lifecycle = self.parts.lifecycle
-        if lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
+        if lifecycle.phase is DRAINING and lifecycle.isScheduled:
+            lifecycle.finish()
+        elif lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
             lifecycle.shutdown()
         elif lifecycle.phase is IDLE:
             # A connector may have been assigned.
@@ -280,9 +282,15 @@ class Driver:
         if timer is not None:
             timer.cancel()
 
-    def drain(self) -> None:
+    def close(self) -> None:
         """
         Close the connection when its output has been sent.
+        """
+        self.connections.close()
+
+    def drain(self) -> None:
+        """
+        Close the connection when its output has been sent, and its input delivered.
         """
         self.connections.drain()
 

@@ -173,6 +173,7 @@ class ClientTCPFactory(Settings):
         keepTalking: tuple[float, object] | None = None,
         drainTimeout: float = 60.0,
         lingerTimeout: float = 30.0,
+        halfClose: bool = True,
         shutdownOnError: bool = True,
         highMark: int | None = None,
         lowMark: int | None = None,
@@ -451,23 +452,34 @@ class ClientTCPFactory(Settings):
             attempts.isForeign = False
         self.reconnect()
 
-    def reconnect(self, delay: float = 0) -> None:
+    def reconnect(self, delay: float = 0, *, drain: bool = False) -> None:
         """
         Make an attempt (POE: the reconnect event). A present attempt is cancelled, and
         a present connection aborted: C{disconnected} is called for it first, with the
         number of lost bytes in C{unsent}.
 
         @param delay: the seconds to wait before the attempt.
+        @param drain: True to lose nothing of a present connection: flush the output,
+            for at most C{drainTimeout}; end our side; deliver what arrives until the
+            peer ends its side, for at most C{lingerTimeout}; and only then call
+            C{disconnected}. See C{halfClose} for protocols, and for TLS, which cannot
+            end one side alone. Records that are put meanwhile are for the next
+            connection, whatever C{offlineLimit} is, and count for C{outputLimit}. If a
+            limit is reached, C{serverError} is called with a L{DrainTimeout
+            <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
+            <twisted_clienttcp.errors.LingerTimeout>}. A connection that is being
+            closed already continues to close.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
         seconds = _validators.delay("delay", delay)
+        drains = _validators.flag("drain", drain)
         driver = self._driver
         driver.attempts.mustKnowDestination("reconnect")
         driver.attempts.claimAlias()
         driver.stopFailure = None
-        self._parts.lifecycle.reconnect(seconds)
+        self._parts.lifecycle.reconnect(seconds, drains)
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
@@ -570,7 +582,7 @@ class ClientTCPFactory(Settings):
         Register a producer for the output (C{IConsumer}). It is paused at the high mark
         and resumed at the low one, and stopped at the end of the connection.
         C{shutdown} waits, for at most C{drainTimeout}, until it is unregistered.
-        Without a connection it is stopped at once.
+        Without a connection, or while it drains, the producer is stopped at once.
 
         @param producer: an C{IPushProducer} or C{IPullProducer}.
         @param streaming: True for an C{IPushProducer}.

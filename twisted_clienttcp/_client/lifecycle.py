@@ -116,10 +116,17 @@ class LifecycleOwner(Protocol):
         L{Lifecycle.connectionEnded} follows.
         """
 
+    def close(self) -> None:
+        """
+        Close the connection when its output has been sent, and deliver nothing more.
+        L{Lifecycle.connectionEnded} follows.
+        """
+
     def drain(self) -> None:
         """
-        Close the connection when its output has been sent.
-        L{Lifecycle.connectionEnded} follows.
+        Close the connection when its output has been sent, and what the peer sends
+        until it ends its side has been delivered. L{Lifecycle.connectionEnded} follows.
+        Do nothing if the connection is ending already.
         """
 
     def abort(self) -> None:
@@ -228,12 +235,12 @@ class Lifecycle:
         """
         self._process(Lifecycle.start)
 
-    def reconnect(self, delay: float) -> None:
+    def reconnect(self, delay: float, drains: bool = False) -> None:
         """
         The user requests an attempt after C{delay} seconds, and the end of the present
-        connection or attempt.
+        connection or attempt. If C{drains} is true, a connection is drained first.
         """
-        self._process(Lifecycle.reconnect, delay)
+        self._process(Lifecycle.reconnect, delay, drains)
 
     def shutdown(self) -> None:
         """
@@ -341,7 +348,7 @@ class Lifecycle:
         self._owner.queueStarted()
         self._callbacks.later(self.settle)
 
-    def _beginAfter(self, delay: float) -> None:
+    def _beginAfter(self, delay: float, drains: bool) -> None:
         self._begin()
         self.then = delay
 
@@ -371,7 +378,7 @@ class Lifecycle:
         self.then = None
         self._owner.queueStopped(gaveUp=False, hosted=False)
 
-    def _cancelAndWait(self, delay: float) -> None:
+    def _cancelAndWait(self, delay: float, drains: bool) -> None:
         self._owner.stopTimer()
         self._owner.cancelAttempt()
         self.then = delay
@@ -392,17 +399,27 @@ class Lifecycle:
         self._owner.stopTimer()
         self._owner.queueConnected()
 
-    def _drainAndStop(self) -> None:
+    def _close(self) -> None:
+        self._owner.close()
+
+    def _closeAndStop(self) -> None:
         self.then = STOP
-        self._owner.drain()
+        self._owner.close()
 
     def _abortAndStop(self) -> None:
         self.then = STOP
         self._owner.abort()
 
-    def _abortAndWait(self, delay: float) -> None:
+    def _abortAndWait(self, delay: float, drains: bool) -> None:
         self.then = delay
         self._owner.abort()
+
+    def _endAndWait(self, delay: float, drains: bool) -> None:
+        self.then = delay
+        if drains:
+            self._owner.drain()
+        else:
+            self._owner.abort()
 
     def _choose(self) -> None:
         """
@@ -411,9 +428,9 @@ class Lifecycle:
         if self.then is None:
             self.then = RETRY if self._owner.retrying else GIVE_UP
 
-    def _chooseAndDrain(self) -> None:
+    def _chooseAndClose(self) -> None:
         self._choose()
-        self._owner.drain()
+        self._owner.close()
 
     def _chooseAndAbort(self) -> None:
         self._choose()
@@ -427,7 +444,7 @@ class Lifecycle:
     def _stopAfterwards(self) -> None:
         self.then = STOP
 
-    def _waitAfterwards(self, delay: float) -> None:
+    def _waitAfterwards(self, delay: float, drains: bool) -> None:
         self.then = delay
         self._callbacks.later(self.settle)
 
@@ -494,14 +511,16 @@ TABLE: tuple[Row, ...] = (
     (NEGOTIATING, _L.shutdown, NEGOTIATING, _L._abortAndStop),
     (NEGOTIATING, _L.connectionEnded, WAITING, _L._attemptOver),
     # -- records flow
-    (CONNECTED, _L.shutdown, DRAINING, _L._drainAndStop),
-    (CONNECTED, _L.reconnect, DRAINING, _L._abortAndWait),
-    (CONNECTED, _L.inputEnded, DRAINING, _L._chooseAndDrain),
+    (CONNECTED, _L.shutdown, DRAINING, _L._closeAndStop),
+    (CONNECTED, _L.reconnect, DRAINING, _L._endAndWait),
+    (CONNECTED, _L.inputEnded, DRAINING, _L._chooseAndClose),
     (CONNECTED, _L.broken, DRAINING, _L._chooseAndAbort),
     (CONNECTED, _L.connectionEnded, DRAINING, _L._choose),
     # -- the connection is ending; the last request decides what follows
-    (DRAINING, _L.shutdown, DRAINING, _L._stopAfterwards),
-    (DRAINING, _L.reconnect, DRAINING, _L._abortAndWait),
+    (DRAINING, _L.shutdown, DRAINING, _L._closeAndStop),
+    (DRAINING, _L.finish, DRAINING, _L._stopAfterwards),
+    (DRAINING, _L.reconnect, DRAINING, _L._endAndWait),
+    (DRAINING, _L.inputEnded, DRAINING, _L._close),
     (DRAINING, _L.broken, DRAINING, _L._abort),
     (DRAINING, _L.connectionEnded, DRAINING, _L._choose),
     (DRAINING, _L.settle, WAITING, _L._settle),

@@ -85,8 +85,7 @@ class Output:
         The bytes that are pending, on the connection and for the next one.
         """
         offline = self.offline
-        pending = 0 if self.queue is offline else self.queue.pending
-        return pending + offline.pending
+        return offline.total + (0 if self.queue is offline else self.queue.pending)
 
     @property
     def accepted(self) -> tuple[int, int]:
@@ -110,7 +109,35 @@ class Output:
         if self.queue is not queue:
             return []
         queue.own()
-        return self.offline.moveTo(queue)
+        errors = self.offline.moveTo(queue)
+        if not self.offline.limit:
+            # There was a drain.
+            self._use(_NONE)
+        return errors
+
+    def divert(self, queue: OutputQueue) -> None:
+        """
+        Let the records that are put from now on wait for the next connection.
+
+        @param queue: the queue of the present connection, which drains.
+        """
+        if self.queue is not queue:
+            return
+        client = self._client
+        if self._isShared:
+            self._use(OfflineQueue(client.framing, client.marks, client.offlineLimit))
+        self.queue = self.offline
+        self.offline.follow(queue)
+
+    def endDrain(self, queue: OutputQueue) -> None:
+        """
+        The connection that drains has ended; or it must send these records itself,
+        because it is the last one.
+
+        @param queue: the queue that accepts records from now on.
+        """
+        self.queue = queue
+        self.offline.follow(None)
 
     def takeBack(self, queue: OutputQueue) -> None:
         """
@@ -120,9 +147,9 @@ class Output:
         @param queue: the queue of the connection.
         """
         limit = self.offline.limit
-        if self.queue is queue and limit:
+        if limit and (self.queue is queue or self.offline.behind is queue):
             self.queue = self.offline
-            self.offline.adopt(queue.takeBack(limit))
+            self.offline.restore(queue.takeBack(limit))
 
     def drop(self) -> int:
         """

@@ -392,6 +392,12 @@ class Settings(ReconnectingClientFactory):
         after a loss in which the records received before are still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
         side too.
+    @ivar halfClose: whether a drain ends our side of the connection when the output is
+        flushed, and then waits for the end of the peer's side. Set it to False for
+        servers that take this for a hang-up and send no more. Then a drain ends when
+        nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}. Under TLS
+        and through a proxy it is always so, because most TLS servers and many proxies
+        hang up when one side has ended. It matters only for drains.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
         False, the connection stays open for output until C{shutdown} or C{reconnect}:
         the client must call one of them. Any other loss ends it at once, and so does an
@@ -499,6 +505,7 @@ class Settings(ReconnectingClientFactory):
     )
     drainTimeout: float = _setting(60.0, seconds, "seconds", CLOSE)
     lingerTimeout: float = _setting(30.0, seconds, "seconds", CLOSE)
+    halfClose: bool = _setting(True, flag, "True or False", CLOSE)
     shutdownOnError: bool = _setting(
         True, flag, "True or False", NOW, poe="heap shutdown_on_error"
     )
@@ -780,7 +787,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "heartbeat",
         "keepTalking",
     ),
-    "Closing": ("drainTimeout", "lingerTimeout", "shutdownOnError"),
+    "Closing": ("drainTimeout", "lingerTimeout", "halfClose", "shutdownOnError"),
     "Output": ("highMark", "lowMark", "outputLimit", "offlineLimit", "noDelay"),
     "Events and names": ("args", "alias", *_STATES),
     "Reactor": ("reactor", "clock"),

@@ -7,7 +7,13 @@ from __future__ import annotations
 from twisted.internet.error import TimeoutError
 from twisted.python.failure import Failure
 
-from ..errors import DrainTimeout, PeerSilent, RetriesExhausted, TLSError
+from ..errors import (
+    DrainTimeout,
+    LingerTimeout,
+    PeerSilent,
+    RetriesExhausted,
+    TLSError,
+)
 
 #: The exit statuses for errors: wrong usage as in sysexits.h, a timeout as in
 #: timeout(1). A signal adds its number to 128, as in the shell.
@@ -54,7 +60,7 @@ def exitStatus(failure: Failure | None) -> int:
     error: BaseException | None = failure.value
     if isinstance(error, RetriesExhausted):
         error = error.__cause__
-    if isinstance(error, (TimeoutError, DrainTimeout, PeerSilent)):
+    if isinstance(error, (TimeoutError, DrainTimeout, LingerTimeout, PeerSilent)):
         return EX_TIMEOUT
     if isinstance(error, TLSError) and _isVerification(error.__cause__):
         return EX_UNVERIFIED

@@ -4,15 +4,19 @@ The end of a connection: its cause, and the one path that leads to it.
 Theory of operation:
 
  1. An orderly close passes everything accepted to the kernel (FLUSHING), ends our side
-    alone, and keeps reading and discarding until the peer ends its side too
-    (LINGERING). To close a socket with unread input would send a reset, at which the
-    peer's kernel drops what the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525,
-    2.17). Each step has a time limit. Those of the last one are nginx's for
-    C{lingering_close}.
- 2. An abort drops the output and closes at once.
- 3. A loss stops the output at once. It is reported when every record received before it
+    alone, and keeps reading until the peer ends its side too (LINGERING). To close a
+    socket with unread input would send a reset, at which the peer's kernel drops what
+    the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time
+    limit. Those of the last one are nginx's for C{lingering_close}.
+ 2. What is read meanwhile is discarded, or, in a drain, delivered. A peer that treats
+    our end of stream as a hang-up would send no more of it: most programs do that at a
+    close_notify of TLS, and many proxies at any end of stream. Then a drain first waits
+    until nothing arrives any more (HEARING). If a limit ends the wait, input may be
+    lost, so that this is a loss.
+ 3. An abort drops the output and closes at once.
+ 4. A loss stops the output at once. It is reported when every record received before it
     has been delivered.
- 4. All three lead to the loss of the transport, and from there to one report, a
+ 5. All of them lead to the loss of the transport, and from there to one report, a
     L{Disconnection}. The first cause that was recorded is the one reported: what
     Twisted says when the transport is lost is mostly a consequence.
 """
@@ -35,9 +39,11 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 
 from .. import _tls
-from ..errors import DrainTimeout
+from ..errors import DrainTimeout, LingerTimeout
 from .descriptor import Descriptor
 from .disconnection import Disconnection
+from .inbound import Hold
+from .liveness import watchForSilence
 from .negotiation import ConnectionNegotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
@@ -67,15 +73,17 @@ class Stage(IntEnum):
 
     #: nothing ends it
     OPEN = 0
-    #: no input is delivered any more, and the output is being passed to the kernel
+    #: the output is being passed to the kernel
     FLUSHING = 1
+    #: the output is flushed, and what arrives is delivered until nothing arrives
+    HEARING = 2
     #: our side has ended, and the peer has time to end its side
-    LINGERING = 2
+    LINGERING = 3
     #: the transport is lost or about to be, and nothing is sent or received any more
-    ENDED = 3
+    ENDED = 4
 
 
-OPEN, FLUSHING, LINGERING, ENDED = Stage
+OPEN, FLUSHING, HEARING, LINGERING, ENDED = Stage
 
 
 class Cause(NamedTuple):
@@ -129,6 +137,13 @@ class Closing:
     #: The peer has ended its side, after we had ended ours.
     _answered: bool = False
     _undelivered: int = 0
+    #: This is a drain: what arrives until the end is delivered.
+    _delivers: bool = False
+    #: More of that may arrive.
+    _expectsInput: bool = False
+    #: Our side must not end before that.
+    _hearsFirst: bool = False
+    _drainTimeout: float = 0.0
     _lingerTimeout: float = 0.0
     _lastHeard: float = 0.0
     _timer: IDelayedCall | None = None
@@ -162,27 +177,56 @@ class Closing:
     def close(self, drainTimeout: float, lingerTimeout: float) -> None:
         """
         Discard the input, flush the output, end our side, and wait for the peer to end
-        its side.
+        its side. A connection that drains delivers nothing more.
 
         @param drainTimeout: how many seconds flushing may take.
         @param lingerTimeout: how many seconds to wait for the peer after that.
         """
-        if self.stage is not OPEN:
+        if self.stage is not OPEN and not self._delivers:
             return
-        self.stage = FLUSHING
-        self._lingerTimeout = lingerTimeout
+        self._delivers = self._expectsInput = False
         self._reading.discard()
-        self._endWhenFlushed = True
-        self._outbound.whenFlushed = self.flushed
         if self.reason is not None:
             self._finish()
             return
         # Whatever has paused the transport: the peer's end must be noticed, and a peer
         # that waits for us to read does not read itself.
         self._reading.read(True)
-        if self._isFlushed:
-            self._endSending()
-        else:
+        if self.stage in (OPEN, HEARING):
+            self._begin(drainTimeout, lingerTimeout)
+        elif self.stage is LINGERING and isHalfCloseable(self._transport):
+            self._awaitPeer()
+
+    def drain(
+        self, drainTimeout: float, lingerTimeout: float, halfCloses: bool
+    ) -> None:
+        """
+        Flush the output, end our side, and deliver what arrives until the peer ends its
+        side. Do nothing if the connection is ending or lost already.
+
+        @param drainTimeout: how many seconds flushing may take.
+        @param lingerTimeout: how many seconds to wait for the peer after that.
+        @param halfCloses: False if our side must not end before the peer is silent.
+        """
+        if self.stage is not OPEN or self.reason is not None:
+            return
+        self._delivers = True
+        self._expectsInput = not self._reading.hasEnded
+        canHalfClose = isHalfCloseable(self._transport) and not self._isProxied
+        self._hearsFirst = not (halfCloses and canHalfClose)
+        # From now on, these limits replace the others.
+        self._reading.stopWatching()
+        self._begin(drainTimeout, lingerTimeout)
+
+    def _begin(self, drainTimeout: float, lingerTimeout: float) -> None:
+        self._stopTimer()
+        self.stage = FLUSHING
+        self._drainTimeout = drainTimeout
+        self._lingerTimeout = lingerTimeout
+        self._endWhenFlushed = True
+        self._outbound.whenFlushed = self.flushed
+        self.flushed()
+        if self.stage is FLUSHING and self.reason is None:
             self._startTimer(drainTimeout, self._drainExpired, drainTimeout)
 
     def endSending(self) -> None:
@@ -196,6 +240,7 @@ class Closing:
                 "this transport cannot close only its sending side (TLS cannot): use "
                 "shutdown()"
             )
+        self._hearsFirst = False
         self._endWhenFlushed = True
         self._outbound.whenFlushed = self.flushed
         self.flushed()
@@ -205,8 +250,26 @@ class Closing:
         The output may be flushed.
         """
         # A producer may unregister when it is stopped, after the loss.
-        if self._endWhenFlushed and self._isFlushed and self.reason is None:
+        if not self._endWhenFlushed or self.reason is not None:
+            return
+        if self.isDiverted:
+            self._owner.outputDiverted(self._connection)
+        if not self._isFlushed:
+            return
+        if not (self._hearsFirst and self._expectsInput):
             self._endSending()
+        elif self.stage is FLUSHING:
+            self._stopTimer()
+            self.stage = HEARING
+            self._hear(self._silent, self._lingerExpired)
+
+    @property
+    def isDiverted(self) -> bool:
+        """
+        True if the connection drains, so that records that are put now are for the next
+        one. What a registered producer writes is all for this one.
+        """
+        return self._delivers and not self._outbound.hasProducer
 
     @property
     def _isFlushed(self) -> bool:
@@ -233,22 +296,76 @@ class Closing:
             why = "the producer has not unregistered"
         undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
         self.blame(Failure(undrained), "local", isKnown=False)
-        self.abort()
+        self._cutOff()
+
+    def _hear(self, silent: Callable[[], None], expired: Callable[[], None]) -> None:
+        """
+        Deliver what arrives.
+
+        @param silent: called when nothing has arrived for L{LINGER_SILENCE}.
+        @param expired: called when C{lingerTimeout} has passed before that.
+        """
+        reading = self._reading
+        self._startTimer(self._lingerTimeout, expired)
+        reading.watch = watchForSilence(
+            self._clock,
+            LINGER_SILENCE,
+            isReading=reading.isRead,
+            isAnswering=lambda: bool(reading.inbound.held & Hold.RESULT),
+            silent=silent,
+        )
+
+    def _silent(self) -> None:
+        """
+        Nothing arrives any more, though the peer has not ended its side.
+        """
+        self._expectsInput = False
+        self._begin(self._drainTimeout, self._lingerTimeout)
+
+    def _lingerExpired(self) -> None:
+        if self.stage is HEARING:
+            why = f"the peer has not been silent for {LINGER_SILENCE:g} seconds"
+        else:
+            why = "the peer has not ended its side"
+        limit = f"within lingerTimeout={self._lingerTimeout} seconds"
+        if not self._reading.isRead:
+            limit += ", while input was paused"
+        late = LingerTimeout(f"{why} {limit}")
+        self.blame(Failure(late), "local", isKnown=False)
+        self._cutOff()
+
+    def _cutOff(self) -> None:
+        """
+        Close at once, because a limit has passed. A drain delivers what has been read.
+        """
+        if not self._delivers:
+            self.abort()
+            return
+        self._reading.stopWatching()
+        try:
+            if not self._outbound.isStopped:
+                self._stopOutput()
+        finally:
+            self._abortTransport()
 
     def _awaitPeer(self) -> None:
         self._stopTimer()
         self.stage = LINGERING
         if self._reading.hasEnded:
             self._loseAcknowledged()
-        elif isHalfCloseable(self._transport):
-            self._lastHeard = self._clock.seconds()
-            self._linger(self._lastHeard + self._lingerTimeout)
-        else:
+        elif not isHalfCloseable(self._transport):
             # TLS has no half-close (though its transport claims one). It waits for the
             # peer's close_notify, without a time limit of its own.
-            self._startTimer(self._lingerTimeout, self.abort)
+            self._startTimer(self._lingerTimeout, self._cutOff)
             self._answered = not _tls.peerHasEnded(self._transport)
             self._transport.loseConnection()
+        elif not self._delivers:
+            self._lastHeard = self._clock.seconds()
+            self._linger(self._lastHeard + self._lingerTimeout)
+        elif self._expectsInput:
+            self._startTimer(self._lingerTimeout, self._lingerExpired)
+        else:
+            self._hear(self._lose, self._lose)
 
     def _linger(self, until: float) -> None:
         """
@@ -292,9 +409,12 @@ class Closing:
         The peer has ended its side.
         """
         self._answered = self.hasEnded
+        self._expectsInput = False
         if self.stage is LINGERING:
             self._stopTimer()
             self._loseAcknowledged()
+        elif self.stage is HEARING:
+            self._begin(self._drainTimeout, self._lingerTimeout)
 
     # -- the other ways to the end
 
@@ -315,9 +435,12 @@ class Closing:
             if self.reason is not None:
                 self._finish()
             else:
-                # Not every transport (in memory, or wrapped) can abort.
-                transport = self._transport
-                getattr(transport, "abortConnection", transport.loseConnection)()
+                self._abortTransport()
+
+    def _abortTransport(self) -> None:
+        # Not every transport (in memory, or wrapped) can abort.
+        transport = self._transport
+        getattr(transport, "abortConnection", transport.loseConnection)()
 
     def lost(self, reason: Failure) -> None:
         """
@@ -329,6 +452,8 @@ class Closing:
         reading.isLost = True
         if reading.watch is not None:
             reading.stopWatching()
+        if self._timer is not None:
+            self._stopTimer()
         try:
             if not outbound.isStopped:
                 # This calls the user's producer.
@@ -371,7 +496,12 @@ class Closing:
         unsent = self._outbound.pending
         isTLS = ISSLTransport.providedBy(self._transport)
         isClean = bool(reason.check(ConnectionDone))
-        isOrderly = self.stage is LINGERING and not unsent
+        isOrderly = (
+            self.stage in (HEARING, LINGERING)
+            and not unsent
+            and (isClean or not self._expectsInput)
+        )
+        answersPeer = isTLS and isClean and not (isOrderly and self.stage is LINGERING)
         if self.cause is not None:
             cause = self.cause
         elif isOrderly:
@@ -392,7 +522,6 @@ class Closing:
         failure, initiator, isKnown = cause
         received, descriptor = self._reading.input, self._descriptor
         unacknowledged = descriptor.unacknowledged
-        answersPeer = isTLS and isClean and not isOrderly
         if answersPeer and 0 < (unacknowledged or 0) <= CLOSE_NOTIFY:
             # Perhaps only the answer to the peer's close_notify is missing: the peer
             # may have closed the connection before it arrived.
@@ -423,6 +552,7 @@ class Closing:
         Nothing is received or sent any more.
         """
         self.stage = ENDED
+        self._delivers = False
         self._reading.discard()
         if self._timer is not None:
             self._stopTimer()

@@ -66,6 +66,36 @@ class OutputProgress(NamedTuple):
     isWaiting: bool
 
 
+#: The output of a connection that is not looked at.
+_NO_OUTPUT = OutputProgress(0, 0, 0, False)
+
+
+def watchForSilence(
+    clock: IReactorTime,
+    seconds: float,
+    *,
+    isReading: bool,
+    isAnswering: Callable[[], bool],
+    silent: Callable[[], object],
+) -> Watch:
+    """
+    @param silent: called when nothing has been received for so many seconds.
+
+    @return: a watch that does nothing else; the other parameters are its.
+    """
+    return Watch(
+        clock,
+        idleTimeout=seconds,
+        heartbeat=None,
+        keepTalking=None,
+        isReading=isReading,
+        isAnswering=isAnswering,
+        progress=lambda: _NO_OUTPUT,
+        send=lambda name, timed: False,
+        silent=lambda error: silent(),
+    )
+
+
 class Watch:
     """
     The liveness of one connection.

@@ -4,6 +4,7 @@ The queue of records that are put while there is no connection.
 
 from __future__ import annotations
 
+from ..errors import OutputFull
 from ..framing._base import AnyFraming
 from .queue import NEVER, Encoded, Marks, OutputQueue
 
@@ -22,9 +23,13 @@ class OfflineQueue(OutputQueue):
 
     A record is encoded when it is put, so that C{put} can reject it and count its
     bytes. It is encoded again if the connection that sends it uses another framing.
+
+    @ivar behind: the queue of a connection that drains; None if there is none. The
+        records that are put meanwhile are for the next connection. They are limited
+        together with those of this one, and by its limit.
     """
 
-    __slots__ = ("_hasStopped",)
+    __slots__ = ("_hasStopped", "behind")
 
     _setting = "offlineLimit"
 
@@ -35,6 +40,7 @@ class OfflineQueue(OutputQueue):
         @param limit: how many bytes may wait; 0 to accept nothing.
         """
         self._hasStopped = False
+        self.behind: OutputQueue | None = None
         super().__init__(framing, marks)
         self.configure(limit)
         self.setMarks(marks)
@@ -63,12 +69,43 @@ class OfflineQueue(OutputQueue):
         self._hasStopped = hasStopped
         self._review()
 
+    def follow(self, queue: OutputQueue | None) -> None:
+        """
+        Accept the records that are for the connection after one that drains.
+
+        @param queue: as C{behind}.
+        """
+        self.behind = queue
+        self._review()
+        self.setMarks(self.marks)
+
     def _review(self) -> None:
         if self._hasStopped:
             self._closed = _STOPPED
         else:
-            self._closed = "" if self.limit else _NO_CONNECTION
+            isOpen = self.limit or self.behind is not None
+            self._closed = "" if isOpen else _NO_CONNECTION
         self._chooseEncode()
+
+    def _admit(self, size: int) -> None:
+        behind = self.behind
+        if behind is None or self._closed:
+            super()._admit(size)
+        elif behind.limit is not None and self.total + size > behind.limit:
+            raise OutputFull(size, self.total, behind.limit, "outputLimit")
+
+    @property
+    def total(self) -> int:
+        """
+        The bytes that are pending here and on a connection that drains.
+        """
+        return self.pending + (0 if self.behind is None else self.behind.pending)
+
+    def reached(self) -> bool:
+        """
+        As L{OutputQueue.reached}.
+        """
+        return self.marks.given and self.total >= self.marks.high
 
     def setFraming(self, framing: AnyFraming) -> None:
         """
@@ -81,7 +118,9 @@ class OfflineQueue(OutputQueue):
         Use other marks.
         """
         self.marks = marks
-        self.edge = marks.high if marks.given else NEVER
+        self.edge = 0 if self.behind is not None else marks.high
+        if not marks.given:
+            self.edge = NEVER
 
     def moveTo(self, queue: OutputQueue) -> list[BaseException]:
         """
@@ -101,6 +140,13 @@ class OfflineQueue(OutputQueue):
             parts.append(part)
         queue.adopt(parts)
         return errors
+
+    def restore(self, parts: list[bytes]) -> None:
+        """
+        Put the encoded records of a connection, which are older than all others.
+        """
+        self.parts[:0] = parts
+        self.pending += sum(map(len, parts))
 
     def clear(self) -> list[bytes]:
         """

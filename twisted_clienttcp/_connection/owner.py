@@ -80,6 +80,12 @@ class ConnectionOwner(Protocol[ConnectionT]):
         called again.
         """
 
+    def outputDiverted(self, connection: ConnectionT) -> None:
+        """
+        The connection drains: records that are put from now on are for the next one.
+        This may be called again.
+        """
+
     def outputLost(self, connection: ConnectionT) -> None:
         """
         The transport is lost, with output that the kernel has not accepted.

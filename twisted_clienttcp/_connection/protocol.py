@@ -117,6 +117,9 @@ class Client(TypingProtocol):
     def lingerTimeout(self) -> float: ...
 
     @property
+    def halfClose(self) -> bool: ...
+
+    @property
     def shutdownOnError(self) -> bool: ...
 
     def shutdown(self) -> object:
@@ -418,7 +421,7 @@ class Connection(ClientTCPProtocol):
         reading = self.reading
         if reading.mode is not EARLY:
             return
-        if not reading.hasEnded:
+        if not (reading.hasEnded or self.ending):
             self._watchOver()
         if self._closing is not None:
             self._closing.negotiation = None
@@ -432,7 +435,7 @@ class Connection(ClientTCPProtocol):
         """
         True if C{connected} has returned and nothing has ended the connection since.
         """
-        return self.reading.mode is DELIVERING
+        return self.reading.mode is DELIVERING and not self.ending
 
     # -- input
 
@@ -486,6 +489,9 @@ class Connection(ClientTCPProtocol):
         """
         Every record before the end of the stream has been delivered.
         """
+        if self.closing.stage is not OPEN:
+            # A drain has waited for this.
+            return
         if self._client.shutdownOnError:
             self._inputEnded(Failure(ConnectionDone()), "peer")
         else:
@@ -630,7 +636,7 @@ class Connection(ClientTCPProtocol):
 
         @raise RuntimeError: if there is a producer already.
         """
-        if self.closing.sendingEnded:
+        if self.closing.sendingEnded or self.closing.isDiverted:
             producer.stopProducing()
         else:
             self.outbound.registerProducer(producer, streaming)
@@ -689,6 +695,14 @@ class Connection(ClientTCPProtocol):
         side.
         """
         self.closing.close(self._client.drainTimeout, self._client.lingerTimeout)
+
+    def drain(self) -> None:
+        """
+        Flush the output, end our side, and deliver what arrives until the peer ends its
+        side.
+        """
+        client = self._client
+        self.closing.drain(client.drainTimeout, client.lingerTimeout, client.halfClose)
 
     def loseWriteConnection(self) -> None:
         """

@@ -1,0 +1,1013 @@
+"""
+Tests for drains: C{reconnect(drain=True)} and C{halfClose}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import (
+    CallbackError,
+    DrainTimeout,
+    LingerTimeout,
+    NotConnectedError,
+    OutputFull,
+    OutputLost,
+    RecordTooLong,
+)
+from twisted_clienttcp.framing import Line
+from twisted_clienttcp.testing import MemoryServer
+
+from .._memory import Producer
+from .._support import CHUNK, Peer, Recorder
+from .._ways import TLS_WAYS, WAYS, WaysTestCase, addTests
+
+
+class DrainTestCase(SynchronousTestCase):
+    """
+    Tests with a client that is connected to a server in memory.
+    """
+
+    def setUp(self) -> None:
+        self.recorder = Recorder()
+
+    def connected(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client that is connected to a server that does not end its side.
+        """
+        given: dict[str, Any] = {
+            "remoteAddress": "127.0.0.1",
+            "remotePort": 7,
+            "framing": Line(delimiter=b"\n"),
+            "jitter": 0,
+            **self.recorder.parameters(),
+            **parameters,
+        }
+        client = ClientTCPFactory(**given)
+        self.server = MemoryServer(client)
+        self.server.stopped.addErrback(lambda failure: None)
+        self.server.closing = False
+        self.server.accept()
+        self.recorder.events.clear()
+        return client
+
+    def drained(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client whose connection drains.
+        """
+        client = self.connected(**parameters)
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        return client
+
+    def awaits(self, result: Deferred[None]) -> None:
+        """
+        Let C{serverInput} return this result.
+        """
+        self.recorder.on["serverInput"] = lambda client, record: result
+
+    def names(self) -> list[str]:
+        """
+        @return: the names of the callbacks that were called.
+        """
+        return [event if isinstance(event, str) else event[0] for event in self.events]
+
+    @property
+    def events(self) -> list[Any]:
+        return self.recorder.events
+
+    def records(self) -> list[bytes]:
+        """
+        @return: the records that were delivered.
+        """
+        return [event[1] for event in self.events if event[0] == "serverInput"]
+
+    @property
+    def disconnection(self) -> Any:
+        (disconnection,) = self.recorder.disconnections
+        return disconnection
+
+    def assertLost(self, kind: type[BaseException], initiator: str) -> None:
+        """
+        The connection has ended with a failure, which C{serverError} has got.
+        """
+        self.assertEqual(self.disconnection.initiator, initiator)
+        self.assertIsInstance(self.disconnection.failure.value, kind)
+        self.assertIsInstance(self.recorder.failures[0].value, kind)
+        self.assertFalse(self.disconnection.confirmed)
+
+    def assertOrderly(self) -> None:
+        """
+        The connection has ended without a loss.
+        """
+        self.assertNotIn("serverError", self.names())
+        end = self.disconnection
+        self.assertIsInstance(end.failure.value, ConnectionDone)
+        self.assertEqual((end.initiator, end.unsent, end.undelivered), ("local", 0, 0))
+
+
+class ReconnectTests(DrainTestCase):
+    """
+    C{reconnect(drain=True)}.
+    """
+
+    def test_steps(self) -> None:
+        """
+        The output is flushed, our side ends, all input until the end of the peer's side
+        is delivered, C{disconnected} is called, and an attempt follows.
+        """
+        client = self.connected()
+        self.server.reading = False
+        client.put(b"question")
+        client.reconnect(drain=True)
+        self.server.send(b"a\nb")
+        self.assertEqual(self.records(), [b"a"])
+        self.assertFalse(self.server.ended)
+        self.server.reading = True
+        self.assertEqual(self.server.read(), b"question\n")
+        self.assertTrue(self.server.ended)
+        self.server.advance(client.lingerTimeout - 1)
+        self.server.send(b"c\n")
+        self.assertEqual(self.names()[-1:], ["serverInput"])
+        self.assertFalse(self.server.attempting)
+        self.server.send(b"d\nrest")
+        self.server.close()
+        self.assertEqual(self.records(), [b"a", b"bc", b"d"])
+        self.assertOrderly()
+        self.assertTrue(self.disconnection.confirmed)
+        self.assertEqual(self.disconnection.truncated.rest, b"rest")
+        self.assertTrue(self.server.attempting)
+
+    def test_flags(self) -> None:
+        """
+        During a drain, the client is not connected, but has a connection, and it is not
+        shutting down.
+        """
+        client = self.drained()
+        self.assertFalse(client.connected or client.shuttingDown)
+        self.assertIsNotNone(client.server)
+        waiting = client.whenConnected()
+        self.server.close()
+        self.assertNoResult(waiting)
+        self.server.accept()
+        self.assertIs(self.successResultOf(waiting), client.server)
+
+    def test_delay(self) -> None:
+        """
+        The delay begins when C{disconnected} has been called.
+        """
+        client = self.connected()
+        client.reconnect(3, drain=True)
+        self.server.advance(5)
+        self.server.close()
+        self.server.advance(2)
+        self.assertFalse(self.server.attempting)
+        self.server.advance(1)
+        self.assertTrue(self.server.attempting)
+
+    def test_autoReconnect(self) -> None:
+        """
+        The attempt is made without C{autoReconnect} too.
+        """
+        self.drained(autoReconnect=False)
+        self.server.close()
+        self.assertTrue(self.server.attempting)
+
+    def test_noConnection(self) -> None:
+        """
+        Without a connection, C{drain} changes nothing.
+        """
+        client = self.connected()
+        self.server.reset()
+        self.assertFalse(self.server.attempting)
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        self.assertEqual((self.server.attempting, self.server.attempts), (True, 2))
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        self.assertEqual((self.server.attempting, self.server.attempts), (True, 3))
+        self.assertRaises(TypeError, client.reconnect, drain=1)
+
+    def test_preConnect(self) -> None:
+        """
+        A connection that C{preConnect} has not accepted is aborted.
+        """
+        ended: list[Failure] = []
+
+        def preConnect(client: Any, negotiation: Any) -> Any:
+            record = negotiation.nextRecord()
+            record.addErrback(ended.append)
+            return record
+
+        client = self.connected(preConnect=preConnect)
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        self.assertEqual(len(ended), 1)
+        self.assertNotIn("disconnected", self.names())
+        self.assertTrue(self.server.attempting)
+        self.server.accept()
+        self.server.send(b"welcome\n")
+        self.assertTrue(client.connected)
+
+    def test_inConnected(self) -> None:
+        """
+        A drain in C{connected} flushes what was put there, and delivers.
+        """
+        waiting: list[Deferred[Any]] = []
+
+        def connected(client: Any, peer: Any) -> None:
+            waiting.append(client.whenConnected())
+            client.put(b"login")
+            client.reconnect(drain=True)
+            client.put(b"next")
+            del self.recorder.on["connected"]
+
+        self.recorder.on["connected"] = connected
+        self.connected(idleTimeout=3)
+        self.assertEqual(self.server.read(), b"login\n")
+        self.assertTrue(self.server.ended)
+        self.server.advance(20)
+        self.server.send(b"a\n")
+        self.assertEqual(self.records(), [b"a"])
+        self.assertNoResult(waiting[0])
+        self.server.close()
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"next\n")
+        self.successResultOf(waiting[0])
+
+    def test_repeated(self) -> None:
+        """
+        A second call changes only the delay.
+        """
+        client = self.drained()
+        client.reconnect(5, drain=True)
+        self.server.send(b"a\n")
+        self.server.close()
+        self.assertEqual(self.records(), [b"a"])
+        self.assertOrderly()
+        self.server.advance(4)
+        self.assertFalse(self.server.attempting)
+        self.server.advance(1)
+        self.assertTrue(self.server.attempting)
+
+    def test_whileClosing(self) -> None:
+        """
+        A connection that C{shutdown} closes continues to close, and an attempt follows.
+        """
+        client = self.connected()
+        stopped = client.shutdown()
+        client.reconnect(drain=True)
+        self.server.send(b"discarded\n")
+        self.server.close()
+        self.assertEqual(self.records(), [])
+        self.assertIs(self.successResultOf(stopped), self.disconnection)
+        self.assertTrue(self.server.attempting)
+
+    def test_endSeenBefore(self) -> None:
+        """
+        If the peer has ended its side already, there is only output to flush.
+        """
+        client = self.connected(shutdownOnError=False)
+        self.server.reading = False
+        client.put(b"late")
+        self.server.close()
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.reading = True
+        self.assertEqual(self.server.read(), b"late\n")
+        self.assertEqual(self.disconnection.unsent, 0)
+        self.assertEqual(self.names().count("serverError"), 1)
+        self.assertTrue(self.server.attempting)
+
+    def test_ownSideEndedBefore(self) -> None:
+        """
+        If our side has ended already, there is only input to deliver.
+        """
+        client = self.connected()
+        client.loseWriteConnection()
+        self.server.advance(0)
+        self.assertRaises(NotConnectedError, client.put, b"x")
+        client.reconnect(drain=True)
+        client.put(b"next")
+        self.server.send(b"a\n")
+        self.server.close()
+        self.assertEqual(self.records(), [b"a"])
+        self.assertOrderly()
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"next\n")
+
+    def test_watches(self) -> None:
+        """
+        C{idleTimeout}, C{heartbeat} and C{keepTalking} do not apply to a drain, which
+        has time limits of its own.
+        """
+        client = self.drained(
+            idleTimeout=3,
+            heartbeat=(2, b"ping"),
+            keepTalking=(1, b"hello"),
+            offlineLimit=9,
+        )
+        self.server.advance(20)
+        self.server.send(b"a\n")
+        self.server.close()
+        self.assertEqual(self.server.read(), b"")
+        self.assertOrderly()
+        self.assertEqual(client.pendingBytes, 0)
+
+
+class OutputTests(DrainTestCase):
+    """
+    Records that are put during a drain.
+    """
+
+    def test_next(self) -> None:
+        """
+        They are sent in order on the next connection, behind those of C{connected}.
+        Without C{offlineLimit}, none can be put between the connections.
+        """
+        client = self.connected()
+        self.server.reading = False
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        self.server.advance(0)
+        client.putMany([b"c", b"d"])
+        client.write(b"e\n")
+        self.assertEqual(client.pendingBytes, 10)
+        self.assertEqual(client.stats.pendingBytes, 10)
+        self.server.reading = True
+        self.assertEqual(self.server.read(), b"a\n")
+        client.put(b"f")
+        self.assertEqual(client.pendingBytes, 10)
+        self.server.close()
+        self.assertRaises(NotConnectedError, client.put, b"g")
+        self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"login\nb\nc\nd\ne\nf\n")
+        self.assertEqual(client.stats.recordsOut, 7)
+        self.server.reset()
+        self.assertRaises(NotConnectedError, client.put, b"g")
+
+    def test_inDisconnected(self) -> None:
+        """
+        In C{disconnected}, C{offlineLimit} applies again.
+        """
+        client = self.drained()
+        refused: list[BaseException] = []
+
+        def disconnected(client: Any, end: Any) -> None:
+            refused.append(self.assertRaises(NotConnectedError, client.put, b"x"))
+
+        self.recorder.on["disconnected"] = disconnected
+        self.server.close()
+        self.assertEqual(len(refused), 1)
+        self.assertEqual(client.pendingBytes, 0)
+
+    def test_offlineLimit(self) -> None:
+        """
+        C{offlineLimit} does not limit them.
+        """
+        client = self.drained(offlineLimit=4)
+        client.put(b"more than four")
+        self.server.close()
+        self.assertRaises(OutputFull, client.put, b"")
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"more than four\n")
+
+    def test_outputLimit(self) -> None:
+        """
+        C{outputLimit} limits them, together with those of the connection that drains.
+        """
+        client = self.connected(outputLimit=6)
+        self.server.reading = False
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        error = self.assertRaises(OutputFull, client.putMany, [b"c", b""])
+        self.assertEqual((error.pending, error.limit), (4, 6))
+        self.assertIn("outputLimit", str(error))
+        client.put(b"c")
+        self.assertRaises(OutputFull, client.write, b"d")
+        self.server.reading = True
+        self.assertEqual(self.server.read(), b"a\n")
+        client.put(b"d")
+        client.outputLimit = 7
+        client.write(b"\n")
+        self.server.close()
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"b\nc\nd\n\n")
+
+    def test_highMark(self) -> None:
+        """
+        C{put} returns True if both queues together have reached C{highMark}.
+        """
+        client = self.connected(**self.recorder.marks(8, 2))
+        self.server.reading = False
+        client.put(b"123")
+        client.reconnect(drain=True)
+        self.assertEqual(
+            [client.put(b"4"), client.put(b"5"), client.put(b"6")], [False, True, True]
+        )
+
+    def test_flushed(self) -> None:
+        """
+        C{flushed()} and C{serverFlushed} wait for all of them.
+        """
+        client = self.connected()
+        self.server.reading = False
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        waiting = client.flushed()
+        self.server.reading = True
+        self.server.advance(0)
+        self.assertTrue(self.server.ended)
+        self.assertNoResult(waiting)
+        self.server.close()
+        self.server.accept()
+        self.successResultOf(waiting)
+        names = self.names()
+        self.assertEqual(names.count("serverFlushed"), 1)
+        self.assertLess(names.index("connected"), names.index("serverFlushed"))
+
+    def test_flushedBefore(self) -> None:
+        """
+        If no others were put, they are called when the connection has flushed its own.
+        """
+        client = self.connected()
+        client.put(b"a")
+        client.reconnect(drain=True)
+        waiting = client.flushed()
+        self.server.advance(0)
+        self.successResultOf(waiting)
+        self.assertEqual(self.names(), ["serverFlushed"])
+
+    def test_otherFraming(self) -> None:
+        """
+        They have the framing of the next connection.
+        """
+        client = self.connected()
+        client.setFraming(Line(delimiter=b";"))
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        self.assertEqual(self.server.read(), b"a;")
+        self.server.send(b"c;")
+        self.server.close()
+        self.assertEqual(self.records(), [b"c"])
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"b\n")
+
+    def test_gaveUp(self) -> None:
+        """
+        If no connection follows, they are reported as lost.
+        """
+        client = self.drained(maxRetries=0)
+        client.put(b"abc")
+        waiting = client.flushed()
+        self.server.close()
+        self.server.refuse()
+        self.failureResultOf(waiting, OutputLost)
+        self.assertEqual(client.stats.unsentBytes, 4)
+        self.assertEqual(self.names()[-1], "stopped")
+
+    def test_producer(self) -> None:
+        """
+        What a registered producer writes is for the connection that drains, as is what
+        is put until it is unregistered.
+        """
+        client = self.connected()
+        client.registerProducer(Producer(), True)
+        client.reconnect(drain=True)
+        client.write(b"file\n")
+        client.put(b"a")
+        self.assertEqual(self.server.read(), b"file\na\n")
+        self.assertFalse(self.server.ended)
+        client.unregisterProducer()
+        self.server.advance(0)
+        client.put(b"b")
+        self.assertEqual(self.server.read(), b"")
+        self.assertTrue(self.server.ended)
+        late = Producer()
+        client.registerProducer(late, True)
+        self.assertEqual(late.calls, ["stop"])
+        self.server.close()
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"b\n")
+
+
+class LimitTests(DrainTestCase):
+    """
+    Limits that are reached, and losses.
+    """
+
+    def test_drainTimeout(self) -> None:
+        """
+        If the output is not flushed in time, C{serverError} gets a C{DrainTimeout}, and
+        C{unsent} counts the output. Records that were put during the drain follow.
+        """
+        client = self.connected(drainTimeout=5)
+        self.server.reading = False
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        waiting = client.flushed()
+        self.server.advance(4)
+        self.server.send(b"c\n")
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.advance(1)
+        self.assertLost(DrainTimeout, "local")
+        self.assertEqual(self.disconnection.unsent, 2)
+        self.failureResultOf(waiting, OutputLost)
+        self.assertEqual(self.records(), [b"c"])
+        self.server.reading = True
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"b\n")
+        stats = client.stats
+        self.assertEqual((stats.unsentBytes, stats.bytesOut), (2, 4))
+
+    def test_lingerTimeout(self) -> None:
+        """
+        If the peer does not end its side in time, C{serverError} gets a
+        C{LingerTimeout}.
+        """
+        self.drained(lingerTimeout=7)
+        self.server.advance(6)
+        self.server.send(b"a\nb")
+        self.server.advance(1)
+        self.assertLost(LingerTimeout, "local")
+        self.assertIn("lingerTimeout=7", str(self.disconnection.failure.value))
+        self.assertEqual(self.records(), [b"a"])
+        self.assertTrue(self.server.attempting)
+
+    def test_loss(self) -> None:
+        """
+        A loss during a drain is reported as any loss is.
+        """
+        for reading in (True, False):
+            self.setUp()
+            client = self.connected()
+            self.server.reading = reading
+            client.put(b"a")
+            client.reconnect(drain=True)
+            self.server.advance(0)
+            client.put(b"b")
+            self.server.send(b"c\n")
+            self.server.reset()
+            self.assertLost(ConnectionLost, "network")
+            self.assertEqual(self.disconnection.unsent, 0 if reading else 2)
+            self.assertEqual(self.records(), [b"c"])
+            self.server.advance(0)
+            self.server.reading = True
+            self.server.accept()
+            self.assertEqual(self.server.read(), b"b\n")
+
+    def test_lossWithOfflineLimit(self) -> None:
+        """
+        With C{offlineLimit}, records that no transport has received are sent on the
+        next connection too, before those that were put during the drain.
+        """
+        big = b"x" * CHUNK
+        client = self.connected(offlineLimit=2 * CHUNK)
+        self.server.reading = False
+        client.put(big)
+        client.put(b"a")
+        client.put(b"b")
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        client.put(b"c")
+        self.server.reset()
+        client.put(b"d")
+        self.assertEqual(self.disconnection.unsent, CHUNK + 1)
+        self.server.advance(0)
+        self.server.reading = True
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"a\nb\nc\nd\n")
+
+    def test_pause(self) -> None:
+        """
+        While input is paused, nothing is delivered. What was read before the limit is
+        delivered if the pause ends soon after it, and counted otherwise.
+        """
+        for resumes in (True, False):
+            self.setUp()
+            client = self.connected(drainTimeout=3, lingerTimeout=7)
+            self.recorder.on["serverInput"] = lambda client, record: (
+                client.pauseProducing()
+            )
+            client.reconnect(drain=True)
+            self.server.send(b"a\nb\nc\n")
+            self.server.close()
+            self.server.advance(7)
+            self.assertEqual(self.recorder.disconnections, [])
+            self.assertEqual(self.records(), [b"a"])
+            del self.recorder.on["serverInput"]
+            if resumes:
+                client.resumeProducing()
+                self.assertEqual(self.records(), [b"a", b"b", b"c"])
+            else:
+                self.server.advance(3)
+            self.assertLost(LingerTimeout, "local")
+            self.assertIn("paused", str(self.disconnection.failure.value))
+            self.assertEqual(self.disconnection.undelivered, 0 if resumes else 2)
+
+    def test_awaited(self) -> None:
+        """
+        C{disconnected} waits for the results of C{serverInput}, but no longer than
+        C{drainTimeout} after the end.
+        """
+        for arrives in (True, False):
+            self.setUp()
+            client = self.connected(drainTimeout=3)
+            result: Deferred[None] = Deferred()
+            self.awaits(result)
+            client.reconnect(drain=True)
+            self.server.send(b"a\nb\n")
+            self.server.close()
+            self.server.advance(2)
+            self.assertEqual(self.recorder.disconnections, [])
+            self.assertFalse(self.server.attempting)
+            if arrives:
+                result.callback(None)
+                self.assertEqual(self.records(), [b"a", b"b"])
+                self.assertOrderly()
+            else:
+                self.server.advance(1)
+                self.assertEqual(self.disconnection.undelivered, 1)
+            self.server.advance(0)
+            self.assertTrue(self.server.attempting)
+
+    def test_framingError(self) -> None:
+        """
+        After bytes that cannot be decoded, the input is discarded.
+        """
+        client = self.connected(framing=Line(delimiter=b"\n", maxLength=4))
+        client.reconnect(drain=True)
+        self.server.send(b"a\ntoo long\n")
+        self.assertIsInstance(self.recorder.failures[0].value, RecordTooLong)
+        self.server.send(b"b\n")
+        self.server.advance(4)
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.advance(1)
+        self.assertLost(RecordTooLong, "local")
+        self.assertEqual(self.records(), [b"a"])
+        self.assertTrue(self.server.attempting)
+
+    def test_callbackRaises(self) -> None:
+        """
+        A callback that raises ends the connection.
+        """
+        client = self.drained()
+        client.put(b"next")
+
+        def serverInput(client: Any, record: bytes) -> None:
+            raise ZeroDivisionError
+
+        self.recorder.on["serverInput"] = serverInput
+        self.server.send(b"a\nb\n")
+        self.assertLost(CallbackError, "local")
+        self.assertEqual(self.records(), [b"a"])
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"next\n")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class CallTests(DrainTestCase):
+    """
+    Calls during a drain.
+    """
+
+    def test_shutdownWhileFlushing(self) -> None:
+        """
+        C{shutdown} sends the records that were put during the drain on the same
+        connection, if our side has not ended, and delivers nothing more.
+        """
+        client = self.connected()
+        self.server.reading = False
+        client.put(b"a")
+        client.reconnect(drain=True)
+        client.put(b"b")
+        stopped = client.shutdown()
+        client.put(b"c")
+        self.server.send(b"discarded\n")
+        self.server.reading = True
+        self.assertEqual(self.server.read(), b"a\nb\nc\n")
+        self.server.close()
+        self.assertEqual(self.records(), [])
+        self.assertOrderly()
+        self.assertIs(self.successResultOf(stopped), self.disconnection)
+        self.assertEqual(self.names()[-1], "stopped")
+        self.successResultOf(self.server.stopped)
+
+    def test_shutdownAfterwards(self) -> None:
+        """
+        If our side has ended, C{stopped} reports that they are lost.
+        """
+        client = self.drained()
+        client.put(b"b")
+        client.shutdown()
+        self.server.send(b"discarded\n")
+        self.server.close()
+        self.assertEqual(self.records(), [])
+        self.assertEqual(self.names()[-1], "stopped")
+        self.assertIsInstance(self.recorder.failures[-1].value, OutputLost)
+        self.assertEqual(client.stats.unsentBytes, 2)
+
+    def test_shutdownIsPatient(self) -> None:
+        """
+        C{shutdown} waits for the end of the peer's side as always: until it is silent.
+        """
+        client = self.drained()
+        self.server.advance(20)
+        client.shutdown()
+        self.server.advance(4)
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.advance(1)
+        self.assertOrderly()
+
+    def test_stop(self) -> None:
+        """
+        C{stop} is C{shutdown} with a failure.
+        """
+        client = self.drained()
+        failure = Failure(ValueError("enough"))
+        client.stop(failure)
+        self.server.close()
+        self.assertIs(self.recorder.failures[-1], failure)
+
+    def test_abort(self) -> None:
+        """
+        C{abort} ends the connection and the client.
+        """
+        client = self.drained()
+        client.put(b"b")
+        client.abort()
+        self.server.advance(0)
+        self.assertEqual(self.names(), ["disconnected", "stopped"])
+        self.assertEqual(client.stats.unsentBytes, 2)
+
+    def test_reconnect(self) -> None:
+        """
+        C{reconnect} without C{drain} and C{connect} abort the connection. What was put
+        for the next connection stays.
+        """
+        for name in ("reconnect", "connect"):
+            self.setUp()
+            client = self.connected()
+            self.server.reading = False
+            client.put(b"a")
+            client.reconnect(drain=True)
+            client.put(b"b")
+            getattr(client, name)()
+            self.server.advance(0)
+            self.assertEqual(self.names(), ["disconnected"])
+            self.assertEqual(self.disconnection.unsent, 2)
+            self.server.reading = True
+            self.server.accept()
+            self.assertEqual(self.server.read(), b"b\n")
+
+    def test_stopTrying(self) -> None:
+        """
+        C{stopTrying} stops the client after the drain.
+        """
+        client = self.drained()
+        client.stopTrying()
+        self.server.send(b"a\n")
+        self.server.close()
+        self.assertEqual(self.names(), ["serverInput", "disconnected", "stopped"])
+
+    def test_loseWriteConnection(self) -> None:
+        """
+        C{loseWriteConnection} ends our side though C{halfClose} is False.
+        """
+        client = self.drained(halfClose=False)
+        self.assertFalse(self.server.ended)
+        client.loseWriteConnection()
+        self.server.advance(0)
+        self.assertTrue(self.server.ended)
+        self.server.advance(20)
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.close()
+        self.assertOrderly()
+
+
+class HalfCloseTests(DrainTestCase):
+    """
+    C{halfClose=False}.
+    """
+
+    def test_silence(self) -> None:
+        """
+        Our side ends when nothing has arrived for 5 seconds.
+        """
+        client = self.connected(halfClose=False)
+        client.put(b"a")
+        client.reconnect(drain=True)
+        self.assertEqual(self.server.read(), b"a\n")
+        for _ in range(3):
+            self.server.advance(4)
+            self.server.send(b"b\n")
+        self.server.advance(4)
+        self.assertFalse(self.server.ended)
+        self.server.advance(1)
+        self.assertTrue(self.server.ended)
+        self.server.send(b"c\n")
+        self.server.close()
+        self.assertEqual(self.records(), [b"b", b"b", b"b", b"c"])
+        self.assertOrderly()
+        self.assertTrue(self.disconnection.confirmed)
+        self.assertTrue(self.server.attempting)
+
+    def test_endOfPeer(self) -> None:
+        """
+        If the peer ends its side, there is nothing to wait for.
+        """
+        self.drained(halfClose=False)
+        self.server.send(b"a\n")
+        self.server.close()
+        self.assertOrderly()
+        self.assertFalse(self.disconnection.confirmed)
+        self.assertTrue(self.server.attempting)
+
+    def test_peerStays(self) -> None:
+        """
+        After our side has ended, a peer that stays silent is not waited for.
+        """
+        self.drained(halfClose=False)
+        self.server.advance(5)
+        self.assertTrue(self.server.ended)
+        self.server.advance(4)
+        self.assertEqual(self.recorder.disconnections, [])
+        self.server.advance(1)
+        self.assertOrderly()
+
+    def test_limit(self) -> None:
+        """
+        A peer that does not stop to send is a C{LingerTimeout}.
+        """
+        self.drained(halfClose=False, lingerTimeout=10)
+        for _ in range(5):
+            self.server.send(b"a\n")
+            self.server.advance(2)
+        self.assertLost(LingerTimeout, "local")
+        self.assertIn("silent", str(self.disconnection.failure.value))
+        self.assertEqual(len(self.records()), 5)
+
+    def test_notRead(self) -> None:
+        """
+        While input is paused, or a result is awaited, the peer is not silent.
+        """
+        client = self.drained(halfClose=False)
+        client.pauseProducing()
+        self.server.advance(8)
+        client.resumeProducing()
+        self.server.advance(4)
+        self.assertFalse(self.server.ended)
+        result: Deferred[None] = Deferred()
+        self.awaits(result)
+        self.server.send(b"a\n")
+        self.server.advance(8)
+        result.callback(None)
+        self.server.advance(4)
+        self.assertFalse(self.server.ended)
+        self.server.advance(1)
+        self.assertTrue(self.server.ended)
+
+    def test_loss(self) -> None:
+        """
+        A loss before the peer was silent is a loss.
+        """
+        self.drained(halfClose=False)
+        self.server.reset()
+        self.assertLost(ConnectionLost, "network")
+
+    def test_shutdown(self) -> None:
+        """
+        C{shutdown} flushes what was put since and ends our side at once.
+        """
+        client = self.drained(halfClose=False)
+        client.put(b"b")
+        client.shutdown()
+        client.put(b"c")
+        self.assertEqual(self.server.read(), b"b\nc\n")
+        self.assertTrue(self.server.ended)
+        self.server.close()
+        self.assertOrderly()
+
+    def test_others(self) -> None:
+        """
+        It does not matter for C{shutdown}.
+        """
+        client = self.connected(halfClose=False)
+        client.shutdown()
+        self.server.advance(0)
+        self.assertTrue(self.server.ended)
+
+
+class EveryWayTests(WaysTestCase):
+    """
+    Drains of connections of every kind. The servers are Twisted's.
+    """
+
+    async def draining(self, way: str, **parameters: Any) -> tuple[Any, Peer]:
+        """
+        @return: a client whose connection drains, with C{b"question\n"} sent, and its
+            peer, which does not end its side when the client has ended its own.
+        """
+        self.recorder = Recorder()
+        client, peer = await self.connected(
+            way,
+            framing=Line(delimiter=b"\n"),
+            **{**self.recorder.parameters("preConnect"), **parameters},
+        )
+        peer.server.left = lambda peer: None
+        client.put(b"question")
+        client.reconnect(drain=True)
+        client.put(b"next")
+        await self.until(lambda: b"question\n" in peer.received)
+        return client, peer
+
+    def records(self) -> list[bytes]:
+        return [event[1] for event in self.recorder.events if event[0] == "serverInput"]
+
+    async def assertNext(self, client: Any, peer: Peer, answers: int) -> None:
+        """
+        All answers are delivered, the connection has ended without a loss, and what was
+        put meanwhile is sent on the next one.
+        """
+        peers = peer.server.peers
+        await self.until(lambda: len(peers) > 1 and b"next\n" in peers[1].received)
+        self.assertEqual(self.records(), [b"a" * 1000] * answers)
+        self.assertEqual(peer.received, b"question\n")
+        names = [event for event in self.recorder.events if isinstance(event, str)]
+        self.assertEqual(
+            [name for name in names if "onnected" in name],
+            ["connected", "disconnected", "connected"],
+        )
+        self.assertEqual(self.recorder.failures, [])
+        (end,) = self.recorder.disconnections
+        self.assertEqual((end.initiator, end.unsent), ("local", 0))
+
+    async def answered(self, way: str) -> None:
+        """
+        A server that answers slowly, when it has seen our end of stream, and then ends
+        its side loses nothing.
+        """
+        client, peer = await self.draining(way)
+        await peer.ended
+        for _ in range(3):
+            self.clock.advance(9)
+            peer.send((b"a" * 1000 + b"\n") * 100)
+            await self.until(lambda: not peer.transport.dataBuffer)  # type: ignore[union-attr]
+        peer.close()
+        await self.assertNext(client, peer, 300)
+        self.assertTrue(self.recorder.disconnections[0].confirmed)
+
+    async def hungUp(self, way: str) -> None:
+        """
+        A server that hangs up at our end of stream, as those of TLS do, loses nothing
+        either: our side ends only when nothing has arrived for 5 seconds.
+        """
+        client, peer = await self.draining(way, halfClose=way in TLS_WAYS)
+        peer.server.left = lambda peer: peer.close()
+        for number in range(1, 4):
+            self.clock.advance(4)
+            peer.send((b"a" * 1000 + b"\n") * 100)
+            await self.until(lambda n=number: len(self.records()) == 100 * n)  # type: ignore[misc]
+        self.clock.advance(4)
+        await self.until(lambda: True)
+        self.assertFalse(peer.ended.called)
+        self.clock.advance(1)
+        await self.assertNext(client, peer, 300)
+
+    async def peerEnds(self, way: str) -> None:
+        """
+        If the server ends its side, there is nothing to wait for.
+        """
+        client, peer = await self.draining(way, halfClose=way in TLS_WAYS)
+        peer.send((b"a" * 1000 + b"\n") * 100)
+        peer.close()
+        await self.assertNext(client, peer, 100)
+
+    async def silentPeer(self, way: str) -> None:
+        """
+        If the server never ends its side, this is a loss.
+        """
+        _, peer = await self.draining(way, halfClose=False, lingerTimeout=7)
+        peer.send(b"a\n")
+        self.clock.advance(4)
+        await self.until(lambda: self.records() == [b"a"])
+        self.clock.advance(3)
+        await self.until(lambda: bool(self.recorder.disconnections))
+        self.assertTrue(self.recorder.failures[0].check(LingerTimeout))
+
+
+addTests(EveryWayTests, ("tcp", "unix"), "answered")
+addTests(EveryWayTests, WAYS, "hungUp", "peerEnds", "silentPeer")
