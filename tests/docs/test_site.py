@@ -4,11 +4,21 @@ The site: its diagrams, and the checks of what was built.
 
 from __future__ import annotations
 
+import re
 import runpy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import (
+    ClientTCPFactory,
+    Disconnection,
+    Negotiation,
+    framing,
+)
+from twisted_clienttcp._client.settings import SETTINGS
 
 from .._documents import ROOT
 
@@ -121,3 +131,39 @@ class DiagramsTests(SynchronousTestCase):
             path = written["FOLDER"] / f"{make.__name__}.svg"
             self.assertEqual(path.read_text(), make(), path)
             self.assertIn(f"   :file: diagrams/{path.name}\n", pages)
+
+
+class ReferenceTests(SynchronousTestCase):
+    """
+    The pages of the reference are complete.
+    """
+
+    def missing(self, page: str, names: Iterable[str]) -> list[str]:
+        """
+        @return: the names that a page does not have.
+        """
+        text = (ROOT / "docs" / page).read_text()
+        return [name for name in names if not re.search(rf"\b{name}\b", text)]
+
+    def test_methods(self) -> None:
+        """
+        Everything that users call on a client and in a negotiation.
+        """
+        # Those that only a connection and Twisted read.
+        internal = {"batched", "noisy", "numPorts", "serverInput", *SETTINGS}
+        for kind in (ClientTCPFactory, Negotiation):
+            public = {name for name in vars(kind) if not name.startswith("_")}
+            self.assertEqual(self.missing("methods.rst", public - internal), [])
+
+    def test_framings(self) -> None:
+        """
+        Everything that the package C{framing} has.
+        """
+        self.assertEqual(self.missing("framings.rst", framing.__all__), [])
+
+    def test_disconnection(self) -> None:
+        """
+        What a disconnection says.
+        """
+        fields = Disconnection.__annotations__
+        self.assertEqual(self.missing("callbacks.rst", fields), [])
