@@ -220,9 +220,13 @@ class EntryTests(LogTestCase):
         Wrong arguments are rejected, with a message that has the name.
         """
         wrong: Any
-        for wrong in (None, 7, "wire.log", object()):
+
+        async def write(entry: str) -> None:
+            pass
+
+        for wrong in (None, 7, "wire.log", object(), io.BytesIO(), write):
             error = self.assertRaises(TypeError, WireLog, wrong)
-            self.assertIn("output must be", str(error))
+            self.assertIn("output must be", str(error), wrong)
         for name, kind, wrong in (
             ("limit", TypeError, "1k"),
             ("limit", TypeError, None),
@@ -407,13 +411,20 @@ class ErrorTests(LogTestCase):
         An error of the system is reported once, and ends the log for all connections.
         """
         self.observe()
-        log = WireLog(self.failing(OSError(28, "No space left on device")))
+        hidden: list[bytes] = []
+
+        def hide(direction: str, data: bytes) -> bytes:
+            hidden.append(data)
+            return data
+
+        full = self.failing(OSError(28, "No space left on device"))
+        log = WireLog(full, hide=hide)
         connections = [self.connection(log) for _ in range(2)]
         for connection in connections:
             connection.show(0)
             connection.passed(OUT, b"data")
             connection.note("closed")
-        self.assertEqual(len(self.written), 1)
+        self.assertEqual((len(self.written), len(hidden)), (1, 1))
         [problem] = self.problems()
         self.assertIn("wire log has stopped", problem)
         [event] = [e for e in self.events if e["log_level"] is LogLevel.warn]

@@ -4,6 +4,7 @@ The wire log: its entries, and what they show of the bytes that pass.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from itertools import count
@@ -24,6 +25,9 @@ _WIDTH = 16
 
 #: The character for each byte: a dot for those that are not printable.
 _CHARACTERS = bytes(byte if 32 <= byte < 127 else ord(".") for byte in range(256))
+
+
+_BINARY = (io.RawIOBase, io.BufferedIOBase)
 
 
 class WireLog:
@@ -68,8 +72,8 @@ class WireLog:
         @raise ValueError: if the limit is negative.
         """
         if callable(output):
-            self._write = output
-        elif callable(getattr(output, "write", None)):
+            self._write = callback("output", output, ("entry",))
+        elif hasattr(output, "write") and not isinstance(output, _BINARY):
             self._write = lambda entry: _writeLine(output, entry)
         else:
             raise TypeError(
@@ -156,7 +160,7 @@ class ConnectionLog:
         #: How many bytes have passed in each direction, and how many of them are masked
         #: because they may be a login.
         self._counts = {OUT: 0, IN: 0}
-        self._masked = dict.fromkeys((OUT, IN), 0 if log._hide else NEVER)
+        self._masked = dict.fromkeys((OUT, IN), NEVER if log._hide is None else 0)
 
     def show(self, put: int) -> None:
         """
@@ -181,6 +185,8 @@ class ConnectionLog:
         or two, if only the first of them are masked.
         """
         log, offset, length = self._log, self._counts[direction], len(data)
+        if log._hasStopped:
+            return
         self._counts[direction] += length
         masked = min(max(self._masked[direction] - offset, 0), length)
         if masked:
