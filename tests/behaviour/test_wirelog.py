@@ -17,6 +17,7 @@ from twisted_clienttcp.framing import Stream
 from twisted_clienttcp.testing import MemoryServer
 from twisted_clienttcp.wirelog import WireLog
 
+from .._memory import ClientTestCase, Transport
 from .._output import data, sizes
 from .._support import CHUNK, Recorder, Server
 from .._tls import TLSTestCase
@@ -390,6 +391,35 @@ class ErrorTests(MemoryTestCase):
         self.assertEqual({e.note for e in self.dump().entries}, {"masked"})
 
 
+class BrokenTransportTests(ClientTestCase):
+    """
+    The log of a transport that raises an exception.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = io.StringIO()
+
+    def test_unknownEnds(self) -> None:
+        """
+        If a transport does not know the addresses, the first entry has none, and the
+        attempt fails as it does without a log.
+        """
+
+        def getHost(transport: object) -> None:
+            raise OSError(22, "Invalid argument")
+
+        self.patch(Transport, "getHost", getHost)
+        for log in (None, WireLog(self.file)):
+            _, transport = self.connected(wireLog=log)
+            self.assertTrue(transport.aborted)
+            transport.lose()
+            self.assertIn(("connectError", "connect", 22), self.events)
+            self.events.clear()
+        dump = Dump(self.file.getvalue())
+        self.assertEqual(dump.notes[0], "#1 127.0.0.1:7 connected")
+
+
 class TransportTests(WaysTestCase):
     """
     The log with every kind of transport.
@@ -539,10 +569,15 @@ class StartTLSTests(TLSTestCase):
         """
         If the handshake fails, the reason is an entry.
         """
-        server = await self.serve(self.made.stranger)
-        file = io.StringIO()
-        await self.failing(server, tls=self.options(), wireLog=WireLog(file))
-        dump = Dump(file.getvalue())
-        self.assertEqual(dump.entries, [])
-        self.assertEqual(len(dump.notes), 2)
-        self.assertIn(" lost: the server's certificate is refused: ", dump.notes[1])
+        for identity, host, reason in (
+            (self.made.stranger, "localhost", "is refused: "),
+            (self.made.good, "elsewhere.example", "is not for "),
+        ):
+            server = await self.serve(identity)
+            file = io.StringIO()
+            await self.failing(server, tls=self.options(host), wireLog=WireLog(file))
+            dump = Dump(file.getvalue())
+            self.assertEqual(dump.entries, [])
+            self.assertEqual(len(dump.notes), 2, dump.notes)
+            lost = f" lost: the server's certificate {reason}"
+            self.assertIn(lost, dump.notes[1])

@@ -362,10 +362,11 @@ class HidingTests(LogTestCase):
         """
         An entry that C{hide} has not changed looks like any other.
         """
-        connection = self.connection(self.log(hide=lambda direction, data: data))
-        connection.passed(OUT, b"login")
-        [entry] = Dump(self.text).entries
-        self.assertEqual((entry.note, entry.data), ("", b"login"))
+        for hide in (lambda way, data: data, lambda way, data: bytes([*data])):
+            connection = self.connection(self.log(hide=hide))
+            connection.passed(OUT, b"login")
+            entry = Dump(self.text).entries[-1]
+            self.assertEqual((entry.note, entry.data), ("", b"login"))
 
     def test_hideRaises(self) -> None:
         """

@@ -164,14 +164,13 @@ class ConnectionLog:
 
     def show(self, put: int) -> None:
         """
-        Mask only bytes that were put or received until now. Only the first call has an
+        Show the bytes that are put or received from now on. Only the first call has an
         effect.
 
-        @param put: the number of bytes that were put.
+        @param put: the number of bytes that were put until now. They may leave later.
         """
-        masked = self._masked
-        masked[OUT] = min(masked[OUT], put)
-        masked[IN] = min(masked[IN], self._counts[IN])
+        self._masked[OUT] = min(self._masked[OUT], put)
+        self._masked[IN] = 0
 
     def note(self, text: str) -> None:
         """
