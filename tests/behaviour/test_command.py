@@ -52,7 +52,7 @@ class UsageTests(CommandTestCase):
             b"too many": ["localhost", "7", "8"],
             b"65535": ["localhost", "65536"],
             b"no-such-service": ["localhost", "no-such-service"],
-            b"remoteAddress": ["http://localhost", "7"],
+            b"HOST: 'http": ["http://localhost", "7"],
             b"framing": ["--framing=xml", "localhost", "7"],
             b"seconds": ["--connect-timeout=soon", "localhost", "7"],
             b"more than 0": ["--connect-timeout=-1", "localhost", "7"],

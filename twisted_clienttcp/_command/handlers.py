@@ -76,7 +76,9 @@ def _load(name: str) -> object:
         raise _failed(f"{moduleName} cannot be imported", error) from error
     for part in path.split(".") if path else ():
         if not hasattr(found, part):
-            raise usage.UsageError(f"--client {name}: {moduleName} has no {path}")
+            raise usage.UsageError(
+                f"--client {name}: {moduleName} has no attribute {path}"
+            )
         found = getattr(found, part)
     return found
 

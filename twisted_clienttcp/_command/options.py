@@ -27,6 +27,7 @@ from .status import STATUSES
 from .stdio import display, refuse
 from .table import ALL, COMPLETIONS, GROUPS, REPEATED, validated
 from .text import Form
+from .wording import aboutOption, inOptions, ofFraming
 
 #: The options for parameters of the framing.
 _OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
@@ -160,7 +161,9 @@ class Options(usage.Options):
                         given.append(name)
                 given += ["--", *words]
             super().parseOptions(given)  # type: ignore[no-untyped-call]
-        except (GetoptError, usage.UsageError) as error:
+        except GetoptError as error:
+            refuse(aboutOption(error))
+        except usage.UsageError as error:
             refuse(error)
 
     def postOptions(self) -> None:
@@ -174,14 +177,13 @@ class Options(usage.Options):
             if not ALL[name].placeholder:
                 self[name] = True
             elif self[name] in ("", [""]):
-                raise usage.UsageError(f"--{name} must not be empty: leave it out")
+                raise usage.UsageError(
+                    f"--{name} must not be empty: pass a value, or leave it out"
+                )
             elif name not in REPEATED:
                 self[name] = ALL[name].convert(self[name])
         self._checkParent()
-        if self["send-only"] and self["recv-only"]:
-            raise usage.UsageError(
-                "--send-only and --recv-only exclude each other: leave one out"
-            )
+        self._checkConflicts()
         if self["demo"]:
             self.exclude("--demo brings its own server", but="demo")
         if self["demo-server"] is not None:
@@ -199,6 +201,23 @@ class Options(usage.Options):
         for name in ("heartbeat", "keep-talking"):
             if self[name] is not None:
                 self[name] = self._timedRecord(name)
+
+    def _checkConflicts(self) -> None:
+        """
+        Check that each of the options that was given has an effect.
+        """
+        if self["send-only"] and self["recv-only"]:
+            raise usage.UsageError(
+                "--send-only and --recv-only exclude each other: leave one out"
+            )
+        if self["recv-only"]:
+            self.exclude("--recv-only does not read standard input", "eof")
+        if self["send-only"]:
+            self.exclude("--send-only does not print records", "raw")
+        if self["json-events"]:
+            self.exclude("--json-events escapes control characters", "raw")
+        if self["insecure"]:
+            self.exclude("--insecure does not verify the server", "ca")
 
     def _checkParent(self) -> None:
         """
@@ -238,13 +257,20 @@ class Options(usage.Options):
 
     def _framing(self) -> AnyFraming:
         spec = self["framing"] or "line"
+        try:
+            framing = fromSpec(spec)
+        except (ImportError, ValueError) as error:
+            raise usage.UsageError(f"--framing: {error}") from error
         for name, parameter in _OF_FRAMING.items():
             if self[name] is not None:
                 spec += f"{',' if ':' in spec else ':'}{parameter}={self[name]}"
-        try:
-            return fromSpec(spec)
-        except (ImportError, ValueError) as error:
-            raise usage.UsageError(f"--framing: {error}") from error
+                try:
+                    framing = fromSpec(spec)
+                except ValueError as error:
+                    raise usage.UsageError(
+                        ofFraming(error, spec, f"--{name}", parameter)
+                    ) from error
+        return framing
 
     def _timedRecord(self, name: str) -> object:
         """
@@ -301,7 +327,7 @@ class Options(usage.Options):
             ValueError,
             usage.UsageError,
         ) as error:
-            refuse(error)
+            refuse(inOptions(str(error), self.given))
         return client
 
     def _tls(self, host: str | None) -> dict[str, Any]:
@@ -341,7 +367,13 @@ class Options(usage.Options):
             return {**found, "endpoint": [first, *others] if others else first}
         if len(self._words) == 1 and self._words[0].startswith("unix:"):
             path = self._words[0].removeprefix("unix:")
+            if not path:
+                raise usage.UsageError("unix: needs a path, as in unix:/path")
             return {**found, "remoteAddress": path, "domain": AF_UNIX}
+        if len(self._words) == 2 and self._words[0].startswith("unix:"):
+            raise usage.UsageError(
+                f"a UNIX socket has no port: leave out {self._words[1]}"
+            )
         host, port = _split(*self._words) if self._words else ("", None)
         if not host or not port:
             raise usage.UsageError(

@@ -128,9 +128,11 @@ def display(text: str) -> NoReturn:
     sys.exit(0)
 
 
-def refuse(error: Exception) -> NoReturn:
+def refuse(error: Exception | str) -> NoReturn:
     """
     Report wrong usage on standard error, and end the process.
+
+    @param error: what is wrong.
 
     @raise SystemExit: always.
     """

@@ -96,7 +96,8 @@ def validated(name: str, setting: str, value: object) -> object:
     try:
         valid: object = SETTINGS[setting].validate(name, value)
     except (TypeError, ValueError) as error:
-        raise usage.UsageError(str(error)) from error
+        # None stands for an option that is not given.
+        raise usage.UsageError(str(error).replace(", or None", "")) from error
     return valid
 
 

@@ -32,7 +32,9 @@ def _bytes(name: str, text: str) -> object:
 
 def _choice(name: str, text: str, words: Iterable[str]) -> str:
     if text not in words:
-        raise usage.UsageError(f"{name} must be {' or '.join(words)}, not {text!r}")
+        *first, last = words
+        known = f"{', '.join(first)} or {last}"
+        raise usage.UsageError(f"{name} must be {known}, not {text!r}")
     return text
 
 

@@ -103,7 +103,7 @@ def through(route: Route, place: Any) -> Any:
         return Proxied(first, proxies, place.host, place.port)
     if route.isDemanded:
         raise TypeError(
-            f"proxy cannot be used with {str(place)!r}: it needs a host and a port; as "
-            "an endpoint, use a twisted_clienttcp.proxy.ProxyEndpoint"
+            f"proxy cannot be used with {str(place)!r}, which has no host and port; "
+            "instead of an endpoint, pass a twisted_clienttcp.proxy.ProxyEndpoint"
         )
     return place

@@ -163,17 +163,17 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
     if not separator:
         raise ValueError(f"proxy must be a URL such as {_EXAMPLE}: it has no scheme")
     if scheme not in _SCHEMES:
+        *first, last = _SCHEMES
+        known = ", ".join(first)
         raise ValueError(
-            f"proxy: the scheme of the URL must be {', '.join(_SCHEMES)}, as in "
-            f"{_EXAMPLE}"
+            f"proxy: the scheme of the URL must be {known} or {last}, not {scheme!r}"
         )
     user, at, authority = rest.rpartition("@")
     found = re.fullmatch(r"(\[[^][]*\]|[^][:/?#]+)(?::([0-9]{1,9}))?/?", authority)
     if found is None:
         raise ValueError(
-            f"proxy: after user and password, the URL must have a host and a port "
-            f"alone, as in {_EXAMPLE}; percent-encode special characters in the "
-            "password"
+            f"proxy: the URL must end in a host and a port, as in {_EXAMPLE}; "
+            "percent-encode special characters in the password"
         )
     host, port = found.groups()
     return scheme, user if at else None, host.strip("[]"), port or ""

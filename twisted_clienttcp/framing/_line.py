@@ -419,7 +419,9 @@ def _checkPattern(value: object) -> re.Pattern[bytes]:
         try:
             value = re.compile(value)
         except re.error as error:
-            raise ValueError(f"inputPattern: {value!r}: {error}") from error
+            raise ValueError(
+                f"inputPattern must be a regular expression, not {value!r}: {error}"
+            ) from error
     if not isinstance(value, re.Pattern) or not isinstance(value.pattern, bytes):
         raise TypeError(
             f"inputPattern must be a regular expression for bytes, not {value!r}"
