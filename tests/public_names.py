@@ -70,9 +70,10 @@ def parameters(path: str, function: Any) -> Iterator[str]:
 
 def attributesOf(cls: type) -> set[str]:
     """
-    @return: the public attributes that the package gives to a class and its instances.
+    @return: the public attributes of a class and its instances, inherited ones
+        included.
     """
-    found: set[str] = set()
+    found = {*dir(cls)}
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] != PACKAGE:
             continue

@@ -29,7 +29,7 @@ STATUSES = (
     (str(EX_UNVERIFIED), "TLS could not verify the server"),
     (str(EX_USAGE), "wrong usage"),
     (str(EX_TIMEOUT), "a timeout"),
-    ("130, 143", "SIGINT, SIGTERM"),
+    ("130, 143", "ended by SIGINT, by SIGTERM"),
 )
 
 #: More about some of them, for the manual.

@@ -233,12 +233,12 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Output and end": (
         _setting(
             "highMark",
-            "pause input when this is pending (64k)",
-            "That producer is standard input. Default: 64k. BYTES may end with k, M or "
-            "G, as in 64k, 2M, 1G.",
+            "pause input at this much output (64k)",
+            "Here, the producer is standard input. Default: 64k. BYTES may end with k, "
+            "M or G, as in 64k, 2M, 1G.",
         ),
-        _setting("lowMark", "resume it when this is pending (16k)", "Default: 16k."),
-        _setting("offlineLimit", "read this much without a connection"),
+        _setting("lowMark", "resume it at this much (16k)", "Default: 16k."),
+        _setting("offlineLimit", "queue this much without a connection"),
         Option(
             "eof",
             "half|close|keep",
@@ -259,14 +259,14 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "",
             "reconnect",
         ),
-        _setting("initialDelay", "the longest first wait"),
-        _setting("maxDelay", "the longest wait"),
-        _setting("factor", "multiply the wait after each failure"),
+        _setting("initialDelay", "limit the wait after the first failure"),
+        _setting("maxDelay", "limit each wait"),
+        _setting("factor", "multiply the limit after each failure"),
         _setting("jitter", "the random fraction of a wait, 0 to 1"),
         _setting(
             "maxRetries", "give up after this many failures", "Default: no limit."
         ),
-        _setting("stableAfter", "after this time, waits start over"),
+        _setting("stableAfter", "a connection this long resets the limit"),
         _setting("idleTimeout", "drop a silent connection", "Default: never."),
         _setting(
             "heartbeat",
