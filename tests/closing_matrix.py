@@ -828,9 +828,14 @@ def _unaccounted(case: Case, run: Run) -> list[str]:
     read = sum(peer.read for peer in run.peers)
     if hasAll and read != put:
         found.append(f"{put} bytes were put, and the peers have read {read}")
-    drained = case.call in DRAINING and case.place in (
-        *("connected", "serverInput", "serverFlushed", "serverHigh", "serverLow"),
-        *("pauseProducing", "resumeProducing", "later"),
+    drained = (
+        run._made
+        and case.call in DRAINING
+        and case.place
+        in (
+            *("connected", "serverInput", "serverFlushed", "serverHigh", "serverLow"),
+            *("pauseProducing", "resumeProducing", "later"),
+        )
     )
     if drained and first.end.initiator == "local":
         lines = run.peers[0].said.count(b"\n")

@@ -24,7 +24,7 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.testing import MemoryServer
 
-from .._memory import Producer
+from .._memory import ABC, ClientTestCase, Producer
 from .._support import CHUNK, Peer, Recorder
 from .._ways import TLS_WAYS, WAYS, WaysTestCase, addTests
 
@@ -909,6 +909,221 @@ class HalfCloseTests(DrainTestCase):
         client.shutdown()
         self.server.advance(0)
         self.assertTrue(self.server.ended)
+
+
+class MaxAgeTests(DrainTestCase):
+    """
+    C{maxAge}.
+    """
+
+    def test_drained(self) -> None:
+        """
+        A connection of that age is drained and replaced, and the next one too.
+        """
+        client = self.connected(maxAge=100)
+        for number in range(3):
+            self.recorder.events.clear()
+            self.recorder.disconnections.clear()
+            self.server.advance(99)
+            self.assertTrue(client.connected)
+            self.server.advance(1)
+            self.assertFalse(client.connected)
+            client.put(b"%d" % number)
+            self.server.send(b"late\n")
+            self.server.close()
+            self.assertEqual(self.records(), [b"late"])
+            self.assertOrderly()
+            self.server.advance(0)
+            self.server.accept()
+            self.assertEqual(self.server.read(), b"%d\n" % number)
+        self.assertEqual((client.stats.losses, client.retries), (0, 0))
+
+    def test_jitter(self) -> None:
+        """
+        The age is drawn from the last tenth, or from as much less as C{jitter} is less.
+        """
+        for jitter, least in ((None, 100.0), (0.5, 95.0), (1.0, 90.0)):
+            ages = []
+            for _ in range(50):
+                self.connected(maxAge=100, jitter=jitter)
+                (call,) = self.server.clock.getDelayedCalls()
+                ages.append(call.getTime())
+                self.assertGreaterEqual(ages[-1], least)
+                self.assertLessEqual(ages[-1], 100)
+            if least < 100:
+                self.assertGreater(max(ages) - min(ages), (100 - least) / 3)
+
+    def test_firstOnly(self) -> None:
+        """
+        The age begins anew with each connection, and the timer ends with it.
+        """
+        client = self.connected(maxAge=100)
+        self.server.advance(60)
+        self.server.reset()
+        self.server.advance(client.delay)
+        self.server.accept()
+        self.server.advance(99)
+        self.assertTrue(client.connected)
+        client.abort()
+        self.server.advance(0)
+        self.assertEqual(self.server.clock.getDelayedCalls(), [])
+
+    def test_later(self) -> None:
+        """
+        A change takes effect at the next connection.
+        """
+        client = self.connected()
+        client.maxAge = 100
+        self.server.advance(200)
+        self.assertTrue(client.connected)
+        self.server.reset()
+        self.server.advance(client.delay)
+        self.server.accept()
+        self.server.advance(100)
+        self.assertFalse(client.connected)
+
+    def test_lost(self) -> None:
+        """
+        The age does not matter for a connection that is lost, and whose records are
+        still to be delivered: its loss is a failure.
+        """
+        client = self.connected(maxAge=100)
+        self.server.advance(90)
+        result: Deferred[None] = Deferred()
+        self.awaits(result)
+        self.server.send(b"a\nb\n")
+        self.server.reset()
+        self.server.advance(10)
+        result.callback(None)
+        self.assertEqual(self.records(), [b"a", b"b"])
+        self.server.advance(0)
+        self.assertFalse(self.server.attempting)
+        self.server.advance(client.delay)
+        self.assertTrue(self.server.attempting)
+
+    def test_noAutoReconnect(self) -> None:
+        """
+        Without C{autoReconnect}, the client stops. What is put meanwhile is sent on the
+        same connection while that is possible.
+        """
+        client = self.connected(maxAge=100, autoReconnect=False, halfClose=False)
+        self.server.advance(100)
+        client.put(b"a")
+        self.server.advance(5)
+        self.assertEqual(self.server.read(), b"a\n")
+        self.assertTrue(self.server.ended)
+        self.assertRaises(NotConnectedError, client.put, b"b")
+        self.server.send(b"c\n")
+        self.server.close()
+        self.assertEqual(self.records(), [b"c"])
+        self.assertOrderly()
+        self.assertEqual(self.names()[-1], "stopped")
+        self.successResultOf(self.server.stopped)
+
+    def test_next(self) -> None:
+        """
+        If the next attempt fails, the client waits as after each failure.
+        """
+        client = self.connected(maxAge=100)
+        self.server.advance(100)
+        self.server.close()
+        self.server.advance(0)
+        self.server.refuse()
+        self.assertFalse(self.server.attempting)
+        self.server.advance(client.delay)
+        self.assertTrue(self.server.attempting)
+
+
+class FailBackTests(ClientTestCase):
+    """
+    C{failBack}.
+    """
+
+    def failedOver(self, failures: int, **parameters: Any) -> tuple[Any, Any]:
+        """
+        @return: a client of three endpoints whose first attempts have failed, and its
+            transport.
+        """
+        given = {"remoteAddress": None, "remotePort": None, "endpoint": ABC}
+        client = self.client(**{**given, **parameters})
+        client.start().addErrback(lambda failure: None)
+        for _ in range(failures):
+            self.refuse()
+        return client, self.establish()
+
+    def ports(self) -> list[int]:
+        return [attempt[1] for attempt in self.attempts()]
+
+    def test_drained(self) -> None:
+        """
+        A connection to another endpoint is drained at that age, and the next round
+        starts at the first.
+        """
+        for failures in (1, 2):
+            self.setUp()
+            client, transport = self.failedOver(failures, failBack=100)
+            self.reactor.advance(99)
+            self.assertTrue(client.connected)
+            self.reactor.advance(1)
+            self.assertFalse(client.connected)
+            transport.protocol.dataReceived(b"late\r\n")
+            self.assertIn(("serverInput", b"late"), self.events)
+            transport.lose(ConnectionDone())
+            tried = [1, 2, 3][: failures + 1]
+            self.assertEqual(self.ports(), [*tried, 1])
+            self.refuse()
+            self.assertEqual(self.ports(), [*tried, 1, 2])
+            self.establish()
+            self.assertTrue(client.connected)
+
+    def test_first(self) -> None:
+        """
+        A connection to the first endpoint stays.
+        """
+        client, _ = self.failedOver(0, failBack=100)
+        self.reactor.advance(1000)
+        self.assertTrue(client.connected)
+
+    def test_off(self) -> None:
+        """
+        By default, the client stays at an endpoint that works.
+        """
+        client, _ = self.failedOver(1)
+        self.reactor.advance(10**6)
+        self.assertTrue(client.connected)
+
+    def test_maxAge(self) -> None:
+        """
+        With C{maxAge} too, the lower age counts for another endpoint, and C{maxAge} for
+        the first.
+        """
+        for failBack, age in ((50, 50), (200, 100)):
+            self.setUp()
+            client, transport = self.failedOver(1, maxAge=100, failBack=failBack)
+            self.reactor.advance(age - 1)
+            self.assertTrue(client.connected)
+            self.reactor.advance(1)
+            self.assertFalse(client.connected)
+            transport.lose(ConnectionDone())
+            self.assertEqual(self.ports(), [1, 2, 1])
+            self.establish()
+            self.reactor.advance(99)
+            self.assertTrue(client.connected)
+            self.reactor.advance(1)
+            self.assertFalse(client.connected)
+
+    def test_otherTargets(self) -> None:
+        """
+        It does not matter after C{connect} to one address, nor for the connector of
+        C{connectTCP}.
+        """
+        client, transport = self.failedOver(1, failBack=100)
+        client.connect("127.0.0.9", 9)
+        transport.lose(ConnectionDone())
+        self.ports()
+        self.establish()
+        self.reactor.advance(1000)
+        self.assertTrue(client.connected)
 
 
 class EveryWayTests(WaysTestCase):

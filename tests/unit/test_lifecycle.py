@@ -88,7 +88,11 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
         ["stopTimer", "cancelAttempt", "stopped"],
         None,
     ),
-    ("negotiating", "negotiated"): ("connected", ["stopTimer", "queueConnected"], None),
+    ("negotiating", "negotiated"): (
+        "connected",
+        ["startAging", "queueConnected"],
+        None,
+    ),
     ("negotiating", "refused"): ("negotiating", ["abort"], None),
     ("negotiating", "timeUp"): ("negotiating", ["expireAttempt"], None),
     ("negotiating", "reconnect"): ("negotiating", ["abort"], 7.0),
@@ -101,6 +105,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("connected", "shutdown"): ("draining", ["close"], Then.STOP),
     ("connected", "reconnect"): ("draining", ["abort"], 7.0),
     ("connected", "inputEnded"): ("draining", ["close"], Then.RETRY),
+    ("connected", "aged"): ("draining", ["drain"], 0.0),
     ("connected", "broken"): ("draining", ["abort"], Then.RETRY),
     ("connected", "connectionEnded"): (
         "draining",
@@ -360,3 +365,16 @@ class DrainTests(SynchronousTestCase):
             owner.calls.clear()
             getattr(lifecycle, given)(*([3.0] if given == "reconnect" else []))
             self.assertEqual((owner.calls, lifecycle.then), (effect, then))
+
+    def test_aged(self) -> None:
+        """
+        An old connection is drained. If no attempts follow a loss by themselves, none
+        follows it, and the client stops.
+        """
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+        owner.retrying = False
+        lifecycle.aged()
+        self.assertTrue(lifecycle.stopping)
+        lifecycle.connectionEnded()
+        lifecycle.settle()
+        self.assertEqual(owner.calls, ["drain", "stopTimer", "stopped gaveUp"])

@@ -348,6 +348,7 @@ class TableTests(SynchronousTestCase):
         "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
         "SECONDS:RECORD": ("5:x", (5.0, b"x")),
         "URL": ("socks5://a.test", "socks5://a.test"),
+        "yes|no": ("no", False),
     }
 
     #: The options whose names are not those of their settings.
@@ -389,8 +390,6 @@ class TableTests(SynchronousTestCase):
             set(SETTINGS).difference(having),
             {
                 *("remoteAddress", "remotePort", "socketOptions"),
-                # Nothing in the command drains a connection.
-                "halfClose",
                 # Standard input is paused at the high mark.
                 "outputLimit",
                 *("retryPolicy", "shutdownOnError", "noDelay", "args", "alias"),

@@ -120,6 +120,8 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
     "jitter": (((None, None), (0, 0.0), (1, 1.0)), (*NUMBER, (1.5, ValueError))),
     "maxRetries": (((None, None), (0, 0)), (("3", TypeError), (-1, ValueError))),
     "stableAfter": (((0, 0.0), (5, 5.0)), DELAY),
+    "maxAge": (((None, None), (300, 300.0)), SECONDS[:-1]),
+    "failBack": (((None, None), (300, 300.0)), SECONDS[:-1]),
     "keepAlive": (
         ((False, False), ((60, 10, 3), (60, 10, 3))),
         ((1, TypeError), ((1, 2), TypeError), ((0, 1, 1), ValueError)),

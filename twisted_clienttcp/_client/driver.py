@@ -20,6 +20,7 @@ from ..errors import (
     OutputLost,
     RetriesExhausted,
 )
+from .aging import greatestAge
 from .attempts import Attempts
 from .connections import Connections
 from .events import Events, Session, releaseAlias
@@ -264,6 +265,26 @@ class Driver:
     def _timeUp(self) -> None:
         self._timer = None
         self.parts.lifecycle.timeUp()
+
+    def startAging(self) -> None:
+        """
+        Limit the age of the connection that can be used now.
+        """
+        self.stopTimer()
+        client = self.parts.client
+        if client.maxAge is not None or client.failBack is not None:
+            age = greatestAge(client, not self.attempts.isForeign)
+            if age is not None:
+                clock = client.clock or self.parts.timeSource()
+                self._timer = clock.callLater(age, self._aged)
+
+    def _aged(self) -> None:
+        self._timer = None
+        client = self.parts.client
+        if self.parts.isConnected:
+            if client.failBack is not None:
+                currentTarget(client).failBack()
+            self.parts.lifecycle.aged()
 
     def startDeadline(self) -> None:
         """

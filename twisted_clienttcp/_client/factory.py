@@ -166,6 +166,8 @@ class ClientTCPFactory(Settings):
         jitter: float | None = 1.0,
         maxRetries: int | None = None,
         stableAfter: float = 10.0,
+        maxAge: float | None = None,
+        failBack: float | None = None,
         keepAlive: KeepAlive = True,
         unacknowledgedTimeout: float | None = None,
         idleTimeout: float | None = None,

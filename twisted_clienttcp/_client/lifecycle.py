@@ -140,6 +140,12 @@ class LifecycleOwner(Protocol):
         replaced.
         """
 
+    def startAging(self) -> None:
+        """
+        Stop the timer, or start it with the age at which the connection must be
+        replaced, if there is one: then L{Lifecycle.aged} follows.
+        """
+
     def startDeadline(self) -> None:
         """
         Start the timer with the longest time that the present attempt may take, unless
@@ -278,6 +284,12 @@ class Lifecycle:
         """
         self._process(Lifecycle.failed)
 
+    def aged(self) -> None:
+        """
+        The connection is so old that another one must replace it.
+        """
+        self._process(Lifecycle.aged)
+
     def inputEnded(self) -> None:
         """
         The peer has ended its side, or has sent bytes that cannot be decoded: flush and
@@ -396,7 +408,7 @@ class Lifecycle:
         self._owner.abort()
 
     def _connect(self) -> None:
-        self._owner.stopTimer()
+        self._owner.startAging()
         self._owner.queueConnected()
 
     def _close(self) -> None:
@@ -427,6 +439,10 @@ class Lifecycle:
         """
         if self.then is None:
             self.then = RETRY if self._owner.retrying else GIVE_UP
+
+    def _replace(self) -> None:
+        self.then = 0.0 if self._owner.retrying else GIVE_UP
+        self._owner.drain()
 
     def _chooseAndClose(self) -> None:
         self._choose()
@@ -513,6 +529,7 @@ TABLE: tuple[Row, ...] = (
     # -- records flow
     (CONNECTED, _L.shutdown, DRAINING, _L._closeAndStop),
     (CONNECTED, _L.reconnect, DRAINING, _L._endAndWait),
+    (CONNECTED, _L.aged, DRAINING, _L._replace),
     (CONNECTED, _L.inputEnded, DRAINING, _L._chooseAndClose),
     (CONNECTED, _L.broken, DRAINING, _L._chooseAndAbort),
     (CONNECTED, _L.connectionEnded, DRAINING, _L._choose),

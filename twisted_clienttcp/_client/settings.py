@@ -365,6 +365,16 @@ class Settings(ReconnectingClientFactory):
     @ivar stableAfter: when a connection has lasted for so many seconds, the waits and
         the count of retries start over: its loss is the first failure. A shorter
         connection counts as one more failure in a row.
+    @ivar maxAge: a connection that is so many seconds old is drained, as by
+        C{reconnect(drain=True)}, and replaced by another one; without C{autoReconnect},
+        the client stops instead. With full C{jitter}, the age is drawn evenly from the
+        last tenth of these seconds, so that clients that connected at the same time do
+        not all return at the same time; with a smaller C{jitter}, from as much less.
+        None for no limit.
+    @ivar failBack: if C{endpoint} is a sequence: a connection to another endpoint than
+        the first that is so many seconds old (or C{maxAge}, if that is less) is
+        replaced in the same way, and the next round starts at the first endpoint. None
+        to stay.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
@@ -480,6 +490,12 @@ class Settings(ReconnectingClientFactory):
         None, _optionalCount, "count or None", FAILURE
     )
     stableAfter: float = _setting(10.0, delay, "seconds", NOW)
+    maxAge: float | None = _setting(
+        None, optionalSeconds, "seconds or None", CONNECTION
+    )
+    failBack: float | None = _setting(
+        None, optionalSeconds, "seconds or None", CONNECTION
+    )
     keepAlive: KeepAlive = _setting(
         True, keepAliveFrom, "True, False or (idle, interval, count)", CONNECTION
     )
@@ -779,6 +795,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "jitter",
         "maxRetries",
         "stableAfter",
+        "maxAge",
+        "failBack",
     ),
     "Silent peers": (
         "keepAlive",

@@ -294,6 +294,19 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "limit the wait for acknowledgement",
             "Default: the kernel's limit.",
         ),
+        _setting("maxAge", "replace a connection so old", "Default: never."),
+        _setting(
+            "failBack",
+            "return to the first --endpoint",
+            "Default: stay.",
+        ),
+        _setting(
+            "halfClose",
+            "no: --max-age and --fail-back wait",
+            "This is about --max-age and --fail-back; at the end of standard input, "
+            "see --eof. Default: yes.",
+            "yes|no",
+        ),
     ),
     "Standard input and output": (
         Option("send-only", "", "do not print records"),

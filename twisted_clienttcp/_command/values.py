@@ -42,6 +42,10 @@ def _eof(name: str, text: str) -> str:
     return _choice(name, text, ("half", "close", "keep"))
 
 
+def _yesOrNo(name: str, text: str) -> bool:
+    return _choice(name, text, ("yes", "no")) == "yes"
+
+
 def _names(name: str, text: str) -> list[str]:
     names = text.split(",")
     if not text.isascii() or "" in names:
@@ -88,4 +92,5 @@ CONVERSIONS: dict[str, Callable[[str, str], object]] = {
     "IDLE,INTERVAL,COUNT": _keepAlive,
     "NAME[:PORT]": _demoServer,
     "half|close|keep": _eof,
+    "yes|no": _yesOrNo,
 }

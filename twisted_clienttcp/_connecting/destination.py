@@ -251,6 +251,7 @@ class Target:
     __slots__ = (
         "_binding",
         "_domain",
+        "_first",
         "_flaps",
         "_options",
         "_others",
@@ -327,6 +328,7 @@ class Target:
             places = _placesOf(endpoint, self._options, reactor)
             self._place, *others = (through(self._route, each) for each in places)
             self._others = tuple(others)
+        self._first = self._place
         if self._tls is not None:
             _excludeDoubleTLS(self._all)
         if self._tls is True:
@@ -373,7 +375,8 @@ class Target:
             _tls.platformOptions(_nameOf(moved))
         target = copy(self)
         target.given = (address, port, None, *self.given[3:])
-        target._place, target._others = moved, ()
+        target._place = target._first = moved
+        target._others = ()
         target._tried = target._flaps = 0
         return target
 
@@ -454,6 +457,21 @@ class Target:
             self._flaps = 0 if stable else self._flaps + 1
             if self._flaps > 1:
                 self._useNext()
+
+    @property
+    def isFirst(self) -> bool:
+        """
+        Whether the current place is the first of those that were given.
+        """
+        return self._place is self._first
+
+    def failBack(self) -> None:
+        """
+        Begin the next round at the first place.
+        """
+        while not self.isFirst:
+            self._useNext()
+        self._tried = 0
 
     def _useNext(self) -> None:
         assert self._place is not None

@@ -1,0 +1,28 @@
+"""
+How old a connection may become.
+"""
+
+from __future__ import annotations
+
+from random import random
+
+from .settings import Settings, currentTarget
+
+#: The part of an age that full jitter makes random. gRPC uses the same for its
+#: MAX_CONNECTION_AGE, but in both directions; this age is never more than the setting.
+RANDOM_PART = 0.1
+
+
+def greatestAge(client: Settings, isTarget: bool) -> float | None:
+    """
+    @param isTarget: True if the connection is to the present target of the client.
+
+    @return: the age in seconds at which a connection that is made now must be replaced;
+        None for no limit.
+    """
+    age = client.maxAge
+    if client.failBack is not None and isTarget and not currentTarget(client).isFirst:
+        age = client.failBack if age is None else min(age, client.failBack)
+    if age is None:
+        return None
+    return age * (1.0 - RANDOM_PART * (client.jitter or 0.0) * random())
