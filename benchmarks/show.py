@@ -37,7 +37,7 @@ def show(workload: Workload, results: dict[str, Any]) -> str:
     for columns in folded(heads, widths):
         for row in rows:
             if len(row) <= columns[0]:
-                # It has said already why it has no figures.
+                # The first group has shown why there are no figures.
                 continue
             cells = [row[0].ljust(widths[0])]
             for column in columns:
@@ -52,9 +52,9 @@ def show(workload: Workload, results: dict[str, Any]) -> str:
 
 def folded(heads: list[str], widths: list[int]) -> list[list[int]]:
     """
-    @return: the columns behind the first one, in groups that are each printed below the
-        one before. There is one group if a block of a page is wide enough for it.
-        Otherwise each figure begins another one, and so does a ratio that has no place.
+    @return: the columns after the first, in groups that are printed one below the
+        other: one group if all columns fit on a page; otherwise, each figure begins a
+        group, and so does a ratio that does not fit.
     """
     columns = range(1, len(heads))
     if widths[0] + sum(widths[column] + 2 for column in columns) + 2 <= WIDTH:
@@ -64,7 +64,7 @@ def folded(heads: list[str], widths: list[int]) -> list[list[int]]:
     for column in columns:
         isBound = heads[column] == "at most"
         hasBound = heads[column + 1 : column + 2] == ["at most"]
-        # A bound is next to what it limits.
+        # Keep a bound next to the figure or ratio that it limits.
         needed = widths[column] + 2 + (widths[column + 1] + 2 if hasBound else 0)
         isRatio = heads[column].startswith("x ")
         if not isBound and (not isRatio or used + needed > WIDTH):

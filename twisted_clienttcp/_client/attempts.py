@@ -33,8 +33,8 @@ class Attempts:
     def __init__(self, parts: Parts, direct: bool) -> None:
         """
         @param direct: False if the class of the client overrides a method that a
-            connector calls. Then Twisted's connectors may not end an attempt in time,
-            and we measure it ourselves.
+            connector calls. Then a connector of Twisted may not end an attempt in time,
+            and the client measures the time itself.
         """
         self._parts = parts
         self._direct = direct
@@ -294,12 +294,13 @@ class Attempts:
 
     def prepare(self, connector: IConnector | None) -> None:
         """
-        An attempt begins.
+        Prepare an attempt that begins: claim the alias, and use the destination that
+        was set last.
 
-        @param connector: as of L{mustNotPassProxy}.
+        @param connector: see L{mustNotPassProxy}.
 
-        @raise AliasInUse: as L{claimAlias}.
-        @raise ValueError: as L{mustNotPassProxy}.
+        @raise AliasInUse: see L{claimAlias}.
+        @raise ValueError: see L{mustNotPassProxy}.
         """
         self.claimAlias()
         self.moveIfComplete()

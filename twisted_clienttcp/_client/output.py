@@ -100,8 +100,8 @@ class Output:
 
     def sendOffline(self, queue: OutputQueue) -> list[BaseException]:
         """
-        Move the records that wait to the queue of a connection, if it is in use, behind
-        the records that C{connected} has put; these belong to this connection alone.
+        Move the records that wait to the queue of a connection, if it is in use, after
+        those that C{connected} has put, which only this connection may send.
 
         @return: an error for each record that the framing of the connection cannot
             encode.
@@ -119,7 +119,7 @@ class Output:
         """
         Let the records that are put from now on wait for the next connection.
 
-        @param queue: the queue of the present connection, which drains.
+        @param queue: the queue of the current connection, which drains.
         """
         if self.queue is not queue:
             return

@@ -16,7 +16,7 @@ _log = Logger()
 
 
 def _warn(entry: str) -> None:
-    # Other messages than warnings would need --verbose.
+    # Messages below the level of a warning would be shown only with --verbose.
     _log.warn("{entry}", entry=entry)
 
 

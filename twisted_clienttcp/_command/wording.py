@@ -26,8 +26,8 @@ _OPTIONS = {
     "tls": "--tls",
 }
 
-#: A parameter in a message. One that is also an English word is taken for a parameter
-#: only where messages have one: at the beginning, and after these words.
+#: A parameter in a message. A name that is also an English word is recognised only
+#: where messages contain parameters: at the beginning, and after these words.
 _PARAMETER = re.compile(
     "|".join(
         rf"\b{name}\b"

@@ -19,7 +19,7 @@ _STOPPED = "the client has stopped"
 
 class OfflineQueue(OutputQueue):
     """
-    A queue that accepts records up to a limit, and from which connections take them.
+    A queue that accepts records up to a limit, and holds them for the next connection.
 
     A record is encoded when it is put, so that C{put} can reject it and count its
     bytes. It is encoded again if the connection that sends it uses another framing.
@@ -103,7 +103,7 @@ class OfflineQueue(OutputQueue):
 
     def reached(self) -> bool:
         """
-        As L{OutputQueue.reached}.
+        See L{OutputQueue.reached}.
         """
         return self.marks.given and self.total >= self.marks.high
 
@@ -124,7 +124,7 @@ class OfflineQueue(OutputQueue):
 
     def moveTo(self, queue: OutputQueue) -> list[BaseException]:
         """
-        Move every record to the queue of a connection, whatever its limit.
+        Move every record to the queue of a connection, without regard to its limit.
 
         @return: the errors of those records that its framing cannot encode.
         """
