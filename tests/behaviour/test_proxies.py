@@ -40,7 +40,7 @@ from twisted_clienttcp.wirelog import WireLog
 from .._memory import ClientTestCase, SlowEndpoint, phase
 from .._processes import setVariable
 from .._proxies import HTTP_AGREES, SOCKS_AGREES, Proxy, ScriptedProxy
-from .._support import NetworkTestCase, Recorder, Server, freePort, reactor
+from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
 from .._tls import TLSTestCase
 from .._wirelog import Dump
 
@@ -502,6 +502,31 @@ class LayersTests(ProxyTestCase):
             await heard
         clock.advance(20)
         await self.assertFailure(client.whenStopped(), HeartbeatTimeout)
+
+    async def test_heartbeatOfATalker(self) -> None:
+        """
+        So is one that does not answer while the client sends records, which the proxy
+        accepts.
+        """
+        server = await self.serve()
+        clock = Clock()
+        client, _, _ = await self.connected(
+            server, heartbeat=(10, b"PING"), clock=clock
+        )
+        stopped = client.whenStopped()
+        for _ in range(30):
+            if not client.connected:
+                break
+            client.put(b"x" * 100)
+            flushed = client.flushed()
+            clock.advance(0)
+            await flushed
+            for _ in range(4):
+                await turn()
+            clock.advance(1)
+            clock.advance(0)
+        self.assertFalse(client.connected)
+        await self.assertFailure(stopped, HeartbeatTimeout)
 
     async def test_certificates(self) -> None:
         """

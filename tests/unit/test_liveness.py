@@ -78,6 +78,7 @@ class WatchTests(SynchronousTestCase):
         beat: float | None = None,
         talk: float | None = None,
         reading: bool = True,
+        proxied: bool = False,
     ) -> Watch:
         self.clock = CountingClock()
         self.subject = subject = Subject(self.clock)
@@ -87,6 +88,7 @@ class WatchTests(SynchronousTestCase):
             heartbeat=None if beat is None else TimedRecord(beat, b"PING"),
             keepTalking=None if talk is None else TimedRecord(talk, b"HERE"),
             isReading=reading,
+            isProxied=proxied,
             isAnswering=lambda: subject.isAnswering,
             progress=subject.progress,
             send=subject.send,
@@ -313,6 +315,23 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.subject.ends, [])
         self.to(30)
         self.assertEqual(len(self.subject.ends), 1)
+
+    def test_proxyAccepts(self) -> None:
+        """
+        Through a proxy, records that the proxy accepts at once are not a sign of the
+        server; output that has to wait is, because the proxy's buffers are full.
+        """
+        for waiting in (0, 1000):
+            self.watch(beat=10, idle=35, proxied=True)
+            self.subject.length = 6
+            self.subject.put = self.subject.accepted = 5000
+            self.subject.put += waiting
+            for time in range(1, 60):
+                self.to(time)
+                self.subject.put += 10
+                self.subject.accepted += 10
+            found = [when for when, _ in self.subject.ends]
+            self.assertEqual(found, [] if waiting else [20])
 
     def test_acceptsTheQuestion(self) -> None:
         """

@@ -18,6 +18,9 @@ Theory of operation:
  6. A peer that accepts output is not silent either. But its kernel also accepts records
     that are put here, the question of a heartbeat for example, if its program does
     nothing. So these do not count, unless they had to wait behind other output.
+ 7. A proxy accepts what fits into its buffers even if the server is gone. So through a
+    proxy, only output counts that had to wait in this process, because the buffers were
+    full.
 """
 
 from __future__ import annotations
@@ -117,6 +120,7 @@ class Watch:
         "_heardBefore",
         "_isAnswering",
         "_isOver",
+        "_isProxied",
         "_isReading",
         "_isSure",
         "_output",
@@ -138,6 +142,7 @@ class Watch:
         heartbeat: TimedRecord | None,
         keepTalking: TimedRecord | None,
         isReading: bool,
+        isProxied: bool,
         isAnswering: Callable[[], bool],
         progress: Callable[[], OutputProgress],
         send: Callable[[str, TimedRecord], bool],
@@ -147,6 +152,7 @@ class Watch:
         Begin.
 
         @param isReading: True if the connection is read.
+        @param isProxied: True if a proxy is between us and the peer.
         @param isAnswering: returns True if the result of a callback is awaited.
         @param progress: returns how far the output has come.
         @param send: called with the name of a setting and its value; puts the record,
@@ -158,6 +164,7 @@ class Watch:
         self.heartbeat = heartbeat
         self.keepTalking = keepTalking
         self._isReading = isReading
+        self._isProxied = isProxied
         self._isAnswering = isAnswering
         self._progress = progress
         self._send = send
@@ -282,7 +289,8 @@ class Watch:
         if self._output.put - before.put > self._automatic:
             self._hasOthers = True
         self._automatic = 0
-        if self._hasOthers and self._output.accepted > before.accepted:
+        isByPeer = bool(before.pending) or not self._isProxied
+        if self._hasOthers and isByPeer and self._output.accepted > before.accepted:
             self._acceptedAt = now
         if not self._output.isWaiting:
             self._hasOthers = False

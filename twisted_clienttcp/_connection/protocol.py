@@ -589,6 +589,7 @@ class Connection(ClientTCPProtocol):
             heartbeat=client.heartbeat,
             keepTalking=client.keepTalking,
             isReading=not reading.inbound.held,
+            isProxied=self._isProxied,
             isAnswering=lambda: bool(reading.inbound.held & Hold.RESULT),
             progress=lambda: OutputProgress(
                 put=outbound.accepted[0],
