@@ -252,6 +252,25 @@ def below(layer: TLSMemoryBIOProtocol) -> Any:
     return transport
 
 
+def whenClosed(transport: Any, closed: Callable[[], object]) -> None:
+    """
+    Call a function when TLS closes the transport below: because the peer has ended its
+    side, for example. The transport waits until it has sent everything, and TLS reports
+    nothing until then.
+
+    @param transport: the transport below TLS.
+    @param closed: the function, which replaces the one of an earlier call.
+    """
+    close = type(transport).loseConnection
+
+    def loseConnection(*args: object) -> None:
+        del transport.loseConnection
+        close(transport, *args)
+        closed()
+
+    transport.loseConnection = loseConnection
+
+
 def endsAtProxy(transport: object) -> bool:
     """
     @return: True if the TLS of a transport ends at a proxy, so that bytes for the

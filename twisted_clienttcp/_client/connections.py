@@ -343,6 +343,12 @@ class Connections:
         self.abort()
         return True
 
+    def outputEnds(self, connection: Connection) -> None:
+        """
+        TLS accepts no more output, and what it has encrypted is not sent.
+        """
+        connection.closing.limitFlush(self._parts.client.drainTimeout)
+
     def outputLost(self, connection: Connection) -> None:
         """
         The transport is lost, with output that cannot be flushed any more.

@@ -348,6 +348,18 @@ class Closing:
         finally:
             self._abortTransport()
 
+    def limitFlush(self, seconds: float) -> None:
+        """
+        The peer has ended its side of TLS, and the transport waits until it has sent
+        what is encrypted. Do not wait longer than this.
+        """
+        if self.stage is OPEN:
+            self._startTimer(seconds, self._flushExpired)
+
+    def _flushExpired(self) -> None:
+        self.blame(Failure(ConnectionDone()), "peer", isKnown=False)
+        self.abort()
+
     def _awaitPeer(self) -> None:
         self._stopTimer()
         self.stage = LINGERING
@@ -580,6 +592,8 @@ class Closing:
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: object
     ) -> None:
+        if self._timer is not None:
+            self._stopTimer()
         self._timer = self._clock.callLater(seconds, call, *args)
 
     def _stopTimer(self) -> None:

@@ -351,6 +351,8 @@ class Outbound(OutputQueue):
         if isNow and self._tls is not None and self._flushNow(socket):
             return True
         # This calls resumeProducing(), which ignores the call.
+        if self._tls is not None:
+            _tls.whenClosed(consumer, self._tlsEnded)
         consumer.registerProducer(self, False)
         self._isRegistered = True
         return False
@@ -412,6 +414,10 @@ class Outbound(OutputQueue):
         self._isRegistered = False
         self._consumer.unregisterProducer()
 
+    def _tlsEnded(self) -> None:
+        if self._isRegistered:
+            self._owner.outputEnds(self._connection)
+
     def sent(self) -> None:
         """
         See L{OutputQueue.sent}. Resume the producer if the output is low.
@@ -437,6 +443,14 @@ class Outbound(OutputQueue):
             self.whenFlushed()
 
     # -- what the connection calls
+
+    @property
+    def isEnding(self) -> bool:
+        """
+        True if the transport is closed, or the one below TLS.
+        """
+        layers = (self._transport, self._consumer)
+        return any(getattr(layer, "disconnecting", False) for layer in layers)
 
     def stop(self, reason: str) -> None:
         """

@@ -86,6 +86,12 @@ class ConnectionOwner(Protocol[ConnectionT]):
         This may be called again.
         """
 
+    def outputEnds(self, connection: ConnectionT) -> None:
+        """
+        TLS accepts no more output, because the peer has ended its side, and what it has
+        encrypted is not sent.
+        """
+
     def outputLost(self, connection: ConnectionT) -> None:
         """
         The transport is lost, with output that the kernel has not accepted.

@@ -665,7 +665,7 @@ class Connection(ClientTCPProtocol):
         transport.
         """
         isClosing = self._closing is not None and self._closing.stage is not OPEN
-        return isClosing or bool(getattr(self.transport, "disconnecting", False))
+        return isClosing or self.outbound.isEnding
 
     @property
     def sendsNoMore(self) -> bool:
