@@ -92,6 +92,7 @@ def watchForSilence(
         heartbeat=None,
         keepTalking=None,
         isReading=isReading,
+        isProxied=False,
         isAnswering=isAnswering,
         progress=lambda: _NO_OUTPUT,
         send=lambda name, timed: False,
