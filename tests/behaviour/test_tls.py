@@ -4,6 +4,7 @@ Tests for C{tls}: which servers are trusted, and the errors for all others.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from errno import ECONNRESET, EPROTO
@@ -107,6 +108,9 @@ class VerifiedTests(TLSTestCase):
             self.addCleanup(_tls.platformOptions.cache_clear)
             for host in ("localhost", "127.0.0.1"):
                 await self.echo(server, remoteAddress=host, tls=True)
+            # They are read once per process and name: a change has no effect.
+            setVariable(self, "SSL_CERT_FILE", os.devnull)
+            await self.echo(server, remoteAddress="localhost", tls=True)
             self.events.clear()
             wrong = await self.serve(self.made.elsewhere)
             error = await self.failing(wrong, remoteAddress="127.0.0.1", tls=True)
