@@ -33,7 +33,7 @@ LISTS = ("all-documents.html", "undoccedSummary.html")
 
 #: The characters of a line for which a block of the theme is wide enough, if the window
 #: has 1280 pixels. (A scrollWidth greater than the clientWidth in Chromium shows it.)
-WIDTH = 94
+WIDTH = 90
 
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _PRIVATE = re.compile(r"twisted_clienttcp(\.\w+)*\._[a-z]\w*")

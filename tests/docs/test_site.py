@@ -89,7 +89,7 @@ class ChecksTests(SynchronousTestCase):
         A line of a block that is too long for the page is reported.
         """
         page = self.site.joinpath("page.html")
-        for length, count in ((94, 0), (95, 1)):
+        for length, count in ((90, 0), (91, 1)):
             line = "<b>x</b>" + (length - 1) * "x"
             page.write_text(f"<p>{'y' * 200}</p><pre>short\n{line}\n</pre>")
             messages = [*self.checks["wideBlocks"](self.site)]
