@@ -1,17 +1,17 @@
 """
-The original against ours: scenarios recorded with Perl's C{POE::Component::Client::TCP}
-are run with this package, over real sockets, and the traces compared::
+Scenarios recorded with Perl's C{POE::Component::Client::TCP}, run with this package
+over real sockets. The traces are compared::
 
     python -m tests.conformance [FOLDER [NAME ...]]
 
-Each file of C{golden/} is a scenario: what the client does (C{client}), what its peer
-does (C{peer}), what the original's callbacks were called with (C{trace}), and whether
-the original was right (C{recommend}: "keep" or "fix", and then C{correct}).
+Each file of C{golden/} is a scenario: the actions of the client (C{client}) and of its
+peer (C{peer}), the calls of POE's callbacks with their arguments (C{trace}), and
+whether POE was right (C{recommend}: "keep", or "fix" with C{correct}).
 
-  - L{tests.conformance.client}: does what C{client} says, and writes our trace.
-  - C{peer.py}: does what C{peer} says, in a process of its own.
-  - L{tests.conformance.rules}: how traces are compared; every rule by which ours may
-    be another one, and the scenarios that cannot be run.
-  - C{expected/}: for scenarios where the original is wrong, the right trace.
-  - L{tests.conformance.runner}: runs a scenario and judges it.
+  - L{tests.conformance.client}: performs the actions of C{client} and writes our trace.
+  - C{peer.py}: performs the actions of C{peer}, in a process of its own.
+  - L{tests.conformance.rules}: how traces are compared, the rules by which ours may
+    differ, and the scenarios that cannot be run.
+  - C{expected/}: the right traces of scenarios in which POE is wrong.
+  - L{tests.conformance.runner}: runs a scenario and compares the traces.
 """

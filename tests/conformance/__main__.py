@@ -45,7 +45,7 @@ async def main(reactor: Any, *words: str) -> None:
             parser.error(f"there is no scenario {name} in {options.folder}")
     if not names:
         parser.error(f"there are no scenarios in {options.folder}")
-    # A scenario's own faults are part of its trace.
+    # The errors that a scenario provokes are part of its trace.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     places = DeferredSemaphore(options.jobs)
 

@@ -1,6 +1,6 @@
 """
-The client of a scenario: does what C{client} of a golden file says, with our component,
-and writes down what happens.
+The client of a scenario: performs the actions of C{client} in a golden file with our
+client, and records the calls of callbacks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SESSIONS = {
     "POE::MultiDispatchSession": "MultiDispatchSession",
 }
 
-#: What keys of POE's heap are called here.
+#: Our names for keys of POE's heap.
 HEAP = {
     "shutdown_on_error": "shutdownOnError",
     "connected": "connected",
@@ -49,7 +49,7 @@ HEAP = {
 @implementer(IOpenSSLClientConnectionCreator)
 class Unverified:
     """
-    TLS as the original's, without a look at the certificate.
+    TLS as in POE, which does not verify the certificate.
     """
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> Any:
@@ -63,21 +63,20 @@ class Unverified:
 
 class Unknown(Exception):
     """
-    The scenario says what nobody understands.
+    The scenario contains an unknown word.
     """
 
 
 def _framingOf(client: Any) -> Any:
     """
-    @return: the framing that cuts the input. Users have no need to ask for it, and can
-        not.
+    @return: the framing of the input, which has no public name.
     """
     return client.server.inputFraming
 
 
 def _octets(record: Any) -> Any:
     """
-    @return: a record of the scenario as one of ours.
+    @return: a record of the scenario, as a record of our framings.
     """
     if isinstance(record, list):
         return [_octets(each) for each in record]
@@ -86,7 +85,7 @@ def _octets(record: Any) -> Any:
 
 def _text(record: Any) -> Any:
     """
-    @return: a record of ours as the trace tells it.
+    @return: a record of our framings, in the form of the trace.
     """
     if isinstance(record, (list, tuple)):
         return [_text(each) for each in record]
@@ -99,7 +98,7 @@ class Client:
     """
     One run of a scenario.
 
-    @ivar trace: what has happened, in the terms of L{tests.conformance.rules}.
+    @ivar trace: the trace, in the form of L{tests.conformance.rules}.
     """
 
     def __init__(self, spec: dict[str, Any], ports: dict[str, int], reactor: Any):
@@ -109,7 +108,7 @@ class Client:
         self._reactor = reactor
         self._over: Deferred[None] = Deferred()
         self._counts: Counter[str] = Counter()
-        #: How many entries of C{timeline} and of C{outer} are to come.
+        #: The number of entries of C{timeline} and C{outer} that are not done yet.
         self._steps: Counter[str] = Counter()
         self._sums: dict[str, Counter[str]] = {}
         self._delays: dict[str, IDelayedCall] = {}
@@ -153,14 +152,14 @@ class Client:
 
     def _alias(self, name: str) -> str:
         """
-        @return: an alias of the scenario's: others may be running, with the same one.
+        @return: a unique alias: other scenarios that use the same one may be running.
         """
         return f"{name} of {id(self)}"
 
     def _filter(self, kind: str, content: Any) -> Any:
         """
-        @return: the framing for a filter, given as a class, as an array of a class and
-            its parameters, or as an object.
+        @return: the framing for a filter: a class, an array of a class and its
+            parameters, or an object.
         """
         name, *arguments = [content] if kind == "class" else content
         known = name.removeprefix("POE::Filter::")
@@ -177,7 +176,7 @@ class Client:
 
     def _parameter(self, name: str, value: Any) -> tuple[str, Any]:
         """
-        @return: a parameter of the original's, as one of ours.
+        @return: a parameter of POE, as one of ours.
         """
         ours = "framing" if name == "Filter" else name[:1].lower() + name[1:]
         value = self._value(value)
@@ -186,7 +185,7 @@ class Client:
         elif name == "SessionType":
             value = getattr(twisted_clienttcp, SESSIONS.get(value, value))
         elif name == "SessionParams":
-            # Pairs are a hash here, and a hash is as wrong there as pairs are here.
+            # POE's pairs are a dict here; a hash is wrong in POE, as pairs are here.
             if isinstance(value, dict):
                 value = list(value)
             elif isinstance(value, list):
@@ -216,7 +215,7 @@ class Client:
 
     def _named(self, value: Any) -> Any:
         """
-        @return: a value with the ports called by their names.
+        @return: a value with the names of ports in place of their numbers.
         """
         if isinstance(value, list):
             return [self._named(each) for each in value]
@@ -226,8 +225,8 @@ class Client:
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Note the failures that the client logs, in the words of POE's default handlers
-        (an C{ILogObserver}).
+        Record the failures that the client logs, as POE's default handlers print them
+        (C{ILogObserver}).
         """
         if event.get("log_source") in self._clients and "operation" in event:
             text = event["text"] or "Normal disconnection"
@@ -323,7 +322,7 @@ class Client:
         if hasattr(client, "putMany"):
             answer = client.putMany(records)
         else:
-            # Each must be put, whatever the first one returns.
+            # Put each of them, even if the first one returns True.
             answer = True in [bool(client.put(each)) for each in records]
         self._log("put", client, size=size, records=count, ret=int(bool(answer)))
 
@@ -339,13 +338,13 @@ class Client:
             last_ret=int(answers[-1]),
         )
 
-    def _send(self, client: Any, order: str, *args: Any) -> Any:
+    def _send(self, client: Any, method: str, *args: Any) -> Any:
         """
-        Have an event handled. One without a handler POE ignores; here it is an error,
-        behind which the scenario goes on.
+        Have an event handled. POE ignores an event without a handler; here it is an
+        error, after which the scenario continues.
         """
         try:
-            return getattr(client, order)(*self._value(list(args)))
+            return getattr(client, method)(*self._value(list(args)))
         except twisted_clienttcp.errors.UnknownEvent:
             return None
 
@@ -394,7 +393,7 @@ class Client:
         )
 
     def do_post_id(self, client: Any, event: str, *args: Any, callback: Any) -> None:
-        # A session's id is known as long as the session lives.
+        # A session's id is known while the session exists.
         number = None if self._running else errno.ESRCH
         if number is None:
             self._send(self._clients[0], "post", event, *args)
@@ -430,7 +429,7 @@ class Client:
         self._log("set_filter_end", client)
 
     def do_flush(self, client: Any, callback: Any) -> None:
-        # What is put goes out at the end of this turn, without an order.
+        # Records are sent at the end of this turn, without a call.
         self._log("flush_begin", client)
         self._log("flush_end", client)
 
@@ -514,7 +513,7 @@ class Client:
 
     def run(self) -> Deferred[None]:
         """
-        @return: a Deferred that fires when all has happened.
+        @return: a Deferred that fires when the scenario has ended.
         """
         if "ctor" in self._spec:
             for check in self._spec["ctor"]:
@@ -526,9 +525,9 @@ class Client:
 
     def _construct(self, arguments: Any) -> None:
         """
-        Try a constructor, given what the original's would be given.
+        Try a constructor with the arguments for that of POE.
         """
-        # Nobody can write a keyword argument without a value.
+        # Python has no keyword argument without a value.
         accepted = len(arguments) % 2 == 0
         given = dict(zip(arguments[::2], arguments[1::2], strict=False))
         if accepted:
@@ -591,7 +590,7 @@ class Client:
 
     def _states(self) -> dict[str, Any]:
         """
-        @return: the parameters for states of the scenario's own.
+        @return: the parameters for the scenario's own states.
         """
         spec = self._spec
         does = spec.get("methods", {})
@@ -617,7 +616,7 @@ class Client:
 
     def _at(self, kind: str, entry: dict[str, Any], client: Any) -> None:
         """
-        Do what an entry of C{timeline} or C{outer} says, at its time.
+        Perform the actions of an entry of C{timeline} or C{outer} at its time.
         """
 
         def act() -> None:
@@ -643,8 +642,8 @@ class Client:
 
     def _maybeOver(self, turns: int = 2) -> None:
         """
-        End the run, if nothing goes on any more; not at once, for what the last
-        callback has posted still gets its turn.
+        End the run if nothing is going on any more, after some turns in which the
+        events of the last callback are handled.
         """
         if self._isOver() and not self._ended:
             if turns:
@@ -663,7 +662,7 @@ class Client:
 
     def _end(self, result: Any) -> None:
         """
-        Stop whatever still goes on.
+        Stop everything that is still going on.
         """
         if self._ended:
             return
@@ -672,7 +671,7 @@ class Client:
             sums = {name: dict(sums) for name, sums in self._sums.items()}
             self.trace.append({"ev": "summary", **sums})
         trace = ordered(self.trace, self._lines)
-        # What comes while all is ended is not of the scenario.
+        # Callbacks of this clean-up do not belong to the scenario.
         self._spec = {}
         globalLogPublisher.removeObserver(self)
         for call in [*self._timers, *self._delays.values(), self._settling]:

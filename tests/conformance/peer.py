@@ -1,30 +1,30 @@
 """
 The scripted peer of a scenario: C{python peer.py SCRIPT.json [CERTIFICATE KEY]}.
 
-It needs nothing but the standard library, and knows nothing of what it tests. First it
+It uses only the standard library, and nothing of the package that is tested. First it
 writes its ports, C{{"ev": "ready", "ports": {"main": 40123}}}, then a line of JSON for
-each thing that it does or sees, until it is killed.
+each action and each event, until it is killed.
 
 A script is C{{"listeners": {NAME: LISTENER}}}. A listener has the keys:
 
   - C{family}: C{"inet"} (the default) or C{"inet6"}
   - C{mode}: C{"accept"} (the default), C{"refuse"} (bound, never listening), or
-    C{"backlog_full"} (nobody gets through until he gives up)
+    C{"backlog_full"} (no attempt succeeds before its timeout)
   - C{listen_after}: refuse for so many seconds, accept afterwards
   - C{close_listener_after}: stop listening after so many connections
   - C{tls}: true for TLS, with the certificate and key given
   - C{rcvbuf}: C{SO_RCVBUF} of the accepted sockets
-  - C{conns}: for each connection a list of operations; the last one is used again
+  - C{conns}: a list of operations for each connection; the last list is used again
 
 The operations are::
 
     ["send", TEXT]  ["send_hex", HEX]  ["send_n", N]   TEXT is latin-1
     ["sleep", S]    ["stall", S]                       a stall is logged
-    ["read", N]     ["read_line"]      ["read_some"]   N octets; to LF; one recv
-    ["read_slow", N, S]                                N octets each S s, to the end
+    ["read", N]     ["read_line"]      ["read_some"]   N bytes; to LF; one recv
+    ["read_slow", N, S]                                N bytes each S s, to the end
     ["read_eof"]    ["half_close"]     ["close"]       ["reset"]
 
-Behind them come a C{read_eof} and a C{close}.
+They are followed by a C{read_eof} and a C{close}.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def log(event: str, **details: Any) -> None:
 
 def shown(octets: bytes) -> dict[str, Any]:
     """
-    @return: octets as they are logged: many of them only by their digest.
+    @return: bytes in the form of the log: their digest if there are many.
     """
     if len(octets) <= 200:
         return {"n": len(octets), "data": octets.decode("latin-1")}
@@ -84,7 +84,7 @@ class Connection:
 
     async def send(self, octets: bytes) -> None:
         """
-        Send all.
+        Send bytes, and wait until they can leave.
         """
         if self.streams is not None:
             self.streams[1].write(octets)
@@ -94,7 +94,7 @@ class Connection:
 
     def close(self) -> None:
         """
-        Close, if it is not closed.
+        Close the connection if it is open.
         """
         if self.isOpen:
             self.isOpen = False
@@ -102,7 +102,7 @@ class Connection:
 
     async def run(self, operations: list[list[Any]]) -> None:
         """
-        Do what the script says.
+        Perform the operations of the script.
         """
         try:
             for name, *arguments in [*operations, ["read_eof"], ["close"]]:
@@ -235,7 +235,7 @@ class Listener:
 
     def tag(self) -> tuple[str, list[list[Any]]]:
         """
-        @return: the name of the next connection, and what it is to do.
+        @return: the name of the next connection, and its operations.
         """
         number = self.accepted
         self.accepted += 1
@@ -271,7 +271,7 @@ class Listener:
 
     async def secured(self, reader: Any, writer: Any) -> None:
         """
-        The handshake of a connection is done.
+        Called when the handshake of a connection has ended.
         """
         tag, operations = self.tag()
         version = writer.get_extra_info("ssl_object").version()
@@ -281,7 +281,7 @@ class Listener:
 
 async def main(script: str, *certificate: str) -> None:
     """
-    Serve until somebody ends the process.
+    Serve until the process is killed.
     """
     with open(script) as file:
         spec = json.load(file)

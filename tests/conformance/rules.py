@@ -1,53 +1,54 @@
 """
-How our trace is compared with the recorded one. All that may differ stands here:
+How our trace is compared with the recorded one. These differences are allowed:
 
  1. I{Names} are ours: C{serverInput} for C{ServerInput}, C{stopped} for the C{_stop} of
     the session (L{NAMES}).
- 2. I{Two parameters} have the value that means what POE does: C{autoReconnect=False},
-    and a short C{lingerTimeout}, since POE does not wait for the peer to end its side
-    (L{PARAMETERS}).
- 3. I{C{ConnectTimeout} counts whole seconds of the wall clock} in POE. Where a scenario
-    says in which fraction of a second it begins, ours gets only the rest.
- 4. I{Perl's own affairs} are left out: what C{new} returned, the end of the process and
-    of other sessions, the types of references, the texts of exceptions, the wheel's id
-    that C{Disconnected} happens to get, the internal keys of the heap. A flag that is
+ 2. I{Two parameters} are set so that the client behaves like POE:
+    C{autoReconnect=False}, and a short C{lingerTimeout}, because POE does not wait for
+    the peer to end its side (L{PARAMETERS}).
+ 3. I{C{ConnectTimeout} counts whole seconds of the wall clock} in POE. If a scenario
+    says in which fraction of a second it begins, our timeout is shorter by that.
+ 4. I{Details of Perl} are left out: the result of C{new}, the end of the process and of
+    other sessions, the types of references, the texts of exceptions, the wheel's id
+    that is passed to C{Disconnected}, the internal keys of the heap. A flag that is
     undefined is false.
- 5. I{The component's callbacks are never nested.} What POE calls inside another one we
-    call after it; the flags of what the outer one did after that are not compared.
- 6. I{C{stopped} comes with the end of the last connection or attempt}, a session's
-    C{_stop} when its last timer is gone too. So it is compared as the last entry,
-    without flags; and where a timer starts a client again that has stopped, that it
-    has is not compared.
- 7. I{A closing connection is there until C{disconnected}}: C{server} is compared only
-    where a client is connected, or has nothing to do with one any more.
- 8. I{What the default error handlers print} is compared without the client's name, at
-    the end of the trace.
- 9. I{Of the peer}, what is compared is which octets each connection brought it, and
-    from which address if a particular one was asked for. Connections that brought
-    none (an attempt given up at once) do not count.
-10. I{When a shutdown and a flush come in the same turn}, asked for from a timer, which
-    of them is first is scheduling: the flags of that C{serverFlushed} are not compared.
-11. I{What differed between the runs of the original}, or depends on the platform, is
+ 5. I{The component's callbacks are never nested.} A callback that POE calls inside
+    another one is called after it here; the flags of what the outer callback does after
+    that are not compared.
+ 6. I{C{stopped} is called at the end of the last connection or attempt}, a session's
+    C{_stop} only when its last timer has ended too. So it is compared as the last
+    entry, without flags. If a timer starts a stopped client again, its C{stopped} is
     not compared.
-12. I{Four faults of the original} are in many recordings, also of scenarios that are
-    about something else, and are taken out of all of them (L{_repaired}):
-    C{Disconnected} is not called when a client reconnects while it is connected;
-    records of the connection that was given up still come; one loss gives two
-    C{ServerError}s; C{ServerHigh} is not called when C{put} reaches the mark, nor
-    C{ServerLow} after a small put between the marks.
-13. I{Constructors} either take their parameters or not; the texts of errors are ours.
-14. I{How often a peer refuses} that listens only after a while depends on the load:
-    refusals in a row count as one.
-15. I{An event that nobody handles} is ignored in POE. Here the order that posts it
-    raises, and the scenario goes on behind that.
-16. I{An address that cannot be one} is refused by our constructor, by name, where POE
-    tells C{ConnectError} of it later (L{REFUSED}).
-17. I{A loss is visible at once}: C{connected} is false in C{serverError}, where it is
-    still true in POE, which clears the flag together with the wheel, behind
+ 7. I{A closing connection exists until C{disconnected}}: C{server} is compared only
+    while a client is connected, or when it has no connection any more.
+ 8. I{The output of the default error handlers} is compared without the client's name,
+    at the end of the trace.
+ 9. I{The peer's side} is compared by the bytes that each connection has sent, and by
+    the address of the client, if the scenario asks for one. Connections that sent
+    nothing (an attempt that was given up at once) do not count.
+10. I{If a shutdown and a flush happen in the same turn}, caused by a timer, their order
+    is a matter of scheduling: the flags of that C{serverFlushed} are not compared.
+11. I{Values that differed between the runs of POE}, or that depend on the platform, are
+    not compared.
+12. I{Four bugs of POE} are in many recordings, also of scenarios about other subjects,
+    and are removed from all of them (L{_repaired}): C{Disconnected} is not called when
+    a client reconnects while it is connected; records of the dropped connection are
+    still delivered; one loss causes two calls of C{ServerError}; C{ServerHigh} is not
+    called when C{put} reaches the mark, nor C{ServerLow} after a small put between the
+    marks.
+13. I{Constructors} either accept their parameters or not; the texts of errors are ours.
+14. I{The number of refused attempts}, if a peer listens only after a while, depends on
+    the load: consecutive refusals count as one.
+15. I{An event without a handler} is ignored in POE. Here the call that posts it raises,
+    and the scenario continues after it.
+16. I{An impossible address} is rejected by our constructor; POE calls C{ConnectError}
+    later (L{REFUSED}).
+17. I{A loss is visible at once}: C{connected} is false in C{serverError}. In POE it is
+    still true, because POE clears the flag together with the wheel, after
     C{ServerError}. This is on purpose: a callback that reads the flag must not put
-    records on a lost connection, and while an awaited result delays C{serverError},
-    other code reads it too. So only this flag is not compared there, unless the peer
-    has only ended its side; that it is false is tested with the order of callbacks.
+    records on a lost connection, and other code may read it too while an awaited result
+    delays C{serverError}. So this flag is not compared there, unless the peer has only
+    ended its side; other tests check that it is false.
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-#: An entry of a trace, as it is compared.
+#: An entry of a trace, in the form in which it is compared.
 Entry = dict[str, Any]
 
-#: What POE calls the callbacks, and what we do.
+#: The names of the callbacks in POE and here.
 NAMES = {
     "Started": "started",
     "PreConnect": "preConnect",
@@ -98,7 +99,7 @@ _LOCAL = ("127.0.0.1", "::1", None)
 
 def printed(lines: Iterable[str]) -> list[str]:
     """
-    @return: what the default error handlers say in those lines (rule 8).
+    @return: the messages of the default error handlers in these lines (rule 8).
     """
     return [match[1] for line in lines if (match := _PRINTED.match(line))]
 
@@ -108,9 +109,9 @@ def recorded(
 ) -> list[Entry]:
     """
     @param run: the golden file itself, or one of its other runs.
-    @param repaired: without the faults of rule 12.
+    @param repaired: True to remove the bugs of rule 12.
 
-    @return: the trace of the original, as it is compared.
+    @return: the trace of POE, in the form in which it is compared.
     """
     entries = _unnested(run["trace"])
     if repaired:
@@ -124,8 +125,8 @@ def recorded(
 
 def ordered(trace: list[Entry], lines: list[str]) -> list[Entry]:
     """
-    Put last what has no place of its own: C{stopped} (rule 6), then sums, then what was
-    printed (rule 8).
+    Move the entries without a fixed position to the end: C{stopped} (rule 6), then
+    summaries, then the printed lines (rule 8).
     """
     names = [entry["ev"] for entry in trace]
     if "stopped" in names:
@@ -147,11 +148,11 @@ def ordered(trace: list[Entry], lines: list[str]) -> list[Entry]:
 
 def _unnested(trace: list[Entry]) -> list[Entry]:
     """
-    Rule 5: move what is nested behind the callback that it stands in.
+    Rule 5: move nested calls behind the callback that contains them.
     """
     result: list[Entry] = []
     inner: list[Entry] = []
-    # For each depth: whether the callback there is moved.
+    # For each depth: True if the callback there is moved.
     moved = [False]
     for entry in trace:
         name, depth = entry["ev"], entry.get("depth", 0)
@@ -175,9 +176,9 @@ def _repaired(trace: list[Entry], client: Entry) -> list[Entry]:
     Rule 12.
     """
     if client.get("second_client"):
-        # Two clients, and the trace does not tell them apart.
+        # The trace does not say which of two clients an entry is about.
         return trace
-    told = {name for name in NAMES if name not in client.get("omit", ())}
+    called = {name for name in NAMES if name not in client.get("omit", ())}
     repaired: list[Entry] = []
     isConnected = isHigh = reachedHigh = hasFailed = isOld = False
     for entry in trace:
@@ -185,7 +186,7 @@ def _repaired(trace: list[Entry], client: Entry) -> list[Entry]:
         givenUp = (entry.get("heap") or {}).get("server") == "SocketFactory"
         if isConnected and (givenUp or name == "Connected"):
             isConnected = isHigh = reachedHigh = False
-            if "Disconnected" in told:
+            if "Disconnected" in called:
                 repaired.append({"ev": "Disconnected", "args": [], "heap": _GIVEN_UP})
         isOld = givenUp and (name == "ServerInput" or (isOld and not _isCallback(name)))
         if (name == "ServerError" and hasFailed) or isOld:
@@ -198,7 +199,7 @@ def _repaired(trace: list[Entry], client: Entry) -> list[Entry]:
             hasFailed = True
         if reachedHigh and _isCallback(name):
             reachedHigh = False
-            if name != "ServerHigh" and "ServerHigh" in told:
+            if name != "ServerHigh" and "ServerHigh" in called:
                 repaired.append({"ev": "ServerHigh"})
         if not isHigh and (entry.get("ret") or entry.get("first_true")):
             isHigh = reachedHigh = name.startswith("put")
@@ -208,7 +209,7 @@ def _repaired(trace: list[Entry], client: Entry) -> list[Entry]:
             isHigh = False
         elif name == "ServerFlushed" and isHigh:
             isHigh = False
-            if "ServerLow" in told:
+            if "ServerLow" in called:
                 repaired.append({"ev": "ServerLow"})
         repaired.append(entry)
     return repaired
@@ -276,8 +277,8 @@ def heard(log: list[Entry], golden: dict[str, Any]) -> list[list[Any]]:
     """
     Rule 9.
 
-    @return: for each connection of the peer that is compared, the listener, the
-        client's address and port, and what it read.
+    @return: for each compared connection of the peer, the listener, the client's
+        address and port, and the bytes that it has sent.
     """
     digest = "read.sha1" not in golden["unstable"].get("peer_trace", [])
     connections: dict[str, list[Any]] = {}
@@ -334,7 +335,7 @@ def refusedInstead(golden: dict[str, Any], trace: list[Entry]) -> bool:
 
 def difference(expected: list[Entry], got: list[Entry]) -> str | None:
     """
-    @param expected: entries; what one of them does not say is not compared, and
+    @param expected: entries. A field that one of them does not have is not compared;
         C{notBefore} is a number of seconds since the beginning.
 
     @return: the first difference in words, or None.
@@ -371,11 +372,11 @@ def shown(entry: Entry) -> str:
 
 def broken(trace: list[Entry]) -> str | None:
     """
-    What holds in every trace of ours, whatever the scenario: C{disconnected} once for
-    each C{connected}, at most one C{serverError} between, no callback outside, and an
+    Check the rules that our trace of any scenario follows: one C{disconnected} for each
+    C{connected}, at most one C{serverError} between them, no callback outside, and an
     end.
 
-    @return: what does not hold in this one, or None.
+    @return: the rule that this trace breaks, or None.
     """
     names = [entry["ev"] for entry in trace]
     if "disconnected" in names and "connected" in names:
@@ -384,15 +385,15 @@ def broken(trace: list[Entry]) -> str | None:
         for name in names:
             if name in ("connected", "disconnected"):
                 if isConnected == (name == "connected"):
-                    return f"{name} comes twice in a row"
+                    return f"{name} is called twice in a row"
                 isConnected = not isConnected
                 errors = 0
             elif name in ("serverInput", "serverError", "serverFlushed"):
                 errors += name == "serverError"
                 if not isConnected or errors > 1:
-                    return f"{name} comes after the end of the connection"
+                    return f"{name} is called after the end of the connection"
     if names.count("started") > 1 or names.count("stopped") > 1:
-        return "started or stopped comes twice"
+        return "started or stopped is called twice"
     if "deadline" in names:
-        return "it does not come to an end"
+        return "it does not end"
     return None

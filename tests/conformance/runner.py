@@ -1,5 +1,5 @@
 """
-Running a scenario, and judging it.
+Runs a scenario and compares the traces.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 EXPECTED = HERE / "expected"
 
-#: The seconds a peer may take, behind the client, to read what it was sent.
+#: The seconds that a peer may take, after the client, to read everything.
 PATIENCE = 3.0
 
 
 @attrs.frozen
 class Outcome:
     """
-    What came of a scenario.
+    The outcome of a scenario.
 
-    @ivar verdict: C{"same"}: as recorded. C{"corrected"}: as it should be, where the
-        original is wrong. C{"different"}: neither. C{"unjudged"}: the original is
-        wrong, and nobody has written down what is right; what always holds, holds.
-        C{"not applicable"}: not run.
+    @ivar verdict: C{"same"}: as recorded. C{"corrected"}: POE is wrong, and our trace
+        is right. C{"different"}: neither. C{"unjudged"}: POE is wrong, and the right
+        trace is not known; ours follows the general rules. C{"not applicable"}: not
+        run.
     @ivar why: the first difference, or the reason.
-    @ivar trace: ours.
+    @ivar trace: our trace.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Peer(ProcessProtocol):
     """
     The process of a scenario's peer.
 
-    @ivar log: what it has told.
+    @ivar log: the entries that it has written.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Peer(ProcessProtocol):
 
     def until(self, condition: Callable[[], bool]) -> Deferred[None]:
         """
-        @return: fires when the condition holds.
+        @return: a Deferred that fires when the condition holds.
         """
         waiter: Deferred[None] = Deferred()
         self._until.append((condition, waiter))
@@ -91,7 +91,7 @@ class Peer(ProcessProtocol):
 
     def stop(self) -> Deferred[None]:
         """
-        @return: fires when the process is gone.
+        @return: a Deferred that fires when the process has ended.
         """
         try:
             self.transport.signalProcess("KILL")
@@ -102,7 +102,7 @@ class Peer(ProcessProtocol):
 
 def load(path: Path) -> dict[str, Any]:
     """
-    @return: what a file of JSON says.
+    @return: the content of a JSON file.
     """
     with path.open() as file:
         content: dict[str, Any] = json.load(file)
@@ -111,9 +111,9 @@ def load(path: Path) -> dict[str, Any]:
 
 def expectation(name: str, folder: Path = GOLDEN) -> dict[str, Any] | None:
     """
-    @param folder: where the scenario is; it may have its own C{expected}.
+    @param folder: the folder of the scenario; it may have its own C{expected}.
 
-    @return: what is expected of a scenario instead of what was recorded.
+    @return: the expected trace of a scenario in which the recorded one is wrong.
     """
     for place in (folder / "expected", EXPECTED):
         path = place / f"{name}.json"
@@ -126,9 +126,9 @@ async def run(
     reactor: Any, golden: dict[str, Any], expected: dict[str, Any] | None
 ) -> Outcome:
     """
-    Run a scenario and judge it.
+    Run a scenario and compare the traces.
 
-    @param expected: what should come instead of what was recorded.
+    @param expected: the expected trace, if the recorded one is wrong.
     """
     name = golden["name"]
     if name in rules.NOT_APPLICABLE:
@@ -185,7 +185,7 @@ def _certificate(folder: Path) -> list[Path]:
 
 class Judge:
     """
-    Compares a trace of ours with what it should be.
+    Compares our trace with the right one.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class Judge:
         dependent = any(
             each.startswith("peer_trace:") for each in golden["platform_dependent"]
         )
-        #: Traces that are right, each with what the peer hears; None if that depends
-        #: on the platform.
+        #: The right traces, each with the bytes that the peer receives; None if these
+        #: depend on the platform.
         self._right: list[tuple[list[rules.Entry], list[list[Any]] | None]] = [
             (
                 rules.recorded(golden, each),
@@ -230,7 +230,7 @@ class Judge:
 
     def peerIsDone(self) -> bool:
         """
-        @return: whether there is nothing to wait for.
+        @return: True if the peer has received everything.
         """
         heard = self._heard()
         return any(wanted is None or heard == wanted for _, wanted in self._right)
@@ -252,7 +252,7 @@ class Judge:
 
     def outcome(self) -> Outcome:
         """
-        @return: what to say of it.
+        @return: the outcome.
         """
         golden = self._golden
         difference = self._difference()
@@ -265,9 +265,9 @@ class Judge:
         elif difference is None and self._right[0][0] != rules.recorded(
             golden, golden, repaired=False
         ):
-            verdict, why = "corrected", "a fault that is in many recordings"
+            verdict, why = "corrected", "a bug that is in many recordings"
         else:
-            # What is right is not written down. Still, what is wrong for certain is.
+            # The right trace is not known, but some traces are wrong in any case.
             verdict = "unjudged"
             why = (
                 f"fix, no expected trace: {golden['correct']} (against the "

@@ -35,7 +35,7 @@ def _scenario(name: str) -> Callable[[ConformanceTests], Deferred[None]]:
     async def check(self: ConformanceTests) -> None:
         golden = load(GOLDEN / f"{name}.json")
         outcome = await run(reactor, golden, expectation(name))
-        # What callbacks raise is part of the trace.
+        # The exceptions of callbacks are part of the trace.
         self.flushLoggedErrors()
         self.assertIn(outcome.verdict, ("same", "corrected"), outcome)
 
@@ -54,15 +54,14 @@ for _name in NAMES:
 
 class RunnerTests(TestCase):
     """
-    The runner sees what is not as it should be.
+    The runner finds differences.
     """
 
     timeout = 30
 
     def test_all(self) -> None:
         """
-        There are 131 scenarios; each has a test, or is named with why it has no meaning
-        here.
+        Each of the 131 scenarios has a test, or a reason why it has no meaning here.
         """
         self.assertEqual(len(NAMES), 131)
         left = set(rules.NOT_APPLICABLE)
@@ -91,7 +90,7 @@ class RunnerTests(TestCase):
 
     async def test_argument(self) -> None:
         """
-        A callback got another argument.
+        A callback is called with another argument.
         """
         await self.differs(
             lambda golden: golden["trace"][3].update(op="write"),
@@ -100,7 +99,7 @@ class RunnerTests(TestCase):
 
     async def test_flag(self) -> None:
         """
-        A flag was another.
+        A flag has another value.
         """
         await self.differs(
             lambda golden: golden["trace"][3]["heap"].update(connected=0),
@@ -109,7 +108,7 @@ class RunnerTests(TestCase):
 
     async def test_missing(self) -> None:
         """
-        A callback was not called.
+        A callback is not called.
         """
         await self.differs(
             lambda golden: golden["trace"].insert(
@@ -120,7 +119,7 @@ class RunnerTests(TestCase):
 
     async def test_extra(self) -> None:
         """
-        A callback was called that should not have been.
+        A callback is called that should not be.
         """
         await self.differs(
             lambda golden: golden["trace"].pop(4),
@@ -129,7 +128,7 @@ class RunnerTests(TestCase):
 
     async def test_order(self) -> None:
         """
-        Two callbacks came in the wrong order.
+        Two callbacks are called in the wrong order.
         """
         await self.differs(
             lambda golden: golden["trace"].insert(3, golden["trace"].pop(4)),
@@ -138,7 +137,7 @@ class RunnerTests(TestCase):
 
     async def test_octets(self) -> None:
         """
-        The peer was sent something else.
+        The peer receives other bytes.
         """
         await self.differs(
             lambda golden: golden["peer_trace"][1].update(data="Hello\r\n"),
@@ -148,7 +147,7 @@ class RunnerTests(TestCase):
 
     async def test_printed(self) -> None:
         """
-        Something else was logged.
+        Another text is logged.
         """
         await self.differs(
             lambda golden: golden["exit"].update(stderr=[]),
@@ -158,7 +157,7 @@ class RunnerTests(TestCase):
 
     async def test_unjudged(self) -> None:
         """
-        Of a scenario that has to be corrected nobody says how.
+        A scenario in which POE is wrong, without an expected trace.
         """
         outcome = await self.judged(lambda golden: None, "crlf_split_race")
         self.assertEqual(outcome.verdict, "unjudged")
@@ -166,8 +165,8 @@ class RunnerTests(TestCase):
 
     async def test_repaired(self) -> None:
         """
-        Of a scenario that has to be corrected nobody says how, but its fault is one of
-        those that are taken out of all recordings.
+        A scenario without an expected trace, whose bug is one of those that are removed
+        from all recordings.
         """
         outcome = await self.judged(lambda golden: None, "peer_reset_output_pending")
         self.assertEqual(outcome.verdict, "corrected")
@@ -183,7 +182,7 @@ class RunnerTests(TestCase):
 
     async def test_action(self) -> None:
         """
-        An action that the runner does not know is no success.
+        An action that the runner does not know is a difference.
         """
         await self.differs(
             lambda golden: golden["client"].update(on={"Connected": [["dance"]]}),
@@ -193,27 +192,27 @@ class RunnerTests(TestCase):
 
     def test_contract(self) -> None:
         """
-        What always holds.
+        The rules that every trace follows.
         """
         good = ["started", "connected", "serverError", "disconnected", "stopped"]
-        for names, fault in (
+        for names, error in (
             (good, None),
-            ([*good, "stopped"], "comes twice"),
+            ([*good, "stopped"], "called twice"),
             (["connected", "connected", "disconnected"], "twice in a row"),
             (["connected", "disconnected", "disconnected"], "twice in a row"),
             (["connected", "disconnected", "serverInput"], "after the end"),
             (["connected", *["serverError"] * 2, "disconnected"], "after the end"),
-            (["started", "deadline"], "does not come to an end"),
+            (["started", "deadline"], "does not end"),
         ):
             broken = rules.broken([{"ev": name} for name in names])
-            if fault is None:
+            if error is None:
                 self.assertIsNone(broken)
             else:
-                self.assertIn(fault, str(broken))
+                self.assertIn(error, str(broken))
 
     def test_expected(self) -> None:
         """
-        There is an expectation for each scenario in which the original is wrong.
+        Each scenario in which POE is wrong has an expected trace.
         """
         wrong = {
             path.stem
@@ -224,7 +223,7 @@ class RunnerTests(TestCase):
 
     async def test_command(self) -> None:
         """
-        The command takes any folder, prints a line for each scenario and a summary,
+        The command accepts any folder, prints a line for each scenario and a summary,
         and fails if one is different.
         """
         holder = TemporaryDirectory()

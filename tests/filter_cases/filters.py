@@ -1,6 +1,5 @@
 """
-Which framing stands for which filter of the original, and what its parameters are
-called.
+The framing for each of POE's filters, and the names of its parameters.
 """
 
 from __future__ import annotations
@@ -11,17 +10,17 @@ from typing import Any
 
 from twisted_clienttcp import framing
 
-#: The limit of the original's filters where none is given.
+#: The limit of POE's filters if none is given.
 DEFAULT_LIMIT = 64 * 1024 * 1024
 
 
 class Waiting(Exception):
     """
-    What is needed does not exist yet.
+    The framing does not exist yet.
     """
 
 
-#: From a value of the original's parameter to parameters of ours.
+#: Converts a value of POE's parameter to parameters of ours.
 Translation = Callable[[Any], dict[str, Any]]
 
 
@@ -40,14 +39,14 @@ def _named(name: str, convert: Callable[[Any], Any] = lambda value: value) -> An
 
 def _inputLiteral(value: Any) -> dict[str, Any]:
     """
-    No literal, and an empty one, ask for autodetection.
+    No literal, or an empty one, means autodetection.
     """
     return {"inputDelimiter": _octets(value)} if value else {"autodetect": True}
 
 
 def _lengthCodec(value: Any) -> dict[str, Any]:
     """
-    The original's pair of functions is two parameters here.
+    POE's pair of functions is two parameters here.
     """
     if isinstance(value, Sequence) and len(value) == 2:
         return {"encoder": value[0], "decoder": value[1]}
@@ -57,9 +56,8 @@ def _lengthCodec(value: Any) -> dict[str, Any]:
 _FUNCTIONS = {name: _named(name.lower()) for name in ("Code", "Get", "Put")}
 _MAX_LENGTH = _named("maxLength", _number)
 
-#: For each filter the framing, and for each of its parameters what that means here.
-#: C{MaxBuffer} and C{NoFatals} mean nothing: see rules 3 and 4 of
-#: L{tests.filter_cases.rules}.
+#: For each filter, the framing and the meaning of each parameter. C{MaxBuffer} and
+#: C{NoFatals} have none: see rules 3 and 4 of L{tests.filter_cases.rules}.
 FILTERS: dict[str, tuple[str, dict[str, Translation]]] = {
     "Line": (
         "Line",
@@ -106,7 +104,7 @@ FILTERS: dict[str, tuple[str, dict[str, Translation]]] = {
 
 def _fitting(room: Any) -> Any:
     """
-    @return: the longest record that fits into a buffer together with its length.
+    @return: the length of the longest record that fits into a buffer with its prefix.
     """
     if not isinstance(room, int):
         return room
@@ -119,7 +117,7 @@ def _fitting(room: Any) -> Any:
 def translated(name: str, arguments: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     """
     @param name: a filter, as L{FILTERS} has it.
-    @param arguments: what the original's constructor is given, with our values.
+    @param arguments: the arguments of POE's constructor, with our values.
 
     @return: the name of the framing, and the parameters for it.
 
@@ -131,7 +129,7 @@ def translated(name: str, arguments: Sequence[Any]) -> tuple[str, dict[str, Any]
     given: dict[str, Any] = {}
     pairs = dict(zip(arguments[::2], arguments[1::2], strict=True))
     for word, value in pairs.items():
-        # What the original does not know, ours is to refuse.
+        # Our constructor must reject what POE does not know.
         meaning = meanings.get(word, _named(str(word)))
         given.update(meaning(value))
     limit = pairs.get("BlockSize", pairs.get("MaxLength", DEFAULT_LIMIT))
@@ -145,7 +143,7 @@ def framingClass(name: str) -> Any:
     """
     @param name: the name of a framing.
 
-    @raise Waiting: if there is no such framing yet.
+    @raise Waiting: if the framing does not exist yet.
     """
     cls = getattr(framing, name, None)
     if cls is None:
@@ -157,7 +155,7 @@ def _splitComma(record: bytes) -> list[bytes]:
     return record.split(b",") if record else []
 
 
-#: The functions that filters are given, as the oracle calls them.
+#: The functions for filters, by the names that the oracle uses.
 CODE: dict[str, Callable[[bytes], Any]] = {
     "upper": lambda record: record.upper(),
     "lower": lambda record: record.lower(),
@@ -203,7 +201,7 @@ def _colonDecoder(buffer: bytearray) -> int | None:
     return length
 
 
-#: The length codecs that filters are given: an encoder and a decoder.
+#: The length codecs for filters: an encoder and a decoder.
 CODECS = {
     "be32": _fixedWidth(4),
     "u8": _fixedWidth(1),

@@ -1,5 +1,5 @@
 """
-The original itself, which answers requests.
+POE itself, which answers requests.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 from .._processes import completed, program, start, unavailable
 
-#: The program around the original.
+#: The program that runs POE's filters.
 PROGRAM = Path(__file__).parent / "filter_oracle.pl"
 
 
 class Oracle:
     """
-    A process of the original's, which lives until L{close}.
+    A process that runs POE until L{close}.
     """
 
     def __init__(self) -> None:

@@ -1,33 +1,33 @@
 """
-What is expected of a case, and how ours may differ from that. A case I{agrees} if ours
-gives what the original gave. It is I{corrected} if the original is wrong there and ours
-gives what is right instead, or if ours differs by one of these rules:
+The expected result of a case, and how ours may differ from it. A case I{agrees} if our
+result is that of POE. It is I{corrected} if POE is wrong and our result is the right
+one, or if ours differs by one of these rules:
 
- 1. I{An unknown parameter} is an error of the constructor, where the original warns or
-    says nothing. So is one without a value, for nobody can write that.
- 2. I{Limits}: where a case gives none, ours is that of the original, 64 MiB, not our
-    smaller default (L{tests.filter_cases.runner.build}).
+ 1. I{An unknown parameter} is an error of the constructor; POE warns or ignores it. A
+    parameter without a value is an error too: Python has no way to write it.
+ 2. I{Limits}: if a case has no limit, ours is that of POE, 64 MiB, not our smaller
+    default (L{tests.filter_cases.runner.build}).
  3. I{MaxBuffer} has no counterpart: a framing holds no more than its C{maxLength} and
-    one read. A MaxBuffer that is as large as a record may be is left out, a smaller one
-    is an unknown parameter; Reference, which has no other limit, gets the
+    one read. A MaxBuffer of at least the size of the longest record is left out; a
+    smaller one is an unknown parameter. Reference, which has no other limit, gets the
     C{maxLength} that fits into it (L{tests.filter_cases.filters.translated}).
- 4. I{NoFatals} has no counterpart: a fault is an error, never a record. The case is
-    over where the original gives the text of an error as a record.
- 5. I{A read is never empty}: what Map and Grep, without a framing before them, make of
-    an empty one is not compared.
- 6. I{What is too long} is an error as soon as that is certain, with the same records
-    before it; the original may wait for the end of the record.
- 7. I{What would not be read back} as the records that were put is refused, by an error
-    of the framing: a delimiter inside a line, a block that is not whole.
- 8. I{What is pending} are all octets from which a new framing can go on. The original
-    leaves out a length that it has taken off (Block), and all but the pending octets
-    of the last filter (Stackable).
- 9. I{Serialized records} are compared, not the octets that stand for them.
-10. I{A size has a limit too}: C{maxLength} may be given with a Block's C{size}, which
-    the original refuses.
+ 4. I{NoFatals} has no counterpart: an error is never a record. The case ends where POE
+    returns the text of an error as a record.
+ 5. I{A read is never empty}: the results of Map and Grep for an empty read, without a
+    framing below them, are not compared.
+ 6. I{A record that is too long} is an error as soon as that is certain, with the same
+    records before it; POE may wait for the end of the record.
+ 7. I{A record that would be decoded as another one} is rejected with an error of the
+    framing: a line that contains a delimiter, an incomplete block.
+ 8. I{The pending data} are all bytes from which a new framing can continue. POE omits a
+    length that it has already removed (Block), and everything but the pending bytes of
+    the last filter (Stackable).
+ 9. I{Serialized records} are compared as values, not as bytes.
+10. I{A size has a limit too}: C{maxLength} may be combined with C{size} of a Block; POE
+    rejects this.
 
-The texts of errors and warnings are never compared. HTTPD is a filter for servers, and
-not one of ours; Storable, the default serializer of the original, is Perl's own.
+The texts of errors and warnings are never compared. HTTPD, a filter for servers, has no
+counterpart; Storable, the default serializer of POE, exists only in Perl.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Case = dict[str, Any]
 @dataclass
 class Outcome:
     """
-    The judgement on one case.
+    The verdict on one case.
     """
 
     case: Case
@@ -64,10 +64,10 @@ class Outcome:
 
 class Result:
     """
-    What a request gave: the original, or ours.
+    The result of a request, from POE or from ours.
 
-    @ivar refused: why the constructor did not take its parameters.
-    @ivar steps: otherwise, what each step gave, up to the first error.
+    @ivar refused: why the constructor rejected its parameters.
+    @ivar steps: otherwise, the result of each step, up to the first error.
     """
 
     def __init__(self, refused: str = "", steps: list[Step] | None = None) -> None:
@@ -89,14 +89,14 @@ class Result:
     @property
     def records(self) -> list[Any]:
         """
-        All records in a row.
+        The records of all steps, in one list.
         """
         return [record for step in self.steps for record in step.records or ()]
 
 
 def judge(case: Case) -> Outcome:
     """
-    @return: how ours does in a case.
+    Run a case with our framings, and compare.
     """
     request = case["request"]
     reason = _notApplicable(request)
@@ -111,7 +111,7 @@ def judge(case: Case) -> Outcome:
     except Refused as e:
         ours = Result(refused=str(e))
     except Exception as e:
-        return Outcome(case, "different", f"ours broke: {type(e).__name__}: {e}")
+        return Outcome(case, "different", f"ours raised {type(e).__name__}: {e}")
 
     recorded = _recorded(request, case["reply"])
     isWrong = case["quirk"] is not None and case.get("recommend") != "keep"
@@ -125,7 +125,7 @@ def judge(case: Case) -> Outcome:
 
 def _notApplicable(request: dict[str, Any]) -> str:
     """
-    @return: why nothing of ours can do what is asked for.
+    @return: why no framing of ours can run the request; empty if one can.
     """
     name, arguments = request["filter"], request.get("args") or []
     if name not in FILTERS:
@@ -144,7 +144,7 @@ def _notApplicable(request: dict[str, Any]) -> str:
 
 def _recorded(request: dict[str, Any], reply: dict[str, Any]) -> Result:
     """
-    @return: the reply of the original.
+    @return: the reply of POE.
     """
     if reply.get("error_in") == "new":
         return Result(refused=reply["error"])
@@ -162,7 +162,7 @@ def _recorded(request: dict[str, Any], reply: dict[str, Any]) -> Result:
         octets = reply.get("octets")
         error = reply.get("error")
         if octets is None and not error:
-            error = "what is to be sent is no octets"
+            error = "the data to send is not bytes"
         result.append(Step("put", octets=octets, error=error))
     elif operation == "session":
         for (kind, *_), each in zip(steps(request), reply["steps"], strict=False):
@@ -175,28 +175,28 @@ def _recorded(request: dict[str, Any], reply: dict[str, Any]) -> Result:
 
 def _pending(pending: Any) -> str:
     """
-    @return: what is pending, as octets.
+    @return: the pending data as bytes in hexadecimal.
     """
     if isinstance(pending, dict):
         return "".join(_pending(each) for each in pending["list"])
     return pending or ""
 
 
-# -- what is right where the original is not
+# -- the right result where that of POE is wrong
 
 
-def _expected(case: Case, recorded: Result) -> Result | _Judgement:
+def _expected(case: Case, recorded: Result) -> Result | _Check:
     """
-    @return: what is right: a result, or a judgement on ours.
+    @return: the right result, or a check of ours.
     """
     request = case["request"]
     correct = case["correct"] or {}
     unknown = _unknown(request)
     if unknown:
         return Result(refused=unknown)
-    for part, judgement in QUIRKS.items():
+    for part, check in QUIRKS.items():
         if part in case["quirk"]:
-            return judgement(case, recorded)
+            return check(case, recorded)
     if "records_flat" in correct:
         return Flat(case, recorded)
     if {"records", "steps", "octets"}.intersection(correct):
@@ -205,9 +205,9 @@ def _expected(case: Case, recorded: Result) -> Result | _Judgement:
     return Unjudged(case, recorded)
 
 
-class _Judgement:
+class _Check:
     """
-    What ours has to be like, where that is not told record by record.
+    A check of our result, for cases that do not list the right records.
     """
 
     what = ""
@@ -221,22 +221,22 @@ class _Judgement:
 
     def isRight(self, ours: Result, run: Run) -> bool:
         """
-        @return: whether ours is right.
+        @return: True if our result is right.
         """
         return False
 
 
-class Unjudged(_Judgement):
+class Unjudged(_Check):
     """
-    Nobody says what is right.
+    The case does not say what is right.
     """
 
-    what = "what nobody says: the original is wrong, and how it is right is not told"
+    what = "a right result: POE is wrong, and the case does not say what is right"
 
 
-class Flat(_Judgement):
+class Flat(_Check):
     """
-    The records in a row, in whatever reads they come.
+    The records of all reads in one list, whichever read completes them.
     """
 
     def __str__(self) -> str:
@@ -258,22 +258,22 @@ class Flat(_Judgement):
         )
 
 
-class Fails(_Judgement):
+class Fails(_Check):
     """
-    An error of the framing, behind the records that the original gave till then.
+    An error of the framing, after the records that POE returned up to then.
     """
 
     what = "an error of the framing"
 
     def isRight(self, ours: Result, run: Run) -> bool:
         last = ours.steps[-1]
-        till = Result(steps=self.recorded.steps[: len(ours.steps)])
-        return isinstance(last.error, FramingError) and ours.records == till.records
+        before = Result(steps=self.recorded.steps[: len(ours.steps)])
+        return isinstance(last.error, FramingError) and ours.records == before.records
 
 
 class FailsOrFlat(Fails):
     """
-    Better an error, but the records will do.
+    An error of the framing, or all records.
     """
 
     what = "an error of the framing, or all records"
@@ -283,23 +283,23 @@ class FailsOrFlat(Fails):
         return isRight or Flat(self.case, self.recorded).isRight(ours, run)
 
 
-class StartsAnew(_Judgement):
+class StartsFresh(_Check):
     """
-    A clone is as a new one.
+    A clone behaves like a new framing.
     """
 
-    what = "of a clone the same as of a new one"
+    what = "the same results from a clone as from a new framing"
 
     def isRight(self, ours: Result, run: Run) -> bool:
         return Result(steps=Run(self.case["request"], fresh=True).run()) == ours
 
 
-class Keeps(_Judgement):
+class Keeps(_Check):
     """
-    All that is pending can be had.
+    A new framing can continue from the pending data.
     """
 
-    what = "pending all from which a new one can go on"
+    what = "pending bytes from which a new framing can continue"
 
     def isRight(self, ours: Result, run: Run) -> bool:
         recorded, given = (
@@ -311,18 +311,18 @@ class Keeps(_Judgement):
 
 
 def _refuses(case: Case, recorded: Result) -> Result:
-    return Result(refused="the constructor is to")
+    return Result(refused="the constructor must reject this")
 
 
 def _noFatals(case: Case, recorded: Result) -> Result:
     return _transformed(case["request"], recorded)
 
 
-#: Faults of the original, by a part of C{quirk}, for which what is right does not stand
-#: in the case record by record.
-QUIRKS: dict[str, Callable[[Case, Result], Result | _Judgement]] = {
+#: Bugs of POE, by a part of C{quirk}, for which the case does not list the right
+#: records.
+QUIRKS: dict[str, Callable[[Case, Result], Result | _Check]] = {
     "accepted": _refuses,
-    "clone()": StartsAnew,
+    "clone()": StartsFresh,
     "get_pending()": Keeps,
     "NoFatals": _noFatals,
     "drops non-digit": FailsOrFlat,
@@ -331,7 +331,7 @@ QUIRKS: dict[str, Callable[[Case, Result], Result | _Judgement]] = {
 }
 
 
-# -- where ours is another by design
+# -- differences by design
 
 
 def _unknown(request: dict[str, Any]) -> str:
@@ -358,7 +358,7 @@ def _transformed(request: dict[str, Any], recorded: Result) -> Result:
         texts = [isinstance(record, str) for record in step.records or ()]
         if "NoFatals" in arguments[::2] and any(texts):
             records = (step.records or [])[: texts.index(True)]
-            result.append(Step(step.kind, records, error="as the record says"))
+            result.append(Step(step.kind, records, error="the text of the record"))
             break
         if request["filter"] in ("Map", "Grep") and values == [""]:
             step = Step(step.kind, [])
@@ -367,10 +367,10 @@ def _transformed(request: dict[str, Any], recorded: Result) -> Result:
 
 
 def _isRight(
-    case: Case, expected: Result | _Judgement, ours: Result, run: Run | None
+    case: Case, expected: Result | _Check, ours: Result, run: Run | None
 ) -> bool:
     """
-    @return: whether ours is what is expected, or may be another one.
+    @return: True if our result is the expected one, or differs by a rule.
     """
     if ours == expected:
         return True
@@ -381,7 +381,7 @@ def _isRight(
         return request["filter"] == "Block" and words == {"BlockSize", "MaxLength"}
     if run is None or not ours.steps:
         return False
-    if isinstance(expected, _Judgement):
+    if isinstance(expected, _Check):
         return expected.isRight(ours, run)
     asked = steps(request)
     for number, (step, right) in enumerate(

@@ -1,8 +1,8 @@
 """
-Does what the request of a case says, with our framings.
+Runs the request of a case with our framings.
 
-Whatever a request is, it is a list of steps (as of the original's C{session}), and its
-result a L{Step} for each of them, up to the first error.
+Every request is converted to a list of steps, as in a C{session}. Its result is a
+L{Step} for each of them, up to the first error.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from twisted_clienttcp.framing._buffer import InputBuffer
 
 from .filters import CODE, CODECS, DEFAULT_LIMIT, framingClass, translated
 
-#: The cases that this package has.
+#: The recorded cases.
 CASES = Path(__file__).parent / "filter_cases.json"
 
 
 @dataclass(eq=False)
 class Step:
     """
-    What one step gave.
+    The result of one step.
 
-    @ivar records: those that came of a read, or None for another kind of step.
-    @ivar octets: what was made of records to send; or what is pending.
-    @ivar error: what was raised, behind those records.
-    @ivar isHeld: whether a new framing could go on from what is pending.
+    @ivar records: the records of a read; None for other kinds of steps.
+    @ivar octets: the bytes to send, or the pending bytes, in hexadecimal.
+    @ivar error: the exception that was raised after these records.
+    @ivar isHeld: True if a new framing could continue from the pending bytes.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Step:
 
 class Refused(Exception):
     """
-    The constructor does not take its parameters.
+    The constructor rejects its parameters.
     """
 
 
@@ -83,10 +83,10 @@ def steps(request: dict[str, Any]) -> list[list[Any]]:
 
 def build(name: str, arguments: list[Any]) -> Any:
     """
-    @return: the framing that stands for a filter.
+    @return: the framing for a filter.
 
-    @raise Refused: if that cannot be.
-    @raise Waiting: if there is no such framing yet.
+    @raise Refused: if its constructor rejects the arguments.
+    @raise Waiting: if the framing does not exist yet.
     """
     values = [_value(each) for each in arguments]
     try:
@@ -100,7 +100,7 @@ def build(name: str, arguments: list[Any]) -> Any:
 
 def _value(value: Any) -> Any:
     """
-    @return: an argument of the case's, as a value of ours.
+    @return: an argument of the case, as a value for our framings.
     """
     if not isinstance(value, dict):
         return value
@@ -126,7 +126,7 @@ def _value(value: Any) -> Any:
 
 def toRecord(record: Any) -> Any:
     """
-    @return: a record of the case's, as one of ours.
+    @return: a record of the case, as a record of our framings.
     """
     if isinstance(record, str):
         return bytes.fromhex(record)
@@ -138,9 +138,9 @@ def toRecord(record: Any) -> Any:
 
 def fromRecord(record: Any, isData: bool) -> Any:
     """
-    @param isData: it is any value, as the original's Reference gives them.
+    @param isData: True if the record is any value, as with POE's Reference.
 
-    @return: a record of ours, as the case tells it.
+    @return: a record of our framings, as the case would write it.
     """
     if record is None:
         return None
@@ -157,19 +157,19 @@ class Run:
     """
     The steps of one case.
 
-    @ivar isData: records are any values.
+    @ivar isData: True if records are any values.
     """
 
     def __init__(self, request: dict[str, Any], fresh: bool = False) -> None:
         """
-        @param fresh: build clones anew.
+        @param fresh: True to build a new framing in place of each clone.
         """
         self._request = request
         self._fresh = fresh
         self.isData = request["filter"] == "Reference"
         self._buffers = {"main": InputBuffer(self.build())}
         self._current = "main"
-        #: What each has been fed.
+        #: The bytes that each buffer has received.
         self._fed = {"main": b""}
 
     def build(self) -> Any:
@@ -180,7 +180,7 @@ class Run:
 
     def run(self) -> list[Step]:
         """
-        @return: what the steps gave, up to the first error.
+        @return: the results of the steps, up to the first error.
         """
         results = []
         for name, *arguments in steps(self._request):
@@ -225,7 +225,7 @@ class Run:
 
     def read(self, buffer: InputBuffer, data: bytes) -> tuple[list[Any], object]:
         """
-        @return: the records of a read, and the error behind them if there is one.
+        @return: the records of a read, and the error after them, if any.
         """
         records: list[Any] = []
         try:
@@ -238,15 +238,16 @@ class Run:
 
     def pending(self) -> bytes:
         """
-        @return: the bytes in the current buffer that are in no record. It keeps them.
+        @return: the bytes in the current buffer that belong to no record. They stay
+            there.
         """
         return copy.deepcopy(self._buffers[self._current]).takeRest()
 
     def _isHeld(self, pending: bytes) -> bool:
         """
-        @return: whether a new framing that is given what is pending goes on as the
-            current one does, whatever comes. (Where the records depend on the reads, it
-            can only be a part of what has come, in its order.)
+        @return: True if a new framing that reads the pending bytes continues as the
+            current one does, for any further data. (Where the records depend on the
+            reads, this checks only that the pending bytes are received ones, in order.)
         """
         current, fed = self._buffers[self._current], self._fed[self._current]
         octets = iter(fed)
@@ -267,7 +268,7 @@ class Run:
 
     def readsBack(self, octets: bytes) -> list[Any] | None:
         """
-        @return: the records that a new framing makes of octets; None for an error.
+        @return: the records that a new framing decodes from bytes; None for an error.
         """
         records, error = self.read(InputBuffer(self.build()), octets)
         return None if error else records

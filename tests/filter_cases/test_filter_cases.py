@@ -32,7 +32,7 @@ from .runner import CASES
 
 ALL: list[Case] = json.loads(CASES.read_text(encoding="utf-8"))
 
-#: The verdicts with which nothing is wrong.
+#: The verdicts that are not errors.
 GOOD = (
     "agree",
     "corrected",
@@ -70,7 +70,7 @@ Filter = tuple[str, list[Any]]
 
 def _streams(pieces: Sequence[bytes]) -> SearchStrategy[bytes]:
     """
-    @return: streams of such pieces.
+    @return: streams of these pieces.
     """
     return st.lists(st.sampled_from(pieces), max_size=20).map(b"".join)
 
@@ -80,7 +80,7 @@ def _reads(
     draw: st.DrawFn, filters: SearchStrategy[Filter], streams: SearchStrategy[bytes]
 ) -> dict[str, Any]:
     """
-    @return: requests to read a stream that is cut anywhere.
+    @return: requests to read a stream in reads of any size.
     """
     (name, arguments), stream = draw(filters), draw(streams)
     cuts = sorted(draw(st.sets(st.integers(0, len(stream)))) | {0, len(stream)})
@@ -114,7 +114,7 @@ def _filters(
 @st.composite
 def _cut(draw: st.DrawFn, frames: SearchStrategy[bytes]) -> bytes:
     """
-    @return: streams of frames, the last of which may not be complete.
+    @return: streams of frames, of which the last may be incomplete.
     """
     stream = b"".join(draw(st.lists(frames, max_size=6)))
     return stream[: len(stream) - draw(st.integers(0, 2))]
@@ -123,7 +123,7 @@ def _cut(draw: st.DrawFn, frames: SearchStrategy[bytes]) -> bytes:
 @st.composite
 def _stacks(draw: st.DrawFn, grouped: bool) -> Filter:
     """
-    @return: filters of records on one of octets.
+    @return: filters of records above one of bytes.
     """
     below = [
         ("Line", ["Literal", "\n"]),
@@ -131,8 +131,8 @@ def _stacks(draw: st.DrawFn, grouped: bool) -> Filter:
         ("Block", ["BlockSize", 3]),
         ("Stream", []),
     ]
-    # Records that were made of one are taken together, or not at all, where the
-    # original may leave some of them in a RecordBlock: so no such ones below that.
+    # The records that a filter makes of one record are consumed together here, while
+    # POE may leave some of them in a RecordBlock: so none of these filters is below it.
     several = () if grouped else ("split_comma", "duplicate")
     above = [
         *(("Map", name) for name in ("upper", "reverse", *several)),
@@ -140,8 +140,8 @@ def _stacks(draw: st.DrawFn, grouped: bool) -> Filter:
         ("Map", "drop_empty"),
     ]
     filters = [draw(st.sampled_from(below))]
-    # Where one of several records gives none, the original leaves those behind it for
-    # its next read; ours come at once. So nothing that drops lies above what splits.
+    # If one of several records is dropped, POE keeps the records after it for its next
+    # read; ours deliver them at once. So no filter that drops is above one that splits.
     splits = False
     for name, code in draw(st.lists(st.sampled_from(above), max_size=3)):
         if splits and code not in ("upper", "reverse", "duplicate"):
@@ -158,13 +158,13 @@ def _decimal(record: bytes) -> bytes:
     return b"%d\0%b" % (len(record), record)
 
 
-#: Records of octets.
+#: Records of bytes.
 _octets = st.binary(max_size=12).map(bytes.hex)
 
 
 class DifferentialTests(SynchronousTestCase):
     """
-    The original is asked about what nobody has recorded, and ours say the same.
+    Random requests, for which our results are those of POE.
     """
 
     def setUp(self) -> None:
@@ -173,7 +173,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def compare(self, *requests: SearchStrategy[dict[str, Any]]) -> None:
         """
-        Compare what the original says with ours, for many requests of each kind.
+        Compare the replies of POE with ours, for many requests of each kind.
         """
         for each in requests:
 
@@ -186,7 +186,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def judge(self, request: dict[str, Any], **case: Any) -> None:
         """
-        Compare one reply of the original with ours.
+        Compare one reply of POE with ours.
         """
         case = {
             "id": json.dumps(request),
@@ -202,8 +202,8 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_lineDefault(self) -> None:
         """
-        Any newline. Where the original says another thing when one is cut in two, what
-        it says of the whole is right.
+        Any newline. POE's reply may be wrong if a newline is split between two reads;
+        its reply for the whole stream is right.
         """
 
         @settings(max_examples=100, deadline=None)
@@ -242,7 +242,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_lineAutodetect(self) -> None:
         """
-        The first newline is the newline of all.
+        The first newline decides the newline of the stream.
         """
         self.compare(
             _reads(
@@ -253,7 +253,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_lineRegexp(self) -> None:
         """
-        A regular expression, also one with groups, or one that may match more later.
+        A regular expression, also with groups, and one whose match may become longer.
         """
         patterns = [r"[;,]", r"\d+x", r"(?:\r?\n)", r"(;)(,)?", r"-{2,3}", r"\s*;\s*"]
         arguments: list[list[Any]] = []
@@ -276,8 +276,8 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_blockLength(self) -> None:
         """
-        Blocks with their lengths before them: as the original has them, and as the
-        user's functions do.
+        Blocks with a length in front: in POE's default form, and in that of the user's
+        functions.
         """
         frames: list[tuple[Callable[[bytes], bytes], list[Any]]] = [
             (_decimal, []),
@@ -295,7 +295,7 @@ class DifferentialTests(SynchronousTestCase):
 
     def test_stackable(self) -> None:
         """
-        Filters of records, on one of octets.
+        Filters of records, above one of bytes.
         """
         streams = _streams([b"a", b"B", b"1", b"#", b",", b"\n"])
         words = st.text("aB1#,", max_size=5).map(lambda text: text.encode().hex())
@@ -338,14 +338,14 @@ def _update(case: Case, part: str, **changes: Any) -> None:
 
 class RunnerTests(TestCase):
     """
-    The runner sees what is not as it should be.
+    The runner finds differences.
     """
 
     timeout = 60
 
     def judged(self, identity: str, change: Callable[[Case], object]) -> Outcome:
         """
-        @return: the judgement on a case that has been changed.
+        @return: the verdict on a changed case.
         """
         (case,) = (deepcopy(case) for case in ALL if case["id"] == identity)
         change(case)
@@ -360,7 +360,7 @@ class RunnerTests(TestCase):
 
     def test_record(self) -> None:
         """
-        A record is another, or is missing, or is one too many.
+        A record is different, is missing, or is one too many.
         """
         change: Callable[[Case], object]
         for change in (
@@ -383,7 +383,7 @@ class RunnerTests(TestCase):
 
     def test_pending(self) -> None:
         """
-        What is pending is another.
+        The pending bytes are different.
         """
         for pending in (None, "66", "6565"):
             change = partial(_update, part="reply", pending=pending)
@@ -391,7 +391,7 @@ class RunnerTests(TestCase):
 
     def test_error(self) -> None:
         """
-        There is an error where there should be none, or none where there should be.
+        An unexpected error, or an expected error that does not occur.
         """
         self.differs(
             lambda case: case["reply"].update(error="x", error_at=0, error_in="get"),
@@ -419,7 +419,7 @@ class RunnerTests(TestCase):
 
     def test_octets(self) -> None:
         """
-        What is sent is another.
+        The bytes to send are different.
         """
         self.differs(
             lambda case: case["reply"].update(octets="610d0a0d0a63"), "put", "f0196"
@@ -427,7 +427,7 @@ class RunnerTests(TestCase):
 
     def test_session(self) -> None:
         """
-        A step gave another result.
+        A step has another result.
         """
         self.differs(
             lambda case: case["reply"]["steps"][4].update(pending="61"),
@@ -437,8 +437,8 @@ class RunnerTests(TestCase):
 
     def test_refusal(self) -> None:
         """
-        A refusal to send is right only if the octets of the original would not be read
-        back.
+        Rejecting a record is right only if POE's bytes would not be decoded as that
+        record.
         """
         outcome = self.judged("f0054", lambda case: None)
         self.assertEqual(outcome.verdict, "corrected", outcome)
@@ -452,7 +452,7 @@ class RunnerTests(TestCase):
 
     def test_corrected(self) -> None:
         """
-        Where the original is wrong, what it gave is not right.
+        If POE is wrong, its result is not the expected one.
         """
         outcome = self.judged("f0003", lambda case: None)
         self.assertEqual(outcome.verdict, "corrected")
@@ -467,9 +467,13 @@ class RunnerTests(TestCase):
 
     def test_unjudged(self) -> None:
         """
-        Of a case in which the original is wrong nobody says what is right.
+        A case in which POE is wrong, and that does not say what is right.
         """
-        self.differs(lambda case: case.update(correct=None), "nobody says", "f0003")
+        self.differs(
+            lambda case: case.update(correct=None),
+            "does not say what is right",
+            "f0003",
+        )
 
     def test_notApplicable(self) -> None:
         """
@@ -486,7 +490,7 @@ class RunnerTests(TestCase):
 
     def test_waiting(self) -> None:
         """
-        A framing that does not exist yet is waited for.
+        A framing that does not exist yet is reported as such.
         """
         self.patch(framing, "Line", None)
         outcome = self.judged("f0046", lambda case: None)
@@ -494,7 +498,7 @@ class RunnerTests(TestCase):
 
     def test_broken(self) -> None:
         """
-        A framing that breaks is no success.
+        A framing that raises an unexpected exception is a difference.
         """
 
         def broken(self: object, data: bytes, start: int) -> None:
@@ -505,8 +509,8 @@ class RunnerTests(TestCase):
 
     async def test_command(self) -> None:
         """
-        The command takes any file, prints a line for each case that differs and a
-        summary, and fails if there is one.
+        The command accepts any file, prints a line for each case that differs and a
+        summary, and fails if a case differs.
         """
         self.assertEqual((await self.command())[1], 0)
         holder = TemporaryDirectory()
