@@ -10,6 +10,7 @@ It prints each mistake and fails if there is one:
   - a link to another site that is not C{https://host/path} (they are not fetched);
   - a line of a block that is so long that the block scrolls at 1280 pixels;
   - a page of the API that mentions a private name or is not documented;
+  - a public name that the API leaves out;
   - a reference to nothing in the docstring of a private name: Sphinx sees only those of
     public ones.
 """
@@ -21,8 +22,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from html.parser import HTMLParser
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from pkgutil import walk_packages
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
@@ -141,6 +144,33 @@ def apiPages(site: Path) -> Iterator[str]:
             yield f"api/{path.name}: something is not documented"
 
 
+def missingNames(site: Path) -> Iterator[str]:
+    """
+    @return: a message for each public name of the package without a place in the API.
+    """
+    package = import_module("twisted_clienttcp")
+    modules = ["twisted_clienttcp"] + [
+        name
+        for _, name, _ in walk_packages(package.__path__, "twisted_clienttcp.")
+        if "._" not in name
+    ]
+    api = site / "api"
+    # pydoctor makes the page of the only package the first one.
+    pages = {name: Page(api / f"{name}.html") for name in modules[1:]}
+    pages["twisted_clienttcp"] = Page(api / "index.html")
+    for name in modules:
+        module = import_module(name)
+        own = [
+            each
+            for each, value in vars(module).items()
+            if each[0] != "_" and getattr(value, "__module__", None) == name
+        ]
+        for each in getattr(module, "__all__", own):
+            isPage = (api / f"{name}.{each}.html").is_file()
+            if not isPage and f"{name}.{each}" not in pages[name].anchors:
+                yield f"api: no place for {name}.{each}"
+
+
 def references() -> Iterator[str]:
     """
     @return: what pydoctor reports about all docstrings, those of private names
@@ -172,6 +202,7 @@ def main(folder: str) -> int:
         *brokenLinks(site),
         *wideBlocks(site),
         *apiPages(site),
+        *missingNames(site),
         *references(),
     ]
     for mistake in mistakes:
