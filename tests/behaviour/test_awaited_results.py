@@ -266,7 +266,8 @@ class AnswerTests(FlowTestCase):
             self.assertEqual(self.failureResultOf(flushed, OutputLost).value.unsent, 5)
         self.assertNoResult(waiter := client.whenConnected())
         waiter.addErrback(lambda failure: None)
-        self.assertEqual(self.reactor.getDelayedCalls()[:-1], [])
+        self.reactor.advance(0)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
         self.assertNotIn("disconnected", self.events)
         self.answers[0].callback(None)
         self.assertEqual(self.events[-1], "disconnected")
@@ -295,6 +296,75 @@ class AnswerTests(FlowTestCase):
         transport.lose()
         self.assertEqual(errors, [1001, 1001])
         self.assertEqual(self.events[-1], "disconnected")
+
+    def test_waitsForTheNextConnection(self) -> None:
+        """
+        Nor can one that waits for something that follows the report: that fails at
+        once. It is awaited before the loss, or after it.
+        """
+        for call, isBefore in (
+            ("flushed", False),
+            ("whenConnected", False),
+            ("whenStopped", False),
+            ("whenStopped", True),
+        ):
+            self.setUp()
+            seen: list[Any] = []
+            gate: Deferred[None] = Deferred()
+            if isBefore:
+                gate.callback(None)
+
+            async def serverInput(
+                client: Any,
+                record: Any,
+                gate: Any = gate,
+                call: str = call,
+                seen: list[Any] = seen,
+            ) -> None:
+                await gate
+                if not client.connected:
+                    client.put(b"kept")
+                try:
+                    await getattr(client, call)()
+                except NotConnectedError as error:
+                    seen.append((record, str(error)))
+
+            client, transport = self.connected(
+                serverInput=serverInput, offlineLimit=1000
+            )
+            transport.protocol.dataReceived(b"a\nb\n")
+            transport.lose()
+            if not isBefore:
+                self.assertEqual(seen, [])
+                gate.callback(None)
+            self.reactor.pump([0, 0, 0])
+            self.assertEqual([record for record, _ in seen], [b"a", b"b"])
+            self.assertIn("when serverInput has finished", seen[0][1])
+            self.assertEqual(self.events[-1], "disconnected")
+            # Records that were put after the loss are sent on the next connection.
+            self.reactor.advance(client.delay)
+            transport = self.establish()
+            self.drain(transport)
+            self.assertEqual(transport.sent, b"kept\n" * (1 if isBefore else 2))
+
+    def test_othersWait(self) -> None:
+        """
+        What other code waits for is not affected, and neither is a result that waits
+        for something else.
+        """
+        client, transport = self.waiting(offlineLimit=1000)
+        transport.protocol.dataReceived(b"a\n")
+        client.put(b"kept")
+        transport.lose()
+        waiting: list[Deferred[Any]]
+        waiting = [client.flushed(), client.whenConnected(), client.whenStopped()]
+        self.reactor.advance(0)
+        for each in waiting:
+            self.assertNoResult(each)
+        self.assertNotIn("disconnected", self.events)
+        self.answers[0].callback(None)
+        self.assertEqual(self.events[-1], "disconnected")
+        waiting[2].addErrback(lambda failure: None)
 
     def test_offlineRecordsWait(self) -> None:
         """

@@ -359,6 +359,13 @@ class Connections:
             parts.fireLater("flushed", lost)
             parts.run()
 
+    def endDelayed(self, connection: Connection) -> None:
+        """
+        The transport is lost, and an awaited result or a pause delays the report.
+        """
+        if connection is self._parts.connection:
+            self._parts.failAwaited()
+
     def connectionEnded(
         self, connection: Connection, disconnection: Disconnection, isKnown: bool
     ) -> None:

@@ -165,14 +165,14 @@ class Driver:
             return succeed(connection)
         if self._hasStopped:
             return fail(_neverConnected(self._outcome))
-        return self.parts.waiters.wait("connected", patience)
+        return self.parts.wait("connected", patience)
 
     def whenStopped(self) -> Deferred[None]:
         """
         @return: as L{ClientTCPFactory.whenStopped}.
         """
         if not self._hasStopped:
-            return self.parts.waiters.wait("stopped")
+            return self.parts.wait("stopped")
         if self.stopping is not None:
             return self.stopping.wait("stopped")
         return succeed(None) if self._outcome is None else fail(self._outcome)

@@ -17,7 +17,7 @@ from .._connection.disconnection import Disconnection
 from .._connection.protocol import Connection, raiseAgain
 from .._details import operationOf
 from .._stats import Stats
-from ..errors import CallbackError, OutputLost
+from ..errors import CallbackError, NotConnectedError, OutputLost
 from .callbacks import Callbacks
 from .events import Events
 from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
@@ -25,7 +25,7 @@ from .output import Output
 from .reporting import logFailure, warnOfFailure
 from .retries import Retries
 from .settings import Settings, storeClock
-from .waiters import Waiters
+from .waiters import Waiter, Waiters
 
 
 class Parts:
@@ -147,7 +147,34 @@ class Parts:
             and connection.pendingBytes
         ):
             return fail(OutputLost(connection.pendingBytes))
-        return self.waiters.wait("flushed")
+        return self.wait("flushed")
+
+    def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
+        """
+        Wait for an event that follows the present connection, as L{Waiters.wait}.
+        """
+        if self.connection is not None and self.connection.lost:
+            self.timeSource().callLater(0, self.failAwaited)
+        return self.waiters.wait(event, patience)
+
+    def failAwaited(self) -> None:
+        """
+        The connection is lost, and its end is reported when an awaited result of
+        C{serverInput} has arrived. If that waits for an event that follows the report,
+        neither would come: fail the Deferred for the event.
+        """
+        connection = self.connection
+        if connection is None or not connection.lost:
+            return
+        awaited = connection.reading.awaited
+        if isinstance(awaited, Waiter) and not awaited.called:
+            awaited.others.remove(awaited)
+            error = NotConnectedError(
+                "the connection is lost, which is reported when serverInput has "
+                "finished: what it waits for comes after that"
+            )
+            self.callbacks.later(awaited.errback, Failure(error))
+            self.run()
 
     # -- time
 

@@ -179,6 +179,13 @@ class Inbound:
         """
         return self._decoded - self._remaining() if self._records else self._decoded
 
+    @property
+    def awaited(self) -> Deferred[object] | None:
+        """
+        The result that is awaited; None if there is none.
+        """
+        return self._awaited if self.held & Hold.RESULT else None
+
     def feed(self, data: bytes = b"") -> None:
         """
         Deliver all that can be delivered.

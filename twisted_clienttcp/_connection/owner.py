@@ -135,6 +135,12 @@ class ConnectionOwner(Protocol[ConnectionT]):
         from it is done. Do nothing for an C{Exception}.
         """
 
+    def endDelayed(self, connection: ConnectionT) -> None:
+        """
+        The transport is lost, and L{connectionEnded} follows when an awaited result has
+        arrived, or a pause has ended.
+        """
+
     def connectionEnded(
         self, connection: ConnectionT, disconnection: Disconnection, isKnown: bool
     ) -> None:

@@ -738,6 +738,7 @@ class Connection(ClientTCPProtocol):
         finally:
             if not closing.isReported:
                 closing.limitDelivery(self._client.drainTimeout)
+                self._owner.endDelayed(self)
 
     def count(self, stats: Stats) -> None:
         """

@@ -17,6 +17,7 @@ from sys import maxsize
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 
 from ..framing._base import AnyFraming
@@ -144,6 +145,13 @@ class Reading:
         if self._throttled or self.hasEnded:
             return False
         return self.input is None or not self.input.held & ~Hold.RESULT
+
+    @property
+    def awaited(self) -> Deferred[object] | None:
+        """
+        The result for which the next record waits; None if there is none.
+        """
+        return None if self.input is None else self.input.awaited
 
     def delivers(self) -> bool:
         """
