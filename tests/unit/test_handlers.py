@@ -154,7 +154,7 @@ class HandlerTests(SynchronousTestCase):
         for name, *expected in (
             ("no_such_module:x", "no module no_such_module"),
             ("some_handlers.deeper:x", "some_handlers.deeper"),
-            ("some_handlers:nobody", "some_handlers has no nobody"),
+            ("some_handlers:nobody", "some_handlers has no attribute nobody"),
             ("half_baked:x", "half_baked", "no_such_thing", "half_baked.py, line 2"),
             ("unlucky:x", "unlucky", "OSError: the disk", "unlucky.py, line 2"),
             ("misspelt:x", "misspelt", "SyntaxError", "line 1"),
