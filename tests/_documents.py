@@ -39,6 +39,7 @@ PROXIES = ROOT / "docs" / "howto" / "proxies.rst"
 #: The messages in the first one that depend on the network of the machine. They are
 #: produced by C{tests.network.test_outages}.
 ROUTES = [
+    "cannot connect: Cannot assign requested address",
     "cannot connect: Network is unreachable",
     "cannot connect: No route to host",
     "cannot connect: Permission denied",

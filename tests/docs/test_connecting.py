@@ -211,6 +211,21 @@ class GuideTests(FailingTestCase):
             server.met = met
             await self.attempt(server, preConnect=waits)
 
+    async def giveUp(self) -> None:
+        """
+        The policy allows no other attempt.
+        """
+        client = self.client(
+            self.nowhere(),
+            autoReconnect=True,
+            maxRetries=1,
+            connectError=lambda client, failure: None,
+            serverInput=lambda client, record: None,
+        )
+        await client.start().addErrback(
+            lambda failure: self.found.append(describe(failure))
+        )
+
     async def test_log(self) -> None:
         """
         A client without C{connectError} logs the message.
@@ -239,6 +254,7 @@ class GuideTests(FailingTestCase):
         await self.lackResources()
         await self.distrust()
         await self.disagree()
+        await self.giveUp()
         quoted = [each for each in terms(GUIDE) if each not in ROUTES]
         for text in self.found:
             self.assertTrue(any(fits(text, each) for each in quoted), text)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -106,6 +107,18 @@ class WireTests(WireTestCase):
         for kind, address in (("prohibit", "192.0.2.1"), ("unreachable", "192.0.2.2")):
             self.wire.ip("client", "route", "add", kind, address)
         found = []
+        server = await self.serve()
+        # There is one local port, which the first client uses.
+        ports = Path("/proc/sys/net/ipv4/ip_local_port_range")
+        ports.write_text("40000 40000")
+        first = self.client(server, remoteAddress=SERVER, serverInput=print)
+        first.start()
+        await first.whenConnected()
+        recorder = Recorder()
+        second = self.client(server, remoteAddress=SERVER, **recorder.parameters())
+        await second.start().addErrback(lambda failure: None)
+        found.append(describe(recorder.failures[0]))
+        await first.shutdown()
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
             recorder = Recorder()
             client = self.client(
