@@ -15,6 +15,7 @@ installs.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -202,11 +203,15 @@ def lookUp(name: str) -> list[str]:
     return [] if name.endswith(".invalid") else [ADDRESS]
 
 
+#: The port of each server, by the port that the documents use.
+_ports: dict[int, int] = {}
+
+
 def furnish(reactor: Any) -> None:
     """
     Give a reactor the simulated network.
     """
-    ports: dict[int, int] = {}
+    ports = _ports
     connectTCP = reactor.connectTCP
 
     def connect(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
@@ -244,8 +249,8 @@ def plainText() -> Any:
     """
     A factory for the option C{--logger} of twistd.
 
-    @return: an observer that prints what a program logs as plain text, and what
-        Twisted logs only if it is a warning or an error, to standard error.
+    @return: an observer that prints what a program and its clients log as plain text,
+        and what Twisted logs only if it is a warning or an error, to standard error.
     """
 
     @provider(ILogObserver)
@@ -255,10 +260,23 @@ def plainText() -> Any:
         # Standard output and standard error of the process: print() writes to the log.
         if event["log_level"] >= LogLevel.warn:
             os.write(2, f"{text}\n".encode())
-        elif namespace not in ("twisted", "twisted_clienttcp", "log_legacy"):
-            os.write(1, f"{text}\n".encode())
+        elif namespace not in ("twisted", "log_legacy"):
+            os.write(1, f"{_located(text)}\n".encode())
 
     return observe
+
+
+def _located(text: str) -> str:
+    """
+    @return: a text with the addresses that the servers have for the documents, and with
+        the time of an idle machine.
+    """
+    isLocal = "localhost" in text or "127.0.0.1" in text.partition(": ")[0]
+    host = "127.0.0.1" if isLocal else ADDRESS
+    for port, number in _ports.items():
+        text = text.replace(f"127.0.0.1:{number}", f"{host}:{port}")
+    # On a busy machine it may take longer.
+    return re.sub(r"failures in [\d.]+ seconds", "failures in 0.1 seconds", text)
 
 
 def run(program: str) -> None:

@@ -28,6 +28,7 @@ PRIVATE = {
 LAYERS = {
     "errors": 0,
     "_validators": 0,
+    "_logevents": 0,
     "framing": 1,
     "retry": 1,
     "_tls": 1,

@@ -14,12 +14,12 @@ from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LogEvent,
-    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     eventAsText,
     globalLogBeginner,
 )
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._command.options import Options
@@ -28,6 +28,7 @@ from ._command.status import EX_FAILED
 from ._command.stdio import flush, writeIfReady
 from ._command.tasks import taskFrom
 from ._command.text import now
+from ._logevents import BUG, CLIENT
 
 
 @implementer(ILogObserver)
@@ -47,6 +48,9 @@ class _Messages:
             # The user's callbacks may log in any namespace.
             ours = "" if "client" in options.given else "twisted_clienttcp"
             levels.setLogLevelForNamespace(ours, LogLevel.info)
+            if ours:
+                # The console reports the events of the client, each once.
+                levels.setLogLevelForNamespace(CLIENT, LogLevel.warn)
         globalLogBeginner.beginLoggingTo(
             [FilteringLogObserver(self, [levels])], redirectStandardIO=False
         )
@@ -111,7 +115,7 @@ def _main() -> NoReturn:
         try:
             status = (await task.start()).status
         except Exception:
-            Logger().failure("this is a bug in clienttcp")
+            BUG.log(task, {"log_failure": Failure()})
         finally:
             reactor.stop()
 

@@ -4,17 +4,15 @@ A client as a service of a Twisted application.
 
 from __future__ import annotations
 
-from functools import partial
-
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._client.driver import StillStopping
 from ._client.factory import ClientTCPFactory
 from ._connection.disconnection import Disconnection
 from ._connection.server import ClientTCPProtocol
+from ._logevents import NOT_RESTARTED
 
 
 class ClientTCPService(Service):
@@ -28,8 +26,6 @@ class ClientTCPService(Service):
 
     @ivar client: the client.
     """
-
-    _log = Logger()
 
     def __init__(self, client: ClientTCPFactory) -> None:
         """
@@ -70,11 +66,10 @@ class ClientTCPService(Service):
             if self.running:
                 self._start()
 
-        self.client.whenStopped().addBoth(again).addErrback(
-            partial(
-                self._log.failure, "{client} cannot start again", client=self.client
-            )
-        )
+        def failed(failure: Failure) -> None:
+            NOT_RESTARTED.log(self, {"client": self.client, "log_failure": failure})
+
+        self.client.whenStopped().addBoth(again).addErrback(failed)
 
     def stopService(self) -> Deferred[Disconnection | None]:
         """

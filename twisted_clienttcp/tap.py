@@ -9,14 +9,13 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ._command.options import Options
 from ._command.tasks import Outcome, Task, taskFrom
+from ._logevents import ANNOUNCED, BUG, ENDED
 
 __all__ = ["Options", "makeService"]
-
-_log = Logger()
 
 
 class _TaskService(Service):
@@ -40,18 +39,15 @@ class _TaskService(Service):
     def _start(self) -> None:
         if self.running:
             self._ended = self._task.start().addCallback(self._end)
-            self._ended.addErrback(
-                lambda failure: _log.failure("this is a bug in clienttcp", failure)
-            )
+            self._ended.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        BUG.log(self, {"log_failure": failure})
 
     def _end(self, outcome: Outcome) -> None:
         if not self.running:
             return
-        _log.info(
-            "clienttcp has ended: {reason} (as exit status: {status})",
-            reason=outcome.reason,
-            status=outcome.status,
-        )
+        ENDED.log(self, outcome._asdict())
         if outcome.status:
             # Only a signal makes twistd and twist end with a status that is not 0.
             signal.raise_signal(signal.SIGTERM)
@@ -80,5 +76,9 @@ def makeService(options: Options) -> Service:
     """
     from twisted.internet import reactor
 
-    task = taskFrom(options, reactor, lambda text: _log.info("{text}", text=text))
+    task = taskFrom(
+        options, reactor, lambda text: ANNOUNCED.log(_TaskService, {"text": text})
+    )
+    if task.console is not None:
+        task.console.reports = False
     return _TaskService(task, reactor)

@@ -170,14 +170,19 @@ class CallbackErrorTests(ClientTestCase):
         self.refuse()
         self.reactor.advance(1)
         transport = self.establish()
+        self.reactor.advance(3)
         transport.protocol.readConnectionLost()
         transport.lose(ConnectionDone())
         got = [line for line in lines if line.startswith("Client ")]
         self.assertEqual(
             got,
             [
-                "Client 127.0.0.1:7: cannot connect: Connection refused",
-                "Client 127.0.0.1:7: the server closed the connection",
+                "Client 127.0.0.1:7: cannot connect: Connection refused; next attempt "
+                "in 1 s",
+                "Client 127.0.0.1:7: connected to 192.168.1.1:54321 after 1 failed "
+                "attempt in 1 s",
+                "Client 127.0.0.1:7: the server closed the connection (connected for "
+                "3 s); next attempt in 2 s",
             ],
         )
 

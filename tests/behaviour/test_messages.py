@@ -19,6 +19,7 @@ from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import NegotiationRefused
 from twisted_clienttcp.testing import MemoryServer
 
+from .._commands import TWIST, TWISTD
 from .._processes import execute
 from .._support import GUARD, NetworkTestCase
 
@@ -38,7 +39,10 @@ class FailureMessageTests(SynchronousTestCase):
         with capture() as events:
             server = MemoryServer(
                 ClientTCPFactory(
-                    remoteAddress="quotes.example.org", remotePort=1717, **given
+                    remoteAddress="quotes.example.org",
+                    remotePort=1717,
+                    jitter=None,
+                    **given,
                 )
             )
             act(server)
@@ -72,14 +76,19 @@ class FailureMessageTests(SynchronousTestCase):
             server.accept()
             server.reset()
 
+        lasted = " (connected for 0 s)"
         for act, callbacks, words in (
             (MemoryServer.refuse, {}, "cannot connect: Connection refused"),
-            (closing, {}, "the server closed the connection"),
-            (resetting, {}, "the connection was lost: Connection reset by peer"),
+            (closing, {}, f"the server closed the connection{lasted}"),
+            (
+                resetting,
+                {},
+                f"the connection was lost: Connection reset by peer{lasted}",
+            ),
             (
                 sending,
                 {"serverInput": raising},
-                "serverInput raised ValueError: no number",
+                f"serverInput raised ValueError: no number{lasted}",
             ),
             (
                 MemoryServer.accept,
@@ -88,7 +97,8 @@ class FailureMessageTests(SynchronousTestCase):
             ),
         ):
             messages = self.logged(act, **callbacks)
-            self.assertEqual(messages, [f"Client quotes.example.org:1717: {words}"])
+            expected = f"Client quotes.example.org:1717: {words}; next attempt in 1 s"
+            self.assertEqual(messages, [expected])
             self.flushLoggedErrors(ValueError)
 
     def test_fields(self) -> None:
@@ -241,7 +251,7 @@ react(main)
         """
         out, err = await self.printed(self.program())
         self.assertEqual(out, "")
-        words = f"Client 127.0.0.1:{self.port}: cannot connect: Connection refused\n"
+        words = f"Client 127.0.0.1:{self.port}: cannot connect: Connection refused; "
         self.assertTrue(err.startswith(words), err)
         self.assertEqual(err.count("cannot connect"), 1)
         self.assertIn("startLogging(sys.stderr)", err)
@@ -324,18 +334,55 @@ react(main)
             str(self.port),
         ]
         for words in (
-            ["-m", "twisted", "--log-file=log", *arguments],
-            ["-m", "twisted.scripts.twistd", "--nodaemon", "--logfile=log", *arguments],
+            [*TWIST, "--log-file=log", *arguments],
+            [*TWISTD, "--logfile=log", *arguments],
         ):
             out, err = await self.printed(*words)
             self.assertEqual((out, err), ("", ""), words)
-            self.assertIn("cannot connect", (self.folder / "log").read_text())
+            log = self.folder / "log"
+            self.assertIn("cannot connect", log.read_text())
+            log.unlink()
         out, err = await self.printed(
             "-m", "twisted_clienttcp", "--reconnect", *arguments[1:]
         )
         self.assertEqual(out, "")
         self.assertNotIn("observer", err)
-        self.assertEqual(err.count("cannot connect"), 4, err)
+        # The first failure, and the reason why the client gives up: the others are
+        # repetitions.
+        self.assertEqual(err.count("cannot connect"), 2, err)
+
+    async def test_noDuplicates(self) -> None:
+        """
+        Each failure and each connection is in one line: of the command under
+        C{clienttcp}, with C{--verbose} too, and of the client in the log of twistd and
+        twist.
+        """
+        address = ("127.0.0.1", str(self.port))
+        once = ("--max-retries=0", *address)
+        for words in (
+            [*TWIST, "--log-format=text", "--log-file=log"],
+            [*TWISTD, "--logfile=log"],
+        ):
+            await self.printed(*words, "clienttcp", *once)
+            log = self.folder / "log"
+            lines = log.read_text().splitlines()
+            log.unlink()
+            refused = [line for line in lines if "refused" in line]
+            # The failure, the client's stop, and the end of the command.
+            self.assertEqual(len(refused), 3, lines)
+            self.assertIn("cannot connect: Connection refused", refused[0])
+            self.assertIn("gives up", refused[1])
+            self.assertIn("exit status", refused[2])
+        for verbose in ([], ["--verbose"]):
+            _, err = await self.printed("-m", "twisted_clienttcp", *verbose, *address)
+            self.assertEqual(err.count("refused"), 1, err)
+        server = await self.listen()
+        server.met = lambda peer: peer.close()
+        address = ("127.0.0.1", str(server.port))
+        _, err = await self.printed("-m", "twisted_clienttcp", "--verbose", *address)
+        self.assertEqual(err.count("connected to"), 1, err)
+        _, err = await self.printed("-m", "twisted_clienttcp", *address)
+        self.assertNotIn("connected", err.replace("closed the connection", ""))
 
     async def test_trial(self) -> None:
         """

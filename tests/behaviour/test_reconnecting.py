@@ -11,7 +11,7 @@ from weakref import ref
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.logger import globalLogPublisher
+from twisted.logger import LogLevel, globalLogPublisher
 
 from twisted_clienttcp import ClientTCPFactory, errorDetails
 from twisted_clienttcp.errors import NegotiationRefused, OutputLost, RetriesExhausted
@@ -412,19 +412,19 @@ class GiveUpTests(RetryTestCase):
 
     def test_logged(self) -> None:
         """
-        It is logged if there is no callback for it.
+        It is logged as a warning if there is no callback for it.
         """
         events: list[Any] = []
         observer: Any = events.append
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        for silent, count in ((False, 0), (True, 1)):
+        for silent, level in ((False, LogLevel.info), (True, LogLevel.warn)):
             client = self.client(**({"stopped": None} if silent else {}))
             client.maxRetries = 0
             client.start().addErrback(lambda failure: None)
             self.refuse()
             said = [e for e in events if "gives up" in (e.get("log_format") or "")]
-            self.assertEqual(len(said), count)
+            self.assertEqual(said[-1]["log_level"], level)
 
     def test_orderInStopped(self) -> None:
         """

@@ -109,13 +109,13 @@ class PolicyTests(RetryTestCase):
         with capturedLogs() as logs:
             self.refuse()
             self.assertEqual(self.wait(client), 60)
-        said = [str(formatEvent(event)) for event in logs if "delay" in event]
+        said = [str(formatEvent(event)) for event in logs if "maxDelay" in event]
         self.assertIn("waits maxDelay=60.0 seconds, not 300.0", said[0])
         client.maxDelay = 300
         with capturedLogs() as logs:
             self.refuse()
             self.assertEqual(self.wait(client), 300)
-        self.assertEqual([event for event in logs if "delay" in event], [])
+        self.assertEqual([event for event in logs if "maxDelay" in event], [])
 
     def test_none(self) -> None:
         """

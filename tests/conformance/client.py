@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import (
     ILogObserver,
     LogEvent,
+    LogLevel,
     globalLogPublisher,
 )
 from twisted.python.failure import Failure
@@ -225,10 +226,11 @@ class Client:
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Record the failures that the client logs, as POE's default handlers print them
-        (C{ILogObserver}).
+        Record the failures that the client logs as warnings, as POE's default handlers
+        print them (C{ILogObserver}).
         """
-        if event.get("log_source") in self._clients and "operation" in event:
+        isFailure = "operation" in event and event["log_level"] is LogLevel.warn
+        if isFailure and event.get("log_source") in self._clients:
             text = event["text"] or "Normal disconnection"
             self._lines.append(
                 f"got {event['operation']} error {event['errno']} ({text})"

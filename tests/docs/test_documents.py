@@ -217,6 +217,21 @@ class ParameterTests(SynchronousTestCase):
         )
 
 
+class LogEventTests(SynchronousTestCase):
+    """
+    The tables of log events are generated from the events.
+    """
+
+    def test_upToDate(self) -> None:
+        """
+        C{docs/logevents.py} would write the page that is there. If not, run it.
+        """
+        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "logevents.py"))
+        page = written["PAGE"].read_text()
+        self.assertEqual(written["page"](page), page)
+        self.assertEqual(written["page"](page.split(written["MARKER"])[0]), page)
+
+
 class LifecycleTests(SynchronousTestCase):
     """
     The picture and the page of the lifecycle are those of the machine.

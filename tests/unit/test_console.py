@@ -49,6 +49,8 @@ from twisted_clienttcp.errors import (
 from twisted_clienttcp.framing import SPECS, Stream, fromSpec
 from twisted_clienttcp.testing import decodeAll
 
+from .._log import assertDocumented
+
 values = some.recursive(
     some.none()
     | some.booleans()
@@ -275,6 +277,8 @@ class ConsoleTests(SynchronousTestCase):
         """
         The messages so far.
         """
+        for each in self.events:
+            assertDocumented(self, each)
         return [eventAsText(each, includeTimestamp=False) for each in self.events]
 
     def flush(self) -> None:

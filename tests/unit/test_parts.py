@@ -90,7 +90,9 @@ class PartsTests(SynchronousTestCase):
             self.parts.beginConnection()
             self.clock.rightNow += passed
             self.assertEqual(self.parts.stats().secondsConnected, expected)
-            seconds = self.parts.endConnection(self.connection, Mock(unsent=7))
+            seconds = self.parts.endConnection(
+                self.connection, Mock(unsent=7), self.clock.seconds()
+            )
             self.assertEqual(seconds, expected)
             self.clock.rightNow += 100.0
             stats = self.parts.stats()
@@ -110,7 +112,8 @@ class PartsTests(SynchronousTestCase):
             if isLow:
                 self.parts.reachedLowMark()
             else:
-                self.parts.endConnection(self.connection, Mock(unsent=0))
+                now = self.clock.seconds()
+                self.parts.endConnection(self.connection, Mock(unsent=0), now)
             self.clock.advance(2.0)
             self.assertEqual(self.parts.stats().secondsHigh, 2)
 

@@ -82,7 +82,8 @@ class RetriesTests(SynchronousTestCase):
 
         waits = retries(retryPolicy=policy, maxDelay=7.0)
         failure = waits.failure = Failure(OSError())
-        self.assertEqual([waits.next(now) for now in (1.0, 3.0)], [0.5, 7])
+        self.assertEqual([waits.next(now) for now in (1.0, 3.0)], [0.5, 1e6])
+        self.assertEqual(waits.delay, 7)
         self.assertIsInstance(waits.next(10.0), Failure)
         self.assertEqual(attempts, [1, 2, 3])
         self.assertEqual(attempts[2].ages, (0, 7, 9))

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.python.failure import Failure
 
+from .. import _logevents as logged
 from .. import _tls
 from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
@@ -22,7 +23,7 @@ from .attempts import Attempts
 from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
 from .parts import Parts
 from .preconnect import PreConnect
-from .reporting import destinationOf, logOf
+from .reporting import destinationOf, logEvent, shown
 from .settings import currentTarget
 
 
@@ -53,11 +54,7 @@ class Connections:
         """
         parts, client = self._parts, self._parts.client
         if parts.lifecycle.phase not in (IDLE, STOPPED, CONNECTING):
-            logOf(client).warn(
-                "{client} rejects a second connection, to {addr}",
-                client=client,
-                addr=addr,
-            )
+            logEvent(client, logged.SECOND_CONNECTION, {"address": shown(addr)})
             return None
         if parts.lifecycle.phase is not CONNECTING:
             # A ClientService connects, which does not report its attempts.
@@ -242,7 +239,7 @@ class Connections:
         parts.counts.recordsOut += records - output.accepted[1]
         for error in errors:
             parts.counts.recordsRejected += 1
-            parts.callbacks.later(parts.report, "serverError", Failure(error))
+            parts.callbacks.later(parts.report, "serverError", Failure(error), True)
             if not isinstance(error, Exception):
                 parts.callbacks.later(raiseAgain, error)
         parts.run()
@@ -267,7 +264,7 @@ class Connections:
         skipped.
         """
         parts = self._parts
-        parts.callbacks.later(parts.report, "serverError", failure)
+        parts.callbacks.later(parts.report, "serverError", failure, not closing)
         if closing:
             parts.callbacks.later(parts.lifecycle.inputEnded)
         parts.run()
@@ -378,7 +375,7 @@ class Connections:
         lifecycle, failure = parts.lifecycle, disconnection.failure
         connector = parts.client.connector
         if lifecycle.phase is NEGOTIATING:
-            parts.endConnection(connection, disconnection)
+            parts.endConnection(connection, disconnection, parts.now())
             self._cancelPreConnect()
             if lifecycle.then is None:
                 self._attempts.queueFailure(failure)
@@ -413,21 +410,27 @@ class Connections:
             parts.report("serverError", disconnection.failure)
         lifecycle.connectionEnded()
         try:
-            seconds = parts.endConnection(connection, disconnection)
+            story = parts.story or parts.beginStory()
+            now = (parts.client.clock or parts.timeSource()).seconds()
+            seconds = parts.endConnection(connection, disconnection, now)
+            story.ended(disconnection, seconds, now)
             isStable = seconds >= parts.client.stableAfter
             if isStable:
                 parts.retries.reset()
             parts.output.queue = offline = parts.output.offline
             if offline.behind is not None:
                 parts.output.endDrain(offline)
-            if disconnection.initiator != "local" or disconnection.failure.check(
+            if self._target.others and (
+                disconnection.initiator != "local"
                 # We closed the connection because of what the peer did.
-                PeerSilent,
-                FramingError,
+                or disconnection.failure.check(PeerSilent, FramingError)
             ):
                 self._target.lost(isStable)
             if disconnection.unsent:
-                self._reportLoss(disconnection.unsent)
+                parts.waiters.split("flushed").fire(
+                    Failure(OutputLost(disconnection.unsent))
+                )
+                story.outputLost(disconnection.unsent, now)
             parts.callbacks.call("disconnected", disconnection)
             if lifecycle.then not in (STOP, GIVE_UP):
                 # The user has requested another attempt after the request to stop.
@@ -436,13 +439,3 @@ class Connections:
                     parts.waiters.split("shutdown").fire(disconnection)
         finally:
             lifecycle.settle()
-
-    def _reportLoss(self, unsent: int) -> None:
-        parts = self._parts
-        parts.waiters.split("flushed").fire(Failure(OutputLost(unsent)))
-        if "disconnected" not in parts.functions:
-            logOf(parts.client).warn(
-                "Client {client} lost up to {unsent} bytes that were put and not sent",
-                client=destinationOf(parts.client),
-                unsent=unsent,
-            )

@@ -12,9 +12,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from .. import _logevents as logged
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import Connection
 from .._connection.server import ClientTCPProtocol
+from .._details import describe
 from ..errors import (
     NotConnectedError,
     OutputLost,
@@ -26,7 +28,7 @@ from .connections import Connections
 from .events import Events, Session, releaseAlias
 from .lifecycle import CONNECTING, DRAINING, IDLE, STOPPED, WAITING
 from .parts import Parts
-from .reporting import destinationOf, logOf
+from .reporting import logEvent, oneLine
 from .settings import Settings, currentTarget
 from .waiters import Waiters
 
@@ -230,7 +232,9 @@ class Driver:
             if delay.value is not None:
                 parts.raiseLater(delay.value)
             return None
-        return delay
+        if delay > parts.retries.delay:
+            parts.beginStory().delayLimited(delay, clock.seconds())
+        return parts.retries.delay
 
     def beginAttempt(self) -> None:
         """
@@ -253,13 +257,23 @@ class Driver:
         if not self.connections.expire():
             self.attempts.expire()
 
+    def nothingFollows(self) -> None:
+        """
+        No attempt follows the last one or the last connection: log how that ended.
+        """
+        if self.parts.story is not None:
+            self.parts.story.follows(None)
+
     def startTimer(self, seconds: float) -> None:
         """
-        Call C{timeUp} of the lifecycle after this time.
+        An attempt follows: call C{timeUp} of the lifecycle after this time.
         """
+        parts = self.parts
+        if parts.story is not None and parts.story.pending is not None:
+            parts.story.follows(seconds)
         if self._timer is not None:
             self.stopTimer()
-        clock = self.parts.client.clock or self.parts.timeSource()
+        clock = parts.client.clock or parts.timeSource()
         self._timer = clock.callLater(seconds, self._timeUp)
 
     def _timeUp(self) -> None:
@@ -293,7 +307,8 @@ class Driver:
         self.stopTimer()
         seconds = self.attempts.deadline()
         if seconds is not None:
-            self.startTimer(seconds)
+            clock = self.parts.client.clock or self.parts.timeSource()
+            self._timer = clock.callLater(seconds, self._timeUp)
 
     def stopTimer(self) -> None:
         """
@@ -352,6 +367,7 @@ class Driver:
         parts = self.parts
         peer, connection.peer = connection.peer, None
         connection.negotiated()
+        parts.logConnected(peer)
         if parts.callbacks.call("connected", peer):
             if parts.output.offline.isUsed:
                 self.connections.sendOffline(connection)
@@ -367,6 +383,7 @@ class Driver:
         if not hosted:
             self._dropOffline()
             parts.output.setStopped(True)
+        self.nothingFollows()
         failure, self.stopFailure = self.stopFailure, None
         # A stop on request that has lost bytes is a failure too.
         self._outcome = failure or (parts.reason if gaveUp else None) or parts.lost
@@ -388,12 +405,7 @@ class Driver:
             parts.counts.recordsOut += records
             parts.counts.unsentBytes += unsent
             parts.lost = parts.lost or Failure(OutputLost(unsent))
-            logOf(self.parts.client).warn(
-                "Client {client} stops with {unsent} bytes that were put and never "
-                "sent",
-                client=destinationOf(parts.client),
-                unsent=unsent,
-            )
+            logEvent(parts.client, logged.OFFLINE_LOST, {"unsent": unsent})
             parts.fireLater("flushed", parts.lost)
             parts.run()
 
@@ -406,9 +418,8 @@ class Driver:
         if not hosted:
             if parts.events is not None:
                 parts.events.clear()
+            self._logStop(failure)
             parts.callbacks.call("stopped", failure)
-            if "stopped" not in parts.functions and failure is not None:
-                self._reportStop(failure)
         if self.stopping is waiters:
             self.stopping = None
         alias = parts.client.alias
@@ -418,14 +429,17 @@ class Driver:
         waiters.split("flushed", "connected").fire(_neverConnected(failure))
         waiters.split("shutdown").fire(disconnection)
 
-    def _reportStop(self, failure: Failure) -> None:
-        if failure.check(RetriesExhausted):
-            logOf(self.parts.client).warn(
-                "Client {client} gives up: {reason}",
-                client=destinationOf(self.parts.client),
-                reason=str(failure.value),
-                failure=failure,
-            )
+    def _logStop(self, failure: Failure | None) -> None:
+        parts = self.parts
+        kind = logged.STOPPED
+        reason = "on request" if failure is None else oneLine(describe(failure))
+        fields = {"reason": reason, "failure": failure, **parts.endStory()}
+        if failure is not None:
+            # The reason is that of the last failure, or says how many there were.
+            fields["history"] = ""
+            if failure.check(RetriesExhausted):
+                kind = logged.GAVE_UP
+        logEvent(parts.client, kind, fields, parts.functions)
 
     # -- named events
 
@@ -464,12 +478,8 @@ class Driver:
         @return: its result.
         """
         if events.isTraced:
-            logOf(self.parts.client).info(
-                "Client {client} dispatches {event} {args}",
-                client=destinationOf(self.parts.client),
-                event=event,
-                args=args,
-            )
+            fields = {"event": event, "args": args}
+            logEvent(self.parts.client, logged.DISPATCHED, fields)
         return events.call(event, *args)
 
     def _eventDone(self) -> None:

@@ -232,8 +232,8 @@ class ClientTCPFactory(Settings):
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). C{client.connector.getDestination()} is
             its address; if a name has several addresses, C{client.tried} has the
-            failure of each. Without this callback, failures are logged; if no log
-            observer is running, the first failure of the process is also printed to
+            failure of each. Without this callback, failures are logged as warnings; if
+            no log observer is running, the first one of the process is also printed to
             standard error, once, for all clients.
         @param serverError: C{serverError(client, failure)}: the connection ends, and
             not at our request; a clean end of stream is a

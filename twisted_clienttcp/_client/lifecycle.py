@@ -134,10 +134,16 @@ class LifecycleOwner(Protocol):
         Close the connection now. L{Lifecycle.connectionEnded} follows.
         """
 
+    def nothingFollows(self) -> None:
+        """
+        No attempt follows the last one or the last connection, unless the handler of a
+        named event requests one.
+        """
+
     def startTimer(self, seconds: float) -> None:
         """
-        Call L{Lifecycle.timeUp} after this time. There is one timer: a running one is
-        replaced.
+        An attempt follows: call L{Lifecycle.timeUp} after this time. There is one
+        timer: a running one is replaced.
         """
 
     def startAging(self) -> None:
@@ -480,6 +486,8 @@ class Lifecycle:
             # The owner calls settle again when the expected events have been handled.
             if self.hosted or not self._owner.expectsEvents:
                 self.finish()
+            else:
+                self._owner.nothingFollows()
         else:
             self.then = None
             self._owner.startTimer(then)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
@@ -22,9 +22,10 @@ from .callbacks import Callbacks
 from .events import Events
 from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
 from .output import Output
-from .reporting import logFailure, warnOfFailure
+from .reporting import logFailure, shown
 from .retries import Retries
 from .settings import Settings, storeClock
+from .story import Story, logConnected, past
 from .waiters import Waiter, Waiters
 
 
@@ -41,6 +42,7 @@ class Parts:
     @ivar events: the pending named events; None until the first one.
     @ivar reason: the failure of the last attempt or connection; None for a clean end.
     @ivar lost: the same, if output was lost.
+    @ivar story: what the log says about failures; None until the first one.
     """
 
     __slots__ = (
@@ -85,7 +87,9 @@ class Parts:
         self._connectedAt: float | None = None
         self._highSince: float | None = None
 
-    # An idle connection needs neither of the next two, so they are created late.
+    # An idle connection needs none of the next three, so they are created late.
+
+    story: Story | None = None
 
     @cached_property
     def counts(self) -> Stats:
@@ -200,6 +204,43 @@ class Parts:
         clock: IReactorTime = client.clock
         return clock
 
+    def now(self) -> float:
+        """
+        @return: the present time in seconds.
+        """
+        return (self.client.clock or self.timeSource()).seconds()
+
+    # -- the log
+
+    def beginStory(self) -> Story:
+        """
+        @return: what the log says about failures, of which there is one now.
+        """
+        if self.story is None:
+            self.story = Story(self.client, self.functions, self._connectedAt)
+        return self.story
+
+    def logConnected(self, peer: IAddress | None) -> None:
+        """
+        Log that the present connection can be used.
+        """
+        if self.story is None:
+            logConnected(self.client, shown(peer), past())
+        else:
+            self.story.connected(shown(peer), self.timeSource())
+
+    def endStory(self) -> dict[str, object]:
+        """
+        The client stops.
+
+        @return: the fields for what has happened since the last connection.
+        """
+        story = self.story
+        if story is None:
+            return past()
+        del self.story
+        return story.stopped(self.now())
+
     # -- counts
 
     def beginConnection(self) -> None:
@@ -213,8 +254,7 @@ class Parts:
         if moment is None:
             return 0.0
         # The clock may be the time of day, which can be set back.
-        clock = self.client.clock or self.timeSource()
-        return max(0.0, clock.seconds() - moment)
+        return max(0.0, self.now() - moment)
 
     def reachedHighMark(self) -> None:
         """
@@ -236,14 +276,15 @@ class Parts:
             self._highSince = None
 
     def endConnection(
-        self, connection: Connection, disconnection: Disconnection
+        self, connection: Connection, disconnection: Disconnection, now: float
     ) -> float:
         """
         Add what a connection has counted to the counts of the client, and forget it.
 
         @return: how many seconds it has lasted.
         """
-        seconds = self._secondsSince(self._connectedAt)
+        begun = now if self._connectedAt is None else self._connectedAt
+        seconds = max(0.0, now - begun)
         connection.count(self.counts)
         self.counts.unsentBytes += disconnection.unsent
         self.counts.secondsConnected += seconds
@@ -296,9 +337,12 @@ class Parts:
         """
         self.callbacks.later(self.waiters.split(event).fire, result)
 
-    def report(self, callback: str, failure: Failure) -> None:
+    def report(self, callback: str, failure: Failure, continues: bool = False) -> None:
         """
-        Call a callback for failures in a step, or log the failure if there is none.
+        Call a callback for failures in a step.
+
+        @param continues: True if the connection continues. If not, its end will be
+            logged.
         """
         counts, operation = self.counts, operationOf(failure)
         counts.lastError = failure
@@ -306,11 +350,11 @@ class Parts:
         # Copies of the statistics have the old mapping.
         before = getattr(counts, kind)
         setattr(counts, kind, {**before, operation: before.get(operation, 0) + 1})
-        if callback in self.functions:
-            self.callbacks.call(callback, failure)
-        else:
-            isRunning = getattr(self.timeSource(), "running", True)
-            warnOfFailure(self.client, callback, failure, isRunning)
+        if callback == "connectError":
+            self.beginStory().failed(failure, self.now())
+        elif continues:
+            self.beginStory().error(failure, self.now())
+        self.callbacks.call(callback, failure)
 
     def _raised(self, callback: str, error: BaseException) -> None:
         self.callbackRaised(callback, error)

@@ -1,14 +1,21 @@
 """
-Failures in the log, and on standard error for programs that run without a log observer.
+What log events say about a client, and failures on standard error for programs that run
+without a log observer.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Container, Mapping
 from contextlib import suppress
-from functools import partial
 
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.logger import (
@@ -21,8 +28,9 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
-from .._connecting.resolving import State, inWords
-from .._details import describe, errorDetails
+from .._connecting.resolving import State
+from .._connection.peer import hostAndPort
+from .._logevents import ATTEMPT_FAILED, RAISED, Kind
 from ..errors import CallbackError, NegotiationRefused
 from .settings import Settings, currentTarget, movesAddress, nextTarget
 
@@ -85,13 +93,6 @@ class FailureLog:
 failureLog = FailureLog()
 
 
-def logOf(client: Settings) -> Logger:
-    """
-    @return: the log of a client, whose events have the client as their C{log_source}.
-    """
-    return Logger("twisted_clienttcp.ClientTCPFactory", source=client)
-
-
 def destinationOf(client: Settings) -> str:
     """
     @return: the destination of a client, for messages.
@@ -104,7 +105,46 @@ def destinationOf(client: Settings) -> str:
         return "?"
     # A connector of a test need not have this method.
     destination = getattr(connector, "getDestination", None)
-    return str(connector if destination is None else destination())
+    return shown(connector if destination is None else destination())
+
+
+def shown(address: object) -> str:
+    """
+    @return: an address, for messages.
+    """
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return hostAndPort(address.host, address.port)
+    if isinstance(address, HostnameAddress):
+        return hostAndPort(address.hostname.decode(), address.port)
+    if isinstance(address, UNIXAddress):
+        return oneLine(os.fsdecode(address.name or b"?"))
+    return "?" if address is None else oneLine(str(address))
+
+
+def oneLine(text: str) -> str:
+    """
+    @return: a text for a line of the log. A peer may have sent a part of it, so
+        characters that end a line or control a terminal are escaped.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def clientFields(client: Settings) -> dict[str, object]:
+    """
+    @return: the fields that every event of a client has.
+    """
+    destination, alias = destinationOf(client), client.alias
+    return {
+        "client": destination if alias is None else f"{alias} ({destination})",
+        "destination": destination,
+        "alias": alias,
+        "id": id(client),
+    }
 
 
 def nextDestinationOf(client: Settings) -> str:
@@ -127,53 +167,38 @@ def triedBy(client: Settings) -> dict[IAddress, Failure | State]:
     return connector.tried if isinstance(connector, Connector) else {}
 
 
+def logEvent(
+    client: Settings,
+    kind: Kind,
+    fields: Mapping[str, object],
+    callbacks: Container[str] = (),
+) -> None:
+    """
+    Log an event of a client.
+
+    @param fields: its own fields.
+    @param callbacks: the names of the callbacks that may handle it.
+    """
+    kind.log(client, {**clientFields(client), **fields}, kind.levelWith(callbacks))
+
+
 def logFailure(client: Settings, what: str, failure: Failure) -> None:
     """
-    Log an exception with its traceback and the destination of the client.
+    Log an exception with its traceback.
 
     @param what: what raised the exception.
     """
-    logOf(client).failure(
-        "Client {client}: {what}", failure, client=destinationOf(client), what=what
-    )
+    logEvent(client, RAISED, {"what": what, "log_failure": failure})
 
 
-def warnOfFailure(
-    client: Settings,
-    callback: str,
-    failure: Failure,
-    isRunning: bool,
-) -> None:
+def mustBeSeen(kind: Kind, failure: Failure) -> bool:
     """
-    Log a failure for which the user has no callback. The log event has C{operation},
-    C{errno} and C{text}, as POE would print them.
+    @param kind: the kind of the event about a failure that no callback handles.
 
-    @param callback: the name of the callback.
-    @param isRunning: False if the reactor is being stopped.
-    """
-    operation, number, text = errorDetails(failure)
-    log = logOf(client)
-    warn: Callable[..., None] = log.warn
-    if isRunning and _mustBeSeen(callback, failure):
-        warn = partial(failureLog.warn, log)
-    warn(
-        "Client {client}: {what}",
-        client=destinationOf(client),
-        what=describe(failure)
-        + (inWords(triedBy(client)) if callback == "connectError" else ""),
-        operation=operation,
-        errno=number,
-        text=text,
-        failure=failure,
-    )
-
-
-def _mustBeSeen(callback: str, failure: Failure) -> bool:
-    """
     @return: False if the server has only finished, or if the traceback has been logged
         as critical, and so is printed already.
     """
     error = failure.value
     if isinstance(error, (CallbackError, NegotiationRefused)):
         return error.__cause__ is None
-    return callback != "serverError" or not isinstance(error, ConnectionDone)
+    return kind is ATTEMPT_FAILED or not isinstance(error, ConnectionDone)

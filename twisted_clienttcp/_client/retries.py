@@ -12,7 +12,7 @@ from .. import _validators
 from .._details import describe
 from ..errors import RetriesExhausted
 from ..retry import MEMORY, Attempt, Policy, exponential
-from .reporting import logFailure, logOf
+from .reporting import logFailure
 from .settings import Settings
 
 
@@ -57,7 +57,8 @@ class Retries:
 
         @param now: the present time in seconds.
 
-        @return: the seconds to wait; or, to give up, the reason.
+        @return: the seconds that the policy returns, of which C{delay} is the part that
+            C{maxDelay} allows; or, to give up, the reason.
         """
         if not self.count:
             self._firstAt = now
@@ -85,14 +86,13 @@ class Retries:
                 cause, words = self.failure.value, describe(self.failure)
             elapsed = now - self._firstAt
             return Failure(RetriesExhausted(self.count, elapsed, cause, words))
-        self.delay = delay
+        self.delay = min(delay, client.maxDelay)
         return delay
 
     def _ask(self, policy: Policy, now: float) -> float | None:
         """
-        @return: the wait that the user's policy returns, at most C{maxDelay}.
+        @return: the wait that the user's policy returns.
         """
-        client = self._client
         attempt = Attempt(
             self.count,
             elapsed=now - self._firstAt,
@@ -102,15 +102,7 @@ class Retries:
         delay = policy(attempt)
         if delay is None:
             return None
-        delay = _validators.delay(f"the result of retryPolicy for {attempt}", delay)
-        if delay > client.maxDelay:
-            logOf(client).info(
-                "{client} waits maxDelay={maxDelay} seconds, not {delay}",
-                client=client,
-                maxDelay=client.maxDelay,
-                delay=delay,
-            )
-        return min(delay, client.maxDelay)
+        return _validators.delay(f"the result of retryPolicy for {attempt}", delay)
 
 
 @lru_cache(maxsize=64)

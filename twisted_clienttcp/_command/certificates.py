@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.logger import Logger
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
 from .. import _tls
 from .._connecting import addresses
+from .._logevents import INSECURE
 
 if TYPE_CHECKING:
     from OpenSSL.SSL import Connection, Context
-
-_log = Logger()
 
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL
@@ -65,10 +63,7 @@ def tlsFrom(
         option = "--servername" if servername else "HOST"
         name = addresses.host(option, servername or host).name
     if insecure:
-        _log.warn(
-            "WARNING: the server's certificate is NOT verified (--insecure): anyone "
-            "can impersonate the server"
-        )
+        INSECURE.log(_Unverified)
         context = ssl.CertificateOptions(**identity).getContext()
         return _Unverified(name, context, protocols)
     if name is None:

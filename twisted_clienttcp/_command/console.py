@@ -18,10 +18,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.internet.main import CONNECTION_LOST
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory, Disconnection, errorDetails
+from .. import _logevents as logged
 from .._connecting.resolving import inWords, resultsOf
 from .._details import fullText
 from ..errors import ClientTCPError, NotConnectedError, OutputFull, RecordTooLong
@@ -47,14 +47,15 @@ class Console:
     @ivar lost: True if data has been lost, or standard input could not be read or sent.
     @ivar failure: the error that ended the last attempt or connection.
     @ivar progress: the progress line, if there is one.
+    @ivar reports: False if the user sees the log events of the client, which contain
+        what would be reported here.
     """
-
-    _log = Logger()
 
     def __init__(self, options: Options, reactor: Any) -> None:
         self.lost = False
         self.failure: Failure | None = None
         self.progress: Progress | None = None
+        self.reports = True
         self._options = options
         self._reactor = reactor
         self._form = Form(options.framing, options["max-length"])
@@ -124,12 +125,8 @@ class Console:
             message says how much is still to be sent.
         """
         if signal and self._client.pendingBytes:
-            self._log.warn(
-                "{signal}: sending the last {pending} bytes; a second {signal} ends "
-                "the command at once",
-                signal=signal,
-                pending=self._client.pendingBytes,
-            )
+            fields = {"signal": signal, "pending": self._client.pendingBytes}
+            logged.INTERRUPTED.log(self, fields)
         self._interrupted = True
         self._reactor.callLater(PATIENCE, self._abandonOutput)
         self.shutdown()
@@ -137,7 +134,7 @@ class Console:
     def _abandonOutput(self) -> None:
         if self._output is not None and self._output.pending:
             self.lost = True
-            self._log.warn("not all output could be printed: nobody reads it")
+            logged.OUTPUT_ABANDONED.log(self)
             self._output.connectionLost(Failure(CONNECTION_LOST))
 
     def _stopReading(self) -> None:
@@ -206,8 +203,8 @@ class Console:
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
-        if self._options["verbose"]:
-            self._log.info("connected to {peer}", peer=addressText(peer))
+        if self.reports and self._options["verbose"]:
+            logged.PEER_CONNECTED.log(self, {"peer": addressText(peer)})
         if self._output is not None and self._output.full:
             client.pauseProducing()
         if self._screen is not None and self._form.hasLines and not self._stamp():
@@ -249,19 +246,21 @@ class Console:
         client = self._client
         if client.retries > retries and not client.shuttingDown:
             text += f"; next attempt in {client.delay:.1f} s"
-        self._log.warn("{text}", text=text)
+        self._reportFailure(text)
+
+    def _reportFailure(self, text: str) -> None:
+        if self.reports:
+            logged.FAILED.log(self, {"text": text})
 
     def _serverError(self, client: ClientTCPFactory, failure: Failure) -> None:
         operation, _, text = errorDetails(failure)
         if text:
-            self._log.warn("{operation}: {text}", operation=operation, text=text)
+            self._reportFailure(f"{operation}: {text}")
             if isinstance(failure.value, RecordTooLong) and failure.value.skipped:
                 return
             self.failure = failure
         elif self._input is not None and not self._input.hasEnded():
-            self._log.warn(
-                "the server closed the connection before the end of standard input"
-            )
+            logged.CLOSED_EARLY.log(self)
         self._stopReading()
 
     def _serverInput(self, client: ClientTCPFactory, record: object) -> None:
@@ -289,27 +288,19 @@ class Console:
             # A last line without its newline is printed without one.
             self._show(disconnection.truncated.rest)
         for count, message in (
-            (disconnection.unsent, "up to {count} bytes could not be sent"),
-            (
-                disconnection.unacknowledged,
-                "the server has not acknowledged {count} bytes (the end of the stream "
-                "counts as one)",
-            ),
-            (
-                disconnection.undelivered,
-                "{count} received records could not be printed",
-            ),
+            (disconnection.unsent, logged.NOT_SENT),
+            (disconnection.unacknowledged, logged.NOT_ACKNOWLEDGED),
+            (disconnection.undelivered, logged.NOT_PRINTED),
         ):
             if count:
                 self.lost = True
-                self._log.warn(message, count=count)
+                if self.reports or message is not logged.NOT_SENT:
+                    message.log(self, {"count": count})
         if self._options["verbose"]:
             stats = client.stats
-            self._log.info(
-                "disconnected; so far {sent} sent, {received} received",
-                sent=size(stats.bytesOut - stats.unsentBytes),
-                received=size(stats.bytesIn),
-            )
+            sent = size(stats.bytesOut - stats.unsentBytes)
+            fields = {"sent": sent, "received": size(stats.bytesIn)}
+            logged.DISCONNECTED.log(self, fields)
         if not self._inputEnded:
             self._readOffline()
         elif self._eof != "keep" and not self._isPending():
@@ -345,7 +336,7 @@ class Console:
                         self._input.pauseProducing()
         except ClientTCPError as error:
             self.lost = True
-            self._log.error("standard input: {error}", error=error)
+            logged.INPUT_REJECTED.log(self, {"error": error})
             self.shutdown()
 
     def _ended(self, error: OSError | None) -> None:
@@ -356,9 +347,7 @@ class Console:
         self._inputEnded = True
         if error is not None:
             self.lost = True
-            self._log.error(
-                "standard input cannot be read: {reason}", reason=error.strerror
-            )
+            logged.INPUT_UNREADABLE.log(self, {"reason": error.strerror})
         self._putAll(self._form.end())
         self._input = None
         self._atEnd()
@@ -392,9 +381,7 @@ class Console:
             return
         if error is not None:
             self.lost = True
-            self._log.error(
-                "standard output cannot be written: {reason}", reason=error.strerror
-            )
+            logged.OUTPUT_UNWRITABLE.log(self, {"reason": error.strerror})
         self._client.resumeProducing()
         if not self._options.staying:
             # Nothing more can be printed, so do not wait for a server that sends more.

@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import os
 
-from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from .._connection.reading import LARGE_READ
+from .._logevents import WIRE_ENTRY
 from ..wirelog import WireLog
-
-_log = Logger()
 
 
 def _warn(entry: str) -> None:
-    # Messages below the level of a warning would be shown only with --verbose.
-    _log.warn("{entry}", entry=entry)
+    WIRE_ENTRY.log(WireLog, {"entry": entry})
 
 
 def wireLogTo(path: str) -> WireLog:

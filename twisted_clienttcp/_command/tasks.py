@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from .. import ClientTCPFactory
+from .._logevents import CANNOT_START
 from ..demo import SERVERS
 from .console import Console
 from .handlers import clientFrom
@@ -21,8 +22,6 @@ from .options import Options
 from .status import EX_FAILED, exitStatus
 from .stdio import refuse
 from .story import DemoFailed, demo
-
-_log = Logger()
 
 #: The reason for status 0.
 OK = "all in order"
@@ -38,6 +37,11 @@ class Outcome(NamedTuple):
 
     status: int
     reason: str
+
+
+def _failed(source: object, what: str, error: Exception) -> Outcome:
+    CANNOT_START.log(source, {"what": what, "error": error})
+    return Outcome(EX_FAILED, what)
 
 
 class Task:
@@ -118,8 +122,7 @@ class ClientTask(Task):
         try:
             stopped = self._client.start()
         except Exception as error:
-            _log.error("the client cannot start: {error}", error=error)
-            return Outcome(EX_FAILED, "the client cannot start")
+            return _failed(self, "the client cannot start", error)
         failure: Failure | None = None
         try:
             await stopped
@@ -149,8 +152,7 @@ async def _playDemo(reactor: Any) -> Outcome:
     try:
         await demo(reactor)
     except DemoFailed as error:
-        _log.error("the demo failed: {error}", error=error)
-        return Outcome(EX_FAILED, "the demo failed")
+        return _failed(demo, "the demo failed", error)
     return Outcome(0, OK)
 
 
@@ -160,8 +162,7 @@ async def _runServer(
     try:
         port: Any = SERVERS[name](reactor, number)
     except CannotListenError as error:
-        _log.error("the demo server cannot start: {error}", error=error)
-        return Outcome(EX_FAILED, "the demo server cannot start")
+        return _failed(SERVERS[name], "the demo server cannot start", error)
     address = port.getHost()
     announce(f"The {name} server listens on {address.host}:{address.port}")
     stopped: Deferred[Outcome] = Deferred()

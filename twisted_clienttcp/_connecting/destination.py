@@ -245,6 +245,7 @@ class Target:
     one. A I{round} ends when each place has been tried once. A target with only one
     place has no state.
 
+    @ivar others: the other places, in the order in which they follow.
     @ivar speaksTLS: whether the setting C{tls} asks for TLS.
     """
 
@@ -254,12 +255,12 @@ class Target:
         "_first",
         "_flaps",
         "_options",
-        "_others",
         "_place",
         "_route",
         "_tls",
         "_tried",
         "given",
+        "others",
         "speaksTLS",
     )
 
@@ -305,9 +306,9 @@ class Target:
         self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
         self._tls = _tls.checkOptionalOptions("tls", tls)
         self.speaksTLS = self._tls is not None
-        #: The current place, and the others in the order in which they follow.
+        #: The current place.
         self._place: AnyPlace | None = None
-        self._others: tuple[AnyPlace, ...] = ()
+        self.others: tuple[AnyPlace, ...] = ()
         #: How many places have been tried in this round.
         self._tried = 0
         #: How many connections to the current place in a row were lost before they
@@ -327,7 +328,7 @@ class Target:
             )
             places = _placesOf(endpoint, self._options, reactor)
             self._place, *others = (through(self._route, each) for each in places)
-            self._others = tuple(others)
+            self.others = tuple(others)
         self._first = self._place
         if self._tls is not None:
             _excludeDoubleTLS(self._all)
@@ -344,7 +345,7 @@ class Target:
 
     @property
     def _all(self) -> tuple[AnyPlace, ...]:
-        return () if self._place is None else (self._place, *self._others)
+        return () if self._place is None else (self._place, *self.others)
 
     def __str__(self) -> str:
         return str(self._place)
@@ -376,7 +377,7 @@ class Target:
         target = copy(self)
         target.given = (address, port, None, *self.given[3:])
         target._place = target._first = moved
-        target._others = ()
+        target.others = ()
         target._tried = target._flaps = 0
         return target
 
@@ -430,7 +431,7 @@ class Target:
         Whether the last attempt has failed, and places are left that have not been
         tried in this round.
         """
-        return 0 < self._tried <= len(self._others)
+        return 0 < self._tried <= len(self.others)
 
     def begin(self) -> None:
         """
@@ -451,9 +452,9 @@ class Target:
         """
         A connection to the current place is lost, and we did not close it. Try the
         place again first. A place that accepts connections and drops them repeatedly
-        does not work.
+        does not work. This has no effect if there are no L{others}.
         """
-        if self._others:
+        if self.others:
             self._flaps = 0 if stable else self._flaps + 1
             if self._flaps > 1:
                 self._useNext()
@@ -475,8 +476,8 @@ class Target:
 
     def _useNext(self) -> None:
         assert self._place is not None
-        following, *others = self._others
-        self._others = (*others, self._place)
+        following, *others = self.others
+        self.others = (*others, self._place)
         self._place = following
         self._flaps = 0
 
@@ -492,8 +493,8 @@ class Target:
         """
         if self._tried:
             self._useNext()
-        if self._others:
-            self._tried = self._tried % (1 + len(self._others)) + 1
+        if self.others:
+            self._tried = self._tried % (1 + len(self.others)) + 1
         place = self._place
         assert place is not None
         connector = Connector(factory, place, reactor, timeout)

@@ -43,12 +43,12 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._connection.tcp import refuseOwnEnd
 from .._details import fullText
+from .._logevents import LOOKUP_NOT_CANCELLED
 
 try:
     from twisted.internet._resolver import GAIResolver
@@ -78,8 +78,6 @@ ATTEMPT_DELAY = 0.25
 
 #: The state of an address that has not failed.
 State = Literal["connecting", "connected", "abandoned"]
-
-_log = Logger()
 
 
 def lookUp(reactor: object, name: str, family: int | None) -> Deferred[list[str]]:
@@ -220,7 +218,8 @@ class _ResolverLookup(_Lookup):
                 # Twisted's resolver cannot cancel.
                 pass
             except Exception:
-                _log.failure("the lookup of {name!r} was not cancelled", name=self.name)
+                fields = {"name": self.name, "log_failure": Failure()}
+                LOOKUP_NOT_CANCELLED.log(self, fields)
 
     # -- what the resolver calls
 

@@ -11,9 +11,9 @@ from itertools import count
 from typing import TextIO
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._logevents import HIDE_FAILED, WIRE_FAILED, WIRE_STOPPED
 from .._validators import byteCount, callback
 from .queue import NEVER
 
@@ -43,8 +43,6 @@ class WireLog:
 
     @ivar limit: the most bytes that an entry shows.
     """
-
-    _logger = Logger()
 
     def __init__(
         self,
@@ -100,7 +98,7 @@ class WireLog:
         except Exception:
             if not self._hasRaised:
                 self._hasRaised = True
-                self._logger.failure("The function hide of a wire log has failed")
+                HIDE_FAILED.log(self, {"log_failure": Failure()})
         except BaseException:
             clock.callLater(0, Failure().raiseException)
         else:
@@ -127,13 +125,10 @@ class WireLog:
             self._write("\n".join([f"{time}Z {heading}", *hexdump(data, offset)]))
         except OSError as error:
             self._hasStopped = True
-            self._logger.warn(
-                "The wire log has stopped, because it cannot be written: {error}",
-                error=error,
-            )
+            WIRE_STOPPED.log(self, {"error": error})
         except Exception:
             self._hasStopped = True
-            self._logger.failure("The wire log has stopped, because it has failed")
+            WIRE_FAILED.log(self, {"log_failure": Failure()})
         except BaseException:
             clock.callLater(0, Failure().raiseException)
 

@@ -1,0 +1,536 @@
+"""
+Tests for the log of a client: one line for each event, at the default level, and not
+the same line again and again.
+"""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+from twisted.internet.error import NoRouteError
+from twisted.logger import LogLevel, capturedLogs, formatEvent, jsonFileLogObserver
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.framing import Line
+from twisted_clienttcp.retry import constant
+from twisted_clienttcp.testing import MemoryServer
+
+from .._log import assertDocumented
+from .._memory import ClientTestCase
+
+#: The beginning of each line.
+NAME = "Client quotes.example.org:1717"
+
+
+class LogTestCase(SynchronousTestCase):
+    """
+    Tests with a client whose log is recorded.
+    """
+
+    def setUp(self) -> None:
+        logs = capturedLogs()
+        self.events: Any = logs.__enter__()
+        self.addCleanup(logs.__exit__, None, None, None)
+
+    def client(self, **parameters: Any) -> ClientTCPFactory:
+        """
+        @return: a client whose waits are not random.
+        """
+        return ClientTCPFactory(
+            "quotes.example.org",
+            1717,
+            **{
+                "serverInput": lambda client, record: None,
+                "jitter": None,
+                **parameters,
+            },
+        )
+
+    def server(self, **parameters: Any) -> MemoryServer:
+        """
+        @return: the server of a client that has been started.
+        """
+        return MemoryServer(self.client(**parameters))
+
+    def taken(self) -> list[dict[str, Any]]:
+        """
+        @return: the events of clients since the last call.
+        """
+        events = [
+            event
+            for event in self.events
+            if event["log_namespace"] == "twisted_clienttcp.ClientTCPFactory"
+        ]
+        self.events.clear()
+        for event in events:
+            assertDocumented(self, event)
+        return events
+
+    def lines(self) -> list[str]:
+        """
+        @return: the lines since the last call, without the name of the client.
+        """
+        lines = [str(formatEvent(event)) for event in self.taken()]
+        for line in lines:
+            self.assertTrue(line.startswith(NAME), line)
+        return [line.removeprefix(NAME).removeprefix(": ") for line in lines]
+
+    def refuse(self, server: MemoryServer, times: int, error: Any = None) -> None:
+        """
+        Let attempts fail, and wait until the next one.
+        """
+        for _ in range(times):
+            server.refuse(error)
+            server.advance(server.client.delay)
+
+
+class SentenceTests(LogTestCase):
+    """
+    Tests for what the lines say.
+    """
+
+    def test_connected(self) -> None:
+        """
+        To which address the client has connected.
+        """
+        self.server().accept()
+        self.assertEqual(self.lines(), ["connected to 127.0.0.1:7"])
+
+    def test_failed(self) -> None:
+        """
+        Why an attempt has failed, and when the next one starts; then after how many
+        failures it has connected, and for how long it had failed.
+        """
+        server = self.server(retryPolicy=constant(4))
+        self.refuse(server, 3)
+        server.accept()
+        self.assertEqual(
+            self.lines(),
+            [
+                "cannot connect: Connection refused; next attempt in 4 s",
+                "connected to 127.0.0.1:7 after 3 failed attempts in 12 s",
+            ],
+        )
+
+    def test_lost(self) -> None:
+        """
+        Why a connection was lost, how long it had lasted, and when the next attempt
+        starts.
+        """
+        server = self.server()
+        server.accept()
+        server.advance(3700)
+        server.reset()
+        server.advance(1)
+        server.accept()
+        self.assertEqual(
+            self.lines()[1:],
+            [
+                "the connection was lost: Connection reset by peer (connected for 62 "
+                "min); next attempt in 1 s",
+                "connected to 127.0.0.1:7",
+            ],
+        )
+
+    def test_gaveUp(self) -> None:
+        """
+        Why the client gave up.
+        """
+        server = self.server(maxRetries=1)
+        server.stopped.addErrback(lambda failure: None)
+        server.refuse()
+        server.advance(1)
+        server.refuse(NoRouteError())
+        self.assertEqual(
+            self.lines(),
+            [
+                "cannot connect: Connection refused; next attempt in 1 s",
+                "cannot connect: Network is unreachable",
+                " gives up: 2 failures in 1.0 seconds; the last one: cannot connect: "
+                "Network is unreachable",
+            ],
+        )
+
+    def test_stopped(self) -> None:
+        """
+        Why the client stops otherwise; with the failures, if it was not connected.
+        """
+        server = self.server(retryPolicy=constant(2))
+        server.accept()
+        server.client.shutdown()
+        server.advance(0)
+        self.assertEqual(
+            self.lines()[1:],
+            ["closed the connection after 0 s", " stops: on request"],
+        )
+        server = self.server(retryPolicy=constant(2))
+        self.refuse(server, 2)
+        server.client.shutdown()
+        self.assertEqual(
+            self.lines()[1:],
+            [" stops: on request after 2 failed attempts in 4 s"],
+        )
+        server = self.server(autoReconnect=False)
+        server.stopped.addErrback(lambda failure: None)
+        server.refuse()
+        self.assertEqual(
+            self.lines(),
+            [
+                "cannot connect: Connection refused",
+                " stops: cannot connect: Connection refused",
+            ],
+        )
+
+    def test_chosen(self) -> None:
+        """
+        A wait that a callback chooses is the one that is logged, and a client that a
+        callback stops has no next attempt.
+        """
+
+        def choose(client: Any, failure: Any) -> None:
+            client.reconnect(17)
+
+        def stop(client: Any, failure: Any) -> None:
+            client.shutdown()
+
+        for connectError, outlook in ((choose, "; next attempt in 17 s"), (stop, "")):
+            server = self.server(connectError=connectError)
+            server.refuse()
+            self.assertEqual(
+                self.lines()[0], f"cannot connect: Connection refused{outlook}"
+            )
+
+    def test_events(self) -> None:
+        """
+        A failure is logged at once even if the client waits for a named event before it
+        stops.
+        """
+        server = self.server(
+            autoReconnect=False,
+            inlineStates={"later": lambda client: None},
+            connectError=lambda client, failure: client.postLater(3600, "later"),
+        )
+        server.stopped.addErrback(lambda failure: None)
+        server.refuse()
+        self.assertEqual(self.lines(), ["cannot connect: Connection refused"])
+
+    def test_reconnect(self) -> None:
+        """
+        A connection that is closed for another one.
+        """
+        server = self.server()
+        server.accept()
+        server.advance(30)
+        server.client.reconnect()
+        server.advance(0)
+        self.assertEqual(
+            self.lines()[1:], ["closed the connection after 30 s; next attempt now"]
+        )
+
+    def test_continuing(self) -> None:
+        """
+        An error that does not end the connection.
+        """
+        server = self.server(framing=Line(maxLength=3, onTooLong="skip"))
+        server.accept()
+        server.send(b"four\r\n" * 5)
+        server.advance(61)
+        server.send(b"four\r\n")
+        start = "a record of at least 4 bytes exceeds maxLength=3 and was skipped"
+        self.assertEqual(self.lines()[1:], [start, f"{start} (5 times in 61 s)"])
+
+    def test_alias(self) -> None:
+        """
+        Each line of a client with an alias begins with it, so that clients with the
+        same destination can be told apart.
+        """
+        for alias in ("first", "second"):
+            server = self.server(alias=alias)
+            server.refuse()
+            server.advance(1)
+            server.accept()
+            server.client.shutdown()
+            server.advance(0)
+            events = self.taken()
+            self.assertEqual(len(events), 4)
+            for event in events:
+                start = f"Client {alias} (quotes.example.org:1717)"
+                self.assertTrue(str(formatEvent(event)).startswith(start))
+                self.assertEqual(event["alias"], alias)
+                self.assertEqual(event["id"], id(server.client))
+                self.assertIs(event["log_source"], server.client)
+
+    def test_oneLine(self) -> None:
+        """
+        A text that contains ends of lines or control characters is one line.
+        """
+
+        def raising(client: Any, record: bytes) -> None:
+            raise ValueError("first\nClient other: \x1b[31mred\u2028")
+
+        server = self.server(serverInput=raising)
+        server.accept()
+        server.send(b"tea\r\n")
+        self.flushLoggedErrors(ValueError)
+        line = self.lines()[-1]
+        self.assertIn(r"first\nClient other: \x1b[31mred\u2028", line)
+        self.assertTrue(line.isprintable())
+
+
+class LevelTests(LogTestCase):
+    """
+    Tests for the levels.
+    """
+
+    def levels(self, **callbacks: Any) -> dict[str, LogLevel]:
+        """
+        @return: the level of each kind of event, for a client with these callbacks.
+        """
+        server = self.server(maxRetries=1, stableAfter=0, **callbacks)
+        server.stopped.addErrback(lambda failure: None)
+        server.accept()
+        server.client.put(b"lost")
+        server.reading = False
+        server.reset()
+        server.advance(1)
+        server.refuse()
+        server.advance(2)
+        return {event["kind"]: event["log_level"] for event in self.taken()}
+
+    def test_handled(self) -> None:
+        """
+        A failure is a warning if the client has no callback for it. If it has one, the
+        event is still logged, as information.
+        """
+        failures = {
+            "attemptFailed": "connectError",
+            "connectionLost": "serverError",
+            "outputLost": "disconnected",
+        }
+        callbacks = {name: lambda *args: None for name in failures.values()}
+        for given, level in (({}, LogLevel.warn), (callbacks, LogLevel.info)):
+            levels = self.levels(**given)
+            for kind in failures:
+                if kind in levels:
+                    self.assertEqual(levels[kind], level, kind)
+            self.assertLessEqual({"attemptFailed", "connectionLost"}, set(levels))
+            self.assertEqual(levels["connected"], LogLevel.info)
+
+    def test_raised(self) -> None:
+        """
+        An exception in a callback is critical, with its traceback.
+        """
+        server = self.server(connected=lambda client, peer: 1 / 0)
+        server.accept()
+        events = [event for event in self.taken() if event["kind"] == "raised"]
+        self.assertEqual(events[0]["log_level"], LogLevel.critical)
+        self.assertIn("Traceback", events[0]["log_failure"].getTraceback())
+        self.flushLoggedErrors(ZeroDivisionError)
+
+
+class RepetitionTests(LogTestCase):
+    """
+    Tests for failures that are repeated.
+    """
+
+    def test_sameReason(self) -> None:
+        """
+        A failure with the same reason is logged the first time, then at most once a
+        minute, with a count of all that it stands for.
+        """
+        server = self.server(retryPolicy=constant(7))
+        self.refuse(server, 20)
+        refused = "cannot connect: Connection refused"
+        self.assertEqual(
+            self.lines(),
+            [
+                f"{refused}; next attempt in 7 s",
+                f"{refused} (9 times in 63 s); next attempt in 7 s",
+                f"{refused} (9 times in 63 s); next attempt in 7 s",
+            ],
+        )
+
+    def test_nothingLost(self) -> None:
+        """
+        Failures that were left out are in the line about the next connection, or the
+        end.
+        """
+        server = self.server(retryPolicy=constant(7))
+        self.refuse(server, 4)
+        server.accept()
+        server.client.shutdown()
+        server.advance(0)
+        lines = self.lines()
+        self.assertIn("after 4 failed attempts in 28 s", lines[1])
+        self.assertEqual(lines[-1], " stops: on request")
+
+    def test_changedReason(self) -> None:
+        """
+        Another reason is logged at once.
+        """
+        server = self.server(retryPolicy=constant(7))
+        self.refuse(server, 2)
+        self.refuse(server, 2, NoRouteError())
+        self.assertEqual(
+            self.lines(),
+            [
+                "cannot connect: Connection refused; next attempt in 7 s",
+                "cannot connect: Network is unreachable; next attempt in 7 s",
+            ],
+        )
+
+    def test_alternatingReasons(self) -> None:
+        """
+        Reasons that alternate, as with several endpoints, are limited each.
+        """
+        server = self.server(retryPolicy=constant(1))
+        for _ in range(20):
+            self.refuse(server, 1)
+            self.refuse(server, 1, NoRouteError())
+        self.assertEqual(len(self.lines()), 2)
+
+    def test_manyReasons(self) -> None:
+        """
+        A peer that causes a different reason each time does not fill the log; reasons
+        that differ only in numbers are one.
+        """
+        server = self.server(retryPolicy=constant(0.1))
+        self.refuse(server, 1, OSError("failure number 1"))
+        for number in range(100):
+            letters = "".join(chr(ord("a") + int(each)) for each in str(number))
+            self.refuse(server, 1, OSError(f"reason {letters}"))
+        self.assertLess(len(self.lines()), 12)
+        self.refuse(server, 1, OSError("failure number 2"))
+        self.assertEqual(self.lines(), [])
+
+    def test_flapping(self) -> None:
+        """
+        A server that accepts connections and drops them does not fill the log. If a
+        connection then lasts, that is logged when a minute has passed since the last
+        line about a connection.
+        """
+        server = self.server(retryPolicy=constant(0.5))
+        for _ in range(30):
+            server.accept()
+            server.close()
+            server.advance(0.5)
+        self.assertEqual(
+            self.lines(),
+            [
+                "connected to 127.0.0.1:7",
+                "the server closed the connection (connected for 0 s); next attempt in "
+                "0.5 s",
+            ],
+        )
+        server.accept()
+        server.advance(44.9)
+        self.assertEqual(self.lines(), [])
+        server.advance(0.1)
+        self.assertEqual(
+            self.lines(),
+            ["connected to 127.0.0.1:7 after 29 lost connections in 60 s"],
+        )
+
+    def test_flappingForever(self) -> None:
+        """
+        One that drops connections for an hour needs two lines a minute at most, also
+        if each connection lasts for some time.
+        """
+        for lasts in (0, 3, 12, 59):
+            server = self.server(retryPolicy=constant(1))
+            while server.clock.seconds() < 3600:
+                server.accept()
+                server.advance(lasts)
+                server.close()
+                server.advance(1)
+            lines = self.lines()
+            self.assertLessEqual(len(lines), 2 * 61, lasts)
+            self.assertGreater(len(lines), 50, lasts)
+
+    def test_noTimer(self) -> None:
+        """
+        A client whose connections are logged has no timer for that, and none is left
+        over by one whose connection is not.
+        """
+        server = self.server(retryPolicy=constant(1))
+        server.accept()
+        idle = len(server.clock.getDelayedCalls())
+        server.close()
+        server.advance(1)
+        server.accept()
+        self.assertEqual(len(server.clock.getDelayedCalls()), idle + 1)
+        server.client.shutdown()
+        server.advance(0)
+        self.assertEqual(server.clock.getDelayedCalls(), [])
+
+    def test_output(self) -> None:
+        """
+        Bytes that were lost again and again are added up, and none is left out.
+        """
+        server = self.server(retryPolicy=constant(1))
+        server.reading = False
+        for _ in range(5):
+            server.accept()
+            server.client.put(b"12345678")
+            server.reset()
+            server.advance(1)
+        server.client.shutdown()
+        server.advance(0)
+        unsent = [event["unsent"] for event in self.taken() if "unsent" in event]
+        self.assertEqual(unsent, [10, 40])
+
+    def test_clients(self) -> None:
+        """
+        Each client is limited by itself, and begins again when it is started again.
+        """
+        for _ in range(2):
+            server = self.server()
+            self.refuse(server, 2)
+            self.assertEqual(len(self.lines()), 1)
+        server.client.shutdown()
+        self.lines()
+        server.client.start()
+        server.advance(0)
+        server.refuse()
+        self.assertEqual(len(self.lines()), 1)
+
+
+class HiddenTests(ClientTestCase):
+    """
+    Tests for what no event may contain.
+    """
+
+    def test_credentials(self) -> None:
+        """
+        User and password of a proxy are in no field of any event.
+        """
+        with capturedLogs() as events:
+            client = self.client(
+                proxy="socks5://somebody:secret@192.0.2.9",
+                connectError=None,
+                serverError=None,
+                stopped=None,
+                maxRetries=1,
+                alias="proxied",
+                sessionParams={"trace": True},
+            )
+            client.start().addErrback(lambda failure: None)
+            client.call("reconnect")
+            self.refuse()
+            self.reactor.advance(2)
+            self.refuse()
+        self.assertGreater(len(events), 2)
+        out = StringIO()
+        write = jsonFileLogObserver(out, recordSeparator="")
+        for event in events:
+            write(event)
+            for shown in (formatEvent(event), *map(str, event.values())):
+                self.assertNotIn("secret", str(shown))
+                self.assertNotIn("somebody", str(shown))
+        self.assertNotIn("secret", out.getvalue())
+        for line in out.getvalue().splitlines():
+            fields = json.loads(line)
+            self.assertIn("through socks5://", fields["destination"])

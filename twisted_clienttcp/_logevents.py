@@ -1,0 +1,423 @@
+"""
+The log events of the package: the level, the sentence and the fields of each.
+
+Every event is logged through its L{Kind}, and all kinds are in L{KINDS}, from which the
+table of the documentation is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from string import Formatter
+from time import time
+from types import MappingProxyType
+
+import attrs
+from twisted.logger import Logger, LogLevel, globalLogPublisher
+
+#: The namespace of events of clients. Those of the other parts begin alike.
+CLIENT = "twisted_clienttcp.ClientTCPFactory"
+_RESOLVING = "twisted_clienttcp.resolving"
+_SERVICE = "twisted_clienttcp.ClientTCPService"
+_WIRE_LOG = "twisted_clienttcp.wirelog"
+_COMMAND = "twisted_clienttcp.command"
+
+#: The fields that every event of a client has.
+COMMON = ("client", "destination", "alias", "id")
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+#: The fields of failures that a callback may handle.
+_FAILED = ("operation", "errno", "text", "failure", "count", "delay")
+
+
+@attrs.frozen(eq=False)
+class Kind:
+    """
+    A kind of log event.
+
+    @ivar name: the value of the field C{kind}.
+    @ivar level: its level.
+    @ivar when: when it is logged.
+    @ivar format: its sentence, with the names of fields.
+    @ivar more: the fields that are not in the sentence, except L{COMMON}.
+    @ivar handledBy: the callback that handles the failure; if the client has it, the
+        level is info.
+    @ivar namespace: the namespace of its logger.
+    """
+
+    name: str
+    level: LogLevel
+    when: str
+    format: str
+    more: tuple[str, ...] = ()
+    handledBy: str = ""
+    namespace: str = CLIENT
+    _logger: Logger = attrs.field(init=False, repr=False, eq=False)
+
+    @_logger.default
+    def _makeLogger(self) -> Logger:
+        return Logger(self.namespace)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """
+        Its own fields, those of the sentence first.
+        """
+        named = [name for _, name, _, _ in Formatter().parse(self.format) if name]
+        fields = dict.fromkeys([*named, *self.more])
+        return tuple(each for each in fields if each not in COMMON)
+
+    def logger(self, source: object) -> Logger:
+        """
+        @param source: the object that the event is about.
+
+        @return: a logger for the event.
+        """
+        return Logger(self.namespace, source)
+
+    def levelWith(self, callbacks: Container[str]) -> LogLevel:
+        """
+        @param callbacks: the names of the client's callbacks.
+
+        @return: the level of the event.
+        """
+        return LogLevel.info if self.handledBy in callbacks else self.level
+
+    def log(
+        self,
+        source: object,
+        fields: Mapping[str, object] = _NOTHING,
+        level: LogLevel | None = None,
+    ) -> None:
+        """
+        Log an event.
+
+        @param source: as L{logger}.
+        @param fields: all fields, except C{kind}.
+        @param level: another level than that of the kind.
+        """
+        # As Logger.emit, which would take longer than all the rest: there is an event
+        # for each connection (benchmark row "us a connect").
+        globalLogPublisher(
+            {
+                **fields,
+                "kind": self.name,
+                "log_logger": self._logger,
+                "log_level": level or self.level,
+                "log_namespace": self.namespace,
+                "log_source": source,
+                "log_format": self.format,
+                "log_time": time(),
+            }
+        )
+
+
+CONNECTED = Kind(
+    "connected",
+    LogLevel.info,
+    "The connection can be used; C{connected} is called next.",
+    "Client {client}: connected to {address}{history}",
+    ("failures", "losses", "seconds"),
+)
+ATTEMPT_FAILED = Kind(
+    "attemptFailed",
+    LogLevel.warn,
+    "An attempt has failed; C{connectError} has been called.",
+    "Client {client}: {reason}{again}{outlook}",
+    ("attempt", *_FAILED),
+    handledBy="connectError",
+)
+CONNECTION_LOST = Kind(
+    "connectionLost",
+    LogLevel.warn,
+    "A connection has ended, and not at your request; C{serverError} has been called.",
+    "Client {client}: {reason} (connected for {lasted}){again}{outlook}",
+    ("seconds", *_FAILED),
+    handledBy="serverError",
+)
+CONNECTION_CLOSED = Kind(
+    "connectionClosed",
+    LogLevel.info,
+    "A connection has ended at your request: after C{shutdown}, C{reconnect} or "
+    "C{loseWriteConnection}, for example.",
+    "Client {client}: closed the connection after {lasted}{again}{outlook}",
+    ("seconds", "count", "delay"),
+)
+SERVER_ERROR = Kind(
+    "serverError",
+    LogLevel.warn,
+    "C{serverError} has been called, and the connection continues: a record was "
+    "skipped, for example.",
+    "Client {client}: {reason}{again}",
+    _FAILED[:-1],
+    handledBy="serverError",
+)
+GAVE_UP = Kind(
+    "gaveUp",
+    LogLevel.warn,
+    "The client stops, because its retry policy allows no more attempts.",
+    "Client {client} gives up: {reason}{history}",
+    ("failures", "losses", "seconds", "failure"),
+    handledBy="stopped",
+)
+STOPPED = Kind(
+    "stopped",
+    LogLevel.info,
+    "The client stops for another reason.",
+    "Client {client} stops: {reason}{history}",
+    ("failures", "losses", "seconds", "failure"),
+)
+OUTPUT_LOST = Kind(
+    "outputLost",
+    LogLevel.warn,
+    "A connection has ended before all output was sent. The bytes of several such "
+    "events within a minute are added up.",
+    "Client {client} lost up to {unsent} bytes that were put and not sent",
+    handledBy="disconnected",
+)
+OFFLINE_LOST = Kind(
+    "offlineLost",
+    LogLevel.warn,
+    "The client stops while records wait for a connection (C{offlineLimit}).",
+    "Client {client} stops with {unsent} bytes that were put and never sent",
+)
+RAISED = Kind(
+    "raised",
+    LogLevel.critical,
+    "A callback, C{retryPolicy} or your endpoint has raised an exception.",
+    "Client {client}: {what}",
+    ("log_failure",),
+)
+DELAY_LIMITED = Kind(
+    "delayLimited",
+    LogLevel.info,
+    "C{retryPolicy} has returned more than C{maxDelay}.",
+    "Client {client} waits maxDelay={maxDelay} seconds, not {delay}{again}",
+    ("count",),
+)
+SECOND_CONNECTION = Kind(
+    "secondConnection",
+    LogLevel.warn,
+    "A connector has made a connection although the client has one.",
+    "Client {client} rejects a second connection, to {address}",
+)
+DISPATCHED = Kind(
+    "dispatched",
+    LogLevel.info,
+    "A named event is dispatched, with C{sessionParams={'trace': True}}.",
+    "Client {client} dispatches {event} {args}",
+)
+LOOKUP_NOT_CANCELLED = Kind(
+    "lookupNotCancelled",
+    LogLevel.critical,
+    "The resolver of the reactor has raised an exception when a lookup was cancelled.",
+    "the lookup of {name!r} was not cancelled",
+    ("log_failure",),
+    namespace=_RESOLVING,
+)
+WIRE_STOPPED = Kind(
+    "wireLogStopped",
+    LogLevel.warn,
+    "The wire log cannot be written. Connections continue.",
+    "The wire log has stopped, because it cannot be written: {error}",
+    namespace=_WIRE_LOG,
+)
+WIRE_FAILED = Kind(
+    "wireLogFailed",
+    LogLevel.critical,
+    "The function that a wire log writes to has raised an exception.",
+    "The wire log has stopped, because it has failed",
+    ("log_failure",),
+    namespace=_WIRE_LOG,
+)
+HIDE_FAILED = Kind(
+    "hideFailed",
+    LogLevel.critical,
+    "C{hide} of a wire log has raised an exception, for the first time.",
+    "The function hide of a wire log has failed",
+    ("log_failure",),
+    namespace=_WIRE_LOG,
+)
+NOT_RESTARTED = Kind(
+    "notRestarted",
+    LogLevel.critical,
+    "A C{ClientTCPService} was started again while its client was shutting down, and "
+    "then the client could not start.",
+    "{client} cannot start again",
+    ("log_failure",),
+    namespace=_SERVICE,
+)
+
+
+def _message(name: str, level: LogLevel, when: str, format: str, *more: str) -> Kind:
+    return Kind(name, level, when, format, more, namespace=_COMMAND)
+
+
+#: The messages of the command, by their names.
+INTERRUPTED = _message(
+    "interrupted",
+    LogLevel.warn,
+    "A signal has arrived while output was pending.",
+    "{signal}: sending the last {pending} bytes; a second {signal} ends the command at "
+    "once",
+)
+OUTPUT_ABANDONED = _message(
+    "outputAbandoned",
+    LogLevel.warn,
+    "The reader of standard output does not read.",
+    "not all output could be printed: nobody reads it",
+)
+PEER_CONNECTED = _message(
+    "peerConnected",
+    LogLevel.info,
+    "As C{connected}, of C{clienttcp --verbose}.",
+    "connected to {peer}",
+)
+DISCONNECTED = _message(
+    "disconnected",
+    LogLevel.info,
+    "A connection has ended, with C{--verbose}.",
+    "disconnected; so far {sent} sent, {received} received",
+)
+FAILED = _message(
+    "failed",
+    LogLevel.warn,
+    "As C{attemptFailed} and C{connectionLost}, of C{clienttcp}.",
+    "{text}",
+)
+CLOSED_EARLY = _message(
+    "closedEarly",
+    LogLevel.warn,
+    "The server has ended its side before the end of standard input.",
+    "the server closed the connection before the end of standard input",
+)
+NOT_SENT = _message(
+    "notSent",
+    LogLevel.warn,
+    "A connection has ended before all output was sent.",
+    "up to {count} bytes could not be sent",
+)
+NOT_ACKNOWLEDGED = _message(
+    "notAcknowledged",
+    LogLevel.warn,
+    "A connection has ended before all output was acknowledged.",
+    "the server has not acknowledged {count} bytes (the end of the stream counts as "
+    "one)",
+)
+NOT_PRINTED = _message(
+    "notPrinted",
+    LogLevel.warn,
+    "A connection has ended, and standard output was too slow for its records.",
+    "{count} received records could not be printed",
+)
+INPUT_REJECTED = _message(
+    "inputRejected",
+    LogLevel.error,
+    "The framing cannot encode what standard input contains.",
+    "standard input: {error}",
+)
+INPUT_UNREADABLE = _message(
+    "inputUnreadable",
+    LogLevel.error,
+    "Standard input cannot be read.",
+    "standard input cannot be read: {reason}",
+)
+OUTPUT_UNWRITABLE = _message(
+    "outputUnwritable",
+    LogLevel.error,
+    "Standard output cannot be written.",
+    "standard output cannot be written: {reason}",
+)
+INSECURE = _message(
+    "insecure",
+    LogLevel.warn,
+    "The command runs with C{--insecure}.",
+    "WARNING: the server's certificate is NOT verified (--insecure): anyone can "
+    "impersonate the server",
+)
+# Messages below the level of a warning would be shown only with --verbose.
+WIRE_ENTRY = _message(
+    "wireEntry",
+    LogLevel.warn,
+    "Bytes have passed, with C{--hex-dump=-}.",
+    "{entry}",
+)
+CANNOT_START = _message(
+    "cannotStart",
+    LogLevel.error,
+    "The client, the demo or the demo server cannot start, or the demo has failed.",
+    "{what}: {error}",
+)
+ENDED = _message(
+    "ended",
+    LogLevel.info,
+    "The task of C{twistd clienttcp} or C{twist clienttcp} has ended.",
+    "clienttcp has ended: {reason} (as exit status: {status})",
+)
+ANNOUNCED = _message(
+    "announced",
+    LogLevel.info,
+    "A demo server of C{twistd clienttcp} or C{twist clienttcp} listens.",
+    "{text}",
+)
+BUG = _message(
+    "bug",
+    LogLevel.critical,
+    "The command itself has raised an exception.",
+    "this is a bug in clienttcp",
+    "log_failure",
+)
+
+#: All kinds by their names, in the order of the documentation.
+KINDS: dict[str, Kind] = {
+    value.name: value for value in list(globals().values()) if isinstance(value, Kind)
+}
+
+#: The meaning of each field.
+FIELDS = {
+    "kind": "The kind of the event: the first column of the table.",
+    "client": "The client: its C{alias}, with the destination in parentheses; the "
+    "destination if it has no alias. Of C{notRestarted}, the client itself.",
+    "destination": "The destination as it was configured: C{host:port}, a path, an "
+    "endpoint, or C{host:port through proxy}, without user and password.",
+    "alias": "The setting C{alias}; None if there is none.",
+    "id": "A number that no other client of the process has while this one exists.",
+    "address": "The address that was connected to: for a name, the IP address and the "
+    "port; through a proxy, as C{destination}.",
+    "reason": "Why, in words; with several addresses, the result of each.",
+    "operation": "What failed, as in C{errorDetails}: a fixed set of words.",
+    "errno": "The error number, as in C{errorDetails}.",
+    "text": "The text, as in C{errorDetails}; of the command, its whole message.",
+    "failure": "The C{Failure}; None for a stop on request.",
+    "log_failure": "The C{Failure}, whose traceback is part of the text.",
+    "attempt": "The number of this attempt since the last C{connected} or the start.",
+    "delay": "The seconds until the next attempt; None if none is scheduled. Of "
+    "C{delayLimited}, the result of C{retryPolicy}.",
+    "outlook": "C{delay} in words.",
+    "count": "The number of events that this one stands for: itself, and those with "
+    "the same reason that were left out since the last line. Of the command, the "
+    "number of bytes or records.",
+    "again": "C{count} in words; empty for 1.",
+    "failures": "The failed attempts since the last C{connected} or the start.",
+    "losses": "The connections since then whose end was left out.",
+    "seconds": "Since the first of these failures or losses; of a connection that has "
+    "ended, how long it lasted.",
+    "history": "C{failures}, C{losses} and C{seconds} in words; empty if there were "
+    "none.",
+    "lasted": "How long the connection lasted, in words.",
+    "unsent": "The bytes that were put and not sent, at most.",
+    "what": "What has happened or failed, in words.",
+    "maxDelay": "The setting C{maxDelay}.",
+    "event": "The name of the named event.",
+    "args": "Its arguments.",
+    "name": "The name that is looked up.",
+    "entry": "The entry of the wire log, which may have several lines.",
+    "signal": "The name of the signal.",
+    "pending": "The bytes that have not been sent yet.",
+    "peer": "The address that was connected to.",
+    "sent": "The bytes sent so far, with a unit.",
+    "received": "The bytes received so far, with a unit.",
+    "error": "The error, in words.",
+    "status": "The exit status that C{clienttcp} would have had.",
+}
