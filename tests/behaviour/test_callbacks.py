@@ -1,5 +1,5 @@
 """
-Tests for the order in which callbacks run, for each way a connection can go.
+Tests for the order of callbacks, in each way in which a connection can end.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class OrderTests(ClientTestCase):
 
     def test_startedArguments(self) -> None:
         """
-        C{started} gets C{args}; it can stop the client before any attempt.
+        C{started} is called with C{args}; it can stop the client before any attempt.
         """
         got: list[Any] = []
         client = self.client(args=[1, 2], started=lambda *args: got.append(args))
@@ -75,7 +75,7 @@ class OrderTests(ClientTestCase):
 
     def test_refusedWithoutRetry(self) -> None:
         """
-        C{connectError} alone, then the end, with the failure.
+        Only C{connectError} is called, then C{stopped}, with the failure.
         """
         client = self.client(autoReconnect=False)
         stopped, connection = client.start(), client.whenConnected()
@@ -109,7 +109,7 @@ class OrderTests(ClientTestCase):
 
     def test_orderFromConnectError(self) -> None:
         """
-        C{reconnect} from C{connectError} is what follows, and it alone.
+        After C{reconnect} in C{connectError}, one attempt follows.
         """
         client = self.client(autoReconnect=False)
         stopped = client.start()
@@ -155,8 +155,7 @@ class OrderTests(ClientTestCase):
 
     def test_connectElsewhere(self) -> None:
         """
-        A new address is remembered; the attempt at the old one is dropped without a
-        word.
+        A new address is kept; the attempt to connect to the old one ends silently.
         """
         client = self.client()
         client.start()
@@ -180,7 +179,7 @@ class OrderTests(ClientTestCase):
 
     def test_shutdownWhileConnecting(self) -> None:
         """
-        The attempt is dropped: C{stopped}, and nothing else.
+        The attempt ends: only C{stopped} is called.
         """
         client = self.client()
         stopped = client.start()
@@ -192,7 +191,7 @@ class OrderTests(ClientTestCase):
 
     def test_shutdownWhileWaiting(self) -> None:
         """
-        Between two attempts likewise.
+        The same between two attempts.
         """
         client = self.client()
         client.start()
@@ -220,7 +219,7 @@ class OrderTests(ClientTestCase):
 
     def test_nothingAfterShutdown(self) -> None:
         """
-        No record follows C{shutdown}, of the same read or of a later one.
+        No record is delivered after C{shutdown}, from the same read or a later one.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.shutdown()
@@ -230,8 +229,8 @@ class OrderTests(ClientTestCase):
 
     def test_restart(self) -> None:
         """
-        A client that has stopped can be started again, also from C{stopped}; who starts
-        it then waits for the next stop.
+        A stopped client can be started again, even in C{stopped}. The Deferred of this
+        C{start} waits for the next stop.
         """
         again: list[Deferred[None]] = []
 
@@ -277,7 +276,8 @@ class OrderTests(ClientTestCase):
 
     def test_shutdownBehindALoss(self) -> None:
         """
-        C{shutdown} between two attempts, or before C{connected}, had no connection.
+        C{shutdown} succeeds after a loss, and if the connection is lost before
+        C{connected}.
         """
         client, transport = self.connected()
         transport.lose()
@@ -290,7 +290,7 @@ class OrderTests(ClientTestCase):
 
     def test_startWhileShuttingDown(self) -> None:
         """
-        A call of C{start} that would have no effect is refused.
+        A call of C{start} that would have no effect is an error.
         """
         client, transport = self.connected()
         client.shutdown()
@@ -309,7 +309,8 @@ class OrderTests(ClientTestCase):
 
     def test_whenConnected(self) -> None:
         """
-        It fires with the connection, behind C{connected}; at once when there is one.
+        It fires with the connection after C{connected}, or at once if there is a
+        connection.
         """
         client = self.client()
         early = client.whenConnected()
@@ -324,7 +325,7 @@ class OrderTests(ClientTestCase):
 
     def test_whenConnectedFails(self) -> None:
         """
-        It fails when the client is stopped before.
+        It fails if the client stops before.
         """
         client = self.client()
         client.start()
@@ -334,7 +335,7 @@ class OrderTests(ClientTestCase):
 
     def test_cleanEnd(self) -> None:
         """
-        A clean end of stream is no failure of the client's: it stops with None.
+        A clean end of stream is not a failure: the client stops with None.
         """
         client, transport = self.connected(autoReconnect=False)
         stopped = client.whenStopped()
@@ -347,7 +348,7 @@ class OrderTests(ClientTestCase):
 
     def test_flags(self) -> None:
         """
-        What the flags say in each callback.
+        The values of the flags in each callback.
         """
         flags: list[Any] = []
 
@@ -375,8 +376,8 @@ class OrderTests(ClientTestCase):
 
     def test_connectedUntilItEnds(self) -> None:
         """
-        C{connected} becomes False as soon as it is certain that the connection ends,
-        whatever ends it, though the loss of the transport comes later.
+        C{connected} is False as soon as the connection is certain to end, even if the
+        transport is lost later.
         """
         for end in (
             lambda client, transport: client.server.abort(),
@@ -396,7 +397,7 @@ class OrderTests(ClientTestCase):
 
     def test_aborted(self) -> None:
         """
-        Behind C{client.server.abort()} nothing is sent: C{put} raises an exception, or
+        After C{client.server.abort()}, nothing is sent: C{put} raises an exception, or
         keeps the record for the next connection, and C{flushed()} fails at once if
         output is lost.
         """
@@ -449,7 +450,7 @@ class OrderTests(ClientTestCase):
 
     def test_endOfStreamTwice(self) -> None:
         """
-        A transport that reports the end of stream again is heard once.
+        A transport that reports the end of stream twice: it is handled once.
         """
         client, transport = self.connected()
         transport.protocol.readConnectionLost()

@@ -39,7 +39,7 @@ class Socket(Connection):
 
 class Units(Framing[bytes]):
     """
-    A framing as users write it: two bytes, or any number of zeros, are a record.
+    A framing as a user may write it: two bytes, or any number of zeros, are a record.
     """
 
     def decode(self, data: Any, start: int, searched: int) -> Any:
@@ -54,12 +54,12 @@ class Units(Framing[bytes]):
 
 class ReadTests(ClientTestCase):
     """
-    How much a client reads at once.
+    The size of reads.
     """
 
     def read(self, server: socket.socket, data: int) -> list[int]:
         """
-        Let a server send so many bytes, and the client read what has come of them.
+        Send so many bytes from the server, and read what has arrived.
 
         @return: the lengths of the reads.
         """
@@ -72,7 +72,7 @@ class ReadTests(ClientTestCase):
 
     def pair(self, framing: Framing[Any] | None = None) -> socket.socket:
         """
-        @return: the server's end of a connection to a client that takes what is read.
+        @return: the server's end of a connection to a client that delivers at once.
         """
         self.theClient = client = self.client(framing=framing or Stream())
         client.start().addErrback(lambda failure: None)
@@ -87,8 +87,8 @@ class ReadTests(ClientTestCase):
 
     def test_fullReads(self) -> None:
         """
-        Behind a read that is full comes a larger one; behind a short one, and so for
-        those that wait, the usual one.
+        A full read is followed by a larger one; a short one by a read of the usual
+        size, and so is a full one while records wait.
         """
         server = self.pair()
         usual = Socket.bufferSize
@@ -101,7 +101,7 @@ class ReadTests(ClientTestCase):
 
     def feed(self, data: bytes) -> int:
         """
-        @return: what the next read may take behind these bytes.
+        @return: the size of the next read after these bytes.
         """
         self.transport.protocol.dataReceived(data)
         return self.transport.bufferSize
@@ -122,7 +122,7 @@ class ReadTests(ClientTestCase):
 
     def test_manyRecords(self) -> None:
         """
-        A read is not larger than usual for the sake of more records than many.
+        A read with many records is not followed by a larger one.
         """
         usual = Socket.bufferSize
         self.pair(Line(delimiter=b"|"))
@@ -134,9 +134,9 @@ class ReadTests(ClientTestCase):
 
     def test_manyUnits(self) -> None:
         """
-        Neither for the sake of records that the framing decodes one by one, nor of
-        errors, each of which calls C{serverError}: how long one turn of the reactor
-        takes depends on their number.
+        Neither is a read whose records are decoded one by one, nor one with errors,
+        each of which calls C{serverError}: the duration of a turn of the reactor
+        depends on their number.
         """
         usual = Socket.bufferSize
         skipping = Line(delimiter=b"|", maxLength=1, onTooLong="skip")
@@ -150,7 +150,7 @@ class ReadTests(ClientTestCase):
 
     def test_held(self) -> None:
         """
-        What waits for the user is not read in large pieces.
+        While records wait for the user, reads are not larger.
         """
         usual = Socket.bufferSize
         self.pair()
@@ -160,7 +160,7 @@ class ReadTests(ClientTestCase):
 
     def test_otherTransports(self) -> None:
         """
-        A transport of another kind is left alone.
+        The reads of other kinds of transports stay as they are.
         """
         _, transport = self.connected(framing=Stream())
         transport.bufferSize = 10  # type: ignore[attr-defined]
@@ -169,8 +169,8 @@ class ReadTests(ClientTestCase):
 
     def test_output(self) -> None:
         """
-        Pending output still goes to the kernel in chunks, though the size of a read is
-        also the mark at which a transport pauses a push producer.
+        Pending output is still passed to the kernel in chunks, although the size of a
+        read is also the mark at which a transport pauses a push producer.
         """
         self.pair()
         self.assertGreater(self.feed(bytes(Socket.bufferSize)), Socket.bufferSize)
@@ -197,8 +197,8 @@ class InputTests(ClientTestCase):
 
     def test_swapInCallback(self) -> None:
         """
-        The bytes behind the present record are cut with the new framing; their records
-        come when the callback has returned.
+        The bytes after the current record are decoded with the new framing; their
+        records are delivered when the callback has returned.
         """
         client, transport = self.connected()
         seen: list[Any] = []
@@ -218,8 +218,8 @@ class InputTests(ClientTestCase):
 
     def test_swapOutside(self) -> None:
         """
-        From elsewhere the unfinished bytes are handed over too, in the next turn, and
-        before what comes then.
+        Outside a callback, the undecoded bytes get the new framing too; they are
+        decoded in the next turn, before later reads.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"a\r\nunfin")
@@ -231,7 +231,7 @@ class InputTests(ClientTestCase):
 
     def test_swapSame(self) -> None:
         """
-        The framing in use again changes nothing.
+        Setting the current framing again changes nothing.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"unfin")
@@ -242,7 +242,7 @@ class InputTests(ClientTestCase):
 
     def test_swapOutput(self) -> None:
         """
-        Output alone: what was put before keeps its framing.
+        Only the output changes; records put before keep their framing.
         """
         client, transport = self.connected()
         client.put(b"old")
@@ -267,7 +267,8 @@ class InputTests(ClientTestCase):
 
     def test_swapRefused(self) -> None:
         """
-        No connection, or no framing: an error, and all stays as it was.
+        Without a connection, or with an object that is not a framing: an error, and
+        nothing changes.
         """
         client = self.client()
         for order in (client.setFraming, client.setInputFraming):
@@ -279,8 +280,8 @@ class InputTests(ClientTestCase):
 
     def test_pause(self) -> None:
         """
-        While paused nothing is delivered and nothing read; the rest of the batch comes
-        at the resume, in order, before what is read then.
+        While paused, the client delivers and reads nothing; the rest of the batch is
+        delivered at the resume, before later reads.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -298,7 +299,7 @@ class InputTests(ClientTestCase):
 
     def test_pauseInConnected(self) -> None:
         """
-        A pause in C{connected} holds from the first record on.
+        A pause in C{connected} holds the first record too.
         """
         self.recorder.on["connected"] = lambda client, peer: client.pauseProducing()
         client, transport = self.connected()
@@ -310,7 +311,7 @@ class InputTests(ClientTestCase):
 
     def test_pauseAndResumeInCallback(self) -> None:
         """
-        A pause that is taken back at once changes nothing.
+        A pause that ends at once changes nothing.
         """
 
         def both(client: Any, line: bytes) -> None:
@@ -325,7 +326,7 @@ class InputTests(ClientTestCase):
 
     def test_swapWhilePaused(self) -> None:
         """
-        Records that wait are cut again when the framing changes.
+        Held records are decoded again when the framing changes.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -337,8 +338,8 @@ class InputTests(ClientTestCase):
 
     def test_lossWhilePaused(self) -> None:
         """
-        A loss, which a write has met, is visible at once. It is reported when what was
-        received before is delivered.
+        A loss that a write notices is visible at once. It is reported when everything
+        received before has been delivered.
         """
         client, transport = self.connected(autoReconnect=False)
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -373,7 +374,7 @@ class InputTests(ClientTestCase):
 
     def test_shutdownAfterLossWhilePaused(self) -> None:
         """
-        C{shutdown} discards the records that wait, and then the loss is reported.
+        C{shutdown} discards the held records, and then the loss is reported.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -385,7 +386,7 @@ class InputTests(ClientTestCase):
 
     def test_shutdownWhilePaused(self) -> None:
         """
-        C{shutdown} reads on, to see the peer's end.
+        C{shutdown} continues to read, to receive the peer's end of stream.
         """
         client, transport = self.connected()
         client.pauseProducing()
@@ -394,7 +395,7 @@ class InputTests(ClientTestCase):
 
     def test_noConnection(self) -> None:
         """
-        Without a connection there is nothing to pause.
+        Without a connection, pausing has no effect, and ending our side is an error.
         """
         client = self.client()
         client.pauseProducing()
@@ -426,8 +427,8 @@ class InputTests(ClientTestCase):
 
     def test_shutdownOnError(self) -> None:
         """
-        Without C{shutdownOnError} the peer's end of stream leaves a connection to write
-        to, until C{shutdown}; another loss is one.
+        Without C{shutdownOnError}, the peer's end of stream leaves a connection that
+        can be written to, until C{shutdown}; other losses end it.
         """
         client, transport = self.connected(shutdownOnError=False)
         transport.protocol.readConnectionLost()

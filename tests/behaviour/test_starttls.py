@@ -31,10 +31,9 @@ class Dialogue(Server):
     """
     A server that greets, agrees to C{STARTTLS}, and then echoes.
 
-    @ivar injected: what somebody puts in between, by the place where he does:
-        C{"greeting"} and C{"answer"}, in one segment with what the server sends;
-        C{"behind"} the answer, in a segment of its own; or at the C{"hello"} of the
-        client's TLS.
+    @ivar injected: bytes that an attacker injects, by position: C{"greeting"} and
+        C{"answer"}, in one segment with what the server sends; C{"behind"} the answer,
+        in a segment of its own; or at the C{"hello"} of the client's TLS.
     """
 
     def __init__(self, options: Any) -> None:
@@ -52,7 +51,7 @@ class Dialogue(Server):
 
     def interject(self) -> None:
         """
-        Have what comes behind the answer be sent now.
+        Send the bytes behind the answer now.
         """
         behind = self.injected.get("behind")
         if behind:
@@ -63,7 +62,7 @@ class Dialogue(Server):
 
     def hear(self, peer: Peer, data: bytes) -> None:
         """
-        Take part.
+        Answer the client.
         """
         transport: Any = peer.transport
         if ISSLTransport.providedBy(transport):
@@ -97,8 +96,8 @@ class StartTLSTests(TLSTestCase):
         self, turns: int = 0, answers: int = 1, options: Any = None
     ) -> Callable[[Any, Any], Any]:
         """
-        @param turns: how many turns of the reactor to wait before TLS.
-        @param answers: how many records to read after C{STARTTLS}.
+        @param turns: the number of turns of the reactor to wait before TLS.
+        @param answers: the number of records to read after C{STARTTLS}.
 
         @return: the client's part.
         """
@@ -119,7 +118,7 @@ class StartTLSTests(TLSTestCase):
 
     async def echo(self, server: Server, preConnect: Any, **parameters: Any) -> None:
         """
-        Have a line echoed through TLS.
+        Send a line and receive its echo through TLS.
         """
         self.events.clear()
 
@@ -144,8 +143,8 @@ class StartTLSTests(TLSTestCase):
 
     async def test_exchange(self) -> None:
         """
-        Greeting, C{STARTTLS}, answer, TLS, records; with turns of the reactor between,
-        or none.
+        Greeting, C{STARTTLS}, answer, TLS, records; with and without turns of the
+        reactor in between.
         """
         server = await self.dialogue()
         for turns in range(3):
@@ -153,7 +152,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_byteByByte(self) -> None:
         """
-        However the answer is cut, also within its newline.
+        The answer may be split into reads anywhere, even within its newline.
         """
         server = await self.dialogue()
         for greeting, answer, late in (
@@ -168,8 +167,8 @@ class StartTLSTests(TLSTestCase):
 
     async def test_memory(self) -> None:
         """
-        The framing keeps nothing of what it saw in clear text: not even that a newline
-        of one byte may get a second one.
+        The framing keeps no state from the clear text, not even that a newline of one
+        byte may be followed by a second byte.
         """
         server = await self.dialogue()
         server.answer = b"220 go\r"
@@ -186,8 +185,9 @@ class StartTLSTests(TLSTestCase):
 
     async def test_manyRecords(self) -> None:
         """
-        Of what comes at once, and in several pieces since that is how TLS hands it out,
-        the negotiation takes what it asks for, and C{serverInput} gets all the rest.
+        Several records that arrive at once, in the pieces in which TLS delivers them:
+        the negotiation takes those that it asks for, and C{serverInput} receives the
+        rest.
         """
         server = await self.dialogue()
         lines = [b"%d" % number for number in range(20_000)]
@@ -207,8 +207,8 @@ class StartTLSTests(TLSTestCase):
 
     async def test_ways(self) -> None:
         """
-        What C{startTLS} returns can be waited for, returned, or left alone: the
-        handshake is done before C{connected} in any case.
+        The result of C{startTLS} can be awaited, returned, or ignored: the handshake
+        has ended before C{connected} in each case.
         """
         server = await self.dialogue()
 
@@ -241,7 +241,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_drivers(self) -> None:
         """
-        By C{connectTCP} and by C{ClientService} as well.
+        With C{connectTCP} and C{ClientService} too.
         """
         server = await self.dialogue()
 
@@ -289,7 +289,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_bad(self) -> None:
         """
-        Certificates are verified here too; the waiting C{preConnect} gets the failure.
+        Certificates are verified here too; C{preConnect} receives the failure.
         """
         told: list[Exception] = []
         for certificate, words in (
@@ -323,8 +323,8 @@ class StartTLSTests(TLSTestCase):
 
     async def test_outputFirst(self) -> None:
         """
-        What was put before TLS goes in clear text, before it; what is put afterwards is
-        protected, though the handshake is not done.
+        Records put before TLS are sent in clear text, before it; those put afterwards
+        are encrypted, even if the handshake has not ended.
         """
         server = await self.dialogue()
         server.greeting = b""
@@ -350,7 +350,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_unreadAtOnce(self) -> None:
         """
-        C{put} and C{startTLS} in one turn: the bytes in clear text leave first.
+        C{put} and C{startTLS} in one turn: the clear text is sent first.
         """
         server = await self.dialogue()
         server.greeting = server.answer = b""
@@ -364,23 +364,22 @@ class StartTLSTests(TLSTestCase):
 
     async def test_injection(self) -> None:
         """
-        Injected bytes in clear text, at any point of the dialogue, as a whole record, a
-        part of one or several, never reach the framing as if they were protected: the
-        attempt fails.
+        Injected clear text, at any point of the dialogue, as a record, a part of one or
+        several, never reaches the framing as if it were protected: the attempt fails.
         """
         server = await self.dialogue()
         points = ("greeting", "answer", "behind", "hello")
         texts = (b"220 evil\r\n", b"22", b"220 evil\r\n" * 20)
         for point, text, turns, more in product(points, texts, range(3), (0, 5)):
             if more and (point in ("behind", "hello") or text.count(b"\n") <= more):
-                # That would be to wait for records that never come, or to read all as
-                # what it is.
+                # This would wait for records that never arrive, or read everything as
+                # it is.
                 continue
             self.events.clear()
             server.injected = {point: text}
             preConnect = self.preConnect(turns, 1 + more)
             if (point, text) == ("greeting", b"22"):
-                # It has come to be a part of the answer, which is no good one then.
+                # It has become a part of the answer, which is wrong then.
                 await self.failing(server, NegotiationRefused, preConnect=preConnect)
             else:
                 error = await self.failing(server, preConnect=preConnect)
@@ -388,7 +387,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_clearText(self) -> None:
         """
-        Where the bytes are here already, the error says so, before any TLS.
+        If the bytes have arrived already, the error says so, before TLS starts.
         """
         server = await self.dialogue()
         server.injected = {"answer": b"evil\r\n"}
@@ -399,7 +398,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_defiant(self) -> None:
         """
-        C{preConnect} cannot use such a connection.
+        C{preConnect} cannot use this connection.
         """
         server = await self.dialogue()
         server.injected = {"answer": b"evil\r\n"}
@@ -417,7 +416,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_cancelledRecord(self) -> None:
         """
-        A part of a record whose reading was given up is clear text too.
+        A part of a record whose C{nextRecord} was cancelled is clear text too.
         """
         server = await self.dialogue()
         server.greeting = b"22"
@@ -435,7 +434,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_misuse(self) -> None:
         """
-        While a record is waited for, twice, or on a connection that is TLS.
+        C{startTLS} while a record is awaited, twice, and on a connection that uses TLS.
         """
         server = await self.dialogue()
 
@@ -467,7 +466,7 @@ class StartTLSTests(TLSTestCase):
 
     async def test_cutOff(self) -> None:
         """
-        An end of TCP that is none of TLS is no clean end here either.
+        An end of TCP without an end of TLS is not a clean end here either.
         """
         server = await self.dialogue()
         server.heard = lambda peer, data: (

@@ -39,7 +39,7 @@ from .._tls import Identity, TLSTestCase, below
 
 class VerifiedTests(TLSTestCase):
     """
-    C{tls}: C{connected} comes after the certificate has been verified, or never.
+    C{tls}: C{connected} is called after the certificate has been verified, or never.
     """
 
     async def echo(self, server: Server, **parameters: Any) -> ClientTCPFactory:
@@ -73,7 +73,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_good(self) -> None:
         """
-        By an address, an endpoint's description, an endpoint, or C{connectTCP}.
+        With an address, an endpoint's description, an endpoint, and C{connectTCP}.
         """
         server = await self.serve()
         tcp = f"tcp:localhost:{server.port}"
@@ -118,8 +118,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_names(self) -> None:
         """
-        The certificate is for the name in lower case and in ASCII, without the dot at
-        its end. So is the name that the server is asked for (RFC 6066, section 3).
+        The certificate must be valid for the name in lower case and in ASCII, without
+        the dot at its end. The server is asked for the same name (RFC 6066, section 3).
         """
         names = "xn--bcher-kva.example", "xn--strae-oqa.example", "xn--nxasmm1c.example"
         identity = Identity(self.made.authority.issue_cert(*names))
@@ -144,7 +144,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_platformDoesNotTrust(self) -> None:
         """
-        C{tls=True} does not trust everybody.
+        C{tls=True} does not trust every authority.
         """
         _tls.platformOptions.cache_clear()
         error = await self.failing(await self.serve(), tls=True)
@@ -179,7 +179,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_oldTLS(self) -> None:
         """
-        All the same with TLS 1.2.
+        With TLS 1.2 too, wrong certificates are rejected and the right one is accepted.
         """
         for certificate, word in (
             (self.made.expired, "expired"),
@@ -193,8 +193,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_plainServer(self) -> None:
         """
-        A server that speaks no TLS: one that greets, one that answers what it does not
-        understand, one that echoes, one that closes at once.
+        A server without TLS: one that greets, one that answers to unknown commands, one
+        that echoes, one that closes at once.
         """
         cases: Any = (
             (lambda p: p.send(b"220 hello\r\n"), lambda p, d: None, "not speak TLS"),
@@ -212,8 +212,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_mute(self) -> None:
         """
-        A server that accepts and never says anything: C{connectTimeout} covers the
-        handshake, also one begun by C{preConnect}.
+        A server that accepts and never sends anything: C{connectTimeout} covers the
+        handshake, also one that C{preConnect} starts.
         """
         server = await self.listen()
         for parameters in (
@@ -234,7 +234,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_backOff(self) -> None:
         """
-        A bad certificate counts as any failure: the delays grow.
+        A bad certificate counts as a failure: the delays grow.
         """
         server = await self.serve(self.made.expired)
         delays: list[float] = []
@@ -251,7 +251,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_clientCertificate(self) -> None:
         """
-        A server that wants a certificate of the client's gets it.
+        A server that asks for the client's certificate receives it.
         """
         server = await self.serve(None, self.made.root)
         options = self.options(extraCertificateOptions=self.made.client.parameters)
@@ -259,8 +259,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_noClientCertificate(self) -> None:
         """
-        Without one, with TLS 1.3 the client is connected before the server refuses it:
-        C{serverError}. With TLS 1.2 the attempt fails.
+        Without a certificate, the client is connected with TLS 1.3 before the server
+        rejects it: C{serverError}. With TLS 1.2, the attempt fails.
         """
         server = await self.serve(None, self.made.root)
         error = await self.failing(server, tls=self.options())
@@ -282,7 +282,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_reconnect(self) -> None:
         """
-        After a loss the next connection is TLS as well.
+        After a loss, the next connection uses TLS too.
         """
         server = await self.serve()
         recorder = self.recorder
@@ -300,7 +300,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_closeNotify(self) -> None:
         """
-        The server ends TLS in order: a clean end.
+        The server ends TLS with a close_notify: a clean end.
         """
         server = await self.serve()
         server.heard = lambda peer, data: peer.close()
@@ -312,8 +312,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_cutOff(self) -> None:
         """
-        The server ends TCP without having ended TLS: something may be missing, so that
-        is no clean end.
+        The server ends TCP without ending TLS. Data may be missing, so this is not a
+        clean end.
         """
         server = await self.serve()
         server.heard = lambda peer, data: below(peer).loseConnection()
@@ -353,8 +353,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_unreadTickets(self) -> None:
         """
-        The session tickets that a server sends behind the handshake are read before the
-        end: closing with them unread would send a reset, and cost what was put.
+        The session tickets that a server sends after the handshake are read before the
+        end: closing with them unread would send a reset, and lose output.
         """
         server = await self.serve()
         server.left = lambda peer: None
@@ -374,8 +374,8 @@ class VerifiedTests(TLSTestCase):
 
     async def test_abortWhenLost(self) -> None:
         """
-        A connection can be dropped while its loss waits behind paused records: its
-        transport is lost already (and Twisted's for TLS would raise).
+        A connection can be dropped while its loss waits for paused records. Its
+        transport is lost already, and Twisted's TLS transport would raise.
         """
         server = await self.serve()
         server.met = lambda peer: peer.send(b"220 1\r\n220 2\r\n")
@@ -405,7 +405,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_connectorDisconnects(self) -> None:
         """
-        C{disconnect} of the connector ends TLS in order.
+        C{disconnect} of the connector ends TLS with a close_notify.
         """
         server = await self.serve()
         self.recorder.on["connected"] = lambda client, peer: (
@@ -417,7 +417,7 @@ class VerifiedTests(TLSTestCase):
 
     async def test_double(self) -> None:
         """
-        An endpoint that speaks TLS itself needs no C{tls}.
+        An endpoint that uses TLS itself needs no C{tls}.
         """
         server = await self.serve()
         for description in (f"tls:localhost:{server.port}", f"SSL:a:{server.port}"):
@@ -434,9 +434,10 @@ class VerifiedTests(TLSTestCase):
 @implementer(IOpenSSLClientConnectionCreator)
 class Broken:
     """
-    Options whose connections cannot be made.
+    Options that cannot create connections.
 
-    @ivar make: called instead; raises, or returns what is no connection.
+    @ivar make: called instead; it raises, or returns an object that is not a
+        connection.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -451,7 +452,7 @@ class Broken:
 
 class BrokenOptionsTests(TLSTestCase):
     """
-    Options that raise when a connection is to be made end the attempt at once, and
+    Options that raise when they must create a connection: the attempt ends at once, and
     nothing is sent.
     """
 
@@ -462,7 +463,7 @@ class BrokenOptionsTests(TLSTestCase):
 
     async def check(self, words: str, **parameters: Any) -> None:
         """
-        One attempt fails so.
+        One attempt fails with this message.
         """
         server = await self.listen()
         self.events.clear()
@@ -482,8 +483,8 @@ class BrokenOptionsTests(TLSTestCase):
 
     async def test_startTLS(self) -> None:
         """
-        With C{startTLS}, which fails with the same, whether C{preConnect} looks at that
-        or not.
+        With C{startTLS}, which fails with the same error, whether C{preConnect} awaits
+        it or not.
         """
         seen: list[Any] = []
 
@@ -504,8 +505,8 @@ class BrokenOptionsTests(TLSTestCase):
 
     async def test_noOptions(self) -> None:
         """
-        What would verify nothing, or is nothing of the kind, is refused by C{startTLS}
-        as by the constructor.
+        Options that verify nothing, and objects that are not options, are rejected by
+        C{startTLS} as by the constructor.
         """
         server = await self.listen()
         for wrong in (None, False, "localhost", CertificateOptions()):
@@ -519,7 +520,7 @@ class BrokenOptionsTests(TLSTestCase):
 
     async def test_goesOn(self) -> None:
         """
-        It counts as any failure, and the next attempt may do better.
+        The error counts as a failure, and the next attempt may succeed.
         """
         server = await self.serve()
         good = self.options()
@@ -546,12 +547,12 @@ class BrokenOptionsTests(TLSTestCase):
 
 class ArgumentTests(SynchronousTestCase):
     """
-    What the constructor says of C{tls}.
+    The constructor checks C{tls}.
     """
 
     def test_type(self) -> None:
         """
-        C{CertificateOptions} verify no host name, so they are no such thing.
+        C{CertificateOptions} do not verify the host name, so they are rejected.
         """
         for wrong in (CertificateOptions(), "localhost", 1):
             error = self.assertRaises(
@@ -581,7 +582,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_impossibleName(self) -> None:
         """
-        Some names can be looked up, but no certificate is ever for them.
+        Some names can be looked up, but no certificate can be valid for them.
         """
         for name in ("my_service", "-.example"):
             words = f"no certificate can be for {name!r} .*optionsForClientTLS"
@@ -598,7 +599,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_off(self) -> None:
         """
-        C{tls=False} is no TLS.
+        C{tls=False} means no TLS.
         """
         clock = MemoryReactorClock()
         client = ClientTCPFactory(
@@ -613,8 +614,8 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_extraMissing(self) -> None:
         """
-        Without OpenSSL a client without TLS works, and one with TLS is an error that
-        names the extra.
+        Without OpenSSL, a client without TLS works; C{tls} is an error that names the
+        extra.
         """
         for given in ("tls=True", "endpoint='tls:localhost:7'"):
             where = "" if "endpoint" in given else "remoteAddress='a', remotePort=7, "
@@ -637,7 +638,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_extraMissingAtStartTLS(self) -> None:
         """
-        The same where C{startTLS} is called.
+        The same error, raised by C{startTLS}.
         """
         code = (
             "import sys\n"
@@ -660,7 +661,7 @@ class ArgumentTests(SynchronousTestCase):
 
 class EndpointTests(NetworkTestCase):
     """
-    Connections through TLS, by an endpoint and by C{connectSSL}.
+    Connections with TLS, by an endpoint and by C{connectSSL}.
     """
 
     def serve(self, server: Server) -> tuple[Any, Any]:
@@ -682,7 +683,7 @@ class EndpointTests(NetworkTestCase):
 
     async def test_exchange(self) -> None:
         """
-        C{connected} comes when the certificate has been verified; all that was put is
+        C{connected} is called when the certificate has been verified; all output is
         flushed before the close.
         """
         server = Server()
@@ -707,7 +708,7 @@ class EndpointTests(NetworkTestCase):
 
     async def test_untrusted(self) -> None:
         """
-        A certificate that no trusted authority has signed is a failed attempt.
+        A certificate of an authority that is not trusted is a failed attempt.
         """
         server = Server()
         _, wary = self.serve(server)
@@ -725,8 +726,8 @@ class EndpointTests(NetworkTestCase):
 
     async def test_connectElsewhere(self) -> None:
         """
-        Under C{connectSSL} a new address is refused: the connector of our own would
-        know nothing of that TLS.
+        Under C{connectSSL}, a new address is rejected: our own connector would not use
+        that TLS.
         """
         server = Server()
         trusting, _ = self.serve(server)
@@ -748,7 +749,7 @@ class EndpointTests(NetworkTestCase):
 
     async def test_keepAlive(self) -> None:
         """
-        The kernel watches over what is below TLS.
+        The kernel's keepalive is set on the socket below TLS.
         """
         server = Server()
         trusting, _ = self.serve(server)
@@ -769,7 +770,7 @@ class EndpointTests(NetworkTestCase):
         **parameters: Any,
     ) -> ClientTCPFactory:
         """
-        @return: a client that connects, by an endpoint or else by C{connectSSL}.
+        @return: a client that connects by an endpoint, or by C{connectSSL}.
         """
         parameters.update(recorder.parameters())
         if endpoint:
