@@ -2,9 +2,9 @@
 A matrix of ways in which a connection ends: transports, peers, sizes of the output, and
 calls in callbacks.
 
-The peer of each case is a script with blocking sockets in a thread, which knows what it
-has read. L{Run} plays one case with a real client, and L{problems} compares what the
-client claims with what the peer has read and what the kernel has accepted.
+The peer of each case is a script with blocking sockets in a thread, which counts the
+bytes that it reads. L{Run} plays one case with a real client, and L{problems} compares
+the claims of the client with what the peer has read and what the kernel has accepted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ._support import CHUNK, reactor
 
 TRANSPORTS = ("tcp", "unix", "tls")
 
-#: How many bytes are put: few; more than a chunk; more than any buffer holds.
+#: The number of bytes that are put: few; more than a chunk; more than any buffer holds.
 SIZES = (10, 150_000, 2_000_000)
 
 #: A record that is put while a connection drains.
@@ -159,7 +159,7 @@ def reads(peer: ScriptedPeer) -> None:
 
 def talks(peer: ScriptedPeer) -> None:
     """
-    Talks all the time while it reads.
+    Sends data all the time while it reads.
     """
     peer.takeAll(whenRead=partial(peer.say, b"talk\r\n" * 20))
     peer.notifyClose()
@@ -349,7 +349,7 @@ def endSending(client: ClientTCPFactory) -> None:
 
 def loseTransport(client: ClientTCPFactory) -> None:
     """
-    As a user does it who does not know better.
+    As in many programs: without looking at the result.
     """
     if client.server is not None:
         client.server.transport.loseConnection()
@@ -478,7 +478,7 @@ class Producer:
 @dataclass
 class Connection:
     """
-    What happened on one connection.
+    The events of one connection.
 
     @ivar put: how many bytes were put.
     @ivar sent: how many bytes the kernel has accepted, below TLS, call by call.

@@ -28,12 +28,12 @@ def generator(record: bytes) -> Any:
 
 class AnswerTests(FlowTestCase):
     """
-    C{serverInput} that returns something to wait for.
+    C{serverInput} callbacks whose result is awaited.
     """
 
     def waiting(self, **parameters: Any) -> tuple[ClientTCPFactory, Transport]:
         """
-        @return: a client whose answers wait in C{self.answers}.
+        @return: a client whose results are Deferreds in C{self.answers}.
         """
         self.answers: list[Deferred[Any]] = []
         client, transport = self.connected(**parameters)
@@ -48,7 +48,7 @@ class AnswerTests(FlowTestCase):
 
     def test_oneAtATime(self) -> None:
         """
-        The next record waits for the answer to the last, also over reads.
+        The next record waits until the last result has fired, also across reads.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\nb\n")
@@ -61,7 +61,7 @@ class AnswerTests(FlowTestCase):
 
     def test_coroutine(self) -> None:
         """
-        A coroutine is run, and waited for.
+        A coroutine is run and awaited.
         """
         steps: list[Deferred[None]] = []
         done: list[bytes] = []
@@ -79,8 +79,8 @@ class AnswerTests(FlowTestCase):
 
     def test_coroutineOfManySteps(self) -> None:
         """
-        A coroutine gets the result of each Deferred that it awaits, or its error; and
-        what any other awaitable yields, as under Twisted.
+        A coroutine receives the result or the error of each Deferred that it awaits,
+        and the values of any other awaitable, as under Twisted.
         """
         steps: list[Deferred[Any]] = []
         seen: list[Any] = []
@@ -113,7 +113,7 @@ class AnswerTests(FlowTestCase):
 
     def test_coroutineFails(self) -> None:
         """
-        A coroutine that raises, at once or later, does what a callback does that
+        A coroutine that raises, at once or later, has the effect of a callback that
         raises.
         """
         for isLater in (False, True):
@@ -175,7 +175,8 @@ class AnswerTests(FlowTestCase):
 
     def test_atOnce(self) -> None:
         """
-        What has its answer already does not nest, however many records there are.
+        Results that have fired already do not nest the calls, for any number of
+        records.
         """
         got: list[bytes] = []
 
@@ -202,7 +203,7 @@ class AnswerTests(FlowTestCase):
 
     def test_fails(self) -> None:
         """
-        An answer that fails goes the way of a callback that raises.
+        A result that fails has the effect of a callback that raises.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\nb\n")
@@ -215,8 +216,8 @@ class AnswerTests(FlowTestCase):
 
     def test_failsLater(self) -> None:
         """
-        One that fails when its connection is gone is logged, and costs the next
-        connection nothing.
+        A result that fails after the loss of its connection is logged, and does not
+        affect the next connection.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\n")
@@ -230,7 +231,7 @@ class AnswerTests(FlowTestCase):
 
     def test_disconnectedLast(self) -> None:
         """
-        C{disconnected} comes when the last record has its answer.
+        C{disconnected} is called when the result of the last record has fired.
         """
         client, transport = self.waiting(autoReconnect=False)
         transport.protocol.dataReceived(b"a\nb\n")
@@ -250,9 +251,9 @@ class AnswerTests(FlowTestCase):
 
     def test_lossIsVisible(self) -> None:
         """
-        A loss is visible at once, while a record is awaited: there is no connection,
-        nothing can be put, and a flush fails. C{serverError}, C{disconnected} and the
-        next attempt follow when the result is there.
+        A loss is visible at once while a result is awaited: the client has no
+        connection, C{put} fails, and a flush fails. C{serverError}, C{disconnected} and
+        the next attempt follow when the result has fired.
         """
         client, transport = self.waiting(**self.recorder.marks(100, 10))
         transport.protocol.dataReceived(b"a\n")
@@ -384,7 +385,7 @@ class AnswerTests(FlowTestCase):
 
     def test_endOfStream(self) -> None:
         """
-        So does the end of the peer's side.
+        The end of the peer's side waits in the same way.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\n")
@@ -395,7 +396,7 @@ class AnswerTests(FlowTestCase):
 
     def test_shutdown(self) -> None:
         """
-        C{shutdown} discards what waits, and does not wait for the answer.
+        C{shutdown} discards the waiting records, and does not wait for the result.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\nb\n")
@@ -409,8 +410,8 @@ class AnswerTests(FlowTestCase):
 
     def test_bounded(self) -> None:
         """
-        The transport is read on until more than a read waits, and again when that has
-        been taken.
+        The transport is read until more than one read waits, and again when that has
+        been delivered.
         """
         client, transport = self.waiting(framing=Stream())
         transport.protocol.dataReceived(b"a")
@@ -424,7 +425,7 @@ class AnswerTests(FlowTestCase):
 
     def test_holds(self) -> None:
         """
-        The user's hold, a consumer's and that of an answer are each their own.
+        The holds of the user, of a consumer and of an awaited result are independent.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\nb\n")
@@ -447,8 +448,8 @@ class AnswerTests(FlowTestCase):
 
     def test_tooMuchWhilePaused(self) -> None:
         """
-        Where too much waits because of another hold, the transport is read on when that
-        is released.
+        If too much waits because of another hold, reading continues when that hold is
+        released.
         """
         client, transport = self.connected()
 
@@ -466,7 +467,7 @@ class AnswerTests(FlowTestCase):
     def test_tooMuchAfterASwap(self) -> None:
         """
         Bytes that wait for another framing are delivered with the next read, which is
-        not throttled then.
+        not throttled.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"a")
@@ -478,7 +479,7 @@ class AnswerTests(FlowTestCase):
 
     def test_notAfterTheEnd(self) -> None:
         """
-        Nobody who lets go reads on behind the end of the stream.
+        Releasing a hold does not read after the end of the stream.
         """
         client, transport = self.waiting(framing=Stream())
         transport.protocol.dataReceived(b"a")
@@ -491,8 +492,8 @@ class AnswerTests(FlowTestCase):
 
     def test_swap(self) -> None:
         """
-        A framing that is changed while an answer is waited for cuts what stands behind
-        that record.
+        A framing that is changed while a result is awaited decodes the bytes after that
+        record.
         """
         client, transport = self.waiting()
         transport.protocol.dataReceived(b"a\nb;c\nd;")
@@ -503,7 +504,7 @@ class AnswerTests(FlowTestCase):
 
     def test_consumerStops(self) -> None:
         """
-        A consumer that takes no more ends the client.
+        A consumer that accepts no more data ends the client.
         """
         client, transport = self.connected()
         consumed: Any = client.server

@@ -1,5 +1,6 @@
 """
-Tests over a network that delays, throttles, cuts, resets, stalls and falls silent.
+Tests over a network that delays, throttles, ends, resets, stalls or silences
+connections.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .._tls import TLSTestCase
 
 class Plain(Protocol):
     """
-    A client without any help, which remembers what it hears.
+    A plain protocol that collects what it receives.
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class Plain(Protocol):
 
 class ProxyTests(FaultyTestCase):
     """
-    The proxy itself: it does what is configured, at exactly that byte.
+    The proxy itself: it causes each fault at exactly the configured byte.
     """
 
     async def through(self, *ways: Way) -> tuple[Plain, FaultProxy, Server]:
@@ -78,7 +79,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_delay(self) -> None:
         """
-        What is sent comes so much later, in each direction.
+        Data arrives after the configured delay, in each direction.
         """
         delay = Way(delay=0.05)
         plain, proxy, server = await self.through(delay, delay)
@@ -90,7 +91,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_throttle(self) -> None:
         """
-        No more bytes pass in a second than were said, and the sender notices.
+        No more than the configured bytes pass in a second, and the sender is throttled.
         """
         plain, proxy, server = await self.through(Way(rate=1_000_000), CLEAR)
         begun = reactor.seconds()
@@ -101,7 +102,8 @@ class ProxyTests(FaultyTestCase):
 
     async def test_cut(self) -> None:
         """
-        Exactly so many bytes pass, and then both sides see an orderly end.
+        Exactly the configured number of bytes pass, and then both sides receive a clean
+        end.
         """
         plain, proxy, server = await self.through(Way(after=1234), CLEAR)
         self.write(plain, b"x" * 1233)
@@ -113,7 +115,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_reset(self) -> None:
         """
-        The same with a reset, on the way back.
+        The same with a reset, from the server to the client.
         """
         back = Way(after=10, fault=Fault.RESET)
         plain, proxy, server = await self.through(CLEAR, back)
@@ -124,7 +126,7 @@ class ProxyTests(FaultyTestCase):
 
     async def test_stall(self) -> None:
         """
-        The sender's bytes are left where they are; the other way is not affected.
+        The sender's bytes stay in its buffers; the other direction is not affected.
         """
         plain, proxy, server = await self.through(
             Way(after=10, fault=Fault.STALL), CLEAR
@@ -140,8 +142,8 @@ class ProxyTests(FaultyTestCase):
 
     async def test_silence(self) -> None:
         """
-        Nothing passes any more, either way, and neither end notices the end of the
-        other.
+        Nothing passes any more in either direction, and neither side notices the end of
+        the other.
         """
         plain, proxy, server = await self.through(
             Way(after=10, fault=Fault.SILENCE), CLEAR
@@ -159,9 +161,8 @@ class ProxyTests(FaultyTestCase):
 
 def cuts(number: int, furthest: int, delay: float = 0.0) -> list[tuple[Way, Way]]:
     """
-    @return: what to do to so many connections: cut or reset each at a random byte, one
-        on the way back and the next on the way forth, when nothing comes back of it.
-        The same at each run.
+    @return: the faults of so many connections: each is closed or reset at a random
+        byte, in alternating directions. The same in each run.
     """
     random = Random(number)
     clear, ways = Way(delay=delay), []
@@ -174,7 +175,7 @@ def cuts(number: int, furthest: int, delay: float = 0.0) -> list[tuple[Way, Way]
 
 class ResumptionTestCase(FaultyTestCase):
     """
-    An application that resumes where it was, over a network that breaks.
+    An application that resumes at its last position, over a network that breaks.
     """
 
     timeout = 60
@@ -187,12 +188,12 @@ class ResumptionTestCase(FaultyTestCase):
         **tls: Any,
     ) -> tuple[Recorder, list[int]]:
         """
-        Have lines echoed through a proxy that fails on all ways but the last. After
-        each loss, send again those behind the last that was delivered. None is lost,
-        doubled, torn or out of order.
+        Send lines and receive them through a proxy that breaks all connections but the
+        last. After each loss, send again those after the last one that was delivered.
+        None is lost, doubled, torn or out of order.
 
-        @return: what was recorded, and how many had been delivered when each connection
-            was made.
+        @return: the recorded callbacks, and the number of lines that had been delivered
+            when each connection was made.
         """
         server.heard = lambda peer, data: peer.send(data)
         proxy = await self.proxy(server, *ways)
@@ -235,9 +236,9 @@ class ResumptionTests(ResumptionTestCase):
 
     async def test_echo(self) -> None:
         """
-        10,000 lines go out and come back through 50 ms of delay each way and 20 cuts
-        and resets at random bytes. What the server gets is always the beginning of
-        what was put.
+        10,000 lines are echoed with 50 ms of delay in each direction and 20 closes and
+        resets at random bytes. What the server receives is always the beginning of what
+        was put.
         """
         lines = [b"line %d" % number for number in range(10_000)]
         server = await self.listen()
@@ -246,7 +247,7 @@ class ResumptionTests(ResumptionTestCase):
         for start, peer in zip(resumed, server.peers, strict=True):
             put = b"".join(line + b"\r\n" for line in lines[start:])
             self.assertEqual(peer.received, put[: len(peer.received)])
-        # A line that was cut off is reported, not delivered.
+        # An incomplete line is reported, not delivered.
         ends = recorder.disconnections
         self.assertTrue(any(end.truncated for end in ends))
         self.assertTrue(ends[-1].confirmed)
@@ -277,8 +278,8 @@ class ResumptionTests(ResumptionTestCase):
 
     async def test_halfOpen(self) -> None:
         """
-        A connection that falls silent in the middle of an answer is found by the
-        heartbeat, and the next one is not harmed.
+        The heartbeat finds a connection that becomes silent in the middle of an answer,
+        and the next connection is not affected.
         """
         server = await self.listen()
         server.heard = lambda peer, data: peer.send(data)
@@ -295,7 +296,7 @@ class ResumptionTests(ResumptionTestCase):
         client.start()
         while recorder.events.count("connected") < 2 or not server.peers[1:]:
             await turn()
-        # Sixteen bytes are one answer, and fourteen of the next are not.
+        # Sixteen bytes are an answer; fourteen are an incomplete one.
         self.assertEqual(recorder.events.count(("serverInput", b"are you there?")), 1)
         self.assertTrue(recorder.failures[0].check(HeartbeatTimeout))
         while recorder.events.count(("serverInput", b"are you there?")) < 4:
@@ -310,8 +311,8 @@ class TLSResumptionTests(ResumptionTestCase, TLSTestCase):
 
     async def test_echo(self) -> None:
         """
-        40 cuts and resets at random bytes, of the handshake too: a handshake that is
-        cut is an attempt that has failed, and has made no connection.
+        40 closes and resets at random bytes, even during the handshake: a broken
+        handshake is a failed attempt, not a connection.
         """
         lines = [b"line %d" % number for number in range(4000)]
         recorder, resumed = await self.resume(

@@ -56,7 +56,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_talkingPeer(self) -> None:
         """
-        A peer that reads slowly and is itself talking gets every byte.
+        A peer that reads slowly, and sends data itself, receives every byte.
         """
         server = await self.listen(TalkingServer())
         client, recorder = await self.connected(server)
@@ -72,8 +72,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_talkingPeerBites(self) -> None:
         """
-        The same peer loses most of what is written and then closed as usual: so the
-        test above is one that can fail.
+        With C{transport.write} and C{loseConnection}, the same peer loses most of the
+        data: the test above can fail.
         """
         from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
@@ -111,8 +111,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_shutdownAfterNegotiation(self) -> None:
         """
-        A dialogue before C{connected} leaves nothing behind that would keep C{shutdown}
-        from hearing the peer.
+        A dialogue before C{connected} does not keep C{shutdown} from noticing the end
+        of the peer's side.
         """
 
         async def preConnect(client: Any, negotiation: Any) -> bool:
@@ -140,8 +140,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_idle(self) -> None:
         """
-        With nothing to flush the peer sees our end of stream, and C{serverFlushed} is
-        not called.
+        With nothing to flush, the peer receives our end of stream, and C{serverFlushed}
+        is not called.
         """
         server = await self.listen()
         client, recorder = await self.connected(server)
@@ -195,7 +195,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_resetInFlush(self) -> None:
         """
-        A reset during the flush is one C{serverError}, and the lost bytes are reported.
+        A reset during the flush causes one C{serverError}, and the lost bytes are
+        reported.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -214,8 +215,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_resetAtTheWrite(self) -> None:
         """
-        A reset that a write meets before the reactor has read again is reported as a
-        reset. The kernel reports it only once, and then an orderly end of stream.
+        A reset that a write notices before the reactor has read again is reported as a
+        reset. The kernel reports it only once, and then a clean end of stream.
         """
         server = await self.listen()
         client, recorder = await self.connected(server)
@@ -256,8 +257,8 @@ class ClosingTests(NetworkTestCase):
 
     async def test_lossIsNoSuccess(self) -> None:
         """
-        C{start()} fails if C{shutdown} has lost bytes, and if the server closes in
-        order before it has received everything.
+        C{start()} fails if C{shutdown} has lost bytes, and if the server closes cleanly
+        before it has received everything.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -282,7 +283,7 @@ class ClosingTests(NetworkTestCase):
 
     async def test_halfCloseOutputPending(self) -> None:
         """
-        A peer that ends its side while output is pending still gets all of it.
+        A peer that ends its side while output is pending still receives all of it.
         """
         server = await self.listen()
 
@@ -312,8 +313,9 @@ class ClosingTests(NetworkTestCase):
 
     async def test_flushIsExact(self) -> None:
         """
-        While the peer does not read, C{serverFlushed} is not called, and what is
-        pending is at least what the kernel has not taken.
+        While the peer does not read, C{serverFlushed} is not called, and
+        C{pendingBytes} is at least the number of bytes that the kernel has not
+        accepted.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -344,8 +346,8 @@ class UNIXTests(NetworkTestCase):
 
     async def test_lastWords(self) -> None:
         """
-        What the peer has said before it closed is delivered, though we end our side
-        after that, and it counts as a clean end.
+        The data that the peer sent before it closed is delivered even if we end our
+        side after that, and the end is a clean one.
         """
         path = self.socketPath()
         listening = socket.socket(socket.AF_UNIX)
@@ -384,15 +386,15 @@ class UNIXTests(NetworkTestCase):
 
 class ShutdownInsideTests(NetworkTestCase):
     """
-    C{shutdown()} from inside each callback.
+    C{shutdown()} in each callback.
     """
 
     async def inside(
         self, name: str, marks: tuple[int, int] | None = None, **parameters: Any
     ) -> list[str]:
         """
-        A server says three lines, and ends when it has heard one; the callback of that
-        name calls C{shutdown}.
+        The server sends three lines, and ends the connection when it has received one;
+        the callback with this name calls C{shutdown}.
 
         @return: the names of the callbacks, in order.
         """
@@ -433,13 +435,13 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_started(self) -> None:
         """
-        In C{started}: there is no attempt.
+        In C{started}: no attempt is made.
         """
         self.assertEqual(await self.inside("started"), ["started", "stopped"])
 
     async def test_connectError(self) -> None:
         """
-        In C{connectError}: there is no other attempt.
+        In C{connectError}: no other attempt follows.
         """
         self.assertEqual(
             await self.inside("connectError", remotePort=freePort()),
@@ -454,7 +456,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_connected(self) -> None:
         """
-        In C{connected}: what was put there is flushed, and nothing is delivered.
+        In C{connected}: records put there are flushed, and nothing is delivered.
         """
         self.assertEqual(
             await self.inside("connected"),
@@ -463,7 +465,8 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_serverInput(self) -> None:
         """
-        In C{serverInput}: there is no other record, though more have been received.
+        In C{serverInput}: no other record is delivered, although more have been
+        received.
         """
         events = await self.inside("serverInput")
         self.assertEqual(events.count("serverInput"), 1)
@@ -472,7 +475,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_serverInputBatch(self) -> None:
         """
-        In C{serverInputBatch}: there is no other batch.
+        In C{serverInputBatch}: no other batch is delivered.
         """
         events = await self.inside("serverInputBatch", serverInput=None)
         self.assertEqual(events[-2:], ["disconnected", "stopped"])
@@ -480,7 +483,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_serverFlushed(self) -> None:
         """
-        In C{serverFlushed}: nothing but the end follows.
+        In C{serverFlushed}: only the end follows.
         """
         events = await self.inside("serverFlushed")
         self.assertEqual(events[-3:], ["serverFlushed", "disconnected", "stopped"])
@@ -496,7 +499,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_serverHighAndLow(self) -> None:
         """
-        In C{serverHigh} and in C{serverLow}: what is put is flushed, past the low mark.
+        In C{serverHigh} and in C{serverLow}: the output is flushed, past the low mark.
         """
         for name in ("serverHigh", "serverLow"):
             events = await self.inside(name, marks=(2, 1))
@@ -515,7 +518,7 @@ class ShutdownInsideTests(NetworkTestCase):
 
     async def test_stopped(self) -> None:
         """
-        In C{stopped}: it is stopped.
+        In C{stopped}: the client has stopped already.
         """
         self.assertEqual(
             (await self.inside("stopped", autoReconnect=False))[-2:],
@@ -544,7 +547,7 @@ class AbortTests(FlowTestCase):
 
     def test_whileShuttingDown(self) -> None:
         """
-        It cuts an orderly end short.
+        It ends a C{shutdown} that is in progress.
         """
         client, transport = self.connected()
         client.put(b"abc")
@@ -556,7 +559,7 @@ class AbortTests(FlowTestCase):
 
     def test_withoutConnection(self) -> None:
         """
-        Otherwise it is C{shutdown}.
+        Without a connection, it does what C{shutdown} does.
         """
         client = self.client()
         self.assertIsNone(self.successResultOf(client.abort()))
@@ -567,8 +570,7 @@ class AbortTests(FlowTestCase):
 
     def test_withoutTransport(self) -> None:
         """
-        The same is true if an endpoint has requested a protocol and has not connected
-        it.
+        The same if an endpoint has requested a protocol and has not connected it.
         """
         client = self.client()
         client.buildProtocol(IPv4Address("TCP", "127.0.0.1", 7))

@@ -22,7 +22,7 @@ from .._memory import ClientTestCase, RetryTestCase
 
 class DelayTests(ClientTestCase):
     """
-    When the next attempt comes.
+    The time of the next attempt.
     """
 
     def delays(self, client: ClientTCPFactory, count: int) -> list[float]:
@@ -36,7 +36,7 @@ class DelayTests(ClientTestCase):
 
     def test_exponential(self) -> None:
         """
-        The attributes of C{ReconnectingClientFactory} say how the waits grow.
+        The attributes of C{ReconnectingClientFactory} determine how the waits grow.
         """
         client = self.client()
         client.factor = 2
@@ -45,7 +45,7 @@ class DelayTests(ClientTestCase):
 
     def test_subclass(self) -> None:
         """
-        They are honoured in a subclass, from the first wait on.
+        They are used in a subclass, from the first wait on.
         """
 
         class Slow(ClientTCPFactory):
@@ -63,7 +63,7 @@ class DelayTests(ClientTestCase):
 
     def test_jitter(self) -> None:
         """
-        By default each wait is drawn between nothing and the longest.
+        By default, each wait is random, from 0 to the limit.
         """
         client = self.client()
         del client.jitter
@@ -94,7 +94,7 @@ class DelayTests(ClientTestCase):
 
     def test_resetAfterStability(self) -> None:
         """
-        The waits start over only after a stable connection.
+        The waits reset only after a stable connection.
         """
         client = self.client()
         self.delays(client, 3)
@@ -108,7 +108,7 @@ class DelayTests(ClientTestCase):
 
     def test_deadline(self) -> None:
         """
-        An attempt that takes too long fails as one, and is dropped.
+        An attempt that takes too long fails, and is dropped.
         """
         client = self.client(connectTimeout=5)
         client.start()
@@ -120,7 +120,7 @@ class DelayTests(ClientTestCase):
 
     def test_stopTrying(self) -> None:
         """
-        C{stopTrying} ends waiting and connecting at once, and a connection's client
+        C{stopTrying} ends a wait and an attempt at once, and the client of a connection
         when that is lost.
         """
         client = self.client()
@@ -140,7 +140,7 @@ class DelayTests(ClientTestCase):
 
     def test_notBeforeDisconnected(self) -> None:
         """
-        No attempt begins before C{disconnected} has returned, with any calls in it.
+        No attempt begins before C{disconnected} has returned, whatever it calls.
         """
         for call in (
             lambda client: client.connect(),
@@ -178,12 +178,12 @@ class DelayTests(ClientTestCase):
 
 class StabilityTests(RetryTestCase):
     """
-    Tests for connections after which the waits start over.
+    Tests for connections that reset the waits.
     """
 
     def test_acceptThenClose(self) -> None:
         """
-        A server that accepts and closes is waited for as one that refuses.
+        After a server has accepted and closed, the wait is as long as after a refusal.
         """
         client = self.started()
         waits = []
@@ -196,7 +196,7 @@ class StabilityTests(RetryTestCase):
 
     def test_refusedNegotiations(self) -> None:
         """
-        And so is one with which C{preConnect} does not come to terms.
+        The same if C{preConnect} refuses the connection.
         """
         client = self.started(preConnect=lambda client, negotiation: False)
         waits = []
@@ -209,7 +209,7 @@ class StabilityTests(RetryTestCase):
 
     def refusals(self, count: int) -> list[float]:
         """
-        @return: how long the waits are when the server refuses.
+        @return: the waits while the server refuses.
         """
         self.setUp()
         client = self.started()
@@ -223,7 +223,7 @@ class StabilityTests(RetryTestCase):
     def held(self, client: ClientTCPFactory, seconds: float) -> int:
         """
         @return: the number of failures in a row, after three of them and a connection
-            that held so long.
+            that lasted so long.
         """
         client.start().addErrback(lambda failure: None)
         client.factor = 2
@@ -239,7 +239,7 @@ class StabilityTests(RetryTestCase):
 
     def test_stableAfter(self) -> None:
         """
-        They start over after a connection that has lasted for C{stableAfter} seconds
+        The waits reset after a connection that has lasted for C{stableAfter} seconds
         (10 by default), not sooner.
         """
         self.assertEqual(self.held(self.client(), 9.9), 4)
@@ -254,7 +254,8 @@ class StabilityTests(RetryTestCase):
 
     def test_attribute(self) -> None:
         """
-        A subclass may have it as an attribute, and an instance be given another.
+        It can be an attribute of a subclass, and another value can be assigned to an
+        instance.
         """
 
         class Quick(ClientTCPFactory):
@@ -272,14 +273,14 @@ class StabilityTests(RetryTestCase):
 
     def test_attributeNonsense(self) -> None:
         """
-        Nonsense is refused by the constructor, or else by C{start}.
+        Wrong values are rejected by the constructor, or by C{start}.
         """
         self.assertRaises(ValueError, self.client, stableAfter=-1)
         self.assertRaises(TypeError, self.client, stableAfter="10")
 
     def test_resetDelay(self) -> None:
         """
-        The user may say so earlier, who knows when a login is done.
+        The user may reset the waits earlier, for example after a login.
         """
         client = self.started()
         for _ in range(3):
@@ -299,7 +300,8 @@ class GiveUpTests(RetryTestCase):
 
     def test_maxRetries(self) -> None:
         """
-        After so many retries: how many attempts failed, in what time, and why.
+        After C{maxRetries}: the error has the number of attempts, the time and the
+        reason.
         """
         client = self.client()
         client.maxRetries = 2
@@ -320,7 +322,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_anyPolicy(self) -> None:
         """
-        It holds with any policy.
+        The limit applies to any policy.
         """
         client = self.started(retryPolicy=constant(1))
         client.maxRetries = 0
@@ -329,7 +331,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_byCount(self) -> None:
         """
-        L{giveUpByCount} is the same as a policy.
+        L{giveUpByCount} is a policy with the same effect.
         """
         client = self.started(retryPolicy=giveUpByCount(2, constant(1)))
         for _ in range(2):
@@ -340,8 +342,8 @@ class GiveUpTests(RetryTestCase):
 
     def test_byTime(self) -> None:
         """
-        L{giveUpByTime} measures from the first failure in a row; a connection that held
-        begins another.
+        L{giveUpByTime} measures from the first failure in a row; a stable connection
+        starts a new row.
         """
         client = self.started(retryPolicy=giveUpByTime(10, constant(4)))
         for _ in range(2):
@@ -358,7 +360,8 @@ class GiveUpTests(RetryTestCase):
 
     def test_byRate(self) -> None:
         """
-        L{giveUpByRate} counts all failures, even if connections between them held.
+        L{giveUpByRate} counts all failures, even those with stable connections between
+        them.
         """
         client = self.started(
             stableAfter=5, retryPolicy=giveUpByRate(3, 30, constant(1))
@@ -374,7 +377,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_startAgain(self) -> None:
         """
-        When the client is started again, all counts start over.
+        When the client is started again, all counts are 0.
         """
         client = self.started(retryPolicy=giveUpByRate(2, 30, constant(1)))
         for _ in range(2):
@@ -388,7 +391,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_lossIsForgotten(self) -> None:
         """
-        What was lost before is none of the loss of who is started again.
+        Bytes that were lost before do not count when the client is started again.
         """
         client = self.started(autoReconnect=False)
         transport = self.establish()
@@ -401,7 +404,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_cleanEnds(self) -> None:
         """
-        A server that closes in order each time does not make the end look like success.
+        Even if the server closes cleanly each time, the end is not a success.
         """
         client = self.started()
         client.maxRetries = 0
@@ -428,7 +431,7 @@ class GiveUpTests(RetryTestCase):
 
     def test_orderInStopped(self) -> None:
         """
-        Giving up is no end if a callback thinks better of it.
+        A callback may continue after the client has given up.
         """
         self.recorder.on["stopped"] = lambda client, failure: client.reconnect(5)
         client = self.started()
@@ -471,8 +474,8 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_negotiation(self) -> None:
         """
-        An attempt that C{preConnect} refuses has failed; one that is dropped by order
-        has not.
+        An attempt that C{preConnect} refuses is a failure; one that a call has dropped
+        is not.
         """
         client = self.started(preConnect=lambda client, negotiation: Deferred())
         waiter = client.whenConnected(1)
@@ -485,7 +488,7 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_rounds(self) -> None:
         """
-        Of several endpoints, each must have failed.
+        With several endpoints, each must have failed.
         """
         client = self.started(
             remoteAddress=None,
@@ -506,7 +509,7 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_lossIsNone(self) -> None:
         """
-        The loss of a connection is no attempt that failed.
+        The loss of a connection is not a failed attempt.
         """
         client = self.started()
         transport = self.establish()
@@ -537,7 +540,7 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_cancelled(self) -> None:
         """
-        Cancelling forgets that one.
+        A cancelled Deferred is forgotten.
         """
         client = self.started()
         one, other = client.whenConnected(1), client.whenConnected(1)
@@ -548,7 +551,7 @@ class WhenConnectedTests(RetryTestCase):
 
     def test_arguments(self) -> None:
         """
-        It must be a number from 1 on.
+        It must be an integer of at least 1.
         """
         client = self.client()
         self.assertRaises(ValueError, client.whenConnected, 0)
@@ -562,7 +565,7 @@ class NetworkIsBackTests(RetryTestCase):
 
     def test_atOnce(self) -> None:
         """
-        It connects at once; if that fails, the policy continues where it was.
+        It connects at once; if that fails, the policy continues from its state.
         """
         client = self.started()
         for _ in range(3):
@@ -578,7 +581,7 @@ class NetworkIsBackTests(RetryTestCase):
 
     def test_manyTimes(self) -> None:
         """
-        However often it is said: one attempt, and one timer.
+        Any number of calls causes one attempt, and one timer.
         """
         client = self.started()
         self.refuse()

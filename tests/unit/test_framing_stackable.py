@@ -1,5 +1,5 @@
 """
-Framings made of framings: POE's results, exact swaps, errors in their place.
+Framings made of framings: POE's results, exact swaps, errors at their position.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def skipping(maxLength: int) -> Line:
     return lines(maxLength=maxLength, onTooLong="skip")
 
 
-#: Bytes in which all that these stacks look for is frequent.
+#: Bytes in which the delimiters of these stacks are frequent.
 streams = st.lists(
     st.sampled_from([b"\r\n", b"\n", b"\r", b"a", b"bc", b",", b"#", b"d;"])
 ).map(b"".join)
@@ -106,7 +106,8 @@ class StackTests(SynchronousTestCase):
 
     def same(self, framing: Framing[Any], data: bytes, at: list[int]) -> None:
         """
-        However the stream is split, and one by one or together, the same results.
+        The results do not depend on how the stream is split, nor on decoding one by one
+        or together.
         """
         whole = decoded(framing, [data])
         for chunks in (pieces(data, at), singly(data)):
@@ -135,7 +136,7 @@ class StackTests(SynchronousTestCase):
     @given(st.sampled_from(sorted(STACKS)), streams, cuts, st.data())
     def test_replaced(self, name: str, data: bytes, at: list[int], choice: Any) -> None:
         """
-        Where another framing takes over, nothing is lost and nothing comes twice.
+        When another framing takes over, no bytes are lost or decoded twice.
         """
         self.handOver(STACKS[name], data, at, choice)
 
@@ -189,7 +190,7 @@ class StackTests(SynchronousTestCase):
 
     def test_says(self) -> None:
         """
-        What a stack says of itself comes from its parts.
+        The properties of a stack are those of its parts.
         """
         parts: Any
         for parts, invariant, reversible in (
@@ -208,7 +209,7 @@ class StackTests(SynchronousTestCase):
 
     def test_likePOE(self) -> None:
         """
-        The cases that were recorded from the original.
+        The cases that were recorded with POE.
         """
         upper = stack(Line(), Grep(code=bool), Map(code=bytes.upper))
         self.assertEqual(
@@ -354,7 +355,7 @@ class StackTests(SynchronousTestCase):
 
     def test_longerThanABlock(self) -> None:
         """
-        What does not fit into one block is passed on in several.
+        Data that does not fit into one block is passed on in several.
         """
         line = b"0123456789" * 70
         chunks = [int8().encode(line[at : at + 250]) for at in (0, 250, 500)]
@@ -415,7 +416,8 @@ class StackTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """
-        A limit of a part is one of the stack; the records before the error come first.
+        A limit of a part limits the stack; the records before the error are delivered
+        first.
         """
         framings: Any
         for framings in (
@@ -433,7 +435,7 @@ class StackTests(SynchronousTestCase):
 
     def test_skip(self) -> None:
         """
-        A part that skips records that are too long continues behind them.
+        A part that skips records that are too long continues after them.
         """
         line, upper = skipping(2), Map(code=bytes.upper)
         framings: Any
@@ -450,8 +452,8 @@ class StackTests(SynchronousTestCase):
 
     def test_errorsInOrder(self) -> None:
         """
-        An error of a lower framing comes behind the records and errors of an upper one
-        that precede it.
+        An error of a lower framing follows the records and errors of an upper one that
+        precede it.
         """
         framing = stack(Block(), skipping(2))
         found, _ = decoded(framing, [b"6\0ccc\nd\n2\0e\nX"])
@@ -459,7 +461,7 @@ class StackTests(SynchronousTestCase):
 
     def test_hasMore(self) -> None:
         """
-        Records behind an error are there, although all bytes are consumed.
+        Records after an error are delivered, although all bytes are consumed.
         """
         buffer = InputBuffer(stack(Block(), skipping(2)))
         buffer.append(b"8\0a\nccc\nd\n")
@@ -602,7 +604,7 @@ class OnceTests(SynchronousTestCase):
     @given(cuts, st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
     def test_once(self, at: list[int], swaps: set[int], holds: set[int]) -> None:
         """
-        Whatever the reads, and where the framing is replaced or the records are held.
+        For all reads, and wherever the framing is replaced or the records are held.
         """
         self.calls(at, swaps, holds)
 
@@ -795,7 +797,7 @@ class LayerTests(SynchronousTestCase):
 
     def test_map(self) -> None:
         """
-        One to one, to several, to none: POE's results.
+        One record becomes one, several or none: POE's results.
         """
         upper = Map(code=bytes.upper)
         self.assertEqual(decoded(upper, [b"abc"])[0], [b"ABC"])
@@ -809,7 +811,8 @@ class LayerTests(SynchronousTestCase):
 
     def test_mapIterator(self) -> None:
         """
-        A generator gives several records too; those before it raises are delivered.
+        A generator can return several records too; those before it raises are
+        delivered.
         """
 
         def two(record: bytes) -> Any:
