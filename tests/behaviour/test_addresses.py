@@ -46,12 +46,12 @@ from .._support import (
 
 class AddressTests(ClientTestCase):
     """
-    What is made of an address or a description, over a memory reactor.
+    How addresses and descriptions are connected to, with a reactor in memory.
     """
 
     def made(self, **parameters: Any) -> tuple[Any, ...]:
         """
-        @return: the last attempt of a client that is given these: host, port, timeout
+        @return: the last attempt of a client with these parameters: host, port, timeout
             and local side.
         """
         nowhere = {"remoteAddress": None, "remotePort": None}
@@ -62,8 +62,8 @@ class AddressTests(ClientTestCase):
 
     def test_literal(self) -> None:
         """
-        A literal is connected to as it is, without a lookup. C{connectTimeout} is not
-        the business of the reactor's connector.
+        A literal address is used without a lookup. C{connectTimeout} is not passed to
+        the reactor's connector.
         """
         for host in ("127.0.0.1", "::1"):
             self.assertEqual(
@@ -72,8 +72,8 @@ class AddressTests(ClientTestCase):
 
     def test_description(self) -> None:
         """
-        A literal in a description is the same; the other parts of the description
-        count, too.
+        A literal address in a description is used in the same way; the other parts of
+        the description count too.
         """
         for description, expected in (
             ("tcp:127.0.0.1:7", ("127.0.0.1", 7, None, None)),
@@ -90,8 +90,8 @@ class AddressTests(ClientTestCase):
 
     def test_names(self) -> None:
         """
-        A name, also that of a description, is looked up for both families; for one if
-        C{domain} or the local side says so.
+        A name, also one in a description, is looked up for both families, or for one if
+        C{domain} or the local side determines it.
         """
         both = {"remoteAddress": "both", "remotePort": 7}
         four, six = [IPv4Address], [IPv6Address]
@@ -114,7 +114,7 @@ class AddressTests(ClientTestCase):
 
     def test_wrong(self) -> None:
         """
-        The constructor reports what is wrong.
+        The constructor rejects wrong addresses.
         """
         nowhere = {"remoteAddress": None, "remotePort": None}
         for kind, words, parameters in (
@@ -231,8 +231,8 @@ class AddressTests(ClientTestCase):
 
     def test_lookUpHangs(self) -> None:
         """
-        A look-up that does not end is bounded by C{connectTimeout}, and so is what
-        comes after it, all together.
+        C{connectTimeout} limits a lookup that does not end, and the lookup together
+        with what follows it.
         """
         naming = NamingReactor(self.reactor)
         client = self.client(
@@ -359,7 +359,7 @@ class EachAddressTests(ClientTestCase):
 
     def failed(self, index: int, error: Exception) -> None:
         """
-        Have one of the connections that are tried fail.
+        Make one of the attempts fail.
         """
         self.attempts()[index][2].clientConnectionFailed(None, Failure(error))
 
@@ -498,7 +498,7 @@ class EachAddressTests(ClientTestCase):
 
     def test_endpoint(self) -> None:
         """
-        Of an endpoint nothing is known.
+        An endpoint does not report its addresses.
         """
         client = self.client(
             remoteAddress=None, remotePort=None, endpoint=SlowEndpoint()
@@ -527,7 +527,7 @@ class NetworkTests(NetworkTestCase):
 
     async def test_onlyIPv6(self) -> None:
         """
-        A name that has an IPv6 address alone, by address or description.
+        A name that has only an IPv6 address, as an address and in a description.
         """
         server = Server()
         try:
@@ -691,7 +691,8 @@ class NetworkTests(NetworkTestCase):
 
     async def test_failover(self) -> None:
         """
-        The first refuses, the second answers, over a socket of the file system.
+        The first endpoint refuses, the second one answers, over a socket of the file
+        system.
         """
         server = Server()
         path = self.socketPath()

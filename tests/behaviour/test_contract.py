@@ -61,7 +61,7 @@ class TableTests(ClientTestCase):
 
     def test_everyRowHasATest(self) -> None:
         """
-        For each row there is a test of its name here.
+        Each row has a test of its name here.
         """
         tests = {*dir(MemoryContractTests), *dir(NetworkContractTests)}
         missing = [name for name in rows() if f"test_{name}" not in tests]
@@ -70,8 +70,8 @@ class TableTests(ClientTestCase):
 
     def test_everyParameterHasARow(self) -> None:
         """
-        Nothing that the original has is left out: each parameter is in the table, but
-        for those that it does not know.
+        Nothing of POE is left out: each parameter is in the table, except those that it
+        does not know.
         """
         beyond = {
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
@@ -96,12 +96,12 @@ class Bars(Line):
 
 class MemoryContractTests(ClientTestCase):
     """
-    What needs no network.
+    Tests that need no network.
     """
 
     def test_connectTimeout(self) -> None:
         """
-        Seconds, in fractions too, after which an attempt has failed.
+        The seconds, which may be a fraction, after which an attempt fails.
         """
         client = self.client(connectTimeout=2.5, autoReconnect=False)
         client.start().addErrback(lambda failure: None)
@@ -113,7 +113,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_started(self) -> None:
         """
-        Once a start, before the first attempt.
+        Once for each start, before the first attempt.
         """
         attempts: list[int] = []
         self.recorder.on["started"] = lambda client: attempts.append(
@@ -126,7 +126,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_args(self) -> None:
         """
-        What C{started} gets.
+        The arguments of C{started}.
         """
         got: list[Any] = []
         client = self.client(args=(1, "two"), started=lambda *args: got.extend(args))
@@ -150,7 +150,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_connectError(self) -> None:
         """
-        An attempt that failed, and nothing else of it.
+        A failed attempt: no other callback is called for it.
         """
         client = self.client()
         client.start()
@@ -159,7 +159,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverInput(self) -> None:
         """
-        One call for each record, the unfinished one later.
+        One call for each record; an incomplete record waits for more data.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"a\r\nb\r\nc")
@@ -184,7 +184,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverFlushed(self) -> None:
         """
-        Once each time that all has been sent, however many puts that was.
+        Once each time that everything has been sent, for any number of puts.
         """
         client, transport = self.connected()
         for _ in range(10):
@@ -196,7 +196,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverHigh(self) -> None:
         """
-        Each time that the output reaches the mark, which C{put} says too.
+        Each time that the output reaches the mark; C{put} returns True.
         """
         client, transport = self.connected(**self.recorder.marks(10, 5))
         for _ in range(2):
@@ -246,7 +246,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setMarks(self) -> None:
         """
-        Both at once, or one by its attribute; a mark that is reached already is
+        Both at once, or one by its attribute; a mark that has been reached already is
         reported.
         """
         client, transport = self.connected(**self.recorder.marks(100, 50))
@@ -262,7 +262,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_disconnected(self) -> None:
         """
-        Once for each C{connected}, and never without.
+        Exactly once for each C{connected}.
         """
         client, transport = self.connected()
         transport.lose()
@@ -292,7 +292,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_alias(self) -> None:
         """
-        A name from the start until the client has stopped.
+        A name, from the start until the client has stopped.
         """
         client = self.client(alias="cli")
         client.start()
@@ -338,7 +338,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_sessionType(self) -> None:
         """
-        What dispatches: C{MultiDispatchSession} calls all handlers.
+        The class that dispatches: C{MultiDispatchSession} calls all handlers.
         """
         client = self.client(
             inlineStates={"method": lambda client: "first"},
@@ -360,7 +360,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_connect(self) -> None:
         """
-        To another address, which is remembered.
+        A connection to another address, which is kept.
         """
         client, transport = self.connected(autoReconnect=False)
         client.connect("127.0.0.9", 99)
@@ -372,7 +372,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_reconnect(self) -> None:
         """
-        Another attempt, after some seconds; C{disconnected} comes first.
+        Another attempt, after some seconds; C{disconnected} is called first.
         """
         client, transport = self.connected(autoReconnect=False)
         client.reconnect(2)
@@ -431,7 +431,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_heap(self) -> None:
         """
-        The user's own, over all connections.
+        The user's own value, for all connections.
         """
         client, transport = self.connected()
         client.heap.count = 1
@@ -442,7 +442,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_server(self) -> None:
         """
-        The live connection, or None.
+        The present connection, or None.
         """
         client = self.client()
         self.assertIsNone(client.server)
@@ -453,7 +453,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_connected(self) -> None:
         """
-        The flag; and the callback gets the peer's address.
+        The flag; and the callback, whose argument is the peer's address.
         """
         peers: list[Any] = []
         client = self.client(connected=lambda client, peer: peers.append(peer))
@@ -476,7 +476,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_shutdownOnError(self) -> None:
         """
-        Without it the peer's end of stream leaves a connection to write to.
+        Without it, the client can still write after the peer's end of stream.
         """
         client, transport = self.connected()
         client.shutdownOnError = False
@@ -486,7 +486,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_put(self) -> None:
         """
-        Framed, and sent; without a connection an error.
+        A record is encoded and sent; without a connection, this is an error.
         """
         self.assertRaises(NotConnectedError, self.client().put, b"x")
         client, transport = self.connected()
@@ -496,7 +496,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setFraming(self) -> None:
         """
-        Another framing, both ways, from the next record on.
+        Another framing in both directions, from the next record on.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.setFraming(Stream)
@@ -510,7 +510,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setInputFraming(self) -> None:
         """
-        For input alone.
+        Only for the input.
         """
         client, transport = self.connected()
         client.setInputFraming(Stream)
@@ -522,7 +522,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setOutputFraming(self) -> None:
         """
-        For output alone.
+        Only for the output.
         """
         client, transport = self.connected()
         client.setOutputFraming(Stream)
@@ -550,7 +550,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_pendingBytes(self) -> None:
         """
-        What was put and is not sent.
+        The bytes that were put and have not been sent.
         """
         client, transport = self.connected()
         client.put(b"abc")
@@ -562,7 +562,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_pauseProducing(self) -> None:
         """
-        No records, and no reading.
+        No records are delivered, and nothing is read.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.pauseProducing()
@@ -572,7 +572,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_resumeProducing(self) -> None:
         """
-        What waits, and what comes.
+        The waiting records, and those that arrive.
         """
         client, transport = self.connected()
         client.pauseProducing()
@@ -595,7 +595,7 @@ class MemoryContractTests(ClientTestCase):
 
 class NetworkContractTests(NetworkTestCase):
     """
-    What needs one.
+    Tests that need a server.
     """
 
     async def meet(self, server: Server, **parameters: Any) -> Recorder:
@@ -678,7 +678,7 @@ class NetworkContractTests(NetworkTestCase):
     @suppressing(UNBOUND)
     async def test_bindAddress(self) -> None:
         """
-        The address of the local side.
+        The local address.
         """
         server = await self.listen()
         await self.meet(server, bindAddress="127.0.0.2")
@@ -694,7 +694,7 @@ class NetworkContractTests(NetworkTestCase):
 
     async def test_bindPort(self) -> None:
         """
-        The port of the local side.
+        The local port.
         """
         server = await self.listen()
         port = freePort()
@@ -704,7 +704,7 @@ class NetworkContractTests(NetworkTestCase):
 
     async def test_loseWriteConnection(self) -> None:
         """
-        Our side ends when all is flushed; the answer is still read.
+        Our side ends when everything is flushed; the answer is still read.
         """
         server = await self.listen()
 
@@ -739,8 +739,8 @@ class NetworkContractTests(NetworkTestCase):
 
     async def test_synopsis(self) -> None:
         """
-        The original's synopsis, as the migration guide has it, against a web server
-        that answers and closes.
+        POE's synopsis, as in the migration guide, with a web server that answers and
+        closes.
         """
         source = re.search(
             r"code-block:: python\n\n((?:    .*\n|\n)+)", MIGRATION.read_text()

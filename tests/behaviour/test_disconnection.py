@@ -214,7 +214,8 @@ class ConfirmedTests(ScriptedTestCase):
 
     async def test_sameTurn(self) -> None:
         """
-        A peer whose end is there when C{shutdown} is called has not answered ours.
+        A peer whose end of stream arrived before C{shutdown} was called has not
+        answered ours.
         """
         client, peer = await self.connect(socket.AF_INET)
         peer.shutdown(socket.SHUT_WR)

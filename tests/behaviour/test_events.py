@@ -25,7 +25,7 @@ from .._memory import ClientTestCase
 
 class EventTestCase(ClientTestCase):
     """
-    A client whose handlers note what they were called with.
+    A client whose handlers record their arguments.
     """
 
     def setUp(self) -> None:
@@ -34,7 +34,7 @@ class EventTestCase(ClientTestCase):
 
     def noting(self, name: str, result: object = None) -> Any:
         """
-        @return: a handler that notes its call.
+        @return: a handler that records its call.
         """
 
         def handler(client: ClientTCPFactory, *args: Any) -> object:
@@ -46,12 +46,13 @@ class EventTestCase(ClientTestCase):
 
 class HandlerTests(EventTestCase):
     """
-    Which handlers there are.
+    The kinds of handlers.
     """
 
     def test_inline(self) -> None:
         """
-        Functions by name get the client and the arguments; C{call} returns their value.
+        Functions by name are called with the client and the arguments; C{call} returns
+        their value.
         """
         client = self.client(inlineStates={"a": self.noting("a", "value")})
         self.assertEqual(client.call("a", 1, "two"), "value")
@@ -98,7 +99,8 @@ class HandlerTests(EventTestCase):
 
     def test_refused(self) -> None:
         """
-        Reserved names, wrong shapes and two handlers for one event are refused by name.
+        Reserved names, wrong values and two handlers for one event are rejected by
+        name.
         """
         handler = self.noting("a")
         for name in ("connect", "reconnect", "shutdown", "_start"):
@@ -143,7 +145,7 @@ class HandlerTests(EventTestCase):
 
     def test_unknown(self) -> None:
         """
-        An unknown event is an error for who posts it, at once.
+        Posting an unknown event is an error at once.
         """
         client = self.client(inlineStates={"known": self.noting("known")})
         for order in (client.post, client.call):
@@ -170,7 +172,7 @@ class HandlerTests(EventTestCase):
 
     def test_subclass(self) -> None:
         """
-        A user's subclass dispatches as it likes and has its own parameters.
+        A user's subclass can dispatch in its own way, and have its own parameters.
         """
 
         class Shouting(Session):
@@ -208,13 +210,13 @@ class HandlerTests(EventTestCase):
 
 class QueueTests(EventTestCase):
     """
-    When events come.
+    The order of events.
     """
 
     def test_post(self) -> None:
         """
-        First in, first out, in the next turn; what is posted by a handler comes behind
-        all of them.
+        First in, first out, in the next turn; events that a handler posts follow all
+        others.
         """
 
         def again(client: ClientTCPFactory, *args: Any) -> None:
@@ -232,7 +234,8 @@ class QueueTests(EventTestCase):
 
     def test_postLater(self) -> None:
         """
-        After so many seconds; it is an C{IDelayedCall}.
+        C{delay} dispatches an event after so many seconds, and returns an
+        C{IDelayedCall}.
         """
         client = self.client(inlineStates={"a": self.noting("a")})
         later = client.postLater(5, "a", 1)
@@ -294,7 +297,7 @@ class QueueTests(EventTestCase):
 
     def test_recordsBeforePostedShutdown(self) -> None:
         """
-        A posted C{shutdown} comes behind the records of the same read.
+        A posted C{shutdown} takes effect after the records of the same read.
         """
         client, transport = self.connected()
         self.recorder.on["serverInput"] = lambda client, line: client.post("shutdown")
@@ -307,8 +310,8 @@ class QueueTests(EventTestCase):
 
     def test_postedReconnect(self) -> None:
         """
-        A C{reconnect} posted or put off in C{disconnected} keeps the client from
-        stopping.
+        A C{reconnect} that is posted or delayed in C{disconnected} keeps the client
+        from stopping.
         """
         for order in (
             lambda client, d: client.post("reconnect"),
@@ -397,12 +400,12 @@ class QueueTests(EventTestCase):
 
 class AliasTests(EventTestCase):
     """
-    Clients by name.
+    Aliases.
     """
 
     def test_whileItRuns(self) -> None:
         """
-        A client is found from its start until it has stopped.
+        An alias refers to the client from its start until it has stopped.
         """
         self.assertRaises(UnknownAlias, resolve, "cli")
         found: list[Any] = []
@@ -419,7 +422,7 @@ class AliasTests(EventTestCase):
 
     def test_keptWhileReconnectIsPending(self) -> None:
         """
-        It is found between two attempts.
+        It does so between two attempts too.
         """
         client = self.client(alias="cli")
         client.start()
@@ -431,7 +434,7 @@ class AliasTests(EventTestCase):
 
     def test_post(self) -> None:
         """
-        C{post} posts to it; an event that it does not know is the poster's error.
+        C{post} posts to the client with an alias; an unknown event is an error.
         """
         client = self.client(alias="cli", inlineStates={"a": self.noting("a")})
         client.start()
@@ -443,7 +446,7 @@ class AliasTests(EventTestCase):
 
     def test_inUse(self) -> None:
         """
-        A second client of that name cannot be started while the first one runs.
+        A second client with the same alias cannot be started while the first one runs.
         """
         first, second = self.client(alias="cli"), self.client(alias="cli")
         first.start()
@@ -475,7 +478,7 @@ class AliasTests(EventTestCase):
 
     def test_restart(self) -> None:
         """
-        A client that is started again from C{stopped} keeps its name.
+        A client that is started again in C{stopped} keeps its alias.
         """
         started: list[Any] = []
 

@@ -1,6 +1,6 @@
 """
-Tests for exceptions that come from the user's code or from the transport: each must
-leave the client in a state from which it goes on or stops.
+Tests for exceptions of the user's code or of the transport: after each, the client
+continues or stops properly.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Unusual(BaseException):
     """
 
 
-#: What the user's code may raise.
+#: The exceptions that the user's code may raise.
 KINDS: tuple[type[BaseException], ...] = (
     ZeroDivisionError,
     defer.CancelledError,
@@ -615,7 +615,7 @@ class GivenUpTests(RaisingTestCase):
 
     def test_raises(self) -> None:
         """
-        What it raises after that is logged.
+        An exception that it raises after that is logged.
         """
         for kind in KINDS:
             for awaited in (False, True):

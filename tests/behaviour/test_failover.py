@@ -22,12 +22,12 @@ from .._resolver import NamingReactor
 
 class FailoverTests(ClientTestCase):
     """
-    Several endpoints: the turns they have.
+    The order of several endpoints.
     """
 
     def setUp(self) -> None:
         super().setUp()
-        #: Where attempts went, as the connector says in C{connectError}.
+        #: The destination of each attempt, from the connector in C{connectError}.
         self.failed: list[int] = []
         self.recorder.on["connectError"] = lambda client, failure: self.failed.append(
             client.connector.getDestination().port
@@ -78,7 +78,7 @@ class FailoverTests(ClientTestCase):
 
     def test_kept(self) -> None:
         """
-        The one that worked is kept until it fails; then the round begins with it.
+        The endpoint that worked is used until it fails; then the round begins with it.
         """
         client = self.several()
         client.start()
@@ -114,8 +114,8 @@ class FailoverTests(ClientTestCase):
 
     def test_oneRound(self) -> None:
         """
-        Without C{autoReconnect} there is one round; the last failure is what stopped
-        the client. A client that is started again continues behind that endpoint.
+        Without C{autoReconnect}, there is one round; the client stops with the last
+        failure. When it is started again, it continues with the next endpoint.
         """
         client = self.several(autoReconnect=False)
         for _ in range(2):
@@ -154,7 +154,7 @@ class FailoverTests(ClientTestCase):
 
     def test_deadline(self) -> None:
         """
-        C{connectTimeout} is each attempt's own.
+        C{connectTimeout} applies to each attempt.
         """
         client = self.several(connectTimeout=5)
         client.start()
@@ -177,8 +177,8 @@ class FailoverTests(ClientTestCase):
 
     def test_dropping(self) -> None:
         """
-        One that accepts and drops connections is left when it has done so twice in a
-        row, before they were stable; each time after a delay.
+        An endpoint that accepts and drops connections is left when it has done so twice
+        in a row before they were stable, each time after a delay.
         """
         client = self.several()
         client.start()
@@ -191,8 +191,8 @@ class FailoverTests(ClientTestCase):
 
     def test_silent(self) -> None:
         """
-        So is one that accepts and says nothing, or nothing that can be read, though it
-        is we who drop the connection then.
+        So is an endpoint that accepts and sends nothing, or nothing that can be
+        decoded, although the client drops the connection then.
         """
 
         def mute(transport: Transport) -> None:
@@ -219,7 +219,7 @@ class FailoverTests(ClientTestCase):
 
     def test_ourOwnEnd(self) -> None:
         """
-        A connection that we have ended says nothing against an endpoint.
+        A connection that the client has ended does not count against its endpoint.
         """
         client = self.several()
         client.start()
@@ -231,7 +231,7 @@ class FailoverTests(ClientTestCase):
 
     def test_orders(self) -> None:
         """
-        Orders given in C{connectError} go before the round.
+        Calls in C{connectError} take precedence over the round.
         """
         for order, later in (
             (lambda client: client.reconnect(5), [1, 2]),
@@ -252,7 +252,7 @@ class FailoverTests(ClientTestCase):
 
     def test_elsewhere(self) -> None:
         """
-        Another address takes the place of all.
+        Another address replaces all endpoints.
         """
         client = self.several()
         client.start()
@@ -266,7 +266,7 @@ class FailoverTests(ClientTestCase):
 
     def test_elsewhereWithoutTLS(self) -> None:
         """
-        Not where the endpoints speak TLS themselves: another address would not.
+        Not if the endpoints use TLS themselves: another address would not.
         """
         client = self.several(
             ["tcp:127.0.0.1:1", "tls:127.0.0.2:2"],
@@ -281,8 +281,8 @@ class FailoverTests(ClientTestCase):
 
     def test_kinds(self) -> None:
         """
-        Endpoints and descriptions can be mixed, in anything that can be iterated; each
-        failure says which it was.
+        Endpoints and descriptions can be mixed, in any iterable; each failure names its
+        endpoint.
         """
         slow = SlowEndpoint()
         object4 = TCP4ClientEndpoint(self.reactor, "127.0.0.4", 4)
@@ -314,7 +314,7 @@ class FailoverTests(ClientTestCase):
 
     def test_logged(self) -> None:
         """
-        Without C{connectError} the log says which.
+        Without C{connectError}, the log names the endpoint.
         """
         client = self.client(
             remoteAddress=None, remotePort=None, endpoint=ABC, connectError=None
@@ -329,7 +329,7 @@ class FailoverTests(ClientTestCase):
 
     def test_transport(self) -> None:
         """
-        C{client.server} is of the endpoint that answered.
+        C{client.server} is the connection to the endpoint that answered.
         """
         client = self.several()
         client.start()

@@ -19,13 +19,13 @@ from .._memory import ClientTestCase
 
 class ClientWatchTests(ClientTestCase):
     """
-    A client's connections under watch.
+    Checks of silent connections.
     """
 
     def test_idle(self) -> None:
         """
-        The connection is dropped, C{serverError} gets the reason, and the client
-        retries.
+        The connection is dropped, C{serverError} is called with the reason, and the
+        client tries again.
         """
         client, transport = self.connected(idleTimeout=30)
         self.reactor.advance(20)
@@ -260,7 +260,7 @@ class ClientWatchTests(ClientTestCase):
 
     def test_nothingLeft(self) -> None:
         """
-        A loss stops the watch; the next connection has its own.
+        A loss stops the timers; the next connection has its own.
         """
         client, transport = self.connected(idleTimeout=10, heartbeat=(5, b"PING"))
         transport.lose()

@@ -22,13 +22,13 @@ from .._peers import CountingSocket as _Counting
 from .._support import CHUNK, NetworkTestCase, Peer, Recorder, Server, reactor, turn
 from .._tls import TLSTestCase, below
 
-#: How often a thing is done that may go well by chance.
+#: The number of runs of a test that may pass by chance.
 RUNS = 20
 
 
 class TalkingTests(TLSTestCase):
     """
-    A peer with a small receive buffer that reads slowly and talks all the time.
+    A peer with a small receive buffer that reads slowly and sends all the time.
     """
 
     timeout = 100
@@ -108,15 +108,15 @@ class TalkingTests(TLSTestCase):
 
 class FlushTests(NetworkTestCase):
     """
-    Things that happen while much is on its way.
+    Events while much output is on its way.
     """
 
     timeout = 60
 
     async def test_resetAfterSome(self) -> None:
         """
-        A peer that reads a part and then resets: C{unsent} is never less than what was
-        lost in user space, and at most one chunk more.
+        A peer that reads a part and then resets: C{unsent} is never less than the bytes
+        that were lost in user space, and at most one chunk more.
         """
         server = await self.listen()
 
@@ -143,7 +143,7 @@ class FlushTests(NetworkTestCase):
 
     async def test_halfCloseDuringShutdown(self) -> None:
         """
-        A peer that ends its side while C{shutdown} flushes still gets all of it.
+        A peer that ends its side while C{shutdown} flushes still receives all of it.
         """
         server = await self.listen()
         server.met = lambda peer: peer.transport.pauseProducing()  # type: ignore[union-attr]
@@ -183,7 +183,7 @@ class TLSFlushTests(TLSTestCase):
         @param meanwhile: called with a peer that does not read, while C{shutdown} waits
             for it.
 
-        @return: how the connection ended.
+        @return: the disconnection.
         """
         server = await self.serve()
         client = self.client(
@@ -215,7 +215,7 @@ class TLSFlushTests(TLSTestCase):
 
     async def test_reset(self) -> None:
         """
-        A reset in mid-flush.
+        A reset during the flush.
         """
         end = await self.shutDown(MANY * 4, lambda peer: below(peer).abortConnection())
         self.assertGreater(end.unsent, 0)
@@ -232,7 +232,7 @@ class TLSFlushTests(TLSTestCase):
 
     async def test_cutOff(self) -> None:
         """
-        A peer that ends TCP alone, instead of answering: nothing is confirmed.
+        A peer that ends only TCP, instead of answering: nothing is confirmed.
         """
         end = await self.shutDown(5, lambda peer: below(peer).loseConnection())
         self.assertEqual(
@@ -241,7 +241,7 @@ class TLSFlushTests(TLSTestCase):
 
     async def test_slow(self) -> None:
         """
-        A peer that reads later gets all of it, and answers.
+        A peer that reads later receives everything, and answers.
         """
         end = await self.shutDown(MANY * 4, lambda peer: below(peer).resumeProducing())
         self.assertEqual((end.initiator, end.unsent, end.confirmed), ("local", 0, True))
@@ -249,7 +249,7 @@ class TLSFlushTests(TLSTestCase):
 
 class CycleTests(TLSTestCase):
     """
-    Connections that come and go leave nothing behind.
+    Connections leave nothing behind when they end.
     """
 
     timeout = 60
@@ -259,7 +259,8 @@ class CycleTests(TLSTestCase):
 
     def remains(self) -> tuple[int, int, int]:
         """
-        @return: how many files are open, timers run, and connections are remembered.
+        @return: the numbers of open files, running timers, and connections that are
+            kept.
         """
         gc.collect()
         return (
@@ -275,8 +276,8 @@ class CycleTests(TLSTestCase):
         **parameters: Any,
     ) -> None:
         """
-        Lose and make 200 connections, then 200 more, and compare what there is while
-        the last stays.
+        Lose and make 200 connections, then 200 more, and compare these numbers while
+        the last one exists.
 
         @param lose: loses a connection.
         @param run: runs the client.
@@ -314,7 +315,7 @@ class CycleTests(TLSTestCase):
             await settled
             for peer in server.peers[:-1]:
                 await peer.lost
-            # What is done later in the same turn is done.
+            # Let the rest of this turn happen.
             await turn()
             remains.append(self.remains())
             settled, left = Deferred(), 200
@@ -324,7 +325,7 @@ class CycleTests(TLSTestCase):
 
     async def test_closed(self) -> None:
         """
-        A server that closes, and is watched over.
+        A server that closes, with checks of a silent peer.
         """
         await self.cycles(
             lambda client, peer: peer.close(),
@@ -345,7 +346,7 @@ class CycleTests(TLSTestCase):
 
     async def test_reset(self) -> None:
         """
-        A server that resets, found by its name.
+        A server that resets, connected to by its name.
         """
         await self.cycles(
             lambda client, peer: peer.reset(),

@@ -58,7 +58,7 @@ class FailureMessageTests(SynchronousTestCase):
 
     def test_words(self) -> None:
         """
-        A message names the client and says in words what has happened.
+        A message names the client and describes the failure in words.
         """
 
         def raising(client: Any, record: bytes) -> None:
@@ -180,8 +180,8 @@ class RefusalTests(SynchronousTestCase):
 
 class FirstFailureTests(NetworkTestCase):
     """
-    Tests for what a program prints whose server is down and that has no callbacks for
-    errors.
+    Tests for the output of a program without callbacks for errors, whose server is
+    down.
     """
 
     def setUp(self) -> None:

@@ -35,7 +35,7 @@ class PutTests(ClientTestCase):
 
     def test_notConnected(self) -> None:
         """
-        Without a connection: before, between, after.
+        Without a connection, before, between and after connections, C{put} raises.
         """
         client = self.client()
         self.assertRaises(NotConnectedError, client.put, b"x")
@@ -96,7 +96,7 @@ class PutTests(ClientTestCase):
 
 class OutputTests(FlowTestCase):
     """
-    C{put} and its like.
+    C{put} and similar methods.
     """
 
     def test_interfaces(self) -> None:
@@ -368,15 +368,15 @@ class OutputTests(FlowTestCase):
         self.assertEqual(self.events[2:], [*inputs, "serverHigh"])
 
 
-#: How often a request goes and an answer comes.
+#: The number of requests and answers.
 ROUNDS = 20
 
 
 def segments(client: ClientTCPFactory) -> int:
     """
-    @return: how many segments with data the present connection has sent, those that
-        the kernel has sent again apart (C{tcpi_data_segs_out} and C{tcpi_total_retrans}
-        of linux/tcp.h).
+    @return: the number of segments with data that the present connection has sent,
+        without retransmissions (C{tcpi_data_segs_out} and C{tcpi_total_retrans} of
+        linux/tcp.h).
     """
     transport: Any = client.server and client.server.transport
     told = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
@@ -387,7 +387,7 @@ def segments(client: ClientTCPFactory) -> int:
 
 class SegmentTests(NetworkTestCase):
     """
-    What is put together leaves together, and waits for nothing.
+    Records that are put together are sent together, without a delay.
     """
 
     if sys.platform != "linux":
@@ -431,8 +431,8 @@ class SegmentTests(NetworkTestCase):
 
     async def test_writeWriteRead(self) -> None:
         """
-        A head and a body put one behind the other, then an answer awaited: one segment
-        for each request.
+        A head and a body are put, then an answer is awaited: one segment for each
+        request.
         """
         done: Deferred[None] = Deferred()
         left = ROUNDS
@@ -458,9 +458,9 @@ class SegmentTests(NetworkTestCase):
 
     async def test_noDelay(self) -> None:
         """
-        A head and a body of two turns are two segments, and the second does not wait
-        for the peer's acknowledgement of the first, which the peer delays. That is
-        what C{noDelay} is for: without it each request costs 40 ms.
+        A head and a body in two turns are two segments, and the second does not wait
+        until the peer acknowledges the first, which the peer delays. C{noDelay} is for
+        this: without it, each request costs 40 ms.
         """
         taken = {}
         for noDelay in (True, False):

@@ -52,7 +52,7 @@ class Chain:
     time, unregisters itself and registers the next one.
 
     @ivar calls: the calls of each producer, in order.
-    @ivar streaming: for each producer, whether it is a push producer.
+    @ivar streaming: for each producer, True if it is a push producer.
     """
 
     def __init__(self, client: ClientTCPFactory, links: list[tuple[bool, int]]) -> None:
@@ -160,8 +160,8 @@ class NetworkProducerTests(BlockedServerTestCase):
 
     async def test_peerClosesWhilePaused(self) -> None:
         """
-        The peer goes while the producer is paused, in order or by a reset: the producer
-        is stopped, once, and not resumed before.
+        The peer disconnects while the producer is paused, cleanly or by a reset: the
+        producer is stopped, once, and not resumed before.
         """
         for end in ("close", "reset"):
             client, recorder, server = await self.connected()
@@ -180,9 +180,9 @@ class NetworkProducerTests(BlockedServerTestCase):
 
     async def test_file(self) -> None:
         """
-        A file that is sent to a slow reader is not read into memory: what is pending
-        stays below the high mark and one read of the file more, and the memory that is
-        taken below a few times that.
+        A file that is sent to a slow reader is not read into memory: the pending output
+        stays below the high mark and one read of the file, and the use of memory below
+        a small multiple of that.
         """
         block = bytes(range(256)) * 4096
         client, recorder, server = await self.connected()
@@ -217,8 +217,8 @@ class NetworkProducerTests(BlockedServerTestCase):
 
     async def test_shutdownWhilePaused(self) -> None:
         """
-        C{shutdown} while the producer is paused: it may finish what it has begun, and
-        all of it is delivered.
+        C{shutdown} while the producer is paused: the producer may finish, and all of
+        its output is delivered.
         """
         client, recorder, server = await self.connected()
         producer = Producer()
@@ -265,7 +265,7 @@ class ConsumerTests(FlowTestCase):
 
     def test_withoutConnection(self) -> None:
         """
-        A producer is stopped where nothing takes what it produces.
+        A producer is stopped if there is no connection for its output.
         """
         client = self.client()
         producer = Producer()
@@ -297,7 +297,7 @@ class ConsumerTests(FlowTestCase):
 
     def test_shutdownWaitsNotForEver(self) -> None:
         """
-        But for no longer than drainTimeout.
+        But no longer than C{drainTimeout}.
         """
         client, transport = self.connected(drainTimeout=10)
         producer = Producer()
@@ -313,7 +313,8 @@ class ConsumerTests(FlowTestCase):
 
     def test_unregistersAtALoss(self) -> None:
         """
-        One that unregisters when it is stopped does not make a loss an end in order.
+        A producer that unregisters when it is stopped does not turn a loss into a clean
+        end.
         """
         client, transport = self.connected()
         producer = Producer()

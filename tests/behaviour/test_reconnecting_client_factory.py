@@ -41,8 +41,8 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_howto(self) -> None:
         """
-        The example of Twisted's documentation: a subclass that calls the original's
-        methods by name waits once for each failure and loss.
+        The example of Twisted's documentation: a subclass that calls methods of
+        C{ReconnectingClientFactory} by name waits once for each failure and loss.
         """
 
         def failed(client: Any, connector: Any, reason: Any) -> None:
@@ -63,7 +63,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_lossBehindRecords(self) -> None:
         """
-        Such a subclass loses no record that came before the loss.
+        Such a subclass receives each record that arrived before the loss.
         """
 
         def lost(client: Any, connector: Any, reason: Any) -> None:
@@ -111,7 +111,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_stopTryingWhileConnecting(self) -> None:
         """
-        And an attempt, without a word.
+        It ends an attempt silently.
         """
         client = self.started()
         self.attempts()
@@ -121,8 +121,8 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_stopTryingWhileNegotiating(self) -> None:
         """
-        A transport that there is may still become a connection; if it does not, that
-        was the last attempt.
+        An existing transport may still become a connection; if it does not, this was
+        the last attempt.
         """
         client = self.started(preConnect=lambda client, negotiation: Deferred())
         transport = self.establish()
@@ -167,7 +167,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_stopTryingBefore(self) -> None:
         """
-        Before a connection is made by C{connectTCP} it means: one attempt.
+        Before C{connectTCP}, it limits the client to one attempt.
         """
         client = self.client()
         client.stopTrying()
@@ -211,7 +211,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_resetDelayWhileWaiting(self) -> None:
         """
-        While waiting it makes the next wait the first again.
+        During a wait, it resets the next wait.
         """
         client = self.started()
         for _ in range(3):
@@ -225,7 +225,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryWhileWaiting(self) -> None:
         """
-        C{retry} finds one timer and leaves one; the failure is counted once.
+        C{retry} replaces the timer; the failure is counted once.
         """
         client = self.started()
         self.refuse()
@@ -236,7 +236,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryWhileConnecting(self) -> None:
         """
-        It does not disturb an attempt, nor a negotiation.
+        It does not affect an attempt or a negotiation.
         """
         client = self.started(
             preConnect=lambda client, negotiation: Deferred(),
@@ -252,7 +252,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryInACallback(self) -> None:
         """
-        Without C{autoReconnect} it is what a callback asks for: by the policy.
+        Without C{autoReconnect}, it requests an attempt, after the wait of the policy.
         """
         for name in ("connectError", "disconnected"):
             self.setUp()
@@ -291,8 +291,8 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryFromTheStart(self) -> None:
         """
-        A client that was never started begins by it, after the wait; with nowhere to
-        connect to it says so.
+        It starts a client that was never started, after the wait; without a
+        destination, it is an error.
         """
         client = self.client()
         client.retry()
@@ -302,7 +302,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
 
     def test_retryConnector(self) -> None:
         """
-        The connector that is given is the one that connects.
+        The connector that is passed to it connects.
         """
 
         class Another:

@@ -51,7 +51,7 @@ class ServiceTests(ClientTestCase):
 
     def test_stopFlushes(self) -> None:
         """
-        It stops when all that was put is flushed.
+        It stops when all output is flushed.
         """
         service, transport = self.running()
         service.client.put(b"last")
@@ -98,8 +98,8 @@ class ServiceTests(ClientTestCase):
 
     def test_tree(self) -> None:
         """
-        In a C{MultiService} and an application it starts once, with the others, and the
-        whole stops when it has.
+        In a C{MultiService} and an application, it starts once, with the others, and
+        the parent stops when it has stopped.
         """
         application: Any = Application("test")
         services = MultiService()
@@ -119,7 +119,7 @@ class ServiceTests(ClientTestCase):
 
     def test_addedToWhatRuns(self) -> None:
         """
-        Added to a service that runs it starts, and taken away it stops.
+        It starts when it is added to a running service, and stops when it is removed.
         """
         services = MultiService()
         services.startService()
@@ -142,7 +142,7 @@ class ServiceTests(ClientTestCase):
 
     def test_restartWhileStopping(self) -> None:
         """
-        Started again while it stops, it runs again when it has stopped.
+        If it is started again while it stops, it runs again after that.
         """
         service, transport = self.running()
         stopped = service.stopService()
@@ -191,7 +191,7 @@ class ServiceTests(ClientTestCase):
 
     def test_changesOfMind(self) -> None:
         """
-        However often: the last word counts, and there is one client that runs.
+        With any number of calls, the last one counts, and one client runs.
         """
         for orders, runs in ((3, False), (4, True)):
             self.setUp()
@@ -223,7 +223,7 @@ class ServiceTests(ClientTestCase):
 
     def test_restartWhenStopped(self) -> None:
         """
-        Also when it has given up by itself.
+        The same when the client has given up.
         """
         service = self.service()
         service.client.maxRetries = 0
@@ -279,7 +279,7 @@ class ServiceTests(ClientTestCase):
 
     def test_whenConnected(self) -> None:
         """
-        C{whenConnected} is the client's, before the start too.
+        C{whenConnected} is that of the client, even before the start.
         """
         service = self.service()
         early = service.whenConnected()
@@ -297,7 +297,7 @@ class ServiceTests(ClientTestCase):
 
     def test_cannotStart(self) -> None:
         """
-        A client with nowhere to connect to is no running service.
+        A client without a destination does not start the service.
         """
         service = ClientTCPService(ClientTCPFactory(serverInput=print))
         self.assertRaises(ValueError, service.startService)
@@ -325,7 +325,7 @@ class NetworkServiceTests(NetworkTestCase):
 
     async def test_flushesAtStop(self) -> None:
         """
-        Stopping the service shuts the client down in order: all is sent.
+        Stopping the service shuts the client down: everything is sent.
         """
         server = await self.listen()
         recorder = Recorder()
@@ -358,7 +358,7 @@ class NetworkServiceTests(NetworkTestCase):
 
     def test_argument(self) -> None:
         """
-        It takes a client.
+        Its argument must be a client.
         """
         wrong: Any = object()
         self.assertRaises(TypeError, ClientTCPService, wrong)

@@ -49,7 +49,7 @@ class ExponentialTests(SynchronousTestCase):
         attempt: int,
     ) -> None:
         """
-        With any numbers, no wait is negative or over C{maxDelay}.
+        With any numbers, no wait is negative or longer than C{maxDelay}.
         """
         policy = exponential(
             initialDelay=initialDelay,
@@ -69,7 +69,7 @@ class ExponentialTests(SynchronousTestCase):
         self, initialDelay: float, factor: float, attempts: list[int]
     ) -> None:
         """
-        Without chance, a later wait is never shorter.
+        Without jitter, a later wait is never shorter.
         """
         policy = exponential(
             initialDelay=initialDelay, factor=factor, jitter=0, maxDelay=1000
@@ -86,13 +86,13 @@ class ExponentialTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """
-        No backoff stays none, however often it is multiplied.
+        A delay of 0 stays 0 after any number of failures.
         """
         self.assertEqual(exponential(initialDelay=0, jitter=0)(10**6), 0)
 
     def test_jitter(self) -> None:
         """
-        The share that is drawn is the jitter's: by default all of it.
+        The random fraction is the jitter: by default, the whole wait.
         """
         for jitter, drawn, wait in (
             ({}, 0.0, 8.0),
@@ -109,7 +109,7 @@ class ExponentialTests(SynchronousTestCase):
 
     def test_arguments(self) -> None:
         """
-        What is out of range is named.
+        A value out of range is an error that names it.
         """
         for name, wrong in (
             ("initialDelay", -1),
@@ -134,7 +134,7 @@ class ConstantTests(SynchronousTestCase):
 
     def test_constant(self) -> None:
         """
-        The same each time.
+        The wait is the same each time.
         """
         self.assertEqual([constant(3)(n) for n in (1, 2, 1000)], [3, 3, 3])
         self.assertEqual(constant(0)(1), 0)
@@ -149,7 +149,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_count(self) -> None:
         """
-        After so many retries.
+        After a number of retries.
         """
         policy = giveUpByCount(2, constant(3))
         self.assertEqual([policy(n) for n in (1, 2, 3, 4)], [3, 3, None, None])
@@ -157,7 +157,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_time(self) -> None:
         """
-        When the next attempt would begin too late.
+        If the next attempt would begin too late.
         """
         policy = giveUpByTime(10, constant(3))
         for elapsed, wait in ((0.0, 3), (7.0, 3), (7.1, None), (100.0, None)):
@@ -170,7 +170,7 @@ class GiveUpTests(SynchronousTestCase):
     )
     def test_rate(self, times: list[int], failures: int, seconds: int) -> None:
         """
-        When so many failures, the last one among them, were within so many seconds.
+        If so many failures, including the last one, happened within so many seconds.
         """
         now = max(times)
         ages = sorted(now - time for time in times)
@@ -181,7 +181,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_nested(self) -> None:
         """
-        They can be put around each other, and around a policy that gives up.
+        They can be combined, and can wrap a policy that gives up.
         """
         policy = giveUpByRate(2, 60, giveUpByTime(10, giveUpByCount(5, constant(3))))
         for attempt, wait in (
@@ -196,7 +196,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_default(self) -> None:
         """
-        Without a policy of their own they wait as the default does.
+        Without a policy, they wait as the default policy does.
         """
         policies: tuple[Callable[[int], Any], ...] = (
             giveUpByCount(3),
@@ -216,7 +216,7 @@ class GiveUpTests(SynchronousTestCase):
 
     def test_arguments(self) -> None:
         """
-        What is out of range is named.
+        A value out of range is an error that names it.
         """
         for name, make, wrong, kind in (
             ("count", giveUpByCount, (-1,), ValueError),
@@ -241,7 +241,7 @@ class AttemptTests(SynchronousTestCase):
 
     def test_number(self) -> None:
         """
-        It is a number, for policies that know nothing else.
+        It is a number, for policies that use only the number of failures.
         """
         attempt = Attempt(3, elapsed=7.5, ages=[0, 5])
         self.assertEqual((attempt, attempt + 1), (3, 4))
