@@ -77,7 +77,7 @@ class TableTests(ClientTestCase):
             *("endpoint", "autoReconnect", "drainTimeout", "lingerTimeout", "stopped"),
             *("tls", "reactor", "clock", "serverInputBatch", "offlineLimit", "noDelay"),
             *("outputLimit", "keepTalking", "unacknowledgedTimeout"),
-            *("socketOptions", "proxy"),
+            *("socketOptions", "proxy", "wireLog", "maxAge", "failBack", "halfClose"),
             *("keepAlive", "retryPolicy", "stableAfter", "idleTimeout", "heartbeat"),
             *("handler", "initialDelay", "maxDelay", "factor", "jitter", "maxRetries"),
         }
