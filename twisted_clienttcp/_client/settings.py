@@ -644,16 +644,19 @@ class Settings(ReconnectingClientFactory):
         """
         cls = type(self)
         passed = getattr(self, "_early", {}) | passed
-        for name in passed.keys() & SETTINGS.keys() - _DESTINATION:
-            passed[name] = SETTINGS[name].validate(name, passed[name])
-            self._keep(name, passed[name])
+        given = {}
+        for name, value in passed.items():
+            if name in _DESTINATION:
+                given[name] = value
+            elif name in SETTINGS:
+                passed[name] = SETTINGS[name].validate(name, value)
+                self._keep(name, passed[name])
         self._keep("clock", passed.get("clock", cls.clock) or self.reactor)
         if not passed.keys().isdisjoint(_MARKS):
             storeMarks(self, Marks(self.highMark, self.lowMark))
         for name in ("heartbeat", "keepTalking"):
             _checkTimed(name, getattr(self, name), self.framing)
         former = cls._classDestination
-        given = {name: passed[name] for name in passed.keys() & _DESTINATION}
         if given:
             former = replaced(former, given)
         moveTo(self, targetFrom(former, self.reactor))
