@@ -36,7 +36,7 @@ from twisted_clienttcp.framing import Line, Stream, int32
 from .._memory import FlowTestCase, Transport, phase
 from .._support import CALLBACKS, CHUNK
 
-#: What a user may do at any time, also in a callback.
+#: The calls that a user may make at any time, also in a callback.
 CALLS = (
     "start",
     "shutdown",
@@ -61,7 +61,7 @@ CALLS = (
 @implementer(IHalfCloseableDescriptor)
 class Wire(Transport):
     """
-    A transport that does what a socket's does, when the test lets it.
+    A transport that behaves like that of a socket, at times that the test chooses.
     """
 
     lost = False
@@ -85,7 +85,7 @@ class Wire(Transport):
 
 class Connection:
     """
-    What the network and the callbacks said of one connection.
+    The reports of the network and of the callbacks about one connection.
 
     @ivar givenUp: a call has ended it: no record may follow.
     @ivar mayBeGivenUp: a posted event ends it in some turn: records may be left out.
@@ -162,7 +162,7 @@ class ClientMachine(RuleBasedStateMachine):
     @rule()
     def connectAgain(self) -> None:
         """
-        Most of what can go wrong needs a connection.
+        Most errors need a connection.
         """
         if not self.running:
             self.call_start()
@@ -174,7 +174,7 @@ class ClientMachine(RuleBasedStateMachine):
     @rule()
     def putAndDrain(self) -> None:
         """
-        And much of it needs output.
+        Many errors need output.
         """
         self.call_put()
         if self.wired():
@@ -194,7 +194,7 @@ class ClientMachine(RuleBasedStateMachine):
                 assert self.running or name == "started", f"{name} after stopped"
                 check(*args)
             except AssertionError as broken:
-                # Raised here it would only be one more callback that raises.
+                # Raised here, it would be one more callback that raises.
                 self.broken.append(broken)
             plan = self.plans.pop(name, None)
             if plan is not None:
@@ -269,7 +269,7 @@ class ClientMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(CALLBACKS), call=st.sampled_from(CALLS))
     def plan(self, name: str, call: str) -> None:
         """
-        Make that call in the next callback of that name.
+        Make a call in the next callback with this name.
         """
         self.plans[name] = call
 
@@ -439,7 +439,8 @@ class ClientMachine(RuleBasedStateMachine):
     @rule()
     def drain(self) -> None:
         """
-        The kernel takes what the transport has; a close that waited for that is done.
+        The kernel accepts the output of the transport; a close that waited for it
+        happens.
         """
         self.reactor.advance(0)
         wire = self.now.wire
@@ -496,7 +497,8 @@ class ClientMachine(RuleBasedStateMachine):
 
     def timers(self) -> list[Any]:
         """
-        @return: what is to be called, but for events that the user has posted since.
+        @return: the callback that must follow, apart from events that the user has
+            posted since.
         """
         return [
             call
@@ -506,7 +508,7 @@ class ClientMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """
-        In any state, C{shutdown} leads to the end.
+        In any state, C{shutdown} leads to C{stopped}.
         """
         self.plans.clear()
         for later in self.laters:
@@ -529,7 +531,7 @@ class ClientMachine(RuleBasedStateMachine):
 
 class InvariantTests(SynchronousTestCase):
     """
-    L{ClientMachine}, played many times.
+    Many runs of L{ClientMachine}.
     """
 
     def test_anyOrder(self) -> None:
@@ -542,7 +544,7 @@ class InvariantTests(SynchronousTestCase):
                 settings=settings(max_examples=200, stateful_step_count=50),
             )
         finally:
-            # Those of the callbacks that raise on purpose.
+            # Errors of the callbacks that raise on purpose.
             self.flushLoggedErrors(ZeroDivisionError)
 
 
@@ -629,7 +631,7 @@ class AnySequenceTests(FlowTestCase):
             if end == "abort":
                 client.abort()
             transport.lose()
-            # What is not read does not see the loss before.
+            # A transport that is not read does not notice the loss before.
             client.resumeProducing()
             self.assertTrue(everything.startswith(transport.sent))
             [disconnection] = self.recorder.disconnections

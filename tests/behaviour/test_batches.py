@@ -33,7 +33,7 @@ class BatchTests(FlowTestCase):
 
     def test_oneARead(self) -> None:
         """
-        It gets all records of a read at once, and none if there is none.
+        It is called with all records of a read, and not at all if there are none.
         """
         client, transport = self.batched()
         transport.protocol.dataReceived(b"a\nb\nc")
@@ -44,7 +44,8 @@ class BatchTests(FlowTestCase):
 
     def test_held(self) -> None:
         """
-        It can be held, by a pause and by an answer; no batch is lost or doubled.
+        It can be held, by a pause and by an awaited result; no batch is lost or
+        doubled.
         """
         client, transport = self.batched()
         answer: Deferred[None] = Deferred()
@@ -64,7 +65,7 @@ class BatchTests(FlowTestCase):
 
     def test_swap(self) -> None:
         """
-        Another framing counts from behind the batch.
+        Another framing is used after the batch.
         """
         client, transport = self.batched()
         transport.protocol.dataReceived(b"a\nb\nc;")
@@ -74,7 +75,7 @@ class BatchTests(FlowTestCase):
 
     def test_raises(self) -> None:
         """
-        If it raises, the error names it.
+        If it raises, the error has its name.
         """
 
         def serverInputBatch(client: Any, records: Any) -> None:
@@ -89,7 +90,7 @@ class BatchTests(FlowTestCase):
 
     def test_eitherOr(self) -> None:
         """
-        There is one of the two.
+        Exactly one of the two callbacks is required.
         """
         error = self.assertRaises(
             TypeError, ClientTCPFactory, serverInput=print, serverInputBatch=print

@@ -24,8 +24,8 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_reducedContract(self) -> None:
         """
-        No C{started}, C{connectError} and C{stopped}; C{shutdown} ends the connection,
-        and the service makes the next; C{connect} and C{reconnect} raise.
+        C{started}, C{connectError} and C{stopped} are not called; C{shutdown} ends the
+        connection, and the service makes the next; C{connect} and C{reconnect} raise.
         """
         server = await self.listen()
         recorder = Recorder()
@@ -52,7 +52,7 @@ class ClientServiceTests(NetworkTestCase):
         self.assertTrue(disconnection.confirmed)
         self.assertEqual(server.peers[0].received, b"x\r\n")
         await client.whenConnected()
-        # An endpoint cannot be cancelled while it is telling of its success.
+        # An endpoint cannot be cancelled while it reports its success.
         await turn()
         await service.stopService()
         self.assertEqual(
@@ -69,8 +69,8 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_betweenConnections(self) -> None:
         """
-        While the service waits, C{connect} and C{reconnect} raise too, and what the
-        client has put off is kept.
+        While the service waits, C{connect} and C{reconnect} raise too, and scheduled
+        events are kept.
         """
         server = await self.listen()
         recorder = Recorder()
@@ -98,7 +98,7 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_peerEnds(self) -> None:
         """
-        The peer's end of stream is reported as always.
+        The peer's end of stream is reported as usual.
         """
         server = await self.listen()
         server.met = lambda peer: peer.close() if len(server.peers) == 1 else None
@@ -126,9 +126,9 @@ class ClientServiceTests(NetworkTestCase):
 
     async def test_negotiation(self) -> None:
         """
-        A failure after the connection has a transport is known here: it is a
-        C{connectError}, and C{whenConnected} counts it. Without a callback nothing is
-        reported.
+        The client notices a failure after the connection has a transport:
+        C{connectError} is called, and C{whenConnected} counts it. Without a callback,
+        nothing is reported.
         """
         server = await self.listen()
         for port, events in (
@@ -188,7 +188,7 @@ class ClientServiceTests(NetworkTestCase):
         service.startService()
         await heard
         await service.stopService()
-        # The service closes what is below TLS, so that is no clean end.
+        # The service closes the transport below TLS, so this is not a clean end.
         self.assertEqual(
             recorder.events,
             [

@@ -64,11 +64,11 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_byHand(self) -> None:
         """
-        A user's own fail-over: C{connectTCP} to another server from C{connectError}.
-        Its connector makes all further attempts.
+        A user's own failover: C{connectTCP} to another server in C{connectError}. Its
+        connector makes all further attempts.
         """
         server = await self.listen()
-        # The first one is of an attempt that the client does not wait for.
+        # The first one belongs to an attempt that the client does not wait for.
         server.met = lambda peer: peer.close() if len(server.peers) < 3 else None
         recorder, again = Recorder(), Deferred[None]()
 
@@ -92,7 +92,7 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_refused(self) -> None:
         """
-        C{connectError}, C{stopped}.
+        Only C{connectError} and C{stopped} are called.
         """
         recorder = Recorder()
         client = ClientTCPFactory(autoReconnect=False, **recorder.parameters())
@@ -104,7 +104,7 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_shutdownFromStarted(self) -> None:
         """
-        The attempt is dropped.
+        The attempt ends.
         """
         recorder = Recorder()
         recorder.on["started"] = lambda client: client.shutdown()
@@ -115,7 +115,7 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_stopConnecting(self) -> None:
         """
-        An attempt that others give up through the connector has failed.
+        An attempt that other code ends through the connector has failed.
         """
         recorder = Recorder()
         client = ClientTCPFactory(autoReconnect=False, **recorder.parameters())
@@ -142,7 +142,7 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_connectElsewhere(self) -> None:
         """
-        A new address hands over to a connector of our own.
+        A new address is connected to by our own connector.
         """
         first, second = await self.listen(), await self.listen()
         recorder = Recorder()
@@ -169,7 +169,7 @@ class ConnectTCPTests(NetworkTestCase):
 
     async def test_unix(self) -> None:
         """
-        C{connectUNIX} likewise.
+        The same with C{connectUNIX}.
         """
         path = self.socketPath()
         server = Server()

@@ -38,7 +38,7 @@ class Connecting:
 
 class TimedConnector(BaseConnector):
     """
-    One of Twisted's connectors, for which the network does nothing.
+    A connector of Twisted, on a network that never answers.
     """
 
     def _makeTransport(self) -> Any:
@@ -61,7 +61,7 @@ class DeadlineTests(ClientTestCase):
         **parameters: Any,
     ) -> ClientTCPFactory:
         """
-        @return: a client for which a connector of Twisted's has begun an attempt.
+        @return: a client for which a connector of Twisted has begun an attempt.
         """
         given = {**self.recorder.parameters(), "reactor": self.reactor, **parameters}
         client: ClientTCPFactory = make(**given)
@@ -71,14 +71,14 @@ class DeadlineTests(ClientTestCase):
 
     def timers(self) -> list[float]:
         """
-        @return: when the calls are due that wait.
+        @return: the times of the delayed calls.
         """
         return sorted(call.getTime() for call in self.reactor.getDelayedCalls())
 
     def test_theirs(self) -> None:
         """
-        Twisted's connector, if its time is no longer than ours, and nothing is to come
-        but the transport. The failure says how long it was.
+        The timer of Twisted's connector is used if its time is not longer than ours,
+        and only the transport is missing. The failure has that time.
         """
         self.begun(timeout=5)
         self.assertEqual(self.timers(), [5.0])
@@ -104,7 +104,7 @@ class DeadlineTests(ClientTestCase):
 
     def test_ours(self) -> None:
         """
-        The client, in every other case.
+        The timer of the client is used in every other case.
         """
 
         class Refusing(ClientTCPFactory):
@@ -134,7 +134,7 @@ class DeadlineTests(ClientTestCase):
 
     def test_hooked(self) -> None:
         """
-        Also if a subclass may refuse a connection.
+        It is used too if a subclass may refuse a connection.
         """
 
         class Refusing(ClientTCPFactory):
@@ -167,7 +167,7 @@ class DeadlineTests(ClientTestCase):
 
     def test_otherClock(self) -> None:
         """
-        The client, if it goes by another clock than the connector's reactor.
+        It is used if the client has another clock than the connector's reactor.
         """
         clock = Clock()
         self.begun(clock=clock)
@@ -175,7 +175,8 @@ class DeadlineTests(ClientTestCase):
 
     def test_hosted(self) -> None:
         """
-        Nobody where a ClientService hands over a connection that can be used at once.
+        No timer is used if a C{ClientService} passes on a connection that can be used
+        at once.
         """
         client = self.client(remoteAddress=None, remotePort=None)
         protocol = client.buildProtocol(None)
@@ -187,7 +188,7 @@ class DeadlineTests(ClientTestCase):
 
     def test_hostedNegotiation(self) -> None:
         """
-        But the client where there is something to negotiate.
+        The client's timer is used if there is a C{preConnect}.
         """
         client = self.client(
             remoteAddress=None,
@@ -220,7 +221,7 @@ class DeadlineTests(ClientTestCase):
 
 class TimeTests(SynchronousTestCase):
     """
-    Whose time it is.
+    The clock that is used.
     """
 
     def test_timeIsSet(self) -> None:

@@ -28,7 +28,7 @@ class EndpointTests(ClientTestCase):
 
     def client(self, **parameters: Any) -> ClientTCPFactory:
         """
-        @return: a client that needs one: for this the reactor's own does not do.
+        @return: a client that needs a connector of its own.
         """
         return super().client(**{"remoteAddress": "fe80::1%0", **parameters})
 
@@ -44,7 +44,7 @@ class EndpointTests(ClientTestCase):
 
     def test_state(self) -> None:
         """
-        Its state is that of Twisted's; a second attempt is refused.
+        It has the states of Twisted's connectors; a second attempt is an error.
         """
         client = self.client()
         client.start()
@@ -165,7 +165,7 @@ class EndpointTests(ClientTestCase):
 
     def test_endpointRaises(self) -> None:
         """
-        An endpoint that raises has failed.
+        An endpoint that raises is a failed attempt.
         """
 
         @implementer(IStreamClientEndpoint)
@@ -182,7 +182,7 @@ class EndpointTests(ClientTestCase):
 
     def test_startedConnectingRaises(self) -> None:
         """
-        If an overridden method raises, the attempt fails, and nothing else.
+        If an overridden method raises, only the attempt fails.
         """
         faults = [ZeroDivisionError()]
 
@@ -224,8 +224,8 @@ class EndpointTests(ClientTestCase):
 
     def test_failsAtOnce(self) -> None:
         """
-        Or fail at once: a client that is started again each time it has stopped does
-        not keep the reactor from its other work.
+        An endpoint may fail at once: a client that is started again each time it stops
+        does not keep the reactor from its other work.
         """
 
         @implementer(IStreamClientEndpoint)
@@ -263,7 +263,7 @@ class EndpointTests(ClientTestCase):
 
     def test_secondConnection(self) -> None:
         """
-        A factory in use builds no second protocol.
+        A factory that is in use does not build a second protocol.
         """
         client, transport = self.connected()
         self.assertIsNone(client.buildProtocol(None))

@@ -27,7 +27,7 @@ from .._memory import ClientTestCase
 
 class CallbackErrorTests(ClientTestCase):
     """
-    Callbacks that raise, and bytes that are no records.
+    Callbacks that raise, and bytes that cannot be decoded.
     """
 
     def test_callbackRaises(self) -> None:
@@ -209,7 +209,7 @@ class ErrorDetailsTests(SynchronousTestCase):
 
     def test_triples(self) -> None:
         """
-        POE's operation, number and text.
+        The operation, number and text are those of POE.
         """
         for error, operation, number, text in (
             (ConnectionDone(), "read", 0, ""),
@@ -220,7 +220,7 @@ class ErrorDetailsTests(SynchronousTestCase):
             (DNSLookupError("nowhere"), "getaddrinfo", -2, None),
             (NotConnectedError("x"), "put", 107, "x"),
             (OSError(101, "no"), "connect", 101, "Network is unreachable"),
-            # An IPv6 address whose zone is none of this machine's.
+            # An IPv6 address whose zone does not exist on this machine.
             (socket.gaierror(-2, "not known"), "getaddrinfo", -2, "not known"),
             (ConnectBindError(-2, "not known"), "bind", -2, None),
             (ValueError("what"), "connect", 5, "what"),

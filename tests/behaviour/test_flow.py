@@ -18,16 +18,16 @@ from .._support import CHUNK, Recorder, Server, turn
 
 class HighTests(BlockedServerTestCase):
     """
-    What happens at, or inside, C{serverHigh}.
+    Events at, or inside, C{serverHigh}.
     """
 
     async def ending(
         self, end: Callable[[ClientTCPFactory, Server], object]
     ) -> Recorder:
         """
-        Put records, one a turn, and do something inside the first C{serverHigh}.
+        Put records, one in each turn, and do something inside the first C{serverHigh}.
 
-        @return: what was recorded.
+        @return: the recorded callbacks.
         """
         client, recorder, server = await self.connected()
         recorder.on["serverHigh"] = lambda client: end(client, server)
@@ -66,7 +66,7 @@ class HighTests(BlockedServerTestCase):
 
     async def test_lost(self) -> None:
         """
-        The transport is lost right there, inside the callback.
+        The transport is lost inside the callback.
         """
 
         def lose(client: Any, server: Server) -> None:
@@ -84,7 +84,7 @@ class HighTests(BlockedServerTestCase):
 
     async def test_reconnect(self) -> None:
         """
-        C{reconnect()}: there is another connection, and that is empty.
+        C{reconnect()}: the next connection has no pending output.
         """
         client, recorder, server = await self.connected()
         recorder.on["serverHigh"] = lambda client: client.reconnect()
@@ -133,7 +133,7 @@ class HighTests(BlockedServerTestCase):
 
 class MarksTests(BlockedServerTestCase):
     """
-    Marks that are small, and marks that change.
+    Small marks, and marks that change.
     """
 
     async def test_smallest(self) -> None:
@@ -160,7 +160,8 @@ class MarksTests(BlockedServerTestCase):
 
     async def test_changedWhileHigh(self) -> None:
         """
-        Marks raised while output is high make it low, and lowered again high, at once.
+        Raising the marks while the output is high makes it low, and lowering them again
+        makes it high, at once.
         """
         client, recorder, server = await self.connected()
         self.assertTrue(client.put(b"x" * MANY * 4))
@@ -177,7 +178,7 @@ class MarksTests(BlockedServerTestCase):
 
         await change(2 * pending, pending, "serverLow")
         self.assertFalse(client.put(b"y"))
-        # The kernel may have taken a little more meanwhile.
+        # The kernel may have accepted a little more meanwhile.
         await change(pending // 2, pending // 4, "serverHigh")
         # It is high already.
         await change(pending // 3, pending // 6)

@@ -1,6 +1,6 @@
 """
-Tests that the time to decode a stream grows linearly with its length, whatever the
-framing, the size of the reads and the way the client is used.
+Tests that the time to decode a stream grows linearly with its length, for all framings,
+sizes of reads, and ways to use the client.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ for _name, _subject in SUBJECTS.items():
 
 class SearchesAgain(Line):
     """
-    A framing that looks at all bytes of an incomplete line at each read.
+    A framing that searches all bytes of an incomplete line at each read.
     """
 
     def decode(self, data: Any, start: int, searched: int) -> Any:
@@ -66,7 +66,7 @@ class SearchesAgain(Line):
 
 class LooksBack(Line):
     """
-    A framing that looks at all earlier records.
+    A framing that checks all earlier records.
     """
 
     def __init__(self, **limits: Any) -> None:

@@ -17,13 +17,13 @@ from .._support import NetworkTestCase, Server, keepAliveSettings, reactor
 
 class SettingTests(NetworkTestCase):
     """
-    Tests for the options that the kernel gets.
+    Tests for the options that are passed to the kernel.
     """
 
     async def test_settings(self) -> None:
         """
-        By default the kernel probes, with its own numbers; not with False; and with the
-        numbers of the setting if there are any.
+        By default, the kernel sends probes with its own numbers; with False, it does
+        not; with numbers, it uses these.
         """
         server = await self.listen()
         found = []
@@ -86,7 +86,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_nonsense(self) -> None:
         """
-        They are refused by name, with an example or the range.
+        They are rejected by name, with an example or the range.
         """
         for wrong, kind, words in (
             (5, TypeError, "(idle, interval, count)"),

@@ -132,7 +132,7 @@ class FunctionTests(WaysTestCase):
 
     async def test_function(self) -> None:
         """
-        A function is called with the client; None for nothing.
+        A function is called with the client; if it returns None, nothing is sent.
         """
         records = [b"one", None, b"two"]
         called: list[ClientTCPFactory] = []

@@ -1,6 +1,6 @@
 """
-Tests for how much memory received bytes take, whatever the framing: while a record is
-incomplete, is skipped or is held, and when all records were delivered.
+Tests for the memory that received bytes take, for all framings: while a record is
+incomplete, is skipped or is held, and when all records have been delivered.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ListTests(SynchronousTestCase):
         ]
         self.assertEqual(reader.records, 0)
         self.assertEqual([use for use in uses if use[0] > use[1]], [])
-        # All of it is there.
+        # All bytes are there.
         self.assertEqual(reader.inbound.discard(), len(stream))
 
     def test_bytes(self) -> None:

@@ -1,6 +1,6 @@
 """
-Names of hosts, services and sockets: a name that the system would understand as another
-one is refused.
+Names of hosts, services and sockets: a name that the system would take for another one
+is rejected.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class NULTests(SynchronousTestCase):
 
     def test_parameters(self) -> None:
         """
-        Every parameter refuses one.
+        Every parameter rejects such a name.
         """
         for parameters in PARAMETERS:
             for name in NULS:
@@ -81,7 +81,7 @@ class NULTests(SynchronousTestCase):
 
     def test_tls(self) -> None:
         """
-        So do those for TLS.
+        So do the parameters for TLS.
         """
         try:
             client(remoteAddress="localhost", remotePort=7, tls=True)
@@ -93,7 +93,7 @@ class NULTests(SynchronousTestCase):
 
     def test_connect(self) -> None:
         """
-        C{connect()} refuses one, and the client keeps its address.
+        C{connect()} rejects such a name, and the client keeps its address.
         """
         ours = client(remoteAddress="localhost", remotePort=7)
         for name in NULS:
@@ -109,7 +109,7 @@ class NULTests(SynchronousTestCase):
 
     def test_command(self) -> None:
         """
-        The command refuses one.
+        The command rejects such a name.
         """
         for arguments in (
             ["{}", "7"],
@@ -144,7 +144,7 @@ class HostTests(SynchronousTestCase):
     )
     def test_refused(self, before: str, character: str, after: str) -> None:
         """
-        A name is refused if it contains white space, a control character, C{/} or
+        A name is rejected if it contains white space, a control character, C{/} or
         C{:}, or a character that becomes one of these in ASCII.
         """
         name = f"a{before}{character}{after}a"

@@ -230,7 +230,7 @@ class OfflineTests(FlowTestCase):
 
     def test_loginIsNotKept(self) -> None:
         """
-        Records that C{connected} has put belong to that connection alone.
+        Records that C{connected} has put belong only to that connection.
         """
         client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=100)
         self.recorder.on["connected"] = lambda client, peer: client.put(b"login")

@@ -43,7 +43,7 @@ class ResetTests(NetworkTestCase):
 
     async def reset(self, **parameters: Any) -> ClientTCPFactory:
         """
-        Let a client that is paused have all records and the reset.
+        Send all records and the reset to a client that is paused.
         """
         connected: Deferred[None] = Deferred()
 
@@ -94,7 +94,7 @@ class ResetTests(NetworkTestCase):
         if self.records == self.actAt:
             self.act(client)
 
-    #: What to do at the record of that number.
+    #: The action at the record with that number.
     actAt = 0
     act: Callable[[ClientTCPFactory], object]
 
@@ -111,8 +111,8 @@ class ResetTests(NetworkTestCase):
 
     async def test_paused(self) -> None:
         """
-        While records are held nothing is read. The records that were read are delivered
-        when they are released.
+        While records are held, nothing is read. The records that were read are
+        delivered when they are released.
         """
         self.actAt, self.act = 10, ClientTCPFactory.pauseProducing
         client = await self.reset()
@@ -129,7 +129,7 @@ class ResetTests(NetworkTestCase):
 
     async def test_shutdown(self) -> None:
         """
-        A client that shuts down meanwhile gets no more records.
+        A client that shuts down meanwhile receives no more records.
         """
 
         def stop(client: ClientTCPFactory) -> None:

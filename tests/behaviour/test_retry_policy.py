@@ -27,7 +27,7 @@ class PolicyTests(RetryTestCase):
 
     def test_attempts(self) -> None:
         """
-        It is called with the number of failures in a row, and says the wait.
+        It is called with the number of failures in a row, and returns the wait.
         """
         asked: list[int] = []
 
@@ -44,7 +44,7 @@ class PolicyTests(RetryTestCase):
 
     def test_whatItKnows(self) -> None:
         """
-        The number knows when the failures were, and which the last was.
+        The number has the ages of the failures, and the last failure.
         """
         known: list[Any] = []
 
@@ -73,7 +73,7 @@ class PolicyTests(RetryTestCase):
 
     def test_memory(self) -> None:
         """
-        It knows of so many failures and no more.
+        It has a limited number of ages.
         """
         counts: list[int] = []
 
@@ -89,8 +89,8 @@ class PolicyTests(RetryTestCase):
 
     def test_twisted(self) -> None:
         """
-        A policy of Twisted's does; no wait is over C{maxDelay}, also of that one, which
-        adds its jitter to its own greatest.
+        A policy of Twisted works. No wait is longer than C{maxDelay}, even with a
+        policy that adds its jitter to its own maximum.
         """
         client = self.started(
             retryPolicy=backoffPolicy(4, maxDelay=60, factor=2, jitter=lambda: 0.5)
@@ -119,7 +119,7 @@ class PolicyTests(RetryTestCase):
 
     def test_none(self) -> None:
         """
-        None gives up.
+        A policy that returns None gives up.
         """
         self.started(retryPolicy=lambda attempt: None)
         self.refuse()
@@ -127,8 +127,8 @@ class PolicyTests(RetryTestCase):
 
     def test_nonsense(self) -> None:
         """
-        What is no number of seconds stops the client, with a logged error that names
-        the policy.
+        A result that is not a number of seconds stops the client, with a logged error
+        that names the policy.
         """
         for wrong, kind in (
             ("1", TypeError),
@@ -163,8 +163,8 @@ class PolicyTests(RetryTestCase):
     )
     def test_bounds(self, wait: Any, maxDelay: float) -> None:
         """
-        With any results, no wait is negative or over C{maxDelay}, and the client either
-        waits or has stopped.
+        With any results, no wait is negative or longer than C{maxDelay}, and the client
+        either waits or has stopped.
         """
         self.setUp()
         client = self.client(retryPolicy=lambda attempt: wait)
@@ -187,7 +187,7 @@ class PolicyTests(RetryTestCase):
 
     def test_notAFunction(self) -> None:
         """
-        It must be one, and one that answers at once.
+        It must be a function, and not a coroutine function.
         """
 
         async def slow(attempt: int) -> float:

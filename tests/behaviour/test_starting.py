@@ -21,7 +21,8 @@ class StartTests(NetworkTestCase):
 
     async def test_exchange(self) -> None:
         """
-        Lines go and come; the server ends; the client, which does not retry, stops.
+        Lines are exchanged, and the server ends the connection: a client that does not
+        reconnect stops.
         """
         server = await self.listen()
         server.heard = lambda peer, data: peer.send(data.upper())
@@ -45,7 +46,7 @@ class StartTests(NetworkTestCase):
 
     async def test_name(self) -> None:
         """
-        A host is found by its name.
+        A host is connected to by its name.
         """
         server = await self.listen()
         recorder = Recorder()
@@ -58,7 +59,7 @@ class StartTests(NetworkTestCase):
 
     async def test_endpointString(self) -> None:
         """
-        An endpoint's description does as well as an address.
+        The description of an endpoint works like an address.
         """
         server = await self.listen()
         recorder = Recorder()
@@ -75,7 +76,7 @@ class StartTests(NetworkTestCase):
 
     async def test_refused(self) -> None:
         """
-        Nobody listens: C{connectError}, and the Deferred fails with it.
+        If no server listens, C{connectError} is called, and the Deferred fails.
         """
         recorder = Recorder()
         client = ClientTCPFactory(
@@ -137,7 +138,7 @@ class StartTests(NetworkTestCase):
 
 class AgainTests(NetworkTestCase):
     """
-    C{start()} from inside C{stopped}: the transport is still telling its loss.
+    C{start()} in C{stopped}: the transport is still reporting its loss.
     """
 
     async def again(
@@ -182,8 +183,8 @@ class AgainTests(NetworkTestCase):
 
     async def test_retry(self) -> None:
         """
-        A subclass that retries at each loss, as those of ReconnectingClientFactory do,
-        disturbs no attempt that there is already.
+        A subclass that calls C{retry} at each loss, as with ReconnectingClientFactory,
+        does not affect an attempt that exists already.
         """
 
         class Retrying(ClientTCPFactory):
@@ -201,7 +202,7 @@ class AgainTests(NetworkTestCase):
 
     async def test_literal(self) -> None:
         """
-        Of an IP literal.
+        With an IP address.
         """
         await self.again(
             lambda client, server: client.start(),
@@ -211,7 +212,7 @@ class AgainTests(NetworkTestCase):
 
     async def test_name(self) -> None:
         """
-        Of a name.
+        With a name.
         """
         await self.again(
             lambda client, server: client.start(),
@@ -221,7 +222,7 @@ class AgainTests(NetworkTestCase):
 
     async def test_connectTCP(self) -> None:
         """
-        Under C{connectTCP}, whose connector cannot connect before that.
+        With C{connectTCP}, whose connector cannot connect before that.
         """
         await self.again(
             lambda client, server: reactor.connectTCP("127.0.0.1", server.port, client)
@@ -230,12 +231,12 @@ class AgainTests(NetworkTestCase):
 
 class HookTests(NetworkTestCase):
     """
-    A subclass's hook that raises.
+    A method of a subclass that raises.
     """
 
     async def test_startedConnecting(self) -> None:
         """
-        The attempt fails, and nothing else.
+        Only the attempt fails.
         """
         server = await self.listen()
         faults = [ZeroDivisionError()]

@@ -24,7 +24,7 @@ class StatsTests(FlowTestCase):
 
     def test_counts(self) -> None:
         """
-        All that happens is counted, over connections.
+        All events are counted, across connections.
         """
         client = self.client(
             framing=Line(delimiter=b"\n", maxLength=5, onTooLong="skip"),
@@ -105,7 +105,7 @@ class StatsTests(FlowTestCase):
 
     def test_lostInTheNegotiation(self) -> None:
         """
-        One that was lost in its negotiation counts once, too.
+        A connection that was lost in its negotiation counts once, too.
         """
 
         def preConnect(client: Any, negotiation: Any) -> Deferred[bool]:
@@ -122,7 +122,7 @@ class StatsTests(FlowTestCase):
 
     def test_copy(self) -> None:
         """
-        They are a copy.
+        The result is a copy.
         """
         client, transport = self.connected()
         before = client.stats
@@ -167,8 +167,8 @@ class StatsTests(FlowTestCase):
 
     def test_errors(self) -> None:
         """
-        Errors are counted by their operation. The operation of a class of the user's is
-        none of the fixed set, so it counts as C{"client"}.
+        Errors are counted by their operation. The operation of a user's class is not
+        one of the fixed set, so it counts as C{"client"}.
         """
 
         class Odd(ClientTCPError):

@@ -1,5 +1,5 @@
 """
-Tests for C{stop(failure)}: as C{shutdown}, with the reason why the client stops.
+Tests for C{stop(failure)}: it does what C{shutdown} does, and has a reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class StopTests(RetryTestCase):
 
     def assertStopped(self, *waiting: Any) -> None:
         """
-        The client has stopped with the reason, and nothing of it is left.
+        The client has stopped with the reason, and leaves nothing behind.
         """
         self.assertEqual(self.events[-1], "stopped")
         self.assertEqual(self.events.count("stopped"), 1)

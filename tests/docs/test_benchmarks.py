@@ -1,6 +1,6 @@
 """
-Tests that the benchmarks run, print what they should, and fail if a byte is missing. No
-test depends on how fast anything is.
+Tests that the benchmarks run, print the right tables, and fail if a byte is missing. No
+test depends on the speed of anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from benchmarks.show import WIDTH, show
 
 from .._processes import Completed, completed
 
-#: What little of each table is enough here.
+#: The smallest amounts for each table.
 FEW: dict[str, tuple[str, ...]] = {
     "inbound": ("--only", "lines16", "hugeBlock", "unequal4", "swap", "turn"),
     "framings": ("--only", "netstring", "json", "slipUnequal"),
@@ -44,7 +44,7 @@ FEW: dict[str, tuple[str, ...]] = {
 
 def run(table: str, *args: object) -> Completed:
     """
-    Run a table as its reader would.
+    Run a table as a user would.
     """
     command = [sys.executable, "-m", "benchmarks", table, "--rounds", "1"]
     command += ["--scale", "0.001", *FEW.get(table, ()), *map(str, args)]
@@ -53,7 +53,7 @@ def run(table: str, *args: object) -> Completed:
 
 class TableTests(SynchronousTestCase):
     """
-    Each table, once, with next to nothing to do.
+    Each table, once, with the smallest amounts.
     """
 
     def check(self, table: str) -> None:
@@ -79,43 +79,43 @@ class TableTests(SynchronousTestCase):
 
     def test_inbound(self) -> None:
         """
-        Records that come.
+        The table of received records.
         """
         self.check("inbound")
 
     def test_framings(self) -> None:
         """
-        The other framings.
+        The table of the other framings.
         """
         self.check("framings")
 
     def test_outbound(self) -> None:
         """
-        Records that go, and a file.
+        The table of sent records, and of a file.
         """
         self.check("outbound")
 
     def test_echo(self) -> None:
         """
-        Lines that go and come back.
+        The table of lines that are echoed.
         """
         self.check("echo")
 
     def test_herd(self) -> None:
         """
-        The simulation.
+        The table of the simulation.
         """
         self.check("herd")
 
     def test_connections(self) -> None:
         """
-        Connections that are idle, and that are made again and again.
+        The tables of idle connections, and of repeated connections.
         """
         self.check("connections")
 
     def test_pipe(self) -> None:
         """
-        The command.
+        The table of the command.
         """
         self.check("pipe")
 
@@ -142,14 +142,15 @@ class TableTests(SynchronousTestCase):
 
 class LossTests(SynchronousTestCase):
     """
-    A competitor that does not deliver all fails the benchmark, by name.
+    A competitor that does not deliver everything fails the benchmark, by name.
     """
 
     def fails(self, workload: Workload, reason: str, script: str | None = None) -> None:
         """
-        One round of that workload fails for that reason.
+        One round of a workload fails for a reason.
 
-        @param script: what its competitor runs instead, with C{server} connected.
+        @param script: the script that replaces its competitor, with C{server}
+            connected.
         """
         if script is not None:
             head = dedent(
@@ -192,7 +193,7 @@ class LossTests(SynchronousTestCase):
 
     def test_outbound(self) -> None:
         """
-        The last byte has not come.
+        The last byte has not arrived.
         """
         script = """
             from benchmarks.outbound import SENT
@@ -207,7 +208,7 @@ class LossTests(SynchronousTestCase):
 
     def test_otherBytes(self) -> None:
         """
-        As many bytes have come as should, but not these.
+        The number of bytes is right, but the bytes are wrong.
         """
         script = """
             from benchmarks.outbound import SENT
@@ -217,7 +218,7 @@ class LossTests(SynchronousTestCase):
 
     def test_file(self) -> None:
         """
-        A file has come twice.
+        A file has arrived twice.
         """
         script = """
             server.sendall(open(sys.argv[2], "rb").read() * 2)
@@ -228,7 +229,7 @@ class LossTests(SynchronousTestCase):
 
     def test_echo(self) -> None:
         """
-        A line that came back has not been delivered.
+        A line that was echoed has not been delivered.
         """
         script = """
             from benchmarks.outbound import SENT
@@ -252,7 +253,7 @@ class LossTests(SynchronousTestCase):
 
     def test_cycles(self) -> None:
         """
-        A connection was lost before it was heard.
+        A connection was lost before anything was received.
         """
         script = """
             for _ in range(5):
@@ -263,7 +264,7 @@ class LossTests(SynchronousTestCase):
 
     def test_pipe(self) -> None:
         """
-        A command keeps the last byte to itself.
+        A command does not pass on the last byte.
         """
         script = dedent(
             """
@@ -286,7 +287,7 @@ class LossTests(SynchronousTestCase):
 
     def test_ends(self) -> None:
         """
-        A competitor ends without a word.
+        A competitor ends without a report.
         """
         script = """
             while server.recv(65536): pass
@@ -297,7 +298,7 @@ class LossTests(SynchronousTestCase):
 
 class HerdTests(SynchronousTestCase):
     """
-    The simulation counts what comes.
+    The simulation counts attempts.
     """
 
     def test_counts(self) -> None:
@@ -311,7 +312,7 @@ class HerdTests(SynchronousTestCase):
 
     def test_counting(self) -> None:
         """
-        A policy gets the number of failures in a row, from 1 on.
+        A policy is called with the number of failures in a row, from 1.
         """
         wait = herd.counting(float)
         self.assertEqual([wait(), wait(), wait()], [1.0, 2.0, 3.0])
@@ -382,7 +383,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_missed(self) -> None:
         """
-        What is not reached is marked.
+        A bound that is not reached is marked.
         """
         [row] = [line for line in show(*self.workload(5)).splitlines() if OURS in line]
         self.assertRegex(row, r"2\.50 +2\.00 MISSED$")

@@ -26,8 +26,8 @@ from .._support import GUARD, reactor
 
 class Run(ProcessProtocol):
     """
-    A program at work. One that does not end by itself is interrupted, as by Ctrl-C,
-    when it has printed all that it should.
+    A running program. If it does not end by itself, it is interrupted, as by Ctrl-C,
+    when it has printed everything that it should.
     """
 
     def __init__(self, program: Program) -> None:
@@ -59,11 +59,11 @@ class Run(ProcessProtocol):
 
 class ProgramTests(TestCase):
     """
-    The programs of each document, in a world of their own.
+    The programs of each document, in a test network.
     """
 
     timeout = 10 * GUARD
-    #: How many run at a time.
+    #: The number of programs that run at a time.
     together = DeferredSemaphore(2)
 
     async def runAll(self, path: Path) -> None:
@@ -90,7 +90,7 @@ class ProgramTests(TestCase):
         spawn(
             run,
             *(sys.executable, "-m", "tests._world", folder / program.main),
-            # What it has printed decides when it is interrupted.
+            # Its output decides when it is interrupted.
             variables={"PYTHONUNBUFFERED": "1"},
             path=str(ROOT),
         )
@@ -180,12 +180,12 @@ class CompletenessTests(SynchronousTestCase):
 
 class DoctestTests(SynchronousTestCase):
     """
-    What is shown as a dialogue with Python.
+    The dialogues with Python.
     """
 
     def test_documents(self) -> None:
         """
-        Python answers as the documents say.
+        Python prints what the documents show.
         """
         for path in DOCUMENTS:
             done = doctest.testfile(str(path), module_relative=False)
@@ -234,12 +234,12 @@ class LogEventTests(SynchronousTestCase):
 
 class LifecycleTests(SynchronousTestCase):
     """
-    The picture and the page of the lifecycle are those of the machine.
+    The picture and the page of the lifecycle agree with the table.
     """
 
     def test_upToDate(self) -> None:
         """
-        What C{docs/lifecycle.py} would write is what is there. If not, run it.
+        C{docs/lifecycle.py} would write the files that are there. If not, run it.
         """
         written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "lifecycle.py"))
         drawn = written["drawnFrom"](written["PICTURE"].read_text())

@@ -37,8 +37,8 @@ class DaemonTests(NetworkTestCase):
 
     async def test_daemon(self) -> None:
         """
-        The C{.tac} file of C{running.rst}, but for the port, is a daemon under twistd,
-        which logs what it prints, and ends in order at SIGTERM.
+        The C{.tac} file of C{running.rst}, with another port, is a daemon under twistd,
+        which logs what it prints, and ends cleanly at SIGTERM.
         """
         server = await self.listen()
         server.heard = lambda peer, data: peer.send(data)

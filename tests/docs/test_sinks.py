@@ -105,7 +105,7 @@ class Feed(Server):
 
     def grow(self, available: int) -> None:
         """
-        Have more records.
+        Add records.
         """
         self.available = available
         waiting, self.waiting = self.waiting, None

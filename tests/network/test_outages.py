@@ -1,5 +1,5 @@
 """
-Tests over a connection that breaks without a word from the network.
+Tests over a connection that breaks silently.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .._processes import completed
 from .._resolver import FakeResolver
 from .._support import Recorder, Server, reactor, turn
 
-#: How many seconds after one address the next one is tried.
+#: The seconds after which the next address is tried.
 ATTEMPT_DELAY = 0.25
 
 
 class ControlledReactor(Clock):
     """
-    The reactor with a time of its own.
+    The reactor with another clock.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -38,12 +38,12 @@ class ControlledReactor(Clock):
 
 class WireTests(WireTestCase):
     """
-    A client at one end of the wire and a server at the other.
+    A client and a server at the two ends of a virtual cable.
     """
 
     async def test_exchange(self) -> None:
         """
-        The wire carries both families.
+        The cable carries both address families.
         """
         server = await self.serve()
         server.heard = lambda peer, data: peer.send(data)
@@ -58,9 +58,9 @@ class WireTests(WireTestCase):
 
     async def test_blackholeBeside(self) -> None:
         """
-        A name with an IPv6 address that leads nowhere and an IPv4 address that works is
-        connected to as soon as the other address may be tried, whichever comes first.
-        The first time, the clock of the attempt is the test's.
+        A name with an IPv6 address that does not answer and an IPv4 address that works:
+        the other address is tried when its time has come, whichever is first. In the
+        first case, the test controls the clock of the attempt.
         """
         server = await self.serve()
         both = ((NOWHERE6, SERVER), (SERVER, NOWHERE6))
@@ -138,8 +138,8 @@ class WireTests(WireTestCase):
 
     async def test_blackhole(self) -> None:
         """
-        The address alone really leads nowhere: there is no answer at all, and
-        C{connectTimeout} ends the attempt.
+        The IPv6 address alone really does not answer: C{connectTimeout} ends the
+        attempt.
         """
         server = await self.serve()
         recorder = Recorder()
@@ -156,8 +156,9 @@ class WireTests(WireTestCase):
 
     async def test_failover(self) -> None:
         """
-        Of two endpoints the first leads nowhere: after C{connectTimeout}, without any
-        further wait, the second is used; and it is kept when that connection is lost.
+        The first of two endpoints does not answer: after C{connectTimeout}, the second
+        is used without a further wait, and it is used again when that connection is
+        lost.
         """
         server = await self.serve()
         recorder = Recorder()
@@ -188,8 +189,8 @@ class WireTests(WireTestCase):
 
     async def test_backAtOnce(self) -> None:
         """
-        While the client waits to try again the network comes back: after
-        C{reconnect()} it is used at once, however long the wait was to be.
+        The network works again while the client waits: after C{reconnect()}, it is used
+        at once, however long the wait was.
         """
         server = await self.serve()
         waiting: Deferred[None] = Deferred()
@@ -220,9 +221,9 @@ class WireTests(WireTestCase):
 
     async def test_heartbeat(self) -> None:
         """
-        A peer that answers is there. When the wire drops everything, that is found in
-        twice the heartbeat's seconds, with nothing to send and with more than the
-        kernel takes; and the client is back when the wire is.
+        A peer that answers is alive. When the cable drops everything, the client
+        notices it after twice the heartbeat's seconds, with no output and with more
+        than the kernel accepts. It connects again when the cable works again.
         """
         server = await self.serve()
         server.heard = lambda peer, data: peer.send(data.replace(b"ping", b"pong"))
@@ -256,8 +257,8 @@ class WireTests(WireTestCase):
 
     async def test_keepAlive(self) -> None:
         """
-        The kernel finds a wire that drops everything, while nobody sends: after a
-        second of silence it asks, twice and a second apart.
+        The kernel notices that the cable drops everything, without output: after a
+        second of silence, it sends two probes, a second apart.
         """
         server = await self.serve()
         recorder = Recorder()
@@ -305,8 +306,9 @@ class WireTests(WireTestCase):
 
     async def test_shutdownOverSilence(self) -> None:
         """
-        Over a wire that drops everything C{shutdown()} ends in its bounds and says that
-        nobody has confirmed anything; output that the kernel could not take is told.
+        Over a cable that drops everything, C{shutdown()} ends within its limits and
+        reports that nothing is confirmed; output that the kernel did not accept is
+        reported.
         """
         server = await self.serve()
         for data, unsent in ((b"x", False), (b"x" * 20_000_000, True)):

@@ -50,7 +50,7 @@ class RedisTests(RealServerTestCase):
 
     async def test_pipeline(self) -> None:
         """
-        A batch of 10,000 SETs in one go gets 10,000 answers, and the values are there.
+        10,000 SETs in one batch get 10,000 answers, and the values are stored.
         """
         count, answers = 10_000, []
 
@@ -84,8 +84,8 @@ class NginxTests(RealServerTestCase):
 
     async def test_head(self) -> None:
         """
-        The synopsis of POE::Component::Client::TCP: HEAD / of a web server, and print
-        what comes until it closes.
+        The synopsis of POE::Component::Client::TCP: send HEAD / to a web server, and
+        print the answer until the server closes the connection.
         """
         port = await self.nginx()
         recorder = Recorder()
@@ -114,14 +114,14 @@ class NginxTests(RealServerTestCase):
 
 class CommandTests(RealServerTestCase, CommandTestCase):
     """
-    The commands against all of them.
+    The commands, with all of these servers.
     """
 
     async def check(
         self, port: int, given: bytes, *expected: bytes, options: Any = ()
     ) -> None:
         """
-        Pipe something in and see what comes out.
+        Run a command with some input, and return its output.
         """
         done = await self.run_(*CLIENTTCP, *options, "127.0.0.1", port, given=given)
         for part in expected:
@@ -130,7 +130,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_redis(self) -> None:
         """
-        Commands in, answers out, through a pipe.
+        Commands are sent through a pipe, and answers are printed.
         """
         port = await self.redis()
         await self.check(port, b"SET a 1\nINCR a\nGET a\n", b"+OK\n:2\n$1\n2\n")
@@ -144,7 +144,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_subscriber(self) -> None:
         """
-        With C{--eof=keep} it listens on, and under twistd until SIGTERM.
+        With C{--eof=keep}, it continues to receive, and under twistd until SIGTERM.
         """
         port = await self.redis()
         for run in (CLIENTTCP, (*TWISTD, "--logfile=log", "clienttcp")):
@@ -161,7 +161,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_nginx(self) -> None:
         """
-        A page.
+        A web page is printed.
         """
         await self.check(
             await self.nginx(),
@@ -171,7 +171,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_memcached(self) -> None:
         """
-        A value is stored and got.
+        A value is stored and read.
         """
         await self.check(
             await self.memcached(),
@@ -181,7 +181,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_poe(self) -> None:
         """
-        The original's own server.
+        A server of POE.
         """
         port = await self.poe()
         await self.check(port, b"hello\nbye\n", b"HELLO\nBYE\n")
@@ -193,7 +193,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_irc(self) -> None:
         """
-        A greeting, and a record of it in JSON.
+        A greeting is printed, and as a JSON event.
         """
         port = freePort()
         await self.ngircd(port)
@@ -214,7 +214,7 @@ class CommandTests(RealServerTestCase, CommandTestCase):
 
     async def test_smtp(self) -> None:
         """
-        A mail, behind STARTTLS, by handlers of the user's own.
+        The user's own handlers send a mail after STARTTLS.
         """
         port, served, authority = await self.smtp()
         home = self.directory()

@@ -44,7 +44,7 @@ class RecordingOwner:
         return lambda: self.calls.append(name)
 
 
-#: How to get into each phase.
+#: The inputs that lead to each phase.
 WAYS = {
     Phase.IDLE: [],
     Phase.WAITING: ["start", "settle", "failed", "settle"],
@@ -55,8 +55,8 @@ WAYS = {
     Phase.STOPPED: ["start", "shutdown"],
 }
 
-#: phase, input: the next phase, the effects in order, and what is to follow then.
-#: What is not here changes nothing.
+#: Phase, input: the next phase, the effects in order, and the action that follows.
+#: Other inputs change nothing.
 CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ("idle", "start"): ("waiting", ["queueStarted", "queue settle"], Then.NOW),
     ("idle", "reconnect"): ("waiting", ["queueStarted", "queue settle"], 7.0),
@@ -142,7 +142,7 @@ class RecordingCallbacks:
 
 def lifecycleIn(phase: Phase) -> tuple[Any, Lifecycle]:
     """
-    @return: a lifecycle in that phase, and its owner, which has recorded nothing yet.
+    @return: a lifecycle in a phase, and its owner, which has recorded nothing yet.
     """
     owner: Any = RecordingOwner()
     callbacks: Any = RecordingCallbacks(owner)
@@ -193,7 +193,7 @@ for _phase in Phase:
 
 class ChoiceTests(SynchronousTestCase):
     """
-    What follows an attempt or a connection.
+    The action after an attempt or a connection.
     """
 
     def settled(self, phase: Phase, *inputs: str, **effects: Any) -> Any:
@@ -205,7 +205,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_everyCellIsTried(self) -> None:
         """
-        The table here has no row that no test looks at.
+        Each row of this table is used by a test.
         """
         phases = {phase.value for phase in Phase}
         self.assertEqual(
@@ -231,8 +231,8 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_noRetry(self) -> None:
         """
-        It is followed by the end where nothing asks for another attempt, and is on the
-        way there from the moment of the loss.
+        It is followed by the end if nothing requests another attempt; the client is
+        stopping from the moment of the loss.
         """
         owner, lifecycle = lifecycleIn(Phase.CONNECTED)
         owner.retrying = False
@@ -244,7 +244,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_expectant(self) -> None:
         """
-        The end waits while an event is to come that may ask for another attempt.
+        The end waits while an event is scheduled that may request another attempt.
         """
         owner, lifecycle = lifecycleIn(Phase.CONNECTED)
         owner.expectsEvents = True
@@ -259,7 +259,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_lastRequestWins(self) -> None:
         """
-        While a connection ends, the last order decides.
+        While a connection ends, the last call decides.
         """
         owner, lifecycle = lifecycleIn(Phase.CONNECTED)
         lifecycle.shutdown()
@@ -310,7 +310,7 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_reentrant(self) -> None:
         """
-        An input given from inside an effect is taken behind the present one.
+        An input that arrives inside an effect is processed after the present one.
         """
         owner, lifecycle = lifecycleIn(Phase.CONNECTED)
         owner.close = lifecycle.connectionEnded
