@@ -268,15 +268,16 @@ def plainText() -> Any:
 
 def _located(text: str) -> str:
     """
-    @return: a text with the addresses that the servers have for the documents, and with
-        the time of an idle machine.
+    @return: a text with the addresses that the servers have for the documents, the time
+        of an idle machine, and a line of at most 90 characters.
     """
     isLocal = "localhost" in text or "127.0.0.1" in text.partition(": ")[0]
     host = "127.0.0.1" if isLocal else ADDRESS
     for port, number in _ports.items():
         text = text.replace(f"127.0.0.1:{number}", f"{host}:{port}")
     # On a busy machine it may take longer.
-    return re.sub(r"failures in [\d.]+ seconds", "failures in 0.1 seconds", text)
+    text = re.sub(r"failures in [\d.]+ seconds", "failures in 0.1 seconds", text)
+    return text if len(text) <= 90 else f"{text[:87].rpartition(' ')[0]} ..."
 
 
 def run(program: str) -> None:
