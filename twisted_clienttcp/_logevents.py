@@ -15,7 +15,8 @@ from types import MappingProxyType
 import attrs
 from twisted.logger import Logger, LogLevel, globalLogPublisher
 
-#: The namespace of events of clients. Those of the other parts begin alike.
+#: The namespace of events of clients. The namespaces of the other parts have the same
+#: beginning.
 CLIENT = "twisted_clienttcp.ClientTCPFactory"
 _RESOLVING = "twisted_clienttcp.resolving"
 _SERVICE = "twisted_clienttcp.ClientTCPService"
@@ -93,12 +94,12 @@ class Kind:
         """
         Log an event.
 
-        @param source: as L{logger}.
+        @param source: see L{logger}.
         @param fields: all fields, except C{kind}.
         @param level: another level than that of the kind.
         """
-        # As Logger.emit, which would take longer than all the rest: there is an event
-        # for each connection (benchmark row "us a connect").
+        # Like Logger.emit(), which would take longer than all the rest: there is an
+        # event for each connection (benchmark row "us a connect").
         globalLogPublisher(
             {
                 **fields,
@@ -131,7 +132,7 @@ ATTEMPT_FAILED = Kind(
 CONNECTION_LOST = Kind(
     "connectionLost",
     LogLevel.warn,
-    "A connection has ended, and not at your request; C{serverError} has been called.",
+    "A connection has ended without your request; C{serverError} has been called.",
     "Client {client}: {reason} (connected for {lasted}){again}{outlook}",
     ("seconds", *_FAILED),
     handledBy="serverError",
@@ -271,7 +272,7 @@ OUTPUT_ABANDONED = _message(
 PEER_CONNECTED = _message(
     "peerConnected",
     LogLevel.info,
-    "As C{connected}, of C{clienttcp --verbose}.",
+    "Like C{connected}, for C{clienttcp --verbose}.",
     "connected to {peer}",
 )
 DISCONNECTED = _message(
@@ -283,7 +284,7 @@ DISCONNECTED = _message(
 FAILED = _message(
     "failed",
     LogLevel.warn,
-    "As C{attemptFailed} and C{connectionLost}, of C{clienttcp}.",
+    "Like C{attemptFailed} and C{connectionLost}, for C{clienttcp}.",
     "{text}",
 )
 CLOSED_EARLY = _message(
@@ -378,7 +379,7 @@ KINDS: dict[str, Kind] = {
 FIELDS = {
     "kind": "The kind of the event: the first column of the table.",
     "client": "The client: its C{alias}, with the destination in parentheses; the "
-    "destination if it has no alias. Of C{notRestarted}, the client itself.",
+    "destination if it has no alias. In C{notRestarted}, the client itself.",
     "destination": "The destination as it was configured: C{host:port}, a path, an "
     "endpoint, or C{host:port through proxy}, without user and password.",
     "alias": "The setting C{alias}; None if there is none.",
@@ -388,25 +389,25 @@ FIELDS = {
     "reason": "Why, in words; with several addresses, the result of each.",
     "operation": "What failed, as in C{errorDetails}: a fixed set of words.",
     "errno": "The error number, as in C{errorDetails}.",
-    "text": "The text, as in C{errorDetails}; of the command, its whole message.",
+    "text": "The text, as in C{errorDetails}; for the command, its whole message.",
     "failure": "The C{Failure}; None for a stop on request.",
     "log_failure": "The C{Failure}, whose traceback is part of the text.",
     "attempt": "The number of this attempt since the last C{connected} or the start.",
-    "delay": "The seconds until the next attempt; None if none is scheduled. Of "
+    "delay": "The seconds until the next attempt; None if none is scheduled. In "
     "C{delayLimited}, the result of C{retryPolicy}.",
     "outlook": "C{delay} in words.",
     "count": "The number of events that this one stands for: itself, and those with "
-    "the same reason that were left out since the last line. Of the command, the "
+    "the same reason that were left out since the last line. For the command, the "
     "number of bytes or records.",
     "again": "C{count} in words; empty for 1.",
     "failures": "The failed attempts since the last C{connected} or the start.",
     "losses": "The connections since then whose end was left out.",
-    "seconds": "Since the first of these failures or losses; of a connection that has "
-    "ended, how long it lasted.",
+    "seconds": "The seconds since the first of these failures or losses; for a "
+    "connection that has ended, how long it lasted.",
     "history": "C{failures}, C{losses} and C{seconds} in words; empty if there were "
     "none.",
     "lasted": "How long the connection lasted, in words.",
-    "unsent": "The bytes that were put and not sent, at most.",
+    "unsent": "The number of bytes that were put and not sent: an upper bound.",
     "what": "What has happened or failed, in words.",
     "maxDelay": "The setting C{maxDelay}.",
     "event": "The name of the named event.",

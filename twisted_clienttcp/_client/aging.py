@@ -15,7 +15,7 @@ RANDOM_PART = 0.1
 
 def greatestAge(client: Settings, isTarget: bool) -> float | None:
     """
-    @param isTarget: True if the connection is to the present target of the client.
+    @param isTarget: True if the connection is to the current target of the client.
 
     @return: the age in seconds at which a connection that is made now must be replaced;
         None for no limit.

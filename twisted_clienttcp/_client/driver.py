@@ -45,7 +45,7 @@ class Driver:
     (C{LifecycleOwner}).
 
     @ivar stopFailure: the argument of C{stop}.
-    @ivar stopping: the Deferreds that wait for a C{stopped} that is queued.
+    @ivar stopping: the Deferreds that wait for the queued call of C{stopped}.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Driver:
     ) -> None:
         """
         @param functions: the callbacks by their names.
-        @param direct: as of L{Attempts}.
+        @param direct: see L{Attempts}.
         """
         self.parts = Parts(client, functions, self)
         self.attempts = Attempts(self.parts, direct)
@@ -88,7 +88,7 @@ class Driver:
         """
         Start the client.
 
-        @raise Exception: as L{ClientTCPFactory.start}.
+        @raise Exception: see L{ClientTCPFactory.start}.
         """
         lifecycle = self.parts.lifecycle
         self.attempts.mustKnowDestination("start")
@@ -109,7 +109,7 @@ class Driver:
         """
         Stop the client.
 
-        @return: as L{ClientTCPFactory.shutdown}.
+        @return: see L{ClientTCPFactory.shutdown}.
         """
         parts = self.parts
         if parts.lifecycle.phase is STOPPED and self.stopping is not None:
@@ -138,12 +138,12 @@ class Driver:
 
     def retry(self, connector: Any) -> float | None:
         """
-        @param connector: the connector to use from now on; None for the present one.
+        @param connector: the connector to use from now on; None for the current one.
 
         @return: the seconds after which an attempt must be made; None if one is made
             anyway, or if none may be made.
 
-        @raise Exception: as L{ClientTCPFactory.retry}.
+        @raise Exception: see L{ClientTCPFactory.retry}.
         """
         if connector is None:
             self.attempts.mustKnowDestination("retry")
@@ -160,7 +160,7 @@ class Driver:
         """
         @param patience: the number of failures after which the Deferred fails.
 
-        @return: as L{ClientTCPFactory.whenConnected}.
+        @return: see L{ClientTCPFactory.whenConnected}.
         """
         connection = self.parts.connection
         if self.parts.isConnected and connection is not None and connection.opened:
@@ -171,7 +171,7 @@ class Driver:
 
     def whenStopped(self) -> Deferred[None]:
         """
-        @return: as L{ClientTCPFactory.whenStopped}.
+        @return: see L{ClientTCPFactory.whenStopped}.
         """
         if not self._hasStopped:
             return self.parts.wait("stopped")
@@ -200,7 +200,7 @@ class Driver:
     @property
     def retrying(self) -> bool:
         """
-        True if another attempt follows a failure or a loss by itself.
+        True if another attempt automatically follows a failure or a loss.
         """
         client = self.parts.client
         return bool(
@@ -246,13 +246,13 @@ class Driver:
 
     def cancelAttempt(self) -> None:
         """
-        Cancel the present attempt.
+        Cancel the current attempt.
         """
         self.attempts.cancel()
 
     def expireAttempt(self) -> None:
         """
-        End the present attempt with a timeout.
+        End the current attempt with a timeout.
         """
         if not self.connections.expire():
             self.attempts.expire()
@@ -302,7 +302,7 @@ class Driver:
 
     def startDeadline(self) -> None:
         """
-        Limit the time that the present attempt may take.
+        Limit the time that the current attempt may take.
         """
         self.stopTimer()
         seconds = self.attempts.deadline()

@@ -211,8 +211,9 @@ class ClientTCPFactory(Settings):
 
         @param serverInput: C{serverInput(client, record)}: called for each record that
             is received (POE: ServerInput). It may return a Deferred or be a coroutine
-            function: the next record waits until it has finished, and so, if more than
-            64 KiB wait, does the peer. Required, unless C{serverInputBatch} is given.
+            function: then the next record waits until it has finished. If more than 64
+            KiB wait, the peer has to wait too. Required, unless C{serverInputBatch} is
+            given.
         @param serverInputBatch: C{serverInputBatch(client, records)}: called instead of
             C{serverInput}, with the list of all records that one read has completed.
         @param handler: an object whose methods are callbacks: each method with the name
@@ -235,8 +236,8 @@ class ClientTCPFactory(Settings):
             failure of each. Without this callback, failures are logged as warnings; if
             no log observer is running, the first one of the process is also printed to
             standard error, once, for all clients.
-        @param serverError: C{serverError(client, failure)}: the connection ends, and
-            not at our request; a clean end of stream is a
+        @param serverError: C{serverError(client, failure)}: the connection ends without
+            our request; a clean end of stream is a
             L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE: ServerError).
             Without this callback, failures are logged as for C{connectError}, but a
             clean end is not printed.
@@ -333,7 +334,7 @@ class ClientTCPFactory(Settings):
     @property
     def server(self) -> ClientTCPProtocol | None:
         """
-        The present connection, until C{disconnected} is called (POE: heap server).
+        The current connection, until C{disconnected} is called (POE: heap server).
         """
         return self._parts.server
 
@@ -341,8 +342,8 @@ class ClientTCPFactory(Settings):
     def tried(self) -> dict[IAddress, Failure | State]:
         """
         The addresses that the last attempt has tried, in the order of their start. The
-        value of each is its C{Failure}; or C{"connected"} for the one that was first to
-        answer, C{"abandoned"} if the attempt ended before it had answered, and
+        value of each is its C{Failure}; or C{"connected"} for the one that answered
+        first, C{"abandoned"} if the attempt ended before it had answered, and
         C{"connecting"} until then. Empty for your own endpoints, and for the connectors
         of C{connectTCP} and C{ClientService}.
         """
@@ -352,8 +353,8 @@ class ClientTCPFactory(Settings):
     def pendingBytes(self) -> int:
         """
         The number of bytes that were put and that the kernel has not accepted yet,
-        those that wait for a connection included: never too low, and too high by at
-        most one chunk (64 KiB) (POE: get_driver_out_octets).
+        including those that wait for a connection. It is never too low, and too high by
+        at most one chunk (64 KiB) (POE: get_driver_out_octets).
         """
         return self._output.pending
 
@@ -402,7 +403,7 @@ class ClientTCPFactory(Settings):
 
     def _changed(self, name: str) -> None:
         """
-        Apply a setting that takes effect at once.
+        Apply a setting that takes effect immediately.
         """
         if name == "framing":
             self._output.setFraming(self.framing)
@@ -417,7 +418,7 @@ class ClientTCPFactory(Settings):
         endpoint connects or fails immediately, the callbacks for that are called before
         this method returns.)
 
-        @return: as L{whenStopped}.
+        @return: see L{whenStopped}.
 
         @raise ValueError: if there is nothing to connect to.
         @raise TypeError: if C{remoteAddress} was set without C{remotePort}, or
@@ -432,17 +433,17 @@ class ClientTCPFactory(Settings):
         self, address: str | bytes | None = None, port: int | str | None = None
     ) -> None:
         """
-        Connect, after aborting the present connection (POE: the connect event). An
+        Connect, after aborting the current connection (POE: the connect event). An
         address or a port that is passed replaces the settings of the destination.
 
-        @param address: as C{remoteAddress}; None for the present one.
-        @param port: as C{remotePort}; None for the present one.
+        @param address: the new C{remoteAddress}; None to keep the current one.
+        @param port: the new C{remotePort}; None to keep the current one.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
         @raise TypeError: if an argument has the wrong type.
-        @raise ValueError: if it cannot be an address or a port; or if an endpoint or
-            C{connectSSL} makes the present connections TLS, which connections to
-            another address would not be.
+        @raise ValueError: if it cannot be an address or a port; or if connections use
+            TLS now, because of an endpoint or C{connectSSL}, and would not use it with
+            another address.
         """
         if address is not None or port is not None:
             attempts = self._driver.attempts
@@ -456,21 +457,21 @@ class ClientTCPFactory(Settings):
 
     def reconnect(self, delay: float = 0, *, drain: bool = False) -> None:
         """
-        Make an attempt (POE: the reconnect event). A present attempt is cancelled, and
-        a present connection aborted: C{disconnected} is called for it first, with the
-        number of lost bytes in C{unsent}.
+        Make an attempt (POE: the reconnect event). An attempt that is in progress is
+        cancelled. A connection is aborted first: C{disconnected} is called for it, with
+        the number of lost bytes in C{unsent}.
 
         @param delay: the seconds to wait before the attempt.
-        @param drain: True to lose nothing of a present connection: flush the output,
-            for at most C{drainTimeout}; end our side; deliver what arrives until the
-            peer ends its side, for at most C{lingerTimeout}; and only then call
-            C{disconnected}. See C{halfClose} for protocols, and for TLS, which cannot
-            end one side alone. Records that are put meanwhile are for the next
-            connection, whatever C{offlineLimit} is, and count for C{outputLimit}. If a
-            limit is reached, C{serverError} is called with a L{DrainTimeout
-            <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
-            <twisted_clienttcp.errors.LingerTimeout>}. A connection that is being
-            closed already continues to close.
+        @param drain: True to close a current connection without a loss: flush the
+            output, for at most C{drainTimeout}; end our side; deliver the input until
+            the peer ends its side, for at most C{lingerTimeout}; and only then call
+            C{disconnected}. For TLS, and for protocols without half-close, see
+            C{halfClose}. Records that are put in the meantime wait for the next
+            connection, even without an C{offlineLimit}, and count toward
+            C{outputLimit}. If a limit is reached, C{serverError} is called with a
+            L{DrainTimeout <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
+            <twisted_clienttcp.errors.LingerTimeout>}. A connection that is already
+            being closed continues to close.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
@@ -485,10 +486,10 @@ class ClientTCPFactory(Settings):
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
-        Stop (POE: the shutdown event): call C{serverInput} no more, flush the output,
-        end our side of the connection, and give the peer time to end its side. Then
-        C{disconnected} and C{stopped} are called. After a second call, the client does
-        not wait for events that were scheduled since the first one either.
+        Stop (POE: the shutdown event): do not call C{serverInput} again, flush the
+        output, end our side of the connection, and give the peer time to end its side.
+        Then C{disconnected} and C{stopped} are called. After a second call, the client
+        does not wait for events that were scheduled after the first call either.
 
         @return: a Deferred that fires when the client has stopped, with the
             L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if
@@ -506,7 +507,7 @@ class ClientTCPFactory(Settings):
 
         @param failure: why the client stops.
 
-        @return: as L{shutdown}.
+        @return: see L{shutdown}.
 
         @raise TypeError: if it is not a C{Failure}.
         """
@@ -519,10 +520,10 @@ class ClientTCPFactory(Settings):
 
     def abort(self) -> Deferred[Disconnection | None]:
         """
-        Stop at once, as L{shutdown} but without a flush: the pending output is lost,
-        and counted in C{unsent}.
+        Stop immediately, like L{shutdown} but without a flush: the pending output is
+        lost, and counted in C{unsent}.
 
-        @return: as L{shutdown}.
+        @return: see L{shutdown}.
         """
         stopped = self.shutdown()
         connection = self._parts.connection
@@ -535,6 +536,8 @@ class ClientTCPFactory(Settings):
         Send a record (POE: put of the wheel). Records put in one turn of the reactor
         are sent together. Without a connection, they are kept for the next one, up to
         C{offlineLimit}.
+
+        @param record: the record, of a type that the framing accepts.
 
         @return: True if the pending output has reached C{highMark}; False without
             marks.
@@ -557,10 +560,12 @@ class ClientTCPFactory(Settings):
         Send records, in order; if one of them cannot be encoded, none is sent. This is
         faster than L{put} for each of them.
 
-        @return: as L{put}.
+        @param records: the records.
+
+        @return: see L{put}.
 
         @raise TypeError: also if C{records} is one record, or cannot be iterated.
-        @raise Exception: as L{put}.
+        @raise Exception: see L{put}.
         """
         if isinstance(records, (bytes, bytearray, memoryview, str)):
             raise TypeError(
@@ -573,8 +578,10 @@ class ClientTCPFactory(Settings):
         """
         Send bytes unchanged, without the framing (C{IConsumer}).
 
-        @raise NotConnectedError: as L{put}.
-        @raise OutputFull: as L{put}.
+        @param data: the bytes.
+
+        @raise NotConnectedError: see L{put}.
+        @raise OutputFull: see L{put}.
         @raise TypeError: if C{data} is not bytes.
         """
         self._output.queue.write(data)
@@ -584,7 +591,7 @@ class ClientTCPFactory(Settings):
         Register a producer for the output (C{IConsumer}). It is paused at the high mark
         and resumed at the low one, and stopped at the end of the connection.
         C{shutdown} waits, for at most C{drainTimeout}, until it is unregistered.
-        Without a connection, or while it drains, the producer is stopped at once.
+        Without a connection, or while it drains, the producer is stopped immediately.
 
         @param producer: an C{IPushProducer} or C{IPullProducer}.
         @param streaming: True for an C{IPushProducer}.
@@ -625,7 +632,7 @@ class ClientTCPFactory(Settings):
     def flushed(self) -> Deferred[None]:
         """
         @return: a Deferred that fires when the kernel has accepted every byte that was
-            put; at once if it has. It fails with an L{OutputLost
+            put; immediately if it already has. It fails with an L{OutputLost
             <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
         """
         return self._parts.flushed()
@@ -657,11 +664,11 @@ class ClientTCPFactory(Settings):
     def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
         Use another framing for this connection, from the next record on, in both
-        directions (POE: set_filter of the wheel). It decodes every byte behind the
-        records that have been delivered; records that it finds there are delivered when
-        the present callback has returned.
+        directions (POE: set_filter of the wheel). It decodes all bytes after the
+        records that have been delivered; the records in these bytes are delivered when
+        the current callback has returned.
 
-        @param framing: as the setting.
+        @param framing: a value of the setting C{framing}.
 
         @raise NotConnectedError: if there is no connection.
         @raise TypeError: if it is not a framing.
@@ -676,7 +683,11 @@ class ClientTCPFactory(Settings):
 
     def setInputFraming(self, framing: FramingSpec[Any]) -> None:
         """
-        As L{setFraming}, for input only (POE: set_input_filter).
+        Like L{setFraming}, for input only (POE: set_input_filter).
+
+        @param framing: see L{setFraming}.
+
+        @raise Exception: see L{setFraming}.
         """
         connection = self._live("setInputFraming")
         if framing is not connection.inputFraming:
@@ -684,15 +695,19 @@ class ClientTCPFactory(Settings):
 
     def setOutputFraming(self, framing: FramingSpec[Any]) -> None:
         """
-        As L{setFraming}, for output only (POE: set_output_filter). Records that have
-        been put are encoded already.
+        Like L{setFraming}, for output only (POE: set_output_filter). Records that have
+        been put are already encoded.
+
+        @param framing: see L{setFraming}.
+
+        @raise Exception: see L{setFraming}.
         """
         connection = self._live("setOutputFraming")
         connection.setOutputFraming(freshFraming(framing))
 
     def pauseProducing(self) -> None:
         """
-        Deliver no records of the present connection and read nothing from it, until
+        Deliver no records of the current connection and read nothing from it, until
         L{resumeProducing} (POE: pause_input of the wheel). A loss is noticed then, or
         when something is written. Without a connection, do nothing.
 
@@ -711,7 +726,7 @@ class ClientTCPFactory(Settings):
 
     def stopProducing(self) -> None:
         """
-        As L{shutdown}.
+        Stop, like L{shutdown} (C{IPushProducer}).
         """
         self.shutdown()
 
@@ -726,6 +741,9 @@ class ClientTCPFactory(Settings):
         their handlers may request another attempt. After C{shutdown}, it waits only for
         events that were posted or scheduled since then; the others are cancelled.
 
+        @param event: the name of the event.
+        @param args: arguments for the handler, which follow the client.
+
         @raise UnknownEvent: if the event has no handler.
         """
         self._events.post(event, *args)
@@ -733,6 +751,9 @@ class ClientTCPFactory(Settings):
     def call(self, event: str, *args: object) -> object:
         """
         Call the handler of an event now (POE: call).
+
+        @param event: the name of the event.
+        @param args: arguments for the handler, which follow the client.
 
         @return: the result of the handler.
 
@@ -744,6 +765,10 @@ class ClientTCPFactory(Settings):
         """
         Call the handler of an event after some seconds (POE: delay). When the client
         stops, scheduled events are cancelled.
+
+        @param seconds: the seconds to wait.
+        @param event: the name of the event.
+        @param args: arguments for the handler, which follow the client.
 
         @return: the call, which can be postponed or cancelled.
 
@@ -772,9 +797,9 @@ class ClientTCPFactory(Settings):
             drives the client, only failures of TLS and C{preConnect} are known.)
 
         @return: a Deferred that fires with the connection, when C{connected} has
-            returned; at once if there is a connection. It fails with the failure of the
-            last attempt to wait for. If the client stops before, it fails with the
-            reason for that, or with a L{NotConnectedError
+            returned; immediately if there is a connection. After C{failAfterFailures},
+            it fails with the last failure. If the client stops first, it fails with the
+            reason, or with a L{NotConnectedError
             <twisted_clienttcp.errors.NotConnectedError>}.
 
         @raise TypeError: if C{failAfterFailures} is not a whole number.
@@ -789,8 +814,8 @@ class ClientTCPFactory(Settings):
         Wait until the client has stopped.
 
         @return: a Deferred that fires with None when the client has stopped, or fails
-            with the failure that C{stopped} gets; at once if it has stopped already.
-            While a C{ClientService} drives the client, it never fires.
+            with the failure that C{stopped} gets; immediately if it has already
+            stopped. While a C{ClientService} drives the client, it never fires.
         """
         return self._driver.whenStopped()
 
@@ -832,7 +857,7 @@ class ClientTCPFactory(Settings):
 
     def stopTrying(self) -> None:
         """
-        Make no more attempts: stop, if there is no connection, and otherwise when it is
+        Make no more attempts: stop now if there is no connection, or else when it is
         lost. A later call of C{connect} or C{reconnect} makes one attempt.
         """
         self.continueTrying = 0
@@ -840,7 +865,7 @@ class ClientTCPFactory(Settings):
 
     def retry(self, connector: Any = None) -> None:
         """
-        Make another attempt after the delay that the policy returns, as L{reconnect}.
+        Make another attempt after the delay that the policy returns, like L{reconnect}.
         If an attempt has begun or will follow anyway, or if the client has stopped or
         is stopping, do nothing.
 

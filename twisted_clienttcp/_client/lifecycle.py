@@ -3,18 +3,18 @@ The lifecycle of a client, as one table.
 
 Theory of operation:
 
- 1. L{Lifecycle} owns the phase and the action that follows the present attempt or
+ 1. L{Lifecycle} owns the phase and the action that follows the current attempt or
     connection. It knows no reactor, transport, address or failure: it requests all
     effects from its L{LifecycleOwner}.
- 2. Every input returns None and may be called at any time, also from inside an effect:
-    then it is processed after the present input.
+ 2. Every input returns None and may be called at any time. If it is called from inside
+    an effect, it is processed after the current input.
  3. Users' callbacks never run while an input is processed. An effect that leads to a
     callback queues it in L{Callbacks}, which run after the input. So a call that a
     callback makes takes effect immediately, and the flags show that.
  4. The action that follows an attempt or a connection is chosen while that ends, and
     the last choice wins: the policy chooses first, then the callbacks. L{settle}, which
-    is queued behind the last callback, performs the action.
- 5. An input that has no row for the present phase changes nothing (C{shutdown} of a
+    is queued after the last callback, performs the action.
+ 5. An input that has no row for the current phase changes nothing (C{shutdown} of a
     client that has stopped, a loss that was reported already). Every input is valid in
     every phase.
  6. Records and output never pass through this module.
@@ -33,7 +33,7 @@ class Phase(Enum):
     """
     The phase of a client.
 
-    @ivar row: for each input that means something in this phase, the next phase and the
+    @ivar row: for each input that has an effect in this phase, the next phase and the
         action.
     """
 
@@ -55,14 +55,14 @@ class Phase(Enum):
     STOPPED = "stopped"
 
 
-# An access to an attribute of an Enum takes three times as long.
+# A name of the module is three times as fast to access as a member of an Enum.
 IDLE, CONNECTING, NEGOTIATING, CONNECTED, DRAINING, WAITING, STOPPED = Phase
 
 
 class Then(Enum):
     """
-    The action that follows an attempt or a connection. A number of seconds, instead of
-    one of these, is an attempt after a delay that the user has chosen.
+    The action that follows an attempt or a connection. A number of seconds in place of
+    one of these is an attempt after a delay that the user has chosen.
     """
 
     #: stop, as the user has requested
@@ -86,7 +86,7 @@ class LifecycleOwner(Protocol):
     @property
     def retrying(self) -> bool:
         """
-        True if another attempt follows a failure or a loss by itself.
+        True if another attempt automatically follows a failure or a loss.
         """
 
     @property
@@ -107,12 +107,12 @@ class LifecycleOwner(Protocol):
 
     def cancelAttempt(self) -> None:
         """
-        Cancel the present attempt, if there is one. No input follows.
+        Cancel the current attempt, if there is one. No input follows.
         """
 
     def expireAttempt(self) -> None:
         """
-        End the present attempt with a timeout. L{Lifecycle.failed} or
+        End the current attempt with a timeout. L{Lifecycle.failed} or
         L{Lifecycle.connectionEnded} follows.
         """
 
@@ -154,7 +154,7 @@ class LifecycleOwner(Protocol):
 
     def startDeadline(self) -> None:
         """
-        Start the timer with the longest time that the present attempt may take, unless
+        Start the timer with the longest time that the current attempt may take, unless
         its connector measures that.
         """
 
@@ -191,13 +191,13 @@ class Lifecycle:
     """
     The state machine of a client.
 
-    @ivar phase: the present phase.
-    @ivar then: the action that follows the present attempt or connection; None if it
+    @ivar phase: the current phase.
+    @ivar then: the action that follows the current attempt or connection; None if it
         has not been chosen.
-    @ivar inputs: the inputs behind the one that is being processed; None if there is
-        none. While there is one, callbacks must wait.
-    @ivar hosted: True if the present connection was made without an attempt that this
-        client knew of, and so the next one will be (by a C{ClientService}).
+    @ivar inputs: the inputs that wait for the one that is being processed; None if none
+        is. While one is, callbacks must wait.
+    @ivar hosted: True if the current connection was made without an attempt that this
+        client knew of (by a C{ClientService}), as the next one will be.
     """
 
     __slots__ = ("_callbacks", "_owner", "hosted", "inputs", "phase", "then")
@@ -249,7 +249,7 @@ class Lifecycle:
 
     def reconnect(self, delay: float, drains: bool = False) -> None:
         """
-        The user requests an attempt after C{delay} seconds, and the end of the present
+        The user requests an attempt after C{delay} seconds, and the end of the current
         connection or attempt. If C{drains} is true, a connection is drained first.
         """
         self._process(Lifecycle.reconnect, delay, drains)
@@ -305,8 +305,8 @@ class Lifecycle:
 
     def broken(self) -> None:
         """
-        The connection cannot be used any longer, for example because a callback has
-        raised: drop it.
+        The connection can no longer be used, for example because a callback has raised:
+        drop it.
         """
         self._process(Lifecycle.broken)
 
@@ -320,7 +320,7 @@ class Lifecycle:
 
     def timeUp(self) -> None:
         """
-        The timer has run down, or none is needed.
+        The timer has expired, or none is needed.
         """
         self._process(Lifecycle.timeUp)
 
@@ -338,7 +338,7 @@ class Lifecycle:
 
     def _process(self, given: Callable[..., None], *args: float) -> None:
         """
-        Process an input now, or after the present one.
+        Process an input now, or after the current one.
         """
         if self.inputs is not None:
             self.inputs += ((given, args),)

@@ -1,5 +1,5 @@
 """
-The parts of a client, and what all of them need.
+The parts of a client, and the state and helpers that they share.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Parts:
     @ivar functions: the callbacks by their names.
     @ivar attempts: how many attempts have begun.
     @ivar connections: how many of them have reached C{connected}.
-    @ivar connection: the present connection, from the creation of its protocol to its
+    @ivar connection: the current connection, from the creation of its protocol to its
         end.
     @ivar events: the pending named events; None until the first one.
     @ivar reason: the failure of the last attempt or connection; None for a clean end.
@@ -94,7 +94,8 @@ class Parts:
     @cached_property
     def counts(self) -> Stats:
         """
-        What is counted, except for attempts, connections and the present connection.
+        The statistics, without the attempts, the connections, and those of the current
+        connection.
         """
         return Stats()
 
@@ -107,7 +108,7 @@ class Parts:
 
     def forgetFailures(self) -> None:
         """
-        The client starts.
+        The client starts: forget the failures before.
         """
         self.reason = self.lost = None
         try:
@@ -119,7 +120,7 @@ class Parts:
     @property
     def server(self) -> Connection | None:
         """
-        The present connection, from C{connected} until C{disconnected}.
+        The current connection, from C{connected} until C{disconnected}.
         """
         if self.lifecycle.phase in (CONNECTED, DRAINING):
             return self.connection
@@ -155,7 +156,7 @@ class Parts:
 
     def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
         """
-        Wait for an event that follows the present connection, as L{Waiters.wait}.
+        Wait for an event that follows the current connection, as L{Waiters.wait}.
         """
         if self.connection is not None and self.connection.lost:
             self.timeSource().callLater(0, self.failAwaited)
@@ -199,14 +200,14 @@ class Parts:
         """
         client = self.client
         if client.clock is None:
-            # A ReconnectingClientFactory shows the reactor too.
+            # As in a ReconnectingClientFactory, the attribute then is the reactor.
             storeClock(client, self.reactor)
         clock: IReactorTime = client.clock
         return clock
 
     def now(self) -> float:
         """
-        @return: the present time in seconds.
+        @return: the current time in seconds.
         """
         return (self.client.clock or self.timeSource()).seconds()
 
@@ -214,7 +215,7 @@ class Parts:
 
     def beginStory(self) -> Story:
         """
-        @return: what the log says about failures, of which there is one now.
+        @return: the story of the log, which is created at the first failure.
         """
         if self.story is None:
             self.story = Story(self.client, self.functions, self._connectedAt)
@@ -222,7 +223,7 @@ class Parts:
 
     def logConnected(self, peer: IAddress | None) -> None:
         """
-        Log that the present connection can be used.
+        Log that the current connection can be used.
         """
         if self.story is None:
             logConnected(self.client, shown(peer), past())
@@ -258,14 +259,14 @@ class Parts:
 
     def reachedHighMark(self) -> None:
         """
-        The output of the present connection has reached the high mark.
+        The output of the current connection has reached the high mark.
         """
         self._highSince = self.timeSource().seconds()
         self.counts.highs += 1
 
     def reachedLowMark(self) -> None:
         """
-        It has fallen to the low mark after that.
+        The output has fallen to the low mark after that.
         """
         self._endHigh()
         self.counts.lows += 1
@@ -347,7 +348,7 @@ class Parts:
         counts, operation = self.counts, operationOf(failure)
         counts.lastError = failure
         kind = f"{callback}s"
-        # Copies of the statistics have the old mapping.
+        # Replace the mapping, which copies of the statistics share.
         before = getattr(counts, kind)
         setattr(counts, kind, {**before, operation: before.get(operation, 0) + 1})
         if callback == "connectError":
@@ -382,7 +383,7 @@ class Parts:
         self, connection: Connection, failure: Failure, report: bool = True
     ) -> None:
         """
-        Drop a connection that cannot be used any longer.
+        Drop a connection that can no longer be used.
 
         @param report: True to call C{serverError}.
         """

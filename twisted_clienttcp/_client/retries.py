@@ -55,7 +55,7 @@ class Retries:
         """
         Count a failure.
 
-        @param now: the present time in seconds.
+        @param now: the current time in seconds.
 
         @return: the seconds that the policy returns, of which C{delay} is the part that
             C{maxDelay} allows; or, to give up, the reason.

@@ -29,14 +29,14 @@ from .reporting import (
 )
 from .settings import Settings
 
-#: A repeated event is logged at most once in so many seconds.
+#: A repeated event is logged at most once in this many seconds.
 MINUTE = 60.0
 
-#: Reasons whose texts begin with the same characters, so many, are equal.
+#: How many characters of their texts are compared to find equal reasons.
 LONGEST = 200
 
-#: The number of different reasons that are logged at once in that time. A peer may send
-#: texts that are all different.
+#: The most different reasons that are logged in that time. A peer may send texts that
+#: are all different.
 MOST = 8
 
 
@@ -45,11 +45,11 @@ class Limit:
     Counts repeated events, and chooses those that are logged.
     """
 
-    __slots__ = ("_told",)
+    __slots__ = ("_lastLogged",)
 
     def __init__(self) -> None:
         #: For each reason, when it was logged, and how often it was left out since.
-        self._told: dict[Hashable, tuple[float, int]] = {}
+        self._lastLogged: dict[Hashable, tuple[float, int]] = {}
 
     def count(
         self, what: Hashable, now: float, failure: Failure | None = None
@@ -58,38 +58,38 @@ class Limit:
         Count an event.
 
         @param what: what has happened.
-        @param now: the present time in seconds.
+        @param now: the current time in seconds.
         @param failure: the reason. Events are repetitions if their reasons are equal,
             except for numbers in the text.
 
         @return: the number of events that a line stands for, and the seconds since the
             last one. The number is 0 if this event must be left out.
         """
-        told, key = self._told, what
+        last, key = self._lastLogged, what
         if failure is not None:
             text = re.sub(r"\d+", "", str(failure.value))
             key = what, type(failure.value), text[:LONGEST]
-        if key not in told and len(told) >= MOST:
-            self._told = told = {
+        if key not in last and len(last) >= MOST:
+            self._lastLogged = last = {
                 each: (at, left)
-                for each, (at, left) in told.items()
+                for each, (at, left) in last.items()
                 if 0 <= now - at < MINUTE
             }
-            if len(told) >= MOST:
+            if len(last) >= MOST:
                 key = None
-        at, left = told.get(key, _NEVER)
+        at, left = last.get(key, _NEVER)
         # The clock may be the time of day, which can be set back.
         if 0 <= now - at < MINUTE:
-            told[key] = at, left + 1
+            last[key] = at, left + 1
             return 0, 0.0
-        told[key] = now, 0
+        last[key] = now, 0
         return left + 1, now - at if left else 0.0
 
     def wait(self, what: Hashable, now: float) -> float:
         """
         @return: the seconds after which this can be logged.
         """
-        at, _ = self._told.get(what, _NEVER)
+        at, _ = self._lastLogged.get(what, _NEVER)
         return at + MINUTE - now if 0 <= now - at < MINUTE else 0.0
 
 
@@ -124,7 +124,7 @@ class Story:
     ) -> None:
         """
         @param functions: the callbacks by their names.
-        @param connectedAt: when the present connection was logged; None if there is
+        @param connectedAt: when the current connection was logged; None if there is
             none.
         """
         self._client = client
@@ -136,7 +136,7 @@ class Story:
         #: Lost bytes that have not been logged.
         self._unsent = 0
         self.pending: tuple[logged.Kind, dict[str, object]] | None = None
-        #: Logs the present connection, whose line was left out.
+        #: Logs the current connection, whose line was left out.
         self._timer: IDelayedCall | None = None
 
     def _forget(self) -> None:
@@ -144,7 +144,7 @@ class Story:
         self._failures = self._losses = 0
         self._since: float | None = None
 
-    # -- what has happened, with the present time in seconds
+    # -- what has happened, with the current time in seconds
 
     def failed(self, failure: Failure, now: float) -> None:
         """

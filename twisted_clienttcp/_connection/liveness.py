@@ -1,23 +1,23 @@
 """
-Noticing a silent peer, and not being a silent peer.
+Noticing a silent peer, and not being one.
 
 Theory of operation:
 
- 1. A read only notes the time. There is one timer, which nothing moves: when it fires,
-    it finds the time of the last read, and sleeps again until there may be something to
-    do.
+ 1. A read only records the time. There is one timer, which is never rescheduled: when
+    it fires, the time of the last read is checked, and the timer is started again for
+    the next time when something may be due.
  2. A silence counts only if it lasts for one more turn of the reactor. If the process
-    was busy meanwhile, the peer may have talked, and that turn reads what it sent.
+    was busy, bytes of the peer may wait in the kernel, and that turn reads them.
  3. While the connection is not read, nothing can be heard: the silence begins when it
     is read again.
- 4. After a C{heartbeat}'s seconds of silence the peer is asked something. It has as
-    many seconds again to send anything at all. So a half-open connection is found twice
-    these seconds after the last byte.
+ 4. After the seconds of C{heartbeat} have passed in silence, its record is put. Then
+    the peer has the same time again to send anything at all. So a half-open connection
+    is found after twice these seconds.
  5. While the result of a callback for a record is awaited, the peer may be waiting for
     an answer: it is not idle, but the connection may be half open.
- 6. A peer that accepts output is not silent either. But its kernel also accepts records
-    that are put here, the question of a heartbeat for example, if its program does
-    nothing. So these do not count, unless they had to wait behind other output.
+ 6. A peer that accepts output is not silent either. But even if its program does
+    nothing, its kernel accepts records that are put here, such as a heartbeat. So these
+    do not count, unless they had to wait for other output.
  7. A proxy accepts what fits into its buffers even if the server is gone. So through a
     proxy, only output counts that had to wait in this process, because the buffers were
     full.
@@ -55,7 +55,7 @@ class TimedRecord(NamedTuple):
 
 class OutputProgress(NamedTuple):
     """
-    How far the output of a connection has come.
+    The progress of the output of a connection.
 
     @ivar put: the number of bytes that were put.
     @ivar pending: the number of these that our kernel has not accepted.
@@ -82,9 +82,9 @@ def watchForSilence(
     silent: Callable[[], object],
 ) -> Watch:
     """
-    @param silent: called when nothing has been received for so many seconds.
+    @param silent: called when nothing has been received for this many seconds.
 
-    @return: a watch that does nothing else; the other parameters are its.
+    @return: a watch that does nothing else. For the other parameters, see L{Watch}.
     """
     return Watch(
         clock,
@@ -106,8 +106,8 @@ class Watch:
 
     @ivar idleTimeout: the seconds of silence after which the connection is dropped;
         None for no limit.
-    @ivar heartbeat: what to ask a silent peer; None for nothing.
-    @ivar keepTalking: what to send if nothing else is sent; None for nothing.
+    @ivar heartbeat: the record to send to a silent peer; None for none.
+    @ivar keepTalking: the record to send if nothing else is sent; None for none.
     """
 
     __slots__ = (
@@ -150,12 +150,12 @@ class Watch:
         silent: Callable[[ClientTCPError], object],
     ) -> None:
         """
-        Begin.
+        Start watching.
 
         @param isReading: True if the connection is read.
         @param isProxied: True if a proxy is between us and the peer.
         @param isAnswering: returns True if the result of a callback is awaited.
-        @param progress: returns how far the output has come.
+        @param progress: returns the progress of the output.
         @param send: called with the name of a setting and its value; puts the record,
             and returns False if our side of the connection has ended.
         @param silent: called with the reason why the connection must be dropped.
@@ -172,14 +172,14 @@ class Watch:
         self._silent = silent
         now = clock.seconds()
         self._heardAt = self._answeredAt = self._acceptedAt = self._wroteAt = now
-        # When the peer was asked, and when it had been heard last then.
+        # When the peer was asked, and when it had last been heard before that.
         self._askedAt: float | None = None
         self._heardBefore = now
-        #: How far the output had come when that was looked at last.
+        #: The progress of the output when it was last checked.
         self._output = progress()
-        #: How many bytes were put here after that.
+        #: How many bytes this object has put since then.
         self._automatic = 0
-        #: The output that was not accepted then has other records too.
+        #: True if the output that was not accepted then contains other records too.
         self._hasOthers = self._output.isWaiting
         self._isSure = False
         self._isOver = False
@@ -202,13 +202,13 @@ class Watch:
 
     def answered(self) -> None:
         """
-        A result that was awaited is there.
+        A result that was awaited has arrived.
         """
         self._answeredAt = self._clock.seconds()
 
     def reading(self, isReading: bool) -> None:
         """
-        The connection is read from now on, or is not.
+        Reading has been resumed or paused.
         """
         if isReading and not self._isReading:
             self._heardAt = self._clock.seconds()
@@ -227,7 +227,7 @@ class Watch:
 
     def _sleep(self, seconds: float | None = None) -> None:
         """
-        @param seconds: how long; None for as long as nothing can be due.
+        @param seconds: how long; None until something may be due.
         """
         due = self._next()
         if self._isOver or due is None:

@@ -1,5 +1,5 @@
 """
-What a connection requires of its owner.
+The interface that a connection requires of its owner.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class ConnectionOwner(Protocol[ConnectionT]):
     """
     The owner of a connection, called for each event of it.
 
-    Methods may be called for a connection that is not the present one any more; then
-    they do nothing.
+    Methods may be called for a connection that is no longer the current one; then they
+    do nothing.
     """
 
     @property
@@ -47,7 +47,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def tlsOptions(self, given: object) -> Any:
         """
-        @param given: a value as C{tls} accepts it.
+        @param given: a value of the setting C{tls}.
 
         @return: the options for TLS; those of the platform for True.
         """
@@ -70,7 +70,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
         @param callback: C{"serverHigh"}, C{"serverLow"} or C{"serverFlushed"}.
 
-        @return: False if the connection is not the present one.
+        @return: False if the connection is not the current one.
         """
 
     def outputClosed(self, connection: ConnectionT) -> None:
@@ -101,8 +101,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
         self, connection: ConnectionT, failure: Failure, closing: bool
     ) -> None:
         """
-        The input ends, though the client has not asked for that; or a record was
-        skipped.
+        The input has ended without a request of the client, or a record was skipped.
 
         @param failure: the reason, for C{serverError}.
         @param closing: True if the connection must be closed.
@@ -110,7 +109,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def broken(self, connection: ConnectionT, failure: Failure) -> None:
         """
-        The connection cannot be used any longer: drop it.
+        The connection can no longer be used: drop it.
 
         @param failure: the reason, for C{serverError}.
         """
@@ -125,14 +124,14 @@ class ConnectionOwner(Protocol[ConnectionT]):
         A callback has raised: log the error, and drop the connection.
 
         @param callback: the name of the callback.
-        @param connection: the connection that it was called for; None for the present
+        @param connection: the connection that it was called for; None for the current
             one.
         """
 
     def raiseLater(self, error: BaseException) -> None:
         """
-        Raise an error again that is not an C{Exception}, after everything that follows
-        from it is done. Do nothing for an C{Exception}.
+        If an error is not an C{Exception}, raise it again after everything that follows
+        from it is done.
         """
 
     def endDelayed(self, connection: ConnectionT) -> None:
