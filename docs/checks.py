@@ -8,7 +8,7 @@ It prints each mistake and fails if there is one:
 
   - a link to a page, file or anchor of the site that does not exist;
   - a link to another site that is not C{https://host/path} (they are not fetched);
-  - a line of a block that is so long that the block scrolls at 1280 pixels;
+  - a line of code that is so long that its block scrolls at 1280 pixels (text wraps);
   - a page of the API that mentions a private name or is not documented;
   - a public name that the API leaves out;
   - a reference to nothing in the docstring of a private name: Sphinx sees only those of
@@ -44,7 +44,7 @@ _PRIVATE = re.compile(r"twisted_clienttcp(\.\w+)*\._[a-z]\w*")
 
 class Page(HTMLParser):
     """
-    The links and anchors of a page.
+    The links and anchors of a page, and its blocks of code.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +52,8 @@ class Page(HTMLParser):
         self.links: set[str] = set()
         self.anchors = {"", "#"}
         self.blocks: list[str] = []
-        self._depth = 0
+        self._isCode = False
+        self._isInside = False
         self.text = path.read_text()
         self.feed(self.text)
 
@@ -64,16 +65,18 @@ class Page(HTMLParser):
                 self.anchors.add(value or "")
             elif name in ("href", "src"):
                 self.links.add(value or "")
-        if tag == "pre":
-            self._depth += 1
+            elif name == "class" and (value or "").startswith("highlight-"):
+                self._isCode = not (value or "").startswith("highlight-text")
+        if tag == "pre" and self._isCode:
+            self._isInside = True
             self.blocks.append("")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "pre":
-            self._depth -= 1
+            self._isInside = False
 
     def handle_data(self, data: str) -> None:
-        if self._depth:
+        if self._isInside:
             self.blocks[-1] += data
 
 
@@ -121,7 +124,7 @@ def brokenLinks(site: Path) -> Iterator[str]:
 
 def wideBlocks(site: Path) -> Iterator[str]:
     """
-    @return: a message for each line of a block that is too long.
+    @return: a message for each line of code that is too long.
     """
     for path in sorted(site.rglob("*.html")):
         for block in Page(path).blocks:

@@ -86,12 +86,16 @@ class ChecksTests(SynchronousTestCase):
 
     def test_wideBlocks(self) -> None:
         """
-        A line of a block that is too long for the page is reported.
+        A line of code that is too long for the page is reported. Text wraps.
         """
         page = self.site.joinpath("page.html")
         for length, count in ((90, 0), (91, 1)):
             line = "<b>x</b>" + (length - 1) * "x"
-            page.write_text(f"<p>{'y' * 200}</p><pre>short\n{line}\n</pre>")
+            page.write_text(
+                f"<p>{'y' * 200}</p>"
+                f'<div class="highlight-python"><pre>short\n{line}\n</pre></div>'
+                f'<div class="highlight-text"><pre>{line}</pre></div>'
+            )
             messages = [*self.checks["wideBlocks"](self.site)]
             self.assertEqual(len(messages), count, messages)
 
