@@ -21,43 +21,10 @@ class CallbacksTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.calls: list[Any] = []
-        self.client = object()
-        self.callbacks = Callbacks(
-            self.client, {"connected": self.record, "stopped": self.fail_}, self.raised
-        )
-
-    def raised(self, *args: object) -> None:
-        self.calls.append(args)
+        self.callbacks = Callbacks()
 
     def record(self, *args: object) -> None:
         self.calls.append(args)
-
-    def fail_(self, *args: object) -> None:
-        raise ZeroDivisionError
-
-    def test_call(self) -> None:
-        """
-        A callback gets the client and the arguments; one that was not given is not
-        called.
-        """
-        self.assertTrue(self.callbacks.call("connected", "peer"))
-        self.assertTrue(self.callbacks.call("disconnected", "details"))
-        self.assertEqual(self.calls, [(self.client, "peer")])
-
-    def test_raises(self) -> None:
-        """
-        The exception of a callback is reported; a coroutine is one too.
-        """
-
-        async def coroutine(client: object) -> None:
-            pass
-
-        self.assertFalse(self.callbacks.call("stopped"))
-        callbacks = Callbacks(self.client, {"stopped": coroutine}, self.raised)
-        self.assertFalse(callbacks.call("stopped"))
-        self.assertEqual(
-            [type(error) for _, error in self.calls], [ZeroDivisionError, TypeError]
-        )
 
     def test_steps(self) -> None:
         """
@@ -108,9 +75,8 @@ class ParameterTests(SynchronousTestCase):
         }
         client = ClientTCPFactory(highMark=2, lowMark=1, **functions)
         self.assertIs(client.serverInput, functions["serverInput"])
-        callbacks = client._parts.callbacks
         for name, function in functions.items():
-            self.assertIs(callbacks.functions[name], function)
+            self.assertIs(client._parts.functions[name], function)
 
     def test_awaited(self) -> None:
         """

@@ -72,6 +72,35 @@ class PartsTests(SynchronousTestCase):
         self.connection.sendsNoMore, self.connection.pendingBytes = True, 3
         self.failureResultOf(self.parts.flushed(), OutputLost)
 
+    def test_call(self) -> None:
+        """
+        A callback gets the client and the arguments; one that was not given is not
+        called.
+        """
+        failure = Failure(ZeroDivisionError())
+        self.assertTrue(self.parts.call("serverError", failure))
+        self.assertTrue(self.parts.call("disconnected", "details"))
+        self.assertEqual(self.calls, [failure.value])
+
+    def test_callRaises(self) -> None:
+        """
+        The exception of a callback is logged, and one that is not an C{Exception} is
+        raised after all steps; a returned coroutine is an error too.
+        """
+
+        async def coroutine(client: object) -> None:
+            pass
+
+        def exit(client: object) -> None:
+            raise SystemExit
+
+        self.parts.functions = {"connected": coroutine, "stopped": exit}
+        self.assertFalse(self.parts.call("connected"))
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.parts.callbacks.later(self.parts.call, "stopped")
+        self.assertRaises(SystemExit, self.parts.callbacks.run)
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
     def test_clock(self) -> None:
         """
         The time comes from the setting C{clock}, also after a change.

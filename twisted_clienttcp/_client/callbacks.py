@@ -5,7 +5,6 @@ The user's callbacks: their names, and the queue in which they run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import iscoroutine
 
 from .._validators import callback
 
@@ -73,60 +72,23 @@ def checked(
 
 class Callbacks:
     """
-    Calls the user's callbacks.
+    The queue of the user's callbacks.
 
     The connection itself calls the callbacks for records. All others are called in
     I{steps}: functions that run one after the other, never nested. A step may also be
     an action that must follow the callbacks that were queued before it.
 
-    @ivar functions: the callbacks by their names.
     @ivar isRunning: True while a step runs.
     """
 
-    __slots__ = ("_client", "_raised", "_steps", "functions", "isRunning")
+    __slots__ = ("_steps", "isRunning")
 
-    def __init__(
-        self,
-        client: object,
-        functions: Mapping[str, Callable[..., object]],
-        raised: Callable[[str, BaseException], None],
-    ) -> None:
-        """
-        @param client: the first argument of each callback.
-        @param functions: see the attribute.
-        @param raised: called with the name of a callback that has raised, and the
-            exception.
-        """
-        self._client = client
-        self._raised = raised
+    def __init__(self) -> None:
         #: The queued steps; None, which takes less memory, if there are none.
         self._steps: list[tuple[Callable[..., object], tuple[object, ...]]] | None = (
             None
         )
-        self.functions = functions
         self.isRunning = False
-
-    def call(self, name: str, *args: object) -> bool:
-        """
-        Call a callback, if there is one. This must be called in a step.
-
-        @return: False if it has raised.
-        """
-        function = self.functions.get(name)
-        if function is None:
-            return True
-        try:
-            answer = function(self._client, *args)
-            if answer is not None and iscoroutine(answer):
-                answer.close()
-                raise TypeError(
-                    "it returned a coroutine, which is not awaited here: start it "
-                    "inside the callback with Deferred.fromCoroutine"
-                )
-        except BaseException as error:
-            self._raised(name, error)
-            return False
-        return True
 
     def later(self, step: Callable[..., object], *args: object) -> None:
         """

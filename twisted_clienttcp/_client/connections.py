@@ -205,7 +205,7 @@ class Connections:
             parts.reachedHighMark()
         else:
             parts.reachedLowMark()
-        parts.callbacks.later(parts.callbacks.call, callback)
+        parts.callbacks.later(parts.call, callback)
         parts.run()
         return True
 
@@ -431,7 +431,7 @@ class Connections:
                     Failure(OutputLost(disconnection.unsent))
                 )
                 story.outputLost(disconnection.unsent, now)
-            parts.callbacks.call("disconnected", disconnection)
+            parts.call("disconnected", disconnection)
             if lifecycle.then not in (STOP, GIVE_UP):
                 # The user has requested another attempt after the request to stop.
                 parts.lost = self.disconnection = None

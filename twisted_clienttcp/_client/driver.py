@@ -350,7 +350,7 @@ class Driver:
         parts.forgetFailures()
         currentTarget(client).begin()
         parts.output.setStopped(False)
-        parts.callbacks.later(parts.callbacks.call, "started", *(client.args or ()))
+        parts.callbacks.later(parts.call, "started", *(client.args or ()))
 
     def queueConnected(self) -> None:
         """
@@ -368,7 +368,7 @@ class Driver:
         peer, connection.peer = connection.peer, None
         connection.negotiated()
         parts.logConnected(peer)
-        if parts.callbacks.call("connected", peer):
+        if parts.call("connected", peer):
             if parts.output.offline.isUsed:
                 self.connections.sendOffline(connection)
             connection.open()
@@ -419,7 +419,7 @@ class Driver:
             if parts.events is not None:
                 parts.events.clear()
             self._logStop(failure)
-            parts.callbacks.call("stopped", failure)
+            parts.call("stopped", failure)
         if self.stopping is waiters:
             self.stopping = None
         alias = parts.client.alias

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cached_property
+from inspect import iscoroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -74,7 +75,7 @@ class Parts:
         """
         self.client = client
         self.functions = functions
-        self.callbacks = Callbacks(client, functions, self._raised)
+        self.callbacks = Callbacks()
         self.lifecycle = Lifecycle(owner, self.callbacks)
         self.output = Output(client)
         self.waiters = Waiters()
@@ -355,11 +356,30 @@ class Parts:
             self.beginStory().failed(failure, self.now())
         elif continues:
             self.beginStory().error(failure, self.now())
-        self.callbacks.call(callback, failure)
+        self.call(callback, failure)
 
-    def _raised(self, callback: str, error: BaseException) -> None:
-        self.callbackRaised(callback, error)
-        self.raiseLater(error)
+    def call(self, name: str, *args: object) -> bool:
+        """
+        Call a callback, if there is one. This must be called in a step.
+
+        @return: False if it has raised.
+        """
+        function = self.functions.get(name)
+        if function is None:
+            return True
+        try:
+            answer = function(self.client, *args)
+            if answer is not None and iscoroutine(answer):
+                answer.close()
+                raise TypeError(
+                    "it returned a coroutine, which is not awaited here: start it "
+                    "inside the callback with Deferred.fromCoroutine"
+                )
+        except BaseException as error:
+            self.callbackRaised(name, error)
+            self.raiseLater(error)
+            return False
+        return True
 
     def callbackRaised(
         self,
