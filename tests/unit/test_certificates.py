@@ -28,7 +28,7 @@ from twisted_clienttcp._command.certificates import tlsFrom
 @cache
 def authority() -> trustme.CA:
     """
-    @return: an authority, created once because its key takes a while.
+    @return: an authority, created once because its key takes time.
     """
     return trustme.CA()
 

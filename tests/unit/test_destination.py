@@ -17,7 +17,7 @@ from twisted_clienttcp._connecting.destination import Target
 
 class TargetTests(SynchronousTestCase):
     """
-    The turns, for any number of places and any order of events.
+    The order of destinations, for any number of them and any order of events.
     """
 
     @given(
@@ -26,8 +26,8 @@ class TargetTests(SynchronousTestCase):
     )
     def test_turns(self, count: int, outcomes: list[str]) -> None:
         """
-        After a failure it is the next one's turn, after a stable connection the same
-        one's. In no round is a place tried twice or left out.
+        After a failure, the next destination is tried; after a stable connection, the
+        same one. In no round is a destination tried twice or left out.
         """
         target = Target(
             remoteAddress=None,

@@ -90,8 +90,8 @@ class DriverTests(SynchronousTestCase):
 
     def test_outcome(self) -> None:
         """
-        C{stopped} gets the argument of C{stop}, or else the reason for giving up, or
-        else the loss of output, or None.
+        C{stopped} is called with the argument of C{stop}, or else the reason for giving
+        up, or else the loss of output, or None.
         """
         given, reason, lost = (Failure(OSError(name)) for name in ("a", "b", "c"))
         for stopFailure, gaveUp, lostOutput, expected in (

@@ -30,7 +30,7 @@ class NameTests(SynchronousTestCase):
 
     def test_broken(self) -> None:
         """
-        An exception whose text cannot be had does no harm.
+        An exception whose C{__str__} raises is described without its text.
         """
 
         for raised in (ValueError("no text"), SystemExit(1)):
@@ -76,7 +76,7 @@ class DescribeTests(SynchronousTestCase):
 
     def test_words(self) -> None:
         """
-        Every kind of failure has words of its own, and none shows an error number.
+        Every kind of failure has its own words, and none shows an error number.
         """
         for exception, words in (
             (error.ConnectionRefusedError(111), "cannot connect: Connection refused"),

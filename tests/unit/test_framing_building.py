@@ -1,5 +1,5 @@
 """
-What can be passed as a framing.
+Tests for the values that can be passed as a framing.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class BuildFramingTests(SynchronousTestCase):
 
     def test_rejected(self) -> None:
         """
-        Anything else is rejected, with what to do instead.
+        Anything else is rejected, and the error says what to do instead.
         """
 
         class Half(Framing[bytes]):

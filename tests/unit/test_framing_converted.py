@@ -38,7 +38,7 @@ def lazily(record: bytes) -> Any:
 
 class ConvertedTests(SynchronousTestCase):
     """
-    What all converted framings have in common.
+    Tests for all converted framings.
     """
 
     def framings(self) -> list[Framing[Any]]:
@@ -68,7 +68,7 @@ class ConvertedTests(SynchronousTestCase):
     @given(streams, cuts, st.data())
     def test_replaced(self, data: bytes, at: list[int], choice: Any) -> None:
         """
-        Another framing can take over behind any record.
+        Another framing can take over after any record.
         """
         for framing in self.framings():
             whole = decoded(framing, [data], end=False)

@@ -50,7 +50,7 @@ values = st.recursive(
     max_leaves=8,
 )
 
-#: Bytes in which all that delimits JSON values is frequent.
+#: Bytes in which the delimiters of JSON values are frequent.
 streams = st.lists(
     st.sampled_from(
         [*b'[]{}"\\ \n,:', b"1", b"-2.5e3", b'"a"', b"true", b"fal", b"null"]
@@ -69,7 +69,7 @@ def wire(framing: Framing[Any], data: bytes) -> bytes:
 
 class JSONTests(SynchronousTestCase):
     """
-    What is JSON, for each framing that decodes it.
+    Tests for valid JSON, with each framing that decodes it.
     """
 
     def framings(self) -> tuple[Framing[Any], ...]:

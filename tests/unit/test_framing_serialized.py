@@ -28,7 +28,7 @@ values = st.recursive(
     max_leaves=8,
 )
 
-#: What was recorded from the original.
+#: Cases that were recorded with POE.
 RECORDED = b'11\0{"a":[1,2]}2\0[]10\0{"k":null}'
 VALUES = [{"a": [1, 2]}, [], {"k": None}]
 
@@ -71,7 +71,7 @@ class SerializedTests(SynchronousTestCase):
 
     def test_likePOE(self) -> None:
         """
-        The cases that were recorded from the original.
+        The cases that were recorded with POE.
         """
         framing = Serialized()
         self.assertEqual(b"".join(map(framing.encode, VALUES)), RECORDED)
@@ -194,7 +194,7 @@ class SerializedTests(SynchronousTestCase):
 
     def test_rejected(self) -> None:
         """
-        The caller gets an error for a value that JSON does not have.
+        A value that JSON cannot represent is an error of the caller.
         """
         self.assertRaises(TypeError, Serialized().encode, b"bytes")
         self.assertRaises(InvalidRecord, Serialized().encode, float("nan"))

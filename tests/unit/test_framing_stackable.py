@@ -558,7 +558,7 @@ class StackTests(SynchronousTestCase):
 class OnceTests(SynchronousTestCase):
     """
     The function of a L{Map} or L{Grep} is called once for each record that is
-    delivered, just before that, and for no other.
+    delivered, just before the delivery, and for no other.
     """
 
     def calls(self, at: list[int], swaps: set[int], holds: set[int]) -> None:
@@ -872,8 +872,8 @@ class LayerTests(SynchronousTestCase):
 
     def test_checkPut(self) -> None:
         """
-        Only whole lists are sent; a fresh framing has nothing of them, and of a list
-        with a record that cannot be sent nothing is kept.
+        Only whole lists are sent; a fresh framing does not have their records, and of a
+        list with a record that cannot be sent, nothing is kept.
         """
         block = RecordBlock(size=2, checkPut=True)
         self.assertEqual(block.encode([b"a"]), b"")

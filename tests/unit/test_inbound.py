@@ -113,7 +113,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_resultThatIsThere(self) -> None:
         """
-        A result that is there already does not end the loop over the records.
+        A result that has fired already does not end the loop over the records.
         """
         loops: list[int] = []
 
@@ -133,8 +133,8 @@ class DeliveryTests(SynchronousTestCase):
         self, data: bytes, at: list[int], swaps: set[int], holds: set[int]
     ) -> None:
         """
-        However the stream is split, and whenever the framing is changed and the records
-        held: the records are those of a reader that takes one at a time.
+        For any reads, changes of the framing and holds, the records are those of a
+        reader that takes one at a time.
         """
         delimiters = [b"|"]
 
@@ -227,7 +227,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_heldEnd(self) -> None:
         """
-        The end of the stream waits behind the records that are held.
+        The end of the stream waits until the held records have been delivered.
         """
         reader = Reader(Line(delimiter=b"|", atEnd="record"))
         reader.inbound.hold(Hold.USER)
@@ -277,7 +277,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_skipped(self) -> None:
         """
-        A record that is too long is reported at its place, and the others follow.
+        A record that is too long is reported at its position, and the others follow.
         """
         for step in (1, 3, 100):
             reader = Reader(Line(delimiter=b"|", maxLength=2, onTooLong="skip"))
@@ -303,8 +303,8 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_batched(self) -> None:
         """
-        With C{batched} the callback gets all records of a read, also of a framing that
-        decodes one at a time.
+        With C{batched}, the callback is called with all records of a read, also with a
+        framing that decodes one at a time.
         """
 
         class Pairs(Framing[bytes]):
@@ -334,8 +334,8 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_nextOfAUnit(self) -> None:
         """
-        If the unit holds more records than C{next} takes, the callback gets the others:
-        one by one, or as a batch.
+        If the unit holds more records than C{next} takes, the others are passed to the
+        callback: one by one, or as a batch.
         """
         for batched in (False, True):
             framing = Stackable(
@@ -437,7 +437,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_discard(self) -> None:
         """
-        All that waits can be dropped.
+        Everything that waits can be dropped.
         """
         reader = Reader(Line(delimiter=b"|"))
         reader.inbound.hold(Hold.USER)

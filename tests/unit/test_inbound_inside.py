@@ -54,7 +54,7 @@ def stack(*framings: Framing[Any]) -> Stackable:
 
 class Chooser:
     """
-    Delivers records, and chooses another framing when it is told to.
+    Delivers records, and chooses another framing on request.
 
     @ivar found: the records, and the classes of errors.
     """

@@ -32,7 +32,7 @@ class CountingClock(Clock):
 
 class Subject:
     """
-    A connection that notes what its watch does.
+    A connection that records the actions of its watch.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -97,7 +97,8 @@ class WatchTests(SynchronousTestCase):
 
     def to(self, time: float) -> None:
         """
-        Let time go by, second by second: a clock that leaps is a process that was busy.
+        Advance the clock second by second: a clock that leaps means a process that was
+        busy.
         """
         while (rest := time - self.clock.seconds()) > 0:
             self.clock.advance(min(rest, 1))
@@ -112,9 +113,9 @@ class WatchTests(SynchronousTestCase):
         self, gaps: list[int], idle: int | None, beat: int | None, kind: str
     ) -> None:
         """
-        With reads (or pauses, which end) at any times: the end comes exactly when the
-        peer has been silent for so long, and a heartbeat exactly half way; nothing
-        comes before.
+        With reads (or pauses that end) at any times, the connection ends exactly when
+        the peer has been silent for so long, and a heartbeat is sent exactly half way;
+        nothing happens before.
         """
         watch = self.watch(idle, beat)
         last, beats = 0.0, []
@@ -148,7 +149,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_oneTimer(self) -> None:
         """
-        However much is read, the timer is not touched.
+        Reads of any number of bytes do not change the timer.
         """
         watch = self.watch(idle=10, beat=5)
         for _ in range(1000):
@@ -164,7 +165,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_answered(self) -> None:
         """
-        Any byte is an answer; the next heartbeat comes after as much silence again.
+        Any byte is an answer; the next heartbeat is sent after the same silence again.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -181,7 +182,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_answeredAtOnce(self) -> None:
         """
-        So is a byte that comes before the clock has moved.
+        So is a byte that arrives before the clock has moved.
         """
         watch = self.watch(beat=10)
         self.subject.answer = watch.heard
@@ -191,7 +192,8 @@ class WatchTests(SynchronousTestCase):
 
     def test_busyProcess(self) -> None:
         """
-        Bytes that came while the process was busy are read before the silence counts.
+        Bytes that arrived while the process was busy are read before the silence
+        counts.
         """
         watch = self.watch(idle=10)
         # The reactor runs timers first, and then reads.
@@ -206,7 +208,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_busyProcessAsked(self) -> None:
         """
-        So are those of an answer.
+        So are the bytes of an answer.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -232,7 +234,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_pausedFromTheStart(self) -> None:
         """
-        So it is with a connection that is paused when the watch begins.
+        The same with a connection that is paused when the watch begins.
         """
         watch = self.watch(idle=10, reading=False)
         self.to(100)
@@ -244,7 +246,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_pausedWhileAsked(self) -> None:
         """
-        A pause cancels the question: the answer may wait unread.
+        A pause cancels the question: the answer may be unread.
         """
         watch = self.watch(beat=10)
         self.to(10)
@@ -335,7 +337,8 @@ class WatchTests(SynchronousTestCase):
 
     def test_acceptsTheQuestion(self) -> None:
         """
-        That the peer's kernel has accepted the question is not a sign of its program.
+        If only the peer's kernel has accepted the question, this is not a sign of its
+        program.
         """
         for idle in (None, 18):
             self.watch(beat=10, idle=idle)

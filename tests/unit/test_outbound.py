@@ -1,5 +1,5 @@
 """
-Tests for the way of the output into the transport, with its marks and its producer.
+Tests for the output on its way to the transport, with marks and producers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .._output import data, sizes
 
 class Owner:
     """
-    An owner that notes what the outbound side reports.
+    An owner that records the reports of the outbound side.
 
     @ivar canReport: False if C{connected} has not been called yet.
     """
@@ -90,10 +90,10 @@ class OutboundTests(SynchronousTestCase):
     )
     def test_accounting(self, plan: list[Any], marks: tuple[int, ...]) -> None:
         """
-        In any order of records and drains: the transport gets what was put, C{pending}
-        is never less than the bytes in user space and at most one chunk more, the
-        transport never holds more than a chunk, high and low alternate, and a flush is
-        reported exactly when everything has been sent.
+        In any order of records and drains: the transport receives the bytes that were
+        put, C{pending} is never less than the bytes in user space and at most one chunk
+        more, the transport never holds more than a chunk, high and low alternate, and a
+        flush is reported exactly when everything has been sent.
         """
         self.setUp()
         clock, transport, flushes = self.clock, AskingTransport(), []
@@ -142,7 +142,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_oneTurnOneWrite(self) -> None:
         """
-        Records that are put in one turn leave in one write, in the next turn.
+        Records that are put in one turn are sent in one write, in the next turn.
         """
         transport = AskingTransport()
         writes: list[bytes] = []
@@ -237,7 +237,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_stopBeforeTurn(self) -> None:
         """
-        C{stop} cancels the turn in which the output would leave.
+        C{stop} cancels the turn in which the output would be sent.
         """
         transport = AskingTransport()
         outbound = self.outbound(transport)
@@ -454,7 +454,7 @@ class OutboundTests(SynchronousTestCase):
 
     def test_pullLater(self) -> None:
         """
-        A pull producer that has nothing is asked again after the output that it puts
+        A pull producer that has no data is asked again after the output that it puts
         later, and not before.
         """
         transport, producer = AskingTransport(), Producer()

@@ -92,7 +92,7 @@ class OutputTests(SynchronousTestCase):
 
     def refusal(self, output: Output) -> str:
         """
-        @return: why nothing can be put.
+        @return: the reason why C{put} fails.
         """
         return str(self.assertRaises(NotConnectedError, output.queue.put, b"no"))
 
