@@ -450,14 +450,14 @@ class EachAddressTests(ClientTestCase):
         """
 
         def build(self: Any, addr: Any) -> Any:
-            if faults:
-                raise faults.pop()
+            if raising:
+                raise raising.pop()
 
         hooked: Any = type("Hooked", (ClientTCPFactory,), {"buildProtocol": build})
         cases: tuple[list[Exception], ...] = ([], [ZeroDivisionError()])
-        for faults in cases:
+        for raising in cases:
             self.setUp()
-            kind = ZeroDivisionError if faults else NoProtocol
+            kind = ZeroDivisionError if raising else NoProtocol
             naming = NamingReactor(self.reactor, two=["::1", "127.0.0.1"])
             client = hooked(
                 remoteAddress="two",

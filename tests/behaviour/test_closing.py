@@ -416,8 +416,8 @@ class ShutdownInsideTests(NetworkTestCase):
         recorder.on["connected"] = lambda client, peer: client.put(b"enough")
         if marks is not None:
             parameters["highMark"], parameters["lowMark"] = marks
-            for told in ("serverHigh", "serverLow"):
-                parameters[told] = recorder.callback(told)
+            for callback in ("serverHigh", "serverLow"):
+                parameters[callback] = recorder.callback(callback)
         if name in ("preConnect", "serverInputBatch"):
             parameters[name] = ordering(None)
         else:
@@ -503,8 +503,8 @@ class ShutdownInsideTests(NetworkTestCase):
         """
         for name in ("serverHigh", "serverLow"):
             events = await self.inside(name, marks=(2, 1))
-            for told in ("serverHigh", "serverLow", "serverFlushed"):
-                self.assertEqual(events.count(told), 1)
+            for callback in ("serverHigh", "serverLow", "serverFlushed"):
+                self.assertEqual(events.count(callback), 1)
             self.assertEqual(events[-2:], ["disconnected", "stopped"])
 
     async def test_disconnected(self) -> None:

@@ -82,25 +82,25 @@ class DeadlineTests(ClientTestCase):
         """
         self.begun(timeout=5)
         self.assertEqual(self.timers(), [5.0])
-        told: list[str] = []
-        self.recorder.on["connectError"] = lambda client, failure: told.append(
+        reported: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: reported.append(
             str(failure.value)
         )
         self.reactor.advance(5)
         self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
-        self.assertEqual(told, ["timeout: not connected within 5 s"])
+        self.assertEqual(reported, ["timeout: not connected within 5 s"])
 
     def test_itsWords(self) -> None:
         """
         The text of another object's timeout is left as it is.
         """
         client = self.begun(timeout=5)
-        told: list[str] = []
-        self.recorder.on["connectError"] = lambda client, failure: told.append(
+        reported: list[str] = []
+        self.recorder.on["connectError"] = lambda client, failure: reported.append(
             str(failure.value)
         )
         client.connector.connectionFailed(Failure(TimeoutError(string="by a proxy")))
-        self.assertIn("by a proxy", told[0])
+        self.assertIn("by a proxy", reported[0])
 
     def test_ours(self) -> None:
         """

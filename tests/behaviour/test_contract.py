@@ -205,8 +205,8 @@ class MemoryContractTests(ClientTestCase):
             self.assertIs(client.put(b"x"), True)
             self.reactor.advance(0)
             transport.drain()
-        told = ["serverHigh", "serverLow", "serverFlushed"]
-        self.assertEqual(self.events, ["started", "connected", *told, *told])
+        reported = ["serverHigh", "serverLow", "serverFlushed"]
+        self.assertEqual(self.events, ["started", "connected", *reported, *reported])
 
     def test_serverLow(self) -> None:
         """

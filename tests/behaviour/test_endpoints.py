@@ -184,12 +184,12 @@ class EndpointTests(ClientTestCase):
         """
         If an overridden method raises, only the attempt fails.
         """
-        faults = [ZeroDivisionError()]
+        raising = [ZeroDivisionError()]
 
         class Hooked(ClientTCPFactory):
             def startedConnecting(self, connector: Any) -> None:
-                if faults:
-                    raise faults.pop()
+                if raising:
+                    raise raising.pop()
                 super().startedConnecting(connector)
 
         client = Hooked(

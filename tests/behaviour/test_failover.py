@@ -202,7 +202,7 @@ class FailoverTests(ClientTestCase):
             assert transport.protocol is not None
             transport.protocol.dataReceived(b"no number:")
 
-        for fault, parameters in (
+        for cause, parameters in (
             (mute, {"heartbeat": (1, b"?")}),
             (mute, {"idleTimeout": 2}),
             (babbling, {"framing": Netstring}),
@@ -213,7 +213,7 @@ class FailoverTests(ClientTestCase):
             for ports in ([1], [1, 1], [1, 1, 2]):
                 self.assertEqual(self.tried(), ports)
                 transport = self.establish()
-                fault(transport)
+                cause(transport)
                 transport.lose(ConnectionDone())
                 self.reactor.advance(client.delay)
 

@@ -40,9 +40,9 @@ class HighTests(BlockedServerTestCase):
         self.assertEqual(self.marks(recorder), ["serverHigh"])
         self.assertEqual(recorder.events.count("disconnected"), 1)
         self.assertEqual(recorder.events[-1], "stopped")
-        [told] = recorder.disconnections
-        self.assertGreaterEqual(told.unsent, 200_000 - CHUNK)
-        self.assertLess(told.unsent, data)
+        [reported] = recorder.disconnections
+        self.assertGreaterEqual(reported.unsent, 200_000 - CHUNK)
+        self.assertLess(reported.unsent, data)
         return recorder
 
     async def test_reset(self) -> None:
@@ -170,11 +170,11 @@ class MarksTests(BlockedServerTestCase):
         self.assertEqual(self.marks(recorder), ["serverHigh"])
         pending = client.pendingBytes
 
-        async def change(high: int, low: int, *told: str) -> None:
+        async def change(high: int, low: int, *reported: str) -> None:
             before = len(self.marks(recorder))
             client.setMarks(high, low)
             await turn()
-            self.assertEqual(self.marks(recorder)[before:], [*told])
+            self.assertEqual(self.marks(recorder)[before:], [*reported])
 
         await change(2 * pending, pending, "serverLow")
         self.assertFalse(client.put(b"y"))

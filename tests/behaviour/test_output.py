@@ -379,9 +379,9 @@ def segments(client: ClientTCPFactory) -> int:
         linux/tcp.h).
     """
     transport: Any = client.server and client.server.transport
-    told = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
-    count: int = struct.unpack_from("=I", told, 156)[0]
-    again: int = struct.unpack_from("=I", told, 100)[0]
+    info = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    count: int = struct.unpack_from("=I", info, 156)[0]
+    again: int = struct.unpack_from("=I", info, 100)[0]
     return count - again
 
 

@@ -239,12 +239,12 @@ class HookTests(NetworkTestCase):
         Only the attempt fails.
         """
         server = await self.listen()
-        faults = [ZeroDivisionError()]
+        raising = [ZeroDivisionError()]
 
         class Hooked(ClientTCPFactory):
             def startedConnecting(self, connector: Any) -> None:
-                if faults:
-                    raise faults.pop()
+                if raising:
+                    raise raising.pop()
                 super().startedConnecting(connector)
 
         recorder = Recorder()

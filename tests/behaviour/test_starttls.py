@@ -291,7 +291,7 @@ class StartTLSTests(TLSTestCase):
         """
         Certificates are verified here too; C{preConnect} receives the failure.
         """
-        told: list[Exception] = []
+        reported: list[Exception] = []
         for certificate, words in (
             (self.made.expired, "expired"),
             (self.made.stranger, "unknown CA"),
@@ -304,12 +304,12 @@ class StartTLSTests(TLSTestCase):
                 try:
                     return bool(await self.preConnect()(client, negotiation))
                 except TLSError as e:
-                    told.append(e)
+                    reported.append(e)
                 return True
 
             error = await self.failing(server, preConnect=preConnect)
             self.assertRefused(error, words)
-            self.assertIs(told.pop(), error)
+            self.assertIs(reported.pop(), error)
 
     async def test_platform(self) -> None:
         """

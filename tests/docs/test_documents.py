@@ -74,8 +74,8 @@ class ProgramTests(TestCase):
             [self.together.run(self.run1, program) for program in programs(path)],
             consumeErrors=True,
         )
-        faults = [str(result.value) for success, result in done if not success]
-        self.assertEqual(faults, [], "\n".join(faults))
+        failures = [str(result.value) for success, result in done if not success]
+        self.assertEqual(failures, [], "\n".join(failures))
 
     async def run1(self, program: Program) -> None:
         """

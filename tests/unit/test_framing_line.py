@@ -63,7 +63,7 @@ class LineTests(SynchronousTestCase):
 
     def test_emptyLinesAnywhere(self) -> None:
         """
-        Delimiters in a row are told apart, however a read begins: some delimiters
+        Delimiters in a row are distinguished, however a read begins: some delimiters
         can also be seen between two others.
         """
         for delimiter in (b"||", b"aba", b"\r\n", b"|"):

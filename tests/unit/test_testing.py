@@ -289,22 +289,22 @@ class MemoryServerTests(SynchronousTestCase):
         A server that does not read lets the output rise to the high mark, and one that
         reads again lets it fall to the low one.
         """
-        told: list[str] = []
+        reported: list[str] = []
         server = self.serve(
             highMark=1000,
             lowMark=10,
-            serverHigh=lambda client: told.append("high"),
-            serverLow=lambda client: told.append("low"),
+            serverHigh=lambda client: reported.append("high"),
+            serverLow=lambda client: reported.append("low"),
         )
         server.accept()
         server.reading = False
         self.assertTrue(server.client.put(b"x" * 1000))
         server.advance(60)
-        self.assertEqual(told, ["high"])
+        self.assertEqual(reported, ["high"])
         self.assertEqual(server.client.pendingBytes, 1002)
         server.reading = True
         server.advance(0)
-        self.assertEqual(told, ["high", "low"])
+        self.assertEqual(reported, ["high", "low"])
 
     def test_neverCloses(self) -> None:
         """

@@ -25,7 +25,7 @@ class LiteralTests(SynchronousTestCase):
     @given(st.ip_addresses(), st.sampled_from(["", "%", "%eth0"]))
     def test_families(self, address: Any, scope: str) -> None:
         """
-        A literal is told by its family. Only IPv6 has scopes.
+        The family of a literal is recognized. Only IPv6 has scopes.
         """
         family = AF_INET if address.version == 4 else AF_INET6
         scoped = scope == "%eth0" and family == AF_INET6
