@@ -5,7 +5,7 @@ Each setting has one row in the table L{SETTINGS}, with its default, validator a
 documentation. The constructor, attributes of subclasses, assignments to a client and
 the table in C{docs/parameters.rst} use that row:
 
- 1. Settings are plain attributes: to read one takes no call. The default is an
+ 1. Settings are plain attributes: reading one takes no call. The default is an
     attribute of the class, and a client stores only what differs from its class.
  2. An assignment to a client is validated by C{__setattr__}.
  3. When a subclass is created, each setting among its attributes, and those of mixins,
@@ -73,7 +73,7 @@ EventMethods = dict[str, str] | Sequence[str]
 Endpoint = IStreamClientEndpoint | str
 
 # When a later change takes effect.
-NOW = "at once"
+NOW = "immediately"
 FAILURE = "at the next failure or loss"
 ATTEMPT = "at the next attempt"
 CONNECTION = "at the next connection"
@@ -108,7 +108,7 @@ def _checkName(name: str) -> None:
     @raise TypeError: if the name of an attribute is probably a misspelt setting.
     """
     meant = misspelt(name, SETTINGS)
-    # Short names are similar by chance.
+    # Short names are often similar by chance.
     if meant and len(meant) > 4:
         raise TypeError(f"{name} is not a setting: did you mean {meant}?")
 
@@ -268,7 +268,7 @@ class Setting:
         raises an exception.
     @ivar kind: which values it can have, for the documentation.
     @ivar later: when a later change takes effect.
-    @ivar poe: the parameter of POE::Component::Client::TCP that is the same.
+    @ivar poe: the corresponding parameter of POE::Component::Client::TCP.
     @ivar apply: called with the client, the name and a valid value, to carry out an
         assignment.
     """
@@ -305,18 +305,19 @@ def _fixed(default: object, validate: _Validator, kind: str, poe: str = "") -> A
 
 class Settings(ReconnectingClientFactory):
     """
-    The base class of the client that has its settings.
+    The base class of the client, which holds its settings.
 
     @ivar remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an address
         packed into 4 or 16 bytes; with C{domain=AF_UNIX} the path of a socket.
     @ivar remotePort: its port: a number, or the name of a service.
     @ivar endpoint: instead of an address and a port, an C{IStreamClientEndpoint}, or a
         string that describes one, such as C{"tcp:host:port"}, whose name is looked up
-        for IPv4 and IPv6. A sequence of these is for failover: one attempt uses one
-        endpoint, and if it fails the next one is tried at once; only when all have
-        failed, with C{connectTimeout} for each of them, does the client wait. It keeps
-        the endpoint that works until that fails, or has dropped two connections in a
-        row before C{stableAfter}. To randomise the order, shuffle the sequence.
+        for IPv4 and IPv6. A sequence of these is for failover: an attempt uses one
+        endpoint, for at most C{connectTimeout}; if it fails, the next endpoint is tried
+        immediately. The client waits only when all have failed. It keeps using an
+        endpoint that works until an attempt fails, or until it has dropped two
+        connections in a row before C{stableAfter}. To randomise the order, shuffle the
+        sequence.
     @ivar tls: True for TLS with a certificate that the platform trusts and that is
         valid for the host name or IP address connected to. Or the result of
         C{twisted.internet.ssl.optionsForClientTLS}, for an authority or a client
@@ -329,22 +330,22 @@ class Settings(ReconnectingClientFactory):
     @ivar bindAddress: the IP address of the local side.
     @ivar bindPort: the port of the local side.
     @ivar socketOptions: options that each socket gets before it connects: a list of
-        C{(level, name, value)}, as the arguments of C{socket.setsockopt}. An option
-        that the kernel rejects is a failed attempt. Only for sockets that this client
-        makes: not with other endpoints than C{"tcp:..."}, nor with C{connectTCP}.
+        C{(level, name, value)}, as the arguments of C{socket.setsockopt}. If the kernel
+        rejects an option, the attempt fails. Applies only to sockets that this client
+        creates: not to endpoints other than C{"tcp:..."}, nor to C{connectTCP}.
     @ivar proxy: the proxy to connect through: C{"socks5://user:password@host:1080"},
         C{"http://user:password@host:3128"} or C{"https://host:443"}; a
-        C{twisted_clienttcp.proxy.Proxy}; a sequence of these, of which each is reached
-        through the one before; or C{"environment"}, for the variables
-        C{ALL_PROXY} and C{NO_PROXY} when the client is created. The last one looks up
-        the name of the server. C{domain}, C{bindAddress}, C{bindPort} and
-        C{socketOptions} are for the connection to the first one. HTTP needs the extra
-        C{proxy}, and C{https} the extra C{tls} too.
+        C{twisted_clienttcp.proxy.Proxy}; a sequence of these, each reached through the
+        one before; or C{"environment"}, for the variables C{ALL_PROXY} and C{NO_PROXY}
+        when the client is created. The last one looks up the name of the server.
+        C{domain}, C{bindAddress}, C{bindPort} and C{socketOptions} apply to the
+        connection to the first one. HTTP needs the extra C{proxy}, and C{https} the
+        extra C{tls} too.
     @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
-        name to the end of C{preConnect}; proxies included.
+        name to the end of C{preConnect}, including proxies.
     @ivar framing: how the byte stream is split into records: a framing, of which each
         connection gets a fresh copy, or its class, or a pair of the class and its
-        keyword arguments. None for C{Line()}. To change the framing of the present
+        keyword arguments. None for C{Line()}. To change the framing of the current
         connection, call C{setFraming}.
     @ivar autoReconnect: whether a new attempt follows a failure or a loss. If False,
         the client then stops, unless a callback has called C{connect} or C{reconnect}
@@ -360,66 +361,67 @@ class Settings(ReconnectingClientFactory):
     @ivar factor: the longest wait is multiplied by this number after each failure.
     @ivar jitter: the fraction of each wait that is random. 1 is full jitter: a wait is
         drawn evenly between 0 and the longest one. None or 0 for none.
-    @ivar maxRetries: the client gives up when this number of retries in a row has
-        failed; None for no limit.
-    @ivar stableAfter: when a connection has lasted for so many seconds, the waits and
+    @ivar maxRetries: the client gives up when this many retries in a row have failed;
+        None for no limit.
+    @ivar stableAfter: when a connection has lasted for this many seconds, the waits and
         the count of retries start over: its loss is the first failure. A shorter
         connection counts as one more failure in a row.
-    @ivar maxAge: a connection that is so many seconds old is drained, as by
+    @ivar maxAge: a connection that is this many seconds old is drained, as by
         C{reconnect(drain=True)}, and replaced by another one; without C{autoReconnect},
         the client stops instead. With full C{jitter}, the age is drawn evenly from the
         last tenth of these seconds, so that clients that connected at the same time do
-        not all return at the same time; with a smaller C{jitter}, from as much less.
+        not all return at the same time; a smaller C{jitter} makes this range smaller.
         None for no limit.
-    @ivar failBack: if C{endpoint} is a sequence: a connection to another endpoint than
-        the first that is so many seconds old (or C{maxAge}, if that is less) is
-        replaced in the same way, and the next round starts at the first endpoint. None
-        to stay.
+    @ivar failBack: if C{endpoint} is a sequence: a connection to any endpoint but the
+        first is replaced in the same way when it is this many seconds old (or
+        C{maxAge}, if that is less), and the next round starts at the first endpoint.
+        None to stay.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
-        kernel's own numbers apply, mostly two hours. For TCP, not for UNIX sockets.
-    @ivar unacknowledgedTimeout: if data that was sent has not been acknowledged for so
-        many seconds, the kernel drops the connection (TCP_USER_TIMEOUT, Linux). This
-        also drops a peer that acknowledges but does not read for so long. None for the
-        kernel's own limit, mostly 15 minutes. For use with C{keepAlive=(idle, interval,
-        count)}, choose C{idle + interval * count}.
-    @ivar idleTimeout: a connection on which nothing is received for so many seconds is
-        dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Any byte
-        counts, also one that completes neither a record nor a TLS record, and so does
+        kernel's own values apply: usually two hours of silence. For TCP, not for UNIX
+        sockets.
+    @ivar unacknowledgedTimeout: if data that was sent has not been acknowledged for
+        this many seconds, the kernel drops the connection (TCP_USER_TIMEOUT, Linux).
+        This also drops a peer that acknowledges but does not read for this time. None
+        for the kernel's own limit, usually 15 minutes. With C{keepAlive=(idle,
+        interval, count)}, choose C{idle + interval * count}.
+    @ivar idleTimeout: a connection on which nothing is received for this many seconds
+        is dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Any byte
+        counts, even one that completes neither a record nor a TLS record, and so does
         output that the peer accepts. Time during which reading is paused, or a result
         of C{serverInput} is awaited, does not count.
-    @ivar heartbeat: when nothing has been received for so many seconds, put a record:
+    @ivar heartbeat: when nothing has been received for this many seconds, put a record:
         C{(seconds, record)}, or C{(seconds, function)} for the result of
-        C{function(client)}, unless that is None. If nothing at all is received for as
-        many seconds again, and the peer accepts no other output either, the connection
-        is half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. A dead
-        peer is thus found after twice the seconds.
-    @ivar keepTalking: when nothing has been sent for so many seconds, put a record:
+        C{function(client)}, unless that is None. If nothing at all is received for the
+        same time again, and the peer accepts no other output either, the connection is
+        half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. So a dead
+        peer is found after twice this time.
+    @ivar keepTalking: when nothing has been sent for this many seconds, put a record:
         C{(seconds, record)}, or C{(seconds, function)} as for C{heartbeat}. For servers
-        that drop a silent client, as those of MQTT do.
+        that drop a silent client, like those of MQTT.
     @ivar drainTimeout: the seconds that C{shutdown} may take to flush; also the seconds
         after a loss in which the records received before are still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
         side too.
     @ivar halfClose: whether a drain ends our side of the connection when the output is
         flushed, and then waits for the end of the peer's side. Set it to False for
-        servers that take this for a hang-up and send no more. Then a drain ends when
-        nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}. Under TLS
-        and through a proxy it is always so, because most TLS servers and many proxies
-        hang up when one side has ended. It matters only for drains.
+        servers that treat this as a hang-up and send nothing more. Then a drain ends
+        when nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}. With
+        TLS and through a proxy, it is always treated as False, because most TLS servers
+        and many proxies hang up when one side has ended. It matters only for drains.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
         False, the connection stays open for output until C{shutdown} or C{reconnect}:
-        the client must call one of them. Any other loss ends it at once, and so does an
-        end of stream under TLS.
-    @ivar highMark: when so many bytes of output are pending, C{put} returns True,
+        the client must call one of them. Any other loss ends it immediately, and so
+        does an end of stream under TLS.
+    @ivar highMark: when this many bytes of output are pending, C{put} returns True,
         C{serverHigh} is called and a registered producer is paused. Without marks, a
         producer is paused at 64 KiB and resumed at 16 KiB. To change both marks, call
         C{setMarks}.
-    @ivar lowMark: when the pending output has fallen to so many bytes, C{serverLow} is
-        called and the producer is resumed.
+    @ivar lowMark: when the pending output has fallen to this many bytes, C{serverLow}
+        is called and the producer is resumed.
     @ivar outputLimit: how many bytes may be pending during a connection: C{put} raises
-        an C{OutputFull} if they would exceed it, and puts nothing. Choose more than
+        an C{OutputFull} if a record would exceed it, and puts nothing. Choose more than
         C{highMark}, at which a client should stop by itself; this limit bounds the
         memory of a client that does not. None for no limit.
     @ivar offlineLimit: how many bytes may be put without a connection, to be sent when
@@ -573,12 +575,12 @@ class Settings(ReconnectingClientFactory):
     #: The connector of the last attempt.
     connector: Any
 
-    #: The destination that the class has.
+    #: The settings of the destination that the class has.
     _classDestination: dict[str, object] = dict.fromkeys(DESTINATION)
     #: The settings that a subclass has set before it called our constructor.
     _early: dict[str, object]
-    #: The destination of the last attempt, and the settings of it that were changed
-    #: since.
+    #: The target of the last attempt, and the settings of the destination that have
+    #: been changed since.
     _target: Target
     _moved: frozenset[str]
 
@@ -640,7 +642,7 @@ class Settings(ReconnectingClientFactory):
         """
         Store the settings that were passed to the constructor.
 
-        @raise Exception: as the constructor.
+        @raise Exception: any exception of the constructor.
         """
         cls = type(self)
         passed = getattr(self, "_early", {}) | passed
@@ -685,14 +687,14 @@ class Settings(ReconnectingClientFactory):
 
     def _changed(self, name: str) -> None:
         """
-        Apply a setting that has been changed, if it takes effect at once. A subclass
-        overrides this.
+        Apply a setting that has been changed, if it takes effect immediately. A
+        subclass overrides this.
         """
 
 
 def newSession(client: Settings) -> Session:
     """
-    @return: a session as the settings describe it.
+    @return: the session that the settings describe.
 
     @raise TypeError: if its class does not accept C{sessionParams}.
     @raise ValueError: if an event has two handlers.
@@ -731,7 +733,7 @@ def isMoving(client: Settings) -> bool:
 
 def movesAddress(client: Settings) -> bool:
     """
-    @return: as L{isMoving}, but False if only C{tls} has been changed.
+    @return: like L{isMoving}, but False if only C{tls} has been changed.
     """
     return bool(client._moved - {"tls"})
 
@@ -752,7 +754,7 @@ def moveToNext(client: Settings) -> None:
     """
     Use the target of the next attempt from now on.
 
-    @raise TypeError: as L{nextTarget}.
+    @raise TypeError: see L{nextTarget}.
     """
     if isMoving(client):
         moveTo(client, nextTarget(client))
