@@ -30,7 +30,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 
-from .._memory import ABC, ClientTestCase, SlowEndpoint
+from .._memory import ABC, ClientTestCase, SlowEndpoint, Transport
 from .._processes import run
 from .._resolver import NamingReactor
 from .._support import (
@@ -486,6 +486,20 @@ class EachAddressTests(ClientTestCase):
         self.assertIn(
             "2001:db8::1: Network is unreachable; 192.0.2.1: abandoned", str(said[0])
         )
+
+    def test_connectedLogged(self) -> None:
+        """
+        The log has the name, and the address that was first to answer.
+        """
+        client = self.several()
+        client.start()
+        with capturedLogs() as logs:
+            self.failed(0, NoRouteError())
+            self.attempts()[1][2].buildProtocol(
+                IPv4Address("TCP", "192.0.2.1", 7)
+            ).makeConnection(Transport())
+        (event,) = [each for each in logs if each.get("kind") == "connected"]
+        self.assertEqual(formatEvent(event), "Client three:7: connected to 192.0.2.1:7")
 
     def test_literal(self) -> None:
         """

@@ -22,7 +22,12 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher, textFileLogObserver
+from twisted.logger import (
+    capturedLogs,
+    formatEvent,
+    globalLogPublisher,
+    textFileLogObserver,
+)
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import (
@@ -166,6 +171,21 @@ class WaysTests(ProxyTestCase):
         proxy = await self.proxy("http")
         await self.exchange(server, proxy=f"http://me:s%40@127.0.0.1:{proxy.port}")
         self.assertIn(b"\r\nProxy-Authorization: Basic bWU6c0A=", proxy.requests[0])
+
+    async def test_logged(self) -> None:
+        """
+        The log shows the route, without user and password.
+        """
+        server = await self.listen()
+        proxy = await self.proxy("socks5", b"me", b"secret")
+        with capturedLogs() as logs:
+            url = f"socks5://me:secret@127.0.0.1:{proxy.port}"
+            await self.exchange(server, proxy=url)
+        lines = [str(formatEvent(event)) for event in logs if "kind" in event]
+        route = f"server.test:{server.port} through {proxy.url}"
+        self.assertEqual(lines[0], f"Client {route}: connected to {route}")
+        self.assertEqual(lines[-1], f"Client {route} stops: on request")
+        self.assertNotIn("secret", str(logs))
 
     async def test_preConnect(self) -> None:
         """
