@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
 )
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -197,20 +198,27 @@ def setupFailure(transport: object) -> Failure | None:
 
 
 def start(
-    transport: Any, options: IOpenSSLClientConnectionCreator, swallow: bytes
-) -> None:
+    transport: Any, options: IOpenSSLClientConnectionCreator, swallow: bytes, above: Any
+) -> Any:
     """
     Start TLS on a transport.
 
-    @param transport: the transport.
+    @param transport: the transport, which may be that of TLS with a proxy.
+    @param above: the protocol above the transport.
     @param options: the options for TLS.
     @param swallow: bytes to ignore if the peer sends them first, unprotected: the rest
         of a record that was complete without them. TLS never starts with these bytes.
+
+    @return: the transport to use from now on.
     """
-    transport.startTLS(Creator(options))
+    if endsAtProxy(transport):
+        secure: Any = _within(transport, options, above)
+        tls = secure
+    else:
+        transport.startTLS(Creator(options))
+        secure, tls = transport, transport.protocol
     if not swallow:
-        return
-    tls = transport.protocol
+        return secure
 
     def first(data: bytes) -> None:
         del tls.dataReceived
@@ -220,6 +228,28 @@ def start(
             tls.dataReceived(data)
 
     tls.dataReceived = first
+    return secure
+
+
+def _within(
+    transport: Any, options: IOpenSSLClientConnectionCreator, above: Any
+) -> TLSMemoryBIOProtocol:
+    """
+    Put TLS between the TLS with a proxy and the protocol above it.
+
+    @return: the new layer.
+    """
+    from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+    factory = TLSMemoryBIOFactory(
+        Creator(options), True, transport.factory.wrappedFactory, above.timeSource()
+    )
+    # The protocol above has a transport already.
+    layer = TLSMemoryBIOProtocol(factory, Protocol())
+    transport.wrappedProtocol = layer
+    layer.makeConnection(transport)
+    layer.wrappedProtocol = above
+    return layer
 
 
 def layerOf(transport: object) -> Any:

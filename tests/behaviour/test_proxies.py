@@ -32,7 +32,6 @@ from twisted.logger import (
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import (
     HeartbeatTimeout,
-    NegotiationRefused,
     OutputLost,
     ProxyError,
     TLSError,
@@ -190,7 +189,7 @@ class WaysTests(ProxyTestCase):
     async def test_preConnect(self) -> None:
         """
         C{preConnect} talks to the server, and C{startTLS} in it works behind a proxy
-        without TLS; behind one with TLS, it is rejected.
+        without TLS and behind one with TLS.
         """
         server = await self.listen()
         for scheme in ("socks5", "https"):
@@ -219,14 +218,9 @@ class WaysTests(ProxyTestCase):
                 connectError=lambda client, failure, got=received: got.errback(failure),
             )
             client.start().addErrback(lambda failure: None)
-            if scheme == "socks5":
-                self.assertEqual(await received, b"secret")
-                ending: Any = await client.shutdown()
-                self.assertTrue(ending.confirmed)
-            else:
-                error = await self.assertFailure(received, NegotiationRefused)
-                self.assertIn("TLS already", str(error.__cause__))
-                self.flushLoggedErrors(RuntimeError)
+            self.assertEqual(await received, b"secret")
+            ending: Any = await client.shutdown()
+            self.assertTrue(ending.confirmed)
 
     async def test_failover(self) -> None:
         """
@@ -411,6 +405,12 @@ class LayersTests(ProxyTestCase):
     Tests of TLS with the server within TLS with the proxy.
     """
 
+    def secured(self, server: Server) -> dict[str, Any]:
+        """
+        @return: the parameters for TLS with the server.
+        """
+        return {"tls": self.options()}
+
     async def connected(
         self, server: Server, **parameters: Any
     ) -> tuple[ClientTCPFactory, Recorder, Proxy]:
@@ -421,13 +421,18 @@ class LayersTests(ProxyTestCase):
         recorder = Recorder()
         given = {
             "proxy": self.url(proxy),
-            "tls": self.options(),
+            **self.secured(server),
             **recorder.parameters(),
             **parameters,
         }
         client = self.client(server, **given)
         client.start().addErrback(lambda failure: None)
-        await client.whenConnected()
+        waiter = client.whenConnected()
+        clock = given.get("clock")
+        while clock is not None and not waiter.called:
+            clock.advance(0)
+            await turn()
+        await waiter
         return client, recorder, proxy
 
     async def test_flushed(self) -> None:
@@ -576,6 +581,62 @@ class LayersTests(ProxyTestCase):
         )
         error: Any = await self.assertFailure(client.start(), TLSError)
         self.assertIn(f"proxy {url}: the server does not speak TLS", str(error))
+
+
+class StartTLSLayersTests(LayersTests):
+    """
+    The same, if C{preConnect} starts TLS with the server.
+    """
+
+    #: The name that the certificate must be for.
+    host = "localhost"
+
+    async def serve(self, *args: Any, **named: Any) -> Server:
+        return await self.listen()
+
+    def secured(self, server: Server) -> dict[str, Any]:
+        async def preConnect(client: Any, negotiation: Any) -> Any:
+            negotiation.write(b"STARTTLS\r\n")
+            self.assertEqual((await negotiation.nextRecord()).rstrip(), b"go")
+            isSecure = await negotiation.startTLS(self.options(self.host))
+            self.layer = negotiation.transport
+            return isSecure
+
+        heard = server.heard
+
+        def begin(peer: Any, data: bytes) -> None:
+            server.heard = heard
+            peer.send(b"go\r\n")
+            peer.received = b""
+            peer.transport.startTLS(self.made.good.options())
+
+        server.heard = begin
+        return {"preConnect": preConnect}
+
+    async def test_transport(self) -> None:
+        """
+        C{client.server.transport} and C{negotiation.transport} are the inner layer, and
+        the certificate is the server's.
+        """
+        server = await self.serve()
+        client, _, _ = await self.connected(server)
+        transport: Any = client.server and client.server.transport
+        self.assertIs(transport, self.layer)
+        shown = transport.getPeerCertificate().get_subject().CN
+        self.assertNotEqual(shown, transport.transport.getPeerCertificate())
+        self.assertIsNot(transport.getHandle(), transport.transport.getHandle())
+
+    async def test_certificates(self) -> None:
+        """
+        If the certificate is for another name, the attempt fails.
+        """
+        server = await self.serve()
+        proxy = await self.proxy("https")
+        self.host = "other.test"
+        error = await self.failing(
+            server, proxy=self.url(proxy), **self.secured(server)
+        )
+        self.assertIn("the server's certificate is not for other.test", str(error))
 
 
 class HostileTests(NetworkTestCase):

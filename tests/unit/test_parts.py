@@ -33,7 +33,7 @@ class PartsTests(SynchronousTestCase):
         )
         self.parts = Parts(client, {"serverError": self.serverError}, Mock())
         self.connection = self.parts.connection = Mock(
-            lost=False, ending=False, sendsNoMore=False, pendingBytes=0
+            lost=False, ending=False, sendsNoMore=False
         )
 
     def serverError(self, client: object, failure: Failure) -> None:
@@ -69,7 +69,7 @@ class PartsTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(self.parts.flushed()))
         self.parts.output.queue = Mock(pending=3)
         self.assertNoResult(self.parts.flushed())
-        self.connection.sendsNoMore, self.connection.pendingBytes = True, 3
+        self.connection.sendsNoMore, self.connection.outbound.pending = True, 3
         self.failureResultOf(self.parts.flushed(), OutputLost)
 
     def test_call(self) -> None:

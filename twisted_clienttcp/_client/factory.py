@@ -626,8 +626,9 @@ class ClientTCPFactory(Settings):
         marks = Marks(highMark, lowMark)
         storeMarks(self, marks)
         self._output.setMarks(marks)
-        if self._parts.connection is not None:
-            self._parts.connection.mark(marks)
+        connection = self._parts.connection
+        if connection is not None and connection.transport is not None:
+            connection.outbound.setMarks(marks)
 
     def flushed(self) -> Deferred[None]:
         """
@@ -715,14 +716,14 @@ class ClientTCPFactory(Settings):
         and these are independent.
         """
         if self._parts.server is not None:
-            self._parts.server.hold(Hold.USER)
+            self._parts.server.reading.hold(Hold.USER)
 
     def resumeProducing(self) -> None:
         """
         Deliver the held records, and continue to read (POE: resume_input of the wheel).
         """
         if self._parts.server is not None:
-            self._parts.server.release(Hold.USER)
+            self._parts.server.reading.release(Hold.USER)
 
     def stopProducing(self) -> None:
         """

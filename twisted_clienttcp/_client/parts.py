@@ -150,9 +150,9 @@ class Parts:
         if (
             connection is not None
             and connection.sendsNoMore
-            and connection.pendingBytes
+            and connection.outbound.pending
         ):
-            return fail(OutputLost(connection.pendingBytes))
+            return fail(OutputLost(connection.outbound.pending))
         return self.wait("flushed")
 
     def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:

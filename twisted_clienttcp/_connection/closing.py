@@ -105,6 +105,7 @@ class Closing:
     """
     The end of one connection, from the first event or call that leads to it.
 
+    @ivar transport: the transport.
     @ivar stage: how far it has come.
     @ivar cause: the first cause that was recorded.
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
@@ -118,7 +119,7 @@ class Closing:
     #: The connection, for the owner.
     _connection: Any
     _owner: ConnectionOwner[Any]
-    _transport: Any
+    transport: Any
     _clock: IReactorTime
     _outbound: Outbound
     _reading: Reading
@@ -194,7 +195,7 @@ class Closing:
         self._reading.read(True)
         if self.stage in (OPEN, HEARING):
             self._begin(drainTimeout, lingerTimeout)
-        elif self.stage is LINGERING and isHalfCloseable(self._transport):
+        elif self.stage is LINGERING and isHalfCloseable(self.transport):
             self._awaitPeer()
 
     def drain(
@@ -212,7 +213,7 @@ class Closing:
             return
         self._delivers = True
         self._expectsInput = not self._reading.hasEnded
-        canHalfClose = isHalfCloseable(self._transport) and not self._isProxied
+        canHalfClose = isHalfCloseable(self.transport) and not self._isProxied
         self._hearsFirst = not (halfCloses and canHalfClose)
         # From now on, these limits replace the others.
         self._reading.stopWatching()
@@ -235,7 +236,7 @@ class Closing:
 
         @raise RuntimeError: if the transport cannot end one side alone.
         """
-        if not isHalfCloseable(self._transport):
+        if not isHalfCloseable(self.transport):
             raise RuntimeError(
                 "this transport cannot close only its sending side (TLS cannot): use "
                 "shutdown()"
@@ -279,10 +280,10 @@ class Closing:
         if not self.sendingEnded:
             self.sendingEnded = True
             self._outbound.close(CLOSED)
-            if isHalfCloseable(self._transport) and not (
+            if isHalfCloseable(self.transport) and not (
                 self._reading.hasEnded and self.stage is not OPEN
             ):
-                _endOurSide(self._transport)
+                _endOurSide(self.transport)
         if self.stage is FLUSHING:
             if self._outbound.keepsRecords:
                 self._owner.outputClosed(self._connection)
@@ -365,12 +366,12 @@ class Closing:
         self.stage = LINGERING
         if self._reading.hasEnded:
             self._loseAcknowledged()
-        elif not isHalfCloseable(self._transport):
+        elif not isHalfCloseable(self.transport):
             # TLS has no half-close (though its transport claims one). It waits for the
             # peer's close_notify, without a time limit of its own.
             self._startTimer(self._lingerTimeout, self._cutOff)
-            self._answered = not _tls.peerHasEnded(self._transport)
-            self._transport.loseConnection()
+            self._answered = not _tls.peerHasEnded(self.transport)
+            self.transport.loseConnection()
         elif not self._delivers:
             self._lastHeard = self._clock.seconds()
             self._linger(self._lastHeard + self._lingerTimeout)
@@ -408,7 +409,7 @@ class Closing:
 
     def _lose(self) -> None:
         self._stopTimer()
-        self._transport.loseConnection()
+        self.transport.loseConnection()
 
     def heard(self) -> None:
         """
@@ -451,7 +452,7 @@ class Closing:
 
     def _abortTransport(self) -> None:
         # Not every transport (in memory, or wrapped) can abort.
-        transport = self._transport
+        transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
     def lost(self, reason: Failure) -> None:
@@ -506,7 +507,7 @@ class Closing:
             return
         self.isReported = True
         unsent = self._outbound.pending
-        isTLS = ISSLTransport.providedBy(self._transport)
+        isTLS = ISSLTransport.providedBy(self.transport)
         isClean = bool(reason.check(ConnectionDone))
         isOrderly = (
             self.stage in (HEARING, LINGERING)
@@ -541,7 +542,7 @@ class Closing:
         isAnswered = self._answered and (isClean or not isTLS)
         if self._isProxied:
             # A proxy cannot forge the server's close_notify, but all the rest.
-            isAnswered &= isTLS and not _tls.endsAtProxy(self._transport)
+            isAnswered &= isTLS and not _tls.endsAtProxy(self.transport)
             unacknowledged = unacknowledged or None
         disconnection = Disconnection(
             failure=failure or reason,

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
+from .. import _tls
 from ..errors import ClearText, NotConnectedError
 from ..framing._building import FramingSpec, freshFraming
 from .queue import OutputQueue
@@ -28,7 +29,8 @@ class Negotiation:
     framing that is in use when C{connected} has returned, and their records are passed
     to C{serverInput}.
 
-    @ivar transport: the transport of the connection.
+    @ivar transport: the transport of the connection. After L{startTLS} through a proxy
+        with TLS, it is another object.
     """
 
     def __init__(
@@ -171,7 +173,9 @@ class Negotiation:
             raise RuntimeError(
                 "startTLS() cannot be called while nextRecord() is waiting"
             )
-        if ISSLTransport.providedBy(self.transport):
+        if ISSLTransport.providedBy(self.transport) and not _tls.endsAtProxy(
+            self.transport
+        ):
             raise RuntimeError("the connection uses TLS already")
         inbound = self._reading.inbound
         if unread := inbound.discard():

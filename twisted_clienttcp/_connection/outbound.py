@@ -466,12 +466,14 @@ class Outbound(OutputQueue):
         if self._producer is not None:
             self._producer.stop()
 
-    def startTLS(self, start: Callable[[], object]) -> None:
+    def startTLS(self, start: Callable[[], Any]) -> Any:
         """
         Pass everything that was put to the transport, in clear text, and start TLS.
         Records that are put from now on wait for the handshake.
 
-        @param start: starts TLS on the transport.
+        @param start: starts TLS on the transport, and returns the one to use then.
+
+        @return: that transport.
         """
         size = self.passedOn
         while chunk := self.take():
@@ -480,8 +482,7 @@ class Outbound(OutputQueue):
         self.passedOn = size
         if self._isRegistered:
             self._unregister()
-        start()
-        self._use(self._transport)
+        self._use(start())
         if self._consumer is None:
             self.sent()
         elif size:
@@ -489,6 +490,7 @@ class Outbound(OutputQueue):
             self._isRegistered = True
         if not self.pending:
             self.edge = 0
+        return self._transport
 
     def handshakeCompleted(self) -> None:
         """

@@ -372,16 +372,21 @@ class Connection(ClientTCPProtocol):
         """
         options = _tls.checkOptions("options of startTLS()", options)
         transport = self.transport
-        if not ITLSTransport.providedBy(transport):
+        if not (ITLSTransport.providedBy(transport) or _tls.endsAtProxy(transport)):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._owner.tlsOptions(options)
         inbound = self.reading.inbound
         framing = inbound.buffer.framing.fresh()
         self.shaking = True
-        self.outbound.startTLS(lambda: _tls.start(transport, creator, swallow))
+        # It is another one if TLS goes through TLS with a proxy.
+        self.transport = self.outbound.startTLS(
+            lambda: _tls.start(transport, creator, swallow, self)
+        )
+        for part in (self.reading, self.closing, self.negotiation):
+            part.transport = self.transport
         self.outbound.use(framing)
         inbound.buffer = InputBuffer(framing)
-        if (broken := _tls.setupFailure(transport)) is not None:
+        if (broken := _tls.setupFailure(self.transport)) is not None:
             self._refuse(broken)
 
     def _refuse(self, failure: Failure) -> None:
@@ -525,21 +530,6 @@ class Connection(ClientTCPProtocol):
         callback = "serverInputBatch" if self._client.batched else "serverInput"
         self._owner.callbackRaised(callback, error, self)
 
-    def hold(self, reason: int) -> None:
-        """
-        Deliver no records and read nothing until L{release}.
-
-        @param reason: why: one of the values of C{Hold}.
-        """
-        self.reading.hold(reason)
-
-    def release(self, reason: int) -> None:
-        """
-        Deliver the records that wait, and read on, unless there is another reason to
-        hold the records.
-        """
-        self.reading.release(reason)
-
     def pauseProducing(self) -> None:
         self.reading.hold(Hold.CONSUMER)
 
@@ -623,14 +613,6 @@ class Connection(ClientTCPProtocol):
 
     # -- output
 
-    @property
-    def pendingBytes(self) -> int:
-        """
-        The bytes accepted and not yet passed to the kernel: never too few, and too
-        many by one chunk (64 KiB) at the most.
-        """
-        return self.outbound.pending
-
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
         As C{client.registerProducer}.
@@ -648,13 +630,6 @@ class Connection(ClientTCPProtocol):
         """
         self.outbound.unregisterProducer()
         self.closing.flushed()
-
-    def mark(self, marks: Marks) -> None:
-        """
-        Use other marks.
-        """
-        if self.transport is not None:
-            self.outbound.setMarks(marks)
 
     # -- the end
 

@@ -62,6 +62,7 @@ class Reading:
     """
     The input of one connection.
 
+    @ivar transport: the transport.
     @ivar mode: where received bytes go.
     @ivar input: the inbound side; None until it is needed.
     @ivar watch: notices a silent peer; None if that is not wanted.
@@ -77,7 +78,6 @@ class Reading:
         "_newInbound",
         "_socket",
         "_throttled",
-        "_transport",
         "_turn",
         "_usual",
         "few",
@@ -87,6 +87,7 @@ class Reading:
         "isLost",
         "isPaused",
         "mode",
+        "transport",
         "watch",
     )
 
@@ -102,7 +103,7 @@ class Reading:
         @param newInbound: returns the inbound side. It is called only when something is
             received or set, to save the memory of idle connections.
         """
-        self._transport = transport
+        self.transport = transport
         self._clock = clock
         self._newInbound = newInbound
         self.input: Inbound | None = None
@@ -199,7 +200,7 @@ class Reading:
         """
         Read from the transport, or pause it.
         """
-        transport = IPushProducer(self._transport, None)
+        transport = IPushProducer(self.transport, None)
         if transport is None or self.hasEnded or self.isLost:
             return
         self.isPaused = not wanted
@@ -284,7 +285,7 @@ class Reading:
         large buffer for them, and all of them wait while the records are held. So there
         is a large buffer only while the peer fills it and the user takes the records.
         """
-        throughTLS = self._socket is not self._transport
+        throughTLS = self._socket is not self.transport
         usual, size = self._usual, self._socket.bufferSize
         least = TLS_RECORD if throughTLS else usual
         if length < least or records > MANY_RECORDS or isHeld:
