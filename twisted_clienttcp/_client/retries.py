@@ -57,8 +57,8 @@ class Retries:
 
         @param now: the current time in seconds.
 
-        @return: the seconds that the policy returns, of which C{delay} is the part that
-            C{maxDelay} allows; or, to give up, the reason.
+        @return: the seconds that the policy returns, which C{delay} limits to
+            C{maxDelay}; or, to give up, the reason.
         """
         if not self.count:
             self._firstAt = now

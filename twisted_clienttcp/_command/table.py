@@ -342,7 +342,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "Append all bytes that are sent and received to this file, as a hexdump "
             "with the time, the direction and the offset. A new file can be read only "
             "by its owner. With -, the hexdump is written to standard error, and what "
-            "is not read at once is lost. With --client, bytes that are exchanged "
+            "is not read in time is lost. With --client, bytes that are exchanged "
             "before connected has returned are not shown: they may be a login.",
             "wireLog",
             "x",

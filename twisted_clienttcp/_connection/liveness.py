@@ -18,9 +18,9 @@ Theory of operation:
  6. A peer that accepts output is not silent either. But even if its program does
     nothing, its kernel accepts records that are put here, such as a heartbeat. So these
     do not count, unless they had to wait for other output.
- 7. A proxy accepts what fits into its buffers even if the server is gone. So through a
-    proxy, only output counts that had to wait in this process, because the buffers were
-    full.
+ 7. A proxy accepts output that fits into its buffers even if the server is dead. So
+    through a proxy, only output counts that had to wait in this process, because the
+    buffers were full.
 """
 
 from __future__ import annotations

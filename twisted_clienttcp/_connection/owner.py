@@ -88,8 +88,8 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def outputEnds(self, connection: ConnectionT) -> None:
         """
-        TLS accepts no more output, because the peer has ended its side, and what it has
-        encrypted is not sent.
+        TLS accepts no more output, because the peer has ended its side, and encrypted
+        output still waits to be sent.
         """
 
     def outputLost(self, connection: ConnectionT) -> None:
