@@ -107,7 +107,7 @@ class OrderTests(ClientTestCase):
         self.reactor.advance(client.delay)
         self.assertEqual(len(self.attempts()), 3)
 
-    def test_orderFromConnectError(self) -> None:
+    def test_reconnectInConnectError(self) -> None:
         """
         After C{reconnect} in C{connectError}, one attempt follows.
         """
@@ -121,7 +121,7 @@ class OrderTests(ClientTestCase):
         self.reactor.advance(0.1)
         self.assertEqual(len(self.attempts()), 2)
 
-    def test_orderFromServerError(self) -> None:
+    def test_reconnectInServerError(self) -> None:
         """
         C{reconnect} from C{serverError}: C{disconnected} first, then the attempt.
         """
@@ -274,7 +274,7 @@ class OrderTests(ClientTestCase):
         self.establish()
         self.assertIs(self.successResultOf(waiting[4]), client.server)
 
-    def test_shutdownBehindALoss(self) -> None:
+    def test_shutdownAfterALoss(self) -> None:
         """
         C{shutdown} succeeds after a loss, and if the connection is lost before
         C{connected}.

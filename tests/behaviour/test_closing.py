@@ -70,7 +70,7 @@ class ClosingTests(NetworkTestCase):
         )
         self.assertNotIn("serverError", [event[0] for event in recorder.events])
 
-    async def test_talkingPeerBites(self) -> None:
+    async def test_talkingPeerLosesData(self) -> None:
         """
         With C{transport.write} and C{loseConnection}, the same peer loses most of the
         data: the test above can fail.
@@ -255,7 +255,7 @@ class ClosingTests(NetworkTestCase):
         self.assertNotIn("serverFlushed", recorder.events)
         self.assertEqual(recorder.disconnections[0].unsent, 1000)
 
-    async def test_lossIsNoSuccess(self) -> None:
+    async def test_lossIsAFailure(self) -> None:
         """
         C{start()} fails if C{shutdown} has lost bytes, and if the server closes cleanly
         before it has received everything.
@@ -344,7 +344,7 @@ class UNIXTests(NetworkTestCase):
     A UNIX socket is lost as soon as its peer closes, unlike a TCP connection.
     """
 
-    async def test_lastWords(self) -> None:
+    async def test_dataBeforeTheEnd(self) -> None:
         """
         The data that the peer sent before it closed is delivered even if we end our
         side after that, and the end is a clean one.

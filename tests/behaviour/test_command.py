@@ -608,7 +608,7 @@ class ConsoleTests(ServedTestCase):
         self.assertEqual(command.out, b"short\nBYE\n")
         self.assertIn(b"was skipped", command.err)
 
-    async def test_unheard(self) -> None:
+    async def test_unreadOutput(self) -> None:
         """
         When standard output has no reader any more, the command ends, even if the
         server sends nothing.

@@ -90,7 +90,7 @@ class DeadlineTests(ClientTestCase):
         self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
         self.assertEqual(reported, ["timeout: not connected within 5 s"])
 
-    def test_itsWords(self) -> None:
+    def test_otherText(self) -> None:
         """
         The text of another object's timeout is left as it is.
         """

@@ -371,7 +371,7 @@ class DemoTests(CommandTestCase):
                 self.assertEqual(STORY, numbered)
                 self.assertEqual(done.err, b"")
 
-    async def test_unheard(self) -> None:
+    async def test_closedOutput(self) -> None:
         """
         C{--demo | true} ends quietly.
         """

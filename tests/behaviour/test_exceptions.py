@@ -726,7 +726,7 @@ class ClientServiceTests(NetworkTestCase):
     Tests for errors that a callback raises while an endpoint connects.
     """
 
-    async def test_serviceGoesOn(self) -> None:
+    async def test_serviceContinues(self) -> None:
         """
         C{ClientService} learns that the connection was made and lost, and makes the
         next one.

@@ -283,7 +283,7 @@ class ClientWatchTests(ClientTestCase):
         transport.lose()
         client.shutdown()
 
-    def test_costsNothing(self) -> None:
+    def test_withoutSettings(self) -> None:
         """
         Without these settings there is no timer.
         """

@@ -221,7 +221,7 @@ class TLSFlushTests(TLSTestCase):
         self.assertGreater(end.unsent, 0)
         self.assertEqual((end.initiator, end.confirmed), ("network", False))
 
-    async def test_mute(self) -> None:
+    async def test_silentServer(self) -> None:
         """
         A peer that does not answer our close_notify: C{lingerTimeout}.
         """

@@ -39,7 +39,7 @@ class OfflineTests(FlowTestCase):
         self.assertRaises(TypeError, self.client, offlineLimit=1.5)
         self.assertRaises(ValueError, self.client, offlineLimit=-1)
 
-    def test_sentBehindTheLogin(self) -> None:
+    def test_sentAfterTheLogin(self) -> None:
         """
         Records that wait for a connection are sent in order, after what C{connected}
         puts.

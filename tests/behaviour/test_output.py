@@ -213,7 +213,7 @@ class OutputTests(FlowTestCase):
         self.assertIs(client.put(b"y" * 8), False)
         self.assertIs(client.put(b""), True)
 
-    def test_marksTakenAway(self) -> None:
+    def test_marksRemoved(self) -> None:
         """
         Marks that are removed while the output is high make it low: nothing pauses it
         any more.
@@ -256,7 +256,7 @@ class OutputTests(FlowTestCase):
         self.drain(transport)
         self.assertEqual(self.events[2:], ["serverFlushed", "disconnected", "stopped"])
 
-    def test_ordersInEach(self) -> None:
+    def test_callsInEach(self) -> None:
         """
         Records that serverHigh, serverLow and serverFlushed put are sent too, and none
         of these is called inside another one.

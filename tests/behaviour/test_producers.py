@@ -295,7 +295,7 @@ class ConsumerTests(FlowTestCase):
         self.assertTrue(transport.disconnecting)
         self.assertEqual(transport.sent, b"xy")
 
-    def test_shutdownWaitsNotForEver(self) -> None:
+    def test_shutdownIsBounded(self) -> None:
         """
         But no longer than C{drainTimeout}.
         """

@@ -429,7 +429,7 @@ class GiveUpTests(RetryTestCase):
             said = [e for e in events if "gives up" in (e.get("log_format") or "")]
             self.assertEqual(said[-1]["log_level"], level)
 
-    def test_orderInStopped(self) -> None:
+    def test_callInStopped(self) -> None:
         """
         A callback may continue after the client has given up.
         """

@@ -61,7 +61,7 @@ class KnowsOnlyTwistedTests(RetryTestCase):
         self.assertEqual(self.events[-1], "disconnected")
         self.wait(client)
 
-    def test_lossBehindRecords(self) -> None:
+    def test_lossAfterRecords(self) -> None:
         """
         Such a subclass receives each record that arrived before the loss.
         """

@@ -661,7 +661,7 @@ class LaterTests(ClientsTestCase):
         self.assertEqual(self.where(), ("127.0.0.5", 5))
         self.assertEqual(client.remotePort, 5)
 
-    def test_somebodyElsesConnector(self) -> None:
+    def test_foreignConnector(self) -> None:
         """
         An address also replaces that of a connector that is not the client's own.
         """

@@ -396,7 +396,7 @@ class StartTLSTests(TLSTestCase):
         self.assertRefused(error, "6 bytes in clear text")
         self.assertEqual(error.count, 6)
 
-    async def test_defiant(self) -> None:
+    async def test_useAfterClearText(self) -> None:
         """
         C{preConnect} cannot use this connection.
         """

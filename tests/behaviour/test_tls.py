@@ -210,7 +210,7 @@ class VerifiedTests(TLSTestCase):
             error = await self.failing(server, tls=self.options())
             self.assertRefused(error, words)
 
-    async def test_mute(self) -> None:
+    async def test_silentServer(self) -> None:
         """
         A server that accepts and never sends anything: C{connectTimeout} covers the
         handshake, also one that C{preConnect} starts.
@@ -518,7 +518,7 @@ class BrokenOptionsTests(TLSTestCase):
             self.assertIn("must be True or the result of", str(refusal))
             self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
-    async def test_goesOn(self) -> None:
+    async def test_nextAttempt(self) -> None:
         """
         The error counts as a failure, and the next attempt may succeed.
         """

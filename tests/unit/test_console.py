@@ -302,7 +302,7 @@ class ConsoleTests(SynchronousTestCase):
         self.reactor.advance(100)
         self.assertEqual((self.messages, self.console.lost), ([], False))
 
-    def test_nobodyReads(self) -> None:
+    def test_outputNotRead(self) -> None:
         """
         After a signal, output that is not read is dropped soon.
         """
@@ -314,7 +314,7 @@ class ConsoleTests(SynchronousTestCase):
         self.assertTrue(self.console.lost)
         self.successResultOf(self.console.close())
 
-    def test_nobodyReadsTheEnd(self) -> None:
+    def test_endNotRead(self) -> None:
         """
         The same holds for output that was received after the signal.
         """

@@ -124,7 +124,7 @@ class BufferTests(SynchronousTestCase):
             error = self.assertRaises(FramingError, buffer.decode, many)
             self.assertIsInstance(error.__cause__, ZeroDivisionError)
 
-    def test_skipsWhatIsToCome(self) -> None:
+    def test_skipsLaterRecords(self) -> None:
         """
         A framing that knows the length skips bytes that have not arrived. None of them
         is kept.

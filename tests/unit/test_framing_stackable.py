@@ -287,7 +287,7 @@ class StackTests(SynchronousTestCase):
         found = self.replacing(framing, [b"#\na\n#\r", b"\nb\r\n", b"c"], 0)
         self.assertEqual(found, ([], b"a\nb\r\nc"))
 
-    def test_newlineOfWhatIsLeftOver(self) -> None:
+    def test_newlineOfTheRest(self) -> None:
         """
         The second half of a newline belongs to the bytes that are passed on, also if
         only some records of its line are.

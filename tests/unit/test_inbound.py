@@ -111,7 +111,7 @@ class DeliveryTests(SynchronousTestCase):
     L{Inbound}.
     """
 
-    def test_resultThatIsThere(self) -> None:
+    def test_firedResult(self) -> None:
         """
         A result that has fired already does not end the loop over the records.
         """

@@ -384,7 +384,7 @@ class WatchTests(SynchronousTestCase):
         watch.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_keepTalkingBehindOutput(self) -> None:
+    def test_keepTalkingAfterOutput(self) -> None:
         """
         While output is pending, nothing is added to it.
         """

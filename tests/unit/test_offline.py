@@ -90,7 +90,7 @@ class OfflineQueueTests(SynchronousTestCase):
         self.assertEqual(queue.take(), b"\x01a\x01b")
         self.assertEqual(queue.accepted, (4, 2))
 
-    def test_thereAndBack(self) -> None:
+    def test_roundTrip(self) -> None:
         """
         Records that a lost connection has not passed on are sent by the next one in its
         own framing.

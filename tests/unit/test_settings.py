@@ -494,7 +494,7 @@ class PrecedenceTests(SynchronousTestCase):
         for attributes, kind in wrong:
             self.assertRaises(kind, type, "Feeder", (ClientTCPFactory,), attributes)
 
-    def test_policyIsNoMethod(self) -> None:
+    def test_policyIsNotAMethod(self) -> None:
         """
         A policy in a class is called without the client, however it is written.
         """
