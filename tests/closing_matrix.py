@@ -521,6 +521,8 @@ class Run:
         self.waiting: list[Deferred[Any]] = []
         self.outcome: Failure | None = None
         self._made = False
+        #: The connection that the call drains.
+        self._drained: Connection | None = None
         self._isProducing = False
         self._over: Deferred[None] = Deferred()
         self._listening = listening
@@ -652,14 +654,9 @@ class Run:
     @property
     def _drains(self) -> bool:
         """
-        True if the first connection drains, so that another one will follow.
+        True if a connection drains, so that another one will follow.
         """
-        return (
-            self.case.call in DRAINING
-            and self._made
-            and bool(self.connections)
-            and self.connections[0].end is None
-        )
+        return self._drained is not None and self._drained.end is None
 
     def _unregister(self) -> None:
         if self._isProducing:
@@ -681,6 +678,8 @@ class Run:
         if place != self.case.place or self._made:
             return None
         self._made = True
+        if self.client.connected and self.case.call in DRAINING:
+            self._drained = self.connections[-1]
         try:
             result = self.case.call(self.client)
         finally:
@@ -767,6 +766,7 @@ def problems(run: Run) -> list[str]:
         "stopped is not called once",
     )
     check(events[-1:] == ["stopped"], "stopped is not last")
+    check("timeout" not in events, "the client has not stopped by itself")
     check(
         events.count("connected") == events.count("disconnected"),
         "connected and disconnected are not called equally often",

@@ -42,6 +42,7 @@ CALLS = (
     "shutdown",
     "reconnect",
     "reconnectLater",
+    "replace",
     "connect",
     "put",
     "pause",
@@ -89,6 +90,7 @@ class Connection:
 
     @ivar givenUp: a call has ended it: no record may follow.
     @ivar mayBeGivenUp: a posted event ends it in some turn: records may be left out.
+    @ivar drains: what is put is for the next connection.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -98,6 +100,7 @@ class Connection:
         self.errors = 0
         self.givenUp = False
         self.mayBeGivenUp = False
+        self.drains = False
         self.sent = b""
         self.delivered: list[bytes] = []
         self.swapped = False
@@ -118,6 +121,8 @@ class ClientMachine(RuleBasedStateMachine):
         self.shutdowns: list[Deferred[Any]] = []
         self.stops: list[Deferred[Any]] = []
         self.records = 0
+        #: What was put for the next connection.
+        self.waiting = b""
         self.laters: list[Any] = []
         self.broken: list[AssertionError] = []
         #: The callbacks that are making calls.
@@ -180,6 +185,19 @@ class ClientMachine(RuleBasedStateMachine):
         if self.wired():
             self.drain()
 
+    @precondition(lambda self: self.client.connected)
+    @rule(pending=st.booleans(), call=st.sampled_from(CALLS))
+    def replaceAndPut(self, pending: bool, call: str) -> None:
+        """
+        And what is put during a drain is for the next connection.
+        """
+        if pending:
+            self.call_put()
+        self.call_replace()
+        self.call_put()
+        self.call(call)
+        self.call_put()
+
     # -- what the client reports
 
     @property
@@ -203,6 +221,8 @@ class ClientMachine(RuleBasedStateMachine):
                     self.call(plan)
                 finally:
                     self.calling.pop()
+            if name == "connected" and client.connected:
+                self.sendWaiting()
 
         return call
 
@@ -259,6 +279,7 @@ class ClientMachine(RuleBasedStateMachine):
         for connection in self.connections:
             assert connection.connected == connection.disconnected
         self.running = False
+        self.waiting = b""
 
     # -- what the user does
 
@@ -286,7 +307,31 @@ class ClientMachine(RuleBasedStateMachine):
             self.stops.append(stopped)
             stopped.addErrback(lambda failure: None)
 
+    def sendWaiting(self) -> None:
+        """
+        The present connection sends what was put for the one after another.
+        """
+        self.now.put += self.waiting
+        self.waiting = b""
+
+    def call_replace(self) -> None:
+        """
+        Drain the connection.
+        """
+        if self.client.connected:
+            self.sendWaiting()
+            self.now.drains = True
+        elif self.client.server is None:
+            self.giveUp()
+        self.client.reconnect(drain=True)
+
     def call_shutdown(self) -> None:
+        if self.connections and self.client.server is not None:
+            connection, wire = self.now, self.now.wire
+            isOpen = self.client.connected or connection.drains
+            if isOpen and not (wire.halfClosing or wire.lost or wire.aborted):
+                self.sendWaiting()
+            connection.drains = False
         self.giveUp()
         self.shutdowns.append(self.client.shutdown())
 
@@ -324,11 +369,15 @@ class ClientMachine(RuleBasedStateMachine):
         try:
             self.client.put(record)
         except NotConnectedError:
-            pass
+            assert self.client.server is None or not self.now.drains
         else:
-            assert self.client.server is not None
-            framing: Any = self.client.server.outputFraming
-            self.now.put += framing.encode(record)
+            server = self.client.server
+            assert server is not None
+            if self.now.drains:
+                self.waiting += record + b"\n"
+            else:
+                framing: Any = server.outputFraming
+                self.now.put += framing.encode(record)
 
     def call_pause(self) -> None:
         self.client.pauseProducing()
@@ -345,6 +394,8 @@ class ClientMachine(RuleBasedStateMachine):
             self.now.swapped = True
 
     def call_endSending(self) -> None:
+        if self.client.connected:
+            self.sendWaiting()
         try:
             self.client.loseWriteConnection()
         except NotConnectedError:
@@ -480,7 +531,7 @@ class ClientMachine(RuleBasedStateMachine):
         if self.client.server is not None:
             wire = self.now.wire
             inUserSpace = len(self.now.put) - len(wire.sent)
-            pending = self.client.pendingBytes
+            pending = self.client.pendingBytes - len(self.waiting)
             assert pending >= inUserSpace, (pending, inUserSpace)
             assert pending <= inUserSpace + 65536
 
@@ -665,12 +716,12 @@ class AnySequenceTests(FlowTestCase):
             st.sampled_from(
                 [
                     *("put", "putMuch", "drain", "lose", "connect") * 2,
-                    *("turn", "peerEnds", "flushed"),
+                    *("turn", "peerEnds", "flushed", "replace", "silence"),
                 ]
             ),
             max_size=30,
         ),
-        st.sampled_from([200, CHUNK * 3, CHUNK * 20]),
+        st.sampled_from([0, 200, CHUNK * 3, CHUNK * 20]),
         st.booleans(),
     )
     def test_overConnections(
@@ -730,6 +781,11 @@ class AnySequenceTests(FlowTestCase):
                 if live.disconnecting and not live.held:
                     live.lose(ConnectionDone())
                     live = None
+            elif step == "replace":
+                client.reconnect(drain=True)
+            elif step == "silence":
+                self.reactor.advance(6)
+                self.reactor.advance(0)
             elif step == "peerEnds":
                 live.protocol.readConnectionLost()
             elif step == "lose":

@@ -383,6 +383,34 @@ class UNIXTests(NetworkTestCase):
         )
         self.assertEqual(recorder.disconnections[0].initiator, "peer")
 
+    async def test_fullBuffer(self) -> None:
+        """
+        A peer that has ended its side and reads nothing does not delay the end, though
+        its kernel would accept no more output now.
+        """
+        listening, address = self.listeningSocket(socket.AF_UNIX, 0)
+        recorder = Recorder()
+        peers: list[socket.socket] = []
+
+        def endUnread(client: ClientTCPFactory) -> None:
+            peer, _ = listening.accept()
+            self.addCleanup(peer.close)
+            peers.append(peer)
+            peer.shutdown(socket.SHUT_WR)
+            client.shutdown()
+
+        # Less than the kernel accepts, and more than leaves the socket writable.
+        recorder.on["connected"] = lambda client, peer: client.write(b"x" * 150_000)
+        recorder.on["serverFlushed"] = endUnread
+        client = ClientTCPFactory(
+            **address, autoReconnect=False, **recorder.parameters()
+        )
+        await client.start().addTimeout(GUARD, reactor)
+        (end,) = recorder.disconnections
+        self.assertEqual((end.initiator, end.unsent), ("local", 0))
+        self.assertGreater(end.unacknowledged, 0)
+        self.assertEqual(len(peers[0].recv(200_000, socket.MSG_WAITALL)), 150_000)
+
 
 class ShutdownInsideTests(NetworkTestCase):
     """

@@ -8,8 +8,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import (
@@ -22,9 +24,10 @@ from twisted_clienttcp.errors import (
     RecordTooLong,
 )
 from twisted_clienttcp.framing import Line
+from twisted_clienttcp.proxy import ProxiedAddress
 from twisted_clienttcp.testing import MemoryServer
 
-from .._memory import ABC, ClientTestCase, Producer
+from .._memory import ABC, ClientTestCase, Producer, Transport
 from .._support import CHUNK, Peer, Recorder
 from .._ways import TLS_WAYS, WAYS, WaysTestCase, addTests
 
@@ -713,6 +716,8 @@ class CallTests(DrainTestCase):
         client = self.drained()
         client.put(b"b")
         client.shutdown()
+        self.assertRaises(NotConnectedError, client.put, b"c")
+        self.assertEqual(client.pendingBytes, 2)
         self.server.send(b"discarded\n")
         self.server.close()
         self.assertEqual(self.records(), [])
@@ -1124,6 +1129,80 @@ class FailBackTests(ClientTestCase):
         self.establish()
         self.reactor.advance(1000)
         self.assertTrue(client.connected)
+
+
+@implementer(IHalfCloseableDescriptor)
+class HalfCloseable(Transport):
+    """
+    A transport that can end one side alone.
+
+    @ivar hasEnded: True if it has ended ours.
+    """
+
+    hasEnded = False
+
+    def loseWriteConnection(self) -> None:
+        self.hasEnded = True
+
+    def readConnectionLost(self, reason: Any) -> None:
+        pass
+
+    def writeConnectionLost(self, reason: Any) -> None:
+        pass
+
+
+class HostedTests(ClientTestCase):
+    """
+    A client that a C{ClientService} connects.
+    """
+
+    def hosted(self, client: Any, peer: Any = None) -> HalfCloseable:
+        """
+        Connect a client as a C{ClientService} does.
+        """
+        transport = HalfCloseable()
+        transport.protocol = client.buildProtocol(peer)
+        transport.protocol.makeConnection(transport)
+        return transport
+
+    def test_maxAge(self) -> None:
+        """
+        A connection that is C{maxAge} old is drained, and the next connection, which
+        the service makes, sends what was put meanwhile.
+        """
+        client = self.client(maxAge=100, failBack=50)
+        first = self.hosted(client)
+        error = self.assertRaises(RuntimeError, client.reconnect, drain=True)
+        self.assertIn("ClientService", str(error))
+        self.reactor.advance(99)
+        self.assertTrue(client.connected)
+        self.reactor.advance(1)
+        self.assertTrue(first.hasEnded)
+        client.put(b"next")
+        first.protocol.dataReceived(b"late\r\n")
+        first.protocol.readConnectionLost()
+        first.lose(ConnectionDone())
+        self.assertEqual(
+            self.events, ["connected", ("serverInput", b"late"), "disconnected"]
+        )
+        self.assertEqual(self.reactor.tcpClients, [])
+        second = self.hosted(client)
+        self.reactor.advance(0)
+        second.drain()
+        self.assertEqual(second.sent, b"next\r\n")
+
+    def test_proxied(self) -> None:
+        """
+        Through a proxy, our side ends only when the peer is silent.
+        """
+        client = self.client(maxAge=100)
+        transport = self.hosted(client, ProxiedAddress("server.test", 7, ("a",)))
+        self.reactor.advance(100)
+        self.reactor.advance(4)
+        self.assertFalse(transport.hasEnded)
+        self.reactor.advance(1)
+        self.reactor.advance(0)
+        self.assertTrue(transport.hasEnded)
 
 
 class EveryWayTests(WaysTestCase):

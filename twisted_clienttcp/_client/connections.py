@@ -298,13 +298,12 @@ class Connections:
         """
         connection, output = self._parts.connection, self._parts.output
         if connection is not None:
-            if (
-                output.offline.behind is connection.outbound
-                and self._parts.lifecycle.stopping
-                and not connection.closing.sendingEnded
-            ):
+            isDrained = output.offline.behind is connection.outbound
+            if isDrained and self._parts.lifecycle.stopping:
+                # No other connection follows.
                 output.endDrain(connection.outbound)
-            self.sendOffline(connection)
+            if not connection.closing.sendingEnded:
+                self.sendOffline(connection)
             connection.close()
 
     def drain(self) -> None:

@@ -28,6 +28,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import attrs
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -36,6 +37,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
     IUNIXTransport,
 )
+from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
 from .. import _tls
@@ -190,9 +192,10 @@ class Closing:
         if self.reason is not None:
             self._finish()
             return
-        # Whatever has paused the transport: the peer's end must be noticed, and a peer
-        # that waits for us to read does not read itself.
-        self._reading.read(True)
+        if self.stage is not LINGERING or not self._reading.isRead:
+            # Whatever has paused the transport: the peer's end must be noticed, and a
+            # peer that waits for us to read does not read itself.
+            self._reading.read(True)
         if self.stage in (OPEN, HEARING):
             self._begin(drainTimeout, lingerTimeout)
         elif self.stage is LINGERING and isHalfCloseable(self.transport):
@@ -409,7 +412,15 @@ class Closing:
 
     def _lose(self) -> None:
         self._stopTimer()
-        self.transport.loseConnection()
+        transport = self.transport
+        if isinstance(transport, FileDescriptor) and transport.connected:
+            # loseConnection() waits until the kernel would accept more output, and so
+            # for a peer that does not read. But there is no more.
+            transport.stopReading()
+            transport.stopWriting()
+            transport.connectionLost(Failure(CONNECTION_DONE))
+        else:
+            transport.loseConnection()
 
     def heard(self) -> None:
         """
