@@ -316,8 +316,10 @@ class ClientMachine(RuleBasedStateMachine):
 
     def call_replace(self) -> None:
         """
-        Drain the connection.
+        Drain the connection, unless a posted event will end it.
         """
+        if self.connections and self.now.mayBeGivenUp:
+            return
         if self.client.connected:
             self.sendWaiting()
             self.now.drains = True
@@ -329,7 +331,8 @@ class ClientMachine(RuleBasedStateMachine):
         if self.connections and self.client.server is not None:
             connection, wire = self.now, self.now.wire
             isOpen = self.client.connected or connection.drains
-            if isOpen and not (wire.halfClosing or wire.lost or wire.aborted):
+            hasEnded = wire.halfClosing or wire.disconnecting
+            if isOpen and not (hasEnded or wire.lost or wire.aborted):
                 self.sendWaiting()
             connection.drains = False
         self.giveUp()
@@ -356,6 +359,8 @@ class ClientMachine(RuleBasedStateMachine):
         self.client.post("reconnect")
 
     def call_postShutdown(self) -> None:
+        if self.connections and self.now.drains:
+            return
         self.mayGiveUp()
         self.client.post("shutdown")
 
@@ -548,13 +553,13 @@ class ClientMachine(RuleBasedStateMachine):
 
     def timers(self) -> list[Any]:
         """
-        @return: the callback that must follow, apart from events that the user has
-            posted since.
+        @return: the calls that must follow later than in the next turn, apart from
+            events that the user has posted since.
         """
         return [
             call
             for call in self.reactor.getDelayedCalls()
-            if "Events." not in str(call)
+            if "Events." not in str(call) and call.getTime() > self.reactor.seconds()
         ]
 
     def teardown(self) -> None:

@@ -452,6 +452,38 @@ class OutputTests(DrainTestCase):
         self.successResultOf(waiting)
         self.assertEqual(self.names(), ["serverFlushed"])
 
+    def test_nextEndsInConnected(self) -> None:
+        """
+        If the next connection is aborted in C{connected}, the one after that sends
+        them.
+        """
+        client = self.drained()
+        client.put(b"a")
+        self.server.close()
+        self.recorder.on["connected"] = lambda client, peer: client.reconnect()
+        self.server.accept()
+        del self.recorder.on["connected"]
+        self.server.advance(0)
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"a\n")
+        self.assertEqual(client.stats.unsentBytes, 0)
+
+    def test_againAfterShutdown(self) -> None:
+        """
+        They wait for the next connection too if C{shutdown} is called during the drain,
+        and then C{reconnect}.
+        """
+        client = self.drained()
+        client.put(b"a")
+        client.shutdown()
+        client.reconnect(drain=True)
+        self.server.advance(0)
+        self.server.close()
+        self.assertOrderly()
+        self.server.advance(0)
+        self.server.accept()
+        self.assertEqual(self.server.read(), b"a\n")
+
     def test_otherFraming(self) -> None:
         """
         They have the framing of the next connection.

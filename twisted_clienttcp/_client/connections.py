@@ -302,8 +302,7 @@ class Connections:
             if isDrained and self._parts.lifecycle.stopping:
                 # No other connection follows.
                 output.endDrain(connection.outbound)
-            if not connection.closing.sendingEnded:
-                self.sendOffline(connection)
+            self.sendOffline(connection)
             connection.close()
 
     def drain(self) -> None:

@@ -106,7 +106,7 @@ class Output:
         @return: an error for each record that the framing of the connection cannot
             encode.
         """
-        if self.queue is not queue:
+        if self.queue is not queue or queue.isClosed:
             return []
         queue.own()
         errors = self.offline.moveTo(queue)

@@ -220,6 +220,13 @@ class OutputQueue:
         self._closed = reason
         self.encode = self._refuse
 
+    @property
+    def isClosed(self) -> bool:
+        """
+        True if nothing is accepted any more.
+        """
+        return bool(self._closed)
+
     def _chooseEncode(self) -> None:
         if self._closed:
             self.encode = self._refuse
