@@ -19,6 +19,7 @@ import pkgutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from inspect import isfunction
 from types import ModuleType
 from typing import Any
 
@@ -68,12 +69,11 @@ def parameters(path: str, function: Any) -> Iterator[str]:
             yield f"{path}({name})"
 
 
-def attributesOf(cls: type) -> set[str]:
+def attributesOf(cls: type, inherited: bool) -> set[str]:
     """
-    @return: the public attributes of a class and its instances, inherited ones
-        included.
+    @return: the public attributes of a class and its instances.
     """
-    found = {*dir(cls)}
+    found = {*dir(cls)} if inherited else set()
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] != PACKAGE:
             continue
@@ -93,20 +93,24 @@ def attributesOf(cls: type) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-def ofClass(path: str, cls: type) -> Iterator[str]:
+def ofClass(path: str, cls: type, inherited: bool) -> Iterator[str]:
     """
     @return: the parameters of a class, its attributes, and their parameters.
     """
-    yield from parameters(path, cls)
-    for name in attributesOf(cls):
+    # Python 3.10 takes those of an inherited __new__, which accepts anything.
+    constructor = inspect.getattr_static(cls, "__init__")
+    yield from parameters(path, constructor if isfunction(constructor) else cls)
+    for name in attributesOf(cls, inherited):
         yield f"{path}.{name}"
         value = getattr(cls, name, None)
         if callable(value) and not inspect.isclass(value):
             yield from parameters(f"{path}.{name}", value)
 
 
-def names() -> set[str]:
+def names(inherited: bool = False) -> set[str]:
     """
+    @param inherited: True to add attributes that classes inherit from other packages.
+
     @return: every public name.
     """
     found: set[str] = set()
@@ -117,12 +121,12 @@ def names() -> set[str]:
             value, path = getattr(module, name), prefix + name
             found.add(path)
             if inspect.isclass(value):
-                found.update(ofClass(path, value))
+                found.update(ofClass(path, value, inherited))
             elif callable(value):
                 found.update(parameters(path, value))
     for path, (moduleName, className) in REACHED.items():
         module = importlib.import_module(f"{PACKAGE}.{moduleName}")
-        attributes = attributesOf(getattr(module, className))
+        attributes = attributesOf(getattr(module, className), inherited)
         found.update(f"{path}.{name}" for name in attributes)
     options: Any = Options()
     found.update(f"clienttcp --{name.rstrip('=')}" for name in options.longOpt)

@@ -55,7 +55,7 @@ class NamesTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.old = set(RECORDED.read_text().splitlines())
-        self.new = names()
+        self.new = names(inherited=True)
         self.rows = list(table())
 
     def test_complete(self) -> None:
