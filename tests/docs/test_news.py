@@ -34,7 +34,8 @@ def namesIn(cell: str) -> list[str]:
     """
     @return: the names in a cell, as the list of version 0.1 has them.
     """
-    return [name.replace("=...", "") for name in re.findall("``(.+?)``", cell)]
+    cell = cell.replace("=...", "").replace("``client.server.", "``ClientTCPProtocol.")
+    return re.findall("``(.+?)``", cell.replace("``client.", "``ClientTCPFactory."))
 
 
 def inherited(name: str) -> Iterator[str]:
