@@ -117,6 +117,11 @@ class AboutOptionTests(SynchronousTestCase):
             ("--ca", "--ca needs a value, as in --ca=FILE"),
             ("-x", "--hex-dump needs a value, as in --hex-dump=FILE"),
             ("--key", "--key needs a value, as in --key=FILE"),
+            (
+                "--h",
+                "--h may be --half-close, --heartbeat, --help, --hex-dump or "
+                "--high-mark: write the whole name",
+            ),
             ("--ipv", "--ipv may be --ipv4 or --ipv6: write the whole name"),
         ):
             error = self.assertRaises(

@@ -294,15 +294,15 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "limit the wait for acknowledgement",
             "Default: the kernel's limit.",
         ),
-        _setting("maxAge", "replace a connection so old", "Default: never."),
+        _setting("maxAge", "replace a connection of this age", "Default: never."),
         _setting(
             "failBack",
-            "return to the first --endpoint",
+            "return to the first endpoint after this",
             "Default: stay.",
         ),
         _setting(
             "halfClose",
-            "no: --max-age and --fail-back wait",
+            "end our side of a replaced connection (yes)",
             "This is about --max-age and --fail-back; at the end of standard input, "
             "see --eof. Default: yes.",
             "yes|no",

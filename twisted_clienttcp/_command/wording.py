@@ -79,7 +79,7 @@ def aboutOption(error: GetoptError) -> str:
     """
     name = error.opt
     needsValue = "requires argument" in error.msg
-    if len(name) == 1:
+    if f"option -{name}" in error.msg:
         letters = {option.short: option.name for option in ALL.values()}
         if not needsValue:
             return f"there is no option -{name}"
@@ -93,7 +93,8 @@ def aboutOption(error: GetoptError) -> str:
     names = sorted([*ALL, "help", "version"])
     longer = [f"--{each}" for each in names if each.startswith(name)]
     if longer:
-        return f"--{name} may be {' or '.join(longer)}: write the whole name"
+        *first, last = longer
+        return f"--{name} may be {', '.join(first)} or {last}: write the whole name"
     close = get_close_matches(name, names, 1)
     hint = f": did you mean --{close[0]}?" if close else ""
     return f"there is no option --{name}{hint}"
