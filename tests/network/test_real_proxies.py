@@ -168,7 +168,7 @@ class RealProxyTests(RealProxyTestCase):
         port = await self.microsocks()
         await self.use(*servers, proxy=f"socks5://me:se%3Acret@127.0.0.1:{port}")
         error = await self.refused(servers[0].port, f"socks5://127.0.0.1:{port}")
-        self.assertIn("demands", str(error))
+        self.assertIn("requires authentication", str(error))
         error = await self.refused(freePort(), f"socks5://me:x@127.0.0.1:{port}")
         self.assertIn("did not accept the user and password", str(error))
         error = await self.refused(
