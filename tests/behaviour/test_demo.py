@@ -162,8 +162,8 @@ class EchoTests(DemoServerTestCase):
 
     async def test_all(self) -> None:
         """
-        Every byte comes back, also those that are on their way when the client ends
-        its side.
+        Every byte is echoed, also those that are on their way when the client ends its
+        side.
         """
         sent = bytes(range(256)) * (MANY // 256)
         port = self.serve(demo.echo)

@@ -992,7 +992,7 @@ class MaxAgeTests(DrainTestCase):
 
     def test_firstOnly(self) -> None:
         """
-        The age begins anew with each connection, and the timer ends with it.
+        The age starts at 0 with each connection, and the timer ends with it.
         """
         client = self.connected(maxAge=100)
         self.server.advance(60)

@@ -221,7 +221,7 @@ class BufferTests(SynchronousTestCase):
 
     def test_swallowedAtTheEnd(self) -> None:
         """
-        It is no rest of the stream.
+        It does not belong to the rest of the stream.
         """
         buffer = filled(Line(), b"a\r")
         self.assertEqual(buffer.decode(many=True), [b"a"])

@@ -272,7 +272,7 @@ class StackTests(SynchronousTestCase):
 
     def test_incompleteList(self) -> None:
         """
-        The lines of an incomplete list are passed on as they came, each with its own
+        The lines of an incomplete list are passed on unchanged, each with its own
         newline.
         """
         for above in ([], [Grep(code=notComment)], [Map(code=bang)]):

@@ -178,7 +178,7 @@ VALUES: dict[str, tuple[tuple[tuple[Any, Any], ...], tuple[tuple[Any, Any], ...]
     "wireLog": (((WIRE_LOG, WIRE_LOG),), ((print, TypeError),)),
 }
 
-#: Settings that need others beside them.
+#: Settings that need other settings.
 BESIDE: dict[str, dict[str, Any]] = {
     "endpoint": {},
     "highMark": ADDRESS | MARKS,

@@ -158,14 +158,14 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_noClient(self) -> None:
         """
-        It wants a client.
+        Its argument must be a client.
         """
         nothing: Any = object()
         self.assertRaises(TypeError, MemoryServer, nothing)
 
     def test_dialogue(self) -> None:
         """
-        Bytes go and come, however they are cut, and are read once.
+        Bytes are exchanged in pieces of any size, and are read once.
         """
         server = self.serve()
         server.accept()
@@ -210,8 +210,8 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_refuse(self) -> None:
         """
-        An attempt fails, with the error of the test's if it has one; the next comes
-        when its time has come.
+        An attempt fails, with the error that the test passes, if any; the next one
+        starts at its time.
         """
         server = self.serve()
         server.refuse()
@@ -229,7 +229,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        The end of the stream comes behind what was sent before.
+        The end of the stream arrives after the bytes that were sent before.
         """
         server = self.serve(autoReconnect=False)
         server.accept()
@@ -253,7 +253,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_reset(self) -> None:
         """
-        A connection is lost, and the next one is another.
+        A connection is lost, and the next one is a new one.
         """
         server = self.serve()
         server.accept()
@@ -267,7 +267,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_shutdown(self) -> None:
         """
-        The client ends in order, when the server has read all.
+        The client ends cleanly when the server has read everything.
         """
         server = self.serve()
         server.accept()
@@ -286,8 +286,8 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_marks(self) -> None:
         """
-        A server that does not read lets the output rise to the high mark, and one that
-        reads again lets it fall to the low one.
+        If the server does not read, the output reaches the high mark; when it reads
+        again, the output falls to the low mark.
         """
         reported: list[str] = []
         server = self.serve(
@@ -308,7 +308,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_neverCloses(self) -> None:
         """
-        A server that does not end its side is left after a time.
+        The client closes the connection if the server does not end its side in time.
         """
         server = self.serve()
         server.closing = False
@@ -341,7 +341,7 @@ class MemoryServerTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """
-        What the client has for a transport is one.
+        The transport of the client has the interfaces of a transport.
         """
         server = self.serve()
         server.accept()
