@@ -29,7 +29,7 @@ from .settings import currentTarget
 
 class Connections:
     """
-    Creates the connections of a client, one after the other, and owns the present one
+    Creates the connections of a client, one after the other, and owns the current one
     (C{ConnectionOwner}).
 
     @ivar disconnection: the end of the last connection, until it is reported.
@@ -41,7 +41,7 @@ class Connections:
         self._parts = parts
         self._attempts = attempts
         self._preConnect: PreConnect | None = None
-        #: The target of the present connection.
+        #: The target of the current connection.
         self._target = currentTarget(parts.client)
         self.disconnection: Disconnection | None = None
 
@@ -108,8 +108,8 @@ class Connections:
         """
         parts = self._parts
         if parts.lifecycle.inputs is not None:
-            # An endpoint has connected while the attempt was begun: the input that
-            # there is a transport has not been processed.
+            # An endpoint has connected while the attempt was being started: the
+            # lifecycle has not processed the input C{made} yet.
             parts.callbacks.later(self.transportReady, connection)
         elif not self._isNegotiable(connection):
             return
@@ -188,7 +188,7 @@ class Connections:
         """
         Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
 
-        @return: False if the connection is not the present one.
+        @return: False if the connection is not the current one.
         """
         parts = self._parts
         if connection is not parts.server:
@@ -234,7 +234,7 @@ class Connections:
         parts, output = self._parts, self._parts.output
         data, records = output.accepted
         errors = output.sendOffline(connection.outbound)
-        # The counts of what was accepted never fall.
+        # The counts of accepted bytes and records never fall.
         parts.counts.bytesOut += max(0, data - output.accepted[0])
         parts.counts.recordsOut += records - output.accepted[1]
         for error in errors:
@@ -260,8 +260,7 @@ class Connections:
         self, connection: Connection, failure: Failure, closing: bool
     ) -> None:
         """
-        The input ends, though the client has not asked for that; or a record was
-        skipped.
+        The input has ended without a request of the client, or a record was skipped.
         """
         parts = self._parts
         parts.callbacks.later(parts.report, "serverError", failure, not closing)
@@ -288,17 +287,17 @@ class Connections:
 
     def broken(self, connection: Connection, failure: Failure) -> None:
         """
-        The connection cannot be used any longer: drop it.
+        The connection can no longer be used: drop it.
         """
         self._parts.drop(connection, failure)
 
     def close(self) -> None:
         """
-        Close the present connection when its output has been sent.
+        Close the current connection when its output has been sent.
         """
         connection, output = self._parts.connection, self._parts.output
         if connection is not None:
-            isDrained = output.offline.behind is connection.outbound
+            isDrained = output.offline.draining is connection.outbound
             if isDrained and self._parts.lifecycle.stopping:
                 # No other connection follows.
                 output.endDrain(connection.outbound)
@@ -307,7 +306,7 @@ class Connections:
 
     def drain(self) -> None:
         """
-        Close the present connection when its output has been sent, and its input
+        Close the current connection when its output has been sent, and its input
         delivered.
         """
         connection = self._parts.connection
@@ -317,7 +316,7 @@ class Connections:
 
     def abort(self) -> None:
         """
-        Close the present connection now.
+        Close the current connection now.
         """
         connection = self._parts.connection
         if connection is not None:
@@ -326,7 +325,7 @@ class Connections:
 
     def expire(self) -> bool:
         """
-        Close the present connection, which cannot be used yet, because of a timeout.
+        Close the current connection, which cannot be used yet, because of a timeout.
 
         @return: False if there is none.
         """
@@ -340,13 +339,13 @@ class Connections:
 
     def outputEnds(self, connection: Connection) -> None:
         """
-        TLS accepts no more output, and what it has encrypted is not sent.
+        TLS accepts no more output, and encrypted output still waits to be sent.
         """
         connection.closing.limitFlush(self._parts.client.drainTimeout)
 
     def outputLost(self, connection: Connection) -> None:
         """
-        The transport is lost, with output that cannot be flushed any more.
+        The transport is lost, with output that can no longer be flushed.
         """
         parts = self._parts
         if connection is parts.connection:
@@ -416,7 +415,7 @@ class Connections:
             if isStable:
                 parts.retries.reset()
             parts.output.queue = offline = parts.output.offline
-            if offline.behind is not None:
+            if offline.draining is not None:
                 parts.output.endDrain(offline)
             if self._target.others and (
                 disconnection.initiator != "local"

@@ -147,7 +147,7 @@ class Output:
         @param queue: the queue of the connection.
         """
         limit = self.offline.limit
-        if limit and (self.queue is queue or self.offline.behind is queue):
+        if limit and (self.queue is queue or self.offline.draining is queue):
             self.queue = self.offline
             self.offline.restore(queue.takeBack(limit))
 

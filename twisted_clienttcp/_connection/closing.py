@@ -3,22 +3,22 @@ The end of a connection: its cause, and the one path that leads to it.
 
 Theory of operation:
 
- 1. An orderly close passes everything accepted to the kernel (FLUSHING), ends our side
-    alone, and keeps reading until the peer ends its side too (LINGERING). To close a
+ 1. An orderly close passes everything accepted to the kernel (FLUSHING), ends only our
+    side, and keeps reading until the peer ends its side too (LINGERING). Closing a
     socket with unread input would send a reset, at which the peer's kernel drops what
     the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time
-    limit. Those of the last one are nginx's for C{lingering_close}.
- 2. What is read meanwhile is discarded, or, in a drain, delivered. A peer that treats
-    our end of stream as a hang-up would send no more of it: most programs do that at a
-    close_notify of TLS, and many proxies at any end of stream. Then a drain first waits
-    until nothing arrives any more (HEARING). If a limit ends the wait, input may be
-    lost, so that this is a loss.
- 3. An abort drops the output and closes at once.
- 4. A loss stops the output at once. It is reported when every record received before it
-    has been delivered.
+    limit. The limits of the last step are nginx's for C{lingering_close}.
+ 2. Bytes read in the meantime are discarded, or, in a drain, delivered. A peer that
+    treats our end of stream as a hang-up would send nothing more: most programs do so
+    at a close_notify of TLS, and many proxies at any end of stream. For such a peer, a
+    drain first waits until nothing more arrives (HEARING). If a limit ends the wait,
+    input may be lost, so this counts as a loss.
+ 3. An abort drops the output and closes immediately.
+ 4. A loss stops the output immediately. It is reported when every record received
+    before it has been delivered.
  5. All of them lead to the loss of the transport, and from there to one report, a
-    L{Disconnection}. The first cause that was recorded is the one reported: what
-    Twisted says when the transport is lost is mostly a consequence.
+    L{Disconnection}. The first cause that was recorded is the one reported: the reason
+    with which Twisted reports the loss is usually a consequence.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ from .reading import DELIVERING, Reading
 #: Why output is not accepted.
 CLOSED = "the sending side of the connection is closed"
 
-#: How many seconds of silence end the wait for the peer's end of stream, as nginx's
-#: C{lingering_timeout}.
+#: The seconds of silence that end the wait for the peer's end of stream (nginx:
+#: C{lingering_timeout}).
 LINGER_SILENCE = 5.0
 
-#: For how many seconds to wait for an acknowledgement that must be on its way, and how
-#: often to look for it meanwhile.
+#: The longest wait for an acknowledgement that must be on its way, and the interval at
+#: which to check for it, in seconds.
 ACKNOWLEDGE_TIME = 0.1
 ACKNOWLEDGE_STEP = 0.01
 
@@ -70,10 +70,10 @@ CLOSE_NOTIFY = 86
 
 class Stage(IntEnum):
     """
-    How far the end of a connection has come.
+    The stage of the end of a connection.
     """
 
-    #: nothing ends it
+    #: the connection is not ending
     OPEN = 0
     #: the output is being passed to the kernel
     FLUSHING = 1
@@ -81,7 +81,7 @@ class Stage(IntEnum):
     HEARING = 2
     #: our side has ended, and the peer has time to end its side
     LINGERING = 3
-    #: the transport is lost or about to be, and nothing is sent or received any more
+    #: the transport is lost or about to be, and nothing is sent or received
     ENDED = 4
 
 
@@ -93,7 +93,7 @@ class Cause(NamedTuple):
     Why a connection ends.
 
     @ivar failure: the reason; None for the one that the transport reports.
-    @ivar initiator: as in L{Disconnection}.
+    @ivar initiator: see L{Disconnection}.
     @ivar isKnown: True if the user knows it already.
     """
 
@@ -112,8 +112,8 @@ class Closing:
     @ivar cause: the first cause that was recorded.
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
-    @ivar reason: why the transport is lost; None as long as it is not.
-    @ivar hasEnded: True if the transport has ended our side alone.
+    @ivar reason: why the transport is lost; None until it is.
+    @ivar hasEnded: True if the transport has ended only our side.
     @ivar isReported: True if the end has been reported.
     @ivar sendingEnded: True if no more output is accepted.
     """
@@ -134,10 +134,10 @@ class Closing:
     reason: Failure | None = None
     sendingEnded: bool = False
     hasEnded: bool = False
-    #: Our side ends when the output is flushed.
+    #: True if our side ends when the output is flushed.
     _endWhenFlushed: bool = False
     isReported: bool = False
-    #: The peer has ended its side, after we had ended ours.
+    #: True if the peer has ended its side after we had ended ours.
     _answered: bool = False
     _undelivered: int = 0
     #: This is a drain: what arrives until the end is delivered.
@@ -165,7 +165,7 @@ class Closing:
         Record a cause of the end; the first recorded cause wins.
 
         @param failure: the reason; None for the one that the transport reports.
-        @param initiator: as in L{Disconnection}.
+        @param initiator: see L{Disconnection}.
         @param isKnown: True if the user knows it already.
 
         @return: True if this was the first.
@@ -193,8 +193,8 @@ class Closing:
             self._finish()
             return
         if self.stage is not LINGERING or not self._reading.isRead:
-            # Whatever has paused the transport: the peer's end must be noticed, and a
-            # peer that waits for us to read does not read itself.
+            # Read even if the transport was paused: we must notice the peer's end, and
+            # a peer that waits for us to read does not read either.
             self._reading.read(True)
         if self.stage in (OPEN, HEARING):
             self._begin(drainTimeout, lingerTimeout)
@@ -237,7 +237,7 @@ class Closing:
         """
         End our side when the output is flushed.
 
-        @raise RuntimeError: if the transport cannot end one side alone.
+        @raise RuntimeError: if the transport cannot end only our side.
         """
         if not isHalfCloseable(self.transport):
             raise RuntimeError(
@@ -251,7 +251,7 @@ class Closing:
 
     def flushed(self) -> None:
         """
-        The output may be flushed.
+        End our side if that waits for the flush, and the output is flushed.
         """
         # A producer may unregister when it is stopped, after the loss.
         if not self._endWhenFlushed or self.reason is not None:
@@ -321,7 +321,7 @@ class Closing:
 
     def _silent(self) -> None:
         """
-        Nothing arrives any more, though the peer has not ended its side.
+        Nothing more arrives, although the peer has not ended its side.
         """
         self._expectsInput = False
         self._begin(self._drainTimeout, self._lingerTimeout)
@@ -340,7 +340,8 @@ class Closing:
 
     def _cutOff(self) -> None:
         """
-        Close at once, because a limit has passed. A drain delivers what has been read.
+        Close immediately, because a limit has passed. A drain delivers what has been
+        read.
         """
         if not self._delivers:
             self.abort()
@@ -355,7 +356,7 @@ class Closing:
     def limitFlush(self, seconds: float) -> None:
         """
         The peer has ended its side of TLS, and the transport waits until it has sent
-        what is encrypted. Do not wait longer than this.
+        the encrypted output. Limit this wait.
         """
         if self.stage is OPEN:
             self._startTimer(seconds, self._flushExpired)
@@ -385,7 +386,7 @@ class Closing:
 
     def _linger(self, until: float) -> None:
         """
-        Wait while the peer sends something, but no longer than until a certain time.
+        Wait as long as the peer keeps sending, but not beyond the time C{until}.
         """
         now = self._clock.seconds()
         wake = min(self._lastHeard + LINGER_SILENCE, until)
@@ -396,8 +397,8 @@ class Closing:
 
     def _loseAcknowledged(self, until: float | None = None) -> None:
         """
-        Close, because both sides have ended. If nothing is missing but acknowledgements
-        that must be on their way, wait for them a little.
+        Close, because both sides have ended. If only acknowledgements are missing that
+        must be on their way, wait briefly for them.
         """
         now = self._clock.seconds()
         until = now + ACKNOWLEDGE_TIME if until is None else until
@@ -444,7 +445,7 @@ class Closing:
 
     def abort(self) -> None:
         """
-        Close at once. Pending output is lost, and reported as C{unsent}.
+        Close immediately. Pending output is lost, and reported as C{unsent}.
         """
         if self.stage is ENDED:
             return
@@ -492,7 +493,7 @@ class Closing:
 
     def limitDelivery(self, seconds: float) -> None:
         """
-        Report a loss after so many seconds at the latest.
+        Report a loss after at most this many seconds.
         """
         self._startTimer(seconds, self._deliveryExpired)
 
@@ -529,12 +530,12 @@ class Closing:
         if self.cause is not None:
             cause = self.cause
         elif isOrderly:
-            # We have closed the connection, and how the transport ends then is of no
-            # interest.
+            # We have closed the connection, so it does not matter how the transport
+            # ended.
             cause = Cause(None, "local", isKnown=True)
         elif isClean:
-            # readConnectionLost reports an end of the peer's side first, except with
-            # TLS: without it, some code here has closed the transport.
+            # Except with TLS, readConnectionLost() reports an end of the peer's side
+            # first. If it did not, code on our side has closed the transport.
             peer = self._reading.hasEnded or isTLS
             cause = Cause(reason, "peer" if peer else "local", isKnown=not peer)
         else:
@@ -552,7 +553,7 @@ class Closing:
             unacknowledged = None
         isAnswered = self._answered and (isClean or not isTLS)
         if self._isProxied:
-            # A proxy cannot forge the server's close_notify, but all the rest.
+            # A proxy can forge everything except the server's close_notify.
             isAnswered &= isTLS and not _tls.endsAtProxy(self.transport)
             unacknowledged = unacknowledged or None
         disconnection = Disconnection(
@@ -573,7 +574,7 @@ class Closing:
 
     def _end(self) -> None:
         """
-        Nothing is received or sent any more.
+        Stop the input and the output.
         """
         self.stage = ENDED
         self._delivers = False
@@ -616,8 +617,8 @@ class Closing:
 
 def isHalfCloseable(transport: object) -> bool:
     """
-    Return True if the transport can end our side alone. TLS cannot, though its
-    transport claims to.
+    Return True if the transport can end only our side. TLS cannot, though its transport
+    claims to.
     """
     return IHalfCloseableDescriptor.providedBy(
         transport
@@ -626,11 +627,11 @@ def isHalfCloseable(transport: object) -> bool:
 
 def _endOurSide(transport: Any) -> None:
     """
-    End our side alone, when the output is flushed.
+    End only our side, after the output was flushed.
 
-    C{loseWriteConnection} first sends once more, even if there is nothing to send. A
-    UNIX socket whose peer has closed is lost by that, with what the peer has sent and
-    we have not read. So for such a socket, nothing is sent then.
+    C{loseWriteConnection} first sends once more, even if there is nothing to send. If
+    the peer of a UNIX socket has closed, this loses the connection, with the bytes that
+    we have not read. So for UNIX sockets, make it send nothing.
     """
     isUNIX = IUNIXTransport.providedBy(transport)
     if isUNIX:

@@ -24,12 +24,12 @@ class OfflineQueue(OutputQueue):
     A record is encoded when it is put, so that C{put} can reject it and count its
     bytes. It is encoded again if the connection that sends it uses another framing.
 
-    @ivar behind: the queue of a connection that drains; None if there is none. The
-        records that are put meanwhile are for the next connection. They are limited
-        together with those of this one, and by its limit.
+    @ivar draining: the queue of a connection that drains; None if there is none.
+        Records that are put in the meantime wait for the next connection. They count,
+        together with those of the draining connection, toward its limit.
     """
 
-    __slots__ = ("_hasStopped", "behind")
+    __slots__ = ("_hasStopped", "draining")
 
     _setting = "offlineLimit"
 
@@ -40,7 +40,7 @@ class OfflineQueue(OutputQueue):
         @param limit: how many bytes may wait; 0 to accept nothing.
         """
         self._hasStopped = False
-        self.behind: OutputQueue | None = None
+        self.draining: OutputQueue | None = None
         super().__init__(framing, marks)
         self.configure(limit)
         self.setMarks(marks)
@@ -71,11 +71,11 @@ class OfflineQueue(OutputQueue):
 
     def follow(self, queue: OutputQueue | None) -> None:
         """
-        Accept the records that are for the connection after one that drains.
+        Accept records for the connection that follows a draining one.
 
-        @param queue: as C{behind}.
+        @param queue: see C{draining}.
         """
-        self.behind = queue
+        self.draining = queue
         self._review()
         self.setMarks(self.marks)
 
@@ -83,23 +83,23 @@ class OfflineQueue(OutputQueue):
         if self._hasStopped:
             self._closed = _STOPPED
         else:
-            isOpen = self.limit or self.behind is not None
+            isOpen = self.limit or self.draining is not None
             self._closed = "" if isOpen else _NO_CONNECTION
         self._chooseEncode()
 
     def _admit(self, size: int) -> None:
-        behind = self.behind
-        if behind is None or self._closed:
+        draining = self.draining
+        if draining is None or self._closed:
             super()._admit(size)
-        elif behind.limit is not None and self.total + size > behind.limit:
-            raise OutputFull(size, self.total, behind.limit, "outputLimit")
+        elif draining.limit is not None and self.total + size > draining.limit:
+            raise OutputFull(size, self.total, draining.limit, "outputLimit")
 
     @property
     def total(self) -> int:
         """
         The bytes that are pending here and on a connection that drains.
         """
-        return self.pending + (0 if self.behind is None else self.behind.pending)
+        return self.pending + (0 if self.draining is None else self.draining.pending)
 
     def reached(self) -> bool:
         """
@@ -118,7 +118,7 @@ class OfflineQueue(OutputQueue):
         Use other marks.
         """
         self.marks = marks
-        self.edge = 0 if self.behind is not None else marks.high
+        self.edge = 0 if self.draining is not None else marks.high
         if not marks.given:
             self.edge = NEVER
 

@@ -12,7 +12,7 @@ Theory of operation:
  2. Output goes to the L{Outbound<twisted_clienttcp._connection.outbound.Outbound>}.
     Records that are put while bytes are received leave when all records of these bytes
     have been delivered.
- 3. L{Closing<twisted_clienttcp._connection.closing.Closing>} leads to the end.
+ 3. L{Closing<twisted_clienttcp._connection.closing.Closing>} ends the connection.
 """
 
 from __future__ import annotations
@@ -135,9 +135,10 @@ def finishing(
     notify: Callable[Concatenate[Any, _P], None],
 ) -> Callable[Concatenate[Any, _P], None]:
     """
-    Decorate a method that Twisted calls in the middle of something that it must finish:
+    Decorate a method that Twisted calls before it finishes something else: for example,
     a connector whose connection is lost cannot connect again before it has been
-    notified too. An error that is not an C{Exception} is raised in a turn of its own.
+    notified too. If the method raises an error that is not an C{Exception}, raise it in
+    a turn of its own.
 
     @param notify: a method of an object with a C{timeSource} method, which returns the
         clock.
@@ -166,7 +167,7 @@ def raiseAgain(error: BaseException) -> None:
 class Connection(ClientTCPProtocol):
     """
     One connection of a client, which L{ClientTCPFactory
-    <twisted_clienttcp.ClientTCPFactory>} builds. Users know its base class.
+    <twisted_clienttcp.ClientTCPFactory>} builds. Users see only its base class.
 
     @ivar outbound: the queue of the output, once there is a transport.
     @ivar reading: the input, once there is a transport.
@@ -284,7 +285,7 @@ class Connection(ClientTCPProtocol):
 
     def _setUp(self, transport: Any) -> None:
         """
-        Call everything that belongs to the user or to the transport, which may raise.
+        Call the methods of the user's framing and of the transport, which may raise.
         """
         self._framing = self._framing.fresh()
         if self.peer is None:
@@ -363,7 +364,7 @@ class Connection(ClientTCPProtocol):
         Send the queue in clear text, and use TLS from then on, with a fresh copy of the
         framing for received and sent records.
 
-        @param options: as those of L{ConnectionNegotiation.startTLS}.
+        @param options: see L{ConnectionNegotiation.startTLS}.
         @param swallow: a byte that may still arrive in clear text.
 
         @raise TypeError: if the options are of another type.
@@ -477,9 +478,9 @@ class Connection(ClientTCPProtocol):
         The peer has ended its side.
         """
         reading = self.reading
-        # A transport reports this again when its reading is resumed. And if it has
-        # failed to write, an end of the stream is what a reset leaves to be read, and
-        # the loss follows.
+        # A transport reports this again when its reading is resumed. After a failed
+        # write, the end of the stream is all that a reset leaves to be read, and the
+        # loss follows.
         if reading.hasEnded or self.outbound.hasFailed:
             return
         reading.hasEnded = True
@@ -510,14 +511,14 @@ class Connection(ClientTCPProtocol):
 
     def _inputEnded(self, failure: Failure, initiator: str) -> None:
         """
-        Nothing more can be delivered, though the client has not asked for that.
+        Nothing more can be delivered, without a request of the client.
         """
         if self.closing.blame(failure, initiator):
             self._owner.inputEnded(self, failure, True)
 
     def _inputFailed(self, error: FramingError) -> None:
         """
-        The bytes behind the records that were delivered cannot be decoded.
+        The bytes after the delivered records cannot be decoded.
         """
         self._framingErrors += 1
         if isinstance(error, RecordTooLong) and error.skipped:
@@ -549,7 +550,7 @@ class Connection(ClientTCPProtocol):
 
     def setInputFraming(self, framing: AnyFraming) -> None:
         """
-        Decode all bytes behind the records that were delivered with another framing.
+        Decode all bytes after the delivered records with another framing.
         """
         self.reading.use(framing)
 
@@ -563,7 +564,7 @@ class Connection(ClientTCPProtocol):
 
     def _watchOver(self) -> None:
         """
-        Notice a silent peer, and do not be one, if the user wants that.
+        Start the checks of liveness that the settings request.
         """
         client, reading = self._client, self.reading
         given = (client.idleTimeout, client.heartbeat, client.keepTalking)
@@ -615,7 +616,7 @@ class Connection(ClientTCPProtocol):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
-        As C{client.registerProducer}.
+        See C{client.registerProducer}.
 
         @raise RuntimeError: if there is a producer already.
         """
@@ -626,7 +627,7 @@ class Connection(ClientTCPProtocol):
 
     def unregisterProducer(self) -> None:
         """
-        As C{client.unregisterProducer}.
+        See C{client.unregisterProducer}.
         """
         self.outbound.unregisterProducer()
         self.closing.flushed()
@@ -636,7 +637,7 @@ class Connection(ClientTCPProtocol):
     @property
     def ending(self) -> bool:
         """
-        True if the connection is about to end, also if the user has closed the
+        True if the connection is about to end, even if the user has closed the
         transport.
         """
         isClosing = self._closing is not None and self._closing.stage is not OPEN
@@ -684,7 +685,7 @@ class Connection(ClientTCPProtocol):
         """
         End our side when the output is flushed, and continue to receive.
 
-        @raise RuntimeError: if the transport cannot end one side alone (TLS cannot).
+        @raise RuntimeError: if the transport cannot end only our side (TLS cannot).
         """
         self.closing.endSending()
 
@@ -699,7 +700,7 @@ class Connection(ClientTCPProtocol):
         closing = self.closing
         reactor = getattr(self.transport, "reactor", None)
         if getattr(reactor, "running", None) is False:
-            # A reactor that stops drops all connections, as if the network had.
+            # A reactor that stops drops all connections as if the network had failed.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             closing.blame(reason, "local")
         if ISSLTransport.providedBy(self.transport):
@@ -717,7 +718,7 @@ class Connection(ClientTCPProtocol):
 
     def count(self, stats: Stats) -> None:
         """
-        Add what was sent and received on this connection.
+        Add the counts of this connection to the statistics.
         """
         data, records = self.outbound.accepted
         stats.bytesIn += self._bytesIn

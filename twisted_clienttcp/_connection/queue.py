@@ -223,7 +223,7 @@ class OutputQueue:
     @property
     def isClosed(self) -> bool:
         """
-        True if nothing is accepted any more.
+        True if no more records are accepted.
         """
         return bool(self._closed)
 
