@@ -568,6 +568,21 @@ class LimitTests(DrainTestCase):
         stats = client.stats
         self.assertEqual((stats.unsentBytes, stats.bytesOut), (2, 4))
 
+    def test_producer(self) -> None:
+        """
+        A producer that does not finish in time is stopped, and may unregister then.
+        """
+        client = self.connected(drainTimeout=5)
+        producer = Producer()
+        producer.stopProducing = client.unregisterProducer  # type: ignore[method-assign]
+        client.registerProducer(producer, True)
+        client.reconnect(drain=True)
+        self.server.send(b"a\n")
+        self.server.advance(5)
+        self.assertLost(DrainTimeout, "local")
+        self.assertFalse(self.server.ended)
+        self.assertEqual(self.records(), [b"a"])
+
     def test_lingerTimeout(self) -> None:
         """
         If the peer does not end its side in time, C{serverError} gets a

@@ -347,6 +347,8 @@ class Closing:
             self.abort()
             return
         self._reading.stopWatching()
+        # A producer may unregister when it is stopped.
+        self._endWhenFlushed = False
         try:
             if not self._outbound.isStopped:
                 self._stopOutput()
