@@ -6,6 +6,7 @@ the same line again and again.
 from __future__ import annotations
 
 import json
+import random
 from io import StringIO
 from typing import Any
 
@@ -447,6 +448,24 @@ class RepetitionTests(LogTestCase):
             lines = self.lines()
             self.assertLessEqual(len(lines), 2 * 61, lasts)
             self.assertGreater(len(lines), 50, lasts)
+
+    def test_flappingInWords(self) -> None:
+        """
+        One that drops each connection for another reason does not fill the log either.
+        """
+
+        def raising(client: Any, record: bytes) -> None:
+            raise ValueError(record.decode())
+
+        server = self.server(retryPolicy=constant(0.5), serverInput=raising)
+        while server.clock.seconds() < 600:
+            server.accept()
+            server.send(f"{random.choices('abcdefgh', k=9)}\r\n".encode())
+            server.advance(0.5)
+        self.flushLoggedErrors(ValueError)
+        kinds = [event["kind"] for event in self.taken() if event["kind"] != "raised"]
+        self.assertLessEqual(kinds.count("connected"), 11)
+        self.assertLessEqual(len(kinds), 11 * (1 + 9))
 
     def test_noTimer(self) -> None:
         """

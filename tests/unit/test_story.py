@@ -73,17 +73,6 @@ class LimitTests(SynchronousTestCase):
         limit = Limit()
         limit.count("a", 10_000)
         self.assertEqual(limit.count("a", 5)[0], 1)
-        self.assertLessEqual(limit.wait("a", -10_000), MINUTE)
-
-    def test_wait(self) -> None:
-        """
-        How long an event must wait.
-        """
-        limit = Limit()
-        self.assertEqual(limit.wait("a", 3), 0)
-        limit.count("a", 3)
-        self.assertEqual(limit.wait("a", 13), MINUTE - 10)
-        self.assertEqual(limit.wait("a", 3 + MINUTE), 0)
 
 
 class WordsTests(SynchronousTestCase):

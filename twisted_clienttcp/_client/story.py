@@ -85,13 +85,6 @@ class Limit:
         last[key] = now, 0
         return left + 1, now - at if left else 0.0
 
-    def wait(self, what: Hashable, now: float) -> float:
-        """
-        @return: the seconds after which this can be logged.
-        """
-        at, _ = self._lastLogged.get(what, _NEVER)
-        return at + MINUTE - now if 0 <= now - at < MINUTE else 0.0
-
 
 #: What is known about a key that has not been logged.
 _NEVER = -math.inf, 0
@@ -106,6 +99,7 @@ class Story:
 
     __slots__ = (
         "_client",
+        "_connectedAt",
         "_failures",
         "_functions",
         "_limit",
@@ -130,8 +124,8 @@ class Story:
         self._client = client
         self._functions = functions
         self._limit = Limit()
-        if connectedAt is not None:
-            self._limit.count(_CONNECTED, connectedAt)
+        #: When the last connection was logged.
+        self._connectedAt = -math.inf if connectedAt is None else connectedAt
         self._forget()
         #: Lost bytes that have not been logged.
         self._unsent = 0
@@ -242,16 +236,16 @@ class Story:
         A connection can be used: log it now, or when a minute has passed since the last
         line about a connection, if it exists then.
         """
-        wait = self._limit.wait(_CONNECTED, clock.seconds())
-        if wait:
+        passed = clock.seconds() - self._connectedAt
+        if 0 <= passed < MINUTE:
+            wait = MINUTE - passed
             self._timer = clock.callLater(wait, self._logConnected, address, clock)
         else:
             self._logConnected(address, clock)
 
     def _logConnected(self, address: str, clock: IReactorTime) -> None:
-        now = clock.seconds()
         self._timer = None
-        self._limit.count(_CONNECTED, now)
+        self._connectedAt = now = clock.seconds()
         self._logUnsent()
         logConnected(self._client, address, self._past(now))
         self._forget()
@@ -283,10 +277,6 @@ class Story:
             failureLog.warn(kind.logger(client), kind.format, kind=kind.name, **fields)
         else:
             kind.log(client, fields, kind.levelWith(self._functions))
-
-
-#: The key of events about connections that can be used.
-_CONNECTED = "connected"
 
 
 def logConnected(client: Settings, address: str, before: dict[str, object]) -> None:
