@@ -233,11 +233,12 @@ class Story:
 
     def connected(self, address: str, clock: IReactorTime) -> None:
         """
-        A connection can be used: log it now, or when a minute has passed since the last
-        line about a connection, if it exists then.
+        A connection can be used: log it now. But if the end of one before was left out,
+        log it when a minute has passed since the last line about a connection, if it
+        exists then.
         """
         passed = clock.seconds() - self._connectedAt
-        if 0 <= passed < MINUTE:
+        if self._losses and 0 <= passed < MINUTE:
             wait = MINUTE - passed
             self._timer = clock.callLater(wait, self._logConnected, address, clock)
         else:
