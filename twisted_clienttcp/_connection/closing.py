@@ -415,15 +415,20 @@ class Closing:
 
     def _lose(self) -> None:
         self._stopTimer()
+        self.transport.loseConnection()
+        if self.reason is None and isinstance(self.transport, FileDescriptor):
+            self._startTimer(0, self._loseUnwritable)
+
+    def _loseUnwritable(self) -> None:
+        """
+        Close now: C{loseConnection} waits until the kernel would accept more output,
+        and so for a peer that does not read. But there is no more.
+        """
         transport = self.transport
-        if isinstance(transport, FileDescriptor) and transport.connected:
-            # loseConnection() waits until the kernel would accept more output, and so
-            # for a peer that does not read. But there is no more.
+        if transport.connected:
             transport.stopReading()
             transport.stopWriting()
             transport.connectionLost(Failure(CONNECTION_DONE))
-        else:
-            transport.loseConnection()
 
     def heard(self) -> None:
         """
