@@ -366,11 +366,11 @@ def verified(transport: object) -> bool:
     return not any(getattr(layer, "disconnecting", False) for layer in layers)
 
 
-def explained(reason: Failure, transport: object, shaking: bool) -> Failure:
+def explained(reason: Failure, transport: object, isHandshaking: bool) -> Failure:
     """
     @param reason: the reason for the loss of a connection.
     @param transport: its transport, which uses TLS.
-    @param shaking: True if the handshake has not completed.
+    @param isHandshaking: True if the handshake has not completed.
 
     @return: a failure with a L{TLSError} if TLS has failed; otherwise, the same reason.
     """
@@ -385,7 +385,7 @@ def explained(reason: Failure, transport: object, shaking: bool) -> Failure:
     elif reason.check(Error):
         connection: Any = transport
         text = "; ".join(_sentences(reason.value, connection.getHandle()))
-    elif shaking and reason.check(ConnectionDone, ConnectionLost):
+    elif isHandshaking and reason.check(ConnectionDone, ConnectionLost):
         text = (
             "the connection was closed during the handshake: the server may not speak "
             "TLS, or may refuse this client"

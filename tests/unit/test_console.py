@@ -309,7 +309,7 @@ class ConsoleTests(SynchronousTestCase):
         self.receive(bytes(1_000_000))
         self.flush()
         self.console.interrupt("SIGTERM")
-        self.reactor.advance(_console.PATIENCE)
+        self.reactor.advance(_console.OUTPUT_TIMEOUT)
         self.assertIn("nobody reads it", "".join(self.messages))
         self.assertTrue(self.console.lost)
         self.successResultOf(self.console.close())
@@ -319,12 +319,12 @@ class ConsoleTests(SynchronousTestCase):
         The same holds for output that was received after the signal.
         """
         self.console.interrupt("SIGTERM")
-        self.reactor.advance(_console.PATIENCE)
+        self.reactor.advance(_console.OUTPUT_TIMEOUT)
         self.receive(bytes(1_000_000))
         self.flush()
         closed = self.console.close()
         self.assertNoResult(closed)
-        self.reactor.advance(_console.PATIENCE)
+        self.reactor.advance(_console.OUTPUT_TIMEOUT)
         self.successResultOf(closed)
         self.assertTrue(self.console.lost)
 

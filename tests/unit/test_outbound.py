@@ -31,7 +31,7 @@ class Owner:
     @ivar canReport: False if C{connected} has not been called yet.
     """
 
-    eventful = False
+    hasPostedEvents = False
 
     def __init__(self) -> None:
         self.reports: list[str] = []

@@ -38,11 +38,11 @@ class WordTests(SynchronousTestCase):
     Failures in words, where they are rare.
     """
 
-    def words(self, error: Exception, shaking: bool = True) -> str:
+    def words(self, error: Exception, isHandshaking: bool = True) -> str:
         """
         @return: what is made of it.
         """
-        value: Any = _tls.explained(Failure(error), Secure(), shaking).value
+        value: Any = _tls.explained(Failure(error), Secure(), isHandshaking).value
         self.assertIsInstance(value, TLSError)
         self.assertIs(value.__cause__, error)
         return str(value)

@@ -257,7 +257,7 @@ class Attempts:
         self._allowed = parts.client.connectTimeout
         if parts.lifecycle.phase is NEGOTIATING and parts.connection is not None:
             # The connection of a ClientService, which has a transport already.
-            isMeasured = not parts.connection.shaking
+            isMeasured = not parts.connection.isHandshaking
         else:
             isMeasured = self._connectorMeasures()
         if isMeasured and "preConnect" not in parts.functions:

@@ -177,7 +177,7 @@ class Connections:
     # -- output
 
     @property
-    def eventful(self) -> bool:
+    def hasPostedEvents(self) -> bool:
         """
         True if named events are posted that have not been handled.
         """
@@ -332,7 +332,7 @@ class Connections:
         connection = self._parts.connection
         if connection is None or self._parts.lifecycle.phase is not NEGOTIATING:
             return False
-        unfinished = "the TLS handshake" if connection.shaking else "preConnect"
+        unfinished = "the TLS handshake" if connection.isHandshaking else "preConnect"
         connection.blame(self._attempts.timeout(unfinished), "local")
         self.abort()
         return True

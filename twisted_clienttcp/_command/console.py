@@ -34,10 +34,10 @@ from .text import Form, addressText, event, now
 
 #: The seconds for which a server may keep sending after the reader of standard output
 #: has closed it.
-SILENCE = 1.0
+LINGER_TIMEOUT = 1.0
 
 #: The seconds after a signal in which the rest of the output must be read.
-PATIENCE = 2.0
+OUTPUT_TIMEOUT = 2.0
 
 
 class Console:
@@ -128,7 +128,7 @@ class Console:
             fields = {"signal": signal, "pending": self._client.pendingBytes}
             logged.INTERRUPTED.log(self, fields)
         self._interrupted = True
-        self._reactor.callLater(PATIENCE, self._abandonOutput)
+        self._reactor.callLater(OUTPUT_TIMEOUT, self._abandonOutput)
         self.shutdown()
 
     def _abandonOutput(self) -> None:
@@ -154,7 +154,7 @@ class Console:
             return succeed(None)
         if self._interrupted:
             # Records may have been printed since the signal.
-            self._reactor.callLater(PATIENCE, self._abandonOutput)
+            self._reactor.callLater(OUTPUT_TIMEOUT, self._abandonOutput)
         self._output.unregisterProducer()
         self._output.loseConnection()  # type: ignore[no-untyped-call]
         return self._closed
@@ -385,5 +385,5 @@ class Console:
         self._client.resumeProducing()
         if not self._options.staying:
             # Nothing more can be printed, so do not wait for a server that sends more.
-            self._client.lingerTimeout = SILENCE
+            self._client.lingerTimeout = LINGER_TIMEOUT
             self.shutdown()

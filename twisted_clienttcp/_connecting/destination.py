@@ -182,7 +182,7 @@ class EndpointAddress:
 
 
 @attrs.define
-class Given:
+class UserEndpoint:
     """
     A user's endpoint.
 
@@ -233,7 +233,7 @@ class Given:
         return self._built.connect(attempt)
 
 
-AnyPlace = Address | Given | Proxied
+AnyPlace = Address | UserEndpoint | Proxied
 
 
 class Target:
@@ -620,7 +620,7 @@ def _nameOf(place: AnyPlace | None) -> str:
 
 def _placesOf(
     given: object, options: tuple[_addresses.SocketOption, ...] | None, reactor: object
-) -> tuple[Address | Given, ...]:
+) -> tuple[Address | UserEndpoint, ...]:
     """
     @return: the places that C{endpoint} describes.
 
@@ -634,7 +634,7 @@ def _placesOf(
     if not places:
         raise ValueError("endpoint is an empty sequence: pass at least one endpoint")
     for place in places:
-        if options and isinstance(place, Given):
+        if options and isinstance(place, UserEndpoint):
             raise TypeError(
                 f"socketOptions cannot be used with the endpoint {str(place)!r}, which "
                 "makes its own sockets; use remoteAddress, or 'tcp:host:port'"
@@ -646,9 +646,9 @@ def _placeOf(
     endpoint: object,
     options: tuple[_addresses.SocketOption, ...] | None,
     reactor: object,
-) -> Address | Given:
+) -> Address | UserEndpoint:
     if IStreamClientEndpoint.providedBy(endpoint):
-        return Given(endpoint)
+        return UserEndpoint(endpoint)
     if not isinstance(endpoint, str):
         raise TypeError(
             "endpoint must provide IStreamClientEndpoint, be a string such as "
@@ -670,7 +670,7 @@ def _placeOf(
             described.connect(None)
             _addresses.path("endpoint", asking.path)
         if scheme != "tcp":
-            return Given(endpoint)
+            return UserEndpoint(endpoint)
         # Twisted's endpoint for this description does not reach hosts that have only
         # IPv6 addresses. So use an Address instead.
         described.connect(None)

@@ -151,14 +151,14 @@ class Hop(Protocol):
         self._proxy = proxy
         self._dialogue = dialogue
         self._response = bytearray()
-        self._shaking = proxy.tlsOptions is not None
+        self._isHandshaking = proxy.tlsOptions is not None
 
     def connectionMade(self) -> None:
         """
         Start the dialogue; with TLS, only after the handshake.
         """
         self._tunnel.use(self.transport)
-        if not self._shaking:
+        if not self._isHandshaking:
             self._start()
         elif (broken := _tls.setupFailure(self.transport)) is not None:
             self._tunnel.fail(broken)
@@ -168,8 +168,8 @@ class Hop(Protocol):
         Start the dialogue, if this was the handshake with the proxy, and its
         certificate is valid.
         """
-        if self._shaking and _tls.verified(self.transport):
-            self._shaking = False
+        if self._isHandshaking and _tls.verified(self.transport):
+            self._isHandshaking = False
             self._start()
 
     def _start(self) -> None:
@@ -205,7 +205,7 @@ class Hop(Protocol):
             return
         # A TLS layer that is lost cannot be aborted.
         self._tunnel.use(None)
-        reason = _tls.explained(reason, self.transport, self._shaking)
+        reason = _tls.explained(reason, self.transport, self._isHandshaking)
         if isinstance(reason.value, TLSError):
             error = TLSError(f"proxy {self._proxy}: {reason.value}")
             error.__cause__ = reason.value.__cause__

@@ -305,7 +305,7 @@ class Outbound(OutputQueue):
             if not self.pending:
                 self._reportFlush()
                 return
-            if self._owner.eventful:
+            if self._owner.hasPostedEvents:
                 break
         self._schedule()
 
@@ -331,7 +331,7 @@ class Outbound(OutputQueue):
             socket is None
             or self._isRegistered
             or socket.disconnecting
-            or self._owner.eventful
+            or self._owner.hasPostedEvents
         )
         if isNow and self._tls is None:
             chunk = self._sendNow(socket, chunk)

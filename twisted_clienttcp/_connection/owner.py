@@ -24,7 +24,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
     """
 
     @property
-    def eventful(self) -> bool:
+    def hasPostedEvents(self) -> bool:
         """
         True if named events are posted that must be handled before a flush is reported.
         """

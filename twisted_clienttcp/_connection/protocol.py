@@ -172,7 +172,7 @@ class Connection(ClientTCPProtocol):
     @ivar outbound: the queue of the output, once there is a transport.
     @ivar reading: the input, once there is a transport.
     @ivar peer: the address of the peer, until C{connected} is called with it.
-    @ivar shaking: True while a TLS handshake is in progress.
+    @ivar isHandshaking: True while a TLS handshake is in progress.
     @ivar factory: the client.
     @ivar transport: Twisted's transport.
     """
@@ -187,10 +187,10 @@ class Connection(ClientTCPProtocol):
         "_isProxied",
         "_owner",
         "factory",
+        "isHandshaking",
         "outbound",
         "peer",
         "reading",
-        "shaking",
         "transport",
     )
 
@@ -222,7 +222,7 @@ class Connection(ClientTCPProtocol):
         self._framingErrors = 0
         self.peer = peer
         self._closing: Closing | None = None
-        self.shaking = False
+        self.isHandshaking = False
         self.transport = None
 
     def __dir__(self) -> list[str]:
@@ -252,7 +252,7 @@ class Connection(ClientTCPProtocol):
         it can be used only when the handshake is complete.
         """
         transport, clock = self.transport, self._owner.timeSource()
-        self.shaking = ISSLTransport.providedBy(transport)
+        self.isHandshaking = ISSLTransport.providedBy(transport)
         self.reading = Reading(transport, clock, self._newInbound)
         error: BaseException | None = None
         origin, client = self._framing, self._client
@@ -278,7 +278,7 @@ class Connection(ClientTCPProtocol):
         if error is not None:
             self._refuse(Failure(error))
             self._owner.raiseLater(error)
-        elif not self.shaking:
+        elif not self.isHandshaking:
             self._owner.transportReady(self)
         elif (broken := _tls.setupFailure(transport)) is not None:
             self._refuse(broken)
@@ -303,7 +303,7 @@ class Connection(ClientTCPProtocol):
         wrapper = getattr(transport, "protocol", None)
         if (
             wrapper is not self
-            and not self.shaking
+            and not self.isHandshaking
             and not IHalfCloseableProtocol.providedBy(wrapper)
             and hasattr(wrapper, "readConnectionLost")
         ):
@@ -378,7 +378,7 @@ class Connection(ClientTCPProtocol):
         creator = self._owner.tlsOptions(options)
         inbound = self.reading.inbound
         framing = inbound.buffer.framing.fresh()
-        self.shaking = True
+        self.isHandshaking = True
         # It is another one if TLS goes through TLS with a proxy.
         self.transport = self.outbound.startTLS(
             lambda: _tls.start(transport, creator, swallow, self)
@@ -404,7 +404,7 @@ class Connection(ClientTCPProtocol):
         """
         if not _tls.verified(self.transport):
             return
-        self.shaking = False
+        self.isHandshaking = False
         self.outbound.handshakeCompleted()
         negotiation = self._startedNegotiation
         if negotiation is None or not negotiation.secured():
@@ -704,7 +704,7 @@ class Connection(ClientTCPProtocol):
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             closing.blame(reason, "local")
         if ISSLTransport.providedBy(self.transport):
-            reason = _tls.explained(reason, self.transport, self.shaking)
+            reason = _tls.explained(reason, self.transport, self.isHandshaking)
         reading, isAborted = self.reading, reason.check(ConnectionAborted)
         isRead = not (reading.isPaused or reading.hasEnded)
         if reason.check(ConnectionLost) and not (isAborted or isRead):
