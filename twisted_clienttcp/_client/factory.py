@@ -825,11 +825,15 @@ class ClientTCPFactory(Settings):
     def startedConnecting(self, connector: Any) -> None:
         """
         A connector has begun an attempt.
+
+        @param connector: the connector.
         """
         self._driver.attempts.startedConnecting(connector)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
+        @param addr: the address of the peer; None if it is unknown.
+
         @return: the new connection, or the TLS protocol below it; None if there is a
             connection already, or none is wanted.
         """
@@ -838,12 +842,18 @@ class ClientTCPFactory(Settings):
     def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
         """
         An attempt has failed.
+
+        @param connector: the connector that has made it.
+        @param reason: the reason; None if it is unknown.
         """
         self._driver.attempts.clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
         """
-        A connection is lost, which the connection itself has reported already.
+        A connection is lost, as the connection itself has already reported.
+
+        @param connector: the connector that has made it.
+        @param reason: the reason; None if it is unknown.
         """
         if self._parts.lifecycle.phase in (IDLE, STOPPED, CONNECTING):
             self._driver.attempts.clientConnectionLost(connector, reason)
