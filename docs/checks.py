@@ -9,6 +9,7 @@ It prints each mistake and fails if there is one:
   - a link to a page, file or anchor of the site that does not exist;
   - a link to another site that is not C{https://host/path} (they are not fetched);
   - a line of code that is so long that its block scrolls at 1280 pixels (text wraps);
+  - a block, other than a doctest, that is highlighted without regard to its language;
   - a page of the API that mentions a private name or is not documented;
   - a public name that the API leaves out;
   - a reference to nothing in the docstring of a private name: Sphinx sees only those of
@@ -44,7 +45,8 @@ _PRIVATE = re.compile(r"twisted_clienttcp(\.\w+)*\._[a-z]\w*")
 
 class Page(HTMLParser):
     """
-    The links and anchors of a page, and its blocks of code.
+    The links and anchors of a page, its blocks of code, and the blocks that are
+    highlighted as doctests.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +54,9 @@ class Page(HTMLParser):
         self.links: set[str] = set()
         self.anchors = {"", "#"}
         self.blocks: list[str] = []
+        self.doctests: list[str] = []
         self._isCode = False
+        self._isDoctest = False
         self._isInside = False
         self.text = path.read_text()
         self.feed(self.text)
@@ -65,14 +69,17 @@ class Page(HTMLParser):
                 self.anchors.add(value or "")
             elif name in ("href", "src"):
                 self.links.add(value or "")
-            elif name == "class" and (value or "").startswith("highlight-"):
-                self._isCode = not (value or "").startswith("highlight-text")
+            elif name == "class" and "highlight-" in (value or ""):
+                self._isCode = "highlight-text" not in (value or "")
+                self._isDoctest = "highlight-default" in (value or "")
         if tag == "pre" and self._isCode:
             self._isInside = True
             self.blocks.append("")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "pre":
+            if self._isInside and self._isDoctest:
+                self.doctests.append(self.blocks[-1])
             self._isInside = False
 
     def handle_data(self, data: str) -> None:
@@ -131,6 +138,18 @@ def wideBlocks(site: Path) -> Iterator[str]:
             for line in block.split("\n"):
                 if len(line) > WIDTH:
                     yield f"{path.relative_to(site)}: longer than {WIDTH}: {line}"
+
+
+def unhighlightedBlocks(site: Path) -> Iterator[str]:
+    """
+    @return: a message for each block that Sphinx has highlighted as a doctest and that
+        is not one: another extension has replaced the directive C{code-block}.
+    """
+    for path in sorted(site.rglob("*.html")):
+        for block in Page(path).doctests:
+            if not block.lstrip().startswith(">>>"):
+                first = block.strip().partition("\n")[0]
+                yield f"{path.relative_to(site)}: not highlighted: {first}"
 
 
 def apiPages(site: Path) -> Iterator[str]:
@@ -204,6 +223,7 @@ def main(folder: str) -> int:
     mistakes = [
         *brokenLinks(site),
         *wideBlocks(site),
+        *unhighlightedBlocks(site),
         *apiPages(site),
         *missingNames(site),
         *references(),

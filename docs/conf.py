@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import inventory  # noqa: E402
+from docutils.parsers.rst import directives  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
+from sphinx.directives.code import CodeBlock  # noqa: E402
 
 from twisted_clienttcp import __version__  # noqa: E402
 
@@ -49,3 +52,16 @@ pydoctor_args = [
     str(HERE.parent / "twisted_clienttcp"),
 ]
 pydoctor_url_path = "api/"
+
+
+def restoreCodeBlock(app: Sphinx) -> None:
+    """
+    Register Sphinx's C{code-block} again. pydoctor registers one of its own for all of
+    docutils, which ignores the language and the caption.
+    """
+    directives.register_directive("code-block", CodeBlock)
+
+
+def setup(app: Sphinx) -> None:
+    # After pydoctor, which runs at 490.
+    app.connect("builder-inited", restoreCodeBlock)

@@ -99,6 +99,18 @@ class ChecksTests(SynchronousTestCase):
             messages = [*self.checks["wideBlocks"](self.site)]
             self.assertEqual(len(messages), count, messages)
 
+    def test_unhighlightedBlocks(self) -> None:
+        """
+        A block that is highlighted as a doctest and is not one is reported.
+        """
+        for text, count in (("&gt;&gt;&gt; 1", 0), ("$ clienttcp --demo", 1)):
+            self.site.joinpath("page.html").write_text(
+                f'<div class="doctest highlight-default"><pre>{text}\n</pre></div>'
+                '<div class="highlight-text"><pre>a text</pre></div>'
+            )
+            messages = [*self.checks["unhighlightedBlocks"](self.site)]
+            self.assertEqual(len(messages), count, messages)
+
     def test_apiPages(self) -> None:
         """
         A page of the API with a private name or something that is not documented is
