@@ -208,6 +208,29 @@ class TunnelTests(SynchronousTestCase):
         self.assertRaises(ZeroDivisionError, self.receive, HTTP_AGREES)
         self.assertIsInstance(self.failure(), ZeroDivisionError)
 
+    def test_cancelledByUser(self) -> None:
+        """
+        Code of the user may cancel the tunnel: when it builds the protocol, or when the
+        protocol gets its transport. No bytes arrive after that.
+        """
+
+        class Cancelling(Protocol):
+            def connectionMade(protocol) -> None:
+                self.tunnel.done.cancel()
+
+            def dataReceived(protocol, data: bytes) -> None:
+                raise AssertionError(data)
+
+        def cancelled(addr: object) -> Any:
+            self.tunnel.done.cancel()
+            return self.protocol
+
+        for build in (lambda addr: Cancelling(), cancelled):
+            self.open("http://proxy.test:1", build=build)
+            self.receive(HTTP_AGREES + b"rest")
+            self.assertIsInstance(self.failure(), CancelledError)
+            self.assertFalse(self.protocol.made)
+
     def test_swapped(self) -> None:
         """
         If the protocol replaces itself, the bytes go to the other one.

@@ -107,6 +107,9 @@ class Tunnel:
             # Building a protocol calls the user's code.
             self.fail(Failure())
             return
+        if self.done.called:
+            # The user's code has cancelled the tunnel.
+            return
         isTLS = ISSLTransport.providedBy(transport)
         # The attribute of each kind of transport that holds the protocol above it.
         above = "wrappedProtocol" if isTLS else "protocol"
@@ -117,6 +120,8 @@ class Tunnel:
             # Twisted's transports raise here too: the reactor logs the error.
             self.fail(Failure())
             raise
+        if self.done.called:
+            return
         if isTLS and IHandshakeListener.providedBy(protocol):
             # The handshake with the proxy was complete before.
             listener: Any = protocol
