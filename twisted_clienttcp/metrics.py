@@ -84,8 +84,14 @@ class ClientTCPCollector(Collector):
             some fifty time series.
         @param client: the client.
 
+        @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if another client has this name.
         """
+        # At a scrape, a wrong one would hide all metrics of the process.
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {name!r}")
+        if not isinstance(client, ClientTCPFactory):
+            raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
         if name in self._clients:
             raise ValueError(f"there is a client {name!r} already; remove() it first")
         self._clients[name] = client

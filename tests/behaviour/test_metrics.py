@@ -150,6 +150,20 @@ class CollectorTests(FlowTestCase):
         self.assertEqual({c for _, c, _ in self.scraped()}, {'quote" and\nnewline'})
         self.collector.add("a", self.client())
 
+    def test_wrongType(self) -> None:
+        """
+        A wrong argument is rejected. Otherwise every scrape of the registry would fail.
+        """
+        arguments: Any
+        for arguments in (
+            (5, self.client()),
+            (b"feed", self.client()),
+            ("feed", object()),
+            ("feed", ClientTCPFactory),
+        ):
+            self.assertRaises(TypeError, self.collector.add, *arguments)
+        self.assertEqual(self.scraped(), {})
+
 
 class EndpointTests(NetworkTestCase):
     """
