@@ -217,6 +217,17 @@ class LookupTests(LookupTestCase):
         self.failureResultOf(second, CancelledError)
         self.assertEqual(self.successResultOf(third), ["::1"])
 
+    def test_cancelAfterTheEnd(self) -> None:
+        """
+        A resolver is not asked to cancel a lookup that it has completed, even if the
+        last client cancels before it gets the result.
+        """
+        first, second = self.lookUp(), self.lookUp()
+        first.addCallback(lambda _: second.cancel())
+        self.resolver.answer("::1")
+        self.failureResultOf(second, CancelledError)
+        self.assertEqual(self.resolver.cancelled, 0)
+
     def test_raises(self) -> None:
         """
         A resolver that raises ends the lookup with its reason: for each client a

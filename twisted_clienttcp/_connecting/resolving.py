@@ -236,6 +236,8 @@ class _ResolverLookup(_Lookup):
 
     def resolutionComplete(self) -> None:
         "See the interface."
+        # There is nothing to cancel from now on.
+        self._resolution = None
         self.end(self._found)
 
 
