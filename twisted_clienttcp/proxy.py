@@ -22,9 +22,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._connecting.connector import Attempt
-from ._connecting.destination import Target
 from ._connecting.proxied import Proxied
 from ._connecting.proxies import Proxy
+from ._connecting.target import Target
 from ._connection.peer import ProxiedAddress
 from ._details import ConnectTimeout
 
@@ -67,11 +67,11 @@ class ProxyEndpoint:
         """
         self._reactor = reactor
         self._timeout = timeout
-        self._place = Target(host, port, proxy=proxy).place
+        self._destination = Target(host, port, proxy=proxy).current
         self._direct = HostnameEndpoint(reactor, host, port, timeout)
 
     def __repr__(self) -> str:
-        return f"<ProxyEndpoint {self._place}>"
+        return f"<ProxyEndpoint {self._destination}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -84,10 +84,10 @@ class ProxyEndpoint:
             <twisted_clienttcp.errors.TLSError>} if TLS with a proxy has failed, or an
             error of Twisted.
         """
-        place = self._place
-        if not isinstance(place, Proxied):
+        proxied = self._destination
+        if not isinstance(proxied, Proxied):
             return self._direct.connect(protocolFactory)
-        return _Connecting(self._reactor, place, protocolFactory, self._timeout).done
+        return _Connecting(self._reactor, proxied, protocolFactory, self._timeout).done
 
 
 class _Connecting:
@@ -100,25 +100,25 @@ class _Connecting:
     def __init__(
         self,
         reactor: Any,
-        place: Proxied,
+        destination: Proxied,
         factory: IProtocolFactory,
         timeout: float,
     ) -> None:
-        self._place = place
+        self._destination = destination
         self._factory = factory
         self._timeout = timeout
         self._attempt = Attempt(self)
         self._deadline = reactor.callLater(timeout, self._expired)
         self.done: Deferred[IProtocol] = Deferred(self._cancelled)
-        place.connect(reactor, self._attempt, self._connected)
+        destination.connect(reactor, self._attempt, self._connected)
 
     def _expired(self) -> None:
-        unfinished = self._attempt.unfinished or f"connecting to {self._place}"
+        unfinished = self._attempt.unfinished or f"connecting to {self._destination}"
         text = f"{unfinished} has not finished within {self._timeout:g} s"
         self._fail(Failure(ConnectTimeout(text)))
 
     def _cancelled(self, done: Deferred[IProtocol]) -> None:
-        self._fail(Failure(ConnectingCancelledError(self._place.address)))
+        self._fail(Failure(ConnectingCancelledError(self._destination.address)))
 
     def _fail(self, reason: Failure) -> None:
         if self._deadline.active():

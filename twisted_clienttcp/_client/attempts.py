@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
-from .._connecting.destination import withoutTLS
+from .._connecting.target import withoutTLS
 from .._connection.protocol import finishing
 from .._details import ConnectTimeout
 from .events import checkAlias, claimAlias

@@ -25,9 +25,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import _validators
-from .._connecting.destination import DESTINATION
 from .._connecting.proxies import Proxy
 from .._connecting.resolving import State
+from .._connecting.target import DESTINATION
 from .._connection.disconnection import Disconnection
 from .._connection.inbound import Hold
 from .._connection.negotiation import Negotiation

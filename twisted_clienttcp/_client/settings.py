@@ -31,15 +31,15 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ReconnectingClientFactory
 
 from .._connecting.addresses import socketOptions
-from .._connecting.destination import (
+from .._connecting.destination import endpointsFrom
+from .._connecting.proxies import Proxy
+from .._connecting.target import (
     DESTINATION,
     Target,
-    endpointsFrom,
     placeholders,
     replaced,
     targetFrom,
 )
-from .._connecting.proxies import Proxy
 from .._connection.liveness import TimedRecord
 from .._connection.queue import Marks
 from .._connection.tcp import KeepAlive, keepAliveFrom, unacknowledgedTimeoutFrom

@@ -27,20 +27,20 @@ _Result = TypeVar("_Result")
 Build = Callable[[IAddress | None], IProtocol | None]
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """
-    One place to connect to: an address or an endpoint, directly or through proxies.
+    An address or an endpoint to connect to, directly or through proxies.
     """
 
     @property
     def address(self) -> IAddress:
         """
-        The address of the place, for reports.
+        The address of the destination, for reports.
         """
 
     def addressOf(self, host: str) -> IAddress:
         """
-        @param host: one of the IP addresses of the place, without port.
+        @param host: one of the IP addresses of the destination, without port.
 
         @return: the address, for reports.
         """
@@ -171,8 +171,8 @@ class Connector:
     __slots__ = (
         "_attempt",
         "_candidates",
+        "_destination",
         "_factory",
-        "_place",
         "_protocol",
         "_reactor",
         "_timeout",
@@ -182,7 +182,7 @@ class Connector:
     def __init__(
         self,
         factory: ClientFactory,
-        place: Place,
+        destination: Destination,
         reactor: object,
         timeout: float,
     ) -> None:
@@ -190,7 +190,7 @@ class Connector:
         @param timeout: the seconds that the client allows for an attempt.
         """
         self._factory = factory
-        self._place = place
+        self._destination = destination
         self._reactor = reactor
         self._timeout = timeout
         self._candidates: Sequence[Candidate] = ()
@@ -199,13 +199,13 @@ class Connector:
         self.state = "disconnected"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._place} {self.state}>"
+        return f"<{type(self).__name__} {self._destination} {self.state}>"
 
     def getDestination(self) -> IAddress:
         """
         @return: the address connected to.
         """
-        return self._place.address
+        return self._destination.address
 
     @property
     def timeout(self) -> float | None:
@@ -213,7 +213,7 @@ class Connector:
         The longest duration of an attempt in seconds; None if it depends on the user's
         endpoint.
         """
-        return self._place.limit(self._timeout)
+        return self._destination.limit(self._timeout)
 
     @property
     def tried(self) -> dict[IAddress, Failure | State]:
@@ -223,7 +223,8 @@ class Connector:
         """
         attempt = self._attempt
         candidates = self._candidates if attempt is None else attempt.candidates
-        return {self._place.addressOf(each.host): each.result for each in candidates}
+        addressOf = self._destination.addressOf
+        return {addressOf(each.host): each.result for each in candidates}
 
     @property
     def unfinished(self) -> str:
@@ -251,7 +252,7 @@ class Connector:
             raise
         if self._attempt is attempt:
             # It was not cancelled in startedConnecting.
-            self._place.connect(self._reactor, attempt)
+            self._destination.connect(self._reactor, attempt)
 
     def buildProtocol(
         self, addr: IAddress | None, attempt: Attempt

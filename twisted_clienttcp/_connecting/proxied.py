@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IProtocol
 
 from .._connection.peer import ProxiedAddress
 from .addresses import Host
-from .connector import Attempt, Place
+from .connector import Attempt, Destination
 from .proxies import Proxy, Route
 from .tunnel import Tunnel
 
@@ -28,7 +28,7 @@ class Proxied:
     @ivar port: its port.
     """
 
-    first: Place
+    first: Destination
     proxies: tuple[Proxy, ...]
     host: Host
     port: int
@@ -48,15 +48,15 @@ class Proxied:
 
     @property
     def address(self) -> ProxiedAddress:
-        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
+        "See L{Destination<twisted_clienttcp._connecting.connector.Destination>}."
         return ProxiedAddress(self.host.name, self.port, tuple(map(str, self.proxies)))
 
     def addressOf(self, host: str) -> IAddress:
-        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
+        "See L{Destination<twisted_clienttcp._connecting.connector.Destination>}."
         return self.first.addressOf(host)
 
     def limit(self, timeout: float) -> float | None:
-        "See L{Place<twisted_clienttcp._connecting.connector.Place>}."
+        "See L{Destination<twisted_clienttcp._connecting.connector.Destination>}."
         return self.first.limit(timeout)
 
     def connect(
@@ -85,25 +85,25 @@ class Proxied:
         self.first.connect(reactor, attempt)
 
 
-def through(route: Route, place: Any) -> Any:
+def through(route: Route, destination: Any) -> Any:
     """
-    @param place: a destination with a C{port}, which is None for a UNIX socket and for
-        a user's endpoint.
+    @param destination: a destination with a C{port}, which is None for a UNIX socket
+        and for a user's endpoint.
 
     @return: the same destination through the proxies that lead to it, if there are any.
 
     @raise TypeError: if no proxy can lead to it.
     @raise ValueError: see L{Route.to}.
     """
-    if place.port is not None:
-        proxies = route.to(place.host, place.port)
+    if destination.port is not None:
+        proxies = route.to(destination.host, destination.port)
         if not proxies:
-            return place
-        first = attrs.evolve(place, host=proxies[0].host, port=proxies[0].port)
-        return Proxied(first, proxies, place.host, place.port)
+            return destination
+        first = attrs.evolve(destination, host=proxies[0].host, port=proxies[0].port)
+        return Proxied(first, proxies, destination.host, destination.port)
     if route.isDemanded:
         raise TypeError(
-            f"proxy cannot be used with {str(place)!r}, which has no host and port; "
-            "instead of an endpoint, pass a twisted_clienttcp.proxy.ProxyEndpoint"
+            f"proxy cannot be used with {str(destination)!r}, which has no host and "
+            "port; instead of an endpoint, pass a twisted_clienttcp.proxy.ProxyEndpoint"
         )
-    return place
+    return destination

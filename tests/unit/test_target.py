@@ -12,7 +12,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._connecting.destination import Target
+from twisted_clienttcp._connecting.target import Target
 
 
 class TargetTests(SynchronousTestCase):

@@ -1,0 +1,439 @@
+"""
+The target of a client: its destination, or several for failover, as the settings
+describe them. They are validated when they are set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from functools import lru_cache
+from operator import is_, itemgetter
+from socket import AF_UNIX
+from typing import Any
+
+from twisted.internet.interfaces import IConnector
+from twisted.internet.protocol import ClientFactory
+
+from .. import _tls
+from . import addresses as _addresses
+from .connector import Connector
+from .destination import Address, UserEndpoint, destinationsOf, endpointsFrom
+from .proxied import Proxied, through
+from .proxies import ENVIRONMENT, Route
+
+#: The settings of the destination, in the order of L{Target}'s parameters.
+DESTINATION = (
+    "remoteAddress",
+    "remotePort",
+    "endpoint",
+    "tls",
+    "domain",
+    "bindAddress",
+    "bindPort",
+    "socketOptions",
+    "proxy",
+)
+
+AnyDestination = Address | UserEndpoint | Proxied
+
+
+class Target:
+    """
+    The destinations that the settings L{DESTINATION} describe: one, or several
+    endpoints; or none, if only a connector other than ours knows it.
+
+    A client keeps using a destination that works. After a failed attempt it uses the
+    next one. A I{round} ends when each of them has been tried once. A target with only
+    one destination has no state.
+
+    @ivar current: the current destination; None if there is none.
+    @ivar others: the other destinations, in the order in which they follow.
+    @ivar speaksTLS: whether the setting C{tls} asks for TLS.
+    """
+
+    __slots__ = (
+        "_binding",
+        "_domain",
+        "_first",
+        "_flaps",
+        "_options",
+        "_route",
+        "_tls",
+        "_tried",
+        "current",
+        "given",
+        "others",
+        "speaksTLS",
+    )
+
+    def __init__(
+        self,
+        remoteAddress: object = None,
+        remotePort: object = None,
+        endpoint: object = None,
+        tls: object = None,
+        domain: object = None,
+        bindAddress: object = None,
+        bindPort: object = None,
+        socketOptions: object = None,
+        proxy: object = None,
+        reactor: object = None,
+    ) -> None:
+        """
+        @param reactor: the reactor that validates the description of an endpoint; None
+            to install no reactor yet.
+
+        @raise TypeError: if a setting has the wrong type or is missing, or if two
+            settings exclude each other.
+        @raise ValueError: if a setting is out of its range.
+        @raise ImportError: if a setting needs an extra that is not installed.
+        """
+        endpoint = endpointsFrom("endpoint", endpoint)
+        self._options = _addresses.socketOptions("socketOptions", socketOptions)
+        proxy = endpointsFrom("proxy", proxy)
+        self._route = Route(proxy)
+        #: The values of L{DESTINATION}.
+        self.given: tuple[object, ...] = (
+            remoteAddress,
+            remotePort,
+            endpoint,
+            tls,
+            domain,
+            bindAddress,
+            bindPort,
+            self._options,
+            proxy,
+        )
+        self._domain = _addresses.domain(domain)
+        self._binding = _addresses.binding(bindAddress, bindPort, self._domain)
+        self._tls = _tls.checkOptionalOptions("tls", tls)
+        self.speaksTLS = self._tls is not None
+        self.current: AnyDestination | None = None
+        self.others: tuple[AnyDestination, ...] = ()
+        #: How many destinations have been tried in this round.
+        self._tried = 0
+        #: How many connections in a row to the current destination were lost before
+        #: they were stable.
+        self._flaps = 0
+        if remoteAddress is not None or remotePort is not None:
+            self.current = through(
+                self._route, self._addressOf(remoteAddress, remotePort)
+            )
+        if endpoint is not None:
+            _excludeAddress(
+                remoteAddress=remoteAddress,
+                remotePort=remotePort,
+                domain=domain,
+                bindAddress=bindAddress,
+                bindPort=bindPort,
+            )
+            destinations = destinationsOf(endpoint, self._options, reactor)
+            self.current, *others = (
+                through(self._route, each) for each in destinations
+            )
+            self.others = tuple(others)
+        self._first = self.current
+        if self._tls is not None:
+            _excludeDoubleTLS(self._all)
+        if self._tls is True:
+            for destination in self._all or (None,):
+                _tls.platformOptions(_nameOf(destination))
+
+    @property
+    def known(self) -> bool:
+        """
+        Whether there is a destination to connect to.
+        """
+        return self.current is not None
+
+    @property
+    def _all(self) -> tuple[AnyDestination, ...]:
+        return () if self.current is None else (self.current, *self.others)
+
+    def __str__(self) -> str:
+        return str(self.current)
+
+    def moved(self, address: object, port: object) -> Target:
+        """
+        @param address: the new C{remoteAddress}; None for the current one.
+        @param port: the new C{remotePort}; None for the current one.
+
+        @return: a copy with another address.
+
+        @raise TypeError: if an argument has the wrong type, or is missing.
+        @raise ValueError: if it cannot be an address or a port, or if an endpoint
+            speaks TLS and connections to the address would not.
+        """
+        for destination in self._all:
+            if destination.secure:
+                raise withoutTLS(
+                    "connect() to another address",
+                    f"endpoint {str(destination)!r} speaks TLS itself",
+                )
+        known = self.current
+        if isinstance(known, (Address, Proxied)):
+            address = known.host.lookupName if address is None else address
+            port = known.port if port is None else port
+        moved = through(self._route, self._addressOf(address, port))
+        if self._tls is True:
+            _tls.platformOptions(_nameOf(moved))
+        target = copy(self)
+        target.given = (address, port, None, *self.given[3:])
+        target.current = target._first = moved
+        target.others = ()
+        target._tried = target._flaps = 0
+        return target
+
+    def _addressOf(self, address: object, port: object) -> Address:
+        if address is None:
+            raise TypeError("remotePort needs remoteAddress too")
+        domain, binding = self._domain, self._binding
+        # The family for reaching a proxy may differ from the one that the proxy uses.
+        isFree = domain != AF_UNIX and bool(self._route)
+        host = _addresses.host("remoteAddress", address, None if isFree else domain)
+        if domain == AF_UNIX:
+            if port is not None:
+                raise TypeError(
+                    "remotePort cannot be used with domain=AF_UNIX: omit it"
+                )
+            number = None
+        elif port is None:
+            raise TypeError("remoteAddress needs remotePort too")
+        else:
+            number = _addresses.port("remotePort", port)
+        if domain is None and binding is not None:
+            # A local address reaches only addresses of its own family.
+            domain = _addresses.literal(binding[0])
+            isOther = domain is not None and host.family not in (None, domain)
+            if isOther and not isFree:
+                raise ValueError(
+                    f"bindAddress {binding[0]!r} and remoteAddress {host.name!r} are "
+                    "of different families; use two of the same family"
+                )
+        return Address(host, number, domain, binding, options=self._options)
+
+    @property
+    def isProxied(self) -> bool:
+        """
+        True if there is a proxy, though perhaps not for the current destination.
+        """
+        return bool(self._route)
+
+    # -- failover
+
+    @property
+    def left(self) -> bool:
+        """
+        Whether the last attempt has failed, and destinations are left that have not
+        been tried in this round.
+        """
+        return 0 < self._tried <= len(self.others)
+
+    def begin(self) -> None:
+        """
+        Begin a round: the client starts.
+        """
+        if self._tried:
+            self._useNext()
+            self._tried = 0
+
+    def reached(self) -> None:
+        """
+        The current destination works.
+        """
+        if self._tried:
+            self._tried = 0
+
+    def lost(self, stable: bool) -> None:
+        """
+        A connection to the current destination is lost, and we did not close it. Try
+        the same destination again first: it does not work only if it accepts
+        connections and drops them repeatedly. This has no effect if there are no
+        L{others}.
+        """
+        if self.others:
+            self._flaps = 0 if stable else self._flaps + 1
+            if self._flaps > 1:
+                self._useNext()
+
+    @property
+    def isFirst(self) -> bool:
+        """
+        Whether the current destination is the first of those that were given.
+        """
+        return self.current is self._first
+
+    def failBack(self) -> None:
+        """
+        Begin the next round at the first destination.
+        """
+        while not self.isFirst:
+            self._useNext()
+        self._tried = 0
+
+    def _useNext(self) -> None:
+        assert self.current is not None
+        following, *others = self.others
+        self.others = (*others, self.current)
+        self.current = following
+        self._flaps = 0
+
+    def connect(
+        self, factory: ClientFactory, reactor: object, timeout: float
+    ) -> IConnector:
+        """
+        Start an attempt: if the last one failed, at the next destination.
+
+        @param timeout: the seconds that the client allows for it.
+
+        @return: its connector. It has reported the attempt to the factory.
+        """
+        if self._tried:
+            self._useNext()
+        if self.others:
+            self._tried = self._tried % (1 + len(self.others)) + 1
+        destination = self.current
+        assert destination is not None
+        connector = Connector(factory, destination, reactor, timeout)
+        connector.connect()
+        return connector
+
+    # -- TLS
+
+    @property
+    def tls(self) -> Any:
+        """
+        The options for TLS to the current destination; None for no TLS.
+        """
+        return self.tlsOptions(self._tls)
+
+    def tlsOptions(self, tls: object) -> Any:
+        """
+        @param tls: options, or True for those of the platform.
+
+        @return: the options.
+
+        @raise ValueError: if those of the platform need a host name, and there is none.
+        """
+        if tls is not True:
+            return tls
+        return _tls.platformOptions(_nameOf(self.current))
+
+
+#: A target of one address has no state, so clients of one server share it.
+_shared = lru_cache(maxsize=128, typed=True)(Target)
+
+#: The target of clients that were passed no destination.
+NOWHERE = Target()
+
+_NOTHING = (None,) * len(DESTINATION)
+
+#: Returns the values of L{DESTINATION} in a mapping.
+_valuesOf = itemgetter(*DESTINATION)
+
+
+def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
+    """
+    @param settings: the values of L{DESTINATION} by their names.
+
+    @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
+
+    @raise Exception: see L{Target}.
+    """
+    given = _valuesOf(settings)
+    if all(map(is_, given, _NOTHING)):
+        return NOWHERE
+    isShared = settings["endpoint"] is settings["tls"] is None
+    if isShared and settings["proxy"] != ENVIRONMENT:
+        try:
+            return _shared(*given)
+        except TypeError:
+            # One has the wrong type, which Target reports; or cannot be hashed.
+            pass
+    return Target(**settings, reactor=reactor)
+
+
+def placeholders(given: dict[str, object], always: bool = False) -> dict[str, object]:
+    """
+    Complete settings that can be validated, but not used yet: fill in an address that
+    has no port, or a port that has no address.
+
+    @param always: fill in the address and the port even if there is neither.
+    """
+    hasAddress = given["remoteAddress"] is not None
+    hasPort = given["remotePort"] is not None
+    if given["endpoint"] is not None or (hasAddress == hasPort and not always):
+        return given
+    port = None if given["domain"] == AF_UNIX else 1
+    return {
+        **given,
+        "remoteAddress": given["remoteAddress"] if hasAddress else "localhost",
+        "remotePort": given["remotePort"] if hasPort else port,
+    }
+
+
+def replaced(former: dict[str, object], given: dict[str, object]) -> dict[str, object]:
+    """
+    @return: the settings in C{given}, and for the rest those in C{former}. An endpoint
+        replaces an address, and an address an endpoint.
+    """
+    if given.get("endpoint") is not None:
+        kept = {name: former[name] for name in ("tls", "socketOptions", "proxy")}
+        former = dict.fromkeys(DESTINATION) | kept
+    elif given.get("remoteAddress") is not None:
+        former = former | {"endpoint": None}
+    return former | given
+
+
+def _nameOf(destination: AnyDestination | None) -> str:
+    """
+    @return: the name that the certificate of a destination must have.
+
+    @raise ValueError: if it is unknown.
+    """
+    if destination is None or destination.name is None:
+        where = (
+            "without remoteAddress or endpoint"
+            if destination is None
+            else str(destination)
+        )
+        raise ValueError(
+            f"tls=True cannot know the host that the certificate must be for: {where}; "
+            "pass tls=twisted.internet.ssl.optionsForClientTLS('the.host')"
+        )
+    return destination.name
+
+
+def _excludeDoubleTLS(destinations: Iterable[AnyDestination]) -> None:
+    """
+    @raise TypeError: if an endpoint speaks TLS itself.
+    """
+    for each in destinations:
+        if each.secure:
+            raise TypeError(
+                f"endpoint {str(each)!r} and tls exclude each other: it uses TLS "
+                "already; omit tls, or pass 'tcp:host:port'"
+            )
+
+
+def withoutTLS(what: str, why: str) -> ValueError:
+    """
+    @return: the error for a change that would make connections use no TLS.
+    """
+    return ValueError(
+        f"{what} would not be TLS: {why}; for several addresses, pass remoteAddress, "
+        "remotePort and tls to the factory"
+    )
+
+
+def _excludeAddress(**parameters: object) -> None:
+    """
+    @raise TypeError: if one of them is set together with an endpoint.
+    """
+    for name, value in parameters.items():
+        if value is not None:
+            raise TypeError(
+                f"endpoint and {name} exclude each other: the endpoint has an address "
+                f"of its own; omit {name}"
+            )
