@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._connecting.connector import Attempt
+from ._connecting.connector import ConnectAttempt
 from ._connecting.proxied import Proxied
 from ._connecting.proxies import Proxy
 from ._connecting.target import Target
@@ -107,7 +107,7 @@ class _Connecting:
         self._destination = destination
         self._factory = factory
         self._timeout = timeout
-        self._attempt = Attempt(self)
+        self._attempt = ConnectAttempt(self)
         self._deadline = reactor.callLater(timeout, self._expired)
         self.done: Deferred[IProtocol] = Deferred(self._cancelled)
         destination.connect(reactor, self._attempt, self._connected)
@@ -136,10 +136,10 @@ class _Connecting:
     # -- what the attempt calls
 
     def buildProtocol(
-        self, addr: IAddress | None, attempt: Attempt
+        self, addr: IAddress | None, attempt: ConnectAttempt
     ) -> IProtocol | None:
         assert addr is not None
         return self._factory.buildProtocol(addr)
 
-    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+    def attemptFailed(self, reason: Failure, attempt: ConnectAttempt) -> None:
         self._fail(reason)

@@ -53,7 +53,7 @@ class Destination(Protocol):
             the user's endpoint.
         """
 
-    def connect(self, reactor: object, attempt: Attempt) -> None:
+    def connect(self, reactor: object, attempt: ConnectAttempt) -> None:
         """
         Start an attempt.
         """
@@ -65,7 +65,7 @@ class AttemptOwner(Protocol):
     """
 
     def buildProtocol(
-        self, addr: IAddress | None, attempt: Attempt
+        self, addr: IAddress | None, attempt: ConnectAttempt
     ) -> IProtocol | None:
         """
         The attempt has connected.
@@ -74,14 +74,14 @@ class AttemptOwner(Protocol):
             longer wanted.
         """
 
-    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+    def attemptFailed(self, reason: Failure, attempt: ConnectAttempt) -> None:
         """
         The attempt has failed.
         """
 
 
 @implementer(IProtocolFactory)
-class Attempt:
+class ConnectAttempt:
     """
     One attempt of a connector: the factory that an endpoint calls, and the object that
     a destination reports to. Once the attempt has ended, reports have no effect.
@@ -194,7 +194,7 @@ class Connector:
         self._reactor = reactor
         self._timeout = timeout
         self._candidates: Sequence[Candidate] = ()
-        self._attempt: Attempt | None = None
+        self._attempt: ConnectAttempt | None = None
         self._protocol: Any = None
         self.state = "disconnected"
 
@@ -242,7 +242,7 @@ class Connector:
         if self.state != "disconnected":
             raise RuntimeError(f"cannot connect while {self.state}")
         self.state = "connecting"
-        attempt = self._attempt = Attempt(self)
+        attempt = self._attempt = ConnectAttempt(self)
         self._factory.doStart()
         try:
             self._factory.startedConnecting(self)
@@ -255,7 +255,7 @@ class Connector:
             self._destination.connect(self._reactor, attempt)
 
     def buildProtocol(
-        self, addr: IAddress | None, attempt: Attempt
+        self, addr: IAddress | None, attempt: ConnectAttempt
     ) -> IProtocol | None:
         """
         @return: the protocol of the factory; None if the attempt has ended.
@@ -264,7 +264,7 @@ class Connector:
             return None
         return self._factory.buildProtocol(addr)
 
-    def attemptFailed(self, reason: Failure, attempt: Attempt) -> None:
+    def attemptFailed(self, reason: Failure, attempt: ConnectAttempt) -> None:
         """
         Report that an attempt has failed, unless it has ended.
         """

@@ -30,7 +30,7 @@ from zope.interface import implementer
 from .. import _tls
 from .._connection.peer import hostAndPort
 from . import addresses as _addresses
-from .connector import Attempt
+from .connector import ConnectAttempt
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
 
@@ -82,7 +82,7 @@ class Address:
         "See L{Destination}."
         return timeout if self.timeout is None else min(timeout, self.timeout)
 
-    def connect(self, reactor: object, attempt: Attempt) -> None:
+    def connect(self, reactor: object, attempt: ConnectAttempt) -> None:
         "See L{Destination}."
         host = self.host
         if self.port is None or host.family is not None:
@@ -95,7 +95,7 @@ class Address:
                 self._race, attempt.failed, callbackArgs=(reactor, attempt)
             )
 
-    def _race(self, hosts: list[str], reactor: Any, attempt: Attempt) -> None:
+    def _race(self, hosts: list[str], reactor: Any, attempt: ConnectAttempt) -> None:
         # A second socket cannot be bound to the same port.
         delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
         attempt.run(
@@ -198,13 +198,13 @@ class UserEndpoint:
     def limit(self, timeout: float) -> None:
         "See L{Destination}."
 
-    def connect(self, reactor: object, attempt: Attempt) -> None:
+    def connect(self, reactor: object, attempt: ConnectAttempt) -> None:
         "See L{Destination}."
         connecting = maybeDeferred(self._connect, reactor, attempt)
         attempt.waitFor(connecting)
         connecting.addErrback(attempt.failed)
 
-    def _connect(self, reactor: object, attempt: Attempt) -> object:
+    def _connect(self, reactor: object, attempt: ConnectAttempt) -> object:
         if self._built is None:
             # For TLS this reads the trust roots of the platform, so do it only once.
             isText = isinstance(self.given, str)

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IProtocol
 
 from .._connection.peer import ProxiedAddress
 from .addresses import Host
-from .connector import Attempt, Destination
+from .connector import ConnectAttempt, Destination
 from .proxies import Proxy, Route
 from .tunnel import Tunnel
 
@@ -62,7 +62,7 @@ class Proxied:
     def connect(
         self,
         reactor: Any,
-        attempt: Attempt,
+        attempt: ConnectAttempt,
         connected: Callable[[IProtocol], object] = lambda protocol: None,
     ) -> None:
         """
