@@ -281,6 +281,8 @@ class OutputLost(ClientTCPError):
     Records that were put are lost: the connection ended before the kernel had accepted
     all of them, or the client stopped while they waited for a connection. C{flushed()}
     fails with this error; C{stopped} is called with it if nothing else went wrong.
+    C{flushed()} also fails with it if the framing of the connection cannot encode
+    records that have waited for the connection.
 
     @ivar unsent: an upper bound of the number of lost bytes, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.

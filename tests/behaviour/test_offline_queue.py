@@ -111,6 +111,22 @@ class OfflineTests(FlowTestCase):
         self.assertEqual((stats.recordsRejected, stats.recordsOut), (1, 3))
         self.assertEqual((stats.unsentBytes, client.pendingBytes), (0, 0))
 
+    def test_flushedWithoutThese(self) -> None:
+        """
+        C{flushed} fails when the connection cannot send some or all of the records.
+        """
+        for records in ([b"x" * 300], [b"a", b"x" * 300]):
+            client = self.client(framing=Line(delimiter=b"\n"), offlineLimit=1000)
+            client.putMany(records)
+            flushed = client.flushed()
+            client.framing = int8()
+            client.start()
+            transport = self.establish()
+            error = self.failureResultOf(flushed, OutputLost).value
+            self.assertEqual(error.unsent, 301)
+            self.drain(transport)
+            self.successResultOf(client.flushed())
+
     def test_waitedForInConnected(self) -> None:
         """
         In C{connected}, the records that wait for it to return are pending, and

@@ -233,11 +233,14 @@ class Connections:
         """
         parts, output = self._parts, self._parts.output
         data, records = output.accepted
-        errors = output.sendOffline(connection.outbound)
+        rejected = output.sendOffline(connection.outbound)
         # The counts of accepted bytes and records never fall.
         parts.counts.bytesOut += max(0, data - output.accepted[0])
         parts.counts.recordsOut += records - output.accepted[1]
-        for error in errors:
+        if rejected:
+            lost = sum(len(record) for record, _ in rejected)
+            parts.fireLater("flushed", Failure(OutputLost(lost)))
+        for _, error in rejected:
             parts.counts.recordsRejected += 1
             parts.callbacks.later(parts.report, "serverError", Failure(error), True)
             if not isinstance(error, Exception):

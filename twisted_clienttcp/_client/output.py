@@ -98,22 +98,22 @@ class Output:
         moreData, moreRecords = self.queue.accepted
         return data + moreData, records + moreRecords
 
-    def sendOffline(self, queue: OutputQueue) -> list[BaseException]:
+    def sendOffline(self, queue: OutputQueue) -> list[tuple[bytes, BaseException]]:
         """
         Move the records that wait to the queue of a connection, if it is in use, after
         those that C{connected} has put, which only this connection may send.
 
-        @return: an error for each record that the framing of the connection cannot
-            encode.
+        @return: the records that the framing of the connection cannot encode, each with
+            the error.
         """
         if self.queue is not queue or queue.isClosed:
             return []
         queue.own()
-        errors = self.offline.moveTo(queue)
+        rejected = self.offline.moveTo(queue)
         if not self.offline.limit:
             # There was a drain.
             self._use(_NONE)
-        return errors
+        return rejected
 
     def divert(self, queue: OutputQueue) -> None:
         """

@@ -122,24 +122,25 @@ class OfflineQueue(OutputQueue):
         if not marks.given:
             self.edge = NEVER
 
-    def moveTo(self, queue: OutputQueue) -> list[BaseException]:
+    def moveTo(self, queue: OutputQueue) -> list[tuple[bytes, BaseException]]:
         """
         Move every record to the queue of a connection, without regard to its limit.
 
-        @return: the errors of those records that its framing cannot encode.
+        @return: the records that its framing cannot encode, as they were encoded here,
+            each with the error.
         """
-        errors = []
+        rejected: list[tuple[bytes, BaseException]] = []
         parts: list[bytes] = []
         for part in self.clear():
             if isinstance(part, Encoded) and part.origin is not queue.origin:
                 try:
                     part = queue.encodeAnyway(part.record)
                 except BaseException as error:
-                    errors.append(error)
+                    rejected.append((part, error))
                     continue
             parts.append(part)
         queue.adopt(parts)
-        return errors
+        return rejected
 
     def restore(self, parts: list[bytes]) -> None:
         """
