@@ -327,14 +327,20 @@ class ClientMachine(RuleBasedStateMachine):
             self.giveUp()
         self.client.reconnect(drain=True)
 
+    def isLast(self) -> None:
+        """
+        No connection follows the present one.
+        """
+        connection, wire = self.now, self.now.wire
+        isOpen = self.client.connected or connection.drains
+        hasEnded = wire.halfClosing or wire.disconnecting
+        if isOpen and not (hasEnded or wire.lost or wire.aborted):
+            self.sendWaiting()
+        connection.drains = False
+
     def call_shutdown(self) -> None:
         if self.connections and self.client.server is not None:
-            connection, wire = self.now, self.now.wire
-            isOpen = self.client.connected or connection.drains
-            hasEnded = wire.halfClosing or wire.disconnecting
-            if isOpen and not (hasEnded or wire.lost or wire.aborted):
-                self.sendWaiting()
-            connection.drains = False
+            self.isLast()
         self.giveUp()
         self.shutdowns.append(self.client.shutdown())
 
@@ -422,7 +428,10 @@ class ClientMachine(RuleBasedStateMachine):
         self.client.resetDelay()
 
     def call_stopTrying(self) -> None:
+        wasStopping = self.client.shuttingDown
         self.client.stopTrying()
+        if self.client.shuttingDown and not wasStopping and self.client.server:
+            self.isLast()
 
     # -- what the network does
 

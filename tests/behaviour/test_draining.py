@@ -835,6 +835,40 @@ class CallTests(DrainTestCase):
         self.server.close()
         self.assertEqual(self.names(), ["serverInput", "disconnected", "stopped"])
 
+    def test_stopTryingWithOutput(self) -> None:
+        """
+        After C{stopTrying}, the connection that drains is the last one: it sends the
+        records that waited for the next one, and those that are put until they are
+        sent.
+        """
+        for parameters in ({}, {"halfClose": False}, {"offlineLimit": 100}):
+            self.recorder.events.clear()
+            client = self.connected(**parameters)
+            client.put(b"a")
+            client.reconnect(drain=True)
+            client.put(b"b")
+            client.stopTrying()
+            client.put(b"c")
+            flushed = client.flushed()
+            self.assertEqual(self.server.read(), b"a\nb\nc\n")
+            self.successResultOf(flushed)
+            self.server.close()
+            self.assertEqual(self.names()[-1], "stopped")
+            self.assertEqual(client.stats.unsentBytes, 0)
+
+    def test_stopTryingTooLate(self) -> None:
+        """
+        If our side of that connection has ended, the records cannot be sent, and
+        nothing more can be put.
+        """
+        client = self.drained()
+        client.put(b"a")
+        client.stopTrying()
+        self.assertRaises(NotConnectedError, client.put, b"b")
+        self.server.close()
+        self.assertEqual(self.names()[-1], "stopped")
+        self.assertEqual(client.stats.unsentBytes, 2)
+
     def test_loseWriteConnection(self) -> None:
         """
         C{loseWriteConnection} ends our side though C{halfClose} is False.

@@ -114,7 +114,7 @@ CELLS: dict[tuple[str, str], tuple[str, list[str], Any]] = {
     ),
     ("draining", "shutdown"): ("draining", ["close"], Then.STOP),
     ("draining", "inputEnded"): ("draining", ["close"], Then.STOP),
-    ("draining", "finish"): ("draining", [], Then.STOP),
+    ("draining", "finish"): ("draining", ["endDiversion"], Then.STOP),
     ("draining", "reconnect"): ("draining", ["abort"], 7.0),
     ("draining", "broken"): ("draining", ["abort"], Then.STOP),
     ("draining", "connectionEnded"): (
@@ -358,7 +358,7 @@ class DrainTests(SynchronousTestCase):
         for given, effect, then in (
             ("shutdown", ["close"], Then.STOP),
             ("reconnect", ["abort"], 3.0),
-            ("finish", [], Then.STOP),
+            ("finish", ["endDiversion"], Then.STOP),
         ):
             owner, lifecycle = lifecycleIn(Phase.CONNECTED)
             lifecycle.reconnect(7.0, True)

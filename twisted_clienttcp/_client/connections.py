@@ -298,14 +298,22 @@ class Connections:
         """
         Close the current connection when its output has been sent.
         """
-        connection, output = self._parts.connection, self._parts.output
+        connection = self._parts.connection
         if connection is not None:
-            isDrained = output.offline.draining is connection.outbound
-            if isDrained and self._parts.lifecycle.stopping:
-                # No other connection follows.
-                output.endDrain(connection.outbound)
+            if self._parts.lifecycle.stopping:
+                self.endDiversion()
             self.sendOffline(connection)
             connection.close()
+
+    def endDiversion(self) -> None:
+        """
+        No other connection follows: if the current one drains, let it send the records
+        that wait, unless our side has ended.
+        """
+        connection, output = self._parts.connection, self._parts.output
+        if connection is not None and output.offline.draining is connection.outbound:
+            output.endDrain(connection.outbound)
+            self.sendOffline(connection)
 
     def drain(self) -> None:
         """

@@ -336,6 +336,12 @@ class Driver:
         """
         self.connections.abort()
 
+    def endDiversion(self) -> None:
+        """
+        Let the current connection send the records that wait for the next one.
+        """
+        self.connections.endDiversion()
+
     # -- callbacks
 
     def queueStarted(self) -> None:

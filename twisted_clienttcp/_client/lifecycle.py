@@ -134,6 +134,12 @@ class LifecycleOwner(Protocol):
         Close the connection now. L{Lifecycle.connectionEnded} follows.
         """
 
+    def endDiversion(self) -> None:
+        """
+        No connection follows the current one: if that drains, let it send the records
+        that wait for the next one.
+        """
+
     def nothingFollows(self) -> None:
         """
         No attempt follows the last one or the last connection, unless the handler of a
@@ -465,6 +471,7 @@ class Lifecycle:
 
     def _stopAfterwards(self) -> None:
         self.then = STOP
+        self._owner.endDiversion()
 
     def _waitAfterwards(self, delay: float, drains: bool) -> None:
         self.then = delay
