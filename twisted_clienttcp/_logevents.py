@@ -390,7 +390,8 @@ FIELDS = {
     "operation": "What failed, as in C{errorDetails}: a fixed set of words.",
     "errno": "The error number, as in C{errorDetails}.",
     "text": "The text, as in C{errorDetails}; for the command, its whole message.",
-    "failure": "The C{Failure}; None for a stop on request.",
+    "failure": "The C{Failure}; None for a stop on request, or at the end of the only "
+    "connection (C{autoReconnect=False}).",
     "log_failure": "The C{Failure}, whose traceback is part of the text.",
     "attempt": "The number of this attempt since the last C{connected} or the start.",
     "delay": "The seconds until the next attempt; None if none is scheduled. In "

@@ -175,6 +175,15 @@ class SentenceTests(LogTestCase):
             [" stops: on request after 2 failed attempts in 4 s"],
         )
         server = self.server(autoReconnect=False)
+        server.accept()
+        server.close()
+        self.assertEqual(self.lines()[2:], [" stops: the connection has ended"])
+        server = self.server(autoReconnect=False)
+        server.accept()
+        server.client.stopTrying()
+        server.close()
+        self.assertEqual(self.lines()[2:], [" stops: on request"])
+        server = self.server(autoReconnect=False)
         server.stopped.addErrback(lambda failure: None)
         server.refuse()
         self.assertEqual(

@@ -397,7 +397,10 @@ class Driver:
         events = () if hosted else ("stopped", "flushed", "connected")
         # Deferreds that begin to wait from now on wait for the next stop.
         self.stopping = parts.waiters.split("shutdown", *events)
-        parts.callbacks.later(self._callStopped, self._outcome, hosted, self.stopping)
+        isRequested = not (gaveUp and parts.client.continueTrying)
+        parts.callbacks.later(
+            self._callStopped, self._outcome, isRequested, hosted, self.stopping
+        )
 
     def _dropOffline(self) -> None:
         """
@@ -416,7 +419,11 @@ class Driver:
             parts.run()
 
     def _callStopped(
-        self, failure: Failure | None, hosted: bool, waiters: Waiters
+        self,
+        failure: Failure | None,
+        isRequested: bool,
+        hosted: bool,
+        waiters: Waiters,
     ) -> None:
         parts = self.parts
         connections = self.connections
@@ -424,7 +431,7 @@ class Driver:
         if not hosted:
             if parts.events is not None:
                 parts.events.clear()
-            self._logStop(failure)
+            self._logStop(failure, isRequested)
             parts.call("stopped", failure)
         if self.stopping is waiters:
             self.stopping = None
@@ -435,10 +442,13 @@ class Driver:
         waiters.split("flushed", "connected").fire(_neverConnected(failure))
         waiters.split("shutdown").fire(disconnection)
 
-    def _logStop(self, failure: Failure | None) -> None:
+    def _logStop(self, failure: Failure | None, isRequested: bool) -> None:
         parts = self.parts
         kind = logged.STOPPED
-        reason = "on request" if failure is None else oneLine(describe(failure))
+        if failure is not None:
+            reason = oneLine(describe(failure))
+        else:
+            reason = "on request" if isRequested else "the connection has ended"
         fields = {"reason": reason, "failure": failure, **parts.endStory()}
         if failure is not None:
             # The reason is that of the last failure, or says how many there were.
