@@ -293,6 +293,23 @@ class MaskingTests(MemoryTestCase):
         self.assertEqual((second.offset, second.data), (13, b"GET tea\r\n"))
         self.assertEqual(server.read(), b"PASS secret\r\nGET tea\r\n")
 
+    def test_endedInConnected(self) -> None:
+        """
+        What C{connected} puts is masked too if it has ended our side before.
+        """
+        for call in ("shutdown", "loseWriteConnection"):
+
+            def connected(client: Any, peer: Any, call: str = call) -> None:
+                client.put(b"USER me")
+                getattr(client, call)()
+                client.put(b"PASS secret")
+
+            self.recorder.on["connected"] = connected
+            server = self.server()
+            server.accept()
+            self.assertEqual(server.read(), b"USER me\r\nPASS secret\r\n")
+            self.assertNotIn("PASS", self.file.getvalue())
+
     def test_neverConnected(self) -> None:
         """
         If the negotiation fails, nothing was shown. The reason of C{preConnect} is not

@@ -375,6 +375,7 @@ class Driver:
         connection.negotiated()
         parts.logConnected(peer)
         if parts.call("connected", peer):
+            connection.returned()
             if parts.output.offline.isUsed:
                 self.connections.sendOffline(connection)
             connection.open()

@@ -50,13 +50,6 @@ class LoggedOutbound(Outbound):
             self._connection.log.passed(OUT, chunk)
         return chunk
 
-    def own(self) -> None:
-        """
-        See L{OutputQueue.own}: the records that follow were not put in C{connected}.
-        """
-        super().own()
-        self._connection.log.show(self.accepted[0])
-
 
 class LoggedClosing(Closing):
     """
@@ -140,12 +133,11 @@ class LoggedConnection(Connection):
             self.log.note("the TLS handshake is complete")
         super().handshakeCompleted()
 
-    def open(self) -> None:
+    def returned(self) -> None:
         """
-        See L{Connection.open}.
+        See L{Connection.returned}: what follows is not a login.
         """
         self.log.show(self.outbound.accepted[0])
-        super().open()
 
     def dataReceived(self, data: bytes) -> None:
         """

@@ -420,9 +420,15 @@ class Connection(ClientTCPProtocol):
             over = NotConnectedError("the negotiation is over: use the client")
             negotiation.end(Failure(over))
 
+    def returned(self) -> None:
+        """
+        C{connected} has returned. The records that have waited for the connection, and
+        then L{open}, follow. A connection that is logged overrides this.
+        """
+
     def open(self) -> None:
         """
-        C{connected} has returned: deliver what has been received, and what will be.
+        Deliver what has been received, and what will be.
         """
         reading = self.reading
         if reading.mode is not EARLY:

@@ -159,8 +159,7 @@ class ConnectionLog:
 
     def show(self, put: int) -> None:
         """
-        Show the bytes that are put or received from now on. Only the first call has an
-        effect.
+        Show the bytes that are put or received from now on.
 
         @param put: the number of bytes that were put until now. They may leave later.
         """
