@@ -372,10 +372,10 @@ class Settings(ReconnectingClientFactory):
         last tenth of these seconds, so that clients that connected at the same time do
         not all return at the same time; a smaller C{jitter} makes this range smaller.
         None for no limit.
-    @ivar failBack: if C{endpoint} is a sequence: a connection to any endpoint but the
-        first is replaced in the same way when it is this many seconds old (or
-        C{maxAge}, if that is less), and the next round starts at the first endpoint.
-        None to stay.
+    @ivar failBack: if C{endpoint} is a sequence, a connection to any endpoint but the
+        first is drained and replaced when it is this many seconds old. The next round
+        of attempts starts at the first endpoint. C{jitter} applies as for C{maxAge}; if
+        C{maxAge} is less, it is used instead. None to stay.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
@@ -400,16 +400,18 @@ class Settings(ReconnectingClientFactory):
     @ivar keepTalking: when nothing has been sent for this many seconds, put a record:
         C{(seconds, record)}, or C{(seconds, function)} as for C{heartbeat}. For servers
         that drop a silent client, like those of MQTT.
-    @ivar drainTimeout: the seconds that C{shutdown} may take to flush; also the seconds
-        after a loss in which the records received before are still delivered.
+    @ivar drainTimeout: the seconds that C{shutdown} or a drain may take to flush the
+        output; also the seconds after a loss in which the records received before are
+        still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
         side too.
     @ivar halfClose: whether a drain ends our side of the connection when the output is
         flushed, and then waits for the end of the peer's side. Set it to False for
-        servers that treat this as a hang-up and send nothing more. Then a drain ends
-        when nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}. With
-        TLS and through a proxy, it is always treated as False, because most TLS servers
-        and many proxies hang up when one side has ended. It matters only for drains.
+        servers that close the connection when our side ends. Then a drain ends our side
+        only when nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}.
+        With TLS and through a proxy, a drain always works this way, because most TLS
+        servers and many proxies close the connection when one side has ended. It
+        matters only for drains.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
         False, the connection stays open for output until C{shutdown} or C{reconnect}:
         the client must call one of them. Any other loss ends it immediately, and so

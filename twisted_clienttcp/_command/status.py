@@ -34,13 +34,13 @@ STATUSES = (
 
 #: More about some of them, for the manual.
 DETAILS = {
-    "0": "Standard input was read to its end; all of it was sent, and acknowledged by "
-    "the server's kernel where the system reports that (Linux); everything received "
-    "was printed; and nothing failed. It does not mean that the server's program has "
-    "read everything. With --reconnect, attempts may have failed and connections may "
-    "have been lost in the meantime, if nothing was unsent or unacknowledged at a "
-    "loss. But a server's kernel that resets a connection may drop data that it has "
-    "acknowledged: this cannot be known, and does not change the status.",
+    "0": "Standard input was read to its end (except with --recv-only) and sent, the "
+    "server's kernel acknowledged all of it (checked only on Linux), everything "
+    "received was printed, and nothing failed. The server's program may still not have "
+    "read everything. With --reconnect, failed attempts and lost connections do not "
+    "change the status if all output was sent and acknowledged before each loss. When "
+    "a connection is reset, the server's kernel may drop data that it has "
+    "acknowledged: the command cannot notice this, and the status is 0.",
     str(EX_FAILED): "The connection failed, was lost, or ended before the end of "
     "standard input; data could not be sent or printed, or was not acknowledged; or a "
     "callback raised an exception.",

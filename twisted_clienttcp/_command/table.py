@@ -59,7 +59,11 @@ class Option(NamedTuple):
         parts = [self.details]
         if self.isSetting:
             # There are no docstrings under python -OO.
-            parts.insert(0, oneLine(DOCUMENTATION.get(self.settings, "")))
+            documentation = DOCUMENTATION.get(self.settings, "")
+            isFlag = not self.placeholder
+            parts.insert(
+                0, sentence(self.summary) if isFlag else oneLine(documentation)
+            )
             default = SETTINGS[self.settings].default
             if type(default) in (int, float):
                 parts.append(f"Default: {default:g}.")
@@ -144,14 +148,15 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "ENDPOINT",
             "connect to an endpoint of Twisted",
             "Connect to a client endpoint of Twisted, such as tcp:example.com:7, "
-            "instead of HOST and PORT. If given several times, they are tried in turn.",
+            "instead of HOST and PORT. Give it several times for failover: the "
+            "endpoints are tried in turn.",
             "endpoint",
         ),
         Option(
             "bind",
             "ADDRESS[:PORT]",
             "use this local address",
-            "The local address, the local port, or both.",
+            "Connect from this local address, this local port (:PORT), or both.",
             "bindAddress, bindPort",
         ),
         Option("ipv4", "", "use only IPv4", settings="domain", short="4"),
@@ -159,9 +164,10 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "proxy",
             "connect through this proxy",
-            "If given several times, each proxy is reached through the one before. "
-            "Other users of this machine can see options: put a password into "
-            "ALL_PROXY, and use --proxy=environment. Default: none.",
+            "Give it several times for a chain: each proxy is reached through the one "
+            "before. Other users of this machine can see options: put a password into "
+            "the environment variable ALL_PROXY, and use --proxy=environment. Default: "
+            "none.",
             "URL",
         ),
         _setting("connectTimeout", "limit the time of each attempt"),
@@ -218,16 +224,16 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "max-length",
             "BYTES",
             "the length of the longest record (1M)",
-            "The length of the longest record: maxLength of the framing (POE: "
+            "The longest record to accept, in bytes: maxLength of the framing (POE: "
             "MaxLength). Default: 1M.",
         ),
         Option(
             "on-too-long",
             "close|skip|split",
             "what to do with a longer one (close)",
-            "What to do with a longer record: close (the connection), skip (the "
-            "record), or, with line, split. This is onTooLong of the framing. Default: "
-            "close.",
+            "What to do with a longer record: close the connection, skip the record, "
+            "or (only with --framing=line) split it. This is onTooLong of the framing. "
+            "Default: close.",
         ),
     ),
     "Output and end": (
@@ -243,19 +249,25 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "eof",
             "half|close|keep",
             "what to do at the end of standard input",
-            "At the end of standard input: half-close the connection and keep reading "
-            "(with TLS: like keep), close it when all is sent, or keep it open. "
-            "Default: half; close with --send-only; keep under twistd and twist.",
+            "What to do at the end of standard input. half: end our side of the "
+            "connection, and read on until the server ends its side; with TLS, which "
+            "has no half-close, like keep. close: close the connection when everything "
+            "is sent. keep: leave it open. Default: half; close with --send-only; keep "
+            "under twistd and twist.",
         ),
-        _setting("drainTimeout", "limit the time of the flush at the end"),
+        _setting(
+            "drainTimeout",
+            "limit the time of the flush at the end",
+            "SIGINT, SIGTERM and --eof=close call shutdown.",
+        ),
         _setting("lingerTimeout", "limit the wait for the server to close"),
     ),
     "Staying connected": (
         _setting(
             "autoReconnect",
             "connect again after a failure or a loss",
-            "twistd and twist always connect again. Without this, the next six options "
-            "have no effect.",
+            "twistd and twist always do this. Without it, --initial-delay, "
+            "--max-delay, --factor, --max-retries and --stable-after have no effect.",
             "",
             "reconnect",
         ),
@@ -264,15 +276,16 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting("factor", "multiply the limit after each failure"),
         _setting("jitter", "the random fraction of a wait, 0 to 1"),
         _setting(
-            "maxRetries", "give up after this many failures", "Default: no limit."
+            "maxRetries", "give up after this many failed retries", "Default: no limit."
         ),
-        _setting("stableAfter", "a connection this long resets the limit"),
+        _setting("stableAfter", "connected time that resets the limit"),
         _setting("idleTimeout", "drop a silent connection", "Default: never."),
         _setting(
             "heartbeat",
-            "ask a silent server, as in 30:PING",
-            "Write it like a line of standard input, as in 30:PING. After the same "
-            "time without an answer, the connection is dropped. Default: none.",
+            "send this to a silent server, as in 30:PING",
+            "Write RECORD like a line of standard input, as in 30:PING. If nothing is "
+            "received for the same time again, the connection is dropped. Default: "
+            "none.",
             "SECONDS:RECORD",
         ),
         _setting(
@@ -283,9 +296,10 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         ),
         _setting(
             "keepAlive",
-            "let the kernel probe the server, or no",
-            "The seconds of silence before the first probe, the seconds between "
-            "probes, and their number; or no. Default: the kernel's values.",
+            "how to probe a silent server, or no",
+            "The values are the seconds of silence before the first probe, the seconds "
+            "between probes, and the number of probes, as in 60,10,5; no turns the "
+            "probes off. Default: the kernel's values.",
             "IDLE,INTERVAL,COUNT",
             "keepalive",
         ),
@@ -294,17 +308,21 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "limit the wait for acknowledgement",
             "Default: the kernel's limit.",
         ),
-        _setting("maxAge", "replace a connection of this age", "Default: never."),
+        _setting(
+            "maxAge",
+            "replace a connection of this age",
+            "Without --reconnect, the command ends instead. Default: never.",
+        ),
         _setting(
             "failBack",
             "return to the first endpoint after this",
-            "Default: stay.",
+            "For several --endpoint options. Default: never.",
         ),
         _setting(
             "halfClose",
             "end our side of a replaced connection (yes)",
-            "This is about --max-age and --fail-back; at the end of standard input, "
-            "see --eof. Default: yes.",
+            "Only --max-age and --fail-back drain; for the end of standard input, see "
+            "--eof. Default: yes.",
             "yes|no",
         ),
     ),
@@ -314,23 +332,25 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option(
             "raw",
             "",
-            "let the server control the terminal",
+            "print control characters as they are",
             "Print control characters and escape sequences of the server as they are, "
-            "on a terminal too. Without this, a terminal shows them as in ^[.",
+            "on a terminal too: the server can then control the terminal. Without "
+            "this, a terminal shows them as text, ESC as ^[.",
         ),
         Option("timestamps", "", "print the time before records and messages"),
         Option(
             "json-events",
             "",
             "print a JSON object for each callback",
-            "Print a JSON object per line for each callback, with event, time and its "
-            'arguments. Bytes that are not UTF-8 become {"base64": ...}.',
+            "For each callback, print a line with a JSON object: its name as event, "
+            "the time, and its arguments. Bytes that are not UTF-8 become "
+            '{"base64": ...}.',
         ),
         Option(
             "verbose",
             "",
             "report connections too",
-            "Report connections too, not only errors.",
+            "Report connections and their ends too, not only errors.",
             short="v",
         ),
     ),
@@ -341,9 +361,10 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "append all bytes to a file, as a hexdump",
             "Append all bytes that are sent and received to this file, as a hexdump "
             "with the time, the direction and the offset. A new file can be read only "
-            "by its owner. With -, the hexdump is written to standard error, and what "
-            "is not read in time is lost. With --client, bytes that are exchanged "
-            "before connected has returned are not shown: they may be a login.",
+            "by its owner. With -, the hexdump is written to standard error; if its "
+            "reader is too slow, parts are lost. With --client, bytes that are "
+            "exchanged before connected has returned are not shown: they may be a "
+            "login.",
             "wireLog",
             "x",
         ),
