@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -1124,6 +1125,21 @@ class FailBackTests(ClientTestCase):
     """
     C{failBack}.
     """
+
+    def test_named(self) -> None:
+        """
+        While the connection drains, and when its end is logged, the client has the
+        destination of this connection.
+        """
+        with capturedLogs() as events:
+            client, transport = self.failedOver(1, failBack=100, jitter=0)
+            before = repr(client).split()[1]
+            self.reactor.advance(100)
+            self.assertEqual(repr(client).split()[1], before)
+            transport.lose(Failure(ConnectionDone()))
+        (event,) = [each for each in events if each["kind"] == "connectionClosed"]
+        self.assertEqual(event["destination"], before)
+        self.assertEqual(self.ports()[-1], self.ports()[0])
 
     def failedOver(self, failures: int, **parameters: Any) -> tuple[Any, Any]:
         """

@@ -55,6 +55,7 @@ class Target:
     __slots__ = (
         "_binding",
         "_domain",
+        "_failsBack",
         "_first",
         "_flaps",
         "_options",
@@ -116,6 +117,8 @@ class Target:
         #: How many connections in a row to the current destination were lost before
         #: they were stable.
         self._flaps = 0
+        #: True if the next attempt is at the first destination.
+        self._failsBack = False
         if remoteAddress is not None or remotePort is not None:
             self.current = through(
                 self._route, self._addressOf(remoteAddress, remotePort)
@@ -183,6 +186,7 @@ class Target:
         target.current = target._first = moved
         target.others = ()
         target._tried = target._flaps = 0
+        target._failsBack = False
         return target
 
     def _addressOf(self, address: object, port: object) -> Address:
@@ -266,11 +270,10 @@ class Target:
 
     def failBack(self) -> None:
         """
-        Begin the next round at the first destination.
+        Begin the next round at the first destination. Until then, the current one does
+        not change, because there is a connection to it.
         """
-        while not self.isFirst:
-            self._useNext()
-        self._tried = 0
+        self._failsBack = not self.isFirst
 
     def _useNext(self) -> None:
         assert self.current is not None
@@ -283,13 +286,18 @@ class Target:
         self, factory: ClientFactory, reactor: object, timeout: float
     ) -> IConnector:
         """
-        Start an attempt: if the last one failed, at the next destination.
+        Start an attempt: if the last one failed, at the next destination; after
+        L{failBack}, at the first one.
 
         @param timeout: the seconds that the client allows for it.
 
         @return: its connector. It has reported the attempt to the factory.
         """
-        if self._tried:
+        if self._failsBack:
+            self._failsBack = False
+            while not self.isFirst:
+                self._useNext()
+        elif self._tried:
             self._useNext()
         if self.others:
             self._tried = self._tried % (1 + len(self.others)) + 1
