@@ -133,7 +133,7 @@ class SameTests(SynchronousTestCase):
             f"takes {printed(lines, 'clienttcp')[1]} times the CPU time",
             f"with ``LineReceiver``, {printed(lines, 'LineReceiver')[1]} times",
             f"adds {printed('FileSender, 1 GiB', 'clienttcp')[-1]} KiB",
-            f"{len(scenarios) - len(NOT_APPLICABLE)} recorded scenarios test it",
+            f"{len(scenarios) - len(NOT_APPLICABLE)} scenarios recorded from POE",
         ):
             self.assertIn(claim, text)
 
