@@ -174,6 +174,18 @@ class DescriptorTests(SynchronousTestCase):
         self.assertEqual(transport.lost, [(RESET, 1), (RESET, 1)])
         self.assertEqual(descriptor.unread, 0)
 
+    def test_scheduled(self) -> None:
+        """
+        After a half-close, C{loseConnection} of Twisted schedules a call of the method.
+        If the connection is lost before that, this call does nothing.
+        """
+        transport = Transport(self, b"", [])
+        Descriptor(transport, Input(transport.reads))
+        scheduled = transport.connectionLost
+        transport.connectionLost(RESET)
+        scheduled(Failure(ConnectionDone()))
+        self.assertEqual(transport.lost, [(RESET, 0)])
+
     def test_below(self) -> None:
         """
         The descriptor of a TLS transport is that of the transport below.

@@ -150,6 +150,10 @@ class Descriptor:
         The transport is about to be lost: this is its C{connectionLost}.
         """
         transport = self._transport
+        if transport is None:
+            # This call was scheduled before the loss: Twisted does so when a transport
+            # is closed whose sending side was closed before.
+            return
         # The transport may report this twice.
         del transport.connectionLost
         isAborted = reason.check(ConnectionAborted)
