@@ -73,7 +73,8 @@ class Driver:
         self.attempts = Attempts(self.parts, direct)
         self.connections = Connections(self.parts, self.attempts)
         self.stopping: Waiters | None = None
-        #: For the deadline of an attempt, and for the wait before the next one.
+        #: For the deadline of an attempt, the age of a connection, and the wait before
+        #: the next attempt.
         self._timer: IDelayedCall | None = None
         #: After a request to stop, the client waits only for events that were scheduled
         #: after this one.

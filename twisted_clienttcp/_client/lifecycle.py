@@ -62,7 +62,8 @@ IDLE, CONNECTING, NEGOTIATING, CONNECTED, DRAINING, WAITING, STOPPED = Phase
 class Then(Enum):
     """
     The action that follows an attempt or a connection. A number of seconds in place of
-    one of these is an attempt after a delay that the user has chosen.
+    one of these is an attempt after a delay that the user has chosen, or, with 0, the
+    one that replaces an old connection.
     """
 
     #: stop, as the user has requested
@@ -229,7 +230,8 @@ class Lifecycle:
     @property
     def isScheduled(self) -> bool:
         """
-        True if the user has requested another attempt, which will follow.
+        True if another attempt will follow, because the user has requested it, or
+        because the connection is old.
         """
         return self.then is not None and not isinstance(self.then, Then)
 

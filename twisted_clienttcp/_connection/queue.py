@@ -413,7 +413,7 @@ class OutputQueue:
     def takeBack(self, limit: int) -> list[bytes]:
         """
         Remove the records of which nothing was passed on, except those that L{own} has
-        reserved for this connection. Until L{own} is called, that is every record.
+        reserved for this connection. Until L{own} is called, every record is reserved.
 
         @param limit: the largest number of bytes to take back.
 
