@@ -302,6 +302,27 @@ class ConsoleTests(SynchronousTestCase):
         self.reactor.advance(100)
         self.assertEqual((self.messages, self.console.lost), ([], False))
 
+    def test_interruptedListener(self) -> None:
+        """
+        After a signal, a server that keeps sending is not waited for, unless data must
+        still be sent, or the user has set the time.
+        """
+        for pending, options, limit in (
+            (0, [], _console.LINGER_TIMEOUT),
+            (1, [], 30),
+            (0, ["--linger-timeout=7"], 7),
+        ):
+            with self.subTest(pending=pending, options=options):
+                given = Options()
+                given.parseOptions([*options, "localhost", "7"])
+                console = Console(given, self.reactor)
+                callbacks = console.callbacks()
+                client = given.client(**callbacks)
+                callbacks["started"](client)
+                self.patch(type(client), "pendingBytes", pending)
+                console.interrupt("SIGINT")
+                self.assertEqual(client.lingerTimeout, limit)
+
     def test_outputNotRead(self) -> None:
         """
         After a signal, output that is not read is dropped soon.

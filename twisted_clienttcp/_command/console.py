@@ -32,8 +32,8 @@ from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, addressText, event, now
 
-#: The seconds for which a server may keep sending after the reader of standard output
-#: has closed it.
+#: The seconds for which a server may keep sending when its records are not wanted any
+#: more: after a signal, or when the reader of standard output has closed it.
 LINGER_TIMEOUT = 1.0
 
 #: The seconds after a signal in which the rest of the output must be read.
@@ -119,17 +119,27 @@ class Console:
 
     def interrupt(self, signal: str | None) -> None:
         """
-        Shut down, and wait only for a moment for the reader of standard output.
+        Shut down, and wait only for a moment for the reader of standard output and, if
+        nothing is left to send, for the server to close.
 
         @param signal: the name of the signal that is the reason. If there is one, a
             message says how much is still to be sent.
         """
-        if signal and self._client.pendingBytes:
-            fields = {"signal": signal, "pending": self._client.pendingBytes}
-            logged.INTERRUPTED.log(self, fields)
+        pending = self._client.pendingBytes
+        if not pending:
+            self._lingerBriefly()
+        elif signal:
+            logged.INTERRUPTED.log(self, {"signal": signal, "pending": pending})
         self._interrupted = True
         self._reactor.callLater(OUTPUT_TIMEOUT, self._abandonOutput)
         self.shutdown()
+
+    def _lingerBriefly(self) -> None:
+        """
+        Do not wait for a server that keeps sending, unless the user has set the time.
+        """
+        if self._options["linger-timeout"] is None:
+            self._client.lingerTimeout = LINGER_TIMEOUT
 
     def _abandonOutput(self) -> None:
         if self._output is not None and self._output.pending:
@@ -384,6 +394,5 @@ class Console:
             logged.OUTPUT_UNWRITABLE.log(self, {"reason": error.strerror})
         self._client.resumeProducing()
         if not self._options.staying:
-            # Nothing more can be printed, so do not wait for a server that sends more.
-            self._client.lingerTimeout = LINGER_TIMEOUT
+            self._lingerBriefly()
             self.shutdown()
