@@ -48,6 +48,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._client.factory import ClientTCPFactory
+from ._client.lifecycle import Phase
 from .errors import FramingError, RecordTooLong, TruncatedRecord
 from .framing import Framing
 from .framing._base import AnyFraming, Record
@@ -570,9 +571,14 @@ class MemoryServer:
         @param client: a client that has not been started.
 
         @raise TypeError: if it is not a client.
+        @raise RuntimeError: if the client has been started.
         """
         if not isinstance(client, ClientTCPFactory):
             raise TypeError(f"client must be a ClientTCPFactory, not {client!r}")
+        if client.stats.phase not in (Phase.IDLE.value, Phase.STOPPED.value):
+            raise RuntimeError(
+                f"{client!r} has been started already: MemoryServer starts the client"
+            )
         self.client = client
         self.clock = client.clock = Clock()
         self.attempts = 0
@@ -643,8 +649,11 @@ class MemoryServer:
 
         @param data: the bytes, which arrive in one read.
 
+        @raise TypeError: if it is not bytes.
         @raise AssertionError: if there is no connection.
         """
+        if not isinstance(data, bytes):
+            raise TypeError(f"data must be bytes, not {data!r:.60}")
         self._connection().deliver(data)
         self.advance(0)
 

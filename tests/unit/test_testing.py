@@ -163,6 +163,28 @@ class MemoryServerTests(SynchronousTestCase):
         nothing: Any = object()
         self.assertRaises(TypeError, MemoryServer, nothing)
 
+    def test_started(self) -> None:
+        """
+        The client must not have been started: it would use the network. A client that
+        has stopped can be started again.
+        """
+        server = self.serve()
+        self.assertRaises(RuntimeError, MemoryServer, server.client)
+        server.client.abort()
+        server.advance(0)
+        MemoryServer(server.client).accept()
+        self.assertTrue(server.client.connected)
+
+    def test_text(self) -> None:
+        """
+        A server sends bytes. Text is rejected at once, not by the client.
+        """
+        server = self.serve()
+        server.accept()
+        text: Any = "text"
+        self.assertRaises(TypeError, server.send, text)
+        self.assertTrue(server.client.connected)
+
     def test_dialogue(self) -> None:
         """
         Bytes are exchanged in pieces of any size, and are read once.

@@ -299,7 +299,8 @@ class Parts:
         """
         @return: a copy of the counts, as they are now.
         """
-        now = copy(self.counts)
+        # Reading them must not create the counts of an idle client.
+        now = copy(self.counts) if "counts" in vars(self) else Stats()
         now.phase = self.lifecycle.phase.value
         now.attempts = self.attempts
         now.connections = self.connections
