@@ -148,8 +148,8 @@ CONNECTION_CLOSED = Kind(
 SERVER_ERROR = Kind(
     "serverError",
     LogLevel.warn,
-    "C{serverError} has been called, and the connection continues: a record was "
-    "skipped, for example.",
+    "An error has happened after which the connection continues: a record was skipped, "
+    "for example. C{serverError} has been called.",
     "Client {client}: {reason}{again}",
     _FAILED[:-1],
     handledBy="serverError",
@@ -165,7 +165,7 @@ GAVE_UP = Kind(
 STOPPED = Kind(
     "stopped",
     LogLevel.info,
-    "The client stops for another reason.",
+    "The client stops on request, or because no attempt follows its last connection.",
     "Client {client} stops: {reason}{history}",
     ("failures", "losses", "seconds", "failure"),
 )
@@ -200,7 +200,8 @@ DELAY_LIMITED = Kind(
 SECOND_CONNECTION = Kind(
     "secondConnection",
     LogLevel.warn,
-    "A connector has made a connection although the client has one.",
+    "A connector has connected although the client has a connection already. The "
+    "client closes the new one.",
     "Client {client} rejects a second connection, to {address}",
 )
 DISPATCHED = Kind(
@@ -220,14 +221,14 @@ LOOKUP_NOT_CANCELLED = Kind(
 WIRE_STOPPED = Kind(
     "wireLogStopped",
     LogLevel.warn,
-    "The wire log cannot be written. Connections continue.",
+    "The file of a wire log cannot be written. The connections continue.",
     "The wire log has stopped, because it cannot be written: {error}",
     namespace=_WIRE_LOG,
 )
 WIRE_FAILED = Kind(
     "wireLogFailed",
     LogLevel.critical,
-    "The function that a wire log writes to has raised an exception.",
+    "The function that a wire log calls with each entry has raised an exception.",
     "The wire log has stopped, because it has failed",
     ("log_failure",),
     namespace=_WIRE_LOG,
@@ -235,7 +236,8 @@ WIRE_FAILED = Kind(
 HIDE_FAILED = Kind(
     "hideFailed",
     LogLevel.critical,
-    "C{hide} of a wire log has raised an exception, for the first time.",
+    "The function C{hide} of a wire log has raised an exception. Only the first one is "
+    "logged.",
     "The function hide of a wire log has failed",
     ("log_failure",),
     namespace=_WIRE_LOG,
@@ -243,8 +245,8 @@ HIDE_FAILED = Kind(
 NOT_RESTARTED = Kind(
     "notRestarted",
     LogLevel.critical,
-    "A C{ClientTCPService} was started again while its client was shutting down, and "
-    "then the client could not start.",
+    "A C{ClientTCPService} was started again while its client was shutting down. The "
+    "client has stopped since, and could not start again.",
     "{client} cannot start again",
     ("log_failure",),
     namespace=_SERVICE,
@@ -266,7 +268,7 @@ INTERRUPTED = _message(
 OUTPUT_ABANDONED = _message(
     "outputAbandoned",
     LogLevel.warn,
-    "The reader of standard output does not read.",
+    "The reader of standard output has not read everything in time.",
     "not all output could be printed: nobody reads it",
 )
 PEER_CONNECTED = _message(
@@ -309,7 +311,8 @@ NOT_ACKNOWLEDGED = _message(
 NOT_PRINTED = _message(
     "notPrinted",
     LogLevel.warn,
-    "A connection has ended, and standard output was too slow for its records.",
+    "A connection has ended before all its records were printed, because standard "
+    "output was too slow.",
     "{count} received records could not be printed",
 )
 INPUT_REJECTED = _message(
@@ -341,7 +344,7 @@ INSECURE = _message(
 WIRE_ENTRY = _message(
     "wireEntry",
     LogLevel.warn,
-    "Bytes have passed, with C{--hex-dump=-}.",
+    "Bytes were sent or received, with C{--hex-dump=-}.",
     "{entry}",
 )
 CANNOT_START = _message(
@@ -359,7 +362,7 @@ ENDED = _message(
 ANNOUNCED = _message(
     "announced",
     LogLevel.info,
-    "A demo server of C{twistd clienttcp} or C{twist clienttcp} listens.",
+    "A demo server of C{twistd clienttcp} or C{twist clienttcp} has started to listen.",
     "{text}",
 )
 BUG = _message(
@@ -383,28 +386,31 @@ FIELDS = {
     "destination": "The destination as it was configured: C{host:port}, a path, an "
     "endpoint, or C{host:port through proxy}, without user and password.",
     "alias": "The setting C{alias}; None if there is none.",
-    "id": "A number that no other client of the process has while this one exists.",
+    "id": "A number that is unique among the clients of the process that exist.",
     "address": "The address that was connected to: for a name, the IP address and the "
     "port; through a proxy, as C{destination}.",
-    "reason": "Why, in words; with several addresses, the result of each.",
+    "reason": "What has failed and why, in words. If the name has several addresses, "
+    "the result of each.",
     "operation": "What failed, as in C{errorDetails}: a fixed set of words.",
     "errno": "The error number, as in C{errorDetails}.",
     "text": "The text, as in C{errorDetails}; for the command, its whole message.",
     "failure": "The C{Failure}; None for a stop on request, or at the end of the only "
     "connection (C{autoReconnect=False}).",
-    "log_failure": "The C{Failure}, whose traceback is part of the text.",
+    "log_failure": "The C{Failure}. The observers of Twisted write its traceback after "
+    "the sentence.",
     "attempt": "The number of this attempt since the last C{connected} or the start.",
     "delay": "The seconds until the next attempt; None if none is scheduled. In "
     "C{delayLimited}, the result of C{retryPolicy}.",
     "outlook": "C{delay} in words.",
-    "count": "The number of events that this one stands for: itself, and those with "
-    "the same reason that were left out since the last line. For the command, the "
-    "number of bytes or records.",
+    "count": "The number of equal events: this one, and those that were left out since "
+    "the last line with the same reason. For the command, the number of bytes or "
+    "records.",
     "again": "C{count} in words; empty for 1.",
     "failures": "The failed attempts since the last C{connected} or the start.",
-    "losses": "The connections since then whose end was left out.",
-    "seconds": "The seconds since the first of these failures or losses; for a "
-    "connection that has ended, how long it lasted.",
+    "losses": "The connections since then whose end was not logged, because it was a "
+    "repetition.",
+    "seconds": "The seconds since the first of these failures and losses. In "
+    "C{connectionLost} and C{connectionClosed}, how long the connection lasted.",
     "history": "C{failures}, C{losses} and C{seconds} in words; empty if there were "
     "none.",
     "lasted": "How long the connection lasted, in words.",
