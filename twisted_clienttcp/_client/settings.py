@@ -347,7 +347,7 @@ class Settings(ReconnectingClientFactory):
         connection gets a fresh copy, or its class, or a pair of the class and its
         keyword arguments. None for C{Line()}. To change the framing of the current
         connection, call C{setFraming}.
-    @ivar autoReconnect: whether a new attempt follows a failure or a loss. If False,
+    @ivar autoReconnect: connect again after a failure or a loss. If False,
         the client then stops, unless a callback has called C{connect} or C{reconnect}
         (POE's rule).
     @ivar retryPolicy: a function that is called after each failure with the number of
