@@ -27,6 +27,7 @@ from ._connecting.proxies import Proxy
 from ._connecting.target import Target
 from ._connection.peer import ProxiedAddress
 from ._details import ConnectTimeout
+from ._validators import seconds
 
 __all__ = ["ProxiedAddress", "Proxy", "ProxyEndpoint"]
 
@@ -61,12 +62,12 @@ class ProxyEndpoint:
             first proxy's name to the last proxy's answer.
 
         @raise TypeError: if a parameter has the wrong type.
-        @raise ValueError: if C{proxy} does not describe a proxy, or C{host} or C{port}
+        @raise ValueError: if C{proxy} does not describe a proxy, or another parameter
             is not valid.
         @raise ImportError: if the proxy needs an extra that is not installed.
         """
         self._reactor = reactor
-        self._timeout = timeout
+        self._timeout = seconds("timeout", timeout)
         self._destination = Target(host, port, proxy=proxy).current
         self._direct = HostnameEndpoint(reactor, host, port, timeout)
 

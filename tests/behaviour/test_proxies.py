@@ -929,6 +929,20 @@ class EndpointTests(ProxyTestCase):
         await self.assertFailure(connecting, ConnectingCancelledError, CancelledError)
         await peer.lost
 
+    def test_timeout(self) -> None:
+        """
+        A wrong timeout is rejected by the constructor.
+        """
+        for timeout, kind in (
+            ("1", TypeError),
+            (None, TypeError),
+            (-1, ValueError),
+            (float("nan"), ValueError),
+        ):
+            wrong: Any = timeout
+            with self.assertRaises(kind):
+                ProxyEndpoint(reactor, "socks5://a:1", "server.test", 7, wrong)
+
     async def test_direct(self) -> None:
         """
         Without a proxy in the environment, the endpoint connects directly.
