@@ -36,11 +36,12 @@ STATUSES = (
 DETAILS = {
     "0": "Standard input was read to its end (except with --recv-only) and sent, the "
     "server's kernel acknowledged all of it (checked only on Linux), everything "
-    "received was printed, and nothing failed. The server's program may still not have "
-    "read everything. With --reconnect, failed attempts and lost connections do not "
-    "change the status if all output was sent and acknowledged before each loss. When "
-    "a connection is reset, the server's kernel may drop data that it has "
-    "acknowledged: the command cannot notice this, and the status is 0.",
+    "received was printed, and nothing failed. If the reader of standard output closes "
+    "it, as head does, the rest does not have to be printed. The server's program may "
+    "still not have read everything. With --reconnect, failed attempts and lost "
+    "connections do not change the status if all output was sent and acknowledged "
+    "before each loss. When a connection is reset, the server's kernel may drop data "
+    "that it has acknowledged: the command cannot notice this, and the status is 0.",
     str(EX_FAILED): "The connection failed, was lost, or ended before the end of "
     "standard input; data could not be sent or printed, or was not acknowledged; or a "
     "callback raised an exception.",
