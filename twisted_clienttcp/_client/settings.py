@@ -309,47 +309,49 @@ class Settings(ReconnectingClientFactory):
 
     @ivar remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an address
         packed into 4 or 16 bytes; with C{domain=AF_UNIX} the path of a socket.
-    @ivar remotePort: its port: a number, or the name of a service.
-    @ivar endpoint: instead of an address and a port, an C{IStreamClientEndpoint}, or a
-        string that describes one, such as C{"tcp:host:port"}, whose name is looked up
-        for IPv4 and IPv6. A sequence of these is for failover: an attempt uses one
-        endpoint, for at most C{connectTimeout}; if it fails, the next endpoint is tried
-        immediately. The client waits only when all have failed. It keeps using an
-        endpoint that works until an attempt fails, or until it has dropped two
-        connections in a row before C{stableAfter}. To randomise the order, shuffle the
-        sequence.
-    @ivar tls: True for TLS with a certificate that the platform trusts and that is
-        valid for the host name or IP address connected to. Or the result of
-        C{twisted.internet.ssl.optionsForClientTLS}, for an authority or a client
-        certificate of your own, or for an endpoint object, whose host is unknown.
+    @ivar remotePort: the port of the server: a number, or the name of a service.
+    @ivar endpoint: what to connect to, instead of C{remoteAddress} and C{remotePort}:
+        an C{IStreamClientEndpoint}, or a string that describes one, such as
+        C{"tcp:host:port"}, whose host is looked up for IPv4 and IPv6. A sequence of
+        these is for failover: an attempt uses one endpoint, for at most
+        C{connectTimeout}; if it fails, the next endpoint is tried immediately. The
+        client waits only when all have failed. It continues with an endpoint that works
+        until an attempt fails, or until two connections in a row were lost before
+        C{stableAfter}. To randomise the order, shuffle the sequence.
+    @ivar tls: True to use TLS, with a server certificate that the platform trusts and
+        that is valid for the host name or IP address connected to. Or the result of
+        C{twisted.internet.ssl.optionsForClientTLS}: with it, choose an authority or a
+        client certificate of your own, or name the host of an endpoint object.
         C{preConnect} and C{connected} are called when the certificate has been
         verified; if it is not valid, C{connectError} gets a C{TLSError}. Needs the
         extra C{tls}.
     @ivar domain: the address family to connect with. With C{AF_UNIX}, C{remoteAddress}
         is a path and there is no port. None for every family that the name resolves to.
-    @ivar bindAddress: the IP address of the local side.
-    @ivar bindPort: the port of the local side.
+    @ivar bindAddress: the local IP address to connect from.
+    @ivar bindPort: the local port to connect from.
     @ivar socketOptions: options that each socket gets before it connects: a list of
         C{(level, name, value)}, as the arguments of C{socket.setsockopt}. If the kernel
-        rejects an option, the attempt fails. Applies only to sockets that this client
-        creates: not to endpoints other than C{"tcp:..."}, nor to C{connectTCP}.
+        rejects an option, the attempt fails. The options apply only to sockets that the
+        client creates itself: not with endpoints other than C{"tcp:..."}, nor with
+        C{connectTCP}.
     @ivar proxy: the proxy to connect through: C{"socks5://user:password@host:1080"},
         C{"http://user:password@host:3128"} or C{"https://host:443"}; a
         C{twisted_clienttcp.proxy.Proxy}; a sequence of these, each reached through the
-        one before; or C{"environment"}, for the variables C{ALL_PROXY} and C{NO_PROXY}
-        when the client is created. The last one looks up the name of the server.
-        C{domain}, C{bindAddress}, C{bindPort} and C{socketOptions} apply to the
-        connection to the first one. HTTP needs the extra C{proxy}, and C{https} the
-        extra C{tls} too.
+        one before; or C{"environment"}, to use the variables C{ALL_PROXY} and
+        C{NO_PROXY}, which are read when the client is created and when its destination
+        changes. The last proxy looks up the name of the server. C{domain},
+        C{bindAddress}, C{bindPort} and C{socketOptions} apply to the connection to the
+        first proxy. C{http} and C{https} need the extra C{proxy}, and C{https} also
+        the extra C{tls}.
     @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
         name to the end of C{preConnect}, including proxies.
     @ivar framing: how the byte stream is split into records: a framing, of which each
         connection gets a fresh copy, or its class, or a pair of the class and its
         keyword arguments. None for C{Line()}. To change the framing of the current
         connection, call C{setFraming}.
-    @ivar autoReconnect: connect again after a failure or a loss. If False,
-        the client then stops, unless a callback has called C{connect} or C{reconnect}
-        (POE's rule).
+    @ivar autoReconnect: connect again after a failure or a loss. If False, the client
+        stops instead, unless a callback has called C{connect} or C{reconnect} (POE's
+        rule).
     @ivar retryPolicy: a function that is called after each failure with the number of
         failures in a row, and returns the seconds to wait before the next attempt, or
         None to give up. It replaces C{initialDelay}, C{factor} and C{jitter}; see
