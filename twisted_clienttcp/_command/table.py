@@ -59,11 +59,7 @@ class Option(NamedTuple):
         parts = [self.details]
         if self.isSetting:
             # There are no docstrings under python -OO.
-            documentation = DOCUMENTATION.get(self.settings, "")
-            isFlag = not self.placeholder
-            parts.insert(
-                0, sentence(self.summary) if isFlag else oneLine(documentation)
-            )
+            parts.insert(0, oneLine(DOCUMENTATION.get(self.settings, "")))
             default = SETTINGS[self.settings].default
             if type(default) in (int, float):
                 parts.append(f"Default: {default:g}.")
