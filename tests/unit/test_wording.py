@@ -53,6 +53,19 @@ class InOptionsTests(SynchronousTestCase):
                 if name != name.lower():
                     self.assertNotIn(name, message)
 
+    def test_python(self) -> None:
+        """
+        Where the client suggests a Python object, the command suggests an option.
+        """
+        endpoint = {"remoteAddress": None, "remotePort": None, "endpoint": "unix:/x"}
+        for expected, settings in (
+            ("; pass --servername", {"tls": True}),
+            ("; use HOST and PORT", {"proxy": "socks5://proxy:1"}),
+        ):
+            message = self.message(**endpoint, **settings)
+            self.assertTrue(message.endswith(expected), message)
+            self.assertNotIn("True", message)
+
     def test_domain(self) -> None:
         """
         The domain of sockets is the option for a family of addresses.

@@ -50,6 +50,15 @@ def inOptions(message: str, given: Iterable[str] = ()) -> str:
         ("an address of the domain AF_INET6", "an IPv6 address"),
         ("an address of the domain AF_INET", "an IPv4 address"),
         ("omit domain", f"omit {family}"),
+        ("tls=True cannot know", "tls cannot know"),
+        (
+            "pass tls=twisted.internet.ssl.optionsForClientTLS('the.host')",
+            "pass --servername",
+        ),
+        (
+            "instead of an endpoint, pass a twisted_clienttcp.proxy.ProxyEndpoint",
+            "use HOST and PORT",
+        ),
     ):
         message = message.replace(old, new)
     return _PARAMETER.sub(lambda found: _OPTIONS[found[0]], message)
