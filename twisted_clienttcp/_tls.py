@@ -377,13 +377,16 @@ def explained(reason: Failure, transport: object, isHandshaking: bool) -> Failur
     from OpenSSL.SSL import Error
     from twisted.internet.ssl import VerificationError
 
+    connection: Any = transport
     if reason.check(VerificationError):
         # Twisted's substitute for service_identity does not report the names.
         wrong = getattr(reason.value, "errors", ())
         names = " or ".join(_nameOf(each.mismatched_id) for each in wrong)
         text = f"the server's certificate is not for {names or 'this host'}"
+        # Twisted reports the name first, even if OpenSSL refuses the certificate too.
+        if problem := _problem(connection.getHandle()):
+            text += f", and is refused: {problem}"
     elif reason.check(Error):
-        connection: Any = transport
         text = "; ".join(_sentences(reason.value, connection.getHandle()))
     elif isHandshaking and reason.check(ConnectionDone, ConnectionLost):
         text = (

@@ -631,6 +631,8 @@ class MemoryServer:
             due = [call.getTime() for call in self.clock.getDelayedCalls()]
             wait = f"{min(due) - self.clock.seconds():.6g}" if due else ""
             hint = f"; call advance({wait}) first" if due else ""
+            if not self._transport.disconnected:
+                hint = "; its attempt was accepted already"
             raise AssertionError(
                 f"the client makes no attempt: it is {self.client!r}{hint}"
             )

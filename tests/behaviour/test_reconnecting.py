@@ -558,6 +558,32 @@ class WhenConnectedTests(RetryTestCase):
         self.assertRaises(TypeError, client.whenConnected, 1.5)
 
 
+class NotRunningTests(ClientTestCase):
+    """
+    C{reconnect()} and C{connect()} of a client that is not running.
+    """
+
+    def test_start(self) -> None:
+        """
+        They start a client that was never started or has stopped: C{started} is called,
+        and the attempt follows, after the delay that was passed.
+        """
+        for delay in (0, 5):
+            client = self.client()
+            for _ in range(2):
+                self.events.clear()
+                before = len(self.attempts())
+                client.reconnect(delay)
+                self.assertEqual(self.events, ["started"])
+                self.reactor.advance(delay)
+                self.assertEqual(len(self.attempts()), before + 1)
+                client.shutdown()
+                self.assertEqual(self.events, ["started", "stopped"])
+            client.connect("127.0.0.2")
+            self.assertEqual(self.attempts()[-1][0], "127.0.0.2")
+            client.shutdown()
+
+
 class NetworkIsBackTests(RetryTestCase):
     """
     C{reconnect()} while waiting.

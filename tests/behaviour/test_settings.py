@@ -57,6 +57,17 @@ class ArgumentTests(SynchronousTestCase):
         self.refused(TypeError, "framing=Line(maxLength=...)", maxLength=5)
         self.refused(TypeError, "framing=Line(delimiter=...)", delimiter=b"|")
 
+    def test_position(self) -> None:
+        """
+        Only the address and the port can be passed by position.
+        """
+        error = self.assertRaises(TypeError, ClientTCPFactory, "localhost", 7, "third")
+        self.assertEqual(
+            str(error),
+            "only remoteAddress and remotePort can be passed by position, not 'third': "
+            "pass it by its name, as in serverInput=...",
+        )
+
     #: Unknown parameters as users of Twisted, POE and other libraries write them, and
     #: what is suggested; None for the list of all parameters.
     LIKELY: dict[str, str | None] = {

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, ISSLTra
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
+    VerificationError,
     optionsForClientTLS,
 )
 from twisted.internet.testing import MemoryReactorClock
@@ -176,6 +177,20 @@ class VerifiedTests(TLSTestCase):
             self.events.clear()
             error = await self.failing(server, tls=self.options(host))
             self.assertRefused(error, f"not for {host}")
+
+    async def test_wrongHostAndAuthority(self) -> None:
+        """
+        A certificate that is both for another host and of an unknown authority: the
+        error has both reasons, if this version of Twisted reports the name first.
+        """
+        for old in (False, True):
+            self.events.clear()
+            server = await self.serve(self.made.stranger, old=old)
+            options = self.options("127.0.0.1")
+            error = await self.failing(server, tls=options)
+            self.assertRefused(error, "is refused: unknown CA: ")
+            if isinstance(error.__cause__, VerificationError):
+                self.assertRefused(error, "not for 127.0.0.1, and is refused: ")
 
     async def test_oldTLS(self) -> None:
         """

@@ -170,6 +170,8 @@ class GuideTests(FailingTestCase):
         for certificate in (made.stranger, made.expired, made.elsewhere):
             server = await self.serve(certificate)
             await self.attempt(server, tls=self.options())
+        server = await self.serve(made.stranger)
+        await self.attempt(server, tls=self.options("other.example"))
         greets, closes = (lambda p: p.send(b"220 hello\r\n"), lambda p: p.close())
         for met in (greets, closes):
             server = await self.listen()

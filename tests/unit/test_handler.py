@@ -40,7 +40,9 @@ OTHERS = (
     "connector",
     "_conected",
     "_connected",
-    "on_connected",
+    "_onConnect",
+    "onward",
+    "onTick",
     "serverInputted",
     "helper",
     "stop",
@@ -144,6 +146,34 @@ class NameTests(SynchronousTestCase):
                 error = self.assertRaises(TypeError, create)
                 self.assertIn(f"{name} is not a callback", str(error))
                 self.assertIn(f"did you mean {meant}?", str(error))
+
+    def test_on(self) -> None:
+        """
+        A method that is named after an event of other libraries is rejected unless the
+        callback that was probably meant is there too: then it is the user's own.
+        """
+        for name, meant in {
+            "onConnect": "connected",
+            "onConnected": "connected",
+            "on_connected": "connected",
+            "onClose": "disconnected",
+            "on_message": "serverInput",
+            "onConnectError": "connectError",
+            "onLineReceived": "serverInput",
+        }.items():
+            members: dict[str, Any] = {"started": method, name: method}
+            handler = type("Handler", (), members)()
+            given = {} if meant == "serverInput" else {"serverInput": method}
+            error = self.assertRaises(TypeError, client, handler=handler, **given)
+            self.assertIn(f"Handler.{name} is not a callback", str(error))
+            self.assertIn(f"did you mean {meant}?", str(error))
+            client(handler=handler, **{**given, meant: method})
+            if not given:
+                client(handler=handler, serverInputBatch=method)
+            members[meant] = method
+            client(handler=type("Handler", (), members)(), **given)
+            # A subclass may pass such a method as the callback.
+            subclass(**{name: method})
 
     def test_others(self) -> None:
         """

@@ -214,6 +214,20 @@ class MemoryServerTests(SynchronousTestCase):
         raised = self.assertRaises(AssertionError, server.close)
         self.assertTrue(str(raised).endswith("waiting>"), raised)
 
+    def test_acceptedAlready(self) -> None:
+        """
+        An error says that an attempt was accepted already.
+        """
+        server = self.serve()
+        server.accept()
+        for act in (server.accept, server.refuse):
+            raised = self.assertRaises(AssertionError, act)
+            self.assertIn("the client makes no attempt: it is ", str(raised))
+            self.assertTrue(
+                str(raised).endswith(" connected>; its attempt was accepted already"),
+                raised,
+            )
+
     def test_noProtocol(self) -> None:
         """
         A client that accepts no connection loses it at once, and makes another attempt.

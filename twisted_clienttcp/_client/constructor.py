@@ -20,7 +20,7 @@ Init = TypeVar("Init", bound=Callable[..., None])
 #: Other words for parameters, in lower case and without underscores and a leading "on",
 #: for suggestions: those of Twisted, of other libraries, and some that are similar to
 #: another parameter by chance.
-_OTHER_WORDS = {
+OTHER_WORDS = {
     "remoteAddress": "address host hostname ip path server unix",
     "remotePort": "port",
     "tls": "certificate contextfactory secure ssl sslcontext tlsoptions usessl usetls",
@@ -56,15 +56,18 @@ _OTHER_WORDS = {
 _WORDS_OF_FRAMING = {"delimiter": "separator terminator", "maxLength": "maxlinelength"}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """
+    @return: a name in the form of L{OTHER_WORDS}, with a leading "on".
+    """
     return name.replace("_", "").lower()
 
 
-def _byWord(known: Iterable[str], others: dict[str, str]) -> dict[str, str]:
+def byWord(known: Iterable[str], others: dict[str, str]) -> dict[str, str]:
     """
     @return: the parameter for each name and each other word.
     """
-    words = {_plain(name): name for name in known}
+    words = {plain(name): name for name in known}
     words |= {word: name for name in others for word in others[name].split()}
     return words
 
@@ -81,8 +84,8 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
 
     def decorate(init: Init) -> Init:
         known = [name for name in signature(init).parameters if name != "self"]
-        words = _byWord(known, _OTHER_WORDS)
-        ofFraming = _byWord(signature(Line).parameters, _WORDS_OF_FRAMING)
+        words = byWord(known, OTHER_WORDS)
+        ofFraming = byWord(signature(Line).parameters, _WORDS_OF_FRAMING)
 
         @wraps(init)
         def checked(self: Any, *args: object, **given: object) -> None:
@@ -92,13 +95,18 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
                 init(self, *args, **given)
             except TypeError:
                 # Check only on failure, to keep the common path fast.
+                if len(args) > 2:
+                    raise TypeError(
+                        f"only {known[0]} and {known[1]} can be passed by position, "
+                        f"not {args[2]!r}: pass it by its name, as in serverInput=..."
+                    ) from None
                 if error := unknown(given):
                     raise error from None
                 raise
 
         def unknown(given: dict[str, object]) -> TypeError | None:
             for name in given.keys() - known:
-                word = _plain(name)
+                word = plain(name)
                 short = word.removeprefix("on")
                 near = [word, short, *difflib.get_close_matches(word, words, 1, 0.75)]
                 near += difflib.get_close_matches(short, words, 1, 0.75)

@@ -219,8 +219,9 @@ class ClientTCPFactory(Settings):
         @param handler: an object whose methods are callbacks: each method with the name
             of a callback is used like the parameter of that name, C{serverInput} and
             C{preConnect} included. Other methods are left alone, except those that have
-            nearly the name of a callback (C{server_input}, C{conected}), which are
-            rejected. A subclass of this class cannot have the callbacks as its own
+            nearly the name of a callback (C{server_input}, C{conected}), or that of a
+            similar event (C{onConnect}) whose callback is missing: these are rejected.
+            A subclass of this class cannot have the callbacks as its own
             methods.
         @param started: C{started(client, *args)}: called once per start, before the
             first attempt (POE: Started).
@@ -434,7 +435,8 @@ class ClientTCPFactory(Settings):
     ) -> None:
         """
         Connect, after aborting the current connection (POE: the connect event). An
-        address or a port that is passed replaces the settings of the destination.
+        address or a port that is passed replaces the settings of the destination. A
+        client that is not running is started.
 
         @param address: the new C{remoteAddress}; None to keep the current one.
         @param port: the new C{remotePort}; None to keep the current one.
@@ -459,13 +461,14 @@ class ClientTCPFactory(Settings):
         """
         Make an attempt (POE: the reconnect event). An attempt that is in progress is
         cancelled. A connection is aborted first: C{disconnected} is called for it, with
-        the number of lost bytes in C{unsent}.
+        the number of lost bytes in C{unsent}. A client that is not running is started:
+        C{started} is called before the wait.
 
         @param delay: the seconds to wait before the attempt.
-        @param drain: True to close a current connection without a loss: flush the
-            output, for at most C{drainTimeout}; end our side; deliver the input until
-            the peer ends its side, for at most C{lingerTimeout}; and only then call
-            C{disconnected}. For TLS, and for protocols without half-close, see
+        @param drain: True to close a current connection in order: flush the output, for
+            at most C{drainTimeout}; end our side; deliver the input until the peer ends
+            its side, for at most C{lingerTimeout}; and only then call C{disconnected}.
+            For TLS, and for servers that close the connection when our side ends, see
             C{halfClose}. Records that are put in the meantime wait for the next
             connection, even without an C{offlineLimit}, and count toward
             C{outputLimit}. If a limit is reached, C{serverError} is called with a

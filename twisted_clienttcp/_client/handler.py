@@ -8,6 +8,14 @@ from typing import Any
 
 from .._validators import misspelt
 from .callbacks import CALLBACKS
+from .constructor import OTHER_WORDS, byWord, plain
+
+#: The callback for its name, and for each other word.
+_WORDS = {
+    word: name
+    for word, name in byWord(CALLBACKS, OTHER_WORDS).items()
+    if name in CALLBACKS
+}
 
 
 def isHandler(candidate: object, kind: type) -> bool:
@@ -43,7 +51,7 @@ def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str,
         )
     shown = getattr(handler, "__name__", type(handler).__name__)
     for name in dir(handler):
-        meant = _misspelt(name, kind)
+        meant = _misspelt(name, kind) or _missing(name, handler, given)
         if meant and _isMethod(getattr(handler, name, None)):
             raise TypeError(f"handler: {_advice(f'{shown}.{name}', meant)}")
     methods = {}
@@ -117,3 +125,16 @@ def _misspelt(name: str, kind: type) -> str | None:
         name of a callback nor an attribute of the client; None if there is none.
     """
     return None if hasattr(kind, name) else misspelt(name, CALLBACKS)
+
+
+def _missing(name: str, handler: object, given: dict[str, Any]) -> str | None:
+    """
+    @return: the callback that was probably meant by a name such as C{onConnect}. None
+        if the client has that callback: then the method is the user's own.
+    """
+    if name[:2].lower() != "on":
+        return None
+    meant = _WORDS.get(plain(name)[2:], "")
+    alike = (meant, "serverInputBatch") if meant == "serverInput" else (meant,)
+    isThere = any(given.get(each) or hasattr(handler, each) for each in alike)
+    return None if isThere else meant

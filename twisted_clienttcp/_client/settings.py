@@ -357,7 +357,8 @@ class Settings(ReconnectingClientFactory):
         None to give up. It replaces C{initialDelay}, C{factor} and C{jitter}; see
         C{twisted_clienttcp.retry}. If it raises an exception, or returns something
         else, that is logged and the client stops.
-    @ivar initialDelay: the longest wait in seconds before the first new attempt.
+    @ivar initialDelay: the longest wait in seconds before the first new attempt. If
+        C{maxDelay} is less, it is used instead.
     @ivar maxDelay: the longest wait in seconds before any attempt. A longer delay from
         a C{retryPolicy} is cut to it.
     @ivar factor: the longest wait is multiplied by this number after each failure.
@@ -377,7 +378,8 @@ class Settings(ReconnectingClientFactory):
     @ivar failBack: if C{endpoint} is a sequence, a connection to any endpoint but the
         first is drained and replaced when it is this many seconds old. The next round
         of attempts starts at the first endpoint. C{jitter} applies as for C{maxAge}; if
-        C{maxAge} is less, it is used instead. None to stay.
+        C{maxAge} is less, it is used instead. Without such a sequence, it has no
+        effect: a name with several addresses is one server. None to stay.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
@@ -409,11 +411,13 @@ class Settings(ReconnectingClientFactory):
         side too.
     @ivar halfClose: whether a drain ends our side of the connection when the output is
         flushed, and then waits for the end of the peer's side. Set it to False for
-        servers that close the connection when our side ends. Then a drain ends our side
-        only when nothing has arrived for 5 seconds; choose a longer C{lingerTimeout}.
-        With TLS and through a proxy, a drain always works this way, because most TLS
-        servers and many proxies close the connection when one side has ended. It
-        matters only for drains.
+        servers that close the connection when our side ends: they discard the answers
+        that they have not sent. A protocol of Twisted does that unless it implements
+        C{IHalfCloseableProtocol}. With False, a drain ends our side only when nothing
+        has arrived for 5 seconds, so C{lingerTimeout} must be more than 5. With TLS and
+        through a proxy, a drain always works this way, because most TLS servers and
+        many proxies close the connection when one side has ended. Only drains use this
+        setting.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
         False, the connection stays open for output until C{shutdown} or C{reconnect}:
         the client must call one of them. Any other loss ends it immediately, and so
