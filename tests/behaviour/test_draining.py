@@ -952,10 +952,11 @@ class HalfCloseTests(DrainTestCase):
         While input is paused, or a result is awaited, the peer is not silent.
         """
         client = self.drained(halfClose=False)
+        self.server.advance(3)
         client.pauseProducing()
         self.server.advance(8)
         client.resumeProducing()
-        self.server.advance(4)
+        self.server.advance(1)
         self.assertFalse(self.server.ended)
         result: Deferred[None] = Deferred()
         self.awaits(result)
@@ -966,6 +967,20 @@ class HalfCloseTests(DrainTestCase):
         self.assertFalse(self.server.ended)
         self.server.advance(1)
         self.assertTrue(self.server.ended)
+
+    def test_pauses(self) -> None:
+        """
+        A pause that is over is not a sign of life of the peer.
+        """
+        client = self.drained(halfClose=False)
+        for _ in range(10):
+            self.server.advance(0.5)
+            client.pauseProducing()
+            client.resumeProducing()
+        self.server.advance(0)
+        self.assertTrue(self.server.ended)
+        self.server.close()
+        self.assertOrderly()
 
     def test_loss(self) -> None:
         """

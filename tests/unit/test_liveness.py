@@ -107,31 +107,38 @@ class WatchTests(SynchronousTestCase):
         gaps=st.lists(st.integers(1, 40), max_size=20),
         idle=st.none() | st.integers(1, 30),
         beat=st.none() | st.integers(1, 30),
-        kind=st.sampled_from(["data", "pause"]),
+        pauses=st.lists(st.integers(0, 3), min_size=20, max_size=20),
     )
     def test_silence(
-        self, gaps: list[int], idle: int | None, beat: int | None, kind: str
+        self,
+        gaps: list[int],
+        idle: int | None,
+        beat: int | None,
+        pauses: list[int],
     ) -> None:
         """
-        With reads (or pauses that end) at any times, the connection ends exactly when
-        the peer has been silent for so long, and a heartbeat is sent exactly half way;
-        nothing happens before.
+        With reads at any times, the connection ends exactly when the peer has been
+        silent for so long, and a heartbeat is sent exactly half way; nothing happens
+        before. Pauses of any length only delay this.
         """
         watch = self.watch(idle, beat)
         last, beats = 0.0, []
         longest = min(idle or 1000, 2 * (beat or 1000))
-        for gap in gaps:
+        for gap, pause in zip(gaps, pauses, strict=False):
+            watch.reading(False)
+            last += pause
+            self.to(last)
+            watch.reading(True)
             time = last + gap
             if beat is not None and gap >= beat and (idle is None or beat < idle):
                 beats.append(last + beat)
             if gap >= longest:
                 break
+            self.to(last + gap / 2)
+            watch.reading(False)
+            watch.reading(True)
             self.to(time)
-            if kind == "data":
-                watch.heard()
-            else:
-                watch.reading(False)
-                watch.reading(True)
+            watch.heard()
             last = time
         else:
             self.assertEqual(self.subject.ends, [])
@@ -146,6 +153,32 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         if idle != beat:
             self.assertEqual(self.subject.beats, beats)
+
+    @given(
+        steps=st.lists(st.tuples(st.booleans(), st.integers(0, 9)), max_size=30),
+        idle=st.integers(1, 30),
+        beat=st.none() | st.integers(1, 30),
+    )
+    def test_pauses(
+        self, steps: list[tuple[bool, int]], idle: int, beat: int | None
+    ) -> None:
+        """
+        A silent peer is dropped when the connection was read for so long, with any
+        pauses in between, and not during a pause.
+        """
+        watch = self.watch(idle, beat)
+        longest, read = min(idle, 2 * (beat or idle)), 0
+        for isRead, seconds in [*steps, (True, longest)]:
+            watch.reading(isRead)
+            last = self.clock.seconds()
+            rest = longest - read
+            self.to(last + seconds)
+            if isRead and seconds >= rest:
+                self.assertEqual([when for when, _ in self.subject.ends], [last + rest])
+                return
+            read += seconds * isRead
+            self.assertEqual(self.subject.ends, [])
+        self.fail("the connection has not ended")
 
     def test_oneTimer(self) -> None:
         """
@@ -219,7 +252,7 @@ class WatchTests(SynchronousTestCase):
 
     def test_paused(self) -> None:
         """
-        While nothing is read, nothing happens; silence begins when reading begins.
+        While nothing is read, nothing happens, and this time does not count.
         """
         watch = self.watch(idle=30, beat=10)
         self.to(5)
@@ -227,10 +260,34 @@ class WatchTests(SynchronousTestCase):
         self.to(500)
         self.assertEqual((self.subject.beats, self.subject.ends), ([], []))
         watch.reading(True)
-        self.to(509)
+        self.to(504)
         self.assertEqual(self.subject.beats, [])
-        self.to(510)
-        self.assertEqual(self.subject.beats, [510])
+        self.to(505)
+        self.assertEqual(self.subject.beats, [505])
+
+    def test_pausedInTheLastTurn(self) -> None:
+        """
+        After a pause, bytes that the kernel has received are read before the silence
+        counts. A pause that begins in the last turn restarts it.
+        """
+        watch = self.watch(idle=10)
+
+        def pause() -> None:
+            watch.reading(False)
+            watch.reading(True)
+            # The reactor runs timers first, and then reads.
+            self.clock.callLater(0, watch.heard)
+
+        self.to(9)
+        self.clock.callLater(1, pause)
+        self.to(19)
+        self.assertEqual(self.subject.ends, [])
+        self.clock.callLater(1, watch.reading, False)
+        self.to(50)
+        self.assertEqual(self.subject.ends, [])
+        watch.reading(True)
+        self.to(60)
+        self.assertEqual(len(self.subject.ends), 1)
 
     def test_pausedFromTheStart(self) -> None:
         """
@@ -246,15 +303,17 @@ class WatchTests(SynchronousTestCase):
 
     def test_pausedWhileAsked(self) -> None:
         """
-        A pause cancels the question: the answer may be unread.
+        The time for an answer does not include pauses either.
         """
         watch = self.watch(beat=10)
-        self.to(10)
+        self.to(14)
         watch.reading(False)
         self.to(50)
         watch.reading(True)
-        self.to(59)
+        self.to(55)
         self.assertEqual((self.subject.beats, self.subject.ends), ([10], []))
+        self.to(56)
+        self.assertEqual([when for when, _ in self.subject.ends], [56])
 
     def test_answering(self) -> None:
         """

@@ -8,8 +8,9 @@ Theory of operation:
     the next time when something may be due.
  2. A silence counts only if it lasts for one more turn of the reactor. If the process
     was busy, bytes of the peer may wait in the kernel, and that turn reads them.
- 3. While the connection is not read, nothing can be heard: the silence begins when it
-    is read again.
+ 3. While the connection is not read, nothing can be heard, so this time does not count.
+    The silence continues when the connection is read again. A pause that is over is
+    not a sign of life: the kernel has received what the peer has sent in the meantime.
  4. After the seconds of C{heartbeat} have passed in silence, its record is put. Then
     the peer has the same time again to send anything at all. So a half-open connection
     is found after twice these seconds.
@@ -125,6 +126,7 @@ class Watch:
         "_isReading",
         "_isSure",
         "_output",
+        "_pausedAt",
         "_progress",
         "_send",
         "_silent",
@@ -172,6 +174,8 @@ class Watch:
         self._silent = silent
         now = clock.seconds()
         self._heardAt = self._answeredAt = self._acceptedAt = self._wroteAt = now
+        #: All time until then in which the connection was not read has been left out.
+        self._pausedAt = now
         # When the peer was asked, and when it had last been heard before that.
         self._askedAt: float | None = None
         self._heardBefore = now
@@ -210,9 +214,25 @@ class Watch:
         """
         Reading has been resumed or paused.
         """
-        if isReading and not self._isReading:
-            self._heardAt = self._clock.seconds()
+        if self._isReading:
+            self._pausedAt = self._clock.seconds()
+        else:
+            self._skipPause(self._clock.seconds())
+            self._isSure = False
         self._isReading = isReading
+
+    def _skipPause(self, now: float) -> None:
+        """
+        Leave out the time since the connection was last read.
+        """
+        paused, self._pausedAt = now - self._pausedAt, now
+        # A read may end after the pause has begun.
+        self._heardAt = min(self._heardAt + paused, now)
+        self._answeredAt = min(self._answeredAt + paused, now)
+        self._acceptedAt = min(self._acceptedAt + paused, now)
+        self._heardBefore += paused
+        if self._askedAt is not None:
+            self._askedAt += paused
 
     def stop(self) -> None:
         """
@@ -259,7 +279,7 @@ class Watch:
         self._timer = None
         now = self._clock.seconds()
         if not self._isReading:
-            self._heardAt = now
+            self._skipPause(now)
         if self._isAnswering():
             self._answeredAt = now
         if self._askedAt is not None and self._heardAt != self._heardBefore:
@@ -279,7 +299,11 @@ class Watch:
             self._sleep(0)
         else:
             self._isSure = False
-            act(now)
+            if self._isReading or act == self._talk:
+                act(now)
+            else:
+                # The pause has begun in the turn that was to confirm the silence.
+                self._heardAt = now
             self._sleep()
 
     def _lookAtOutput(self, now: float) -> None:
