@@ -371,15 +371,17 @@ class Settings(ReconnectingClientFactory):
         connection counts as one more failure in a row.
     @ivar maxAge: a connection that is this many seconds old is drained, as by
         C{reconnect(drain=True)}, and replaced by another one; without C{autoReconnect},
-        the client stops instead. With full C{jitter}, the age is drawn evenly from the
-        last tenth of these seconds, so that clients that connected at the same time do
-        not all return at the same time; a smaller C{jitter} makes this range smaller.
-        None for no limit.
+        the client stops instead. If the server closes the connection when our side
+        ends, set C{halfClose} to False too. With full C{jitter}, the age is drawn
+        evenly from the last tenth of these seconds, so that clients that connected at
+        the same time do not all return at the same time; a smaller C{jitter} makes this
+        range smaller. None for no limit.
     @ivar failBack: if C{endpoint} is a sequence, a connection to any endpoint but the
         first is drained and replaced when it is this many seconds old. The next round
-        of attempts starts at the first endpoint. C{jitter} applies as for C{maxAge}; if
-        C{maxAge} is less, it is used instead. Without such a sequence, it has no
-        effect: a name with several addresses is one server. None to stay.
+        of attempts starts at the first endpoint. C{jitter} and C{halfClose} apply as
+        for C{maxAge}; if C{maxAge} is less, it is used instead. Without such a
+        sequence, it has no effect: a name with several addresses is one server. None to
+        stay.
     @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
         it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
         the first probe, the seconds between probes, and their number; with True, the
