@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import textwrap
+from importlib.metadata import metadata
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -116,6 +117,14 @@ class SameTests(SynchronousTestCase):
         for name in names:
             self.assertTrue(callable(getattr(framing, name)), name)
         self.assertIn(f" {len(names)} kinds of records ", README.read_text())
+
+    def test_extras(self) -> None:
+        """
+        The README names every extra for users.
+        """
+        extras = metadata("twisted_clienttcp").get_all("Provides-Extra") or []
+        for extra in set(extras) - {"dev"}:
+            self.assertIn(f"``{extra}``", README.read_text())
 
     def test_readmeFigures(self) -> None:
         """

@@ -5,9 +5,11 @@ C{warn_unused_ignores}, so each C{type: ignore} shows that it finds the mistake.
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
 from twisted.trial import unittest
 
-from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp import ClientTCPFactory, Disconnection, Negotiation
 from twisted_clienttcp.framing import (
     SLIP,
     Framing,
@@ -101,3 +103,51 @@ class RecordTypeTests(unittest.TestCase):
             framing=Numbers(),
             serverInput=onBytes,  # type: ignore[arg-type]
         )
+
+
+class CallbackTypeTests(unittest.TestCase):
+    """
+    Each callback accepts functions with the types of C{docs/howto/types.rst}.
+    """
+
+    def test_documented(self) -> None:
+        """
+        mypy accepts each of them.
+        """
+
+        async def preConnect(
+            client: ClientTCPFactory, negotiation: Negotiation
+        ) -> bool:
+            answer: bytes = await negotiation.nextRecord()
+            return answer.startswith(b"OK")
+
+        def onPeer(client: ClientTCPFactory, peer: IAddress) -> None:
+            "Do nothing."
+
+        def onFailure(client: ClientTCPFactory, failure: Failure) -> None:
+            "Do nothing."
+
+        def onEnd(client: ClientTCPFactory, end: Disconnection) -> None:
+            "Do nothing."
+
+        def onStop(client: ClientTCPFactory, failure: Failure | None) -> None:
+            "Do nothing."
+
+        def onOutput(client: ClientTCPFactory) -> None:
+            "Do nothing."
+
+        client = ClientTCPFactory(
+            preConnect=preConnect,
+            connected=onPeer,
+            connectError=onFailure,
+            serverInput=onBytes,
+            serverError=onFailure,
+            serverFlushed=onOutput,
+            serverHigh=onOutput,
+            serverLow=onOutput,
+            disconnected=onEnd,
+            stopped=onStop,
+            highMark=2,
+            lowMark=1,
+        )
+        self.assertFalse(client.connected)
