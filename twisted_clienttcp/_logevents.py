@@ -32,6 +32,10 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 _FAILED = ("operation", "errno", "text", "failure", "count", "delay")
 
 
+#: The fields about what has happened since the last line about the state.
+_PAST = ("failures", "losses", "replacements", "closures", "seconds")
+
+
 @attrs.frozen(eq=False)
 class Kind:
     """
@@ -117,9 +121,10 @@ class Kind:
 CONNECTED = Kind(
     "connected",
     LogLevel.info,
-    "The connection can be used; C{connected} is called next.",
-    "Client {client}: connected to {address}{history}",
-    ("failures", "losses", "seconds"),
+    "The connection can be used; C{connected} is called next. After losses, when the "
+    "connection has lasted (see I{Repeated events} there).",
+    "Client {client}: connected to {address}{stable}{history}",
+    ("age", *_PAST),
 )
 ATTEMPT_FAILED = Kind(
     "attemptFailed",
@@ -140,9 +145,18 @@ CONNECTION_LOST = Kind(
 CONNECTION_CLOSED = Kind(
     "connectionClosed",
     LogLevel.info,
-    "A connection has ended at your request: after C{shutdown}, C{reconnect} or "
-    "C{loseWriteConnection}, for example.",
+    "A connection has ended at your request in another way: after C{shutdown}, "
+    "C{reconnect} or C{loseWriteConnection}, for example.",
     "Client {client}: closed the connection after {lasted}{again}{outlook}",
+    ("seconds", "count", "delay"),
+)
+CONNECTION_REPLACED = Kind(
+    "connectionReplaced",
+    LogLevel.info,
+    "A connection was drained for another one, without an error: after "
+    "C{reconnect(drain=True)}, or because of C{maxAge} or C{failBack}.",
+    "Client {client}: closed the connection after {lasted}, to replace it ({cause})"
+    "{again}{outlook}",
     ("seconds", "count", "delay"),
 )
 SERVER_ERROR = Kind(
@@ -159,7 +173,7 @@ GAVE_UP = Kind(
     LogLevel.warn,
     "The client stops, because its retry policy allows no more attempts.",
     "Client {client} gives up: {reason}{history}",
-    ("failures", "losses", "seconds", "failure"),
+    (*_PAST, "failure"),
     handledBy="stopped",
 )
 STOPPED = Kind(
@@ -167,7 +181,7 @@ STOPPED = Kind(
     LogLevel.info,
     "The client stops on request, or because no attempt follows its last connection.",
     "Client {client} stops: {reason}{history}",
-    ("failures", "losses", "seconds", "failure"),
+    (*_PAST, "failure"),
 )
 OUTPUT_LOST = Kind(
     "outputLost",
@@ -382,9 +396,11 @@ KINDS: dict[str, Kind] = {
 FIELDS = {
     "kind": "The kind of the event: the first column of the table.",
     "client": "The client: its C{alias}, with the destination in parentheses; the "
-    "destination if it has no alias. In C{notRestarted}, the client itself.",
+    "destination if it has no alias; C{(unnamed)} if it has neither. In "
+    "C{notRestarted}, the client itself.",
     "destination": "The destination as it was configured: C{host:port}, a path, an "
-    "endpoint, or C{host:port through proxy}, without user and password.",
+    "endpoint, or C{host:port through proxy}, without user and password. Under a "
+    "C{ClientService}, the address of the last peer; None before the first connection.",
     "alias": "The setting C{alias}; None if there is none.",
     "id": "A number that is unique among the clients of the process that exist.",
     "address": "The address that was connected to: for a name, the IP address and the "
@@ -398,21 +414,29 @@ FIELDS = {
     "connection (C{autoReconnect=False}).",
     "log_failure": "The C{Failure}. The observers of Twisted write its traceback after "
     "the sentence.",
-    "attempt": "The number of this attempt since the last C{connected} or the start.",
+    "attempt": "The number of failed attempts, with this one, since the last "
+    "C{connected} or the start.",
     "delay": "The seconds until the next attempt; None if none is scheduled. In "
     "C{delayLimited}, the result of C{retryPolicy}.",
     "outlook": "C{delay} in words.",
     "count": "The number of equal events: this one, and those that were left out since "
-    "the last line with the same reason. For the command, the number of bytes or "
-    "records.",
+    "the last line with the same reason, or since the last C{connected}. For the "
+    "command, the number of bytes or records.",
     "again": "C{count} in words; empty for 1.",
     "failures": "The failed attempts since the last C{connected} or the start.",
-    "losses": "The connections since then whose end was not logged, because it was a "
-    "repetition.",
-    "seconds": "The seconds since the first of these failures and losses. In "
-    "C{connectionLost} and C{connectionClosed}, how long the connection lasted.",
-    "history": "C{failures}, C{losses} and C{seconds} in words; empty if there were "
-    "none.",
+    "losses": "The lost connections since then.",
+    "replacements": "The replaced connections since then.",
+    "closures": "The connections closed at your request since then.",
+    "seconds": "The seconds from the first of these events to the connection or the "
+    "stop. In C{connectionLost}, C{connectionReplaced} and C{connectionClosed}, how "
+    "long the connection lasted.",
+    "history": "C{failures}, C{losses}, C{replacements}, C{closures} and C{seconds} in "
+    "words; empty if there were none, or only one connection, whose end has its line. "
+    "Also empty for a stop because of a failure.",
+    "age": "The seconds since the connection was made: 0 unless the line was delayed.",
+    "stable": "C{age} in words; empty for 0.",
+    "cause": "Why the connection was replaced: C{drain requested}, C{maxAge} or "
+    "C{failBack}.",
     "lasted": "How long the connection lasted, in words.",
     "unsent": "The number of bytes that were put and not sent: an upper bound.",
     "what": "What has happened or failed, in words.",

@@ -1152,9 +1152,26 @@ class FailBackTests(ClientTestCase):
             self.reactor.advance(100)
             self.assertEqual(repr(client).split()[1], before)
             transport.lose(Failure(ConnectionDone()))
-        (event,) = [each for each in events if each["kind"] == "connectionClosed"]
+        (event,) = [each for each in events if each["kind"] == "connectionReplaced"]
         self.assertEqual(event["destination"], before)
+        self.assertEqual(event["cause"], "failBack")
         self.assertEqual(self.ports()[-1], self.ports()[0])
+
+    def test_cause(self) -> None:
+        """
+        The log names the setting that has replaced the connection.
+        """
+        for settings, cause in (
+            ({"failBack": 100, "maxAge": 200}, "failBack"),
+            ({"failBack": 200, "maxAge": 100}, "maxAge"),
+        ):
+            with capturedLogs() as events:
+                client, transport = self.failedOver(1, jitter=0, **settings)
+                self.reactor.advance(100)
+                transport.lose(Failure(ConnectionDone()))
+                client.abort()
+            causes = [each["cause"] for each in events if "cause" in each]
+            self.assertEqual(causes, [cause])
 
     def failedOver(self, failures: int, **parameters: Any) -> tuple[Any, Any]:
         """

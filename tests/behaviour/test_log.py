@@ -15,6 +15,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent, jsonFileLogObser
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
+from twisted_clienttcp.errors import ClientTCPError
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.retry import constant
 from twisted_clienttcp.testing import MemoryServer
@@ -416,9 +417,8 @@ class RepetitionTests(LogTestCase):
 
     def test_flapping(self) -> None:
         """
-        A server that accepts connections and drops them does not fill the log. If a
-        connection then lasts, that is logged when a minute has passed since the last
-        line about a connection.
+        A server that accepts connections and drops them does not fill the log. When a
+        connection has lasted, one line says since when, and how many were lost before.
         """
         server = self.server(retryPolicy=constant(0.5))
         for _ in range(30):
@@ -435,13 +435,37 @@ class RepetitionTests(LogTestCase):
             ],
         )
         server.accept()
-        server.advance(45.4)
+        server.advance(9.9)
         self.assertEqual(self.lines(), [])
         server.advance(0.1)
+        (event,) = self.taken()
         self.assertEqual(
-            self.lines(),
-            ["connected to 127.0.0.1:7 after 29 lost connections in 60 s"],
+            formatEvent(event),
+            f"{NAME}: connected to 127.0.0.1:7 and stable for 10 s, after 29 lost "
+            "connections in 14 s",
         )
+        self.assertEqual(event["age"], 10)
+        self.assertEqual(event["losses"], 29)
+        # The next loss is one: those before have been reported.
+        server.advance(40)
+        server.close()
+        (line,) = self.lines()
+        self.assertNotIn("times", line)
+
+    def test_flappingSlowly(self) -> None:
+        """
+        Of connections that are lost soon after they were stable, one a minute is
+        logged.
+        """
+        server = self.server(retryPolicy=constant(1))
+        while server.clock.seconds() < 600:
+            server.accept()
+            server.advance(12)
+            server.close()
+            server.advance(1)
+        ages = [event["age"] for event in self.taken() if event.get("age")]
+        self.assertGreater(len(ages), 5)
+        self.assertLessEqual(len(ages), 10)
 
     def test_restarted(self) -> None:
         """
@@ -457,7 +481,10 @@ class RepetitionTests(LogTestCase):
         server.accept()
         self.assertEqual(
             self.lines(),
-            ["connected to 127.0.0.1:7 after 3 failed attempts in 4 s"],
+            [
+                "connected to 127.0.0.1:7 after 3 failed attempts and 1 lost "
+                "connection in 4 s"
+            ],
         )
 
     def test_flappingForever(self) -> None:
@@ -543,6 +570,196 @@ class RepetitionTests(LogTestCase):
         server.advance(0)
         server.refuse()
         self.assertEqual(len(self.lines()), 1)
+
+
+class ReplacementTests(LogTestCase):
+    """
+    Connections that the client replaces are not lost.
+    """
+
+    def test_causes(self) -> None:
+        """
+        The line about the end says why another connection replaces this one, at the
+        level of information; the client has not lost anything.
+        """
+        for cause, settings in (("drain requested", {}), ("maxAge", {"maxAge": 100})):
+            server = self.server(**settings)
+            server.accept()
+            server.advance(99)
+            server.advance(1)
+            if cause == "drain requested":
+                server.client.reconnect(drain=True)
+                server.advance(0)
+            server.accept()
+            server.client.abort()
+            server.advance(0)
+            events = self.taken()
+            event = next(each for each in events if "cause" in each)
+            self.assertEqual(event["kind"], "connectionReplaced")
+            self.assertEqual(event["log_level"], LogLevel.info)
+            self.assertEqual(
+                formatEvent(event),
+                f"{NAME}: closed the connection after 100 s, to replace it ({cause}); "
+                "next attempt now",
+            )
+            again = [each for each in events if each["kind"] == "connected"][-1]
+            self.assertEqual((again["replacements"], again["losses"]), (1, 0))
+            self.assertNotIn("lost", "".join(map(str, map(formatEvent, events))))
+
+    def test_many(self) -> None:
+        """
+        Replacements that were left out are counted as such.
+        """
+        server = self.server(maxAge=0.3)
+        for _ in range(7):
+            server.accept()
+            server.advance(0.3)
+        server.client.shutdown()
+        self.assertEqual(
+            self.lines(),
+            [
+                "connected to 127.0.0.1:7",
+                "closed the connection after 0.3 s, to replace it (maxAge); next "
+                "attempt now",
+                "connected to 127.0.0.1:7",
+                " stops: on request after 6 replaced connections in 1.5 s",
+            ],
+        )
+
+    def test_lost(self) -> None:
+        """
+        A drain that ends in a loss is a loss.
+        """
+        for reads, ends, act, argument in (
+            (False, True, MemoryServer.reset, ()),
+            # A DrainTimeout, and a LingerTimeout.
+            (False, True, MemoryServer.advance, (60,)),
+            (True, False, MemoryServer.advance, (30,)),
+        ):
+            server = self.server()
+            server.accept()
+            server.reading, server.closing = reads, ends
+            server.client.put(b"x")
+            server.client.reconnect(drain=True)
+            server.advance(0)
+            act(server, *argument)
+            server.advance(1)
+            kinds = [event["kind"] for event in self.taken()]
+            self.assertIn("connectionLost", kinds)
+            self.assertNotIn("connectionReplaced", kinds)
+
+    def test_notReplaced(self) -> None:
+        """
+        A drain that a request to stop, or an immediate reconnect(), ends is not a
+        replacement.
+        """
+        for act in (
+            ClientTCPFactory.shutdown,
+            ClientTCPFactory.stopTrying,
+            ClientTCPFactory.abort,
+            ClientTCPFactory.reconnect,
+        ):
+            server = self.server()
+            server.accept()
+            server.client.reconnect(drain=True)
+            act(server.client)
+            server.advance(0)
+            kinds = [event["kind"] for event in self.taken()]
+            self.assertIn("connectionClosed", kinds, act)
+            self.assertNotIn("connectionReplaced", kinds, act)
+
+
+class CountTests(LogTestCase):
+    """
+    What the counts claim is what has happened.
+    """
+
+    def play(self, chance: random.Random) -> None:
+        """
+        Play a random sequence of events, and check all counts.
+        """
+        ends = {
+            "failures": "attemptFailed",
+            "losses": "connectionLost",
+            "replacements": "connectionReplaced",
+            "closures": "connectionClosed",
+        }
+        happened = dict.fromkeys(ends, 0)
+        drained: list[bool] = []
+
+        def failed(client: Any, failure: Any) -> None:
+            happened["failures"] += 1
+
+        def disconnected(client: Any, disconnection: Any) -> None:
+            local = disconnection.initiator == "local"
+            if not local or isinstance(disconnection.failure.value, ClientTCPError):
+                happened["losses"] += 1
+            else:
+                happened["replacements" if drained else "closures"] += 1
+            drained.clear()
+
+        server = self.server(
+            retryPolicy=constant(chance.choice((0, 0.5, 7, 50))),
+            stableAfter=chance.choice((0, 10, 300)),
+            connectError=failed,
+            disconnected=disconnected,
+        )
+        client = server.client
+        for _ in range(chance.randrange(1, 120)):
+            if server.attempting:
+                if chance.random() < 0.7:
+                    server.accept()
+                else:
+                    errors = (
+                        None,
+                        NoRouteError(),
+                        OSError(chance.choice("abcdefghijk")),
+                    )
+                    server.refuse(chance.choice(errors))
+            elif client.connected:
+                act = chance.choice(("close", "reset", "drain", "reconnect", "last"))
+                if act == "drain":
+                    drained.append(True)
+                    # Without an answer, it is a LingerTimeout.
+                    server.closing = chance.random() < 0.7
+                    client.reconnect(drain=True)
+                elif act == "reconnect":
+                    client.reconnect()
+                elif act != "last":
+                    getattr(server, act)()
+            server.advance(chance.choice((0, 0, 0.5, 7, 15, 70)))
+        drained.clear()
+        client.abort()
+        server.advance(0)
+        events = self.taken()
+        counted = dict.fromkeys(ends, 0)
+        since, mixed, total = dict.fromkeys(ends, 0), 0, 0
+        for event in events:
+            if "history" in event:
+                for name in ends:
+                    # Lines about single events count a part of these.
+                    self.assertLessEqual(since[name], event[name])
+                    total += event[name]
+                    counted[name] += event[name]
+                    if event[name] and event["history"]:
+                        self.assertIn(f" {event[name]} ", event["history"])
+                self.assertLessEqual(sum(since.values()) + mixed, total)
+                since, mixed, total = dict.fromkeys(ends, 0), 0, 0
+            for name, kind in ends.items():
+                if event["kind"] == kind:
+                    isMixed = "other event" in event["again"]
+                    since[name] += 1 if isMixed else event["count"]
+                    mixed += event["count"] - 1 if isMixed else 0
+        self.assertEqual(counted, happened)
+
+    def test_random(self) -> None:
+        """
+        Each failure and each end of a connection is in the count of exactly one line
+        about the state; and the lines about single events claim no more than those.
+        """
+        for seed in range(150):
+            with self.subTest(seed=seed):
+                self.play(random.Random(seed))
 
 
 class HiddenTests(ClientTestCase):

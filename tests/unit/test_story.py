@@ -21,7 +21,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._client.reporting import shown
-from twisted_clienttcp._client.story import MINUTE, MOST, Limit, duration, past
+from twisted_clienttcp._client.story import (
+    MINUTE,
+    MOST,
+    Limit,
+    Repetition,
+    duration,
+    past,
+)
 from twisted_clienttcp._connection.peer import ProxiedAddress
 from twisted_clienttcp._logevents import CLIENT, KINDS
 from twisted_clienttcp.framing import Line
@@ -42,11 +49,40 @@ class LimitTests(SynchronousTestCase):
         A key is logged at once, and again when a minute has passed.
         """
         limit = Limit()
-        self.assertEqual(limit.count("a", 5), (1, 0.0))
-        self.assertEqual(limit.count("a", 5), (0, 0.0))
-        self.assertEqual(limit.count("a", 5 + MINUTE - 0.1), (0, 0.0))
-        self.assertEqual(limit.count("a", 5 + MINUTE), (3, MINUTE))
-        self.assertEqual(limit.count("a", 5 + MINUTE), (0, 0.0))
+        self.assertEqual(limit.count("a", 5), Repetition(1))
+        self.assertEqual(limit.count("a", 5), Repetition(0))
+        self.assertEqual(limit.count("a", 5 + MINUTE - 0.1), Repetition(0))
+        self.assertEqual(limit.count("a", 5 + MINUTE), Repetition(3, MINUTE))
+        self.assertEqual(limit.count("a", 5 + MINUTE), Repetition(0))
+
+    def test_restart(self) -> None:
+        """
+        Events that another line has reported are not counted again, and are no reason
+        to log the next one earlier.
+        """
+        limit = Limit()
+        for _ in range(3):
+            limit.count("a", 0)
+        limit.restart(20)
+        self.assertEqual(limit.count("a", 30), Repetition(0))
+        self.assertEqual(limit.count("a", MINUTE), Repetition(2, MINUTE - 20))
+
+    def test_mixed(self) -> None:
+        """
+        A line that stands for events of various reasons does not claim that they all
+        had its own; and events of a reason that is forgotten are in such a line.
+        """
+        limit = Limit()
+        for _ in range(3):
+            for key in range(MOST + 2):
+                limit.count(key, 0)
+        for key in range(MOST - 1):
+            self.assertEqual(limit.count(f"new {key}", MINUTE), Repetition(1))
+        repetition = limit.count("one more", MINUTE)
+        # Of the 30 events, 9 were logged.
+        self.assertEqual(repetition.count, 3 * (MOST + 2) - (MOST + 1) + 1)
+        self.assertTrue(repetition.isMixed)
+        self.assertEqual(repetition.fields()["again"], " (and 21 other events in 60 s)")
 
     def test_rare(self) -> None:
         """
@@ -54,17 +90,16 @@ class LimitTests(SynchronousTestCase):
         """
         limit = Limit()
         for number in range(20):
-            count, _ = limit.count("a", number * MINUTE)
-            self.assertEqual(count, 1)
+            self.assertEqual(limit.count("a", number * MINUTE), Repetition(1))
 
     def test_bounded(self) -> None:
         """
         The number of keys is bounded: further ones of the same minute count as one.
         """
         limit = Limit()
-        logged = [bool(limit.count(str(key), 0)[0]) for key in range(1000)]
+        logged = [bool(limit.count(str(key), 0).count) for key in range(1000)]
         self.assertEqual(sum(logged), MOST + 1)
-        self.assertEqual(limit.count("new", MINUTE), (1, 0.0))
+        self.assertEqual(limit.count("new", MINUTE), Repetition(1))
 
     def test_setBack(self) -> None:
         """
@@ -72,7 +107,7 @@ class LimitTests(SynchronousTestCase):
         """
         limit = Limit()
         limit.count("a", 10_000)
-        self.assertEqual(limit.count("a", 5)[0], 1)
+        self.assertEqual(limit.count("a", 5), Repetition(1))
 
 
 class WordsTests(SynchronousTestCase):
@@ -103,20 +138,30 @@ class WordsTests(SynchronousTestCase):
 
     def test_past(self) -> None:
         """
-        Failures and losses, each in the singular or the plural.
+        What has happened, each in the singular or the plural.
         """
-        for failures, losses, words in (
-            (0, 0, ""),
-            (1, 0, " after 1 failed attempt in 7 s"),
-            (3, 0, " after 3 failed attempts in 7 s"),
-            (0, 1, " after 1 lost connection in 7 s"),
-            (2, 2, " after 2 failed attempts and 2 lost connections in 7 s"),
+        for failures, losses, replacements, closures, words in (
+            (0, 0, 0, 0, ""),
+            (1, 0, 0, 0, "1 failed attempt"),
+            (3, 0, 0, 0, "3 failed attempts"),
+            (0, 1, 0, 0, "1 lost connection"),
+            (0, 0, 5, 0, "5 replaced connections"),
+            (2, 2, 0, 0, "2 failed attempts and 2 lost connections"),
+            (
+                *(1, 2, 3, 1),
+                "1 failed attempt, 2 lost connections, 3 replaced connections and 1 "
+                "closed connection",
+            ),
         ):
-            fields = past(failures, losses, 7)
-            self.assertEqual(fields.pop("history"), words)
-            self.assertEqual(
-                fields, {"failures": failures, "losses": losses, "seconds": 7}
-            )
+            counts = {
+                "failures": failures,
+                "losses": losses,
+                "replacements": replacements,
+                "closures": closures,
+            }
+            fields = past(counts, 7)
+            history = words and f" after {words} in 7 s"
+            self.assertEqual(fields, {**counts, "seconds": 7, "history": history})
 
 
 def _accepted(server: MemoryServer) -> None:
@@ -137,6 +182,12 @@ def _reconnected(server: MemoryServer) -> None:
     server.accept()
     server.client.reconnect(4)
     server.advance(0)
+
+
+def _replaced(server: MemoryServer) -> None:
+    server.accept()
+    server.client.reconnect(4, drain=True)
+    server.close()
 
 
 def _skipped(server: MemoryServer) -> None:
@@ -192,7 +243,15 @@ def _dispatched(server: MemoryServer) -> None:
 STEPS: dict[str, tuple[Callable[[MemoryServer], None], dict[str, Any], str]] = {
     "connected": (
         _accepted,
-        {"address": "127.0.0.1:7", "failures": 0, "losses": 0, "seconds": 0.0},
+        {
+            "address": "127.0.0.1:7",
+            "age": 0.0,
+            "failures": 0,
+            "losses": 0,
+            "replacements": 0,
+            "closures": 0,
+            "seconds": 0.0,
+        },
         ": connected to 127.0.0.1:7",
     ),
     "attemptFailed": (
@@ -225,6 +284,12 @@ STEPS: dict[str, tuple[Callable[[MemoryServer], None], dict[str, Any], str]] = {
         _reconnected,
         {"seconds": 0, "count": 1, "delay": 4},
         ": closed the connection after 0 s; next attempt in 4 s",
+    ),
+    "connectionReplaced": (
+        _replaced,
+        {"seconds": 0, "count": 1, "delay": 4, "cause": "drain requested"},
+        ": closed the connection after 0 s, to replace it (drain requested); next "
+        "attempt in 4 s",
     ),
     "serverError": (
         _skipped,
@@ -350,21 +415,37 @@ class RouteTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        The destination of a client that is driven by a ClientService is unknown until
-        it has a connector.
+        The destination of a client that a ClientService connects is the peer's address
+        as soon as there is a transport. Before that, the lines do not contain one.
         """
-        client = ClientTCPFactory(serverInput=print, reactor=MemoryReactorClock())
-        with capturedLogs() as events:
-            protocol: Any = client.buildProtocol(None)
-            transport = Transport()
-            transport.protocol = protocol
-            protocol.makeConnection(transport)
-            transport.lose()
-        self.assertEqual(
-            [formatEvent(event) for event in events],
-            [
-                "Client ?: connected to 192.168.1.1:54321",
-                "Client ?: the connection was lost: Connection reset by peer "
-                "(connected for 0 s)",
-            ],
-        )
+        for alias, before, after in (
+            (None, "(unnamed)", "192.168.1.1:54321"),
+            ("feed", "feed", "feed (192.168.1.1:54321)"),
+        ):
+            client = ClientTCPFactory(
+                alias=alias,
+                serverInput=print,
+                reactor=MemoryReactorClock(),
+                inlineStates={"greet": lambda client: None},
+                sessionParams={"trace": True},
+            )
+            with capturedLogs() as events:
+                client.call("greet")
+                protocol: Any = client.buildProtocol(None)
+                transport = Transport()
+                transport.protocol = protocol
+                protocol.makeConnection(transport)
+                transport.lose()
+            self.assertEqual(
+                [formatEvent(event) for event in events],
+                [
+                    f"Client {before} dispatches greet ()",
+                    f"Client {after}: connected to 192.168.1.1:54321",
+                    f"Client {after}: the connection was lost: Connection reset by "
+                    "peer (connected for 0 s)",
+                ],
+            )
+            self.assertEqual(
+                [event["destination"] for event in events],
+                [None, "192.168.1.1:54321", "192.168.1.1:54321"],
+            )

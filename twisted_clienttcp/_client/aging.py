@@ -13,16 +13,18 @@ from .settings import Settings, currentTarget
 RANDOM_PART = 0.1
 
 
-def greatestAge(client: Settings, isTarget: bool) -> float | None:
+def greatestAge(client: Settings, isTarget: bool) -> tuple[float, str] | None:
     """
     @param isTarget: True if the connection is to the current target of the client.
 
-    @return: the age in seconds at which a connection that is made now must be replaced;
-        None for no limit.
+    @return: the age in seconds at which a connection that is made now must be replaced,
+        and the name of the setting that limits it; None for no limit.
     """
-    age = client.maxAge
-    if client.failBack is not None and isTarget and not currentTarget(client).isFirst:
-        age = client.failBack if age is None else min(age, client.failBack)
+    age, name = client.maxAge, "maxAge"
+    isBehind = isTarget and not currentTarget(client).isFirst
+    failBack = client.failBack if isBehind else None
+    if failBack is not None and (age is None or failBack < age):
+        age, name = failBack, "failBack"
     if age is None:
         return None
-    return age * (1.0 - RANDOM_PART * (client.jitter or 0.0) * random())
+    return age * (1.0 - RANDOM_PART * (client.jitter or 0.0) * random()), name

@@ -24,7 +24,7 @@ from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
 from .parts import Parts
 from .preconnect import PreConnect
 from .reporting import destinationOf, logEvent, shown
-from .settings import currentTarget
+from .settings import currentTarget, storePeer
 
 
 class Connections:
@@ -97,6 +97,8 @@ class Connections:
             # It was given up before.
             connection.abort()
             return
+        if not self._target.known and self._parts.client.connector is None:
+            storePeer(self._parts.client, connection.peer)
         connector = self._attempts.ownConnector
         if connector is not None and self._parts.lifecycle.phase is CONNECTING:
             connector.connectionMade(connection)
@@ -322,6 +324,8 @@ class Connections:
         """
         connection = self._parts.connection
         if connection is not None:
+            if not connection.ending and self._parts.replacedFor is None:
+                self._parts.replacedFor = "drain requested"
             self.sendOffline(connection)
             connection.drain()
 
@@ -330,6 +334,7 @@ class Connections:
         Close the current connection now.
         """
         connection = self._parts.connection
+        self._parts.replacedFor = None
         if connection is not None:
             connection.abort()
         self._cancelPreConnect()
@@ -421,7 +426,11 @@ class Connections:
             story = parts.story or parts.beginStory()
             now = (parts.client.clock or parts.timeSource()).seconds()
             seconds = parts.endConnection(connection, disconnection, now)
-            story.ended(disconnection, seconds, now)
+            cause, parts.replacedFor = parts.replacedFor, None
+            if cause is not None and lifecycle.stopping:
+                # Nothing replaces it.
+                cause = None
+            story.ended(disconnection, seconds, now, cause)
             isStable = seconds >= parts.client.stableAfter
             if isStable:
                 parts.retries.reset()

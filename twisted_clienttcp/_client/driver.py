@@ -288,15 +288,17 @@ class Driver:
         self.stopTimer()
         client = self.parts.client
         if client.maxAge is not None or client.failBack is not None:
-            age = greatestAge(client, not self.attempts.isForeign)
-            if age is not None:
+            limit = greatestAge(client, not self.attempts.isForeign)
+            if limit is not None:
+                age, setting = limit
                 clock = client.clock or self.parts.timeSource()
-                self._timer = clock.callLater(age, self._aged)
+                self._timer = clock.callLater(age, self._aged, setting)
 
-    def _aged(self) -> None:
+    def _aged(self, setting: str) -> None:
         self._timer = None
         client = self.parts.client
         if self.parts.isConnected:
+            self.parts.replacedFor = setting
             if client.failBack is not None:
                 currentTarget(client).failBack()
             self.parts.lifecycle.aged()

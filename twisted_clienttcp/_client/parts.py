@@ -44,6 +44,8 @@ class Parts:
     @ivar reason: the failure of the last attempt or connection; None for a clean end.
     @ivar lost: the same, if output was lost.
     @ivar story: what the log says about failures; None until the first one.
+    @ivar replacedFor: why the current connection is drained for another one; None if it
+        is not.
     """
 
     __slots__ = (
@@ -88,9 +90,10 @@ class Parts:
         self._connectedAt: float | None = None
         self._highSince: float | None = None
 
-    # An idle connection needs none of the next three, so they are created late.
+    # An idle connection needs none of the next four, so they are created late.
 
     story: Story | None = None
+    replacedFor: str | None = None
 
     @cached_property
     def counts(self) -> Stats:
@@ -219,7 +222,7 @@ class Parts:
         @return: the story of the log, which is created at the first failure.
         """
         if self.story is None:
-            self.story = Story(self.client, self.functions, self._connectedAt)
+            self.story = Story(self.client, self.functions)
         return self.story
 
     def logConnected(self, peer: IAddress | None) -> None:

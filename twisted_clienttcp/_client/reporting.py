@@ -32,7 +32,7 @@ from .._connecting.resolving import State
 from .._connection.peer import hostAndPort
 from .._logevents import ATTEMPT_FAILED, RAISED, Kind
 from ..errors import CallbackError, NegotiationRefused
-from .settings import Settings, currentTarget, movesAddress, nextTarget
+from .settings import Settings, currentTarget, lastPeer, movesAddress, nextTarget
 
 #: Printed after the first failure.
 HINT = """\
@@ -95,14 +95,20 @@ failureLog = FailureLog()
 
 def destinationOf(client: Settings) -> str:
     """
-    @return: the destination of a client, for messages.
+    @return: the destination of a client, for messages; C{"?"} if it is not known.
     """
+    return _knownDestination(client) or "?"
+
+
+def _knownDestination(client: Settings) -> str | None:
     target = currentTarget(client)
     if target.known:
         return str(target)
     connector = client.connector
     if connector is None:
-        return "?"
+        # The destination is known only to a ClientService.
+        peer = lastPeer(client)
+        return None if peer is None else shown(peer)
     # A connector of a test need not have this method.
     destination = getattr(connector, "getDestination", None)
     return shown(connector if destination is None else destination())
@@ -138,9 +144,10 @@ def clientFields(client: Settings) -> dict[str, object]:
     """
     @return: the fields that every event of a client has.
     """
-    destination, alias = destinationOf(client), client.alias
+    destination, alias = _knownDestination(client), client.alias
+    name = alias or destination or "(unnamed)"
     return {
-        "client": destination if alias is None else f"{alias} ({destination})",
+        "client": f"{alias} ({destination})" if alias and destination else name,
         "destination": destination,
         "alias": alias,
         "id": id(client),

@@ -24,6 +24,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import attrs
 from twisted.internet.interfaces import (
+    IAddress,
     IOpenSSLClientConnectionCreator,
     IReactorTime,
     IStreamClientEndpoint,
@@ -593,6 +594,8 @@ class Settings(ReconnectingClientFactory):
     #: been changed since.
     _target: Target
     _moved: frozenset[str]
+    #: The peer of the last connection, if no target or connector knows the destination.
+    _peer: IAddress | None = None
 
     def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
@@ -732,6 +735,20 @@ def currentTarget(client: Settings) -> Target:
     @return: the target of the last attempt.
     """
     return client._target
+
+
+def storePeer(client: Settings, peer: IAddress | None) -> None:
+    """
+    Keep the peer of a connection whose destination is not known otherwise.
+    """
+    client._peer = peer
+
+
+def lastPeer(client: Settings) -> IAddress | None:
+    """
+    @return: the address passed to L{storePeer}.
+    """
+    return client._peer
 
 
 def isMoving(client: Settings) -> bool:

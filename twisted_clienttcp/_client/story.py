@@ -2,7 +2,11 @@
 What the log says about a client: its failures and connections, without repetitions.
 
 A story exists from the first failure or end of a connection until the client stops. It
-has no timer, except while a connection whose line was left out exists.
+has no timer, except while the line about a new connection waits until that has lasted.
+
+Two families of lines have counts. Lines about single events count repetitions. Lines
+about the state ("connected", "stops") count all that has happened since the last one:
+each event is in exactly one of these.
 """
 
 from __future__ import annotations
@@ -10,7 +14,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 
+import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -39,21 +45,64 @@ LONGEST = 200
 #: are all different.
 MOST = 8
 
+#: What is counted between two lines about the state, with the words for one.
+COUNTED = {
+    "failures": "failed attempt",
+    "losses": "lost connection",
+    "replacements": "replaced connection",
+    "closures": "closed connection",
+}
+
+#: Nothing has happened.
+_NONE: Mapping[str, int] = MappingProxyType({})
+
+
+@attrs.frozen
+class Repetition:
+    """
+    How often an event has occurred since it was logged last.
+
+    @ivar count: the number of events that a line stands for; 0 if this event must be
+        left out.
+    @ivar seconds: the seconds in which they occurred; 0.0 for one event.
+    @ivar isMixed: True if the other events may be of any kind and reason.
+    """
+
+    count: int
+    seconds: float = 0.0
+    isMixed: bool = False
+
+    def fields(self) -> dict[str, object]:
+        """
+        @return: the fields C{count} and C{again}.
+        """
+        count, again = self.count, ""
+        if count > 1:
+            again = f" ({count} times in {duration(self.seconds)})"
+            if self.isMixed:
+                others = f"{count - 1} other event{'s' if count > 2 else ''}"
+                again = f" (and {others} in {duration(self.seconds)})"
+        return {"count": count, "again": again}
+
+
+_LEFT_OUT = Repetition(0)
+
 
 class Limit:
     """
     Counts repeated events, and chooses those that are logged.
     """
 
-    __slots__ = ("_lastLogged",)
+    __slots__ = ("_lastLogged", "_restartedAt")
 
     def __init__(self) -> None:
         #: For each reason, when it was logged, and how often it was left out since.
         self._lastLogged: dict[Hashable, tuple[float, int]] = {}
+        self._restartedAt = -math.inf
 
     def count(
         self, what: Hashable, now: float, failure: Failure | None = None
-    ) -> tuple[int, float]:
+    ) -> Repetition:
         """
         Count an event.
 
@@ -61,33 +110,57 @@ class Limit:
         @param now: the current time in seconds.
         @param failure: the reason. Events are repetitions if their reasons are equal,
             except for numbers in the text.
-
-        @return: the number of events that a line stands for, and the seconds since the
-            last one. The number is 0 if this event must be left out.
         """
-        last, key = self._lastLogged, what
+        key = what
         if failure is not None:
             text = re.sub(r"\d+", "", str(failure.value))
             key = what, type(failure.value), text[:LONGEST]
-        if key not in last and len(last) >= MOST:
-            self._lastLogged = last = {
-                each: (at, left)
-                for each, (at, left) in last.items()
-                if 0 <= now - at < MINUTE
-            }
-            if len(last) >= MOST:
-                key = None
+        if key not in self._lastLogged and len(self._lastLogged) >= MOST:
+            self._forgetOld(now)
+            if len(self._lastLogged) >= MOST:
+                key = _MIXED
+        last = self._lastLogged
         at, left = last.get(key, _NEVER)
         # The clock may be the time of day, which can be set back.
         if 0 <= now - at < MINUTE:
             last[key] = at, left + 1
-            return 0, 0.0
+            return _LEFT_OUT
         last[key] = now, 0
-        return left + 1, now - at if left else 0.0
+        if not left:
+            return Repetition(1)
+        seconds = max(0.0, now - max(at, self._restartedAt))
+        return Repetition(left + 1, seconds, key is _MIXED)
+
+    def _forgetOld(self, now: float) -> None:
+        """
+        Forget the reasons that were last logged more than a minute ago. Those of their
+        events that were left out count as mixed.
+        """
+        kept, left, since = {}, 0, now
+        for key, (at, others) in self._lastLogged.items():
+            if 0 <= now - at < MINUTE:
+                kept[key] = at, others
+            elif others:
+                left, since = left + others, min(at, since)
+        if left:
+            # The next mixed event is logged at once.
+            _, others = kept.get(_MIXED, _NEVER)
+            kept[_MIXED] = since, others + left
+        self._lastLogged = kept
+
+    def restart(self, now: float) -> None:
+        """
+        All events have been reported: count from 0.
+        """
+        self._restartedAt = now
+        self._lastLogged = {key: (at, 0) for key, (at, _) in self._lastLogged.items()}
 
 
 #: What is known about a key that has not been logged.
 _NEVER = -math.inf, 0
+
+#: The key of events that are counted together, although their reasons differ.
+_MIXED = "mixed"
 
 
 class Story:
@@ -99,12 +172,14 @@ class Story:
 
     __slots__ = (
         "_client",
-        "_connectedAt",
-        "_failures",
+        "_counts",
+        "_errors",
         "_functions",
+        "_isUnsentDue",
+        "_leftOut",
         "_limit",
-        "_losses",
         "_since",
+        "_stableAt",
         "_timer",
         "_unsent",
         "pending",
@@ -114,29 +189,34 @@ class Story:
         self,
         client: Settings,
         functions: Mapping[str, object],
-        connectedAt: float | None,
     ) -> None:
         """
         @param functions: the callbacks by their names.
-        @param connectedAt: when the current connection was logged; None if there is
-            none.
         """
         self._client = client
         self._functions = functions
+        #: For failed attempts and ends of connections, which L{past} counts too.
         self._limit = Limit()
-        #: When the last connection was logged.
-        self._connectedAt = -math.inf if connectedAt is None else connectedAt
+        #: For everything else.
+        self._errors = Limit()
+        #: When a connection that had lasted was logged.
+        self._stableAt = -math.inf
         self._forget()
         #: Lost bytes that have not been logged.
         self._unsent = 0
+        #: True if they must be logged after the end of their connection.
+        self._isUnsentDue = False
         self.pending: tuple[logged.Kind, dict[str, object]] | None = None
-        #: Logs the current connection, whose line was left out.
+        #: Logs the current connection when it has lasted.
         self._timer: IDelayedCall | None = None
 
     def _forget(self) -> None:
-        #: What has happened since the last line that says what the state is.
-        self._failures = self._losses = 0
+        #: What has happened since the last line that says what the state is, and when
+        #: that began.
+        self._counts = dict.fromkeys(COUNTED, 0)
         self._since: float | None = None
+        #: True if the end of a connection has no line of its own.
+        self._leftOut = False
 
     # -- what has happened, with the current time in seconds
 
@@ -146,42 +226,58 @@ class Story:
         """
         if self._since is None:
             self._since = now
-        self._failures += 1
+        self._counts["failures"] += 1
         fields = clientFields(self._client)
         what = ("failed", fields["destination"])
-        count, seconds = self._limit.count(what, now, failure)
-        if count:
+        repetition = self._limit.count(what, now, failure)
+        if repetition.count:
             words = describe(failure) + inWords(triedBy(self._client))
-            fields |= {"reason": oneLine(words), "attempt": self._failures}
-            fields |= _counted(count, seconds) | _details(failure)
+            attempt = self._counts["failures"]
+            fields |= {"reason": oneLine(words), "attempt": attempt}
+            fields |= repetition.fields() | _details(failure)
             self.pending = logged.ATTEMPT_FAILED, fields
 
-    def ended(self, disconnection: Disconnection, seconds: float, now: float) -> None:
+    def ended(
+        self,
+        disconnection: Disconnection,
+        seconds: float,
+        now: float,
+        cause: str | None = None,
+    ) -> None:
         """
         A connection has ended.
 
         @param seconds: how long it has lasted.
+        @param cause: why it was drained for another connection; None if it was not.
         """
-        if self._since is None:
-            self._since = now
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         failure = disconnection.failure
         # An error of ours ends a connection without a request.
-        isRequested = disconnection.initiator == "local" and not isinstance(
+        isLost = disconnection.initiator != "local" or isinstance(
             failure.value, ClientTCPError
         )
-        kind = logged.CONNECTION_CLOSED if isRequested else logged.CONNECTION_LOST
-        reason = None if isRequested else failure
-        count, before = self._limit.count(kind, now, reason)
-        if not count:
-            self._losses += 1
+        reason = None
+        if isLost:
+            what, kind, reason = "losses", logged.CONNECTION_LOST, failure
+        elif cause is not None:
+            what, kind = "replacements", logged.CONNECTION_REPLACED
+        else:
+            what, kind = "closures", logged.CONNECTION_CLOSED
+        if self._since is None:
+            self._since = now
+        self._counts[what] += 1
+        repetition = self._limit.count((kind, cause), now, reason)
+        if not repetition.count:
+            self._leftOut = True
             return
-        fields = clientFields(self._client) | _counted(count, before)
+        fields = clientFields(self._client) | repetition.fields()
         fields |= {"lasted": duration(seconds), "seconds": seconds}
-        if not isRequested:
+        if isLost:
             fields |= {"reason": oneLine(describe(failure)), **_details(failure)}
+        elif cause is not None:
+            fields["cause"] = cause
         self.pending = kind, fields
 
     def follows(self, delay: float | None) -> None:
@@ -195,15 +291,17 @@ class Story:
             kind, fields = pending
             fields |= {"delay": delay, "outlook": _outlook(delay)}
             self._log(kind, fields)
+        if self._isUnsentDue:
+            self._logUnsent()
 
     def error(self, failure: Failure, now: float) -> None:
         """
         An error has been reported, and the connection continues.
         """
         # A peer may cause many such errors: compose their texts only if needed.
-        count, seconds = self._limit.count(("error", type(failure.value)), now)
-        if count:
-            fields = clientFields(self._client) | _counted(count, seconds)
+        repetition = self._errors.count(("error", type(failure.value)), now)
+        if repetition.count:
+            fields = clientFields(self._client) | repetition.fields()
             fields |= {"reason": oneLine(describe(failure)), **_details(failure)}
             self._log(logged.SERVER_ERROR, fields)
 
@@ -212,10 +310,14 @@ class Story:
         A connection has ended with this number of bytes that were put and not sent.
         """
         self._unsent += unsent
-        if self._limit.count("unsent", now)[0]:
-            self._logUnsent()
+        if self._errors.count("unsent", now).count:
+            if self.pending is None:
+                self._logUnsent()
+            else:
+                self._isUnsentDue = True
 
     def _logUnsent(self) -> None:
+        self._isUnsentDue = False
         unsent, self._unsent = self._unsent, 0
         if unsent:
             fields = {"unsent": unsent}
@@ -225,37 +327,43 @@ class Story:
         """
         The policy has returned a longer wait than the client allows.
         """
-        count, seconds = self._limit.count("delayLimited", now)
-        if count:
-            fields = _counted(count, seconds)
+        repetition = self._errors.count("delayLimited", now)
+        if repetition.count:
+            fields = repetition.fields()
             fields |= {"maxDelay": self._client.maxDelay, "delay": delay}
             logEvent(self._client, logged.DELAY_LIMITED, fields)
 
     def connected(self, address: str, clock: IReactorTime) -> None:
         """
         A connection can be used: log it now. But if the end of one before was left out,
-        log it when a minute has passed since the last line about a connection, if it
-        exists then.
+        log it when it has lasted, and at most once a minute.
         """
-        passed = clock.seconds() - self._connectedAt
-        if self._losses and 0 <= passed < MINUTE:
-            wait = MINUTE - passed
-            self._timer = clock.callLater(wait, self._logConnected, address, clock)
+        now = clock.seconds()
+        if self._leftOut:
+            wait = min(self._client.stableAfter, MINUTE)
+            passed = now - self._stableAt
+            if 0 <= passed < MINUTE:
+                wait = max(wait, MINUTE - passed)
+            self._timer = clock.callLater(wait, self._logStable, address, clock, now)
         else:
-            self._logConnected(address, clock)
+            self._logConnected(address, now)
 
-    def _logConnected(self, address: str, clock: IReactorTime) -> None:
+    def _logStable(self, address: str, clock: IReactorTime, madeAt: float) -> None:
         self._timer = None
-        self._connectedAt = now = clock.seconds()
+        self._stableAt = now = clock.seconds()
+        self._logConnected(address, madeAt, max(0.0, now - madeAt))
+
+    def _logConnected(self, address: str, madeAt: float, age: float = 0.0) -> None:
         self._logUnsent()
-        logConnected(self._client, address, self._past(now))
+        logConnected(self._client, address, self._past(madeAt), age)
         self._forget()
+        self._limit.restart(madeAt)
 
     def stopped(self, now: float) -> dict[str, object]:
         """
         The client stops.
 
-        @return: C{failures}, C{losses}, C{seconds} and C{history}.
+        @return: the result of L{past}.
         """
         self.follows(None)
         self._logUnsent()
@@ -265,7 +373,12 @@ class Story:
 
     def _past(self, now: float) -> dict[str, object]:
         seconds = 0.0 if self._since is None else max(0.0, now - self._since)
-        return past(self._failures, self._losses, seconds)
+        fields = past(self._counts, seconds)
+        isOneEnd = sum(self._counts.values()) == 1 and not self._counts["failures"]
+        if isOneEnd and not self._leftOut:
+            # The line before this one is about that.
+            fields["history"] = ""
+        return fields
 
     def _log(self, kind: logged.Kind, fields: dict[str, object]) -> None:
         client, failure = self._client, fields.get("failure")
@@ -280,25 +393,35 @@ class Story:
             kind.log(client, fields, kind.levelWith(self._functions))
 
 
-def logConnected(client: Settings, address: str, before: dict[str, object]) -> None:
+def logConnected(
+    client: Settings, address: str, before: dict[str, object], age: float = 0.0
+) -> None:
     """
     @param before: the result of L{past}.
+    @param age: how many seconds ago the connection was made.
     """
-    logEvent(client, logged.CONNECTED, {"address": address, **before})
+    stable = f" and stable for {duration(age)}" if age else ""
+    if stable and before["history"]:
+        stable += ","
+    fields = {"address": address, "age": age, "stable": stable, **before}
+    logEvent(client, logged.CONNECTED, fields)
 
 
-def past(failures: int = 0, losses: int = 0, seconds: float = 0.0) -> dict[str, object]:
+def past(counts: Mapping[str, int] = _NONE, seconds: float = 0.0) -> dict[str, object]:
     """
+    @param counts: how often each of L{COUNTED} has occurred.
+    @param seconds: the time since the first of them.
+
     @return: these values as fields, and the field C{history}.
     """
-    history = " and ".join(
-        f"{count} {noun}{'s' if count > 1 else ''}"
-        for count, noun in ((failures, "failed attempt"), (losses, "lost connection"))
-        if count
-    )
+    words = [
+        f"{counts[what]} {noun}{'s' if counts[what] > 1 else ''}"
+        for what, noun in COUNTED.items()
+        if counts.get(what)
+    ]
+    history = " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
     return {
-        "failures": failures,
-        "losses": losses,
+        **{what: counts.get(what, 0) for what in COUNTED},
         "seconds": seconds,
         "history": history and f" after {history} in {duration(seconds)}",
     }
@@ -324,8 +447,3 @@ def _outlook(delay: float | None) -> str:
 
 def _details(failure: Failure) -> dict[str, object]:
     return {**errorDetails(failure)._asdict(), "failure": failure}
-
-
-def _counted(count: int, seconds: float) -> dict[str, object]:
-    again = f" ({count} times in {duration(seconds)})" if count > 1 else ""
-    return {"count": count, "again": again}
