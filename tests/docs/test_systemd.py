@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from twisted.internet.defer import DeferredQueue
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.protocol import DatagramProtocol
 
 from .._documents import ROOT, programs
@@ -94,19 +94,29 @@ class UnitTests(ProcessTestCase):
         listening = reactor.listenUNIXDatagram(address.replace("@", "\0"), manager)
         self.addCleanup(listening.stopListening)
         served = await self.start(address)
-        server = await self.listen(Server(), self.port)
+        server, again = Server(), Deferred[None]()
+
+        def heard(peer: Any, data: bytes) -> None:
+            if len(server.peers) == 1:
+                peer.transport.abortConnection()
+            else:
+                again.callback(None)
+
+        server.heard = heard
+        await self.listen(server, self.port)
         self.assertEqual(await manager.states.get(), b"READY=1")
-        self.assertEqual(len(server.peers), 1, served.output)
+        await again
+        self.assertEqual(len(server.peers), 2, served.output)
         served.process.signalProcess("TERM")
         self.assertEqual(await manager.states.get(), b"STOPPING=1")
         await served.ended
-        self.assertEqual(server.peers[0].received, b"USER me\r\n")
+        self.assertEqual(server.peers[1].received, b"USER me\r\n")
         self.assertEqual(manager.states.pending, [])
 
     async def test_notify(self) -> None:
         """
-        The command of the unit reports that it is ready when it has connected, and that
-        it stops.
+        The command of the unit reports that it is ready when it has connected for the
+        first time, and that it stops.
         """
         await self.check(self.socketPath())
 
