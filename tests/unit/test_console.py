@@ -262,7 +262,7 @@ class ConsoleTests(SynchronousTestCase):
         options.parseOptions(["--framing=stream", "localhost", "7"])
         self.console = Console(options, self.reactor)
         self.callbacks = self.console.callbacks()
-        self.client = options.client(**self.callbacks)
+        self.client = options.client(**self.console.marks(), **self.callbacks)
         self.events: list[Any] = []
         observer: Any = self.events.append
         globalLogPublisher.addObserver(observer)
@@ -317,7 +317,7 @@ class ConsoleTests(SynchronousTestCase):
                 given.parseOptions([*options, "localhost", "7"])
                 console = Console(given, self.reactor)
                 callbacks = console.callbacks()
-                client = given.client(**callbacks)
+                client = given.client(**console.marks(), **callbacks)
                 callbacks["started"](client)
                 self.patch(type(client), "pendingBytes", pending)
                 console.interrupt("SIGINT")

@@ -1,11 +1,13 @@
 """
 The callbacks that connect a client with standard input and output.
 
- 1. Standard input is the client's producer: it is read only while there is a
-    connection, and only as fast as the connection accepts data. Data that has not been
+ 1. Standard input is read only while there is a connection, and only as fast as the
+    connection accepts data: reading pauses at the high mark. Data that has not been
     read stays in the pipe, the file or the terminal. Only with an C{offlineLimit} it
     is read without a connection too, up to the limit.
- 2. The client is the producer of standard output: the connection is read only as fast
+ 2. Standard input is not a registered producer of the client: a drain would wait until
+    it ends. Lines that are read during a drain wait for the next connection.
+ 3. The client is the producer of standard output: the connection is read only as fast
     as standard output accepts data.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -23,8 +26,16 @@ from twisted.python.failure import Failure
 from .. import ClientTCPFactory, Disconnection, errorDetails
 from .. import _logevents as logged
 from .._connecting.resolving import inWords, resultsOf
+from .._connection.queue import HIGH_MARK, LOW_MARK
 from .._details import fullText
-from ..errors import ClientTCPError, NotConnectedError, OutputFull, RecordTooLong
+from ..errors import (
+    ClientTCPError,
+    DrainTimeout,
+    LingerTimeout,
+    NotConnectedError,
+    OutputFull,
+    RecordTooLong,
+)
 from .options import Options
 from .progress import Progress, size
 from .screen import Screen
@@ -62,8 +73,11 @@ class Console:
         default = "keep" if options.staying else "half"
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
         self._printing = not (options["json-events"] or options["send-only"])
-        #: Records that the client did not accept without a connection.
+        #: Records that the client did not accept: there is no connection, or too much
+        #: waits for one.
         self._held: list[object] = []
+        #: True if standard input may be read for the connection.
+        self._isReading = False
         #: The connection that standard input is read for.
         self._served: object = None
         self._input: StandardInput | None = None
@@ -75,6 +89,14 @@ class Console:
         self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
 
+    def marks(self) -> dict[str, int]:
+        """
+        @return: marks for the client, unless options set them.
+        """
+        if {"high-mark", "low-mark"}.isdisjoint(self._options.given):
+            return {"highMark": HIGH_MARK, "lowMark": LOW_MARK}
+        return {}
+
     def callbacks(self) -> dict[str, Callable[..., object]]:
         """
         @return: the client's callbacks.
@@ -85,15 +107,21 @@ class Console:
             "connectError": self._connectError,
             "serverInput": self._serverInput,
             "serverError": self._serverError,
+            "serverLow": self._serverLow,
             "disconnected": self._disconnected,
         }
         if not self._options["json-events"]:
             return own
-        names = ["serverFlushed", "stopped"]
-        if self._options["high-mark"] is not None:
-            names += ["serverHigh", "serverLow"]
-        own |= dict.fromkeys(names, lambda client, *args: None)
-        return {name: self._printed(name, function) for name, function in own.items()}
+        names = {*own, "serverFlushed", "stopped"}
+        if self._options["high-mark"] is None:
+            names.remove("serverLow")
+        else:
+            names.add("serverHigh")
+        printed = {
+            name: self._printed(name, own.get(name, lambda client, *args: None))
+            for name in names
+        }
+        return own | printed
 
     def _printed(
         self, name: str, function: Callable[..., object]
@@ -148,10 +176,18 @@ class Console:
             self._output.connectionLost(Failure(CONNECTION_LOST))
 
     def _stopReading(self) -> None:
+        self._isReading = False
         if self._input is not None:
             self._input.pauseProducing()
-            # Otherwise the client would wait for the producer before it ends.
-            self._client.unregisterProducer()
+
+    def _read(self) -> None:
+        """
+        Read standard input, until it must wait again.
+        """
+        if self._input is not None:
+            self._input.resumeProducing()
+        held, self._held = self._held, []
+        self._putAll(held)
 
     def close(self) -> Deferred[None]:
         """
@@ -201,15 +237,16 @@ class Console:
             self._output.registerProducer(client, True)
             if not self._options["recv-only"]:
                 self._input = StandardInput(
-                    self._reactor, standard(0), self._read, self._ended
+                    self._reactor, standard(0), self._received, self._ended
                 )
         if self.progress is not None:
-            self.progress.start(client.highMark, client.lowMark)
+            marks = (self._options["high-mark"], self._options["low-mark"])
+            self.progress.start(*marks)
         self._readOffline()
 
     def _readOffline(self) -> None:
         if self._options["offline-limit"] and self._input is not None:
-            self._input.resumeProducing()
+            self._read()
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
@@ -231,13 +268,14 @@ class Console:
         if not client.connected or client.server is self._served:
             return
         self._served = client.server
-        held, self._held = self._held, []
-        self._putAll(held)
+        self._isReading = True
+        self._read()
         if self._inputEnded:
             self._atEnd()
-        elif self._input is not None:
-            self._input.resumeProducing()
-            client.registerProducer(self._input, True)
+
+    def _serverLow(self, client: ClientTCPFactory) -> None:
+        if self._isReading:
+            self._read()
 
     def _connectError(self, client: ClientTCPFactory, failure: Failure) -> None:
         self.failure = failure
@@ -294,6 +332,9 @@ class Console:
         self, client: ClientTCPFactory, disconnection: Disconnection
     ) -> None:
         self._stopReading()
+        if disconnection.failure.check(DrainTimeout, LingerTimeout):
+            # The server may have had more to send.
+            self.lost = True
         if disconnection.truncated is not None and self._printing:
             # A last line without its newline is printed without one.
             self._show(disconnection.truncated.rest)
@@ -324,7 +365,7 @@ class Console:
 
     # -- events of standard input and output
 
-    def _read(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> None:
         """
         Send data from standard input.
         """
@@ -333,17 +374,19 @@ class Console:
     def _putAll(self, records: Iterable[object]) -> None:
         """
         Put records. Keep those that the client does not accept until there is a
-        connection.
+        connection. Without one, C{offlineLimit} alone decides how much is read.
         """
-        remaining = iter(records)
+        client, remaining = self._client, iter(records)
         try:
             for record in remaining:
                 try:
-                    self._client.put(record)
-                except OutputFull:
+                    isFull = client.put(record) and client.server is not None
+                except (NotConnectedError, OutputFull):
+                    # The loss of the connection may not have been reported yet.
                     self._held = [record, *remaining]
-                    if self._input is not None:
-                        self._input.pauseProducing()
+                    isFull = True
+                if isFull and self._input is not None:
+                    self._input.pauseProducing()
         except ClientTCPError as error:
             self.lost = True
             logged.INPUT_REJECTED.log(self, {"error": error})
@@ -353,7 +396,6 @@ class Console:
         """
         Standard input has ended.
         """
-        self._client.unregisterProducer()
         self._inputEnded = True
         if error is not None:
             self.lost = True
@@ -371,12 +413,11 @@ class Console:
             return
         if self._eof == "close":
             client.shutdown()
-        elif self._eof == "half":
-            try:
+        elif self._eof == "half" and client.connected:
+            # A drain ends our side by itself.
+            with suppress(RuntimeError):
+                # TLS has no half-close.
                 client.loseWriteConnection()
-            except (NotConnectedError, RuntimeError):
-                # There is no connection yet, or it uses TLS.
-                pass
 
     def _outputClosed(self, error: OSError | None) -> None:
         """

@@ -236,8 +236,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "highMark",
             "pause input at this much output (64k)",
-            "Here, the producer is standard input. Default: 64k. BYTES may end with k, "
-            "M or G, as in 64k, 2M, 1G.",
+            "Here, the producer is standard input: it is not read until the low mark. "
+            "Default: 64k. BYTES may end with k, M or G, as in 64k, 2M, 1G.",
         ),
         _setting("lowMark", "resume it at this much (16k)", "Default: 16k."),
         _setting("offlineLimit", "queue this much without a connection"),
@@ -307,6 +307,9 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "maxAge",
             "replace a connection of this age",
+            "Standard input stays open: lines that are read during a drain are sent on "
+            "the next connection. If a drain ends at --drain-timeout or "
+            "--linger-timeout, answers may be missing, and the exit status is not 0. "
             "Without --reconnect, the command ends instead. Default: never.",
         ),
         _setting(

@@ -191,4 +191,5 @@ def taskFrom(options: Options, reactor: Any, announce: Callable[[str], object]) 
         except UsageError as error:
             refuse(error)
     console = Console(options, reactor)
-    return ClientTask(options.client(**console.callbacks()), console)
+    client = options.client(**console.marks(), **console.callbacks())
+    return ClientTask(client, console)
