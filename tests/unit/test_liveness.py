@@ -134,7 +134,7 @@ class WatchTests(SynchronousTestCase):
                 beats.append(last + beat)
             if gap >= longest:
                 break
-            self.to(last + gap / 2)
+            self.to(last + gap // 2)
             watch.reading(False)
             watch.reading(True)
             self.to(time)
