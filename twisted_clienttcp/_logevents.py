@@ -194,7 +194,8 @@ OUTPUT_LOST = Kind(
 OFFLINE_LOST = Kind(
     "offlineLost",
     LogLevel.warn,
-    "The client stops while records wait for a connection (C{offlineLimit}).",
+    "The client, or its C{ClientService} during a drain, stops while records wait for "
+    "a connection.",
     "Client {client} stops with {unsent} bytes that were put and never sent",
 )
 RAISED = Kind(

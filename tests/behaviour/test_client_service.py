@@ -4,14 +4,17 @@ Tests for clients that Twisted's C{ClientService} connects.
 
 from __future__ import annotations
 
+from typing import Any
+
 import trustme
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, optionsForClientTLS
+from twisted.internet.task import Clock
 
 from twisted_clienttcp import ClientTCPFactory, resolve
-from twisted_clienttcp.errors import NegotiationRefused
+from twisted_clienttcp.errors import NegotiationRefused, OutputLost
 
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
 from .._tls import Identity
@@ -199,3 +202,55 @@ class ClientServiceTests(NetworkTestCase):
                 "disconnected",
             ],
         )
+
+    async def test_draining(self) -> None:
+        """
+        Records that are put while a connection drains for C{maxAge} are sent on the
+        next one that the service makes. If the service stops instead, they are reported
+        as lost. This is so with TLS too, of the client or of the endpoint.
+        """
+        authority = trustme.CA()
+        issued = Identity(authority.issue_cert("localhost")).options()
+        options = optionsForClientTLS(
+            "localhost", trustRoot=Certificate.loadPEM(authority.cert_pem.bytes())
+        )
+        for way in ("tcp", "tls", "endpoint"):
+            server = Server()
+            if way == "tcp":
+                listening = reactor.listenTCP(0, server, interface="127.0.0.1")
+            else:
+                listening = reactor.listenSSL(0, server, issued, interface="127.0.0.1")
+            self.addCleanup(listening.stopListening)
+            self.addCleanup(self._closeAll, server)
+            clock = Clock()
+            client = ClientTCPFactory(
+                maxAge=100,
+                jitter=0,
+                clock=clock,
+                tls=options if way == "tls" else None,
+                **Recorder().parameters(),
+            )
+            endpoint: Any = TCP4ClientEndpoint(
+                reactor, "127.0.0.1", listening.getHost().port
+            )
+            if way == "endpoint":
+                endpoint = wrapClientTLS(options, endpoint)
+            service = ClientService(endpoint, client, retryPolicy=lambda attempt: 0)
+            service.startService()
+            await client.whenConnected()
+            await turn()
+            clock.advance(100)
+            self.assertFalse(client.connected)
+            client.put(b"next")
+            flushed = client.flushed()
+            server.peers[0].close()
+            while not flushed.called:
+                clock.advance(0.1)
+                await turn()
+            await server.peers[1].until(b"next\r\n")
+            clock.advance(100)
+            client.put(b"lost")
+            flushed = client.flushed()
+            await service.stopService()
+            self.failureResultOf(flushed, OutputLost)
+            self.assertEqual(client.stats.unsentBytes, 6)

@@ -333,8 +333,8 @@ class OutputTests(DrainTestCase):
 
     def test_next(self) -> None:
         """
-        They are sent in order on the next connection, behind those of C{connected}.
-        Without C{offlineLimit}, none can be put between the connections.
+        They are sent in order on the next connection, behind those of C{connected}, as
+        are those that are put between the connections.
         """
         client = self.connected()
         self.server.reading = False
@@ -351,28 +351,87 @@ class OutputTests(DrainTestCase):
         client.put(b"f")
         self.assertEqual(client.pendingBytes, 10)
         self.server.close()
-        self.assertRaises(NotConnectedError, client.put, b"g")
+        client.put(b"g")
         self.recorder.on["connected"] = lambda client, peer: client.put(b"login")
         self.server.accept()
-        self.assertEqual(self.server.read(), b"login\nb\nc\nd\ne\nf\n")
-        self.assertEqual(client.stats.recordsOut, 7)
+        self.assertEqual(self.server.read(), b"login\nb\nc\nd\ne\nf\ng\n")
+        self.assertEqual(client.stats.recordsOut, 8)
         self.server.reset()
         self.assertRaises(NotConnectedError, client.put, b"g")
 
     def test_inDisconnected(self) -> None:
         """
-        In C{disconnected}, C{offlineLimit} applies again.
+        In C{disconnected}, records can be put if an attempt follows.
+        """
+        for follows in (True, False):
+            self.setUp()
+            client = self.drained()
+            if not follows:
+                client.stopTrying()
+            refused: list[Exception] = []
+
+            def disconnected(
+                client: Any, end: Any, refused: list[Exception] = refused
+            ) -> None:
+                try:
+                    client.put(b"x")
+                except NotConnectedError as error:
+                    refused.append(error)
+
+            self.recorder.on["disconnected"] = disconnected
+            self.server.close()
+            self.assertEqual(len(refused), not follows)
+            self.assertEqual(client.pendingBytes, 2 * follows)
+
+    def test_failedAttempt(self) -> None:
+        """
+        When the next attempt has failed, C{offlineLimit} applies again: records that
+        were put before are kept.
+        """
+        for offlineLimit in (0, 4):
+            self.setUp()
+            client = self.drained(offlineLimit=offlineLimit)
+            self.server.close()
+            client.put(b"abc")
+            self.recorder.on["connectError"] = lambda client, failure: client.put(b"d")
+            self.server.refuse()
+            error = OutputFull if offlineLimit else NotConnectedError
+            self.assertRaises(error, client.put, b"e")
+            self.assertEqual(client.pendingBytes, 6)
+            self.server.advance(client.maxDelay)
+            self.server.accept()
+            self.assertEqual(self.server.read(), b"abc\nd\n")
+            self.server.reset()
+            self.assertEqual(client.pendingBytes, 0)
+            if not offlineLimit:
+                self.assertRaises(NotConnectedError, client.put, b"e")
+
+    def test_nothingPut(self) -> None:
+        """
+        After the next connection, C{offlineLimit} applies again, also if nothing was
+        put.
         """
         client = self.drained()
-        refused: list[BaseException] = []
-
-        def disconnected(client: Any, end: Any) -> None:
-            refused.append(self.assertRaises(NotConnectedError, client.put, b"x"))
-
-        self.recorder.on["disconnected"] = disconnected
         self.server.close()
-        self.assertEqual(len(refused), 1)
-        self.assertEqual(client.pendingBytes, 0)
+        self.server.accept()
+        self.server.reset()
+        self.assertRaises(NotConnectedError, client.put, b"a")
+
+    def test_stopBetween(self) -> None:
+        """
+        If the client stops between the connections, the records are reported as lost,
+        and a later start does not accept any without C{offlineLimit}.
+        """
+        client = self.drained()
+        self.server.close()
+        client.put(b"abc")
+        waiting = client.flushed()
+        client.shutdown()
+        self.failureResultOf(waiting, OutputLost)
+        self.assertEqual(client.stats.unsentBytes, 4)
+        self.assertRaises(NotConnectedError, client.put, b"d")
+        client.start()
+        self.assertRaises(NotConnectedError, client.put, b"d")
 
     def test_offlineLimit(self) -> None:
         """
@@ -381,9 +440,11 @@ class OutputTests(DrainTestCase):
         client = self.drained(offlineLimit=4)
         client.put(b"more than four")
         self.server.close()
-        self.assertRaises(OutputFull, client.put, b"")
+        client.put(b"a")
         self.server.accept()
-        self.assertEqual(self.server.read(), b"more than four\n")
+        self.assertEqual(self.server.read(), b"more than four\na\n")
+        self.server.reset()
+        self.assertRaises(OutputFull, client.put, b"more than four")
 
     def test_outputLimit(self) -> None:
         """
@@ -405,8 +466,12 @@ class OutputTests(DrainTestCase):
         client.outputLimit = 7
         client.write(b"\n")
         self.server.close()
+        self.assertRaises(OutputFull, client.write, b"e")
+        client.outputLimit = 9
+        client.put(b"e")
+        self.assertRaises(OutputFull, client.write, b"f")
         self.server.accept()
-        self.assertEqual(self.server.read(), b"b\nc\nd\n\n")
+        self.assertEqual(self.server.read(), b"b\nc\nd\n\ne\n")
 
     def test_highMark(self) -> None:
         """
@@ -1319,6 +1384,32 @@ class HostedTests(ClientTestCase):
         self.reactor.advance(0)
         second.drain()
         self.assertEqual(second.sent, b"next\r\n")
+
+    def test_service(self) -> None:
+        """
+        A service that stops closes the connection that drains: the records for the next
+        one are reported as lost. With C{offlineLimit}, they wait until the service
+        starts again or the client is shut down.
+        """
+        for offlineLimit in (0, 9):
+            self.setUp()
+            client = self.client(maxAge=100, offlineLimit=offlineLimit)
+            transport = self.hosted(client)
+            self.reactor.advance(100)
+            client.put(b"next")
+            waiting = client.flushed()
+            transport.loseConnection()
+            transport.lose(ConnectionDone())
+            if offlineLimit:
+                self.assertEqual(client.stats.unsentBytes, 0)
+                self.assertNoResult(waiting)
+                client.shutdown()
+            self.failureResultOf(waiting, OutputLost)
+            self.assertEqual(client.stats.unsentBytes, 6)
+            self.assertEqual(client.stats.recordsOut, 1)
+            self.assertEqual(client.pendingBytes, 0)
+            if not offlineLimit:
+                self.assertRaises(NotConnectedError, client.put, b"a")
 
     def test_proxied(self) -> None:
         """

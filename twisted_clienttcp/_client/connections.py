@@ -314,8 +314,41 @@ class Connections:
         """
         connection, output = self._parts.connection, self._parts.output
         if connection is not None and output.offline.draining is connection.outbound:
-            output.endDrain(connection.outbound)
+            output.queue = connection.outbound
+            output.endWait()
             self.sendOffline(connection)
+
+    def _endDrain(self, connection: Connection) -> None:
+        """
+        The connection that drained has ended. The queue stays open if this client makes
+        the next connection.
+        """
+        lifecycle, output = self._parts.lifecycle, self._parts.output
+        if not lifecycle.hosted and lifecycle.isScheduled:
+            output.awaitNext()
+            return
+        output.endWait()
+        isStopping = lifecycle.hosted and connection.closing.isCutShort
+        if isStopping and not output.offline.limit:
+            # The ClientService has closed the transport: it makes no other connection.
+            self.dropOffline()
+
+    def dropOffline(self) -> None:
+        """
+        Discard and report the records that wait for a connection, because none will
+        follow.
+        """
+        parts = self._parts
+        data, records = parts.output.offline.accepted
+        unsent = parts.output.drop()
+        if unsent:
+            parts.counts.bytesOut += data
+            parts.counts.recordsOut += records
+            parts.counts.unsentBytes += unsent
+            parts.lost = parts.lost or Failure(OutputLost(unsent))
+            logEvent(parts.client, logged.OFFLINE_LOST, {"unsent": unsent})
+            parts.fireLater("flushed", parts.lost)
+            parts.run()
 
     def drain(self) -> None:
         """
@@ -434,9 +467,9 @@ class Connections:
             isStable = seconds >= parts.client.stableAfter
             if isStable:
                 parts.retries.reset()
-            parts.output.queue = offline = parts.output.offline
-            if offline.draining is not None:
-                parts.output.endDrain(offline)
+            parts.output.queue = parts.output.offline
+            if parts.output.offline.draining is not None:
+                self._endDrain(connection)
             if self._target.others and (
                 disconnection.initiator != "local"
                 # We closed the connection because of what the peer did.

@@ -19,7 +19,6 @@ from .._connection.server import ClientTCPProtocol
 from .._details import describe
 from ..errors import (
     NotConnectedError,
-    OutputLost,
     RetriesExhausted,
 )
 from .aging import greatestAge
@@ -116,7 +115,7 @@ class Driver:
         if parts.lifecycle.phase is STOPPED and self.stopping is not None:
             return self.stopping.wait("shutdown")
         if parts.lifecycle.phase in (IDLE, STOPPED):
-            self._dropOffline()
+            self.connections.dropOffline()
             return succeed(None)
         waiter = parts.waiters.wait("shutdown")
         if parts.events is not None:
@@ -226,6 +225,8 @@ class Driver:
             return None
         if currentTarget(parts.client).left:
             return 0.0
+        if parts.output.offline.draining is not None:
+            parts.output.endWait()
         clock = parts.client.clock or parts.timeSource()
         delay = parts.retries.next(clock.seconds())
         if isinstance(delay, Failure):
@@ -391,7 +392,7 @@ class Driver:
         """
         parts = self.parts
         if not hosted:
-            self._dropOffline()
+            self.connections.dropOffline()
             parts.output.setStopped(True)
         self.nothingFollows()
         failure, self.stopFailure = self.stopFailure, None
@@ -405,22 +406,6 @@ class Driver:
         parts.callbacks.later(
             self._callStopped, self._outcome, isRequested, hosted, self.stopping
         )
-
-    def _dropOffline(self) -> None:
-        """
-        Discard the records that wait for a connection, because none will follow.
-        """
-        parts = self.parts
-        data, records = parts.output.offline.accepted
-        unsent = parts.output.drop()
-        if unsent:
-            parts.counts.bytesOut += data
-            parts.counts.recordsOut += records
-            parts.counts.unsentBytes += unsent
-            parts.lost = parts.lost or Failure(OutputLost(unsent))
-            logEvent(parts.client, logged.OFFLINE_LOST, {"unsent": unsent})
-            parts.fireLater("flushed", parts.lost)
-            parts.run()
 
     def _callStopped(
         self,

@@ -469,9 +469,10 @@ class ClientTCPFactory(Settings):
             at most C{drainTimeout}; end our side; deliver the input until the peer ends
             its side, for at most C{lingerTimeout}; and only then call C{disconnected}.
             For TLS, and for servers that close the connection when our side ends, see
-            C{halfClose}. Records that are put in the meantime wait for the next
-            connection, even without an C{offlineLimit}, and count toward
-            C{outputLimit}. If a limit is reached, C{serverError} is called with a
+            C{halfClose}. Records that are put until the next C{connected}, or until the
+            attempt fails, wait for the next connection, even without an
+            C{offlineLimit}, and count toward C{outputLimit}. If a limit is reached,
+            C{serverError} is called with a
             L{DrainTimeout <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
             <twisted_clienttcp.errors.LingerTimeout>}. A connection that is already
             being closed continues to close.

@@ -46,6 +46,8 @@ class Output:
         client = self._client
         if not self._isShared:
             self.offline.configure(client.offlineLimit)
+            if self.offline.draining is not None:
+                self.offline.draining.limit = client.outputLimit
         elif client.offlineLimit:
             offline = OfflineQueue(client.framing, client.marks, client.offlineLimit)
             offline.setStopped(self.offline is _STOPPED)
@@ -110,6 +112,7 @@ class Output:
             return []
         queue.own()
         rejected = self.offline.moveTo(queue)
+        self.endWait()
         if not self.offline.limit:
             # There was a drain.
             self._use(_NONE)
@@ -129,15 +132,21 @@ class Output:
         self.queue = self.offline
         self.offline.follow(queue)
 
-    def endDrain(self, queue: OutputQueue) -> None:
+    def awaitNext(self) -> None:
         """
-        The connection that drains has ended; or it must send these records itself,
-        because it is the last one.
+        The connection that drains has ended, and an attempt follows: continue to accept
+        records for the next connection.
+        """
+        offline, limit = self.offline, self._client.outputLimit
+        offline.follow(OutputQueue(offline.origin, offline.marks, limit=limit))
 
-        @param queue: the queue that accepts records from now on.
+    def endWait(self) -> None:
         """
-        self.queue = queue
-        self.offline.follow(None)
+        If there was a drain, its next connection is made, or none may follow for a long
+        time: C{offlineLimit} applies again.
+        """
+        if self.offline.draining is not None:
+            self.offline.follow(None)
 
     def takeBack(self, queue: OutputQueue) -> None:
         """
@@ -157,6 +166,7 @@ class Output:
 
         @return: the number of bytes.
         """
+        self.endWait()
         unsent = self.offline.pending
         if unsent:
             self.offline.clear()

@@ -137,6 +137,8 @@ class Closing:
     #: True if our side ends when the output is flushed.
     _endWhenFlushed: bool = False
     isReported: bool = False
+    #: True if other code has closed the transport before the end of a drain.
+    isCutShort: bool = False
     #: True if the peer has ended its side after we had ended ours.
     _answered: bool = False
     _undelivered: int = 0
@@ -481,6 +483,9 @@ class Closing:
         """
         reading, outbound = self._reading, self._outbound
         self.reason = reason
+        if self._delivers and self.cause is None:
+            isUnfinished = self._expectsInput or self.stage is not LINGERING
+            self.isCutShort = isUnfinished and self._isClosedByOthers()
         reading.isLost = True
         if reading.watch is not None:
             reading.stopWatching()
@@ -497,6 +502,16 @@ class Closing:
                 self._finish()
             else:
                 (reading.input or reading.inbound).end(self._finish)
+
+    def _isClosedByOthers(self) -> bool:
+        """
+        Return True if other code has closed the transport, or the one below TLS.
+        """
+        layer = _tls.layerOf(self.transport) or self.transport
+        if getattr(layer, "disconnecting", False):
+            return True
+        # After the peer's close_notify, TLS itself closes the transport below.
+        return self._outbound.isEnding and not _tls.peerHasEnded(self.transport)
 
     def limitDelivery(self, seconds: float) -> None:
         """

@@ -24,7 +24,8 @@ class OfflineQueue(OutputQueue):
     A record is encoded when it is put, so that C{put} can reject it and count its
     bytes. It is encoded again if the connection that sends it uses another framing.
 
-    @ivar draining: the queue of a connection that drains; None if there is none.
+    @ivar draining: the queue of a connection that drains, and when that has ended an
+        empty queue with the same limit, until the next connection; None otherwise.
         Records that are put in the meantime wait for the next connection. They count,
         together with those of the draining connection, toward its limit.
     """
@@ -50,7 +51,7 @@ class OfflineQueue(OutputQueue):
         """
         True if the queue accepts records, or holds some.
         """
-        return bool(self.limit or self.pending)
+        return bool(self.limit or self.pending or self.draining is not None)
 
     def configure(self, limit: int | None, keepsRecords: bool = True) -> None:
         """
@@ -71,7 +72,7 @@ class OfflineQueue(OutputQueue):
 
     def follow(self, queue: OutputQueue | None) -> None:
         """
-        Accept records for the connection that follows a draining one.
+        Accept records for the connection that follows a draining one, or no longer.
 
         @param queue: see C{draining}.
         """
