@@ -80,4 +80,5 @@ class IdleTests(SynchronousTestCase):
         server.reset()
         self.assertIsNotNone(connection.reading.input)
         self.assertIsNotNone(connection._closing)
-        self.assertEqual(set(vars(client._parts)), {"counts", "retries", "story"})
+        created = {"counts", "replacedFor", "retries", "story"}
+        self.assertEqual(set(vars(client._parts)), created)
