@@ -9,7 +9,7 @@ NaN and infinity are not accepted as numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
 from inspect import (
     CO_ASYNC_GENERATOR,
@@ -44,6 +44,14 @@ def imported(module: str, what: str, *, needs: str, extra: str) -> Any:
         raise ImportError(
             f"{what} needs {needs}: pip install 'twisted_clienttcp[{extra}]'"
         ) from error
+
+
+def oneOf(words: Iterable[str]) -> str:
+    """
+    Return two or more words as in "a, b or c", for messages.
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}"
 
 
 def flag(name: str, value: object) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from twisted.python import usage
 
+from .._validators import oneOf
 from ..demo import SERVERS
 
 
@@ -32,9 +33,7 @@ def _bytes(name: str, text: str) -> object:
 
 def _choice(name: str, text: str, words: Iterable[str]) -> str:
     if text not in words:
-        *first, last = words
-        known = f"{', '.join(first)} or {last}"
-        raise usage.UsageError(f"{name} must be {known}, not {text!r}")
+        raise usage.UsageError(f"{name} must be {oneOf(words)}, not {text!r}")
     return text
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from getopt import GetoptError
 
+from .._validators import oneOf
 from .table import ALL
 
 #: The option for each parameter of the client.
@@ -102,8 +103,7 @@ def aboutOption(error: GetoptError) -> str:
     names = sorted([*ALL, "help", "version"])
     longer = [f"--{each}" for each in names if each.startswith(name)]
     if longer:
-        *first, last = longer
-        return f"--{name} may be {', '.join(first)} or {last}: write the whole name"
+        return f"--{name} may be {oneOf(longer)}: write the whole name"
     close = get_close_matches(name, names, 1)
     hint = f": did you mean --{close[0]}?" if close else ""
     return f"there is no option --{name}{hint}"

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from .. import _tls
 from .._connection.peer import hostAndPort
+from .._validators import oneOf
 from . import addresses, httpconnect
 from .addresses import Host
 from .dialogue import Credentials, Dialogue, redacted
@@ -163,10 +164,9 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
     if not separator:
         raise ValueError(f"proxy must be a URL such as {_EXAMPLE}: it has no scheme")
     if scheme not in _SCHEMES:
-        *first, last = _SCHEMES
-        known = ", ".join(first)
+        known = oneOf(_SCHEMES)
         raise ValueError(
-            f"proxy: the scheme of the URL must be {known} or {last}, not {scheme!r}"
+            f"proxy: the scheme of the URL must be {known}, not {scheme!r}"
         )
     user, at, authority = rest.rpartition("@")
     found = re.fullmatch(r"(\[[^][]*\]|[^][:/?#]+)(?::([0-9]{1,9}))?/?", authority)

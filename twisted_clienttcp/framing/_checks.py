@@ -4,7 +4,7 @@ Checks of parameters and records that several framings share.
 
 from __future__ import annotations
 
-from .._validators import count
+from .._validators import count, oneOf
 from ._base import Buffer
 
 #: The types of records that are sent as bytes.
@@ -24,8 +24,8 @@ def checkChoice(name: str, value: object, *choices: str) -> str:
     @raise ValueError: if it is not one of the choices.
     """
     if value not in choices:
-        offered = ", ".join(map(repr, choices[:-1]))
-        raise ValueError(f"{name} must be {offered} or {choices[-1]!r}, not {value!r}")
+        offered = oneOf(map(repr, choices))
+        raise ValueError(f"{name} must be {offered}, not {value!r}")
     return str(value)
 
 
