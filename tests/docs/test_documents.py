@@ -192,6 +192,17 @@ class DoctestTests(SynchronousTestCase):
             self.assertEqual(done.failed, 0, path)
 
 
+def _assertUpToDate(test: SynchronousTestCase, script: str) -> None:
+    """
+    A script of C{docs} would write the page that is there, also without the part that
+    it has generated.
+    """
+    written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / script))
+    page = written["PAGE"].read_text()
+    test.assertEqual(written["page"](page), page)
+    test.assertEqual(written["page"](page.split(written["MARKER"])[0]), page)
+
+
 class ParameterTests(SynchronousTestCase):
     """
     The page of the parameters is generated from the table of settings.
@@ -201,10 +212,7 @@ class ParameterTests(SynchronousTestCase):
         """
         C{docs/parameters.py} would write the page that is there. If not, run it.
         """
-        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "parameters.py"))
-        page = written["PAGE"].read_text()
-        self.assertEqual(written["page"](page), page)
-        self.assertEqual(written["page"](page.split(written["MARKER"])[0]), page)
+        _assertUpToDate(self, "parameters.py")
 
     def test_literal(self) -> None:
         """
@@ -226,10 +234,7 @@ class LogEventTests(SynchronousTestCase):
         """
         C{docs/logevents.py} would write the page that is there. If not, run it.
         """
-        written: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "logevents.py"))
-        page = written["PAGE"].read_text()
-        self.assertEqual(written["page"](page), page)
-        self.assertEqual(written["page"](page.split(written["MARKER"])[0]), page)
+        _assertUpToDate(self, "logevents.py")
 
 
 class LifecycleTests(SynchronousTestCase):
