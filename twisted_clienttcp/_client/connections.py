@@ -459,10 +459,12 @@ class Connections:
             story = parts.story or parts.beginStory()
             now = (parts.client.clock or parts.timeSource()).seconds()
             seconds = parts.endConnection(connection, disconnection, now)
-            cause, parts.replacedFor = parts.replacedFor, None
-            if cause is not None and lifecycle.stopping:
-                # Nothing replaces it.
-                cause = None
+            cause = parts.replacedFor
+            if cause is not None:
+                parts.replacedFor = None
+                if lifecycle.stopping:
+                    # Nothing replaces it.
+                    cause = None
             story.ended(disconnection, seconds, now, cause)
             isStable = seconds >= parts.client.stableAfter
             if isStable:
