@@ -156,9 +156,9 @@ class Driver:
             self.attempts.use(connector)
         return self.nextDelay()
 
-    def whenConnected(self, patience: int | None) -> Deferred[ClientTCPProtocol]:
+    def whenConnected(self, failures: int | None) -> Deferred[ClientTCPProtocol]:
         """
-        @param patience: the number of failures after which the Deferred fails.
+        @param failures: the number of failures after which the Deferred fails.
 
         @return: see L{ClientTCPFactory.whenConnected}.
         """
@@ -167,7 +167,7 @@ class Driver:
             return succeed(connection)
         if self._hasStopped:
             return fail(_neverConnected(self._outcome))
-        return self.parts.wait("connected", patience)
+        return self.parts.wait("connected", failures)
 
     def whenStopped(self) -> Deferred[None]:
         """
@@ -292,7 +292,7 @@ class Driver:
             limit = greatestAge(client, not self.attempts.isForeign)
             if limit is not None:
                 age, setting = limit
-                clock = client.clock or self.parts.timeSource()
+                clock = self.parts.timeSource()
                 self._timer = clock.callLater(age, self._aged, setting)
 
     def _aged(self, setting: str) -> None:
@@ -311,7 +311,7 @@ class Driver:
         self.stopTimer()
         seconds = self.attempts.deadline()
         if seconds is not None:
-            clock = self.parts.client.clock or self.parts.timeSource()
+            clock = self.parts.timeSource()
             self._timer = clock.callLater(seconds, self._timeUp)
 
     def stopTimer(self) -> None:

@@ -26,7 +26,7 @@ from .output import Output
 from .reporting import logFailure, shown
 from .retries import Retries
 from .settings import Settings, storeClock
-from .story import Story, logConnected, past
+from .story import NOTHING, Story, logConnected
 from .waiters import Waiter, Waiters
 
 
@@ -158,13 +158,13 @@ class Parts:
             return fail(OutputLost(connection.outbound.pending))
         return self.wait("flushed")
 
-    def wait(self, event: str, patience: int | None = None) -> Deferred[Any]:
+    def wait(self, event: str, failures: int | None = None) -> Deferred[Any]:
         """
         Wait for an event that follows the current connection, as L{Waiters.wait}.
         """
         if self.connection is not None and self.connection.lost:
             self.timeSource().callLater(0, self.failAwaited)
-        return self.waiters.wait(event, patience)
+        return self.waiters.wait(event, failures)
 
     def failAwaited(self) -> None:
         """
@@ -230,11 +230,11 @@ class Parts:
         Log that the current connection can be used.
         """
         if self.story is None:
-            logConnected(self.client, shown(peer), past())
+            logConnected(self.client, shown(peer), NOTHING)
         else:
             self.story.connected(shown(peer), self.timeSource())
 
-    def endStory(self) -> dict[str, object]:
+    def endStory(self) -> Mapping[str, object]:
         """
         The client stops.
 
@@ -242,7 +242,7 @@ class Parts:
         """
         story = self.story
         if story is None:
-            return past()
+            return NOTHING
         del self.story
         return story.stopped(self.now())
 

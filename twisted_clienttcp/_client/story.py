@@ -53,9 +53,6 @@ COUNTED = {
     "closures": "closed connection",
 }
 
-#: Nothing has happened.
-_NONE: Mapping[str, int] = MappingProxyType({})
-
 
 @attrs.frozen
 class Repetition:
@@ -231,10 +228,8 @@ class Story:
         what = ("failed", fields["destination"])
         repetition = self._limit.count(what, now, failure)
         if repetition.count:
-            words = describe(failure) + inWords(triedBy(self._client))
-            attempt = self._counts["failures"]
-            fields |= {"reason": oneLine(words), "attempt": attempt}
-            fields |= repetition.fields() | _details(failure)
+            fields |= {"attempt": self._counts["failures"], **repetition.fields()}
+            fields |= _reasonOf(failure, inWords(triedBy(self._client)))
             self.pending = logged.ATTEMPT_FAILED, fields
 
     def ended(
@@ -275,7 +270,7 @@ class Story:
         fields = clientFields(self._client) | repetition.fields()
         fields |= {"lasted": duration(seconds), "seconds": seconds}
         if isLost:
-            fields |= {"reason": oneLine(describe(failure)), **_details(failure)}
+            fields |= _reasonOf(failure)
         elif cause is not None:
             fields["cause"] = cause
         self.pending = kind, fields
@@ -302,7 +297,7 @@ class Story:
         repetition = self._errors.count(("error", type(failure.value)), now)
         if repetition.count:
             fields = clientFields(self._client) | repetition.fields()
-            fields |= {"reason": oneLine(describe(failure)), **_details(failure)}
+            fields |= _reasonOf(failure)
             self._log(logged.SERVER_ERROR, fields)
 
     def outputLost(self, unsent: int, now: float) -> None:
@@ -394,7 +389,7 @@ class Story:
 
 
 def logConnected(
-    client: Settings, address: str, before: dict[str, object], age: float = 0.0
+    client: Settings, address: str, before: Mapping[str, object], age: float = 0.0
 ) -> None:
     """
     @param before: the result of L{past}.
@@ -407,7 +402,7 @@ def logConnected(
     logEvent(client, logged.CONNECTED, fields)
 
 
-def past(counts: Mapping[str, int] = _NONE, seconds: float = 0.0) -> dict[str, object]:
+def past(counts: Mapping[str, int], seconds: float) -> dict[str, object]:
     """
     @param counts: how often each of L{COUNTED} has occurred.
     @param seconds: the time since the first of them.
@@ -425,6 +420,10 @@ def past(counts: Mapping[str, int] = _NONE, seconds: float = 0.0) -> dict[str, o
         "seconds": seconds,
         "history": history and f" after {history} in {duration(seconds)}",
     }
+
+
+#: The result of L{past} if nothing has happened.
+NOTHING: Mapping[str, object] = MappingProxyType(past({}, 0.0))
 
 
 def duration(seconds: float) -> str:
@@ -445,5 +444,11 @@ def _outlook(delay: float | None) -> str:
     return f"; next attempt in {duration(delay)}" if delay else "; next attempt now"
 
 
-def _details(failure: Failure) -> dict[str, object]:
-    return {**errorDetails(failure)._asdict(), "failure": failure}
+def _reasonOf(failure: Failure, more: str = "") -> dict[str, object]:
+    """
+    @param more: what the sentence says after the description of the failure.
+
+    @return: the fields about a failure.
+    """
+    reason = oneLine(describe(failure) + more)
+    return {"reason": reason, **errorDetails(failure)._asdict(), "failure": failure}
