@@ -128,8 +128,8 @@ class ReplacedTests(ServedTestCase):
 
     async def test_signalDuringDrain(self) -> None:
         """
-        A signal during a drain ends the command. The lines that were typed for the next
-        connection are reported as lost.
+        A signal during a drain ends the command. A line that was typed for the next
+        connection is not sent.
         """
         server = await self.start(left=lambda peer: self.typeLine(end=False))
         await self.met(server)
