@@ -415,8 +415,7 @@ class Connection(ClientTCPProtocol):
         The client is about to call C{connected}: no more records are received or sent
         by the negotiation.
         """
-        negotiation = self._startedNegotiation
-        if negotiation is not None:
+        if (negotiation := self._startedNegotiation) is not None:
             over = NotConnectedError("the negotiation is over: use the client")
             negotiation.end(Failure(over))
 
