@@ -4,14 +4,8 @@ Statistics of a client.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import attrs
 from twisted.python.failure import Failure
-
-#: No errors, of any client.
-_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @attrs.define(kw_only=True)
@@ -67,8 +61,8 @@ class Stats:
     attempts: int = 0
     connections: int = 0
     failures: int = 0
-    connectErrors: Mapping[str, int] = _NONE
-    serverErrors: Mapping[str, int] = _NONE
+    connectErrors: dict[str, int] = attrs.field(factory=dict)
+    serverErrors: dict[str, int] = attrs.field(factory=dict)
     losses: int = 0
     framingErrors: int = 0
     lastError: Failure | None = None

@@ -302,8 +302,12 @@ class Parts:
         """
         @return: a copy of the counts, as they are now.
         """
+        now = Stats()
         # Reading them must not create the counts of an idle client.
-        now = copy(self.counts) if "counts" in vars(self) else Stats()
+        if "counts" in vars(self):
+            now = copy(self.counts)
+            now.connectErrors = now.connectErrors.copy()
+            now.serverErrors = now.serverErrors.copy()
         now.phase = self.lifecycle.phase.value
         now.attempts = self.attempts
         now.connections = self.connections
@@ -352,11 +356,10 @@ class Parts:
         """
         counts, operation = self.counts, operationOf(failure)
         counts.lastError = failure
-        kind = f"{callback}s"
-        # Replace the mapping, which copies of the statistics share.
-        before = getattr(counts, kind)
-        setattr(counts, kind, {**before, operation: before.get(operation, 0) + 1})
-        if callback == "connectError":
+        isAttempt = callback == "connectError"
+        errors = counts.connectErrors if isAttempt else counts.serverErrors
+        errors[operation] = errors.get(operation, 0) + 1
+        if isAttempt:
             self.beginStory().failed(failure, self.now())
         elif continues:
             self.beginStory().error(failure, self.now())
