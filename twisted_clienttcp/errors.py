@@ -350,6 +350,9 @@ class RecordTooLong(FramingError):
         framings, see L{Framing.tooLong<twisted_clienttcp.framing.Framing.tooLong>}.)
     """
 
+    # A peer may send many such records.
+    __slots__ = ("end", "length", "maxLength", "skipped")
+
     errno = errno.EMSGSIZE
 
     def __init__(
@@ -369,6 +372,11 @@ class RecordTooLong(FramingError):
         self.maxLength = maxLength
         self.skipped = skipped
         self.end = end
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The arguments may have been passed by name.
+        args = (self.length, self.maxLength, self.skipped, self.end)
+        return type(self), args, self.__dict__ or None
 
     def __str__(self) -> str:
         # Composed only when it is needed: a peer may send many such records.

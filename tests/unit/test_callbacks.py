@@ -57,6 +57,51 @@ class CallbacksTests(SynchronousTestCase):
         )
         self.callbacks.run()
 
+    def test_do(self) -> None:
+        """
+        A step runs at once, but after those that are queued, and before those that it
+        queues.
+        """
+
+        def step() -> None:
+            self.assertTrue(self.callbacks.isRunning)
+            self.callbacks.do(self.record, 3)
+            self.calls.append(1)
+
+        self.callbacks.do(step)
+        self.assertEqual(self.calls, [1, (3,)])
+        self.assertFalse(self.callbacks.isRunning)
+        self.callbacks.later(self.record, 4)
+        self.callbacks.do(self.record, 5)
+        self.assertEqual(self.calls, [1, (3,), (4,), (5,)])
+
+    def test_doRaises(self) -> None:
+        """
+        If the step raises, those that it has queued run first.
+        """
+
+        def step() -> None:
+            self.callbacks.do(self.throw, ZeroDivisionError)
+            self.callbacks.do(self.record, 1)
+            self.throw(SystemExit)
+
+        self.assertRaises(SystemExit, self.callbacks.do, step)
+        self.assertEqual(self.calls, [(1,)])
+        self.assertFalse(self.callbacks.isRunning)
+
+    def test_held(self) -> None:
+        """
+        Nothing runs while the queue is held.
+        """
+        self.callbacks.isHeld = True
+        self.callbacks.do(self.record, 1)
+        self.callbacks.later(self.record, 2)
+        self.callbacks.run()
+        self.assertEqual(self.calls, [])
+        self.callbacks.isHeld = False
+        self.callbacks.run()
+        self.assertEqual(self.calls, [(1,), (2,)])
+
     def throw(self, kind: type[BaseException]) -> None:
         raise kind
 

@@ -5,6 +5,7 @@ Tests for the delivery of records: in order, each once, also when it is interrup
 from __future__ import annotations
 
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any
 
 from hypothesis import given
@@ -462,6 +463,98 @@ class DeliveryTests(SynchronousTestCase):
         reader.feed(b"x" * 100, b"x", b"x")
         [error] = reader.reported
         self.assertIn("Keeping has kept a view", str(error))
+
+
+class Opposite(Line):
+    """
+    A framing that raises errors of its own.
+    """
+
+    def decode(
+        self, data: Any, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        raise KeyError(bytes(data[start : start + 1]))
+
+
+def heldBy(error: BaseException | None) -> list[str]:
+    """
+    @return: the functions in the tracebacks of an exception, and of those that led to
+        it, whose local variables hold many bytes.
+    """
+    functions = []
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            values = frame.f_locals.values()
+            if any(
+                isinstance(each, (bytes, bytearray, memoryview)) and len(each) > 999
+                for each in values
+            ):
+                functions.append(frame.f_code.co_name)
+        error = error.__cause__ or error.__context__
+    return functions
+
+
+class KeptErrorTests(SynchronousTestCase):
+    """
+    Tests that an error does not keep the bytes of the read in which it occurred: a
+    client keeps its last error, and applications keep more of them.
+    """
+
+    #: A read with a bad record, for each framing that raises an error of its own kind.
+    cases: dict[str, tuple[Framing[Any], bytes]] = {
+        "too long": (Line(maxLength=9), b"0123456789\n"),
+        "skipped": (Line(maxLength=9, onTooLong="skip"), b"0123456789\n"),
+        "not a text": (Line(encoding="ascii"), b"\xff\n"),
+        "malformed": (Netstring(), b"x:"),
+        "a function": (Stackable(framings=[Line(), Map(code=int)]), b"x\n"),
+        "a framing": (Opposite(), b"x\n"),
+        "above another": (Stackable(framings=[Line(), Opposite()]), b"x\n"),
+    }
+
+    def test_framings(self) -> None:
+        """
+        Errors of framings, in a batch and alone.
+        """
+        for name, (framing, bad) in self.cases.items():
+            for batched in (False, True):
+                for rest in (b"x" * 1000, b"\n" * 1000):
+                    reader = Reader(framing.fresh(), batched=batched)
+                    reader.feed(bad + rest)
+                    self.assertTrue(reader.reported, name)
+                    held = {each for error in reader.reported for each in heldBy(error)}
+                    self.assertEqual(held, set(), name)
+
+    def test_next(self) -> None:
+        """
+        Errors of the negotiation.
+        """
+        for name, (framing, bad) in self.cases.items():
+            reader = Reader(framing.fresh())
+            reader.inbound.buffer.append(bad + b"x" * 1000)
+            error = self.assertRaises(FramingError, reader.inbound.next)
+            self.assertEqual(heldBy(error), [], name)
+
+    def test_end(self) -> None:
+        """
+        Errors at the end of the stream.
+        """
+        reader = Reader(Line(maxLength=999, atEnd="record"))
+        reader.feed(b"x" * 1000)
+        reader.end()
+        self.assertIsInstance(reader.reported[0], RecordTooLong)
+        self.assertEqual([*map(heldBy, reader.reported)], [[]])
+
+    def test_callback(self) -> None:
+        """
+        An exception of the callback.
+        """
+
+        def on(number: int) -> object:
+            raise ValueError(number)
+
+        reader = Reader(Line(), on)
+        reader.feed(b"x\n" + b"y" * 1000)
+        self.assertEqual([*map(heldBy, reader.reported)], [[]])
 
 
 class CursorTests(SynchronousTestCase):

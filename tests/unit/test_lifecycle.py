@@ -131,6 +131,7 @@ class RecordingCallbacks:
     A queue of callbacks: records that the lifecycle queues C{settle}.
     """
 
+    isHeld = False
     isRunning = True
 
     def __init__(self, owner: RecordingOwner) -> None:

@@ -77,7 +77,7 @@ class Attempts:
             return
         self.queueFailure(self._failureOf(connector, reason))
         parts.callbacks.later(parts.lifecycle.failed)
-        parts.run()
+        parts.callbacks.run()
 
     @finishing
     def clientConnectionLost(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from .._connection.protocol import raiseAgain
 from .._validators import callback
 
 #: Each callback, with the names of its arguments; C{started} gets C{args} too.
@@ -79,9 +80,11 @@ class Callbacks:
     an action that must follow the callbacks that were queued before it.
 
     @ivar isRunning: True while a step runs.
+    @ivar isHeld: True while the lifecycle processes an input. The steps that are queued
+        meanwhile run after that.
     """
 
-    __slots__ = ("_steps", "isRunning")
+    __slots__ = ("_steps", "isHeld", "isRunning")
 
     def __init__(self) -> None:
         #: The queued steps; None, which takes less memory, if there are none.
@@ -89,6 +92,7 @@ class Callbacks:
             None
         )
         self.isRunning = False
+        self.isHeld = False
 
     def later(self, step: Callable[..., object], *args: object) -> None:
         """
@@ -100,11 +104,11 @@ class Callbacks:
 
     def run(self) -> None:
         """
-        Run all queued steps, including those that they queue, unless a step is running:
-        then they follow it. If steps raise, the first exception is raised after the
-        last step.
+        Run all queued steps, including those that they queue, unless a step is running
+        or the queue is held: then they follow. If steps raise, the first exception is
+        raised after the last step.
         """
-        if self.isRunning or self._steps is None:
+        if self._steps is None or self.isRunning or self.isHeld:
             return
         self.isRunning = True
         first: BaseException | None = None
@@ -118,3 +122,22 @@ class Callbacks:
         self.isRunning = False
         if first is not None:
             raise first
+
+    def do(self, step: Callable[..., object], *args: object) -> None:
+        """
+        Queue a step and L{run} the queue.
+        """
+        if self._steps is not None or self.isRunning or self.isHeld:
+            self.later(step, *args)
+            self.run()
+            return
+        # The usual case needs no queue (benchmark rows: echo; lines, among as many
+        # that are skipped).
+        self.isRunning = True
+        try:
+            step(*args)
+        except BaseException as error:
+            # It is raised after the steps that follow.
+            self._steps = [(raiseAgain, (error,)), *(self._steps or ())]
+        self.isRunning = False
+        self.run()

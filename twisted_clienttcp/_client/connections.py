@@ -109,7 +109,7 @@ class Connections:
         The transport can be used.
         """
         parts = self._parts
-        if parts.lifecycle.inputs is not None:
+        if parts.callbacks.isHeld:
             # An endpoint has connected while the attempt was being started: the
             # lifecycle has not processed the input C{made} yet.
             parts.callbacks.later(self.transportReady, connection)
@@ -118,8 +118,7 @@ class Connections:
         elif "preConnect" not in parts.functions:
             parts.lifecycle.negotiated()
         else:
-            parts.callbacks.later(self._callPreConnect, connection)
-            parts.run()
+            parts.callbacks.do(self._callPreConnect, connection)
 
     def _isNegotiable(self, connection: Connection) -> bool:
         return (
@@ -207,8 +206,7 @@ class Connections:
             parts.reachedHighMark()
         else:
             parts.reachedLowMark()
-        parts.callbacks.later(parts.call, callback)
-        parts.run()
+        parts.callbacks.do(parts.call, callback)
         return True
 
     def outputClosed(self, connection: Connection) -> None:
@@ -247,7 +245,7 @@ class Connections:
             parts.callbacks.later(parts.report, "serverError", Failure(error), True)
             if not isinstance(error, Exception):
                 parts.callbacks.later(raiseAgain, error)
-        parts.run()
+        parts.callbacks.run()
 
     def limitsChanged(self) -> None:
         """
@@ -261,17 +259,20 @@ class Connections:
 
     # -- the end
 
-    def inputEnded(
-        self, connection: Connection, failure: Failure, closing: bool
-    ) -> None:
+    def inputEnded(self, connection: Connection, failure: Failure) -> None:
         """
-        The input has ended without a request of the client, or a record was skipped.
+        The input has ended without a request of the client.
         """
         parts = self._parts
-        parts.callbacks.later(parts.report, "serverError", failure, not closing)
-        if closing:
-            parts.callbacks.later(parts.lifecycle.inputEnded)
-        parts.run()
+        parts.callbacks.later(parts.report, "serverError", failure)
+        parts.callbacks.do(parts.lifecycle.inputEnded)
+
+    def errorOccurred(self, connection: Connection, failure: Failure) -> None:
+        """
+        A record was skipped, or the peer has ended its side.
+        """
+        parts = self._parts
+        parts.callbacks.do(parts.report, "serverError", failure, True)
 
     def callbackRaised(
         self,
@@ -348,7 +349,7 @@ class Connections:
             parts.lost = parts.lost or Failure(OutputLost(unsent))
             logEvent(parts.client, logged.OFFLINE_LOST, {"unsent": unsent})
             parts.fireLater("flushed", parts.lost)
-            parts.run()
+            parts.callbacks.run()
 
     def drain(self) -> None:
         """
@@ -400,7 +401,7 @@ class Connections:
         if connection is parts.connection:
             lost = Failure(OutputLost(connection.outbound.pending))
             parts.fireLater("flushed", lost)
-            parts.run()
+            parts.callbacks.run()
 
     def endDelayed(self, connection: Connection) -> None:
         """
@@ -437,8 +438,7 @@ class Connections:
             parts.callbacks.later(self._reportEnd, connection, disconnection, isKnown)
         isHosted = lifecycle.hosted
         try:
-            if lifecycle.inputs is None:
-                parts.callbacks.run()
+            parts.callbacks.run()
         finally:
             if isinstance(connector, Connector) and not isHosted:
                 # Twisted's connectors learn this from their transports.

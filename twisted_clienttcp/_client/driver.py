@@ -462,8 +462,7 @@ class Driver:
         """
         Call the handler of a posted or scheduled event.
         """
-        self.parts.callbacks.later(self._callHandler, event, *args)
-        self.parts.run()
+        self.parts.callbacks.do(self._callHandler, event, *args)
 
     def _callHandler(self, event: str, *args: object) -> None:
         events = self.parts.events

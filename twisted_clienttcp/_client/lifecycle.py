@@ -201,13 +201,11 @@ class Lifecycle:
     @ivar phase: the current phase.
     @ivar then: the action that follows the current attempt or connection; None if it
         has not been chosen.
-    @ivar inputs: the inputs that wait for the one that is being processed; None if none
-        is. While one is, callbacks must wait.
     @ivar hosted: True if the current connection was made without an attempt that this
         client knew of (by a C{ClientService}), as the next one will be.
     """
 
-    __slots__ = ("_callbacks", "_owner", "hosted", "inputs", "phase", "then")
+    __slots__ = ("_callbacks", "_inputs", "_owner", "hosted", "phase", "then")
 
     def __init__(self, owner: LifecycleOwner, callbacks: Callbacks) -> None:
         """
@@ -215,7 +213,8 @@ class Lifecycle:
         """
         self._owner = owner
         self._callbacks = callbacks
-        self.inputs: Inputs | None = None
+        #: The inputs that wait for the one that is being processed.
+        self._inputs: Inputs = ()
         self.phase = IDLE
         self.then: Then | float | None = None
         self.hosted = False
@@ -348,21 +347,22 @@ class Lifecycle:
         """
         Process an input now, or after the current one.
         """
-        if self.inputs is not None:
-            self.inputs += ((given, args),)
+        if self._callbacks.isHeld:
+            self._inputs += ((given, args),)
             return
-        self.inputs = ()
+        self._callbacks.isHeld = True
         try:
             while True:
                 row = self.phase.row
                 if given in row:
                     self.phase, act = row[given]
                     act(self, *args)
-                if not self.inputs:
+                if not self._inputs:
                     break
-                (given, args), self.inputs = self.inputs[0], self.inputs[1:]
+                (given, args), self._inputs = self._inputs[0], self._inputs[1:]
         finally:
-            self.inputs = None
+            self._inputs = ()
+            self._callbacks.isHeld = False
         if not self._callbacks.isRunning:
             self._callbacks.run()
 

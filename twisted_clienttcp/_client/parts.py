@@ -182,8 +182,7 @@ class Parts:
                 "the connection is lost, which is reported when serverInput has "
                 "finished: what it waits for comes after that"
             )
-            self.callbacks.later(awaited.errback, Failure(error))
-            self.run()
+            self.callbacks.do(awaited.errback, Failure(error))
 
     # -- time
 
@@ -326,20 +325,12 @@ class Parts:
 
     # -- callbacks
 
-    def run(self) -> None:
-        """
-        Run the queued callbacks, or leave that to the input that is being processed.
-        """
-        if self.lifecycle.inputs is None:
-            self.callbacks.run()
-
     def raiseLater(self, error: BaseException) -> None:
         """
         Raise an exception that is not an C{Exception} after everything that is queued.
         """
         if not isinstance(error, Exception):
-            self.callbacks.later(raiseAgain, error)
-            self.run()
+            self.callbacks.do(raiseAgain, error)
 
     def fireLater(self, event: str, result: object) -> None:
         """
@@ -359,10 +350,13 @@ class Parts:
         isAttempt = callback == "connectError"
         errors = counts.connectErrors if isAttempt else counts.serverErrors
         errors[operation] = errors.get(operation, 0) + 1
-        if isAttempt:
-            self.beginStory().failed(failure, self.now())
-        elif continues:
-            self.beginStory().error(failure, self.now())
+        if isAttempt or continues:
+            story = self.story or self.beginStory()
+            now = (self.client.clock or self.timeSource()).seconds()
+            if isAttempt:
+                story.failed(failure, now)
+            else:
+                story.error(failure, now)
         self.call(callback, failure)
 
     def call(self, name: str, *args: object) -> bool:
@@ -416,5 +410,4 @@ class Parts:
         """
         if connection.blame(failure, "local") and report:
             self.callbacks.later(self.report, "serverError", failure)
-        self.callbacks.later(self.lifecycle.broken)
-        self.run()
+        self.callbacks.do(self.lifecycle.broken)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import attrs
@@ -94,11 +94,11 @@ class Limit:
 
     def __init__(self) -> None:
         #: For each reason, when it was logged, and how often it was left out since.
-        self._lastLogged: dict[Hashable, tuple[float, int]] = {}
+        self._lastLogged: dict[object, tuple[float, int]] = {}
         self._restartedAt = -math.inf
 
     def count(
-        self, what: Hashable, now: float, failure: Failure | None = None
+        self, what: object, now: float, failure: Failure | None = None
     ) -> Repetition:
         """
         Count an event.
@@ -112,17 +112,18 @@ class Limit:
         if failure is not None:
             text = re.sub(r"\d+", "", str(failure.value))
             key = what, type(failure.value), text[:LONGEST]
-        if key not in self._lastLogged and len(self._lastLogged) >= MOST:
+        last = self._lastLogged.get(key)
+        if last is None and len(self._lastLogged) >= MOST:
             self._forgetOld(now)
             if len(self._lastLogged) >= MOST:
                 key = _MIXED
-        last = self._lastLogged
-        at, left = last.get(key, _NEVER)
+            last = self._lastLogged.get(key)
+        at, left = last or _NEVER
         # The clock may be the time of day, which can be set back.
         if 0 <= now - at < MINUTE:
-            last[key] = at, left + 1
+            self._lastLogged[key] = at, left + 1
             return _LEFT_OUT
-        last[key] = now, 0
+        self._lastLogged[key] = now, 0
         if not left:
             return Repetition(1)
         seconds = max(0.0, now - max(at, self._restartedAt))
@@ -294,7 +295,7 @@ class Story:
         An error has been reported, and the connection continues.
         """
         # A peer may cause many such errors: compose their texts only if needed.
-        repetition = self._errors.count(("error", type(failure.value)), now)
+        repetition = self._errors.count(type(failure.value), now)
         if repetition.count:
             fields = clientFields(self._client) | repetition.fields()
             fields |= _reasonOf(failure)

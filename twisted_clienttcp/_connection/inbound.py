@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
 from ..framing._base import DIRECT, AnyFraming, Converter
-from ..framing._buffer import InputBuffer
+from ..framing._buffer import InputBuffer, releaseData
 
 
 class Hold:
@@ -200,6 +200,7 @@ class Inbound:
                 try:
                     self.buffer.append(data)
                 except FramingError as error:
+                    releaseData(error)
                     self._onFailed(error)
             elif (records := direct(data)) is not None:
                 # benchmark rows: Receiver
@@ -223,6 +224,8 @@ class Inbound:
                         if (result := deliver(client, record)) is not None:
                             self._returned(result)
                 except BaseException as error:
+                    # The error keeps the local variables.
+                    data = b""
                     self.stop()
                     self._onRaised(error)
                     if not isinstance(error, Exception):
@@ -257,7 +260,11 @@ class Inbound:
         if self.buffer.convert is not None:
             self._takeBack()
         while not self._remaining():
-            records = self.buffer.decode()
+            try:
+                records = self.buffer.decode()
+            except FramingError as error:
+                releaseData(error)
+                raise error from error.__cause__
             if records is None:
                 return None
             self._decoded += len(records)
@@ -293,7 +300,9 @@ class Inbound:
                     error, self._error = self._error, None
                     raise error
                 if self._atEnd is None or not self.buffer.isEmpty:
-                    records = self.buffer.decode(True, not self._batched)
+                    records = self.buffer.decode(
+                        True, not self._batched, self._onFailed
+                    )
                 else:
                     records = None
                 if records is None:
@@ -305,16 +314,17 @@ class Inbound:
                 self.truncated = truncated
             except FramingError as error:
                 self.sinceRead += 1
+                releaseData(error)
                 self._onFailed(error)
             else:
                 if records is None:
                     if not (self._hasEnded or self.held):
                         self._direct = self.buffer.direct
                     return False
+                self.sinceRead += len(records) or 1
                 if records:
                     # Like _load(), without a call (benchmark row: echo).
                     self._decoded += len(records)
-                    self.sinceRead += len(records)
                     self._records = [records] if self._batched else records
                     if self._saved is None:
                         self._cursor = cursor(self._records)

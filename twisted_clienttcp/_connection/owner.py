@@ -97,14 +97,15 @@ class ConnectionOwner(Protocol[ConnectionT]):
         The transport is lost, with output that the kernel has not accepted.
         """
 
-    def inputEnded(
-        self, connection: ConnectionT, failure: Failure, closing: bool
-    ) -> None:
+    def inputEnded(self, connection: ConnectionT, failure: Failure) -> None:
         """
-        The input has ended without a request of the client, or a record was skipped.
+        The input has ended without a request of the client: report the reason to
+        C{serverError}, and close the connection.
+        """
 
-        @param failure: the reason, for C{serverError}.
-        @param closing: True if the connection must be closed.
+    def errorOccurred(self, connection: ConnectionT, failure: Failure) -> None:
+        """
+        Report an error to C{serverError}. The connection continues.
         """
 
     def broken(self, connection: ConnectionT, failure: Failure) -> None:

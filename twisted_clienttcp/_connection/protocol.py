@@ -506,7 +506,7 @@ class Connection(ClientTCPProtocol):
         if self._client.shutdownOnError:
             self._inputEnded(Failure(ConnectionDone()), "peer")
         else:
-            self._owner.inputEnded(self, Failure(ConnectionDone()), False)
+            self._owner.errorOccurred(self, Failure(ConnectionDone()))
 
     def writeConnectionLost(self) -> None:
         """
@@ -519,7 +519,7 @@ class Connection(ClientTCPProtocol):
         Nothing more can be delivered, without a request of the client.
         """
         if self.closing.blame(failure, initiator):
-            self._owner.inputEnded(self, failure, True)
+            self._owner.inputEnded(self, failure)
 
     def _inputFailed(self, error: FramingError) -> None:
         """
@@ -527,7 +527,7 @@ class Connection(ClientTCPProtocol):
         """
         self._framingErrors += 1
         if isinstance(error, RecordTooLong) and error.skipped:
-            self._owner.inputEnded(self, Failure(error), False)
+            self._owner.errorOccurred(self, Failure(error))
         else:
             self.reading.inbound.stop()
             self._inputEnded(Failure(error), "local")

@@ -10,6 +10,7 @@ number of received bytes, for pieces and records of any size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from traceback import clear_frames
 from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
@@ -22,6 +23,24 @@ HEAD = 4096
 #: Up to this size, it is cheaper to copy the whole read (benchmark row: lines of 16
 #: bytes).
 SMALL = 64 * 1024
+
+
+def releaseData(error: FramingError) -> None:
+    """
+    Let an error not keep the received bytes. They are local variables of the functions
+    in its traceback, and an error is kept: the client keeps the last one.
+
+    The error loses its traceback. Exceptions that led to it keep theirs, without the
+    local variables.
+    """
+    error.__traceback__ = None
+    if cause := error.__cause__ or error.__context__:
+        # A function of the user may have made a circle of them.
+        known: list[BaseException] = [error]
+        while cause is not None and cause not in known:
+            clear_frames(cause.__traceback__)
+            known.append(cause)
+            cause = cause.__cause__ or cause.__context__
 
 
 class InputBuffer:
@@ -133,13 +152,20 @@ class InputBuffer:
                     "was passed to decode(): copy the bytes, as with bytes(view)"
                 ) from None
 
-    def decode(self, many: bool = False, lazily: bool = False) -> list[Any] | None:
+    def decode(
+        self,
+        many: bool = False,
+        lazily: bool = False,
+        onSkipped: Callable[[RecordTooLong], object] | None = None,
+    ) -> list[Any] | None:
         """
         Decode one unit.
 
         @param many: decode all complete units, if the framing can do so at once.
         @param lazily: with C{many}, leave the conversion of the records to the caller
             (see C{convert}).
+        @param onSkipped: called for a record that is skipped, instead of raising the
+            error; then no records are returned.
 
         @return: the records; None if the next unit is not complete.
 
@@ -147,6 +173,7 @@ class InputBuffer:
             the next call continues after that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
+        skipped: RecordTooLong | None
         batch, self.batch, self.convert = self.batch, None, None
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
@@ -193,17 +220,29 @@ class InputBuffer:
             searched = self._searched
             self._isDecoding = True
             found = framing.decode(data, start, searched if searched > start else start)
+        except RecordTooLong as error:
+            if error.skipped:
+                self._dropTo(error.end)
+            self._isDecoding = False
+            if self._successor is not None:
+                self._decoded()
+            if not error.skipped or onSkipped is None:
+                raise
+            skipped = error
         except BaseException as error:
-            if isinstance(error, RecordTooLong) and error.skipped:
-                if error.end is None:
-                    self._skipper = framing
-                else:
-                    self._dropTo(error.end)
             self._decoded()
             if isinstance(error, FramingError) or not isinstance(error, Exception):
                 raise
             raise self.converted(error) from error
-        self._isDecoding = False
+        else:
+            self._isDecoding = False
+            skipped = None
+        if skipped is not None and onSkipped is not None:
+            # It is not raised again, because a peer may send many such records
+            # (benchmark row: lines, among as many that are skipped).
+            releaseData(skipped)
+            onSkipped(skipped)
+            return []
         if found is None:
             self._searched = size
             if self._next:
@@ -449,11 +488,16 @@ class InputBuffer:
         self._skipper = None
         self._replaceRest(b"")
 
-    def _dropTo(self, index: int) -> None:
+    def _dropTo(self, index: int | None) -> None:
         """
         Drop the bytes before this index, which may be beyond the end of the data: the
         beginning of a record that is skipped, or all of it.
+
+        @param index: None if the framing must look for the end of the record.
         """
+        if index is None:
+            self._skipper = self.framing
+            return
         if self._next:
             self._join()
         size = len(self._data)
