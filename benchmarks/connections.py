@@ -43,7 +43,7 @@ CYCLES = "clienttcp"
 
 #: The number of concurrent attempts.
 WINDOW = 100
-#: The share of the cycles that run before the measurement.
+#: How many connections are made before the measurement, as a share of those measured.
 WARM = 0.2
 LINE = b"still here"
 
@@ -80,36 +80,40 @@ class Crowd(Workload):
         Accept all connections, and send a line on each at the end.
         """
         number = opponent.part(self.number)
-        openFiles(number)
-        opponent.start(number)
+        warm = max(1, round(number * WARM))
+        openFiles(warm + number)
+        opponent.start(warm, number)
         with ExitStack() as stack:
-            servers = [stack.enter_context(opponent.accept()) for _ in range(number)]
+            servers = [
+                stack.enter_context(opponent.accept()) for _ in range(warm + number)
+            ]
             report = opponent.report()
             for server in servers:
                 server.sendall(LINE + b"\n")
-            same(opponent.report()["bytes"], number * len(LINE))
+            same(opponent.report()["bytes"], (warm + number) * len(LINE))
         return {"memory": report["growth"] / number, "cpu": report["cpu"] / number}
 
 
 class Connecting:
     """
-    Makes many connections, at most L{WINDOW} at a time.
+    Makes many connections, at most L{WINDOW} at a time. The first of them fill the
+    memory that the process has taken from the system and not used.
     """
 
     def __init__(self, run: Run, connect: Callable[[], object]) -> None:
         self._run = run
         self._connect = connect
-        self._number = int(run.args[0])
+        self._warm, number = map(int, run.args)
+        self._number = self._warm + number
         self._begun = self._made = 0
         openFiles(self._number)
-        gc.collect()
-        run.begin()
 
     def go(self) -> None:
         """
         Begin attempts up to the limit.
         """
-        while self._begun < self._number and self._begun - self._made < WINDOW:
+        limit = self._warm if self._made < self._warm else self._number
+        while self._begun < limit and self._begun - self._made < WINDOW:
             self._begun += 1
             self._connect()
 
@@ -120,8 +124,11 @@ class Connecting:
         self._made += 1
         if self._made == self._number:
             self._run.end()
-        else:
-            self.go()
+            return
+        if self._made == self._warm:
+            gc.collect()
+            self._run.begin()
+        self.go()
 
     def heard(self, client: Any, line: bytes) -> None:
         """

@@ -6,6 +6,7 @@ The process of a competitor, which runs a workload once and reports its figures:
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import resource
@@ -60,6 +61,7 @@ class Run:
         End the measurement.
         """
         cpu = cpuSeconds() - self._cpu
+        gc.collect()
         self.report(
             cpu=cpu,
             growth=memory() - self._memory,
