@@ -245,11 +245,11 @@ class LossTests(SynchronousTestCase):
         A connection is silent.
         """
         script = """
-            more = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+            more = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
             tell(bytes=0)
-            tell(bytes=40)
+            tell(bytes=50)
             """
-        self.fails(connections.WORKLOADS["idle"], "40 bytes arrived, not 50$", script)
+        self.fails(connections.WORKLOADS["idle"], "50 bytes arrived, not 60$", script)
 
     def test_cycles(self) -> None:
         """
