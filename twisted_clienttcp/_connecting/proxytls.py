@@ -19,6 +19,10 @@ from twisted.python.failure import Failure
 
 from .. import _tls
 
+#: The size of the header of a TLS record, which ends with the size of the rest in two
+#: bytes (RFC 8446, 5.1).
+_HEADER = 5
+
 
 class _Mute:
     """
@@ -47,11 +51,93 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     come. It does not send one either: a proxy that has already closed would answer with
     a reset, which looks like one that loses the client's last bytes.
 
+    While it is paused, it passes on nothing. (Twisted's class passes on the rest of a
+    read.) Thus it can keep the first bytes of the server for the next protocol.
+
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
     """
 
     endsAtProxy = True
     _hasEnded = False
+    _isPaused = False
+    #: How many bytes of the current TLS record have not been processed.
+    _left = 0
+
+    def __init__(
+        self, factory: TLSMemoryBIOFactory, protocol: IProtocol, clock: IReactorTime
+    ) -> None:
+        super().__init__(factory, protocol)  # type: ignore[no-untyped-call]
+        self._clock = clock
+        #: Decrypted bytes that are passed on before all others.
+        self._first = b""
+        #: Received bytes that have not been processed.
+        self._received = bytearray()
+
+    def unread(self, data: bytes) -> None:
+        """
+        Take back bytes from the protocol above: pass them on to the next one. The
+        protocol must call this in its C{dataReceived}.
+        """
+        self._first = data
+
+    def pauseProducing(self) -> None:
+        """
+        Process no more TLS records.
+        """
+        self._isPaused = True
+        transport: Any = self.transport
+        transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Process the TLS records that have been received, in the next turn of the
+        reactor.
+        """
+        self._isPaused = False
+        transport: Any = self.transport
+        transport.resumeProducing()
+        if self._first or self._received:
+            self._clock.callLater(0, self._resumed)
+
+    def stopProducing(self) -> None:
+        """
+        Close the transport.
+        """
+        self.loseConnection()
+
+    def _resumed(self) -> None:
+        if self.connected:
+            try:
+                self._process()
+            except BaseException:
+                # The reactor does this only if a read raises.
+                self.abortConnection()  # type: ignore[no-untyped-call]
+                raise
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Process one TLS record after the other, because the protocol above may pause.
+        """
+        self._received += data
+        self._process()
+
+    def _process(self) -> None:
+        received = self._received
+        while (self._first or received) and not self._isPaused:
+            if self._first:
+                first, self._first = self._first, b""
+                if not self.disconnecting:
+                    above: Any = self.wrappedProtocol
+                    above.dataReceived(first)
+                continue
+            if not self._left:
+                if len(received) < _HEADER:
+                    break
+                self._left = _HEADER + int.from_bytes(received[3:_HEADER], "big")
+            piece = bytes(received[: self._left])
+            del received[: self._left]
+            self._left -= len(piece)
+            super().dataReceived(piece)  # type: ignore[no-untyped-call]
 
     def loseConnection(self) -> None:
         """
@@ -69,10 +155,15 @@ class ProxyTLS(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The transport is lost.
+        The transport is lost. Like Twisted's class, pass on what it has received, even
+        if it is paused.
         """
         if not self._hasEnded:
-            super().connectionLost(reason)  # type: ignore[no-untyped-call]
+            self._isPaused = False
+            try:
+                self._process()
+            finally:
+                super().connectionLost(reason)  # type: ignore[no-untyped-call]
             return
         # Without a close_notify of the proxy, this layer would report an error.
         above, self.wrappedProtocol = self.wrappedProtocol, Protocol()
@@ -94,5 +185,5 @@ def secured(
     # There is no other factory, as in startTLS() of Twisted's transports.
     none: Any = None
     factory = TLSMemoryBIOFactory(_tls.Creator(options), True, none, clock)
-    layer: IProtocol = ProxyTLS(factory, protocol)  # type: ignore[no-untyped-call]
+    layer: IProtocol = ProxyTLS(factory, protocol, clock)
     return layer

@@ -111,9 +111,13 @@ class Tunnel:
             # The user's code has cancelled the tunnel.
             return
         isTLS = ISSLTransport.providedBy(transport)
-        # The attribute of each kind of transport that holds the protocol above it.
-        above = "wrappedProtocol" if isTLS else "protocol"
-        setattr(transport, above, protocol)
+        unread = None
+        if isTLS:
+            transport.wrappedProtocol = protocol
+            transport.unread(rest)
+        else:
+            transport.protocol = protocol
+            unread = _Unread(rest, transport, self._clock) if rest else None
         try:
             protocol.makeConnection(transport)
         except BaseException:
@@ -128,9 +132,8 @@ class Tunnel:
             listener.handshakeCompleted()
         if isComplete:
             self.done.callback(protocol)
-        if rest and not getattr(transport, "disconnecting", False):
-            # The protocol may have replaced itself.
-            getattr(transport, above).dataReceived(rest)
+        if unread is not None:
+            unread.deliver()
 
     def fail(self, failure: Failure) -> None:
         """
@@ -143,6 +146,75 @@ class Tunnel:
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abortConnection()
+
+
+class _Unread:
+    """
+    The bytes of the server that have arrived with the answer of the proxy. Twisted's
+    transport has passed them on, so it does not keep them if the next protocol pauses
+    it. Until they are delivered, this object's methods replace those of the transport.
+    """
+
+    #: The methods of the transport that are replaced.
+    _METHODS = ("pauseProducing", "resumeProducing", "abortConnection")
+
+    __slots__ = ("_clock", "_data", "_isPaused", "_transport")
+
+    def __init__(self, data: bytes, transport: Any, clock: IReactorTime) -> None:
+        self._data = data
+        self._transport = transport
+        self._clock = clock
+        self._isPaused = False
+        for name in self._METHODS:
+            setattr(transport, name, getattr(self, name))
+
+    def _call(self, name: str) -> None:
+        getattr(type(self._transport), name)(self._transport)
+
+    def pauseProducing(self) -> None:
+        """
+        Keep the bytes.
+        """
+        self._isPaused = True
+        self._call("pauseProducing")
+
+    def resumeProducing(self) -> None:
+        """
+        Deliver the bytes in the next turn of the reactor. Read no others until then.
+        """
+        self._isPaused = False
+        if self._data:
+            self._clock.callLater(0, self.deliver)
+        else:
+            self._call("resumeProducing")
+
+    def abortConnection(self) -> None:
+        """
+        Drop the bytes.
+        """
+        self._data = b""
+        self._call("abortConnection")
+
+    def deliver(self) -> None:
+        """
+        Deliver the bytes, unless the transport is paused or has ended.
+        """
+        transport, data = self._transport, self._data
+        if self._isPaused or not data:
+            return
+        self._data = b""
+        for name in self._METHODS:
+            delattr(transport, name)
+        if transport.disconnecting or transport.disconnected:
+            return
+        transport.resumeProducing()
+        try:
+            # The protocol may have replaced itself, by TLS for example.
+            transport.protocol.dataReceived(data)
+        except BaseException:
+            # The reactor does this only if a read raises.
+            transport.abortConnection()
+            raise
 
 
 @implementer(IHandshakeListener)
