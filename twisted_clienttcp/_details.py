@@ -18,8 +18,7 @@ from .errors import ClientTCPError
 
 class LostWhileWriting(error.ConnectionLost):
     """
-    The connection was lost while its input was paused or had ended, so it was a write
-    that failed.
+    The connection was lost while its input was paused or had ended, so a write failed.
     """
 
     operation = "write"
@@ -108,7 +107,7 @@ def errorDetails(failure: Failure) -> ErrorDetails:
     return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
 
 
-#: The operations of Twisted's errors, by their classes. That of any other error is
+#: The operation of each class of Twisted's errors. The operation of any other error is
 #: C{"connect"}.
 _TWISTED: tuple[tuple[type[BaseException], str], ...] = (
     (LostWhileWriting, "write"),
@@ -133,8 +132,8 @@ OPERATIONS = frozenset(
 
 def operationOf(failure: Failure) -> str:
     """
-    @return: the operation of L{errorDetails} if it is one of L{OPERATIONS}; that of the
-        base class for any other, which a user's subclass has defined.
+    @return: the operation of L{errorDetails}, but always one of L{OPERATIONS}:
+        C{"client"} replaces an operation that a user's subclass has defined.
     """
     exception = failure.value
     if isinstance(exception, ClientTCPError):
@@ -148,8 +147,8 @@ def operationOf(failure: Failure) -> str:
 
 def fullText(failure: Failure) -> str:
     """
-    @return: the text of L{errorDetails}, except for a clean end of stream, which has a
-        text too, and a L{ConnectTimeout}, which names its deadline.
+    @return: the text of L{errorDetails}, with two exceptions: that of a clean end of
+        stream is not empty, and that of a L{ConnectTimeout} names the deadline.
     """
     if isinstance(failure.value, error.ConnectionDone):
         return "the server closed the connection"
@@ -167,7 +166,7 @@ def describe(failure: Failure) -> str:
         return text
     operation = errorDetails(failure).operation
     if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
-        # Leave out the words with which Twisted starts every error of the class.
+        # Leave out the words with which Twisted begins the text of each such error.
         text = " ".join(map(str, exception.args)) or text
     return f"{_FAILED.get(operation, operation)}: {text}"
 

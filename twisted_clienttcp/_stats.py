@@ -14,7 +14,7 @@ class Stats:
     The statistics of a client since it was created: C{client.stats} returns a copy of
     their current values.
 
-    @ivar phase: the current phase, as the page I{The lifecycle} names it.
+    @ivar phase: the current phase, one of those on the page I{The lifecycle}.
     @ivar bytesIn: bytes received, counted above TLS.
     @ivar recordsIn: records delivered.
     @ivar bytesOut: encoded bytes accepted for output.
@@ -23,25 +23,27 @@ class Stats:
     @ivar offlineBytes: the part of C{pendingBytes} that waits for a connection.
     @ivar unsentBytes: the part of C{bytesOut} that was lost: an upper bound, as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
-    @ivar recordsRejected: records that were put without a connection, and that the
-        framing of the connection could not encode.
+    @ivar recordsRejected: records that were put without a connection, and that the next
+        connection's framing could not encode.
     @ivar highs: how often the pending output reached C{highMark}.
-    @ivar lows: how often it fell to C{lowMark} after that.
+    @ivar lows: how often the pending output then fell to C{lowMark}.
     @ivar secondsHigh: the total time in seconds from C{highMark} to C{lowMark}, or to
         the end of the connection.
-    @ivar flushes: how often the kernel had accepted every byte.
+    @ivar flushes: how often the pending output was flushed: the kernel had accepted
+        every byte.
     @ivar attempts: attempts to connect.
     @ivar connections: attempts that reached C{connected}.
     @ivar failures: attempts that ended in C{connectError}.
-    @ivar connectErrors: how often C{connectError} was called, by the C{operation} of
-        L{errorDetails<twisted_clienttcp.errorDetails>}. These are the operations of
-        Twisted's errors and of this package's own exceptions; C{"client"} stands for
-        the operation of any other class.
-    @ivar serverErrors: how often C{serverError} was called, by the same operations.
+    @ivar connectErrors: how often C{connectError} was called, for each C{operation} of
+        L{errorDetails<twisted_clienttcp.errorDetails>}. The operations are those of
+        Twisted's errors and of this package's exceptions; an error with any other
+        operation is counted as C{"client"}.
+    @ivar serverErrors: the same for C{serverError}.
     @ivar losses: connections that the peer or the network ended.
     @ivar framingErrors: errors of the framing in received bytes, skipped records
         included.
-    @ivar lastError: the last failure for C{connectError} or C{serverError}.
+    @ivar lastError: the failure that C{connectError} or C{serverError} was last called
+        with; None if there was none.
     @ivar secondsConnected: the total time of all connections in seconds.
     """
 

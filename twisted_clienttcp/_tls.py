@@ -1,5 +1,5 @@
 """
-TLS: its options, a TLS layer below a connection, and its failures in words.
+TLS options, the TLS layer below a connection, and descriptions of TLS failures.
 
 OpenSSL comes with the extra C{tls}, so it is imported only where it is needed.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Options for TLS; True for those of L{platformOptions}.
 TLSOptions = IOpenSSLClientConnectionCreator | bool
 
-#: OpenSSL's errors for bytes that are not TLS.
+#: The errors that OpenSSL reports for bytes that are not TLS.
 _NOT_TLS = {
     "wrong version number",
     "packet length too long",
@@ -41,11 +41,11 @@ _NOT_TLS = {
     "http request",
     "https proxy request",
     "record layer failure",
-    # An echo server sends our own greeting back.
+    # From an echo server, which sends our own ClientHello back.
     "unexpected message",
 }
 
-#: The numbers of OpenSSL's X509_V_ERR_ errors for a chain without a trusted authority.
+#: OpenSSL's X509_V_ERR_ numbers for a certificate chain without a trusted authority.
 _UNKNOWN_AUTHORITY = {2, 18, 19, 20, 21}
 
 
@@ -61,7 +61,7 @@ def require(what: str) -> None:
 
 def checkOptionalOptions(name: str, value: object) -> TLSOptions | None:
     """
-    Validate options for TLS that may be None or False, for no TLS.
+    Validate options for TLS, or None or False for no TLS.
 
     @return: the value; None for no TLS.
 
@@ -77,7 +77,7 @@ def checkOptions(name: str, value: object) -> TLSOptions:
     Validate options for TLS.
 
     @param name: their name, for messages.
-    @param value: True, to trust the authorities that the platform trusts, or an
+    @param value: True, to trust the platform's authorities, or an
         C{IOpenSSLClientConnectionCreator}.
 
     @return: the value.
@@ -101,8 +101,8 @@ def checkOptions(name: str, value: object) -> TLSOptions:
 @lru_cache(maxsize=64)
 def platformOptions(name: str) -> IOpenSSLClientConnectionCreator:
     """
-    Create options that trust the authorities that the platform trusts. Reading their
-    certificates takes time and memory, so all clients of a server share the options.
+    Create options that trust the platform's authorities. Reading their certificates
+    takes time and memory, so all clients of a server share the options.
 
     @param name: see L{optionsFor}.
 
@@ -115,8 +115,9 @@ def optionsFor(name: str, **more: Any) -> IOpenSSLClientConnectionCreator:
     """
     Create options for a server.
 
-    @param name: the host name (in lower case, with A-labels and without a dot at its
-        end) or IP address that the server's certificate must have.
+    @param name: the IP address or host name that the server's certificate must be valid
+        for. A host name is in lower case, in ASCII (A-labels), and without a dot at the
+        end.
     @param more: other arguments for C{optionsForClientTLS}.
 
     @raise ValueError: if no certificate can have this name.
@@ -158,10 +159,10 @@ def secured(
 @implementer(IOpenSSLClientConnectionCreator)
 class Creator:
     """
-    Calls the user's options to create a connection of OpenSSL. If the options raised an
-    exception here, Twisted could not report the end of its transport. So this returns a
-    substitute with the error as an attribute. L{setupFailure} returns this error, and
-    its caller must abort the transport in the same turn.
+    Creates OpenSSL connections with the user's options. If an exception were raised
+    here, Twisted could not report the end of the transport, so a substitute connection
+    holds the exception as an attribute. L{setupFailure} returns it, and its caller must
+    abort the transport in the same turn of the reactor.
     """
 
     def __init__(self, options: IOpenSSLClientConnectionCreator) -> None:
@@ -169,7 +170,10 @@ class Creator:
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> Connection:
         """
-        @return: a connection of OpenSSL.
+        Create an OpenSSL connection.
+
+        @return: the connection, or a substitute that holds the exception of the
+            options.
         """
         from OpenSSL import SSL
 
@@ -203,11 +207,12 @@ def start(
     """
     Start TLS on a transport.
 
-    @param transport: the transport, which may be that of TLS with a proxy.
+    @param transport: the transport. It may itself use TLS, with a proxy.
     @param above: the protocol above the transport.
     @param options: the options for TLS.
-    @param swallow: bytes to ignore if the peer sends them first, unprotected: the rest
-        of a record that was complete without them. TLS never starts with these bytes.
+    @param swallow: bytes to drop if the peer sends them first, in clear text: they
+        belong to the last record, which was complete without them (see
+        C{Framing.swallows}). TLS never begins with these bytes.
 
     @return: the transport to use from now on.
     """
@@ -235,7 +240,7 @@ def _within(
     transport: Any, options: IOpenSSLClientConnectionCreator, above: Any
 ) -> TLSMemoryBIOProtocol:
     """
-    Put TLS between the TLS with a proxy and the protocol above it.
+    Insert TLS with the server between the TLS with a proxy and the protocol above it.
 
     @return: the new layer.
     """
@@ -244,7 +249,7 @@ def _within(
     factory = TLSMemoryBIOFactory(
         Creator(options), True, transport.factory.wrappedFactory, above.timeSource()
     )
-    # The protocol above has a transport already.
+    # Connect a substitute first: the protocol above already has a transport.
     layer = TLSMemoryBIOProtocol(factory, Protocol())
     transport.wrappedProtocol = layer
     layer.makeConnection(transport)
@@ -254,9 +259,9 @@ def _within(
 
 def layerOf(transport: object) -> Any:
     """
-    @return: the TLS layer of a transport: its attribute C{transport} is the transport
-        below. (After C{startTLS}, the layer is another object than the transport.) None
-        without TLS, or if TLS is not Twisted's own.
+    @return: the TLS layer of a transport, whose attribute C{transport} is the transport
+        below it; None without TLS, or if the TLS is not Twisted's. (After C{startTLS},
+        the layer is not the same object as the transport.)
     """
     if not ISSLTransport.providedBy(transport):
         return None
@@ -272,7 +277,7 @@ def below(layer: TLSMemoryBIOProtocol) -> Any:
     """
     @param layer: a result of L{layerOf}.
 
-    @return: the transport below it, and below the TLS with proxies.
+    @return: the transport below all layers of TLS, those with proxies included.
     """
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
@@ -284,9 +289,9 @@ def below(layer: TLSMemoryBIOProtocol) -> Any:
 
 def whenClosed(transport: Any, closed: Callable[[], object]) -> None:
     """
-    Call a function when TLS closes the transport below: because the peer has ended its
-    side, for example. The transport waits until it has sent everything, and TLS reports
-    nothing until then.
+    Call a function when TLS closes the transport below it, for example because the peer
+    has ended its side. TLS itself reports nothing until the transport has sent
+    everything and is closed.
 
     @param transport: the transport below TLS.
     @param closed: the function, which replaces the one of an earlier call.
@@ -303,10 +308,10 @@ def whenClosed(transport: Any, closed: Callable[[], object]) -> None:
 
 def endsAtProxy(transport: object) -> bool:
     """
-    @return: True if the TLS of a transport ends at a proxy, so that bytes for the
-        server are in clear text.
+    @return: True if the TLS of a transport ends at a proxy: the proxy sees the bytes
+        for the server in clear text.
     """
-    # A layer forwards unknown attributes to the transport below.
+    # Ask the class: a layer forwards unknown attributes to the transport below it.
     return getattr(type(layerOf(transport)), "endsAtProxy", False)
 
 
@@ -314,8 +319,8 @@ def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
     """
     @param layer: a result of L{layerOf}.
 
-    @return: a function that immediately encrypts data and writes it to the transport
-        below. (The method of the layer itself may join the small writes of one turn.)
+    @return: a function that encrypts data and writes it to the transport below
+        immediately. (The layer's own method may join small writes.)
     """
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
@@ -336,8 +341,8 @@ def peerHasEnded(transport: object) -> bool:
 
 def whenReceived(transport: object, heard: Callable[[], object]) -> None:
     """
-    Call a function for all bytes that a TLS transport receives, even those that
-    complete no TLS record. Do nothing without TLS.
+    Call a function whenever a TLS transport receives bytes, even if they do not
+    complete a TLS record. Do nothing without TLS.
     """
     layer = layerOf(transport)
     if layer is None:
@@ -358,9 +363,9 @@ def whenReceived(transport: object, heard: Callable[[], object]) -> None:
 
 def verified(transport: object) -> bool:
     """
-    @return: True if the handshake has completed with a valid certificate. (Twisted
-        before 25 also reports a handshake as completed if the certificate is for
-        another host, but then the transport is disconnecting.)
+    @return: True if a handshake that is reported as completed has verified the
+        certificate. (Before Twisted 25, a handshake with a certificate for another host
+        is reported too, but then the transport is disconnecting.)
     """
     layers = (transport, getattr(transport, "protocol", None))
     return not any(getattr(layer, "disconnecting", False) for layer in layers)
@@ -368,11 +373,13 @@ def verified(transport: object) -> bool:
 
 def explained(reason: Failure, transport: object, isHandshaking: bool) -> Failure:
     """
-    @param reason: the reason for the loss of a connection.
+    Replace the reason for the loss of a connection by a L{TLSError}, if TLS has failed.
+
+    @param reason: the reason.
     @param transport: its transport, which uses TLS.
     @param isHandshaking: True if the handshake has not completed.
 
-    @return: a failure with a L{TLSError} if TLS has failed; otherwise, the same reason.
+    @return: the L{TLSError}, or the same reason.
     """
     from OpenSSL.SSL import Error
     from twisted.internet.ssl import VerificationError
@@ -383,7 +390,7 @@ def explained(reason: Failure, transport: object, isHandshaking: bool) -> Failur
         wrong = getattr(reason.value, "errors", ())
         names = " or ".join(_nameOf(each.mismatched_id) for each in wrong)
         text = f"the server's certificate is not for {names or 'this host'}"
-        # Twisted reports the name first, even if OpenSSL refuses the certificate too.
+        # Twisted reports the wrong name even if OpenSSL refuses the certificate too.
         if problem := _problem(connection.getHandle()):
             text += f", and is refused: {problem}"
     elif reason.check(Error):
@@ -430,10 +437,10 @@ def _sentences(error: Any, connection: Connection) -> Iterator[str]:
 
 def _problem(connection: Connection) -> str | None:
     """
-    Verify the peer's certificate again: pyOpenSSL does not report why OpenSSL has
-    refused it.
+    Find out why OpenSSL refused the peer's certificate, by verifying it again:
+    pyOpenSSL does not report the reason.
 
-    @return: the reason, or None if it is not found again.
+    @return: the reason; None if there is nothing to verify, or this time it succeeds.
     """
     from OpenSSL.crypto import X509StoreContext, X509StoreContextError
 

@@ -1,5 +1,5 @@
 """
-Validators that several layers share, and the import of modules that an extra installs.
+Validators that several layers share, and a helper that imports modules of extras.
 
 Each validator takes the name of a parameter and the value that was passed, and returns
 the value to use. Error messages contain the name, the value and what to do. Booleans,
@@ -31,8 +31,9 @@ def imported(module: str, what: str, *, needs: str, extra: str) -> Any:
     """
     Import a module that an extra of the package installs.
 
-    @param what: the feature that needs it, for the message.
+    @param what: the feature that needs the module, for the message.
     @param needs: the name of the library, for the message.
+    @param extra: the extra to install, for the message.
 
     @return: the module.
 
@@ -87,7 +88,7 @@ def count(
 
 def byteCount(name: str, value: object) -> int:
     """
-    Validate a number of bytes.
+    Validate a number of bytes, 0 or more.
 
     @raise TypeError: if the value is not a whole number.
     @raise ValueError: if it is negative.
@@ -134,7 +135,7 @@ def delay(name: str, value: object) -> float:
 
 def factor(name: str, value: object) -> float:
     """
-    Validate the factor of a growing delay.
+    Validate the factor by which a delay grows.
 
     @raise TypeError: if the value is not a number.
     @raise ValueError: if it is less than 1 or not finite.
@@ -179,14 +180,17 @@ def callback(
     """
     Validate a function that will be called with positional arguments.
 
-    @param arguments: the names of the arguments, for messages; None if they vary.
-    @param awaited: True if it may be a coroutine function.
+    @param arguments: the names of the arguments, for messages; None if their number
+        varies.
+    @param awaited: True if its result is awaited, so that it may be a coroutine
+        function.
     @param required: False if None is accepted too.
 
     @return: the function.
 
-    @raise TypeError: if the value is not a function, or not one that accepts these
-        arguments and runs when it is called.
+    @raise TypeError: if the value is not a function, does not accept these arguments,
+        or would not run when it is called (a generator function, or a coroutine
+        function whose result is not awaited).
     """
     if value is None and not required:
         return value
@@ -220,8 +224,8 @@ def policy(name: str, value: T) -> T:
     return callback(name, value, ("failures",))
 
 
-#: The flags of functions whose body does not run when they are called; coroutines run
-#: where they are awaited.
+#: The flags of functions whose body does not run when they are called. The body of a
+#: coroutine function runs if the result is awaited.
 _GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
 _SPECIAL = _GENERATOR | CO_COROUTINE
 
@@ -229,8 +233,8 @@ _SPECIAL = _GENERATOR | CO_COROUTINE
 def _plainlyAccepts(function: object, arguments: int, awaited: bool) -> bool:
     """
     @return: True if this is certainly an ordinary function or method that accepts this
-        number of positional arguments. This is true for nearly all callbacks, for which
-        L{inspect} would take microseconds.
+        number of positional arguments. Nearly all callbacks are, and for these this
+        saves the microseconds that L{inspect} takes.
     """
     inner = function.__func__ if isinstance(function, MethodType) else function
     if not isinstance(inner, FunctionType) or vars(inner):
@@ -248,15 +252,15 @@ def _plainlyAccepts(function: object, arguments: int, awaited: bool) -> bool:
 def _accepts(function: Callable[..., object], arguments: int) -> bool:
     """
     @return: False if the function certainly does not accept this number of positional
-        arguments. Some built-in functions have no signature.
+        arguments. It may if it has no signature, like some built-in functions.
     """
     try:
-        # A wrapper may call the wrapped function with other arguments.
+        # A wrapper may accept other arguments than the function that it wraps.
         signed = signature(function, follow_wrapped=False)
     except TypeError:
         return True
     except ValueError:
-        # The signature of a method is invalid if it has no parameter for its object.
+        # A method without a parameter for its object has an invalid signature.
         return not isinstance(function, MethodType)
     try:
         signed.bind(*range(arguments))
@@ -279,9 +283,9 @@ def misspelt(name: str, known: Collection[str]) -> str | None:
     """
     @param known: names in camelCase.
 
-    @return: the known name that was probably meant by an unknown public name, from
-        which it differs only in case and underscores, or by one edit; None if there is
-        none.
+    @return: the known name that was probably meant: one that differs only in case and
+        underscores, or by one edit. None if there is none, or if the name is known or
+        private.
     """
     if name.startswith("_") or name in known:
         return None
@@ -293,8 +297,8 @@ def misspelt(name: str, known: Collection[str]) -> str | None:
 
 def _isOneEditAway(one: str, other: str) -> bool:
     """
-    @return: True if the Damerau distance of two different words is 1: one character is
-        added, missing or different, or two neighbours are swapped.
+    @return: True if the Damerau-Levenshtein distance between two different words is 1:
+        one character is added, missing or different, or two neighbours are swapped.
     """
     shorter = min(len(one), len(other))
     start = next((i for i in range(shorter) if one[i] != other[i]), shorter)

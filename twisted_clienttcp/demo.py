@@ -1,10 +1,10 @@
 """
-Small servers to try a client with.
+Small servers, to try a client with.
 
 L{echo} and L{quotes} each start a server on a free port of the loopback interface and
-return the listening port. A client connects to its address; the example of
-L{twisted_clienttcp} shows how. To run a server in a process of its own, use the command
-C{clienttcp --demo-server=echo}.
+return the listening port. The example in L{twisted_clienttcp} connects a client to such
+a port. To run a server in another process, use the command C{clienttcp
+--demo-server=echo}.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ __all__ = ["SERVERS", "Echo", "Quotes", "echo", "quotes"]
 @implementer(IHalfCloseableProtocol)
 class _Server(Protocol):
     """
-    The server's side of a connection. It sends all output before it closes. Over plain
-    TCP, it does not read while its output is pending.
+    The server's side of a connection. It sends all output before it closes the
+    connection. Without TLS, it does not read while output is pending.
     """
 
     transport: Any
 
     def connectionMade(self) -> None:
         """
-        Register the transport as its own producer, so that its reading is paused while
-        its output is pending.
+        Register the transport as its own producer, so that it does not read while its
+        output is pending.
         """
-        # Under TLS, a write before the end of the handshake would pause the reading
-        # that the handshake needs.
+        # With TLS, a write before the end of the handshake would stop the reading that
+        # the handshake needs.
         if not ISSLTransport.providedBy(self.transport):
             self.transport.registerProducer(self.transport, True)
 
@@ -61,8 +61,8 @@ class _Server(Protocol):
 
     def writeConnectionLost(self) -> None:
         """
-        Do nothing. The interface requires this method; it is never called, because
-        this side is not half-closed.
+        Do nothing. The interface requires this method, but nothing calls it, because
+        the server does not half-close the connection.
         """
 
 
@@ -80,7 +80,7 @@ class Echo(_Server):
 
 class Quotes(_Server, LineReceiver):
     """
-    Answers commands, which are lines: C{USER name}, C{GET word}, C{PING} and C{QUIT}.
+    Answers commands, one per line: C{USER name}, C{GET word}, C{PING} and C{QUIT}.
 
     @cvar delimiter: the end of a line; a carriage return before it is ignored.
     """
@@ -127,32 +127,33 @@ def echo(reactor: IReactorTCP, port: int = 0) -> IListeningPort:
     Start a server that sends back every byte.
 
     @param reactor: the reactor that runs it.
-    @param port: the port on the loopback interface; 0 for any free port. With the port
-        of a server that was stopped, you can watch a client connect to it again.
+    @param port: the port on the loopback interface; 0 for any free port. Pass the port
+        of a server that has stopped, to watch a client connect to it again.
 
-    @return: the listening port: C{getHost()} has its C{host} and C{port}, and
-        C{stopListening()} stops it.
+    @return: the listening port. Its C{getHost()} has the C{host} and the C{port} to
+        connect to, and C{stopListening()} stops the server.
     """
     return _listen(reactor, Echo, port)
 
 
 def quotes(reactor: IReactorTCP, port: int = 0) -> IListeningPort:
     """
-    Start a server of quotes. It greets with C{quotes 1.0 ready} and answers lines:
-    C{USER name} with C{OK name}, C{GET word} with C{word 42}, C{PING} with C{PONG}, and
-    C{QUIT} by closing the connection.
+    Start a quote server. It greets each client with C{quotes 1.0 ready} and answers
+    lines: C{USER name} with C{OK name}, C{GET word} with C{word 42}, C{PING} with
+    C{PONG}, and C{QUIT} by closing the connection.
 
     @param reactor: the reactor that runs it.
-    @param port: the port on the loopback interface; 0 for any free port. With the port
-        of a server that was stopped, you can watch a client connect to it again.
+    @param port: the port on the loopback interface; 0 for any free port. Pass the port
+        of a server that has stopped, to watch a client connect to it again.
 
-    @return: the listening port: C{getHost()} has its C{host} and C{port}, and
-        C{stopListening()} stops it.
+    @return: the listening port. Its C{getHost()} has the C{host} and the C{port} to
+        connect to, and C{stopListening()} stops the server.
     """
     return _listen(reactor, Quotes, port)
 
 
-#: The servers, by the names that C{clienttcp --demo-server} takes.
+#: The functions that start servers, by the names that C{clienttcp --demo-server}
+#: accepts.
 SERVERS: dict[str, Callable[..., IListeningPort]] = {
     "echo": echo,
     "quotes": quotes,

@@ -82,9 +82,9 @@ class TLSError(ClientTCPError):
 
 class ClearText(TLSError):
     """
-    More bytes had arrived than were read when TLS was started. An attacker may have
-    injected them, to have them taken for protected bytes (as in CVE-2011-0411). They
-    are ignored, and the attempt fails.
+    Unread bytes had arrived in clear text when TLS was started. An attacker may have
+    injected them so that the client treats them as encrypted (as in CVE-2011-0411). The
+    client discards them, and the attempt fails.
 
     @ivar count: the number of bytes.
     """
@@ -102,9 +102,9 @@ class ClearText(TLSError):
 
 class ProxyError(ClientTCPError):
     """
-    A proxy did not connect the client to the server: it has refused, has closed the
-    connection, or does not speak its protocol. The text says which. User and password
-    appear nowhere in this object.
+    A proxy did not connect the client to the server: it refused, closed the connection,
+    or does not speak its protocol. The text says which. This object never contains the
+    user name or the password.
 
     @ivar proxy: the proxy, as a URL without user and password.
     @ivar response: the proxy's answer, at most its first 64 KiB.
@@ -116,8 +116,8 @@ class ProxyError(ClientTCPError):
     def __init__(self, proxy: str, text: str, response: bytes = b"") -> None:
         """
         @param proxy: see the attribute.
-        @param text: what the proxy did, as the rest of a sentence that begins with "the
-            proxy".
+        @param text: what the proxy did, to follow its name, such as C{"closed the
+            connection"}.
         @param response: see the attribute.
         """
         super().__init__(f"the proxy {proxy} {text}")
@@ -189,7 +189,7 @@ class AliasInUse(ClientTCPError, ValueError):
 
 class RetriesExhausted(ClientTCPError):
     """
-    The client has given up, because C{maxRetries} or its C{retryPolicy} allows no other
+    The client gave up, because C{maxRetries} or its C{retryPolicy} allows no further
     attempt. C{__cause__} is the exception of the last failure.
 
     @ivar attempts: the number of failures in a row: failed attempts (with several
@@ -211,7 +211,7 @@ class RetriesExhausted(ClientTCPError):
         @param attempts: see the attribute.
         @param elapsed: see the attribute.
         @param cause: the exception of the last failure; None if there was none.
-        @param words: a description of it.
+        @param words: a description of the last failure; empty for none.
         """
         last = f"; the last one: {words}" if words else ""
         failures = "1 failure" if attempts == 1 else f"{attempts} failures"
@@ -226,7 +226,7 @@ class PeerSilent(ClientTCPError):
     Nothing was received for too long, so the connection was aborted.
 
     @ivar seconds: the seconds since something was received.
-    @ivar setting: the setting that limits them, as C{name=seconds}.
+    @ivar setting: the setting that was exceeded, in the form C{name=seconds}.
     """
 
     operation = "read"
@@ -244,21 +244,21 @@ class PeerSilent(ClientTCPError):
 
 class IdleTimeout(PeerSilent):
     """
-    Nothing was received for C{idleTimeout} seconds, and no output was accepted.
+    Nothing was received for C{idleTimeout} seconds, and the peer accepted no output.
     """
 
 
 class HeartbeatTimeout(PeerSilent):
     """
-    The peer has not answered a C{heartbeat}: the connection is half open.
+    The peer did not answer a C{heartbeat}: the connection is half open.
     """
 
 
 class DrainTimeout(ClientTCPError):
     """
-    The peer did not accept all output within C{drainTimeout} seconds after
-    C{shutdown()} or the beginning of a drain, or a producer was not unregistered, so
-    the connection was aborted.
+    The output was not flushed within C{drainTimeout} seconds after C{shutdown()} or the
+    start of a drain, because the peer did not read it or a producer did not unregister.
+    The connection was aborted.
     """
 
     operation = "write"
@@ -267,9 +267,9 @@ class DrainTimeout(ClientTCPError):
 
 class LingerTimeout(ClientTCPError):
     """
-    A connection was drained, and the peer did not end its side within C{lingerTimeout}
-    seconds, or did not stop sending, so the connection was aborted. Records that the
-    peer would still have sent are lost.
+    The peer of a drained connection did not end its side, or did not stop sending,
+    within C{lingerTimeout} seconds. The connection was aborted, and records that the
+    peer had not sent yet are lost.
     """
 
     operation = "read"
@@ -280,11 +280,11 @@ class OutputLost(ClientTCPError):
     """
     Records that were put are lost: the connection ended before the kernel had accepted
     all of them, or the client stopped while they waited for a connection. C{flushed()}
-    fails with this error; C{stopped} is called with it if nothing else went wrong.
-    C{flushed()} also fails with it if the framing of the connection cannot encode
-    records that have waited for the connection.
+    fails with this error, and C{stopped} is called with it if there is no other reason.
+    C{flushed()} also fails with it if the connection's framing cannot encode records
+    that waited for the connection.
 
-    @ivar unsent: an upper bound of the number of lost bytes, as in
+    @ivar unsent: the number of lost bytes, an upper bound as in
         L{Disconnection<twisted_clienttcp.Disconnection>}.
     """
 
@@ -301,12 +301,12 @@ class OutputLost(ClientTCPError):
 
 class OutputFull(ClientTCPError):
     """
-    The records would exceed C{offlineLimit} or, during a connection, C{outputLimit}.
-    None of them was accepted.
+    Records that were put would exceed C{outputLimit} or, without a connection,
+    C{offlineLimit}. None of them was accepted.
 
-    @ivar pending: the number of bytes that are pending already.
+    @ivar pending: the number of bytes that were already pending.
     @ivar limit: the number of bytes that may be pending.
-    @ivar setting: the name of the setting that is the limit.
+    @ivar setting: the name of the setting that sets the limit.
     """
 
     operation = "put"
@@ -341,7 +341,7 @@ class RecordTooLong(FramingError):
     """
     A record is longer than the framing's C{maxLength}.
 
-    @ivar length: its length in bytes, or the part of it that is known.
+    @ivar length: its length in bytes; a lower bound if its end has not arrived.
     @ivar maxLength: the limit in bytes.
     @ivar skipped: True if the framing skips this record and continues with the next one
         (C{onTooLong="skip"}); False if no more records can be decoded.
@@ -379,7 +379,7 @@ class RecordTooLong(FramingError):
         return type(self), args, self.__dict__ or None
 
     def __str__(self) -> str:
-        # Composed only when it is needed: a peer may send many such records.
+        # Built only when it is needed, because a peer may send many such records.
         return (
             f"a record of at least {self.length} bytes exceeds "
             f"maxLength={self.maxLength}{' and was skipped' if self.skipped else ''}"

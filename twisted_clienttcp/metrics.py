@@ -8,11 +8,11 @@ Metrics of clients for Prometheus::
     REGISTRY.register(collector)
     collector.add("feed", client)
 
-The metrics are the statistics of the clients (C{client.stats}). They are read only when
-they are scraped, so they do not slow a client down. Their labels are C{client}, the
-name that the client was added with; C{reason}, the operation of
-L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set; and, for the phase,
-the label that OpenMetrics prescribes.
+The metrics are the statistics of the clients (C{client.stats}). They are read only at a
+scrape, so they do not slow a client down. Every metric has the label C{client}: the
+name that the client was added with. Metrics of errors also have the label C{reason}:
+the operation of L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set. The
+metric of the phase has the label that OpenMetrics prescribes.
 
 This module needs the extra C{prometheus}.
 """
@@ -40,7 +40,7 @@ __all__ = ["ClientTCPCollector"]
 
 _PREFIX = "twisted_clienttcp_"
 
-#: The longest time in seconds that another thread waits for the reactor.
+#: How many seconds another thread waits for the reactor.
 _REACTOR_TIMEOUT = 10
 
 #: The counters: name, description, attribute of the statistics.
@@ -68,7 +68,7 @@ class ClientTCPCollector(Collector):
     Collects the metrics of clients. Register it once with a registry of
     C{prometheus_client}, and add any number of clients before or after that.
 
-    Any thread can collect: the statistics are read in the thread of the reactor.
+    Any thread can call C{collect}: the reactor's thread reads the statistics.
     """
 
     def __init__(self) -> None:
@@ -76,18 +76,17 @@ class ClientTCPCollector(Collector):
 
     def add(self, name: str, client: ClientTCPFactory) -> None:
         """
-        Collect the metrics of a client from now on. Call this in the thread of the
-        reactor.
+        Collect the metrics of a client from now on. Call this in the reactor's thread.
 
-        @param name: the value of the label C{client}. It should be the same after a
-            restart of the program, and the names should be few: each is the name of
-            some fifty time series.
+        @param name: the value of the label C{client}. Use the same name after a restart
+            of the program, and not many names: each has about fifty time series.
         @param client: the client.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if another client has this name.
         """
-        # At a scrape, a wrong one would hide all metrics of the process.
+        # A wrong argument would make every scrape fail, and hide all metrics of the
+        # process.
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
         if not isinstance(client, ClientTCPFactory):
@@ -98,7 +97,7 @@ class ClientTCPCollector(Collector):
 
     def remove(self, name: str) -> None:
         """
-        Forget a client. Call this in the thread of the reactor.
+        Stop collecting the metrics of a client. Call this in the reactor's thread.
 
         @param name: the name that it was added with.
 
@@ -108,16 +107,21 @@ class ClientTCPCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """
-        @return: the metrics without values, for the registry.
+        List the metrics, for the registry.
+
+        @return: the metrics, without values.
         """
         return _metrics({})
 
     def collect(self) -> Iterator[Metric]:
         """
-        @return: the current metrics.
+        Read the metrics of all clients.
 
-        @raise concurrent.futures.TimeoutError: if this is not the thread of the
-            reactor, and the reactor does not answer: it is not running, or blocked.
+        @return: the metrics, with their current values.
+
+        @raise concurrent.futures.TimeoutError: in a thread other than the reactor's, if
+            the reactor does not answer within 10 seconds because it is blocked or has
+            stopped.
         """
         return _metrics(self._statsFromAnyThread())
 
@@ -125,7 +129,7 @@ class ClientTCPCollector(Collector):
         return {name: client.stats for name, client in self._clients.items()}
 
     def _statsFromAnyThread(self) -> dict[str, Stats]:
-        # Without a running reactor, nothing changes the clients in the meantime.
+        # While no reactor is running, nothing changes the clients.
         if threadable.ioThread is None or threadable.isInIOThread():
             return self._stats()
         from twisted.internet import reactor
@@ -138,15 +142,19 @@ class ClientTCPCollector(Collector):
             except BaseException as error:
                 result.set_exception(error)
 
-        # blockingCallFromThread() would wait forever if the reactor has stopped, and
-        # the reactor would wait for this thread.
+        # Not blockingCallFromThread(): once the reactor has stopped, it would wait
+        # forever, and a reactor waits for the threads of its pool when it stops.
         reactor.callFromThread(answer)
         return result.result(_REACTOR_TIMEOUT)
 
 
 def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:
     """
+    Create the metrics.
+
     @param clients: the statistics of each client, by its name.
+
+    @return: the metrics, with the values of these clients.
     """
     phase = StateSetMetricFamily(f"{_PREFIX}phase", "The phase.", labels=["client"])
     pending = GaugeMetricFamily(
@@ -172,8 +180,8 @@ def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:
         )
         for name, stats in clients.items():
             counts = getattr(stats, attribute)
-            # A rate is only correct for a counter that was scraped before its first
-            # event, so every reason is there from the beginning.
+            # A rate is only correct if the counter was scraped before its first event,
+            # so every reason has a value from the beginning.
             for reason in sorted(OPERATIONS):
                 counter.add_metric([name, reason], counts.get(reason, 0))
         yield counter

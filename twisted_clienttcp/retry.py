@@ -1,17 +1,18 @@
 """
 Retry policies: how long to wait before the next attempt, and when to give up.
 
-A policy is a function of the number of failures in a row (1 for the first). It returns
-the seconds to wait, like L{twisted.application.internet.backoffPolicy}, or None to give
-up. A failure is an attempt that does not reach C{connected} (with several endpoints: a
-round of attempts at all of them), or the loss of a connection::
+A policy is a function that is called after each failure with the number of failures in
+a row (1 for the first). It returns the seconds to wait, like
+L{twisted.application.internet.backoffPolicy}, or None to give up. A failure is an
+attempt that does not reach C{connected} (with several endpoints, a round of attempts at
+all of them), or the loss of a connection::
 
     retryPolicy=giveUpByTime(600, exponential(maxDelay=30))
 
-A client calls its policy with an L{Attempt}, which is the number with details of the
-failures. A policy of your own can use them, for example to give up immediately when
-C{attempt.failure} reports a certificate that is not valid. The policies in this module
-have no state, so several clients can share one.
+The number is an L{Attempt}, whose attributes describe the failures. A policy of your
+own can use them, for example to give up immediately if C{attempt.failure} reports an
+invalid certificate. The policies in this module have no state, so several clients can
+share one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from twisted.python.failure import Failure
 
 from . import _validators
 
-#: A function of the number of failures in a row that returns the seconds to wait, or
-#: None to give up.
+#: Called with the number of failures in a row. Returns the seconds to wait, or None to
+#: give up.
 Policy = Callable[[int], float | None]
 
 #: The number of failures whose times a client keeps.
@@ -35,11 +36,12 @@ class Attempt(int):
     """
     The argument of a policy: the number of failures in a row.
 
-    @ivar elapsed: the seconds from the first of them to the last.
-    @ivar ages: the age in seconds of each failure since the start of the client, in a
-        row or not, the newest first; at most L{MEMORY} of them.
+    @ivar elapsed: the seconds from the first of these failures to the last.
+    @ivar ages: how many seconds ago each failure happened, the newest first. These are
+        all failures since the start of the client, in a row or not, but at most
+        L{MEMORY}.
     @ivar failure: the failure that C{connectError} or C{serverError} was last called
-        with; None if there was none, for example if C{client.retry()} has started the
+        with; None if there was none, for example if C{client.retry()} started the
         client.
     """
 
@@ -77,9 +79,9 @@ def exponential(
     random: Callable[[], float] = _random,
 ) -> Callable[[int], float]:
     """
-    Return a policy of exponential backoff, which is a client's default. With full
-    jitter, each wait is chosen evenly between 0 and the backoff, so that clients that
-    lost their server at the same time do not all return at the same time.
+    Return a policy of exponential backoff, the default of clients. With full jitter,
+    each wait is chosen uniformly between 0 and the backoff, so that clients that lost
+    their server at the same time do not all reconnect at the same time.
 
     @param initialDelay: the backoff in seconds after the first failure.
     @param maxDelay: the longest backoff in seconds; no wait is longer.
@@ -111,10 +113,11 @@ def exponential(
 
 def constant(seconds: float) -> Callable[[int], float]:
     """
-    Return a policy that always waits for the same time. Clients that lost their server
-    at the same time return at the same time.
+    Return a policy that always waits for the same time. It has no jitter, so clients
+    that lost their server at the same time also reconnect at the same time.
 
-    @param seconds: the wait in seconds. A client waits for at most its C{maxDelay}.
+    @param seconds: the wait in seconds. A client never waits for longer than its
+        C{maxDelay}.
 
     @return: the policy.
 
@@ -153,8 +156,8 @@ def giveUpByCount(count: int, policy: Policy | None = None) -> Policy:
 
 def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up if the next attempt would start too long after the
-    first failure in a row.
+    Return a policy that gives up if the next attempt would start more than this many
+    seconds after the first failure in a row.
 
     @param seconds: the longest time in seconds from that failure to an attempt.
     @param policy: the policy for the waits until then; L{exponential} by default.
@@ -177,8 +180,8 @@ def giveUpByTime(seconds: float, policy: Policy | None = None) -> Policy:
 
 def giveUpByRate(failures: int, seconds: float, policy: Policy | None = None) -> Policy:
     """
-    Return a policy that gives up after this many failures within a time, even if there
-    were stable connections between them (like the restart intensity of Erlang's
+    Return a policy that gives up after this many failures within this time, even if
+    there were stable connections between them (like the restart intensity of Erlang's
     supervisors).
 
     @param failures: the number of failures, from 1 to L{MEMORY}.

@@ -18,11 +18,11 @@ from ._logevents import NOT_RESTARTED
 class ClientTCPService(Service):
     """
     Runs a client while the service is running. Unlike
-    L{ClientService<twisted.application.internet.ClientService>}, it sends all pending
-    output before it stops.
+    L{ClientService<twisted.application.internet.ClientService>}, it flushes the output
+    before it stops.
 
-    A client needs no privileges, so it connects when the service starts, not before
-    (C{privilegedStartService} does nothing).
+    A client needs no privileges, so C{privilegedStartService} does nothing: the client
+    connects in C{startService}.
 
     @ivar client: the client.
     """
@@ -39,11 +39,11 @@ class ClientTCPService(Service):
 
     def startService(self) -> None:
         """
-        Start the client. If it is still shutting down, start it when it has stopped; if
-        that fails, the error is logged and the service stops.
+        Start the client. If the client is still shutting down, start it when it has
+        stopped. If this later start fails, log the error and stop the service.
 
-        @raise Exception: any exception that L{start<ClientTCPFactory.start>} raises;
-            the service is stopped then.
+        @raise Exception: any exception that L{start<ClientTCPFactory.start>} raises.
+            The service is not running then.
         """
         super().startService()  # type: ignore[no-untyped-call]
         self._start()
@@ -57,7 +57,7 @@ class ClientTCPService(Service):
         except BaseException:
             super().stopService()  # type: ignore[no-untyped-call]
             raise
-        # The client calls stopped() with this failure, or logs it.
+        # The client reports this failure: it calls stopped() with it, or logs it.
         stopped.addErrback(lambda failure: None)
 
     def _startWhenStopped(self) -> None:
@@ -73,8 +73,8 @@ class ClientTCPService(Service):
 
     def stopService(self) -> Deferred[Disconnection | None]:
         """
-        Shut the client down: send its pending output, for at most C{drainTimeout}
-        seconds, and close the connection.
+        Shut the client down: flush its output, for at most C{drainTimeout} seconds, and
+        close the connection.
 
         @return: a Deferred that fires when the client has stopped, with the
             L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if there was
@@ -87,9 +87,9 @@ class ClientTCPService(Service):
         self, failAfterFailures: int | None = None
     ) -> Deferred[ClientTCPProtocol]:
         """
-        Wait for a connection, like the client's L{whenConnected
-        <ClientTCPFactory.whenConnected>}. If the service was started while the client
-        was shutting down, wait for the connection after that.
+        Wait for a connection, as the client's L{whenConnected
+        <ClientTCPFactory.whenConnected>} does. If the service was started while the
+        client was shutting down, wait for the connection that follows.
 
         @param failAfterFailures: see the client's method.
 

@@ -1,7 +1,8 @@
 """
 Helpers for the tests of code that uses this package.
 
-L{MemoryServer} tests callbacks without sockets and without waiting::
+L{MemoryServer} is a server for tests of callbacks, without sockets and without
+waiting::
 
     def test_login(self):
         server = MemoryServer(makeClient())
@@ -9,7 +10,7 @@ L{MemoryServer} tests callbacks without sockets and without waiting::
         server.send(b"welcome\\r\\n")
         self.assertEqual(server.read(), b"USER me\\r\\n")
 
-L{FramingConformance} tests whether a framing obeys the contract of
+L{FramingConformance} contains tests of the contract of
 L{Framing<twisted_clienttcp.framing.Framing>}. Mix it into a test case::
 
     class MyFramingTests(FramingConformance, TestCase):
@@ -54,10 +55,10 @@ from .framing import Framing
 from .framing._base import AnyFraming, Record
 from .framing._buffer import InputBuffer
 
-#: The address of each L{MemoryServer}: the echo port of this machine.
+#: The address of every L{MemoryServer}.
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 7)
 
-#: The number of random ways to split a stream. They are the same in each run.
+#: How many random ways to split a stream are tested. They are the same in each run.
 SPLITS = 50
 
 
@@ -67,14 +68,14 @@ def decodeAll(
     """
     Decode a stream as a connection would.
 
-    @param framing: the framing. It is not changed, because a fresh one decodes.
+    @param framing: the framing. It is not changed: a fresh copy decodes the stream.
     @param chunks: the stream, in pieces as a connection would read them.
     @param end: True if the stream ends after the last piece.
 
-    @return: the records, and the error that ended the decoding; None for no error.
-        Without such an error, it is the error of the last record that was skipped
-        (C{onTooLong="skip"}). Bytes left at the end of the stream are reported as a
-        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>}.
+    @return: the records, and the error that ended the decoding: a
+        L{TruncatedRecord<twisted_clienttcp.errors.TruncatedRecord>} if the stream ends
+        inside a record. Without such an error, that of the last record that was skipped
+        (C{onTooLong="skip"}), or None.
     """
     buffer = InputBuffer(framing.fresh())
     records: list[Record] = []
@@ -100,7 +101,7 @@ def decodeAll(
             decode()
         if end:
             records += buffer.decodeEnd()
-            # An error may follow these records.
+            # The framing may report an error after these records.
             decode()
             if rest := buffer.takeRest():
                 raise TruncatedRecord(rest)
@@ -114,11 +115,11 @@ class FramingConformance:
     Tests of the contract of a L{Framing<twisted_clienttcp.framing.Framing>}: a mixin
     for a C{TestCase}.
 
-    @cvar records: at least two examples of records, as they are decoded. Include short
-        ones, and any that could be mistaken for a delimiter.
-    @cvar longest: a record of the greatest length that L{limited} allows; None if the
+    @cvar records: at least two examples of records, as the framing decodes them.
+        Include short ones, and any that resemble a delimiter.
+    @cvar longest: one of the longest records that L{limited} allows; None if the
         framing has no limit.
-    @cvar tooLong: a record that is longer.
+    @cvar tooLong: a record that is longer than L{limited} allows.
     """
 
     records: Sequence[object] = ()
@@ -127,15 +128,20 @@ class FramingConformance:
 
     def framing(self) -> AnyFraming:
         """
-        @return: a new framing to test.
+        Create the framing to test. Every test case must override this.
+
+        @return: a new framing.
         """
         raise NotImplementedError("override framing()")
 
     def limited(self) -> AnyFraming:
         """
+        Create a framing with a low limit. A test case that sets L{longest} must
+        override this.
+
         @return: a new framing that allows L{longest}, but not L{tooLong}.
         """
-        raise NotImplementedError("override limited(), or leave longest at None")
+        raise NotImplementedError("override limited(), or set longest to None")
 
     # -- helpers
 
@@ -163,7 +169,8 @@ class FramingConformance:
 
     def test_reversible(self) -> None:
         """
-        The records that were encoded are decoded, if the framing is C{reversible}.
+        Decoding the encoded records returns the same records, if the framing is
+        C{reversible}.
         """
         if self.framing().reversible:
             found = self._decoded([self._stream()], "the encoded records")
@@ -196,8 +203,8 @@ class FramingConformance:
 
     def test_unchanged(self) -> None:
         """
-        C{decode} does not change the data and keeps no view of it; after it has
-        returned None, it does so again for the same data, searched or not.
+        C{decode} does not change the data and keeps no view of it. Where it returns
+        None, it does so again for the same data, however much of it counts as searched.
         """
         stream = self._stream()
         for end in range(1, len(stream) + 1):
@@ -222,8 +229,8 @@ class FramingConformance:
 
     def test_unfinished(self) -> None:
         """
-        A stream that is cut off anywhere is decoded to the first of its records. The
-        bytes left over are reported as truncated, or are a last record.
+        A stream that ends anywhere decodes to the first of its records. The bytes after
+        these are reported as truncated, or are a last record.
         """
         if not self.framing().chunkInvariant:
             return
@@ -242,8 +249,9 @@ class FramingConformance:
 
     def test_replaced(self) -> None:
         """
-        A framing that replaces this one continues after the records that were
-        delivered, at any place: here, one of the same kind decodes all the others.
+        A framing that replaces this one, at any point of the stream, continues after
+        the last delivered record. Here, it is of the same class, so it decodes all the
+        other records.
         """
         if not self.framing().chunkInvariant:
             return
@@ -257,8 +265,8 @@ class FramingConformance:
     def _replacing(self, stream: bytes, end: int, count: int) -> list[object]:
         """
         @param stream: the encoded records.
-        @param end: the number of bytes that arrive before another framing is used.
-        @param count: the number of records, at most, that are delivered before that.
+        @param end: the number of bytes that arrive before the framing is replaced.
+        @param count: how many records are delivered before that, at most.
 
         @return: all records.
         """
@@ -279,7 +287,7 @@ class FramingConformance:
 
     def test_fresh(self) -> None:
         """
-        The result of C{fresh} is unused, even if the framing has decoded a part of a
+        C{fresh} returns an unused framing, even if this one has decoded a part of a
         record.
         """
         stream = self._stream()
@@ -295,8 +303,8 @@ class FramingConformance:
 
     def test_limit(self) -> None:
         """
-        A record of the greatest length is encoded and decoded. A longer one is
-        rejected, even if it arrives in pieces.
+        The longest allowed record is encoded and decoded. A longer record is rejected,
+        even if it arrives in pieces.
         """
         if self.longest is None:
             return
@@ -314,7 +322,7 @@ class FramingConformance:
         except (RecordTooLong, ValueError) as error:
             raise AssertionError(
                 "framing() must be able to encode tooLong, to test that limited() "
-                "does not decode it; if no framing can, leave longest at None"
+                "does not decode it; if no framing can, set longest to None"
             ) from error
         for step in (1, len(wrong)):
             chunks = [wrong[at : at + step] for at in range(0, len(wrong), step)]
@@ -338,8 +346,8 @@ class FramingConformance:
 class _Transport:
     """
     The client's transport of a connection to a L{MemoryServer}. Like the transport of a
-    socket, it calls the protocol and the producer later, in L{work}, and not from
-    inside a call of the client.
+    socket, it never calls the protocol or the producer while the client is calling it:
+    it calls them later, in L{work}.
     """
 
     #: The size of a read, which a protocol may change.
@@ -385,19 +393,19 @@ class _Transport:
 
     def deliver(self, data: bytes) -> None:
         """
-        Let bytes arrive.
+        Make bytes available to the client's next read.
         """
         self._input.append(data)
 
     def peerEnds(self) -> None:
         """
-        Let the end of the stream arrive, after all bytes.
+        Make the end of the stream available, after all bytes.
         """
         self._peerEnds = True
 
     def lose(self, reason: Exception) -> None:
         """
-        Lose the connection. Do nothing if it is lost already.
+        Lose the connection, unless it is lost already.
         """
         if self.disconnected:
             return
@@ -418,7 +426,7 @@ class _Transport:
 
     def work(self) -> bool:
         """
-        Do the next thing that a reactor would do.
+        Take the next step that a reactor would take.
 
         @return: False if there is nothing to do.
         """
@@ -537,8 +545,8 @@ class _Connector(BaseConnector):
 
 class MemoryServer:
     """
-    A server without sockets, for tests of callbacks. The test decides what it does and
-    when::
+    A server without sockets, for tests of callbacks. The test decides what the server
+    does, and when::
 
         server = MemoryServer(client)              # starts the client
         server.accept()
@@ -546,19 +554,19 @@ class MemoryServer:
         self.assertEqual(server.read(), b"USER me\\r\\n")
         server.advance(30)
 
-    It replaces C{client.start()} and the network, for any address or endpoint of the
-    client. When one of its methods returns, everything that is due has happened. After
-    you have called a method of the client, call C{advance(0)}.
+    It replaces C{client.start()} and the network, whatever the client's address or
+    endpoint is. When one of its methods returns, everything that is due has happened.
+    After calling a method of the client, call C{advance(0)}.
 
-    Do not use TLS or C{client.connect(address, port)} with it: they need a network. For
-    waits that are not random, set C{client.jitter} to 0.
+    TLS and C{client.connect(address, port)} need a network, so do not use them with it.
+    To make the client's waits predictable, set C{client.jitter} to 0.
 
     @ivar client: the client.
-    @ivar clock: its L{twisted.internet.task.Clock}.
+    @ivar clock: the client's L{twisted.internet.task.Clock}.
     @ivar attempts: the number of attempts that the client has made.
     @ivar reading: True if the server reads; set it to False to let the client's output
         accumulate.
-    @ivar closing: True if the server ends its side when the client has ended its own,
+    @ivar closing: True if the server ends its side after the client has ended its own,
         as most servers do.
     @ivar ended: True if the client has ended its side of the current connection.
     @ivar stopped: the Deferred that C{client.start()} would return.
@@ -597,7 +605,7 @@ class MemoryServer:
     @property
     def attempting(self) -> bool:
         """
-        True if the client waits for L{accept} or L{refuse}.
+        True if the client is making an attempt, and waits for L{accept} or L{refuse}.
         """
         transport = self._transport
         return transport.protocol is None and not transport.disconnected
@@ -649,7 +657,7 @@ class MemoryServer:
         """
         Send bytes to the client.
 
-        @param data: the bytes, which arrive in one read.
+        @param data: the bytes. They arrive in one read.
 
         @raise TypeError: if it is not bytes.
         @raise AssertionError: if there is no connection.
@@ -661,6 +669,8 @@ class MemoryServer:
 
     def read(self) -> bytes:
         """
+        Read what the client has sent.
+
         @return: the bytes that the client has sent since the last call of this method,
             on the current connection or, if there is none, on the last one.
         """

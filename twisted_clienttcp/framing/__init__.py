@@ -1,5 +1,5 @@
 """
-How the byte stream is split into records, and how records become bytes, without I/O::
+Framings split a byte stream into records, and encode records as bytes, without I/O::
 
     >>> from twisted_clienttcp.framing import Line
     >>> framing = Line()
@@ -8,7 +8,7 @@ How the byte stream is split into records, and how records become bytes, without
     >>> framing.encode(b"three")
     b'three\\r\\n'
 
-L{Framing} is the base class of all framings, and of your own.
+L{Framing} is the base class of all framings. Subclass it to write your own.
 """
 
 from ._base import Framing

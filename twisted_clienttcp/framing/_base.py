@@ -33,16 +33,16 @@ _Self = TypeVar("_Self", bound="AnyFraming")
 #: The type of a framing's records.
 Record = TypeVar("Record")
 
-#: A framing whose type of records is known only to the user.
+#: A framing of any type of records.
 AnyFraming: TypeAlias = "Framing[Any]"
 
-#: Returns the records made from one record of the framing below. It may also raise an
-#: exception while its result is iterated.
+#: Converts one record of the lower framing into any number of records. The iteration of
+#: its result may raise an exception too.
 Converter = Callable[[object], Iterable[object]]
 
-#: The default of C{maxLength} in bytes, 1 MiB. C{LineReceiver} allows 16 KiB and
-#: asyncio's streams allow 64 KiB, which real lines exceed (a JSON document, a base64
-#: body). POE allows 64 MiB, which lets a hostile peer occupy that much memory per
+#: The default of C{maxLength} in bytes: 1 MiB. Real lines, such as JSON documents and
+#: base64 bodies, exceed the 16 KiB of C{LineReceiver} and the 64 KiB of asyncio's
+#: streams. With POE's 64 MiB, a hostile peer can occupy that much memory per
 #: connection.
 MAX_LENGTH = 1024 * 1024
 
@@ -52,8 +52,7 @@ class Framing(Generic[Record]):
     Splits a byte stream into records, and encodes records as bytes.
 
     A framing does no I/O and keeps no input: the connection owns the received bytes,
-    and L{decode} looks at them. A subclass that defines L{decode} and L{encode} is
-    complete::
+    and L{decode} examines them. A subclass must define only L{decode} and L{encode}::
 
         class Pairs(Framing):
             def decode(self, data, start, searched):
@@ -64,40 +63,39 @@ class Framing(Generic[Record]):
             def encode(self, record):
                 return record
 
-    The other methods make a framing faster, or serve special needs.
+    The other methods are optional. They make a framing faster, or serve special needs.
 
     Three rules make it safe to change the framing mid-stream, to limit memory, and to
     read a stream in pieces of any size:
 
      1. L{decode} must not change C{data}, and no C{memoryview} of C{data} may outlive
         the call.
-     2. State that is kept between two calls may only be a cache about
-        C{data[start:searched]}, which is invalid when C{searched == start}, or
-        L{swallows}. A framing with any other state must define L{takeBack} and must not
-        define L{decodeMany}.
-     3. A call of L{decode} that returns None or raises must not change anything else.
-        (A L{RecordTooLong<twisted_clienttcp.errors.RecordTooLong>} with an C{end}
-        consumes the record.)
+     2. Between two calls, a framing may keep only L{swallows}, and a cache about
+        C{data[start:searched]}, which is invalid when C{searched == start}. A framing
+        with any other state must define L{takeBack} and must not define L{decodeMany}.
+     3. A call of L{decode} that returns None or raises an exception must not change
+        anything else. (A L{RecordTooLong<twisted_clienttcp.errors.RecordTooLong>} with
+        an C{end} consumes the record.)
 
-    L{twisted_clienttcp.testing.FramingConformance} tests whether a framing obeys the
-    contract.
+    L{twisted_clienttcp.testing.FramingConformance} contains tests of these rules for
+    your framing.
 
     @cvar chunkInvariant: True if the records do not depend on how the stream is split
         into reads.
-    @cvar reversible: True if decoding an encoded record returns that record.
+    @cvar reversible: True if decoding an encoded record returns an equal record.
     @ivar maxLength: the longest record in bytes. It may be changed between records.
-    @ivar onTooLong: what happens to a longer record: C{"close"} (the connection is
-        dropped) or C{"skip"} (the record is reported and left out, and decoding
-        continues after it: at the end passed to L{tooLong}, or at the end that L{skip}
-        finds).
-    @ivar hasMore: True while L{decode} can return records, or raise, without more data:
-        it is then also called with C{start == len(data)}, and may return C{start} as
-        the end. Only a framing with state of its own needs this, to deliver records
-        before the error that follows them.
-    @ivar swallows: a byte that still belongs to the last record if it comes next: the
-        second half of a newline whose first half has ended a line. The connection drops
-        this byte, even if the framing has been replaced in the meantime, and then
-        clears this attribute. A framing that sets the attribute resets it in L{decode}.
+    @ivar onTooLong: what happens when a longer record arrives. C{"close"}: the
+        connection is dropped. C{"skip"}: the record is reported and left out, and
+        decoding continues at its end, which is passed to L{tooLong} or found by
+        L{skip}.
+    @ivar hasMore: True while L{decode} can return records or raise an exception without
+        more data. L{decode} is then also called with C{start == len(data)}, and may
+        return C{start} as the end. Only a framing that keeps state needs this, to
+        deliver records before the error that follows them.
+    @ivar swallows: a byte that belongs to the last record if it comes next: the second
+        byte of a newline whose first byte ended a line. The connection drops this byte,
+        even if the framing has been replaced in the meantime, and then clears this
+        attribute. A framing that sets this attribute must also clear it in L{decode}.
     """
 
     chunkInvariant: bool = True
@@ -110,7 +108,7 @@ class Framing(Generic[Record]):
     #: The arguments of the constructor, for C{repr}.
     _arguments: _Arguments
 
-    #: True if the class defines both methods that every framing must define.
+    #: True if the class defines both C{decode} and C{encode}.
     isComplete = False
 
     #: True if no attribute holds a framing.
@@ -125,8 +123,8 @@ class Framing(Generic[Record]):
 
     def __init_subclass__(cls, leaf: bool = False, **kwargs: object) -> None:
         """
-        @param leaf: True if no attribute of these framings holds a framing, so that
-            L{fresh} does not have to look for one. Subclasses do not inherit this.
+        @param leaf: True if no attribute of these framings is a framing, so that
+            L{fresh} need not look for one. Subclasses do not inherit this.
         """
         super().__init_subclass__(**kwargs)
         cls._isLeaf = leaf
@@ -134,8 +132,8 @@ class Framing(Generic[Record]):
         if "__slots__" in vars(cls):
             # Without __copy__(), copy.copy() copies the slots too.
             cls.__copy__ = None  # type: ignore[assignment]
-        # A subclass that redefines the method for one record must not inherit a method
-        # for several that bypasses it.
+        # A subclass that overrides the method for one record must not inherit a method
+        # for many records that bypasses it.
         for one, many in (("decode", "decodeMany"), ("encode", "encodeMany")):
             if one in vars(cls) and many not in vars(cls):
                 setattr(cls, many, vars(Framing)[many])
@@ -170,18 +168,17 @@ class Framing(Generic[Record]):
         """
         raise NotImplementedError(f"{type(self).__name__} must define decode()")
 
-    #: Optional, for a framing that keeps its own input: decodes a read of up to
-    #: C{DIRECT} bytes as a unit, without the connection's buffer, and returns the
-    #: records. It returns None if C{hasMore} has become true: then L{decode} returns
-    #: the records or raises. The connection calls it while nothing else waits to be
-    #: decoded or delivered.
+    #: Optional, for a framing that keeps its own input. Decodes a read of up to
+    #: C{DIRECT} bytes as one unit, without the connection's buffer, and returns the
+    #: records; or returns None and sets C{hasMore}, and then L{decode} returns the
+    #: records or raises an exception. The connection calls it only while nothing else
+    #: waits to be decoded or delivered.
     receive: Callable[[bytes], list[Record] | None] | None = None
 
-    #: Optional, for a framing that converts each record of the framing below it with a
-    #: user's function: the framing below, and a function that returns the records made
-    #: from one of its records; None if they cannot be used now. The connection then
-    #: calls C{decodeMany} of the framing below instead of this one's, and converts each
-    #: record just before it delivers it.
+    #: Optional, for a framing that converts each record of a lower framing with a
+    #: user's function: the lower framing and the function, or None if they cannot be
+    #: used now. The connection then calls the lower framing's C{decodeMany} instead of
+    #: this one's, and converts each record just before it delivers it.
     above: tuple[AnyFraming, Converter] | None = None
 
     def encode(self, record: Record) -> bytes:
@@ -200,27 +197,28 @@ class Framing(Generic[Record]):
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[Record], int]:
         """
-        Decode all complete units at once, up to the first that L{decode} would not
-        return. This never raises: the next call of L{decode} raises for that unit.
+        Decode all complete units at once, up to the first one for which L{decode} would
+        return None or raise. This method never raises: the connection then calls
+        L{decode} for that unit.
 
         @param data: the received bytes.
         @param start: the index at which the first unit begins.
 
         @return: the records, and the index at which the last of these units ends. The
-            base class returns no record and C{start}: then units are decoded one by
+            base class returns no records and C{start}, so that units are decoded one by
             one.
         """
         return [], start
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Record] | None:
         """
-        Decode what the end of the stream completes.
+        Decode the last records, those that the end of the stream completes.
 
         @param data: the received bytes, for which L{decode} has returned None.
         @param start: the index at which the incomplete unit begins.
 
-        @return: the records, if all of C{data[start:]} is consumed (they may be none);
-            None if it is not: then it is reported as truncated.
+        @return: the records, possibly none, if they consume all of C{data[start:]};
+            None if that is an incomplete record, which is then reported as truncated.
         """
         return None
 
@@ -231,14 +229,14 @@ class Framing(Generic[Record]):
         end.
 
         @param data: the received bytes.
-        @param start: the index at which the record begins, or at which the last call
-            has stopped.
+        @param start: the index at which the record begins, or which the last call
+            returned.
         @param searched: C{data[start:searched]} was already present in the last call.
 
-        @return: the index up to which the bytes can be dropped, and whether that is the
-            end of the record. The index stops before bytes that may be half a
-            delimiter, and may be beyond the end of the data. If the record does not end
-            there, this is called again, from the index, when more data has arrived.
+        @return: the index up to which the bytes can be dropped, and True if the record
+            ends there. The index must be before any bytes that may be half a delimiter.
+            It may be beyond the end of the data. If the record does not end there, this
+            method is called again from that index when more data has arrived.
         """
         raise NotImplementedError(
             f'{type(self).__name__} must define skip() for onTooLong="skip"'
@@ -259,7 +257,7 @@ class Framing(Generic[Record]):
 
     def fresh(self: _Self) -> _Self:
         """
-        Return an unused framing with the same configuration. Each connection gets one
+        Return an unused framing with the same configuration. Each connection uses one
         of these, never the user's object.
 
         The base class returns a shallow copy in which every attribute that is a
@@ -291,7 +289,7 @@ class Framing(Generic[Record]):
     def __deepcopy__(self: _Self, memo: dict[int, object]) -> _Self:
         copied = copy.copy(self)
         for name, value in vars(self).items():
-            # The arguments may contain a module as a serializer, which cannot be
+            # The arguments may include a serializer that is a module and cannot be
             # copied.
             if name != "_arguments":
                 vars(copied)[name] = copy.deepcopy(value, memo)
@@ -299,23 +297,26 @@ class Framing(Generic[Record]):
 
     def takeBack(self) -> bytes:
         """
-        Return the bytes of consumed units that are in no record yet, and forget them.
+        Return and forget the consumed bytes that are not in any record yet.
 
-        Only a framing that keeps such bytes needs this: a stack, whose upper framing
-        waits for the rest of a record, or a wrapped parser. The connection calls it
-        when the framing is replaced and when the stream ends.
+        Only a framing that keeps such bytes needs this: a wrapped parser, or a stack
+        whose upper framing waits for the rest of a record. The connection calls this
+        method when the framing is replaced, and when the stream ends.
+
+        @return: the bytes.
         """
         return b""
 
     def tooLong(self, length: int, end: int | None = None) -> RecordTooLong:
         """
-        Return the exception for a record that is longer than C{maxLength}.
+        Create the exception for a record that is longer than C{maxLength}, for
+        L{decode} to raise.
 
-        @param length: the length in bytes, as far as it is known.
+        @param length: the length in bytes, or a lower bound.
         @param end: the index at which the record ends, which may be beyond the end of
-            the data; None if it is not known: then L{skip} finds it.
+            the data; None if it is unknown, so that L{skip} must find it.
 
-        @return: the exception to raise.
+        @return: the exception.
         """
         return RecordTooLong(length, self.maxLength, self.onTooLong == "skip", end)
 

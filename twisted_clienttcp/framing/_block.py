@@ -1,6 +1,5 @@
 """
-Blocks: records of a fixed size, or records with their length in front of them, in
-decimal digits or in a format that the user defines.
+Blocks: records of a fixed size, or prefixed with their length.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from .._validators import count
 from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import MAX_LENGTH, Buffer
 from ._checks import BytesLike, bytesOf, checkMaxLength
-from ._decimal import DecimalHead
+from ._decimal import DecimalHeader
 from ._prefixed import Measured
 
-#: Returns the bytes to send for a record: its length, and the record.
+#: Returns the bytes to send for a record: its length, then the record.
 Encoder = Callable[[bytes], bytes]
 
 #: Removes the header from the beginning of the received bytes and returns the length of
@@ -24,14 +23,14 @@ Decoder = Callable[[bytearray], "int | None"]
 #: The default of C{headerLimit} in bytes.
 HEADER_LIMIT = 1024
 
-_HEAD = DecimalHead("block", mark=b"\0", trailer=b"", padded=True)
+_HEADER = DecimalHeader("block", mark=b"\0", trailer=b"", padded=True)
 
 
 class Block(Measured, leaf=True):
     """
-    Records of a fixed C{size}, or records with their length in front of them: as
-    decimal digits and a NUL, or in the format of C{encoder} and C{decoder}
-    (POE::Filter::Block).
+    Records of a fixed C{size}, or prefixed with their length (POE::Filter::Block). The
+    length is written in decimal digits and a NUL, or in the format that C{encoder} and
+    C{decoder} define.
     """
 
     def __init__(
@@ -47,12 +46,12 @@ class Block(Measured, leaf=True):
         """
         @param size: the length of each record in bytes (POE: BlockSize).
         @param encoder: a function that is called with a record and returns the bytes to
-            send for it (POE: the first of LengthCodec).
+            send: the length and the record (POE: the first function of LengthCodec).
         @param decoder: a function that is called with a L{bytearray} of received bytes.
             It removes the header at the beginning and returns the length of the record
-            in bytes; or it returns None if the header is not complete (POE: the second
-            of LengthCodec). While a record arrives it is called again for each read, so
-            its result must depend on these bytes alone.
+            in bytes, or None if the header is not complete (POE: the second function of
+            LengthCodec). It is called again for each read until the record is complete,
+            so its result must depend only on these bytes.
         @param headerLimit: the largest number of bytes that C{decoder} is called with.
             A longer header is an error.
         @param maxLength: the longest record in bytes (POE: MaxLength).
@@ -61,8 +60,8 @@ class Block(Measured, leaf=True):
 
         @raise TypeError: if an argument has the wrong type, or only one of C{encoder}
             and C{decoder} is given.
-        @raise ValueError: if an argument is out of range, or two arguments exclude each
-            other.
+        @raise ValueError: if an argument is out of range, or two arguments cannot be
+            combined.
         """
         super().__init__(maxLength, onTooLong)
         if size is not None:
@@ -82,7 +81,7 @@ class Block(Measured, leaf=True):
         self._encoder = encoder
         self._decoder = decoder
         self._headerLimit = checkMaxLength(headerLimit, "headerLimit")
-        #: With a fixed size, a record that is sent may consist of several blocks.
+        #: With a fixed size, one record that is put may be several blocks.
         self.reversible = size is None
 
     # -- decoding
@@ -94,7 +93,7 @@ class Block(Measured, leaf=True):
         elif self._decoder is not None:
             found = self._askDecoder(self._decoder, data, start)
         else:
-            found = _HEAD.measure(data, start)
+            found = _HEADER.measure(data, start)
         return None if found is None else (*found, found[1])
 
     def _askDecoder(
@@ -129,7 +128,7 @@ class Block(Measured, leaf=True):
         if self._decoder is not None:
             return super().decodeMany(data, start)
         if size is None:
-            return _HEAD.decodeMany(data, start, self.maxLength)
+            return _HEADER.decodeMany(data, start, self.maxLength)
         if size > self.maxLength:
             return [], start
         # benchmark row: Block, 64 bytes
@@ -142,14 +141,12 @@ class Block(Measured, leaf=True):
         """
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
-        @return: the record with its length in front of it; with a fixed size, the
-            record itself.
+        @return: the length and the record; with a fixed size, only the record.
 
         @raise TypeError: if the record, or the result of C{encoder}, is not bytes.
         @raise RecordTooLong: if it is longer than C{maxLength}.
-        @raise InvalidRecord: with a fixed size, if the length of the record is not a
-            multiple of it. POE sends such a record, and the peer joins it with the
-            next.
+        @raise InvalidRecord: if the length of the record is not a multiple of the fixed
+            size. (POE sends such a record, and the peer joins it with the next one.)
         """
         record = bytesOf(record)
         if self._size is not None:

@@ -1,10 +1,10 @@
 """
-The bytes that have been received and not decoded yet.
+The input buffer: bytes that have been received and not decoded yet.
 
 The buffer is usually C{bytes}, so that a framing can split a whole read at once. While
-a record arrives in many pieces, the buffer is a C{bytearray}, to which each piece is
-appended in constant time. All other steps move an index. So the time is linear in the
-number of received bytes, for pieces and records of any size.
+a record arrives in many pieces, the buffer is a C{bytearray}, to which a piece is
+appended without copying the others. All other steps only move an index. So the time is
+linear in the number of received bytes, for pieces and records of any size.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from ..errors import FramingError, RecordTooLong, nameOf
 from ._base import AnyFraming, Buffer, Converter
 
-#: How many bytes of a large read are copied to complete the record that began in the
-#: read before. The others are not copied (benchmark rows: blocks and lines of 1 KiB).
+#: How many bytes of a large read are copied to complete a record that began in the read
+#: before. The rest is not copied (benchmark rows: blocks and lines of 1 KiB).
 HEAD = 4096
 
-#: Up to this size, it is cheaper to copy the whole read (benchmark row: lines of 16
-#: bytes).
+#: A read of up to this size is copied as a whole, which is cheaper (benchmark row:
+#: lines of 16 bytes).
 SMALL = 64 * 1024
 
 
@@ -48,12 +48,12 @@ class InputBuffer:
     Received bytes, and the framing that decodes them, without I/O.
 
     @ivar framing: the current framing.
-    @ivar isEmpty: True if the last call of L{decode} has decoded all bytes.
+    @ivar isEmpty: True if the last call of L{decode} decoded all bytes.
     @ivar batch: how the last records were decoded, for L{rewind}: the data, the indices
-        between which they were decoded, the framing, and the limit. Set it to None when
-        all the records have been delivered, to free the memory.
-    @ivar convert: the function that converts each of the last records before it is
-        delivered; None if they need no conversion.
+        between which the records were, the framing, and its C{maxLength}. Set it to
+        None when all the records have been delivered, to free the memory.
+    @ivar convert: the function with which the caller must convert each of the last
+        records before delivering it; None if there is none.
     """
 
     __slots__ = (
@@ -78,22 +78,25 @@ class InputBuffer:
         self._data: Buffer = b""
         #: The index of the first byte that is not decoded.
         self._start = 0
-        #: The framing has looked at the bytes before this index.
+        #: The framing has searched the bytes before this index.
         self._searched = 0
-        #: A large read that follows C{_data}. C{_data} then ends with an incomplete
+        #: A large read that follows C{_data}, which then ends with an incomplete
         #: record.
         self._next = b""
-        #: The framing that skips a record that is too long, until its end is found; and
-        #: how many bytes of such a record have not arrived.
+        #: While a record that is too long is skipped and its end is unknown: the
+        #: framing that skips it. And how many bytes of such a record have not arrived,
+        #: if its end is known.
         self._skipper: AnyFraming | None = None
         self._excess = 0
-        #: The byte that the previous framing would have swallowed.
+        #: The C{swallows} of the previous framing.
         self._swallows = b""
-        #: How many bytes to decode unit by unit before the next batch. The last batch
-        #: has searched as many without a result, so the total time stays linear.
+        #: How many bytes to decode unit by unit before the next batch: as many as the
+        #: last batch searched for records that were not used. This keeps the total time
+        #: linear.
         self._oneByOne = 0
-        #: True while the framing decodes a unit, in which a user's function may choose
-        #: another framing: that takes over at the end of the unit.
+        #: True while the framing decodes a unit. A user's function may choose another
+        #: framing in the meantime, the successor, which takes over at the end of the
+        #: unit.
         self._isDecoding = False
         self._successor: AnyFraming | None = None
         self.isEmpty = False
@@ -102,8 +105,8 @@ class InputBuffer:
 
     def __len__(self) -> int:
         """
-        Return how many bytes wait to be decoded; 1 if there are none, but C{decode} can
-        return records without more data.
+        Return how many bytes wait to be decoded; 1 if there are none, but the framing
+        can return records without more data.
         """
         waiting = len(self._data) - self._start + len(self._next)
         return waiting or int(self.framing.hasMore)
@@ -112,8 +115,8 @@ class InputBuffer:
         """
         Add received bytes.
 
-        @raise FramingError: if the framing has kept a view of the buffer. The bytes
-            have been added.
+        @raise FramingError: if the framing has kept a view of the buffer. The bytes are
+            added in this case too.
         """
         self.isEmpty = False
         if self._excess:
@@ -129,7 +132,8 @@ class InputBuffer:
         if not rest:
             self._data = data
         elif rest <= len(data):
-            # The copied rest is not longer than the data, so the time stays linear.
+            # The rest, which is copied, is not longer than the data, so the time stays
+            # linear.
             before = memoryview(buffer)[start:]
             if len(data) > SMALL and self.framing.chunkInvariant:
                 self._data, self._next = bytes(before), data
@@ -161,15 +165,16 @@ class InputBuffer:
         """
         Decode one unit.
 
-        @param many: decode all complete units, if the framing can do so at once.
-        @param lazily: with C{many}, leave the conversion of the records to the caller
-            (see C{convert}).
+        @param many: True to decode all complete units, if the framing can do this at
+            once.
+        @param lazily: with C{many}, True to leave the conversion of the records to the
+            caller (see C{convert}).
         @param onSkipped: called for a record that is skipped, instead of raising the
             error; then no records are returned.
 
         @return: the records; None if the next unit is not complete.
 
-        @raise RecordTooLong: if the next record is too long. If C{skipped} is true,
+        @raise RecordTooLong: if the next record is too long. If its C{skipped} is true,
             the next call continues after that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
@@ -182,8 +187,8 @@ class InputBuffer:
             self._swallow()
         data, start = self._data, self._start
         try:
-            # Do not search again: there is no complete unit after the last batch, nor
-            # in bytes for which a framing has returned None.
+            # Do not search again where there is no complete unit: after the last batch,
+            # and in bytes for which the framing has returned None.
             if (
                 many
                 and self._oneByOne <= 0
@@ -194,7 +199,8 @@ class InputBuffer:
                 if self._searched <= start and not isinstance(data, bytes):
                     self._replaceRest(self.rest)
                     data, start = self._data, self._start
-                # A record that arrives in many pieces must be completed first.
+                # While a record arrives in pieces, C{data} is a bytearray: complete it
+                # first.
                 if isinstance(data, bytes):
                     base, convert = framing, None
                     if lazily and (above := framing.above) is not None:
@@ -260,15 +266,15 @@ class InputBuffer:
         self._oneByOne -= end - start
         if self._next:
             self._leave(end)
-        # The rest of the unit, and an error in it, come first.
+        # A successor waits for the rest of the unit, and for an error in it.
         if self._successor is not None and not framing.hasMore:
             self._decoded()
         return records
 
     def _decoded(self) -> None:
         """
-        A unit has been decoded: use the framing that was chosen in the meantime, if
-        any.
+        End the decoding of a unit: if another framing was chosen in the meantime, use
+        it.
         """
         self._isDecoding = False
         successor, self._successor = self._successor, None
@@ -277,15 +283,15 @@ class InputBuffer:
 
     def rewind(self, delivered: int) -> int | None:
         """
-        Move back to the end of the unit of the last record that was delivered, for
-        another framing to continue there.
+        Move back to the end of the unit that contains the last delivered record, so
+        that another framing can continue there.
 
         @param delivered: how many records of the last result of L{decode} were
             delivered.
 
-        @return: how many of these records are consumed: more than C{delivered} if the
-            last unit holds others, which must be delivered too; None if all of them
-            are.
+        @return: how many of these records are consumed; None if all of them are. If
+            this is more than C{delivered}, the last unit holds more records, which must
+            be delivered too.
         """
         batch, self.batch, self.convert = self.batch, None, None
         if batch is None:
@@ -305,7 +311,7 @@ class InputBuffer:
         if self._data is data and not self._next:
             self._start = self._searched = position
         else:
-            # More has arrived since.
+            # More bytes have arrived since.
             self._replaceRest(data[position:end] + self.rest)
         self._oneByOne = len(data) - position
         return consumed
@@ -327,8 +333,8 @@ class InputBuffer:
 
     def decodeEnd(self) -> list[Any]:
         """
-        The stream has ended: return the records that its end completes. L{decode} must
-        have returned None before.
+        Return the records that the end of the stream completes. L{decode} must have
+        returned None before.
 
         @raise FramingError: if the bytes cannot be decoded.
         """
@@ -354,7 +360,7 @@ class InputBuffer:
 
     def takeRest(self) -> bytes:
         """
-        Return all bytes that are in no record, and forget them.
+        Return and forget all bytes that are not in any record.
         """
         if self._skipper is not None:
             self._dropSkipped()
@@ -369,7 +375,7 @@ class InputBuffer:
 
     def converted(self, error: Exception) -> FramingError:
         """
-        Return the error to report for any exception that the framing has raised.
+        Convert any exception that the framing has raised to a L{FramingError}.
         """
         if isinstance(error, FramingError):
             return error
@@ -382,7 +388,7 @@ class InputBuffer:
     @property
     def swallows(self) -> bytes:
         """
-        A byte that is dropped if it is the next one to arrive.
+        The byte that is dropped if it is the next to arrive; empty for none.
         """
         return b"" if len(self) else self._swallows or self.framing.swallows
 
@@ -405,15 +411,15 @@ class InputBuffer:
 
     def _join(self) -> None:
         """
-        Make one buffer of the data and the read that follows it.
+        Append the large read to the data.
         """
         self._data += self._next
         self._next = b""
 
     def _leave(self, end: int) -> None:
         """
-        Continue after a unit that ends at this index of C{_data} and the head of
-        C{_next} together.
+        Continue after a unit that ends at this index of C{_data}, to which the first
+        C{HEAD} bytes of C{_next} were appended.
         """
         border = len(self._data)
         if end < border:
@@ -430,7 +436,7 @@ class InputBuffer:
 
     def _trim(self) -> None:
         """
-        Keep only the bytes that are not decoded.
+        Free the bytes that have been decoded.
         """
         if self._start:
             self._data = self._data[self._start :]
@@ -439,7 +445,7 @@ class InputBuffer:
 
     def _swallow(self) -> None:
         """
-        Drop the second half of the last newline, if that comes next.
+        Drop the second byte of the last newline, if it comes next.
         """
         data, start = self._data, self._start
         if start == len(data):
@@ -459,7 +465,7 @@ class InputBuffer:
         """
         Skip a record that is too long.
 
-        @return: True if its end is found.
+        @return: True if its end was found.
         """
         if self._next:
             self._join()
@@ -483,15 +489,15 @@ class InputBuffer:
 
     def _dropSkipped(self) -> None:
         """
-        Drop a record that is skipped and whose end has not arrived.
+        Drop the record that is being skipped, because its end will not arrive.
         """
         self._skipper = None
         self._replaceRest(b"")
 
     def _dropTo(self, index: int | None) -> None:
         """
-        Drop the bytes before this index, which may be beyond the end of the data: the
-        beginning of a record that is skipped, or all of it.
+        Drop all bytes before this index, which may be beyond the end of the data. They
+        belong to a record that is skipped.
 
         @param index: None if the framing must look for the end of the record.
         """
@@ -505,5 +511,5 @@ class InputBuffer:
             self._excess = index - size
             index = size
         self._start = self._searched = index
-        # A batch stops at each such record, and may have looked far beyond it.
+        # A batch ends at each such record, but may have searched far beyond it.
         self._oneByOne = size - index

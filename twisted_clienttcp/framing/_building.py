@@ -1,5 +1,5 @@
 """
-How framings are built from the values that users pass as C{framing}.
+Builds framings from the values that users pass as C{framing}.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ FramingSpec = (
 
 def buildFraming(framing: object) -> AnyFraming:
     """
-    Build the framing that a user has passed, and check it. Connections use fresh copies
-    of the result, so one framing may serve any number of clients.
+    Build and check the framing that a user has passed. Connections use fresh copies of
+    the result, so clients can share one framing.
 
     @param framing: a framing, its class, or a pair of the class and its keyword
         arguments.

@@ -1,5 +1,5 @@
 """
-Checks of parameters and records that several framings share.
+Checks of parameters and records, shared by several framings.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._validators import count, oneOf
 from ._base import Buffer
 
-#: The types of records that are sent as bytes.
+#: The types that framings of bytes accept as records.
 BytesLike = bytes | bytearray | memoryview
 
 

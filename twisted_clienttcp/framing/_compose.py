@@ -1,10 +1,10 @@
 """
 Framings that are built from other framings.
 
-A layer is above another framing and turns each record of that framing into any number
-of records: with a function (L{Map}, L{Grep}), by collecting several in a list
-(L{RecordBlock}), or by splitting the byte stream that they form (L{_Across}).
-L{Stackable} puts layers on top of each other.
+A layer converts each record of the framing below it into any number of records: with a
+function (L{Map}, L{Grep}), by collecting several in a list (L{RecordBlock}), or by
+splitting the byte stream that they form (L{_Across}). L{Stackable} combines any number
+of framings.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _Self = TypeVar("_Self", bound="Layer")
 
 class Layer(Above[Any]):
     """
-    A framing above another one, the lower framing. It converts each record of the lower
-    framing once, into any number of records. Used alone, it is above a L{Stream}, so
-    that each read is one record.
+    Converts each record of another framing, the lower framing, into any number of
+    records. Used alone, its lower framing is a L{Stream}, so that it converts each
+    read.
 
-    Its units are those of the lower framing. A unit is consumed before its records are
-    converted, and there is no C{decodeMany}, so no unit is decoded again. If a record
-    cannot be converted, the records before it are returned first.
+    Its units are those of the lower framing. Each record is converted only once: a unit
+    is consumed before its records are converted, and without C{decodeMany}, no unit is
+    decoded again. If a record cannot be converted, the records before it are returned
+    first.
     """
 
     _reverses = False
@@ -52,7 +53,7 @@ class Layer(Above[Any]):
 
     def on(self: _Self, lower: AnyFraming) -> _Self:
         """
-        Return an unused framing with the same configuration above another one.
+        Return an unused copy of this layer, above another framing.
         """
         unused = self.fresh()
         unused._setLower(lower)
@@ -67,8 +68,8 @@ class Layer(Above[Any]):
         """
         Return the records made from one record of the lower framing.
 
-        @raise Exception: if it cannot be converted; possibly only while the result is
-            iterated.
+        @raise Exception: if it cannot be converted. The iteration of the result may
+            raise this too.
         """
         raise NotImplementedError
 
@@ -120,9 +121,9 @@ class Layer(Above[Any]):
 
 def _encoded(framing: AnyFraming, records: Iterable[object]) -> bytes:
     """
-    Encode records that were decoded, so that they are decoded again. A record that the
-    framing cannot encode (because its limit has been lowered, or it is a part of a
-    block of fixed size) is encoded in parts or as it is.
+    Encode decoded records, so that they can be decoded again. A record that the framing
+    cannot encode is encoded in parts or left as it is: the limit may have been lowered,
+    or the record is a part of a block of fixed size.
     """
     encoded = bytearray()
     for record in records:
@@ -141,7 +142,7 @@ def _encoded(framing: AnyFraming, records: Iterable[object]) -> bytes:
 
 class _ByFunctions(Layer):
     """
-    A layer that consists of a function for input and one for output.
+    A layer that consists of one function for input and one for output.
     """
 
     def __init__(
@@ -152,12 +153,12 @@ class _ByFunctions(Layer):
         code: Callable[[Any], object] | None = None,
     ) -> None:
         """
-        @param get: the function for received records (POE: Get). It is called once for
-            each record, in order, and never for bytes that another framing decodes
-            instead. An exception that it raises is an error of the framing.
-        @param put: the function for records that are sent (POE: Put). L{encode} raises
-            any exception that it raises.
-        @param code: one function for both (POE: Code).
+        @param get: the function for received records (POE: Get). It is called exactly
+            once for each record, in order. If it raises an exception, the record cannot
+            be decoded.
+        @param put: the function for records to send (POE: Put). L{encode} passes its
+            exceptions on.
+        @param code: one function for both directions (POE: Code).
 
         @raise TypeError: if an argument is not a function, if C{get} or C{put} is
             missing, or if C{code} is combined with them.
@@ -178,7 +179,8 @@ class _ByFunctions(Layer):
 
     def _results(self, record: object, result: object) -> Iterable[object]:
         """
-        Return the records to deliver or to send in place of a record.
+        Return the records to deliver or send instead of a record, for which the
+        function has returned C{result}.
         """
         raise NotImplementedError
 
@@ -203,7 +205,7 @@ class _ByFunctions(Layer):
         """
         @param record: a record that C{put} accepts.
 
-        @return: the bytes that the lower framing sends for the result of C{put}.
+        @return: the result of C{put}, encoded by the lower framing.
 
         @raise Exception: any exception that C{put} or the lower framing raises.
         """
@@ -212,9 +214,9 @@ class _ByFunctions(Layer):
 
 class Map(_ByFunctions):
     """
-    Records converted by a function (POE::Filter::Map). The function returns the new
-    record; a list or an iterator means several records, or none. A record that is
-    itself a list must be returned in a list.
+    Records that a function converts (POE::Filter::Map). The function returns the new
+    record; or a list or an iterator of records, which may be empty. To return a record
+    that is a list, put it in another list.
     """
 
     def _results(self, record: object, result: object) -> Iterable[object]:
@@ -230,27 +232,27 @@ class Grep(_ByFunctions):
         return (record,) if result else ()
 
 
-#: How a L{RecordBlock} stores records that are bytes: an object for each would take
-#: many times as much memory as a short record.
+#: Encodes the records that a L{RecordBlock} stores: many short C{bytes} objects would
+#: take many times as much memory.
 _STORE = LengthPrefixed(prefixSize="varint", maxLength=sys.maxsize)
 
 
 class RecordBlock(Layer):
     """
     Lists of C{size} records (POE::Filter::RecordBlock). A list that is put is sent
-    record by record. If another framing takes over, it decodes the records of an
-    incomplete list again; at the end of the stream, they are reported as truncated.
+    record by record. If another framing takes over, it decodes the bytes of an
+    incomplete list. At the end of the stream, they are reported as truncated.
 
-    An incomplete list takes about as much memory as its bytes, which are decoded again
-    when it is complete. Above L{Map}, L{Grep} and other framings that cannot decode
-    them again, it also takes the memory of the records.
+    An incomplete list takes about as much memory as its bytes, which are decoded a
+    second time when it is complete. Above L{Map}, L{Grep} and other framings that
+    cannot decode them twice, it takes the memory of the records too.
     """
 
     def __init__(self, *, size: int, checkPut: bool = False) -> None:
         """
-        @param size: how many records make a list (POE: BlockSize).
-        @param checkPut: send only as many records as make complete lists, and keep the
-            others for the next list that is put (POE: CheckPut).
+        @param size: the number of records in a list (POE: BlockSize).
+        @param checkPut: True to send only complete lists, and keep the remaining
+            records until more are put (POE: CheckPut).
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if C{size} is not positive.
@@ -261,17 +263,18 @@ class RecordBlock(Layer):
 
     def _setLower(self, lower: AnyFraming) -> None:
         super()._setLower(lower)
-        #: The sizes of the lists, of the lists of these lists, and so on. Nested lists
-        #: are made in one step from the records of the framing below all of them.
+        #: The sizes of the innermost lists, of the lists of these, and so on. All of
+        #: them are made in one step, from the records of the framing below the
+        #: innermost.
         self._sizes = [self._size]
         while isinstance(lower, RecordBlock):
             self._sizes.insert(0, lower._size)
             lower = lower._lower
         self._base = lower
         self._wanted = prod(self._sizes)
-        #: True if decoding a unit again returns the same record: a framing with
-        #: C{decodeMany} has no state. (How a long line is split depends on the limit at
-        #: that time.)
+        #: True if decoding a unit again returns the same record. This is so for a
+        #: framing with C{decodeMany}, which has no state, unless it splits long lines:
+        #: this depends on the limit at that time.
         self._decodesAgain = (
             type(lower).decodeMany is not Framing.decodeMany
             and lower.chunkInvariant
@@ -282,19 +285,19 @@ class RecordBlock(Layer):
         self._clear()
 
     def _clear(self) -> None:
-        #: How many records there are for the next list.
+        #: The number of records for the next list.
         self._count = 0
-        #: The bytes of their units, if the units are decoded again or the records
-        #: cannot be encoded again; and how many records of these units have been
-        #: delivered.
+        #: The bytes of the units of these records, if the units will be decoded again
+        #: or the records cannot be encoded again; and how many records of these units
+        #: have been delivered already.
         self._source = bytearray()
         self._delivered = 0
-        #: True if the last decoded unit is among these units.
+        #: True if the last unit that was decoded is one of these units.
         self._endsWithUnit = False
-        #: The greatest limit with which they were decoded.
+        #: The highest C{maxLength} with which these units were decoded.
         self._limit = 0
-        #: The records, if they are kept: those up to the first that is not C{bytes},
-        #: encoded by L{_STORE}; then the others.
+        #: The records, if their units are not decoded again: those before the first
+        #: that is not C{bytes}, encoded by L{_STORE}, and the others.
         self._stored = bytearray()
         self._others: list[object] = []
 
@@ -305,7 +308,7 @@ class RecordBlock(Layer):
     @swallows.setter
     def swallows(self, swallows: bytes) -> None:
         if self._source and self._endsWithUnit:
-            # The second half of its newline has arrived.
+            # The second byte of the newline of the last unit has arrived.
             self._source += self._lower.swallows
         self._lower.swallows = swallows
 
@@ -346,7 +349,7 @@ class RecordBlock(Layer):
 
     def _kept(self) -> list[object]:
         """
-        Return the records that are kept.
+        Return the records for the next list.
         """
         if not self._decodesAgain:
             return _STORE.decodeMany(bytes(self._stored), 0)[0] + self._others
@@ -360,8 +363,8 @@ class RecordBlock(Layer):
 
     def _lists(self, records: list[object], unit: Buffer, ofUnit: int) -> list[object]:
         """
-        Return records in lists, and keep those left over, which are among the C{ofUnit}
-        records of C{unit}.
+        Return records in lists, and keep the remaining ones, which are among the last
+        C{ofUnit} records, those of C{unit}.
         """
         self._clear()
         over = len(records) % self._wanted
@@ -393,12 +396,12 @@ class RecordBlock(Layer):
         """
         @param record: a list or tuple of records.
 
-        @return: the encoded records of a list. With C{checkPut}, only the records of
-            complete lists.
+        @return: the encoded records of the list; with C{checkPut}, those of complete
+            lists.
 
         @raise TypeError: if it is not a list or tuple.
         @raise Exception: the exception that the lower framing raises for the first
-            record that it cannot encode. Then no record is sent.
+            record that it cannot encode. No record is sent in this case.
         """
         if not isinstance(record, (list, tuple)):
             raise TypeError(
@@ -414,16 +417,16 @@ class RecordBlock(Layer):
 
 class _Across(Layer):
     """
-    An upper framing that decodes the byte stream formed by the records of a lower one.
-    These records must be bytes.
+    Decodes with an upper framing the byte stream that the records of a lower framing
+    form. These records must be bytes.
 
-    The upper framing has an input buffer of its own, which holds the beginning of its
-    next record. Limits are those of the upper framing.
+    The upper framing has its own input buffer, which holds the beginning of its next
+    record. Limits are those of the upper framing.
     """
 
     def __init__(self, lower: AnyFraming, upper: AnyFraming) -> None:
         self._upper = InputBuffer(upper)
-        #: An incomplete unit at the end of the stream.
+        #: The incomplete unit of the lower framing at the end of the stream.
         self._incomplete = b""
         self._setLower(lower)
         self.chunkInvariant = lower.chunkInvariant and upper.chunkInvariant
@@ -444,7 +447,7 @@ class _Across(Layer):
             unit = self._lower.encode(swallowed)
         except Exception:
             return b""
-        # A longer unit may also hold bytes that follow that byte.
+        # A longer unit may also contain bytes that follow this byte.
         return unit if len(unit) == 1 else b""
 
     @swallows.setter
@@ -479,8 +482,8 @@ class _Across(Layer):
         except FramingError as error:
             self._error = error
         if records == [] and self._error is None and upper.rest != before:
-            # The last records of the lower framing complete no record of the upper one,
-            # so their bytes count as not consumed.
+            # The last records of the lower framing do not complete a record of the
+            # upper one, so their bytes are not consumed.
             self._upper = InputBuffer(upper.framing)
             self._upper.append(before)
             return None
@@ -494,7 +497,9 @@ class _Across(Layer):
 
     def encode(self, record: object) -> bytes:
         """
-        @return: the bytes of the upper framing, encoded by the lower one.
+        Encode a record with the upper framing, and the result with the lower one.
+
+        @return: the bytes to send.
 
         @raise Exception: any exception that one of the two framings raises.
         """
@@ -503,20 +508,21 @@ class _Across(Layer):
 
 class Stackable(Above[Any]):
     """
-    Framings above each other (POE::Filter::Stackable): the second framing decodes the
-    records of the first one, and so on; records that are put go the other way.
+    A stack of framings (POE::Filter::Stackable): the second framing decodes the records
+    of the first one, and so on. Records that are put pass through the framings in
+    reverse order.
 
-    Limits are those of the parts. C{maxLength} and C{onTooLong} are those of the last
-    framing that splits bytes.
+    Each framing has its own limit. The C{maxLength} and C{onTooLong} of the stack are
+    those of the last framing that splits bytes.
     """
 
     def __init__(self, *, framings: Sequence[AnyFraming]) -> None:
         """
-        @param framings: the framings, the one next to the network first (POE: Filters).
-            The stack uses fresh ones.
+        @param framings: the framings, beginning with the one next to the network (POE:
+            Filters). The stack uses fresh copies of them.
 
         @raise TypeError: if one of them is not a framing.
-        @raise ValueError: if there are none.
+        @raise ValueError: if the list is empty.
         """
         if not isinstance(framings, (list, tuple)):
             raise TypeError(f"framings must be a list of framings, not {framings!r}")
@@ -533,8 +539,8 @@ class Stackable(Above[Any]):
         #: Returns the framings passed to the constructor. (It is a function because
         #: C{fresh} would copy a list of framings.)
         self.parts: Callable[[], list[AnyFraming]] = lambda: parts
-        # A layer is put directly on the framing that splits bytes below it, so that the
-        # bytes of an incomplete list need not be encoded again.
+        # A layer goes directly above the framing that splits bytes below it, so that
+        # the bytes of an incomplete list need not be encoded again.
         segments: list[AnyFraming] = []
         for part in parts:
             if segments and isinstance(part, Layer):

@@ -17,11 +17,12 @@ from ._units import decodeEach
 
 class Above(Framing[Record]):
     """
-    A framing above another one, the lower framing. Methods and attributes that a
-    subclass does not define are those of the lower framing.
+    A framing that uses another one, the lower framing. It has the lower framing's
+    methods and attributes, except those that a subclass defines.
     """
 
-    #: True if a record that was converted to be sent is converted back to an equal one.
+    #: True if converting a record for output, and then the result for input, returns an
+    #: equal record.
     _reverses = True
 
     def __init__(self, lower: AnyFraming) -> None:
@@ -88,7 +89,7 @@ class Above(Framing[Record]):
 
     def encode(self, record: Record) -> bytes:
         """
-        Encode a record, as the lower framing does.
+        Encode a record with the lower framing.
         """
         return self._lower.encode(record)
 
@@ -99,7 +100,8 @@ class Above(Framing[Record]):
 class Converted(Above[Record]):
     """
     A framing that converts each record of the lower framing into at most one record,
-    and equal records into equal ones. A unit of the lower framing holds one record.
+    and equal records into equal ones. Each unit of the lower framing must hold one
+    record.
     """
 
     def _fromLower(self, records: list[Any]) -> list[Record]:
@@ -112,7 +114,7 @@ class Converted(Above[Record]):
 
     def _toLower(self, record: Record) -> object:
         """
-        Return the record of the lower framing that is sent for a record.
+        Convert a record for output into one of the lower framing.
         """
         raise NotImplementedError
 
@@ -133,7 +135,7 @@ class Converted(Above[Record]):
         try:
             return self._fromLower(records), end
         except Exception:
-            # Stop exactly before the unit that cannot be converted.
+            # Find the unit that cannot be converted, and end before it.
             return decodeEach(self, data, start)
 
     def decodeEnd(self, data: Buffer, start: int) -> list[Record] | None:
@@ -177,8 +179,8 @@ def jsonOf(value: object) -> bytes:
 class JSONLines(Converted[Any]):
     """
     One JSON value per line (jsonlines.org): any JSON value in UTF-8, followed by LF.
-    Empty lines are not records. A value takes many times its length in memory when it
-    is decoded.
+    Empty lines are ignored. A decoded value takes many times as much memory as its
+    text.
     """
 
     def __init__(
@@ -211,7 +213,7 @@ def _unescaped(line: bytes) -> bytes:
     @raise FramingError: if an ESC byte is not part of an escape.
     """
     packet = line.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)
-    # Each escape has made the packet one byte shorter.
+    # Each escape that was replaced has made the packet one byte shorter.
     if len(line) - len(packet) != line.count(_ESC):
         raise FramingError(f"SLIP escapes only END and ESC: {line!r:.60}")
     return packet
@@ -219,16 +221,16 @@ def _unescaped(line: bytes) -> bytes:
 
 class SLIP(Converted[bytes]):
     """
-    Packets of the Serial Line Internet Protocol (RFC 1055): an END byte after each
-    packet; on output also before it, to flush noise on the line.
+    Packets of the Serial Line Internet Protocol (RFC 1055). Each packet ends with an
+    END byte. In output, it also begins with one, to flush noise on the line.
     """
 
     def __init__(
         self, *, maxLength: int = MAX_LENGTH, onTooLong: str = "close"
     ) -> None:
         """
-        @param maxLength: the longest packet in bytes, as it is sent: a byte that has to
-            be escaped counts twice.
+        @param maxLength: the longest packet in bytes, as it is sent: each escaped byte
+            counts as two.
         @param onTooLong: what to do with a longer packet: C{"close"} the connection, or
             C{"skip"} the packet.
 
@@ -257,7 +259,7 @@ class SLIP(Converted[bytes]):
         @return: the packet between two END bytes.
 
         @raise TypeError: if the record is not bytes.
-        @raise InvalidRecord: if it is empty: SLIP has no empty packets.
+        @raise InvalidRecord: if the record is empty: SLIP has no empty packets.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
         return _END + self._lower.encode(self._toLower(record))

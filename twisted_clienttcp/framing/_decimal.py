@@ -9,22 +9,22 @@ import re
 from ..errors import FramingError
 from ._base import Buffer
 
-#: The longest length in digits, less than 2**63.
+#: How many digits a length may have. The longest is less than 2**63.
 _MAX_DIGITS = 18
 
 _ZERO = ord("0")
 
 
-class DecimalHead:
+class DecimalHeader:
     """
-    The head of a frame that consists of a length in decimal digits and a mark.
+    The header of a frame: the length in decimal digits, and a mark.
     """
 
     def __init__(self, name: str, mark: bytes, trailer: bytes, padded: bool) -> None:
         """
         @param name: the name of such a frame in error messages.
         @param mark: the byte after the digits.
-        @param trailer: the byte after the record, or no byte.
+        @param trailer: the byte after the record; empty for none.
         @param padded: True if the length may begin with zeros.
         """
         self._name = name
@@ -32,17 +32,17 @@ class DecimalHead:
         self._trailer = trailer
         self._padded = padded
         digits = rb"[0-9]{1,18}" if padded else rb"0|[1-9][0-9]{0,17}"
-        # If the data ends in place of the mark, the head is not complete.
+        # If the data ends where the mark should be, the header is not complete.
         self._pattern = re.compile(b"(%b)(%b|\\Z)" % (digits, re.escape(mark)))
 
     def measure(self, data: Buffer, start: int) -> tuple[int, int] | None:
         """
-        Return the indices at which the record begins and ends; None if the head is not
-        complete.
+        Return the indices at which the record begins and ends; None if the header is
+        not complete.
 
-        @raise FramingError: if no such head begins there.
+        @raise FramingError: if no such header begins there.
         """
-        # No match reaches this index, so \Z matches only at the end of the data.
+        # Beyond the longest match, so that \Z matches only at the end of the data.
         stop = start + _MAX_DIGITS + 2
         match = self._pattern.match(data, start, stop)
         if match is None:

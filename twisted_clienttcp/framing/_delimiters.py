@@ -1,5 +1,5 @@
 """
-The delimiters of lines: how to find one, and how to split a whole read at all of them.
+Finds the delimiters of lines, one by one or all those of a read at once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ NEWLINE = re.compile(rb"\r\n?|\n\r?")
 #: The second byte of a newline of two bytes, by its first byte.
 PARTNER = {b"\r": b"\n", b"\n": b"\r"}
 
-#: How many bytes are sampled to see whether lines are long, and how many bytes a long
-#: line has.
+#: How many bytes are sampled to estimate the length of lines, and from how many bytes
+#: on a line is long.
 _SAMPLE = 2048
 _LONG = 200
 
@@ -27,7 +27,7 @@ _WITHOUT_END = itemgetter(slice(None, -1))
 
 class Delimiters:
     """
-    The delimiters that a regular expression matches.
+    Delimiters, found by a regular expression.
 
     @ivar longest: the length of the longest delimiter in bytes.
     """
@@ -42,10 +42,11 @@ class Delimiters:
         """
         Find the end of the line that begins at C{start}.
 
-        @param searched: C{data[start:searched]} holds no whole delimiter.
+        @param searched: C{data[start:searched]} contains no complete delimiter.
         @param stop: the index at which the search ends.
 
-        @return: where the delimiter begins and ends; None if there is none.
+        @return: the indices at which the delimiter begins and ends; None if there is
+            none.
         """
         begin = max(start, searched - self.longest)
         for match in self._pattern.finditer(data, begin, stop):
@@ -67,15 +68,15 @@ class Delimiters:
 
     def partial(self, data: Buffer, start: int) -> int:
         """
-        Return how many bytes at the end of C{data[start:]}, in which there is no
-        delimiter, may be the beginning of one.
+        Return how many bytes at the end of C{data[start:]} may be the beginning of a
+        delimiter. There is no complete delimiter in it.
         """
         return min(self.longest, len(data) - start)
 
     def swallows(self, data: Buffer, start: int) -> bytes:
         """
-        Return the byte that still belongs to the delimiter at the end of
-        C{data[start:]} if it comes next.
+        Return the byte that belongs to the delimiter at the end of C{data[start:]} if
+        it comes next; empty if there is no such byte.
         """
         return b""
 
@@ -122,8 +123,8 @@ class Literal(Literals):
         return None if index < 0 else (index, index + self.longest)
 
     def split(self, data: bytes, start: int) -> list[bytes]:
-        # bytes.split() looks at each byte. Where delimiters are rare, other methods
-        # find them several times as fast (benchmark row: lines of 1 KiB).
+        # bytes.split() examines each byte. If delimiters are rare, other methods find
+        # them several times as fast (benchmark row: lines of 1 KiB).
         delimiter, sampled = self._delimiter, start + _SAMPLE
         if (
             delimiter != b"\n"
@@ -149,7 +150,7 @@ class Literal(Literals):
         isLineStart = not start or data.endswith(self._delimiter, 0, start)
         if start > _SAMPLE or self._overlaps or not isLineStart:
             return data[start:].split(self._delimiter)
-        # Split all the data rather than copy it from C{start} on.
+        # Splitting all the data is faster than copying it from C{start} on.
         lines = data.split(self._delimiter)
         del lines[: data.count(self._delimiter, 0, start)]
         return lines
@@ -157,8 +158,8 @@ class Literal(Literals):
 
 class Newlines(Delimiters):
     """
-    Any of CR LF, LF CR, CR and LF. A line ends with the first byte of its newline; the
-    second byte is swallowed if it comes later.
+    Any of CR LF, LF CR, CR and LF. A line ends at the first byte of its newline. If the
+    second byte arrives later, it is dropped.
     """
 
     def __init__(self) -> None:
@@ -179,8 +180,8 @@ class Newlines(Delimiters):
         return 0
 
     def swallows(self, data: Buffer, start: int) -> bytes:
-        # Only the run of newlines at the end shows whether the last of them has one
-        # byte or two.
+        # Whether the last newline has one byte or two depends on the whole run of
+        # newlines at the end.
         data = bytes(memoryview(data)[start:])
         run = data[len(data.rstrip(b"\r\n")) :]
         return PARTNER.get(NEWLINE.findall(run)[-1], b"")

@@ -1,7 +1,7 @@
 """
 JSON text (RFC 8259) in UTF-8, without the extensions of Python's L{json}.
 
-The module is a serializer itself: it has C{dumps} and C{loads}.
+This module is a serializer: it has C{dumps} and C{loads}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def dumps(value: object) -> str:
     """
     @return: the shortest JSON text of a value.
 
-    @raise TypeError: if the value, or a part of it, has a type that JSON does not have.
+    @raise TypeError: if the value, or a part of it, has a type that JSON lacks.
     @raise ValueError: if it contains NaN, an infinite number or itself.
     @raise RecursionError: if it is nested too deeply.
     """
@@ -44,6 +44,6 @@ def _finite(text: str) -> float:
     return number
 
 
-#: One decoder for all: each has a reference cycle, which only the garbage collector
-#: frees.
+#: One decoder for all framings: a decoder is a reference cycle, which only the garbage
+#: collector frees.
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -17,10 +17,10 @@ _NOT_SPACE = re.compile(rb"[^ \t\r\n]|\Z")
 _NOT_NUMBER = re.compile(rb"[^-+.0-9eE]|\Z")
 _LITERALS = {literal[0]: literal for literal in (b"true", b"false", b"null")}
 
-#: The next thing that matters outside a string: a bracket, a string without escapes, or
-#: the beginning of another string.
+#: Outside a string, this finds a bracket, a whole string without escapes, or the
+#: beginning of any other string.
 _STRUCTURE = re.compile(rb'"[^"\\]*"|["{}\[\]]')
-#: The same inside a string.
+#: Inside a string, this finds its end or an escape.
 _STRING = re.compile(rb'["\\]')
 
 
@@ -28,8 +28,8 @@ class _Scan:
     """
     Finds the end of a value, which may arrive in pieces.
 
-    @ivar offset: how many bytes of the value need not be scanned again: one more than
-        have arrived if they end with a backslash in a string.
+    @ivar offset: how many bytes of the value have been scanned. If they end with a
+        backslash in a string, the byte after it, which has not arrived, counts too.
     """
 
     __slots__ = ("_depth", "_first", "_inString", "offset")
@@ -45,11 +45,11 @@ class _Scan:
 
     def run(self, data: Buffer, start: int) -> bool:
         """
-        Scan the value that begins at C{start}, from C{offset} on.
+        Continue to scan the value that begins at C{start}.
 
         @return: True if the value ends at C{start + offset}.
 
-        @raise FramingError: if this is not a value.
+        @raise FramingError: if it is not a JSON value.
         """
         if self._first in b'{["':
             return self._runBrackets(data, start)
@@ -91,7 +91,7 @@ class _Scan:
 
 def _end(pattern: re.Pattern[bytes], data: Buffer, start: int) -> int:
     """
-    Return the first index at which this pattern matches.
+    Return the first index from C{start} on at which this pattern matches.
     """
     match = pattern.search(data, start)
     assert match is not None, "it matches at the end of the data"
@@ -100,14 +100,13 @@ def _end(pattern: re.Pattern[bytes], data: Buffer, start: int) -> int:
 
 class JSONValues(Framing[Any]):
     """
-    JSON values without a delimiter: objects, arrays, strings, numbers, C{true},
-    C{false} and C{null} in UTF-8, one after the other, with or without white space
-    between them.
+    JSON values without a delimiter: one value after the other, in UTF-8, with or
+    without white space between them.
 
-    A value is delivered when its last byte arrives; a number, when the first byte after
-    it arrives, or at the end of the stream. A newline is sent after each value, so that
-    the peer need not wait for the end of a number. A value takes many times its length
-    in memory when it is decoded.
+    A value is delivered when its last byte arrives. A number is delivered when the
+    first byte after it arrives, or at the end of the stream. A newline is sent after
+    each value, so that the peer sees where a number ends. A decoded value takes many
+    times as much memory as its text.
     """
 
     def __init__(
@@ -123,7 +122,7 @@ class JSONValues(Framing[Any]):
         """
         self.maxLength = checkMaxLength(maxLength)
         self.onTooLong = checkChoice("onTooLong", onTooLong, "close", "skip")
-        #: The scan of C{data[start:searched]}, or of a value that is skipped.
+        #: The scan of C{data[start:searched]}, or of the value that is being skipped.
         self._scan: _Scan | None = None
 
     def fresh(self) -> JSONValues:
@@ -138,7 +137,8 @@ class JSONValues(Framing[Any]):
         if scan is None or searched <= start:
             begin = _end(_NOT_SPACE, data, start)
             if begin > start:
-                # White space can be dropped without waiting for a value.
+                # White space is a unit of its own, so that it can be dropped before a
+                # value arrives.
                 return [], begin
             scan = _Scan(data[start])
         isComplete = scan.run(data, start)
@@ -170,7 +170,7 @@ class JSONValues(Framing[Any]):
 
     def encode(self, record: object) -> bytes:
         """
-        @param record: a value that JSON can express.
+        @param record: a value that can be expressed in JSON.
 
         @return: the value and a newline.
 

@@ -22,15 +22,15 @@ from ._delimiters import (
 )
 from ._units import decodeEach
 
-#: How far back the search for C{inputPattern} resumes, in bytes, when more data has
-#: arrived.
+#: The default of C{maxMatch}: how many bytes the search for C{inputPattern} goes back
+#: when more data has arrived.
 MAX_MATCH = 64
 
 
 class Piece(bytes):
     """
-    A part, but not the last one, of a line that is longer than C{maxLength}
-    (C{onTooLong="split"}).
+    A part of a line that is longer than C{maxLength} (C{onTooLong="split"}). The last
+    part of such a line is C{bytes}, not a L{Piece}.
     """
 
     __slots__ = ()
@@ -40,10 +40,11 @@ class Line(Framing[Any], leaf=True):
     """
     Lines without their delimiter (POE::Filter::Line).
 
-    By default, a received line ends with any of CR LF, LF CR, CR and LF, and CR LF is
-    sent, so that it works with peers of any convention. A line is delivered when the
-    first byte of its newline arrives. A second byte that comes in a later read is
-    dropped, so the records never depend on how the stream is split into reads.
+    By default, a received line ends with any of CR LF, LF CR, CR and LF, and a sent
+    line ends with CR LF. This works with peers of any convention. A line is delivered
+    when the first byte of its newline arrives. If the second byte arrives in a later
+    read, it is dropped, so the records never depend on how the stream is split into
+    reads.
     """
 
     def __init__(
@@ -62,27 +63,28 @@ class Line(Framing[Any], leaf=True):
         onTooLong: str = "close",
     ) -> None:
         """
-        @param delimiter: the bytes that end a line, received or sent (POE: Literal).
+        @param delimiter: the bytes that end each line, received or sent (POE: Literal).
         @param inputDelimiter: the bytes that end a received line, or a sequence of such
-            byte strings: where more than one matches, the longest wins (POE:
-            InputLiteral). If one of them begins with another, the records depend on how
-            the stream is split into reads.
+            byte strings (POE: InputLiteral). Where several of them match, the longest
+            wins. If one of them begins with another, the records depend on how the
+            stream is split into reads.
         @param outputDelimiter: the bytes sent after a line; CR LF by default (POE:
             OutputLiteral).
-        @param inputPattern: a regular expression for the end of a received line (POE:
-            InputRegexp). A match counts as soon as it is found, even if more data could
-            make it longer. So the records depend on how the stream is split into reads.
-        @param maxMatch: the longest match of C{inputPattern} in bytes. When more data
-            has arrived, the search resumes that far back.
-        @param autodetect: use the first newline that the peer sends for the whole
-            connection (POE: an empty InputLiteral). If the peer mixes conventions, the
-            records depend on how the stream is split into reads.
-        @param encoding: the encoding of the lines: records are L{str} instead of
-            C{bytes}.
-        @param keepDelimiter: leave the delimiter in the record. A record that is sent
-            must end with it.
+        @param inputPattern: a regular expression that matches the end of a received
+            line (POE: InputRegexp). A match is used as soon as it is found, even if
+            more data could make it longer, so the records depend on how the stream is
+            split into reads.
+        @param maxMatch: the length of the longest match of C{inputPattern} in bytes.
+            When more data arrives, the search resumes this many bytes before it.
+        @param autodetect: True to accept only the kind of newline that ends the first
+            received line (POE: an empty InputLiteral). If the peer mixes several kinds,
+            the records depend on how the stream is split into reads.
+        @param encoding: the text encoding of the lines. With it, records are L{str}; by
+            default, they are C{bytes}.
+        @param keepDelimiter: True to keep the delimiter at the end of each record. A
+            record to send must then end with it too.
         @param atEnd: what happens to a last line without a delimiter: C{"truncated"}
-            (it is reported as C{Disconnection.truncated}) or C{"record"} (it is
+            (it is reported in C{Disconnection.truncated}) or C{"record"} (it is
             delivered).
         @param maxLength: the longest line in bytes, without its delimiter (POE:
             MaxLength).
@@ -90,8 +92,8 @@ class Line(Framing[Any], leaf=True):
             C{"skip"} it, or C{"split"} it into L{Piece}s of C{maxLength} bytes,
             followed by the rest as plain C{bytes}.
 
-        @raise TypeError: if an argument has the wrong type, or two arguments exclude
-            each other.
+        @raise TypeError: if an argument has the wrong type, or two arguments cannot be
+            combined.
         @raise ValueError: if an argument is out of range.
         """
         given = {
@@ -131,8 +133,8 @@ class Line(Framing[Any], leaf=True):
         self._autodetects = autodetect
         #: True until the connection's newline is known.
         self._detects = autodetect
-        #: A newline of one byte that has ended the first line. The next byte shows
-        #: whether it is half of a longer one.
+        #: The newline that has ended the first line, if it is one byte so far: the next
+        #: byte shows whether it belongs to the same newline.
         self._lone = b""
         self._delimiters: Delimiters
         if inputPattern is not None:
@@ -144,8 +146,8 @@ class Line(Framing[Any], leaf=True):
         else:
             self._delimiters = Newlines()
         self._anyNewline = isinstance(self._delimiters, Newlines)
-        #: The bytes sent after a line; and the bytes that a line cannot contain, if a
-        #: test for them is enough.
+        #: The bytes sent after a line; and the bytes that a line must not contain, if
+        #: it is enough to test for these.
         self._ending = ending = _checkEnding(delimiter, outputDelimiter)
         self._splitsAtEnding = tuple(literals) == (ending,)
         self._breaking = b""
@@ -182,7 +184,7 @@ class Line(Framing[Any], leaf=True):
         self, data: Buffer, start: int, searched: int
     ) -> tuple[list[Any], int] | None:
         if self._lone:
-            # The connection has cleared C{swallows} if the second byte has come.
+            # The connection has cleared C{swallows} if the second byte has arrived.
             self._detected(self._lone + (b"" if self.swallows else PARTNER[self._lone]))
         limit, stop = self.maxLength, len(data)
         isSplit = self.onTooLong == "split"
@@ -212,7 +214,7 @@ class Line(Framing[Any], leaf=True):
         return [self._record(data, start, end if self._keeps else begin)], end
 
     def _record(self, data: Buffer, start: int, end: int) -> bytes | str:
-        # cut() would be one more call (benchmark row: swap).
+        # Avoid the call of cut() where possible (benchmark row: swap).
         line = data[start:end] if type(data) is bytes else cut(data, start, end)
         if self._encoding is None:
             return line
@@ -223,8 +225,8 @@ class Line(Framing[Any], leaf=True):
 
     def _ended(self, data: Buffer, begin: int, end: int) -> None:
         """
-        A line has ended with the newline C{data[begin:end]}: remember what that shows
-        about the next bytes.
+        Note what the newline C{data[begin:end]}, which has ended a line, says about the
+        next bytes.
         """
         atEnd = end == len(data)
         self.swallows = self._delimiters.swallows(data, begin) if atEnd else b""
@@ -250,7 +252,7 @@ class Line(Framing[Any], leaf=True):
         if len(data) - start > limit:
             longest = max(map(len, lines), default=0)
             if self.onTooLong == "split":
-                # Pieces of an unfinished line are records too.
+                # An unfinished line may contain pieces, which are records too.
                 longest = max(longest, len(unfinished))
         if longest > limit or (lines and self._keeps):
             return decodeEach(self, data, start)
@@ -270,7 +272,7 @@ class Line(Framing[Any], leaf=True):
         records: list[object] = []
         limit = self.maxLength
         while len(data) - start > limit:
-            # Until now, the bytes after the limit could have been half a delimiter.
+            # The bytes after the limit could have been half a delimiter until now.
             if self.onTooLong != "split":
                 raise self.tooLong(len(data) - start, len(data))
             records.append(Piece(data[start : start + limit]))
@@ -292,7 +294,7 @@ class Line(Framing[Any], leaf=True):
         @param record: C{bytes}, C{bytearray} or C{memoryview}; L{str} if there is an
             C{encoding}.
 
-        @return: the line and its delimiter.
+        @return: the line and the delimiter.
 
         @raise TypeError: if the record is not bytes; with an C{encoding}, if it is not
             L{str}.
@@ -341,13 +343,13 @@ class Line(Framing[Any], leaf=True):
 
     def _breaks(self, line: bytes, encoded: bytes) -> bool:
         """
-        Return True if the peer would not read the encoded line as that line.
+        Return True if the peer would not decode the encoded line as this one line.
         """
         if self._anyNewline:
             return b"\n" in line or b"\r" in line
         if self._splitsAtEnding:
-            # A delimiter can also arise where the two are joined, as in "x|" with the
-            # delimiter "||".
+            # Line and delimiter together can contain an earlier delimiter, as "x|" and
+            # "||" do.
             return encoded.find(self._ending) != len(line)
         return bool(self._ending) and self._ending in line
 
@@ -366,8 +368,8 @@ class Line(Framing[Any], leaf=True):
                 encoded = ending.join(records) + ending
             except TypeError:
                 encoded = b""
-            # No line contains one of these bytes if each occurs as often as the
-            # endings contain it.
+            # If each of these bytes occurs only as often as in the endings, no line
+            # contains it.
             if (
                 encoded
                 and all(

@@ -7,16 +7,16 @@ from __future__ import annotations
 from ..errors import FramingError, RecordTooLong
 from ._base import MAX_LENGTH, Buffer
 from ._checks import BytesLike, bytesOf
-from ._decimal import DecimalHead
+from ._decimal import DecimalHeader
 from ._prefixed import Measured
 
-_HEAD = DecimalHead("netstring", mark=b":", trailer=b",", padded=False)
+_HEADER = DecimalHeader("netstring", mark=b":", trailer=b",", padded=False)
 
 
 class Netstring(Measured, leaf=True):
     """
-    D. J. Bernstein's netstrings: the length in decimal digits, a colon, the record, a
-    comma.
+    D. J. Bernstein's netstrings: the length in decimal digits, a colon, the record, and
+    a comma.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Netstring(Measured, leaf=True):
         super().__init__(maxLength, onTooLong)
 
     def measure(self, data: Buffer, start: int) -> tuple[int, int, int] | None:
-        found = _HEAD.measure(data, start)
+        found = _HEADER.measure(data, start)
         return None if found is None else (*found, found[1] + 1)
 
     def checkTrailer(self, trailer: bytes) -> None:
@@ -41,7 +41,7 @@ class Netstring(Measured, leaf=True):
             raise FramingError(f"a netstring ends with a comma, not {trailer!r}")
 
     def decodeMany(self, data: bytes, start: int) -> tuple[list[bytes], int]:
-        return _HEAD.decodeMany(data, start, self.maxLength)
+        return _HEADER.decodeMany(data, start, self.maxLength)
 
     def encode(self, record: BytesLike) -> bytes:
         """

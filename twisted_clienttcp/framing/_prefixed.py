@@ -1,5 +1,5 @@
 """
-Records with a binary length in front of them.
+Records prefixed with their length as a binary number.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from ._units import decodeEach
 _SIZES = (1, 2, 3, 4, 8)
 _FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
-#: How many records of equal length are unpacked at once.
+#: How many records of equal length are unpacked at once, at least.
 _RUN = 8
 
-#: The first distance in bytes between two searches for such records.
+#: The distance in bytes from one search for such records to the next, at first.
 _SEARCH = 1024
 
-#: How far the bits of the last byte of a varint are shifted. Ten bytes with 7 bits each
-#: hold 64 bits.
+#: The shift of the last byte of the longest varint, which has ten bytes of 7 bits for a
+#: number of 64 bits.
 _LAST_SHIFT = 63
 
 
 class Measured(Framing[bytes]):
     """
-    A framing that can tell from the first bytes of a frame where its record begins and
-    where the frame ends.
+    A framing in which the first bytes of a frame say where the record begins and where
+    the frame ends.
 
-    A subclass defines L{measure}. The limit is checked as soon as the length is known,
-    and while the record arrives, each call of L{decode} takes the same short time.
+    A subclass defines L{measure}. The limit is checked as soon as the length is known.
+    While the record arrives, each call of L{decode} takes constant time.
     """
 
     def __init__(self, maxLength: int, onTooLong: str) -> None:
@@ -44,17 +44,16 @@ class Measured(Framing[bytes]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # An inherited decodeMany() may measure frames without calling measure().
+        # An inherited decodeMany() might not call measure().
         if "measure" in vars(cls) and "decodeMany" not in vars(cls):
             cls.decodeMany = Measured.decodeMany  # type: ignore[method-assign]
 
     def measure(self, data: Buffer, start: int) -> tuple[int, int, int] | None:
         """
-        Measure the frame that begins at C{start}. Its last bytes may not have arrived
-        yet.
+        Measure the frame that begins at C{start}, before its last bytes have arrived.
 
         @return: the indices at which the record begins, the record ends and the frame
-            ends; None if more bytes are needed to know them.
+            ends; None if more bytes are needed.
 
         @raise FramingError: if no frame begins there.
         """
@@ -88,11 +87,12 @@ class Measured(Framing[bytes]):
 
 class LengthPrefixed(Measured, leaf=True):
     """
-    Records with their length in front of them, as a binary number
-    (LengthFieldBasedFrameDecoder of Netty).
+    Records prefixed with their length as a binary number (like Netty's
+    LengthFieldBasedFrameDecoder).
 
-    A frame consists of C{offset} bytes, the prefix, and the rest. The number in the
-    prefix plus C{adjustment} is the length of the rest, which by default is the record.
+    A frame consists of C{offset} bytes, the prefix, and the rest. The length of the
+    rest is the number in the prefix plus C{adjustment}. By default, the rest is the
+    record.
     """
 
     def __init__(
@@ -108,18 +108,18 @@ class LengthPrefixed(Measured, leaf=True):
     ) -> None:
         """
         @param prefixSize: the size of the prefix in bytes: 1, 2, 3, 4 or 8; or
-            C{"varint"}, a number in base 128 as in Protocol Buffers and MQTT.
+            C{"varint"} for a number in base 128, as in Protocol Buffers and MQTT.
         @param byteOrder: C{"big"} or C{"little"}, for a prefix of fixed size.
-        @param offset: how many bytes are in front of the prefix.
-        @param adjustment: the number that is added to the one in the prefix: -4 if the
-            prefix has 4 bytes and counts itself too.
-        @param strip: how many bytes of the frame are not part of the record; by
-            default, all up to the end of the prefix. With C{"varint"} it can be at most
-            C{offset}.
+        @param offset: the number of bytes before the prefix.
+        @param adjustment: a number to add to the one in the prefix: -4 if the prefix
+            has 4 bytes and counts itself too.
+        @param strip: how many bytes at the beginning of the frame are not part of the
+            record; by default, all up to the end of the prefix. With C{"varint"}, at
+            most C{offset}.
 
-            L{encode} sends stripped bytes as zeros, apart from the prefix. A record
-            that is sent must contain a prefix that is not stripped, with any number:
-            L{encode} fills in the right one.
+            L{encode} adds the stripped bytes again, as zeros apart from the prefix. If
+            the prefix is not stripped, a record to send must contain one, with any
+            number: L{encode} replaces it by the right one.
         @param maxLength: the longest record in bytes, including the part of the header
             that is not stripped.
         @param onTooLong: what to do with a longer record: C{"close"} the connection, or
@@ -147,7 +147,7 @@ class LengthPrefixed(Measured, leaf=True):
                     f"with prefixSize='varint' strip must be at most offset={offset}, "
                     f"because the size of the prefix varies, not {strip}"
                 )
-        #: A prefix that is part of the record is replaced when the record is sent.
+        #: L{encode} changes a record that contains its prefix.
         self.reversible = strip is None or (
             not self._isVarint and strip >= offset + self._size
         )
@@ -209,26 +209,26 @@ class LengthPrefixed(Measured, leaf=True):
         self, data: bytes, start: int, head: struct.Struct
     ) -> tuple[list[bytes], int]:
         """
-        Like L{decodeMany}, for a prefix of fixed size.
+        Implement L{decodeMany} for a prefix of fixed size.
         """
         # benchmark rows: int32 blocks, equal and unequal size; 2 bytes with offset
         records: list[bytes] = []
         append, unpack = records.append, head.unpack_from
         strip = head.size if self._strip is None else self._strip
-        # A frame is longer by C{more} than the number in its prefix, which is at least
-        # C{least}: a frame contains its head and the stripped bytes.
+        # A frame is C{more} bytes longer than the number in its prefix. The number is
+        # at least C{least}, because a frame contains its head and the stripped bytes.
         more = head.size + self._adjustment
         least = max(head.size, strip) - more
         lastHead = len(data) - head.size
         if start <= lastHead and start + more + unpack(data, start)[0] > len(data):
             # Do not copy the part of a long record that has arrived.
             return records, start
-        # Look for a run of frames of equal size at distances that double until there is
-        # one. Looking costs less than decoding the frames between.
+        # Look for a run of frames of equal size, at distances that double until there
+        # is one. Looking takes less time than decoding the frames between.
         begin = stop = search = start
         distance = _SEARCH
         while stop <= lastHead:
-            # One frame after the other; the limit is checked later.
+            # Decode frame by frame. The limit is checked later.
             last = min(search, lastHead)
             while stop <= last:
                 frame = stop
@@ -262,8 +262,7 @@ class LengthPrefixed(Measured, leaf=True):
     ) -> int:
         """
         Decode frames from C{start} on while they have C{size} bytes, like the frame
-        before: eight at a time, in steps that each cover four times as many as the
-        last.
+        before: eight at first, and four times as many in each further step.
 
         @return: the index at which the last of them ends.
         """
@@ -281,8 +280,8 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _isRun(self, data: bytes, start: int, end: int, size: int, count: int) -> bool:
         """
-        Return True if C{data[start:end]} is C{count} frames of this size. The first is
-        known to be one.
+        Return True if C{data[start:end]} consists of C{count} frames of this size. The
+        first of them is known to be such a frame.
         """
         prefix = start + self._offset
         for index in range(prefix + self._size - 1, prefix - 1, -1):
@@ -292,7 +291,7 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _decodeVarints(self, data: bytes, start: int) -> tuple[list[bytes], int]:
         """
-        Like L{decodeMany}, for a varint.
+        Implement L{decodeMany} for a varint.
         """
         # benchmark row: varint
         records: list[bytes] = []
@@ -331,10 +330,10 @@ class LengthPrefixed(Measured, leaf=True):
         @return: the frame.
 
         @raise TypeError: if the record is not bytes.
-        @raise InvalidRecord: if the record lacks a part of the header that C{strip}
-            leaves in it, or is too short for C{adjustment}.
-        @raise RecordTooLong: if the record is longer than C{maxLength}, or than the
-            prefix can express.
+        @raise InvalidRecord: if the record lacks a part of the header that is not
+            stripped, or is too short for C{adjustment}.
+        @raise RecordTooLong: if the record is longer than C{maxLength}, or its length
+            does not fit in the prefix.
         """
         record = bytesOf(record)
         if self._prefix is not None and len(record) <= self.maxLength:
@@ -363,7 +362,7 @@ class LengthPrefixed(Measured, leaf=True):
 
     def _split(self, record: bytes) -> tuple[bytes, bytes]:
         """
-        Return the bytes before the prefix in a record's frame, and the bytes after it.
+        Return the bytes before the prefix in the frame of a record, and those after it.
         """
         offset, strip = self._offset, self._strip
         if strip is None:
@@ -415,7 +414,7 @@ def _encodeVarint(number: int) -> bytes:
 
 class int8(LengthPrefixed, leaf=True):
     """
-    Records with a length of one byte in front of them, as in C{Int8StringReceiver}. The
+    Records prefixed with their length in one byte, as in C{Int8StringReceiver}. The
     parameters are those of L{LengthPrefixed}.
     """
 
@@ -425,8 +424,8 @@ class int8(LengthPrefixed, leaf=True):
 
 class int16(LengthPrefixed, leaf=True):
     """
-    Records with a length of two bytes in front of them, as in C{Int16StringReceiver}.
-    The parameters are those of L{LengthPrefixed}.
+    Records prefixed with their length in two bytes, as in C{Int16StringReceiver}. The
+    parameters are those of L{LengthPrefixed}.
     """
 
     def __init__(self, *, maxLength: int = 65535, onTooLong: str = "close") -> None:
@@ -435,8 +434,8 @@ class int16(LengthPrefixed, leaf=True):
 
 class int32(LengthPrefixed, leaf=True):
     """
-    Records with a length of four bytes in front of them, as in C{Int32StringReceiver}.
-    The parameters are those of L{LengthPrefixed}.
+    Records prefixed with their length in four bytes, as in C{Int32StringReceiver}. The
+    parameters are those of L{LengthPrefixed}.
     """
 
     def __init__(
@@ -447,9 +446,9 @@ class int32(LengthPrefixed, leaf=True):
 
 class tpkt(LengthPrefixed, leaf=True):
     """
-    The packets of RFC 1006, section 6: the version 3, a reserved byte, two bytes with
-    the length of the whole packet, and the record. The parameters are those of
-    L{LengthPrefixed}.
+    TPKT packets (RFC 1006, section 6): the version, 3, in one byte; a reserved byte;
+    the length of the whole packet in two bytes; and the record. The parameters are
+    those of L{LengthPrefixed}.
     """
 
     def __init__(self, *, maxLength: int = 65531, onTooLong: str = "close") -> None:
@@ -488,8 +487,8 @@ class tpkt(LengthPrefixed, leaf=True):
         @return: the packet, with a reserved byte of zero.
 
         @raise TypeError: if the record is not bytes.
-        @raise RecordTooLong: if the record is longer than C{maxLength}, or than the
-            prefix can express.
+        @raise RecordTooLong: if the record is longer than C{maxLength}, or its length
+            does not fit in the prefix.
         """
         return b"\3" + super().encode(record)[1:]
 

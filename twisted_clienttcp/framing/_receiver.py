@@ -1,5 +1,5 @@
 """
-The receiver classes of L{twisted.protocols.basic} as framings.
+Framings made from the receiver classes of L{twisted.protocols.basic}.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from ..errors import FramingError, InvalidRecord, RecordTooLong
 from ._base import DIRECT, Buffer, Framing
 from ._checks import cut, wrongType
 
-#: The name under which Twisted's classes for lines hold an incomplete line. It is
+#: The attribute in which Twisted's C{LineReceiver} keeps an incomplete line. It is
 #: private to Twisted.
 _HELD = "_buffer"
 
 
 class _Transport:
     """
-    Keeps the bytes that a receiver writes.
+    The transport of a receiver, which keeps the bytes that the receiver writes.
 
-    @ivar disconnecting: True if the receiver has closed its transport.
+    @ivar disconnecting: True if the receiver has closed this transport.
     """
 
     disconnecting = False
@@ -35,7 +35,7 @@ class _Transport:
         self.written += data
 
     def loseConnection(self) -> None:
-        # Receivers stop reading when this is true.
+        # Receivers stop decoding when this is true.
         self.disconnecting = True
 
     abortConnection = loseConnection
@@ -59,30 +59,30 @@ _Self = TypeVar("_Self", bound="Receiver")
 
 class Receiver(Framing[Any]):
     """
-    A receiver class of Twisted as a framing: C{LineReceiver}, C{LineOnlyReceiver},
-    C{Int8StringReceiver}, C{Int16StringReceiver}, C{Int32StringReceiver}, or a subclass
-    of one of them::
+    A framing that uses one of Twisted's receiver classes: C{LineReceiver},
+    C{LineOnlyReceiver}, C{Int8StringReceiver}, C{Int16StringReceiver},
+    C{Int32StringReceiver}, or a subclass of one of these::
 
         Receiver(MyLineReceiver, MAX_LENGTH=100000)
 
-    The framing uses the parser of the class, its C{sendLine} or C{sendString}, and its
-    attributes. Records go to C{serverInput} instead of C{lineReceived} or
-    C{stringReceived}, and a record that is too long causes a L{RecordTooLong} instead
-    of a call of C{lineLengthExceeded} or C{lengthLimitExceeded}. A receiver that closes
-    its transport causes a L{FramingError}. A receiver cannot pause, and has no raw
+    The framing uses the class's parser, its C{sendLine} or C{sendString}, and its
+    attributes. Records are passed to C{serverInput} instead of C{lineReceived} or
+    C{stringReceived}. A record that is too long causes a L{RecordTooLong} instead of a
+    call of C{lineLengthExceeded} or C{lengthLimitExceeded}. A receiver that closes its
+    transport causes a L{FramingError}. A receiver cannot pause the transport or use raw
     mode.
 
-    Speed, memory and the check of the limit are those of the class. A unit is the data
-    of one C{dataReceived} call. When another framing takes over, it continues with the
-    bytes that the class still holds; if the class has a C{dataReceived} of its own,
-    these bytes are lost.
+    The class determines the speed, the memory and how the limit is checked. A unit is
+    the data of one call of C{dataReceived}. When another framing takes over, it decodes
+    the bytes that the class still holds. They are lost if the class defines its own
+    C{dataReceived}.
     """
 
     def __init__(self, cls: type[object], **attributes: object) -> None:
         """
-        @param cls: the class.
-        @param attributes: attributes of its instances that replace those of the class,
-            such as C{delimiter}, and C{MAX_LENGTH} in bytes.
+        @param cls: the receiver class.
+        @param attributes: attributes to set on its instances, such as C{delimiter}, or
+            C{MAX_LENGTH} in bytes.
 
         @raise TypeError: if C{cls} is not such a class, has no such attribute, cannot
             be created without arguments, or writes or closes as soon as it is
@@ -105,10 +105,11 @@ class Receiver(Framing[Any]):
         self._lines = hasattr(cls, "lineReceived")
         parser: Any = getattr(cls, "dataReceived", None)
         self._isTwisteds = parser.__module__ == "twisted.protocols.basic"
-        #: Count the bytes of an incomplete line, since the class does not show them.
+        #: True if the bytes of an incomplete line must be kept here, because the class
+        #: does not have them as an attribute.
         self._isCounted = self._isTwisteds and self._lines and not hasattr(cls, _HELD)
-        #: LineOnlyReceiver counts the first bytes of a delimiter as part of the line
-        #: until the others arrive. At the limit, the records depend on the reads.
+        #: Until a delimiter is complete, LineOnlyReceiver counts its first bytes as
+        #: part of the line. At the limit, the records therefore depend on the reads.
         self.chunkInvariant = not self._lines or hasattr(cls, "setRawMode")
         self._renew()
 
@@ -118,8 +119,8 @@ class Receiver(Framing[Any]):
         """
         self._transport = _Transport()
         self._records: list[Any] = []
-        #: The error that follows the records that were returned, and the bytes that
-        #: follow them.
+        #: The error that follows the records that have been returned, and the bytes
+        #: after these records.
         self._error: Exception | None = None
         self._unread = b""
         #: The incomplete line, if its bytes are counted.
@@ -175,7 +176,7 @@ class Receiver(Framing[Any]):
     # -- called by the receiver
 
     def _lineTooLong(self, line: bytes) -> None:
-        # Other lines may follow in the same bytes.
+        # These bytes may contain other lines too.
         self._tooLong(len(line.split(self._receiver.delimiter, 1)[0]))
 
     def _tooLong(self, length: int) -> None:
@@ -192,8 +193,8 @@ class Receiver(Framing[Any]):
     ) -> tuple[list[object], int] | None:
         end = start
         if self._error is None:
-            # LineReceiver copies everything after each line, so its time grows with the
-            # square of the size of a read.
+            # LineReceiver copies the rest of its data after each line, so its time
+            # grows with the square of the size of a read.
             end = min(len(data), start + DIRECT)
             if (records := self.receive(cut(data, start, end))) is not None:
                 return records, end
@@ -221,7 +222,7 @@ class Receiver(Framing[Any]):
 
     def _end(self, data: bytes) -> None:
         """
-        Stop decoding, and keep the part of C{data} that is not in a record.
+        Stop decoding, and keep the part of C{data} that is not in any record.
         """
         if self._error is None:
             self._error = FramingError(f"{self._cls.__name__} closed its transport")
@@ -235,7 +236,7 @@ class Receiver(Framing[Any]):
 
     def _heldLine(self) -> bytes:
         """
-        @return: the bytes of an incomplete line, which the class holds.
+        @return: the incomplete line that the receiver holds.
         """
         held: bytes = getattr(self._receiver, _HELD, self._counted)
         return held

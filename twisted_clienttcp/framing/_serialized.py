@@ -1,5 +1,5 @@
 """
-Python values, serialized.
+Serialized Python values.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ class Serializer(Protocol):
 
     def dumps(self, value: Any, /) -> Any:
         """
-        Return the bytes of a value, or text, which is sent in UTF-8.
+        Serialize a value.
+
+        @return: bytes; or a L{str}, which is sent in UTF-8.
         """
 
     def loads(self, data: bytes, /) -> Any:
         """
-        Return the value that was encoded as these bytes.
+        Return the value that was serialized as these bytes.
         """
 
 
 class _CBOR:
     """
-    CBOR by cbor2, whose C{loads} ignores bytes after the value.
+    CBOR with cbor2. Its own C{loads} ignores bytes after the value; this one does not.
     """
 
     def __init__(self, cbor2: Any) -> None:
@@ -54,13 +56,14 @@ class _CBOR:
         return value
 
 
-#: The module of each serializer that has a name, other than JSON.
+#: The module of each named serializer other than JSON.
 _MODULES = {"msgpack": "msgpack", "cbor": "cbor2"}
 
 
 def _serializer(serializer: Any) -> Any:
     """
-    Return an object with C{dumps} and C{loads}.
+    Return the serializer, an object with C{dumps} and C{loads}, for the argument of a
+    L{Serialized}.
     """
     if serializer is None or serializer == "json":
         return _json
@@ -87,12 +90,12 @@ def _serializer(serializer: Any) -> Any:
 
 class Serialized(Converted[Any]):
     """
-    Values that a serializer can express, each after its length in decimal digits and a
-    NUL (POE::Filter::Reference). A value takes many times its length in memory when it
-    is decoded.
+    Values of any serializer, each after its length in decimal digits and a NUL
+    (POE::Filter::Reference). A decoded value takes many times as much memory as its
+    bytes.
 
-    This runs no code from the peer, unless the serializer does. C{pickle} does: use it
-    only with a peer that may run any code in your program.
+    Decoding does not run code from the peer, unless the serializer does, as C{pickle}
+    does. Use C{pickle} only if the peer is allowed to run any code in your program.
     """
 
     def __init__(
@@ -106,9 +109,9 @@ class Serialized(Converted[Any]):
         """
         @param serializer: C{"json"} (the default), C{"msgpack"}, C{"cbor"}, or an
             object with C{dumps(value)} and C{loads(data)} (POE: Serializer).
-        @param compress: compress with zlib (POE: Compression).
-        @param maxLength: the longest value in bytes, both as sent and decompressed
-            (POE: MaxBuffer).
+        @param compress: True to compress values with zlib (POE: Compression).
+        @param maxLength: the longest serialized value in bytes, before and after
+            compression (POE: MaxBuffer).
         @param onTooLong: what to do with a longer value: C{"close"} the connection, or
             C{"skip"} the value.
 
@@ -118,7 +121,7 @@ class Serialized(Converted[Any]):
         """
         self._compresses = flag("compress", compress)
         super().__init__(Block(maxLength=maxLength, onTooLong=onTooLong))
-        # Keep only the functions: a module could not be deep-copied.
+        # Keep only the functions, because a module cannot be deep-copied.
         codec = _serializer(serializer)
         self._dumps, self._loads = codec.dumps, codec.loads
 
@@ -129,7 +132,7 @@ class Serialized(Converted[Any]):
 
     def _decompressed(self, record: bytes) -> bytes:
         decompressor = zlib.decompressobj()
-        # One byte more than the limit shows that the value is too long.
+        # A byte beyond the limit shows that the value is too long.
         data = decompressor.decompress(record, self.maxLength + 1)
         if len(data) > self.maxLength:
             raise self.tooLong(len(data))

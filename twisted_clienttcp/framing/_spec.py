@@ -1,5 +1,5 @@
 """
-Framings by name, for a command line.
+Builds framings from text, for command lines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CLASSES: dict[str, Callable[..., AnyFraming]] = {
     )
 }
 
-#: The names that L{fromSpec} knows.
+#: The names of framings that L{fromSpec} accepts.
 SPECS = tuple(_CLASSES)
 
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -63,8 +63,9 @@ def _prefixSize(text: str) -> int | str:
     return text if text == "varint" else _number(text)
 
 
-#: The parameters that a description can contain, and the functions that read their
-#: values. In a regular expression, all escapes but that of the comma belong to L{re}.
+#: The parameters that a description can contain, each with the function that reads its
+#: value. In a regular expression, only the escape of the comma is ours; all others are
+#: those of L{re}.
 _PARAMETERS: dict[str, Callable[[str], object]] = {
     name: read
     for read, names in (
@@ -81,25 +82,25 @@ _PARAMETERS: dict[str, Callable[[str], object]] = {
 
 def fromSpec(text: str) -> AnyFraming:
     r"""
-    Build the framing that a text describes: its name, and its parameters, if any::
+    Build a framing from a description: its name, and its parameters, if any::
 
         line
         line:delimiter=|
         block:size=512,maxLength=512
         lengthprefixed:prefixSize=varint
 
-    Parameters have the names of the class's parameters. In a value, put a backslash
-    before each comma and backslash; C{\n}, C{\r}, C{\t}, C{\0} and C{\xHH} stand for
-    bytes. In C{inputPattern} only the comma needs a backslash; all other escapes are
-    those of L{re}.
+    The parameters are those of the framing's class. In a value, put a backslash before
+    each comma and backslash; C{\n}, C{\r}, C{\t}, C{\0} and C{\xHH} stand for bytes. In
+    C{inputPattern} only the comma needs a backslash; all other escapes are those of
+    L{re}.
 
     @param text: the description.
 
     @return: the framing.
 
-    @raise TypeError: if it is not text.
+    @raise TypeError: if it is not a L{str}.
     @raise ValueError: if there is no such framing, or a parameter is unknown or out of
-        range; the message lists the known ones.
+        range. The message lists the known framings or parameters.
     """
     if not isinstance(text, str):
         raise TypeError(f"a framing is described by a str, not {text!r}")

@@ -1,5 +1,5 @@
 """
-Bytes without framing.
+A stream of bytes without framing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from ._checks import BytesLike, bytesOf, cut
 
 class Stream(Framing[bytes], leaf=True):
     """
-    No framing: the bytes of each read are one record, and each record is sent as it is
-    (POE::Filter::Stream). C{maxLength} does not apply.
+    No framing: the bytes of each read are one record, and records are sent unchanged
+    (POE::Filter::Stream). C{maxLength} has no effect.
     """
 
     chunkInvariant = False

@@ -1,5 +1,5 @@
 """
-Decoding unit by unit, for framings that cannot decode several units together.
+Decodes unit by unit, for framings that cannot decode several units at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ def decodeEach(
     framing: Framing[Record], data: bytes, start: int
 ) -> tuple[list[Record], int]:
     """
-    Decode as many units as L{Framing.decodeMany} may return, one after the other.
+    Decode all units that L{Framing.decodeMany} may decode, one after the other.
     """
     records: list[Record] = []
     swallows = framing.swallows
@@ -24,6 +24,6 @@ def decodeEach(
             start = found[1]
             swallows = framing.swallows
     except Exception:
-        # The next call of decode() raises it again.
+        # The next call of decode() raises the exception again.
         framing.swallows = swallows
     return records, start
