@@ -178,7 +178,6 @@ class InputBuffer:
             the next call continues after that record.
         @raise FramingError: if the bytes cannot be decoded.
         """
-        skipped: RecordTooLong | None
         batch, self.batch, self.convert = self.batch, None, None
         framing = self.framing
         if self._skipper is not None and not self._skip(self._skipper):
@@ -234,21 +233,17 @@ class InputBuffer:
                 self._decoded()
             if not error.skipped or onSkipped is None:
                 raise
-            skipped = error
+            # It is not raised again, because a peer may send many such records
+            # (benchmark row: lines, among as many that are skipped).
+            releaseData(error)
+            onSkipped(error)
+            return []
         except BaseException as error:
             self._decoded()
             if isinstance(error, FramingError) or not isinstance(error, Exception):
                 raise
             raise self.converted(error) from error
-        else:
-            self._isDecoding = False
-            skipped = None
-        if skipped is not None and onSkipped is not None:
-            # It is not raised again, because a peer may send many such records
-            # (benchmark row: lines, among as many that are skipped).
-            releaseData(skipped)
-            onSkipped(skipped)
-            return []
+        self._isDecoding = False
         if found is None:
             self._searched = size
             if self._next:
