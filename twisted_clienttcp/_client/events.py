@@ -2,8 +2,8 @@
 Named events, and aliases of clients.
 
 A L{Session} holds the handlers of named events. L{Events} holds the pending events:
-posted ones, which are dispatched in order in the next turn of the reactor, and
-scheduled ones.
+posted events, which are dispatched in order in the next turn of the reactor, and
+scheduled events.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from zope.interface import implementer
 from .._validators import callback
 from ..errors import AliasInUse, UnknownAlias, UnknownEvent
 
-#: A handler of a named event: called with the client and the arguments.
+#: A handler of a named event. It is called with the client and the arguments.
 Handler = Callable[..., object]
 
 
 class Session:
     """
-    Dispatches each named event to its one handler (POE::Session). A subclass may
-    override L{dispatch}, and have other parameters besides C{trace}.
+    Dispatches each named event to its handler (POE::Session). A subclass may override
+    L{dispatch}, and add parameters to the constructor.
     """
 
     _client: object
 
     def __init__(self, *, trace: bool = False) -> None:
         """
-        @param trace: log every event that is dispatched.
+        @param trace: True to log each event that is dispatched.
         """
         self._trace = trace
         self._handlers: dict[str, list[Handler]] = {}
@@ -42,7 +42,7 @@ class Session:
         """
         Add the handler of an event.
 
-        @raise ValueError: if the event has a handler already.
+        @raise ValueError: if the event already has a handler.
         """
         if event in self._handlers:
             raise ValueError(
@@ -83,8 +83,8 @@ class Session:
 
 class MultiDispatchSession(Session):
     """
-    Dispatches each named event to all its handlers, in the order of the parameters
-    (POE::Session::MultiDispatch). The result is that of the last one.
+    Dispatches each named event to all its handlers, in the order of the settings
+    (POE::Session::MultiDispatch). The result is that of the last handler.
     """
 
     def _handle(self, event: str, handler: Handler) -> None:
@@ -110,12 +110,14 @@ class Events:
         done: Callable[[], None],
     ) -> None:
         """
-        @param session: has the handlers of the events, and belongs to this client.
+        @param session: the session with the handlers of the events. It belongs to this
+            client.
         @param client: the first argument of each handler.
-        @param clock: returns the clock.
-        @param dispatch: called with each event and its arguments at the right time. It
-            calls L{call} and handles exceptions.
-        @param done: called when a scheduled event has been cancelled.
+        @param clock: a function that returns the clock.
+        @param dispatch: a function that is called with each event and its arguments
+            when the event is due. It calls L{call} and handles exceptions.
+        @param done: a function that is called when a scheduled event has been
+            cancelled.
         """
         self._session = session
         self._session._client = client
@@ -137,7 +139,7 @@ class Events:
     @property
     def arePosted(self) -> bool:
         """
-        True if events are posted that have not been dispatched.
+        True if posted events wait to be dispatched.
         """
         return bool(self._posted)
 
@@ -145,7 +147,8 @@ class Events:
         """
         @param since: an earlier value of C{serial}.
 
-        @return: True if an event is pending that was posted, or scheduled since then.
+        @return: True if a posted event is pending, or an event that was scheduled since
+            then.
         """
         return bool(self._posted) or any(d.serial > since for d in self._delayed)
 
@@ -186,16 +189,16 @@ class Events:
 
     def _dispatchPosted(self) -> None:
         self._turn = None
-        # Events that are posted in the meantime are dispatched in the next turn.
+        # Events that these handlers post are dispatched in the next turn.
         try:
             for _ in range(len(self._posted)):
                 if not self._posted:
-                    # A handler has stopped the client.
+                    # A handler has stopped the client, which cleared the events.
                     return
                 event, args = self._posted.popleft()
                 self._dispatch(event, *args)
         finally:
-            # A handler may have raised something that is not an Exception.
+            # Also if a handler has raised something that is not an Exception.
             self._continue()
 
     def _due(self, delayed: DelayedEvent) -> None:
@@ -204,7 +207,7 @@ class Events:
 
     def cancelled(self, delayed: DelayedEvent) -> None:
         """
-        A scheduled event has been cancelled.
+        Forget a scheduled event that has been cancelled.
         """
         self._delayed.discard(delayed)
         self._done()
@@ -240,7 +243,7 @@ class DelayedEvent:
 
     def getTime(self) -> float:
         """
-        @return: its time, in seconds since the epoch.
+        @return: when the event is due, in seconds of the client's clock.
         """
         time: float = self.call.getTime()
         return time
@@ -250,20 +253,20 @@ class DelayedEvent:
         Cancel the event.
 
         @raise AlreadyCalled: if it has been dispatched.
-        @raise AlreadyCancelled: if it has been cancelled.
+        @raise AlreadyCancelled: if it has been cancelled already.
         """
         self.call.cancel()
         self._events.cancelled(self)
 
     def delay(self, secondsLater: float) -> None:
         """
-        Postpone the event by a number of seconds.
+        Postpone the event by this number of seconds.
         """
         self.call.delay(secondsLater)
 
     def reset(self, secondsFromNow: float) -> None:
         """
-        Schedule the event a number of seconds from now.
+        Reschedule the event to this number of seconds from now.
         """
         self.call.reset(secondsFromNow)
 
@@ -279,7 +282,7 @@ class DelayedEvent:
 BUILT_IN: dict[str, Handler] = {
     "connect": lambda client, *args: client.connect(*args),
     "reconnect": lambda client, *args: client.reconnect(*args),
-    # POE passes the arguments on to Disconnected, where they have no use.
+    # POE passes the arguments to Disconnected, which has no use for them.
     "shutdown": lambda client, *args: client.shutdown(),
 }
 
@@ -302,10 +305,12 @@ def fillSession(session: Session, **states: object) -> None:
 
 def handlersFrom(name: str, states: object) -> list[tuple[str, Handler]]:
     """
-    @param name: for C{"inlineStates"}, C{states} must be C{{event: function}} or None.
-        For C{"objectStates"}, it must be a list of pairs of an object and either
-        C{{event: method name}} or a list of names, each of an event and its method. For
-        C{"packageStates"}, it is the same with classes or modules.
+    List the handlers in a setting.
+
+    @param name: the name of the setting. C{"inlineStates"}: C{states} must be C{{event:
+        function}} or None. C{"objectStates"}: it must be a list of pairs of an object
+        and either C{{event: method name}} or a list of method names that are also the
+        names of the events. C{"packageStates"}: the same with classes or modules.
 
     @return: pairs of an event and its handler.
 
@@ -364,8 +369,8 @@ def _methods(name: str, states: object) -> list[tuple[str, Handler]]:
 
 
 #: The events that POE::Component::Client::TCP and POE::Session post to themselves, with
-#: the callback that does the same here. C{got_server_flushed} is not an event of POE,
-#: but a likely mistake for C{got_server_flush}.
+#: the corresponding callbacks. C{got_server_flushed} is not an event of POE, but a
+#: likely mistake for C{got_server_flush}.
 _INTERNAL = {
     "_start": "started",
     "_stop": "stopped",

@@ -1,8 +1,8 @@
 """
 The client as users see it: the constructor, methods and flags.
 
-The factory has no state of its own. It forwards calls to the parts of its L{Driver}: a
-request becomes an input of the L{lifecycle<twisted_clienttcp._client.lifecycle>}.
+The factory itself has no state. It forwards calls to the parts of its L{Driver}, where
+a request becomes an input of the L{lifecycle<twisted_clienttcp._client.lifecycle>}.
 """
 
 from __future__ import annotations
@@ -72,32 +72,33 @@ class ClientTCPFactory(Settings):
     """
     A TCP client made of callbacks (POE::Component::Client::TCP).
 
-    Each callback gets the client, this object, as its first argument. Their order is::
+    The first argument of every callback is the client, this object. The order of the
+    callbacks is::
 
         started -> ( attempt -> preConnect -> connected
                      -> any of serverInput, serverFlushed, serverHigh and serverLow
                      -> serverError? -> disconnected )* -> stopped
 
     An attempt that does not reach C{connected} calls only C{connectError}. If a
-    callback raises, the exception is logged and C{serverError} is called with a
-    L{CallbackError<twisted_clienttcp.errors.CallbackError>}; then the connection is
-    dropped, and the client continues by its policy. If C{preConnect} raises,
-    C{connectError} is called.
+    callback raises an exception, it is logged, C{serverError} is called with a
+    L{CallbackError<twisted_clienttcp.errors.CallbackError>}, and the connection is
+    dropped. The client then continues as after any loss. If C{preConnect} raises an
+    exception, C{connectError} is called.
 
     There are three ways to run a client:
 
-      - C{client.start()}: the whole contract.
+      - C{client.start()}: everything works as described here.
       - C{reactor.connectTCP(host, port, client)}, C{connectSSL}, C{connectUNIX}: the
-        whole contract too; the address is the connector's.
+        same, but the connector determines the address.
       - C{ClientService(endpoint, client)}: the service connects, retries and stops, and
         does not report this to the client. So C{started} and C{stopped} are not called,
-        and C{connectError} is called only if TLS or C{preConnect} fails; C{connect} and
-        C{reconnect} raise an exception; C{shutdown} ends the connection, and the
-        service makes the next one; and stopping the service does not flush the output.
-        L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
+        and C{connectError} is called only if TLS or C{preConnect} fails. C{connect} and
+        C{reconnect} raise an exception. C{shutdown} ends the connection, but the
+        service makes another one. Stopping the service does not flush the output;
+        stopping a L{ClientTCPService<twisted_clienttcp.service.ClientTCPService>} does.
 
     All parameters except the callbacks can also be attributes of a subclass, or be
-    changed later.
+    assigned to a client later.
 
     @cvar noisy: whether Twisted logs that this factory starts and stops.
     @ivar batched: True if C{serverInput} is the callback C{serverInputBatch}.
@@ -105,7 +106,7 @@ class ClientTCPFactory(Settings):
     @ivar continueTrying: 0 after C{stopTrying}, and otherwise 1.
     @ivar numPorts: the number of connectors that use this factory (Twisted counts
         them).
-    @ivar serverInput: the callback for input: C{serverInput} or C{serverInputBatch}.
+    @ivar serverInput: the callback for input, C{serverInput} or C{serverInputBatch}.
     """
 
     __slots__ = (
@@ -129,7 +130,7 @@ class ClientTCPFactory(Settings):
 
     _heap: Any = None
 
-    #: False if a subclass overrides a method that connectors call: L{Driver}.
+    #: False if a subclass overrides a method that connectors call (see L{Driver}).
     _direct = True
 
     def __init_subclass__(cls, **named: object) -> None:
@@ -204,62 +205,63 @@ class ClientTCPFactory(Settings):
         wireLog: WireLog | None = None,
     ) -> None:
         """
-        The first two parameters can be given by position, all others only by name. All
-        of them except the callbacks are settings: they can also be attributes of a
-        subclass, or be changed later. The page I{Parameters} of the documentation lists
-        them by subject.
+        The first two parameters can be passed by position, all others only by name. All
+        except the callbacks are settings, which can also be attributes of a subclass,
+        or be assigned to the client later. The page I{Parameters} of the documentation
+        lists the settings by subject.
 
         @param serverInput: C{serverInput(client, record)}: called for each record that
             is received (POE: ServerInput). It may return a Deferred or be a coroutine
-            function: then the next record waits until it has finished. If more than 64
-            KiB wait, the peer has to wait too. Required, unless C{serverInputBatch} is
-            given.
+            function: then the next record is delivered when the result has arrived. If
+            more than 64 KiB are waiting, the client stops reading. Required, unless
+            C{serverInputBatch} is passed.
         @param serverInputBatch: C{serverInputBatch(client, records)}: called instead of
-            C{serverInput}, with the list of all records that one read has completed.
+            C{serverInput}, with a list of all the records that one read completed.
         @param handler: an object whose methods are callbacks: each method with the name
-            of a callback is used like the parameter of that name, C{serverInput} and
-            C{preConnect} included. Other methods are left alone, except those that have
-            nearly the name of a callback (C{server_input}, C{conected}), or that of a
-            similar event (C{onConnect}) whose callback is missing: these are rejected.
-            A subclass of this class cannot have the callbacks as its own
-            methods.
+            of a callback is used like the parameter of that name. Other methods are
+            ignored, unless the name is probably a mistake: a misspelt callback
+            (C{server_input}, C{conected}), or an event of another library
+            (C{onConnect}) for which there is no callback. Such methods are rejected. A
+            subclass of this class cannot define callbacks as its own methods.
         @param started: C{started(client, *args)}: called once per start, before the
             first attempt (POE: Started).
         @param preConnect: C{preConnect(client, negotiation)}: called when there is a
-            transport (POE: PreConnect). It must return a true value, or a Deferred or
-            coroutine with such a result, to accept the connection. See
+            transport (POE: PreConnect). To accept the connection, it must return a true
+            value, or a Deferred or coroutine with such a result. See
             L{Negotiation<twisted_clienttcp.Negotiation>}.
-        @param connected: C{connected(client, peer)}: the connection is usable; C{peer}
-            is its C{IAddress} (POE: Connected).
+        @param connected: C{connected(client, peer)}: the connection can be used (POE:
+            Connected). C{peer} is the peer's C{IAddress}.
         @param connectError: C{connectError(client, failure)}: an attempt did not reach
             C{connected} (POE: ConnectError). C{client.connector.getDestination()} is
             its address; if a name has several addresses, C{client.tried} has the
-            failure of each. Without this callback, failures are logged as warnings; if
-            no log observer is running, the first one of the process is also printed to
-            standard error, once, for all clients.
+            failure of each. Without this callback, failures are logged as warnings. If
+            no log observer is running, the first such warning of the process is also
+            printed to standard error.
         @param serverError: C{serverError(client, failure)}: the connection ends without
-            our request; a clean end of stream is a
-            L{ConnectionDone<twisted.internet.error.ConnectionDone>} (POE: ServerError).
-            Without this callback, failures are logged as for C{connectError}, but a
-            clean end is not printed.
+            a request of yours, or an error has happened after which it continues (POE:
+            ServerError). For a clean end of stream, the failure is a
+            L{ConnectionDone<twisted.internet.error.ConnectionDone>}. Without this
+            callback, failures are logged as for C{connectError}, but a clean end is not
+            printed.
         @param serverFlushed: C{serverFlushed(client)}: the kernel has accepted every
             byte that was put (POE: ServerFlushed).
         @param serverHigh: C{serverHigh(client)}: the pending output has reached
             C{highMark} (POE: ServerHigh).
-        @param serverLow: C{serverLow(client)}: it has fallen to C{lowMark} after that
-            (POE: ServerLow).
+        @param serverLow: C{serverLow(client)}: after C{serverHigh}, the pending output
+            has fallen to C{lowMark} (POE: ServerLow).
         @param disconnected: C{disconnected(client, disconnection)}: called exactly once
             for each C{connected}; see L{Disconnection<twisted_clienttcp.Disconnection>}
             (POE: Disconnected).
-        @param stopped: C{stopped(client, failure)}: the last callback; the client has
-            stopped. The failure is the reason why it gave up, the argument of C{stop},
-            or the reason why C{shutdown} or C{abort} did not send everything; None if
-            it stopped on request, or at a clean end of stream, and everything was sent.
+        @param stopped: C{stopped(client, failure)}: the client has stopped. This is the
+            last callback. The failure is the reason why the client gave up, the
+            argument of C{stop}, or the reason why C{shutdown} or C{abort} did not send
+            everything. It is None if the client stopped on request, or at a clean end
+            of stream, and everything was sent.
 
         @raise TypeError: if a parameter is missing, unknown or has the wrong type; or
             if a callback is given both as a parameter and by the handler.
-        @raise ValueError: if one is out of its range.
-        @raise ImportError: if one needs an extra that is not installed.
+        @raise ValueError: if a parameter is out of range.
+        @raise ImportError: if a parameter needs an extra that is not installed.
         """
         given: dict[str, Function | None] = {
             "started": started,
@@ -320,33 +322,33 @@ class ClientTCPFactory(Settings):
     @property
     def connected(self) -> bool:
         """
-        True if there is a connection that C{connected} was called for, and that is not
-        lost and not about to end (POE: heap connected).
+        True if C{connected} has been called for the current connection, and the
+        connection is neither lost nor being closed (POE: heap connected).
         """
         return self._parts.isConnected
 
     @property
     def shuttingDown(self) -> bool:
         """
-        True if the client has stopped or is about to (POE: heap shutdown).
+        True if the client is stopping or has stopped (POE: heap shutdown).
         """
         return self._parts.lifecycle.stopping
 
     @property
     def server(self) -> ClientTCPProtocol | None:
         """
-        The current connection, until C{disconnected} is called (POE: heap server).
+        The current connection, from the call of C{connected} to that of
+        C{disconnected}; otherwise None (POE: heap server).
         """
         return self._parts.server
 
     @property
     def tried(self) -> dict[IAddress, Failure | State]:
         """
-        The addresses that the last attempt has tried, in the order of their start. The
-        value of each is its C{Failure}; or C{"connected"} for the one that answered
-        first, C{"abandoned"} if the attempt ended before it had answered, and
-        C{"connecting"} until then. Empty for your own endpoints, and for the connectors
-        of C{connectTCP} and C{ClientService}.
+        The addresses that the last attempt tried, in order, each with its result: a
+        C{Failure}; C{"connecting"} if it has not answered yet; C{"connected"} if it
+        answered first; or C{"abandoned"} if the attempt ended before it answered. Empty
+        for endpoint objects, C{connectTCP} and C{ClientService}.
         """
         return triedBy(self)
 
@@ -354,22 +356,22 @@ class ClientTCPFactory(Settings):
     def pendingBytes(self) -> int:
         """
         The number of bytes that were put and that the kernel has not accepted yet,
-        including those that wait for a connection. It is never too low, and too high by
-        at most one chunk (64 KiB) (POE: get_driver_out_octets).
+        including those that wait for a connection (POE: get_driver_out_octets). It is
+        an upper bound, which is too high by at most one chunk (64 KiB).
         """
         return self._output.pending
 
     @property
     def stats(self) -> Stats:
         """
-        The counts of this client, as they are now.
+        A copy of the client's current statistics.
         """
         return self._parts.stats()
 
     @property
     def delay(self) -> float:
         """
-        The last wait in seconds before an attempt; at first C{initialDelay}.
+        The last wait before an attempt in seconds; C{initialDelay} before the first.
         """
         return self._parts.retries.delay
 
@@ -415,9 +417,9 @@ class ClientTCPFactory(Settings):
 
     def start(self) -> Deferred[None]:
         """
-        Start: call C{started} and connect. If the client is running, do nothing. (If an
-        endpoint connects or fails immediately, the callbacks for that are called before
-        this method returns.)
+        Start the client: call C{started}, and connect. If the client is running, do
+        nothing. (If an endpoint connects or fails immediately, the callbacks for this
+        are called before this method returns.)
 
         @return: see L{whenStopped}.
 
@@ -426,6 +428,7 @@ class ClientTCPFactory(Settings):
             C{remotePort} without C{remoteAddress}.
         @raise RuntimeError: if the client is shutting down, or if a C{ClientService}
             drives it.
+        @raise AliasInUse: if another running client has the C{alias}.
         """
         self._driver.start()
         return self._driver.whenStopped()
@@ -434,18 +437,19 @@ class ClientTCPFactory(Settings):
         self, address: str | bytes | None = None, port: int | str | None = None
     ) -> None:
         """
-        Connect, after aborting the current connection (POE: the connect event). An
-        address or a port that is passed replaces the settings of the destination. A
-        client that is not running is started.
+        Abort the current connection, and connect again (POE: the connect event). An
+        address or a port replaces the settings of the destination. If the client is not
+        running, start it.
 
         @param address: the new C{remoteAddress}; None to keep the current one.
         @param port: the new C{remotePort}; None to keep the current one.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
+        @raise AliasInUse: if another running client has the C{alias}.
         @raise TypeError: if an argument has the wrong type.
-        @raise ValueError: if it cannot be an address or a port; or if connections use
-            TLS now, because of an endpoint or C{connectSSL}, and would not use it with
-            another address.
+        @raise ValueError: if an argument cannot be an address or a port; or if the
+            client uses TLS because of an endpoint or C{connectSSL}, and would not use
+            it with the new address.
         """
         if address is not None or port is not None:
             attempts = self._driver.attempts
@@ -459,25 +463,26 @@ class ClientTCPFactory(Settings):
 
     def reconnect(self, delay: float = 0, *, drain: bool = False) -> None:
         """
-        Make an attempt (POE: the reconnect event). An attempt that is in progress is
-        cancelled. A connection is aborted first: C{disconnected} is called for it, with
-        the number of lost bytes in C{unsent}. A client that is not running is started:
+        Connect again (POE: the reconnect event). This cancels an attempt that is in
+        progress, or aborts the current connection: C{disconnected} is called, with the
+        number of lost bytes in C{unsent}. If the client is not running, start it:
         C{started} is called before the wait.
 
         @param delay: the seconds to wait before the attempt.
-        @param drain: True to close a current connection in order: flush the output, for
-            at most C{drainTimeout}; end our side; deliver the input until the peer ends
-            its side, for at most C{lingerTimeout}; and only then call C{disconnected}.
-            For TLS, and for servers that close the connection when our side ends, see
-            C{halfClose}. Records that are put until the next C{connected}, or until the
-            attempt fails, wait for the next connection, even without an
-            C{offlineLimit}, and count toward C{outputLimit}. If a limit is reached,
-            C{serverError} is called with a
-            L{DrainTimeout <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
-            <twisted_clienttcp.errors.LingerTimeout>}. A connection that is already
-            being closed continues to close.
+        @param drain: True to close the current connection without losing records: flush
+            the output, for at most C{drainTimeout}; end our side; deliver the input
+            until the peer ends its side, for at most C{lingerTimeout}; and only then
+            call C{disconnected}. For TLS, and for servers that close the connection
+            when our side ends, see C{halfClose}. Records that are put until the next
+            C{connected}, or until the attempt fails, wait for the next connection, even
+            without an C{offlineLimit}, and count toward C{outputLimit}. If a limit is
+            reached, C{serverError} is called with a L{DrainTimeout
+            <twisted_clienttcp.errors.DrainTimeout>} or a L{LingerTimeout
+            <twisted_clienttcp.errors.LingerTimeout>}. If the connection is already
+            being closed, that continues.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
+        @raise AliasInUse: if another running client has the C{alias}.
         @raise ValueError: if there is nothing to connect to, or the delay is negative.
         """
         seconds = _validators.delay("delay", delay)
@@ -490,15 +495,18 @@ class ClientTCPFactory(Settings):
 
     def shutdown(self) -> Deferred[Disconnection | None]:
         """
-        Stop (POE: the shutdown event): do not call C{serverInput} again, flush the
-        output, end our side of the connection, and give the peer time to end its side.
-        Then C{disconnected} and C{stopped} are called. After a second call, the client
-        does not wait for events that were scheduled after the first call either.
+        Stop the client without losing output (POE: the shutdown event). The client does
+        not call C{serverInput} again, flushes the output (for at most C{drainTimeout}),
+        ends our side of the connection, and gives the peer time to end its side
+        (C{lingerTimeout}). Then it calls C{disconnected} and C{stopped}.
+
+        The client waits for events that are scheduled after this call, but not for
+        those that were scheduled before. So a second call ends the wait for them.
 
         @return: a Deferred that fires when the client has stopped, with the
             L{Disconnection<twisted_clienttcp.Disconnection>}, or with None if
-            C{connected} was not called. If a callback requests another attempt, it
-            fires when the connection has ended.
+            C{connected} was not called. If a callback requests another attempt in the
+            meantime, the Deferred fires when the connection has ended.
         """
         return self._driver.shutdown()
 
@@ -506,8 +514,8 @@ class ClientTCPFactory(Settings):
         """
         Stop as L{shutdown} does, because of a failure: C{stopped} is called with it,
         and the Deferreds of C{start}, C{whenStopped} and C{whenConnected} fail with it.
-        If this is called again before the client has stopped, the first failure is
-        used. If the client has stopped already, do nothing.
+        Of several calls before the client has stopped, the first one determines the
+        failure. If the client has stopped already, do nothing.
 
         @param failure: why the client stops.
 
@@ -524,8 +532,8 @@ class ClientTCPFactory(Settings):
 
     def abort(self) -> Deferred[Disconnection | None]:
         """
-        Stop immediately, like L{shutdown} but without a flush: the pending output is
-        lost, and counted in C{unsent}.
+        Stop immediately, without flushing the output. C{Disconnection.unsent} counts
+        the pending output, which is lost.
 
         @return: see L{shutdown}.
         """
@@ -538,18 +546,18 @@ class ClientTCPFactory(Settings):
     def put(self, record: object) -> bool:
         """
         Send a record (POE: put of the wheel). Records put in one turn of the reactor
-        are sent together. Without a connection, they are kept for the next one, up to
-        C{offlineLimit}.
+        are sent together. Without a connection, up to C{offlineLimit} bytes are kept
+        for the next one.
 
         @param record: the record, of a type that the framing accepts.
 
-        @return: True if the pending output has reached C{highMark}; False without
-            marks.
+        @return: True if the pending output has reached C{highMark}. Without marks,
+            always False.
 
         @raise NotConnectedError: if there is no connection and no C{offlineLimit}, or
             the sending side of the connection is closed.
-        @raise OutputFull: if C{outputLimit} would be exceeded, or C{offlineLimit}
-            without a connection.
+        @raise OutputFull: if the record would exceed C{outputLimit} or, without a
+            connection, C{offlineLimit}.
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
         """
@@ -561,14 +569,14 @@ class ClientTCPFactory(Settings):
 
     def putMany(self, records: Iterable[object]) -> bool:
         """
-        Send records, in order; if one of them cannot be encoded, none is sent. This is
-        faster than L{put} for each of them.
+        Send several records, in order. This is faster than a call of L{put} for each.
+        If one of them cannot be encoded, none is sent.
 
         @param records: the records.
 
         @return: see L{put}.
 
-        @raise TypeError: also if C{records} is one record, or cannot be iterated.
+        @raise TypeError: if C{records} is a single record, or not iterable.
         @raise Exception: see L{put}.
         """
         if isinstance(records, (bytes, bytearray, memoryview, str)):
@@ -592,13 +600,13 @@ class ClientTCPFactory(Settings):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """
-        Register a producer for the output (C{IConsumer}). It is paused at the high mark
-        and resumed at the low one, and stopped at the end of the connection.
-        C{shutdown} waits, for at most C{drainTimeout}, until it is unregistered.
-        Without a connection, or while it drains, the producer is stopped immediately.
+        Register a producer for the output (C{IConsumer}). It is paused at the high
+        mark, resumed at the low mark, and stopped when the connection ends. C{shutdown}
+        waits, for at most C{drainTimeout}, until the producer is unregistered. Without
+        a connection, or during a drain, the producer is stopped immediately.
 
         @param producer: an C{IPushProducer} or C{IPullProducer}.
-        @param streaming: True for an C{IPushProducer}.
+        @param streaming: True for an C{IPushProducer}, False for an C{IPullProducer}.
 
         @raise RuntimeError: if a producer is registered already.
         """
@@ -617,14 +625,13 @@ class ClientTCPFactory(Settings):
 
     def setMarks(self, highMark: int | None, lowMark: int | None) -> None:
         """
-        Change both marks, for all connections. If the new ones are reached already,
-        C{serverHigh} or C{serverLow} is called.
+        Change both marks, for this connection and all later ones. If the pending output
+        is already at a new mark, C{serverHigh} or C{serverLow} is called.
 
-        @param highMark: the high mark in bytes; None, with C{lowMark} None too, for no
-            marks.
-        @param lowMark: the low mark in bytes.
+        @param highMark: the high mark in bytes; None for no marks.
+        @param lowMark: the low mark in bytes; None if C{highMark} is None.
 
-        @raise TypeError: if only one is None, or one is not a number.
+        @raise TypeError: if only one of them is None, or one is not a number.
         @raise ValueError: unless 0 < lowMark < highMark.
         """
         marks = Marks(highMark, lowMark)
@@ -636,6 +643,8 @@ class ClientTCPFactory(Settings):
 
     def flushed(self) -> Deferred[None]:
         """
+        Wait until the output has been flushed.
+
         @return: a Deferred that fires when the kernel has accepted every byte that was
             put; immediately if it already has. It fails with an L{OutputLost
             <twisted_clienttcp.errors.OutputLost>} if bytes are lost.
@@ -654,13 +663,13 @@ class ClientTCPFactory(Settings):
 
     def loseWriteConnection(self) -> None:
         """
-        Flush, end our side of the connection, and continue to read (POE:
+        Flush the output, end our side of the connection, and continue to read (POE:
         shutdown_output of the wheel). The connection ends when the peer ends its side,
-        or at C{shutdown}.
+        or when L{shutdown} is called.
 
         @raise NotConnectedError: if there is no connection.
-        @raise RuntimeError: if the transport cannot close only its sending side, as
-            with TLS.
+        @raise RuntimeError: if the transport cannot close only its sending side. TLS
+            cannot.
         """
         connection = self._live("loseWriteConnection")
         self._driver.connections.sendOffline(connection)
@@ -669,8 +678,8 @@ class ClientTCPFactory(Settings):
     def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
         Use another framing for this connection, from the next record on, in both
-        directions (POE: set_filter of the wheel). It decodes all bytes after the
-        records that have been delivered; the records in these bytes are delivered when
+        directions (POE: set_filter of the wheel). The new framing decodes all bytes
+        after the last delivered record. The records in these bytes are delivered when
         the current callback has returned.
 
         @param framing: a value of the setting C{framing}.
@@ -701,7 +710,7 @@ class ClientTCPFactory(Settings):
     def setOutputFraming(self, framing: FramingSpec[Any]) -> None:
         """
         Like L{setFraming}, for output only (POE: set_output_filter). Records that have
-        been put are already encoded.
+        been put already are not encoded again.
 
         @param framing: see L{setFraming}.
 
@@ -712,12 +721,13 @@ class ClientTCPFactory(Settings):
 
     def pauseProducing(self) -> None:
         """
-        Deliver no records of the current connection and read nothing from it, until
-        L{resumeProducing} (POE: pause_input of the wheel). A loss is noticed then, or
-        when something is written. Without a connection, do nothing.
+        Stop delivering records, and reading from the connection, until
+        L{resumeProducing} is called (POE: pause_input of the wheel). In the meantime, a
+        loss of the connection is noticed only if something is written. Without a
+        connection, do nothing.
 
-        To pass the records to a consumer, register C{client.server} with it: its pauses
-        and these are independent.
+        To pass the records to a consumer, register C{client.server} with it. The
+        consumer's pauses and these are independent.
         """
         if self._parts.server is not None:
             self._parts.server.reading.hold(Hold.USER)
@@ -742,9 +752,10 @@ class ClientTCPFactory(Settings):
         Call the handler of an event in the next turn of the reactor, after those posted
         before (POE: yield). C{connect}, C{reconnect} and C{shutdown} are events too.
 
-        A client that would give up does not stop while events are pending, because
-        their handlers may request another attempt. After C{shutdown}, it waits only for
-        events that were posted or scheduled since then; the others are cancelled.
+        A client that gives up does not stop while events are pending, because their
+        handlers may request another attempt. After L{shutdown}, it waits only for
+        posted events, and for events that were scheduled since then. When it stops, it
+        cancels all others.
 
         @param event: the name of the event.
         @param args: arguments for the handler, which follow the client.
@@ -796,15 +807,16 @@ class ClientTCPFactory(Settings):
         """
         Wait for a connection.
 
-        @param failAfterFailures: the number of failed attempts (or, with several
-            endpoints, of rounds) from now on after which the Deferred fails; None for
-            no limit. The client continues in any case. (As in ClientService; if one
-            drives the client, only failures of TLS and C{preConnect} are known.)
+        @param failAfterFailures: the number of failed attempts from now on (with
+            several endpoints, of rounds) after which the Deferred fails; None for no
+            limit. The client continues in any case. (C{ClientService} has the same
+            parameter. If one drives the client, only failures of TLS and C{preConnect}
+            count.)
 
-        @return: a Deferred that fires with the connection, when C{connected} has
-            returned; immediately if there is a connection. After C{failAfterFailures},
-            it fails with the last failure. If the client stops first, it fails with the
-            reason, or with a L{NotConnectedError
+        @return: a Deferred that fires with the connection when C{connected} has
+            returned; immediately if there is a connection. After C{failAfterFailures}
+            failures, it fails with the last one. If the client stops first, it fails
+            with the reason or, without one, with a L{NotConnectedError
             <twisted_clienttcp.errors.NotConnectedError>}.
 
         @raise TypeError: if C{failAfterFailures} is not a whole number.
@@ -828,7 +840,7 @@ class ClientTCPFactory(Settings):
 
     def startedConnecting(self, connector: Any) -> None:
         """
-        A connector has begun an attempt.
+        Note that a connector has begun an attempt.
 
         @param connector: the connector.
         """
@@ -836,16 +848,18 @@ class ClientTCPFactory(Settings):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
+        Create the connection of an attempt that has succeeded.
+
         @param addr: the address of the peer; None if it is unknown.
 
         @return: the new connection, or the TLS protocol below it; None if there is a
-            connection already, or none is wanted.
+            connection already, or if none is wanted.
         """
         return self._driver.connections.build(addr)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure | None) -> None:
         """
-        An attempt has failed.
+        Note that an attempt has failed.
 
         @param connector: the connector that has made it.
         @param reason: the reason; None if it is unknown.
@@ -854,7 +868,8 @@ class ClientTCPFactory(Settings):
 
     def clientConnectionLost(self, connector: Any, reason: Failure | None) -> None:
         """
-        A connection is lost, as the connection itself has already reported.
+        Note that a connector has lost its connection, which the connection itself has
+        already reported.
 
         @param connector: the connector that has made it.
         @param reason: the reason; None if it is unknown.
@@ -864,29 +879,30 @@ class ClientTCPFactory(Settings):
 
     def resetDelay(self) -> None:
         """
-        Reset the delays and the count of failures. Calling it is optional: a connection
-        that has lasted for C{stableAfter} seconds does the same. It does not restart a
-        client that has stopped, nor end a wait.
+        Reset the delay and the count of failures. A connection that has lasted for
+        C{stableAfter} seconds does the same. This does not end a wait, or start a
+        client that has stopped.
         """
         self._parts.retries.reset()
 
     def stopTrying(self) -> None:
         """
-        Make no more attempts: stop now if there is no connection, or else when it is
-        lost. A later call of C{connect} or C{reconnect} makes one attempt.
+        Make no more attempts. The client stops now or, if there is a connection, when
+        it is lost. A later call of L{connect} or L{reconnect} makes one attempt.
         """
         self.continueTrying = 0
         self._driver.stopTrying()
 
     def retry(self, connector: Any = None) -> None:
         """
-        Make another attempt after the delay that the policy returns, like L{reconnect}.
-        If an attempt has begun or will follow anyway, or if the client has stopped or
-        is stopping, do nothing.
+        Make another attempt, as L{reconnect} does, after the delay that the policy
+        returns. Do nothing if an attempt has begun or will follow anyway, or if the
+        client is stopping or has stopped.
 
         @param connector: the connector to use from now on.
 
         @raise RuntimeError: if a C{ClientService} drives the client.
+        @raise AliasInUse: if another running client has the C{alias}.
         @raise ValueError: if there is nothing to connect to.
         """
         delay = self._driver.retry(connector)

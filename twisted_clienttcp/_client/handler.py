@@ -1,5 +1,5 @@
 """
-Objects whose methods are callbacks, and names that are similar to those of callbacks.
+Handlers: objects whose methods are callbacks. Methods with a misspelt name are found.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .._validators import misspelt
 from .callbacks import CALLBACKS
 from .constructor import OTHER_WORDS, byWord, plain
 
-#: The callback for its name, and for each other word.
+#: The callbacks, by their names and by other words for them.
 _WORDS = {
     word: name
     for word, name in byWord(CALLBACKS, OTHER_WORDS).items()
@@ -22,8 +22,8 @@ def isHandler(candidate: object, kind: type) -> bool:
     """
     @param kind: the class of the client.
 
-    @return: True if an object has a method with the name of a callback, or a similar
-        one.
+    @return: True if an object has a method whose name is that of a callback, or is
+        similar to one.
     """
     return any(
         (name in CALLBACKS or _misspelt(name, kind))
@@ -34,13 +34,15 @@ def isHandler(candidate: object, kind: type) -> bool:
 
 def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str, Any]:
     """
-    Add the methods of a handler to the callbacks that were given as parameters.
+    Add the methods of a handler to the callbacks that were passed as parameters.
 
-    @param given: each callback, or None, by its name.
+    @param given: the callbacks by name; None for those that were not passed.
     @param kind: the class of the client.
 
-    @raise TypeError: if the handler is a class, has no callback, or has one that is not
-        a method or that is given as a parameter too; or if a method has a name that is
+    @return: all callbacks, in the same form.
+
+    @raise TypeError: if the handler is a class or has no callback, if a callback is not
+        a method or was also passed as a parameter, or if the name of a method is
         similar to that of a callback.
     """
     if isinstance(handler, type):
@@ -82,13 +84,13 @@ def withMethods(handler: object, given: dict[str, Any], kind: type) -> dict[str,
 
 def rejectMethods(cls: type, kind: type) -> None:
     """
-    Reject a subclass of the client that has a method with the name of a callback, or a
-    similar one: it would never be called.
+    Reject a subclass of the client that has a method whose name is that of a callback,
+    or is similar to one: the client would never call it.
 
-    @param cls: the subclass. Its bases are checked too, which may be mixins.
+    @param cls: the subclass. Its bases, which may be mixins, are checked too.
     @param kind: the class of the client.
 
-    @raise TypeError: if there is one.
+    @raise TypeError: if there is such a method.
     """
     for base in cls.__mro__:
         if base in kind.__mro__:
@@ -121,16 +123,16 @@ def _isMethod(value: object) -> bool:
 
 def _misspelt(name: str, kind: type) -> str | None:
     """
-    @return: the callback that was probably meant by a public name that is neither the
-        name of a callback nor an attribute of the client; None if there is none.
+    @return: the callback that was probably meant by a name; None if there is none, or
+        if the client has an attribute with this name.
     """
     return None if hasattr(kind, name) else misspelt(name, CALLBACKS)
 
 
 def _missing(name: str, handler: object, given: dict[str, Any]) -> str | None:
     """
-    @return: the callback that was probably meant by a name such as C{onConnect}. None
-        if the client has that callback: then the method is the user's own.
+    @return: the callback that was probably meant by a name such as C{onConnect}; None
+        if the client has this callback, so that the method must have another purpose.
     """
     if name[:2].lower() != "on":
         return None

@@ -82,7 +82,7 @@ CLOSE = "when a connection begins to close"
 START = "at the next start"
 NEVER = "cannot be changed"
 
-#: The framing of clients without one of their own.
+#: The default framing.
 LINE = Line()
 
 _DESTINATION = frozenset(DESTINATION)
@@ -126,25 +126,25 @@ def _refuse(client: Settings, name: str, value: object) -> NoReturn:
     )
 
 
-def _move(client: Settings, name: str, value: object) -> None:
+def _setDestination(client: Settings, name: str, value: object) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(placeholders(values), client.reactor)
     client._moved |= {name}
     _store(client, name, value)
 
 
-def _reframe(client: Any, name: str, value: AnyFraming) -> None:
+def _setFraming(client: Any, name: str, value: AnyFraming) -> None:
     _checkTimed("heartbeat", client.heartbeat, value)
     _checkTimed("keepTalking", client.keepTalking, value)
     _store(client, name, value)
 
 
-def _beat(client: Settings, name: str, value: TimedRecord | None) -> None:
+def _setTimed(client: Settings, name: str, value: TimedRecord | None) -> None:
     _checkTimed(name, value, client.framing)
     _store(client, name, value)
 
 
-def _mark(client: Any, name: str, value: int | None) -> None:
+def _setMark(client: Any, name: str, value: int | None) -> None:
     values = {"highMark": client.highMark, "lowMark": client.lowMark, name: value}
     client.setMarks(**values)
 
@@ -264,14 +264,14 @@ class Setting:
     """
     One setting: a row of the table.
 
-    @ivar default: the value of clients that have none of their own.
-    @ivar validate: called with the name and a value; returns the value to use, or
-        raises an exception.
-    @ivar kind: which values it can have, for the documentation.
-    @ivar later: when a later change takes effect.
+    @ivar default: the default value.
+    @ivar validate: a function that is called with the name and a value, and returns the
+        value to use or raises an exception.
+    @ivar kind: the possible values, for the documentation.
+    @ivar later: when a later change takes effect, for the documentation.
     @ivar poe: the corresponding parameter of POE::Component::Client::TCP.
-    @ivar apply: called with the client, the name and a valid value, to carry out an
-        assignment.
+    @ivar apply: a function that is called with the client, the name and a valid value,
+        and carries out an assignment.
     """
 
     default: object
@@ -296,8 +296,10 @@ def _setting(
     return cast(_Value, Setting(default, validate, kind, later, poe, apply))
 
 
-def _place(kind: str, validate: _Validator = _unchecked, poe: str = "") -> Any:
-    return Setting(None, validate, kind, ATTEMPT, poe, _move)
+def _destinationSetting(
+    kind: str, validate: _Validator = _unchecked, poe: str = ""
+) -> Any:
+    return Setting(None, validate, kind, ATTEMPT, poe, _setDestination)
 
 
 def _fixed(default: object, validate: _Validator, kind: str, poe: str = "") -> Any:
@@ -309,118 +311,120 @@ class Settings(ReconnectingClientFactory):
     The base class of the client, which holds its settings.
 
     @ivar remoteAddress: the server: a host name, an IPv4 or IPv6 literal, or an address
-        packed into 4 or 16 bytes; with C{domain=AF_UNIX} the path of a socket.
+        packed into 4 or 16 bytes; with C{domain=AF_UNIX}, the path of a socket.
     @ivar remotePort: the port of the server: a number, or the name of a service.
-    @ivar endpoint: what to connect to, instead of C{remoteAddress} and C{remotePort}:
-        an C{IStreamClientEndpoint}, or a string that describes one, such as
-        C{"tcp:host:port"}, whose host is looked up for IPv4 and IPv6. A sequence of
-        these is for failover: an attempt uses one endpoint, for at most
-        C{connectTimeout}; if it fails, the next endpoint is tried immediately. The
-        client waits only when all have failed. It continues with an endpoint that works
-        until an attempt fails, or until two connections in a row were lost before
+    @ivar endpoint: the endpoint to connect to, instead of C{remoteAddress} and
+        C{remotePort}: an C{IStreamClientEndpoint}, or a string that describes one. With
+        C{"tcp:host:port"}, the host is looked up for IPv4 and IPv6. For failover, pass
+        a sequence of endpoints. Each attempt uses one endpoint, for at most
+        C{connectTimeout}. If it fails, the client tries the next endpoint immediately,
+        and waits only when all have failed. The client keeps using an endpoint that
+        works until an attempt fails, or until two connections in a row are lost before
         C{stableAfter}. To randomise the order, shuffle the sequence.
-    @ivar tls: True to use TLS, with a server certificate that the platform trusts and
-        that is valid for the host name or IP address connected to. Or the result of
-        C{twisted.internet.ssl.optionsForClientTLS}: with it, choose an authority or a
-        client certificate of your own, or name the host of an endpoint object.
-        C{preConnect} and C{connected} are called when the certificate has been
-        verified; if it is not valid, C{connectError} gets a C{TLSError}. Needs the
+    @ivar tls: True to use TLS, and to require a server certificate that the platform
+        trusts and that is valid for the host name or IP address of the server. To
+        choose the trusted authority or a client certificate, or to name the host of an
+        endpoint object, pass the result of C{twisted.internet.ssl.optionsForClientTLS}.
+        C{preConnect} and C{connected} are called after the certificate has been
+        verified. If it is not valid, C{connectError} gets a C{TLSError}. Needs the
         extra C{tls}.
     @ivar domain: the address family to connect with. With C{AF_UNIX}, C{remoteAddress}
-        is a path and there is no port. None for every family that the name resolves to.
+        is a path and there is no port. None to use every family that the name resolves
+        to.
     @ivar bindAddress: the local IP address to connect from.
     @ivar bindPort: the local port to connect from.
-    @ivar socketOptions: options that each socket gets before it connects: a list of
-        C{(level, name, value)}, as the arguments of C{socket.setsockopt}. If the kernel
+    @ivar socketOptions: options to set on each socket before it connects: a list of
+        C{(level, name, value)}, the arguments of C{socket.setsockopt}. If the kernel
         rejects an option, the attempt fails. The options apply only to sockets that the
-        client creates itself: not with endpoints other than C{"tcp:..."}, nor with
-        C{connectTCP}.
+        client itself creates, so not with endpoints other than C{"tcp:..."}, and not
+        with C{connectTCP}.
     @ivar proxy: the proxy to connect through: C{"socks5://user:password@host:1080"},
         C{"http://user:password@host:3128"} or C{"https://host:443"}; a
         C{twisted_clienttcp.proxy.Proxy}; a sequence of these, each reached through the
         one before; or C{"environment"}, to use the variables C{ALL_PROXY} and
         C{NO_PROXY}, which are read when the client is created and when its destination
-        changes. The last proxy looks up the name of the server. C{domain},
-        C{bindAddress}, C{bindPort} and C{socketOptions} apply to the connection to the
-        first proxy. C{http} and C{https} need the extra C{proxy}, and C{https} also
-        the extra C{tls}.
+        changes. The last proxy looks up the server's name. C{domain}, C{bindAddress},
+        C{bindPort} and C{socketOptions} apply to the connection to the first proxy.
+        C{http} and C{https} need the extra C{proxy}, and C{https} also the extra
+        C{tls}.
     @ivar connectTimeout: the seconds that an attempt may take, from the lookup of the
         name to the end of C{preConnect}, including proxies.
-    @ivar framing: how the byte stream is split into records: a framing, of which each
-        connection gets a fresh copy, or its class, or a pair of the class and its
-        keyword arguments. None for C{Line()}. To change the framing of the current
-        connection, call C{setFraming}.
-    @ivar autoReconnect: connect again after a failure or a loss. If False, the client
-        stops instead, unless a callback has called C{connect} or C{reconnect} (POE's
-        rule).
+    @ivar framing: how the byte stream is split into records: a framing, its class, or a
+        pair of the class and its keyword arguments. Each connection uses a fresh copy.
+        None for C{Line()}. To change the framing of the current connection, call
+        C{setFraming}.
+    @ivar autoReconnect: connect again after a failed attempt or a lost connection. If
+        False, the client stops instead, unless a callback has called C{connect} or
+        C{reconnect} (as in POE).
     @ivar retryPolicy: a function that is called after each failure with the number of
         failures in a row, and returns the seconds to wait before the next attempt, or
         None to give up. It replaces C{initialDelay}, C{factor} and C{jitter}; see
-        C{twisted_clienttcp.retry}. If it raises an exception, or returns something
-        else, that is logged and the client stops.
-    @ivar initialDelay: the longest wait in seconds before the first new attempt. If
-        C{maxDelay} is less, it is used instead.
+        C{twisted_clienttcp.retry}. If it raises an exception or returns anything else,
+        the client logs this and stops.
+    @ivar initialDelay: the longest wait in seconds after the first failure. If
+        C{maxDelay} is less, that is the limit.
     @ivar maxDelay: the longest wait in seconds before any attempt. A longer delay from
-        a C{retryPolicy} is cut to it.
+        a C{retryPolicy} is reduced to this.
     @ivar factor: the longest wait is multiplied by this number after each failure.
-    @ivar jitter: the fraction of each wait that is random. 1 is full jitter: a wait is
-        drawn evenly between 0 and the longest one. None or 0 for none.
+    @ivar jitter: the fraction of each wait that is random. With 1 (full jitter), each
+        wait is chosen uniformly between 0 and the longest wait. None or 0 for no
+        jitter.
     @ivar maxRetries: the client gives up when this many retries in a row have failed;
         None for no limit.
     @ivar stableAfter: when a connection has lasted for this many seconds, the waits and
-        the count of retries start over: its loss is the first failure. A shorter
-        connection counts as one more failure in a row.
-    @ivar maxAge: a connection that is this many seconds old is drained, as by
-        C{reconnect(drain=True)}, and replaced by another one; without C{autoReconnect},
-        the client stops instead. If the server closes the connection when our side
-        ends, set C{halfClose} to False too. With full C{jitter}, the age is drawn
-        evenly from the last tenth of these seconds, so that clients that connected at
-        the same time do not all return at the same time; a smaller C{jitter} makes this
-        range smaller. None for no limit.
-    @ivar failBack: if C{endpoint} is a sequence, a connection to any endpoint but the
-        first is drained and replaced when it is this many seconds old. The next round
-        of attempts starts at the first endpoint. C{jitter} and C{halfClose} apply as
-        for C{maxAge}; if C{maxAge} is less, it is used instead. Without such a
-        sequence, it has no effect: a name with several addresses is one server. None to
-        stay.
-    @ivar keepAlive: whether the kernel probes a silent peer and drops the connection if
-        it does not answer. Or C{(idle, interval, count)}: the seconds of silence before
-        the first probe, the seconds between probes, and their number; with True, the
-        kernel's own values apply: usually two hours of silence. For TCP, not for UNIX
-        sockets.
+        the count of retries are reset: its loss is a first failure. The loss of a
+        shorter connection is one more failure in a row.
+    @ivar maxAge: the age in seconds at which a connection is drained and replaced, as
+        by C{reconnect(drain=True)}. Without C{autoReconnect}, the client stops instead.
+        If the server closes the connection when our side ends, set C{halfClose} to
+        False too. With full C{jitter}, the age is chosen uniformly from the last tenth
+        of this time, so that clients that connected at the same time do not all
+        reconnect at the same time. A smaller C{jitter} makes this range smaller. None
+        for no limit.
+    @ivar failBack: if C{endpoint} is a sequence, the age in seconds at which a
+        connection to any endpoint but the first is drained and replaced. The next round
+        of attempts begins at the first endpoint. C{jitter} and C{halfClose} apply as
+        for C{maxAge}. If C{maxAge} is less, that is the limit. Without a sequence, this
+        setting has no effect: a name with several addresses is one server. None to keep
+        such a connection.
+    @ivar keepAlive: whether the kernel probes a silent peer, and drops the connection
+        if the peer does not answer (TCP keepalive). True uses the kernel's own values,
+        usually two hours of silence before the first probe. C{(idle, interval, count)}
+        sets them: the seconds of silence before the first probe, the seconds between
+        probes, and the number of probes. UNIX sockets do not use this setting.
     @ivar unacknowledgedTimeout: if data that was sent has not been acknowledged for
         this many seconds, the kernel drops the connection (TCP_USER_TIMEOUT, Linux).
-        This also drops a peer that acknowledges but does not read for this time. None
-        for the kernel's own limit, usually 15 minutes. With C{keepAlive=(idle,
-        interval, count)}, choose C{idle + interval * count}.
-    @ivar idleTimeout: a connection on which nothing is received for this many seconds
-        is dropped: C{serverError} gets an C{IdleTimeout}. None for no limit. Any byte
-        counts, even one that completes neither a record nor a TLS record, and so does
-        output that the peer accepts. Time during which reading is paused, or a result
-        of C{serverInput} is awaited, does not count.
+        This also drops a peer that acknowledges data but does not read any for this
+        time. None for the kernel's own limit, usually 15 minutes. With
+        C{keepAlive=(idle, interval, count)}, choose C{idle + interval * count}.
+    @ivar idleTimeout: the seconds after which a connection is dropped if nothing is
+        received: C{serverError} gets an C{IdleTimeout}. Any byte counts, even if it
+        does not complete a record or a TLS record, and so does output that the peer
+        accepts. Time during which reading is paused, or a result of C{serverInput} is
+        awaited, does not count. None for no limit.
     @ivar heartbeat: when nothing has been received for this many seconds, put a record:
-        C{(seconds, record)}, or C{(seconds, function)} for the result of
-        C{function(client)}, unless that is None. If nothing at all is received for the
-        same time again, and the peer accepts no other output either, the connection is
-        half open and is dropped: C{serverError} gets a C{HeartbeatTimeout}. So a dead
-        peer is found after twice this time.
+        C{(seconds, record)}; or C{(seconds, function)}, to put the result of
+        C{function(client)}, unless it is None. If nothing is received for the same time
+        again, and the peer accepts no other output either, the connection is half open
+        and is dropped: C{serverError} gets a C{HeartbeatTimeout}. So a dead peer is
+        detected after twice this time.
     @ivar keepTalking: when nothing has been sent for this many seconds, put a record:
-        C{(seconds, record)}, or C{(seconds, function)} as for C{heartbeat}. For servers
-        that drop a silent client, like those of MQTT.
+        C{(seconds, record)} or C{(seconds, function)}, as for C{heartbeat}. For servers
+        that drop a silent client, such as MQTT brokers.
     @ivar drainTimeout: the seconds that C{shutdown} or a drain may take to flush the
-        output; also the seconds after a loss in which the records received before are
-        still delivered.
+        output; also the seconds after a loss during which records that were received
+        before it are still delivered.
     @ivar lingerTimeout: the seconds to wait, after the flush, for the peer to end its
         side too.
     @ivar halfClose: whether a drain ends our side of the connection when the output is
         flushed, and then waits for the end of the peer's side. Set it to False for
-        servers that close the connection when our side ends: they discard the answers
-        that they have not sent. A protocol of Twisted does that unless it implements
-        C{IHalfCloseableProtocol}. With False, a drain ends our side only when nothing
-        has arrived for 5 seconds, so C{lingerTimeout} must be more than 5. With TLS and
-        through a proxy, a drain always works this way, because most TLS servers and
-        many proxies close the connection when one side has ended. Only drains use this
-        setting.
+        servers that close the connection when our side ends, because these discard the
+        answers that they have not sent. A Twisted protocol does this unless it
+        implements C{IHalfCloseableProtocol}. With False, a drain ends our side only
+        when nothing has arrived for 5 seconds, so C{lingerTimeout} must be more than 5.
+        With TLS and through a proxy, a drain always works this way, because most TLS
+        servers and many proxies close the connection when one side has ended. Only
+        drains use this setting.
     @ivar shutdownOnError: whether the peer's end of stream ends the connection. If
         False, the connection stays open for output until C{shutdown} or C{reconnect}:
         the client must call one of them. Any other loss ends it immediately, and so
@@ -431,16 +435,16 @@ class Settings(ReconnectingClientFactory):
         C{setMarks}.
     @ivar lowMark: when the pending output has fallen to this many bytes, C{serverLow}
         is called and the producer is resumed.
-    @ivar outputLimit: how many bytes may be pending during a connection: C{put} raises
-        an C{OutputFull} if a record would exceed it, and puts nothing. Choose more than
-        C{highMark}, at which a client should stop by itself; this limit bounds the
-        memory of a client that does not. None for no limit.
-    @ivar offlineLimit: how many bytes may be put without a connection, to be sent when
-        there is one, after C{connected} has returned; 0 for none. At a loss, records
-        that were not passed to the transport are kept too, except those put in
-        C{connected} itself.
+    @ivar outputLimit: the number of bytes that may be pending during a connection. If a
+        record would exceed it, C{put} raises an C{OutputFull} and queues nothing.
+        Choose more than C{highMark}: a program should stop putting records at the high
+        mark, and this limit bounds the memory if it does not. None for no limit.
+    @ivar offlineLimit: the number of bytes that may be put without a connection. They
+        are sent on the next one, after C{connected} has returned. At a loss, records
+        that had not been passed to the transport are kept too, except those put in
+        C{connected}. 0 to keep none.
     @ivar noDelay: send small writes immediately (TCP_NODELAY).
-    @ivar args: further arguments for C{started}.
+    @ivar args: arguments for C{started}, which follow the client.
     @ivar alias: the name under which C{twisted_clienttcp.post} and
         C{twisted_clienttcp.resolve} find this client while it runs.
     @ivar inlineStates: handlers of named events, C{{event: function}}, each called as
@@ -448,34 +452,43 @@ class Settings(ReconnectingClientFactory):
     @ivar objectStates: methods as handlers: pairs of an object and either C{{event:
         method name}} or a list of names.
     @ivar packageStates: the same with classes or modules.
-    @ivar sessionType: dispatches named events: C{Session}, C{MultiDispatchSession} or a
-        subclass.
-    @ivar sessionParams: keyword arguments of the session; C{trace=True} logs each
+    @ivar sessionType: the class that dispatches named events: C{Session},
+        C{MultiDispatchSession} or a subclass.
+    @ivar sessionParams: keyword arguments for C{sessionType}; C{trace=True} logs each
         event.
     @ivar reactor: the reactor to connect with; None for the installed one.
-    @ivar clock: the source of time; None for the reactor. Timers that are already
-        running keep theirs, so set it before the start. Twisted's reactors use the time
-        of day: if that is set while they run, timers are early or late.
-        C{reactor.seconds = time.monotonic}, before any timer is started, avoids this.
+    @ivar clock: the C{IReactorTime} that tells the time and runs timers; None for the
+        reactor. Set it before the start: timers that are running keep their clock.
+        Twisted's reactors use the time of day, so timers are early or late if it is
+        changed. To avoid this, set C{reactor.seconds = time.monotonic} before any timer
+        is started.
     @ivar wireLog: a C{twisted_clienttcp.wirelog.WireLog}, which logs the bytes of each
         connection in both directions. None for no such log.
     """
 
-    remoteAddress: str | bytes | None = _place(
+    remoteAddress: str | bytes | None = _destinationSetting(
         "name, address or packed address", poe="RemoteAddress"
     )
-    remotePort: int | str | None = _place("number or service name", poe="RemotePort")
-    endpoint: Endpoint | Iterable[Endpoint] | None = _place(
+    remotePort: int | str | None = _destinationSetting(
+        "number or service name", poe="RemotePort"
+    )
+    endpoint: Endpoint | Iterable[Endpoint] | None = _destinationSetting(
         "endpoint, description, or several", endpointsFrom
     )
-    tls: IOpenSSLClientConnectionCreator | bool | None = _place("True, options or None")
-    domain: int | None = _place("AF_INET, AF_INET6, AF_UNIX or None", poe="Domain")
-    bindAddress: str | bytes | None = _place("IP address or None", poe="BindAddress")
-    bindPort: int | str | None = _place("number or None", poe="BindPort")
-    socketOptions: Sequence[tuple[int, int, int | bytes]] | None = _place(
+    tls: IOpenSSLClientConnectionCreator | bool | None = _destinationSetting(
+        "True, options or None"
+    )
+    domain: int | None = _destinationSetting(
+        "AF_INET, AF_INET6, AF_UNIX or None", poe="Domain"
+    )
+    bindAddress: str | bytes | None = _destinationSetting(
+        "IP address or None", poe="BindAddress"
+    )
+    bindPort: int | str | None = _destinationSetting("number or None", poe="BindPort")
+    socketOptions: Sequence[tuple[int, int, int | bytes]] | None = _destinationSetting(
         "list of (level, name, value), or None", socketOptions
     )
-    proxy: str | Proxy | Iterable[str | Proxy] | None = _place(
+    proxy: str | Proxy | Iterable[str | Proxy] | None = _destinationSetting(
         "URL, Proxy, several, 'environment' or None", endpointsFrom
     )
     connectTimeout: float = _setting(
@@ -487,7 +500,7 @@ class Settings(ReconnectingClientFactory):
         "framing, class, or (class, arguments)",
         CONNECTION,
         poe="Filter",
-        apply=_reframe,
+        apply=_setFraming,
     )
     autoReconnect: bool = _setting(True, flag, "True or False", NOW)
     retryPolicy: Policy | None = _setting(None, policy, "function or None", FAILURE)
@@ -523,14 +536,14 @@ class Settings(ReconnectingClientFactory):
         _timedRecord,
         "(seconds, record or function) or None",
         CONNECTION,
-        apply=_beat,
+        apply=_setTimed,
     )
     keepTalking: tuple[float, object] | None = _setting(
         None,
         _timedRecord,
         "(seconds, record or function) or None",
         CONNECTION,
-        apply=_beat,
+        apply=_setTimed,
     )
     drainTimeout: float = _setting(60.0, seconds, "seconds", CLOSE)
     lingerTimeout: float = _setting(30.0, seconds, "seconds", CLOSE)
@@ -544,7 +557,7 @@ class Settings(ReconnectingClientFactory):
         "bytes or None",
         NOW,
         poe="HighMark",
-        apply=_mark,
+        apply=_setMark,
     )
     lowMark: int | None = _setting(
         None,
@@ -552,7 +565,7 @@ class Settings(ReconnectingClientFactory):
         "bytes or None",
         NOW,
         poe="LowMark",
-        apply=_mark,
+        apply=_setMark,
     )
     outputLimit: int | None = _setting(None, _optionalBytes, "bytes or None", NOW)
     offlineLimit: int = _setting(0, byteCount, "bytes", NOW)
@@ -586,9 +599,9 @@ class Settings(ReconnectingClientFactory):
     #: The connector of the last attempt.
     connector: Any
 
-    #: The settings of the destination that the class has.
+    #: The class's settings of the destination.
     _classDestination: dict[str, object] = dict.fromkeys(DESTINATION)
-    #: The settings that a subclass has set before it called our constructor.
+    #: The settings that a subclass assigned before it called our constructor.
     _early: dict[str, object]
     #: The target of the last attempt, and the settings of the destination that have
     #: been changed since.
@@ -671,14 +684,14 @@ class Settings(ReconnectingClientFactory):
             storeMarks(self, Marks(self.highMark, self.lowMark))
         for name in ("heartbeat", "keepTalking"):
             _checkTimed(name, getattr(self, name), self.framing)
-        former = cls._classDestination
+        values = cls._classDestination
         if given:
-            former = replaced(former, given)
-        moveTo(self, targetFrom(former, self.reactor))
+            values = replaced(values, given)
+        moveTo(self, targetFrom(values, self.reactor))
 
     def _keep(self, name: str, value: object) -> None:
         """
-        Store the value of a setting, if it is not that of the class.
+        Store the value of a setting, unless it is the class's value.
         """
         if value is not getattr(type(self), name):
             _store(self, name, value)
@@ -739,7 +752,7 @@ def currentTarget(client: Settings) -> Target:
 
 def storePeer(client: Settings, peer: IAddress | None) -> None:
     """
-    Keep the peer of a connection whose destination is not known otherwise.
+    Keep the peer of a connection whose destination is not known in another way.
     """
     client._peer = peer
 
@@ -779,7 +792,7 @@ def nextTarget(client: Settings) -> Target:
 
 def moveToNext(client: Settings) -> None:
     """
-    Use the target of the next attempt from now on.
+    Move to the target of the next attempt.
 
     @raise TypeError: see L{nextTarget}.
     """
@@ -789,7 +802,7 @@ def moveToNext(client: Settings) -> None:
 
 def moveTo(client: Settings, target: Target) -> None:
     """
-    Use another target from now on.
+    Move to another target, and store its settings.
     """
     client._target = target
     client._moved = _NONE
