@@ -115,7 +115,11 @@ def phase(client: ClientTCPFactory) -> str:
 class ClientTestCase(SynchronousTestCase):
     """
     Tests with a client on a memory reactor.
+
+    @ivar factory: the class of the clients.
     """
+
+    factory: type[ClientTCPFactory] = ClientTCPFactory
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -133,7 +137,7 @@ class ClientTestCase(SynchronousTestCase):
             **self.recorder.parameters(),
             **parameters,
         }
-        client = ClientTCPFactory(**given)
+        client = self.factory(**given)
         client.jitter = 0
         return client
 

@@ -29,6 +29,7 @@ LAYERS = {
     "errors": 0,
     "_validators": 0,
     "_logevents": 0,
+    "_raising": 0,
     "framing": 1,
     "retry": 1,
     "_tls": 1,

@@ -23,6 +23,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ._raising import caught
 from ._validators import imported
 from .errors import TLSError, nameOf
 
@@ -152,7 +153,7 @@ def secured(
     """
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
-    factory = TLSMemoryBIOFactory(Creator(options), True, owner, clock)
+    factory = TLSMemoryBIOFactory(Creator(options, clock), True, owner, clock)
     return factory.protocol(factory, protocol)
 
 
@@ -165,8 +166,11 @@ class Creator:
     abort the transport in the same turn of the reactor.
     """
 
-    def __init__(self, options: IOpenSSLClientConnectionCreator) -> None:
+    def __init__(
+        self, options: IOpenSSLClientConnectionCreator, clock: IReactorTime
+    ) -> None:
         self._options = options
+        self._clock = clock
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> Connection:
         """
@@ -182,7 +186,8 @@ class Creator:
             made = options.clientConnectionForTLS(protocol)
             if not isinstance(made, SSL.Connection):
                 raise TypeError(f"it returned {made!r}, which is not a connection")
-        except Exception as error:
+        except BaseException as error:
+            caught(self._clock)
             refusal = TLSError(
                 f"{options!r} cannot make a TLS connection: {nameOf(error)}"
             )
@@ -220,7 +225,7 @@ def start(
         secure: Any = _within(transport, options, above)
         tls = secure
     else:
-        transport.startTLS(Creator(options))
+        transport.startTLS(Creator(options, above.timeSource()))
         secure, tls = transport, transport.protocol
     if not swallow:
         return secure
@@ -246,8 +251,9 @@ def _within(
     """
     from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+    clock = above.timeSource()
     factory = TLSMemoryBIOFactory(
-        Creator(options), True, transport.factory.wrappedFactory, above.timeSource()
+        Creator(options, clock), True, transport.factory.wrappedFactory, clock
     )
     # Connect a substitute first: the protocol above already has a transport.
     layer = TLSMemoryBIOProtocol(factory, Protocol())

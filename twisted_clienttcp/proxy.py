@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
@@ -18,10 +17,12 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._connecting.connector import ConnectAttempt
+from ._connecting.destination import Address
 from ._connecting.proxied import Proxied
 from ._connecting.proxies import Proxy
 from ._connecting.target import Target
@@ -53,8 +54,8 @@ class ProxyEndpoint:
         @param reactor: the reactor to connect with.
         @param proxy: the value of the client's setting: a URL such as
             C{"socks5://user:password@proxy.example:1080"}, a L{Proxy}, several of these
-            for a chain, or C{"environment"}. If the environment has no proxy for this
-            server, the endpoint connects directly.
+            for a chain, or C{"environment"}. If there is none for this server, the
+            endpoint connects directly, as the client does.
         @param host: the host name or IP address of the server. The last proxy looks up
             a name.
         @param port: its port.
@@ -68,8 +69,9 @@ class ProxyEndpoint:
         """
         self._reactor = reactor
         self._timeout = seconds("timeout", timeout)
-        self._destination = Target(host, port, proxy=proxy).current
-        self._direct = HostnameEndpoint(reactor, host, port, timeout)
+        destination = Target(host, port, proxy=proxy).current
+        assert isinstance(destination, (Address, Proxied))
+        self._destination = destination
 
     def __repr__(self) -> str:
         return f"<ProxyEndpoint {self._destination}>"
@@ -85,15 +87,14 @@ class ProxyEndpoint:
             <twisted_clienttcp.errors.TLSError>} if TLS with a proxy has failed, or an
             error of Twisted.
         """
-        proxied = self._destination
-        if not isinstance(proxied, Proxied):
-            return self._direct.connect(protocolFactory)
-        return _Connecting(self._reactor, proxied, protocolFactory, self._timeout).done
+        return _Connecting(
+            self._reactor, self._destination, protocolFactory, self._timeout
+        ).done
 
 
 class _Connecting:
     """
-    The attempt of an endpoint.
+    An attempt of an endpoint.
 
     @ivar done: the result of the endpoint.
     """
@@ -101,7 +102,7 @@ class _Connecting:
     def __init__(
         self,
         reactor: Any,
-        destination: Proxied,
+        destination: Address | Proxied,
         factory: IProtocolFactory,
         timeout: float,
     ) -> None:
@@ -111,17 +112,23 @@ class _Connecting:
         self._attempt = ConnectAttempt(self)
         self._deadline = reactor.callLater(timeout, self._expired)
         self.done: Deferred[IProtocol] = Deferred(self._cancelled)
-        destination.connect(reactor, self._attempt, self._connected)
+        if isinstance(destination, Proxied):
+            destination.connect(reactor, self._attempt, self.connected)
+        else:
+            destination.connect(reactor, self._attempt)
 
     def _expired(self) -> None:
         unfinished = self._attempt.unfinished or f"connecting to {self._destination}"
         text = f"{unfinished} has not finished within {self._timeout:g} s"
-        self._fail(Failure(ConnectTimeout(text)))
+        self.fail(Failure(ConnectTimeout(text)))
 
     def _cancelled(self, done: Deferred[IProtocol]) -> None:
-        self._fail(Failure(ConnectingCancelledError(self._destination.address)))
+        self.fail(Failure(ConnectingCancelledError(self._destination.address)))
 
-    def _fail(self, reason: Failure) -> None:
+    def fail(self, reason: Failure) -> None:
+        """
+        End the attempt.
+        """
         if self._deadline.active():
             self._deadline.cancel()
         stop = self._attempt.release()
@@ -130,7 +137,10 @@ class _Connecting:
         if stop is not None:
             stop()
 
-    def _connected(self, protocol: IProtocol) -> None:
+    def connected(self, protocol: IProtocol) -> None:
+        """
+        The protocol has its transport.
+        """
         self._deadline.cancel()
         self.done.callback(protocol)
 
@@ -140,7 +150,35 @@ class _Connecting:
         self, addr: IAddress | None, attempt: ConnectAttempt
     ) -> IProtocol | None:
         assert addr is not None
-        return self._factory.buildProtocol(addr)
+        protocol = self._factory.buildProtocol(addr)
+        if protocol is None or isinstance(self._destination, Proxied):
+            return protocol
+        return _Direct(self, protocol)
 
     def attemptFailed(self, reason: Failure, attempt: ConnectAttempt) -> None:
-        self._fail(reason)
+        self.fail(reason)
+
+
+class _Direct(Protocol):
+    """
+    Passes the transport of a connection without a proxy on to the protocol.
+    """
+
+    def __init__(self, connecting: _Connecting, protocol: IProtocol) -> None:
+        self._connecting = connecting
+        self._protocol = protocol
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.protocol = self._protocol
+        try:
+            self._protocol.makeConnection(transport)
+        except BaseException:
+            # The reactor logs the error, and closes the transport.
+            self._connecting.fail(Failure())
+            raise
+        if self._connecting.done.called:
+            # The protocol has cancelled the attempt.
+            transport.abortConnection()
+        else:
+            self._connecting.connected(self._protocol)

@@ -12,17 +12,32 @@ from typing import Any
 
 from twisted.application.internet import ClientService
 from twisted.internet import defer
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IOpenSSLClientConnectionCreator,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from twisted_clienttcp import ClientTCPFactory, resolve
-from twisted_clienttcp.errors import CallbackError, NegotiationRefused, UnknownAlias
+from twisted_clienttcp.errors import (
+    CallbackError,
+    NegotiationRefused,
+    TLSError,
+    UnknownAlias,
+)
 from twisted_clienttcp.framing import Line
+from twisted_clienttcp.proxy import Proxy, ProxyEndpoint
 from twisted_clienttcp.testing import MemoryServer
 
 from .._memory import ClientTestCase, Producer, Transport
+from .._proxies import HTTP_AGREES
 from .._support import NetworkTestCase, reactor, turn
 
 
@@ -593,6 +608,126 @@ class SetUpTests(RaisingTestCase):
                 assert self.transport is not None
                 self.assertFalse(self.transport.aborted)
                 self.end(logged=0)
+
+
+@implementer(IHostnameResolver, IStreamClientEndpoint, IOpenSSLClientConnectionCreator)
+class Broken:
+    """
+    A resolver, an endpoint, and options for TLS, whose methods raise.
+    """
+
+    def __init__(self, raising: Callable[..., Any]) -> None:
+        self.resolveHostName = self.connect = self.clientConnectionForTLS = raising
+
+
+class ConnectingTests(RaisingTestCase):
+    """
+    Tests for errors of resolvers, endpoints, factories, options and the reactor.
+    """
+
+    #: For each call that raises: the settings of the client, and the answers of the
+    #: proxies before the call.
+    CALLS: dict[str, tuple[dict[str, Any], tuple[bytes, ...] | None]] = {
+        "resolveHostName": ({"remoteAddress": "server.test"}, None),
+        "connect": ({"endpoint": None}, None),
+        "connectTCP": ({}, None),
+        "connectTCP, at a proxy": ({"proxy": "http://127.0.0.1:2"}, None),
+        "buildProtocol": ({}, ()),
+        "buildProtocol, after a proxy": (
+            {"proxy": "http://127.0.0.1:2"},
+            (HTTP_AGREES,),
+        ),
+        "clientConnectionForTLS": ({"tls": None}, ()),
+        "clientConnectionForTLS, for a proxy": ({"proxy": [None]}, ()),
+        "clientConnectionForTLS, for the next proxy": (
+            {"proxy": ["http://127.0.0.1:2", None]},
+            (HTTP_AGREES,),
+        ),
+    }
+
+    def fail_(
+        self, call: str, settings: dict[str, Any], answers: tuple[bytes, ...] | None
+    ) -> None:
+        """
+        Let a call raise.
+        """
+        broken: Any = Broken(self.raising)
+        given = dict(settings)
+        if "endpoint" in given:
+            given |= {"endpoint": broken, "remoteAddress": None, "remotePort": None}
+        if "tls" in given:
+            given["tls"] = broken
+        if isinstance(given.get("proxy"), list):
+            given["proxy"] = [
+                each or Proxy("https://127.0.0.1:3", broken) for each in given["proxy"]
+            ]
+        self.reactor.nameResolver = broken
+        name = call.partition(",")[0]
+        if name == "connectTCP":
+            self.patch(self.reactor, name, self.raising)
+        if name == "buildProtocol":
+            self.factory = type("Failing", (self.factory,), {name: self.raising})
+        self.make(**given)
+        self.drive("start")
+        if answers is not None:
+            self.drive("connect")
+            for answer in answers:
+                self.answer = answer
+                self.drive("answer")
+
+    def do_connect(self) -> None:
+        self.lost = False
+        address = IPv4Address("TCP", "127.0.0.1", 7)
+        protocol = self.attempts()[-1][2].buildProtocol(address)
+        if protocol is not None:
+            self.transport = Transport()
+            self.transport.protocol = protocol
+            protocol.makeConnection(self.transport)
+
+    def do_answer(self) -> None:
+        assert self.transport is not None
+        self.transport.protocol.dataReceived(self.answer)
+
+    def test_anyCall(self) -> None:
+        """
+        If any call raises anything, the attempt fails with that. An error that is not
+        an C{Exception} is also raised in a turn of its own.
+        """
+        for call, (settings, answers) in self.CALLS.items():
+            for kind in KINDS:
+                with self.row(call, kind):
+                    self.fail_(call, settings, answers)
+                    self.assertEqual(self.reached, 1)
+                    self.drive("finish")
+                    names = [e[0] if isinstance(e, tuple) else e for e in self.events]
+                    self.assertEqual(names, ["started", "connectError", "stopped"])
+                    error = self.recorder.failures[0].value
+                    if isinstance(error, TLSError):
+                        error = error.__cause__
+                    self.assertIs(error, self.error)
+                    isExpected = isinstance(error, Exception)
+                    self.assertEqual(len(self.escaped), 0 if isExpected else 1)
+                    self.end(logged=0)
+
+    def test_endpoint(self) -> None:
+        """
+        The same for a L{ProxyEndpoint}, with a proxy and without one.
+        """
+        for proxy, answer in (("http://127.0.0.1:2", HTTP_AGREES), (None, b"")):
+            for kind in KINDS:
+                with self.row(f"buildProtocol, proxy={proxy}", kind):
+                    factory: Any = Factory()
+                    factory.buildProtocol = self.raising
+                    endpoint = ProxyEndpoint(self.reactor, proxy, "127.0.0.1", 7)
+                    connecting = endpoint.connect(factory)
+                    self.drive("connect")
+                    if answer:
+                        self.answer = answer
+                        self.drive("answer")
+                    self.assertIs(self.failureResultOf(connecting).value, self.error)
+                    isExpected = isinstance(self.error, Exception)
+                    self.assertEqual(self.escaped, [] if isExpected else [self.error])
+                    self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class BrokenEncoder(Line):

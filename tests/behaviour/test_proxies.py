@@ -12,6 +12,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.application.internet import ClientService
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import (
     ConnectingCancelledError,
@@ -22,12 +23,14 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import (
     capturedLogs,
     formatEvent,
     globalLogPublisher,
     textFileLogObserver,
 )
+from twisted.python.failure import Failure
 
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.errors import (
@@ -41,9 +44,10 @@ from twisted_clienttcp.proxy import ProxiedAddress, ProxyEndpoint
 from twisted_clienttcp.proxy import Proxy as ProxyURL
 from twisted_clienttcp.wirelog import WireLog
 
-from .._memory import ClientTestCase, SlowEndpoint, phase
+from .._memory import ClientTestCase, SlowEndpoint, Transport, phase
 from .._processes import setVariable
 from .._proxies import HTTP_AGREES, SOCKS_AGREES, Proxy, ScriptedProxy
+from .._resolver import FakeResolver
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
 from .._tls import TLSTestCase
 from .._wirelog import Dump
@@ -939,6 +943,65 @@ class EndpointTests(ProxyTestCase):
             wrong: Any = timeout
             with self.assertRaises(kind):
                 ProxyEndpoint(reactor, "socks5://a:1", "server.test", 7, wrong)
+
+    def test_directLookups(self) -> None:
+        """
+        Without a proxy, endpoints connect as the client does: they share lookups, and
+        try the next address of a name after 250 ms.
+        """
+        clock = MemoryReactorClock()
+        clock.nameResolver = resolver = FakeResolver(lambda name: None)
+        endpoints = [ProxyEndpoint(clock, None, "server.test", 7) for _ in range(2)]
+        first, second = (endpoint.connect(self.factory()) for endpoint in endpoints)
+        self.assertEqual(len(resolver.asked), 1)
+        for connecting in (first, second):
+            connecting.cancel()
+            self.failureResultOf(connecting, ConnectingCancelledError)
+        clock.nameResolver = FakeResolver(lambda name: ["127.0.0.1", "::1"])
+        connecting = endpoints[0].connect(self.factory())
+        clock.advance(0.25)
+        hosts = [host for host, *_ in clock.tcpClients]
+        self.assertEqual(hosts, ["127.0.0.1", "::1"])
+        for attempt in clock.tcpClients:
+            factory: Any = attempt[2]
+            factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.failureResultOf(connecting, ConnectionRefusedError)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_directProtocol(self) -> None:
+        """
+        The protocol may raise in C{connectionMade}, or cancel the attempt.
+        """
+        clock = MemoryReactorClock()
+        endpoint = ProxyEndpoint(clock, None, "127.0.0.1", 7)
+        made: list[Any] = []
+
+        class Hasty(Protocol):
+            def connectionMade(self) -> None:
+                made.pop()()
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        connecting: list[Deferred[Any]] = []
+        for step, kind in (
+            (lambda: connecting[-1].cancel(), ConnectingCancelledError),
+            (fail, ZeroDivisionError),
+        ):
+            made.append(step)
+            connecting.append(endpoint.connect(Factory.forProtocol(Hasty)))
+            transport = Transport()
+            peer = IPv4Address("TCP", "127.0.0.1", 7)
+            transport.protocol = clock.tcpClients[-1][2].buildProtocol(peer)
+            try:
+                transport.protocol.makeConnection(transport)
+            except ZeroDivisionError:
+                # The transport closes itself then.
+                self.assertIs(step, fail)
+            else:
+                self.assertTrue(transport.aborted)
+            self.failureResultOf(connecting[-1], kind)
+            self.assertEqual(clock.getDelayedCalls(), [])
 
     async def test_direct(self) -> None:
         """

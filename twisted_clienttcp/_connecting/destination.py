@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from .. import _tls
 from .._connection.peer import hostAndPort
+from .._raising import caught
 from . import addresses as _addresses
 from .connector import ConnectAttempt
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
@@ -204,14 +205,17 @@ class UserEndpoint:
         attempt.waitFor(connecting)
         connecting.addErrback(attempt.failed)
 
-    def _connect(self, reactor: object, attempt: ConnectAttempt) -> object:
-        if self._built is None:
-            # For TLS this reads the trust roots of the platform, so do it only once.
-            isText = isinstance(self.given, str)
-            self._built = (
-                clientFromString(reactor, self.given) if isText else self.given
-            )
-        return self._built.connect(attempt)
+    def _connect(self, reactor: Any, attempt: ConnectAttempt) -> object:
+        try:
+            if self._built is None:
+                # For TLS this reads the trust roots of the platform: do it only once.
+                isText = isinstance(self.given, str)
+                self._built = (
+                    clientFromString(reactor, self.given) if isText else self.given
+                )
+            return self._built.connect(attempt)
+        except BaseException:
+            return caught(reactor)
 
 
 def endpointsFrom(name: str, value: object) -> object:

@@ -184,6 +184,6 @@ def secured(
     """
     # There is no other factory, as in startTLS() of Twisted's transports.
     none: Any = None
-    factory = TLSMemoryBIOFactory(_tls.Creator(options), True, none, clock)
+    factory = TLSMemoryBIOFactory(_tls.Creator(options, clock), True, none, clock)
     layer: IProtocol = ProxyTLS(factory, protocol, clock)
     return layer

@@ -49,6 +49,7 @@ from zope.interface import implementer
 from .._connection.tcp import refuseOwnEnd
 from .._details import fullText
 from .._logevents import LOOKUP_NOT_CANCELLED
+from .._raising import caught
 
 try:
     from twisted.internet._resolver import GAIResolver
@@ -151,6 +152,7 @@ class _Lookup:
             try:
                 self._start()
             except BaseException as error:
+                caught(self._reactor)
                 self.end(error)
 
     def _start(self) -> None:
@@ -355,17 +357,18 @@ class Race:
     Attempts to connect to several addresses, of which the first to connect wins.
 
     @ivar candidates: the attempts that have started.
+    @ivar clock: the reactor.
     """
 
     __slots__ = (
         "_build",
-        "_clock",
         "_connect",
         "_delay",
         "_failed",
         "_timer",
         "_waiting",
         "candidates",
+        "clock",
         "lastFailure",
     )
 
@@ -389,7 +392,7 @@ class Race:
             before; None to wait until one fails.
         """
         self._waiting = list(hosts)
-        self._clock = clock
+        self.clock = clock
         self._connect = connect
         self._build = build
         self._failed = failed
@@ -409,7 +412,7 @@ class Race:
             candidate.start(self._connect)
             if not isinstance(candidate.result, Failure):
                 if self._waiting and self._delay is not None:
-                    self._timer = self._clock.callLater(self._delay, self._timeUp)
+                    self._timer = self.clock.callLater(self._delay, self._timeUp)
                 return
         if all(isinstance(each.result, Failure) for each in self.candidates):
             self._failed(self.lastFailure)
@@ -437,7 +440,7 @@ class Race:
             if protocol is None:
                 raise NoProtocol()
         except BaseException:
-            self._failed(Failure())
+            self._failed(caught(self.clock))
             return None
         return protocol
 
@@ -473,11 +476,13 @@ class Candidate:
 
         @param connect: see L{Race}.
         """
+        race = self._race
+        assert race is not None
         try:
             connector = connect(self.host, self)
-        except Exception:
+        except BaseException:
             # For example, the scope of an IPv6 address does not exist.
-            self._end(Failure())
+            self._end(caught(race.clock))
         else:
             if self._race is not None:
                 self._connector = connector

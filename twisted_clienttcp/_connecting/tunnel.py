@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from .. import _tls
 from .._connection.peer import ProxiedAddress
+from .._raising import caught
 from ..errors import ProxyError, TLSError
 from .addresses import Host
 from .dialogue import RESPONSE_LIMIT, Dialogue, Refusal
@@ -105,7 +106,7 @@ class Tunnel:
             protocol = self.next()
         except BaseException:
             # Building a protocol calls the user's code.
-            self.fail(Failure())
+            self.fail(caught(self._clock))
             return
         if self.done.called:
             # The user's code has cancelled the tunnel.
