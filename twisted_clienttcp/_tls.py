@@ -398,7 +398,7 @@ def explained(reason: Failure, transport: object, isHandshaking: bool) -> Failur
         text = f"the server's certificate is not for {names or 'this host'}"
         # Twisted reports the wrong name even if OpenSSL refuses the certificate too.
         if problem := _problem(connection.getHandle()):
-            text += f", and is refused: {problem}"
+            text += f", and was rejected: {problem}"
     elif reason.check(Error):
         text = "; ".join(_sentences(reason.value, connection.getHandle()))
     elif isHandshaking and reason.check(ConnectionDone, ConnectionLost):
@@ -432,11 +432,12 @@ def _sentences(error: Any, connection: Connection) -> Iterator[str]:
     for _, _, said in queue:
         _, isAlert, alert = said.partition(" alert ")
         if said == "certificate verify failed":
-            yield f"the server's certificate is refused: {_problem(connection) or said}"
+            problem = _problem(connection) or said
+            yield f"the server's certificate was rejected: {problem}"
         elif said in _NOT_TLS:
             yield f"the server does not speak TLS: {said}"
         elif isAlert:
-            yield f"the server has refused: {alert}"
+            yield f"the server refused the connection: {alert}"
         else:
             yield str(said)
 

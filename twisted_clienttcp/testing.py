@@ -642,7 +642,7 @@ class MemoryServer:
             if not self._transport.disconnected:
                 hint = "; its attempt was accepted already"
             raise AssertionError(
-                f"the client makes no attempt: it is {self.client!r}{hint}"
+                f"the client is not making an attempt: it is {self.client!r}{hint}"
             )
         return self._transport
 

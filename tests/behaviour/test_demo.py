@@ -55,7 +55,7 @@ The client queues N bytes and shuts down at once.
 5. TLS
 The server uses TLS now, with a certificate that it has made itself.
 A client that does not know this certificate does not connect:
-  the server's certificate is refused: unknown CA: self-signed certificate
+  the server's certificate was rejected: unknown CA: self-signed certificate
 A client that is configured to trust this certificate has connected.
   sent 'a secret', received 'a secret'
 The client queues 9 bytes and shuts down at once.

@@ -188,9 +188,9 @@ class VerifiedTests(TLSTestCase):
             server = await self.serve(self.made.stranger, old=old)
             options = self.options("127.0.0.1")
             error = await self.failing(server, tls=options)
-            self.assertRefused(error, "is refused: unknown CA: ")
+            self.assertRefused(error, "was rejected: unknown CA: ")
             if isinstance(error.__cause__, VerificationError):
-                self.assertRefused(error, "not for 127.0.0.1, and is refused: ")
+                self.assertRefused(error, "not for 127.0.0.1, and was rejected: ")
 
     async def test_oldTLS(self) -> None:
         """
@@ -279,7 +279,7 @@ class VerifiedTests(TLSTestCase):
         """
         server = await self.serve(None, self.made.root)
         error = await self.failing(server, tls=self.options())
-        self.assertIn("refused: certificate required", str(error))
+        self.assertIn("refused the connection: certificate required", str(error))
         self.assertEqual(
             self.events,
             [
@@ -293,7 +293,7 @@ class VerifiedTests(TLSTestCase):
         self.events.clear()
         server = await self.serve(None, self.made.root, old=True)
         error = await self.failing(server, tls=self.options())
-        self.assertRefused(error, "refused: handshake failure")
+        self.assertRefused(error, "refused the connection: handshake failure")
 
     async def test_reconnect(self) -> None:
         """

@@ -587,7 +587,7 @@ class StartTLSTests(TLSTestCase):
         If the handshake fails, the reason is an entry.
         """
         for identity, host, reason in (
-            (self.made.stranger, "localhost", "is refused: "),
+            (self.made.stranger, "localhost", "was rejected: "),
             (self.made.good, "elsewhere.example", "is not for "),
         ):
             server = await self.serve(identity)

@@ -460,7 +460,7 @@ class ConstructorTests(SynchronousTestCase):
         """
         for kind in (LengthPrefixed, int8, tpkt):
             error = self.assertRaises(TypeError, kind, maxLenght=5)
-            self.assertIn("do you mean maxLength?", str(error))
+            self.assertIn("did you mean maxLength?", str(error))
 
     def test_repr(self) -> None:
         """

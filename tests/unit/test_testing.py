@@ -222,7 +222,7 @@ class MemoryServerTests(SynchronousTestCase):
         server.accept()
         for act in (server.accept, server.refuse):
             raised = self.assertRaises(AssertionError, act)
-            self.assertIn("the client makes no attempt: it is ", str(raised))
+            self.assertIn("the client is not making an attempt: it is ", str(raised))
             self.assertTrue(
                 str(raised).endswith(" connected>; its attempt was accepted already"),
                 raised,

@@ -55,11 +55,11 @@ class WordTests(SynchronousTestCase):
             (([("SSL routines", "", "bad record mac")],), "bad record mac"),
             (
                 ([("", "", "a"), ("", "", "sslv3 alert bad certificate")],),
-                "a; the server has refused: bad certificate",
+                "a; the server refused the connection: bad certificate",
             ),
             (
                 ([("", "", "certificate verify failed")],),
-                "the server's certificate is refused: certificate verify failed",
+                "the server's certificate was rejected: certificate verify failed",
             ),
             (([],), "TLS has failed"),
             ((), "TLS has failed"),

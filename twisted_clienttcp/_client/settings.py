@@ -212,7 +212,7 @@ def _checkTimed(name: str, timed: TimedRecord | None, framing: AnyFraming) -> No
         framing.fresh().encode(timed.record)
     except Exception as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name}'s record cannot be framed: {error}") from error
+        raise kind(f"{name}'s record cannot be encoded: {error}") from error
 
 
 def _arguments(name: str, value: object) -> tuple[object, ...]:

@@ -333,5 +333,5 @@ def _checkNames(cls: type, kwargs: dict[str, object]) -> None:
     for name in kwargs:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f": do you mean {near[0]}?" if near else ""
+            hint = f": did you mean {near[0]}?" if near else ""
             raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}")

@@ -215,7 +215,7 @@ def _unescaped(line: bytes) -> bytes:
     packet = line.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)
     # Each escape that was replaced has made the packet one byte shorter.
     if len(line) - len(packet) != line.count(_ESC):
-        raise FramingError(f"SLIP escapes only END and ESC: {line!r:.60}")
+        raise FramingError(f"ESC must be followed by ESC_END or ESC_ESC: {line!r:.60}")
     return packet
 
 

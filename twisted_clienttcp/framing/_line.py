@@ -120,7 +120,8 @@ class Line(Framing[Any], leaf=True):
         self._encoding = _checkEncoding(encoding)
         if onTooLong == "split" and encoding is not None:
             raise ValueError(
-                'onTooLong="split" excludes encoding: a piece may end in a character'
+                'onTooLong="split" cannot be combined with encoding: a piece might '
+                "end inside a character"
             )
         checkMaxLength(maxMatch, "maxMatch")
         literals: Sequence[bytes] = ()

@@ -137,7 +137,9 @@ class Serialized(Converted[Any]):
         if len(data) > self.maxLength:
             raise self.tooLong(len(data))
         if not decompressor.eof or decompressor.unused_data:
-            raise FramingError("the compressed data does not end with its block")
+            raise FramingError(
+                "the compressed data is incomplete, or followed by other bytes"
+            )
         return data
 
     def _toLower(self, record: object) -> bytes:
