@@ -127,6 +127,8 @@ class ProxyError(ClientTCPError):
 
 def nameOf(error: BaseException) -> str:
     """
+    Describe an exception in one line.
+
     @param error: the exception.
 
     @return: the name of its class, followed by its text if it has one.

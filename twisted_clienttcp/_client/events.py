@@ -403,7 +403,9 @@ def claimAlias(alias: str, client: object) -> None:
 
 def checkAlias(alias: str, client: object) -> None:
     """
-    @raise AliasInUse: if another client has this alias.
+    Check that a client can have an alias.
+
+    @raise AliasInUse: if another client has it.
     """
     if _aliases.get(alias, client) is not client:
         raise AliasInUse(

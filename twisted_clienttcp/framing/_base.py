@@ -263,6 +263,8 @@ class Framing(Generic[Record]):
         The base class returns a shallow copy in which every attribute that is a
         framing, or a list or tuple of framings, is replaced by fresh framings. A
         framing with other state that changes must override this method.
+
+        @return: the unused framing.
         """
         if self._isLeaf:
             # copy.copy() and a look at each attribute take five times as long

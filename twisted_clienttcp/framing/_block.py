@@ -139,6 +139,8 @@ class Block(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Encode a block.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the length and the record; with a fixed size, only the record.

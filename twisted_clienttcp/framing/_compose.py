@@ -203,6 +203,8 @@ class _ByFunctions(Layer):
 
     def encode(self, record: object) -> bytes:
         """
+        Encode the result of C{put}.
+
         @param record: a record that C{put} accepts.
 
         @return: the result of C{put}, encoded by the lower framing.
@@ -394,6 +396,8 @@ class RecordBlock(Layer):
 
     def encode(self, record: Sequence[object]) -> bytes:
         """
+        Encode a list of records, one after the other.
+
         @param record: a list or tuple of records.
 
         @return: the encoded records of the list; with C{checkPut}, those of complete

@@ -144,7 +144,13 @@ class Converted(Above[Record]):
 
     def encode(self, record: Record) -> bytes:
         """
-        @raise TypeError: if the record has a type that cannot be sent.
+        Convert a record, and encode the result with the lower framing.
+
+        @param record: the record.
+
+        @return: the bytes to send.
+
+        @raise TypeError: if the framing does not accept records of this type.
         @raise InvalidRecord: if the peer would not decode the result as that record.
         @raise RecordTooLong: if it is longer than C{maxLength}.
         """
@@ -254,6 +260,8 @@ class SLIP(Converted[bytes]):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Encode a packet.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the packet between two END bytes.

@@ -170,6 +170,8 @@ class JSONValues(Framing[Any]):
 
     def encode(self, record: object) -> bytes:
         """
+        Encode a value as JSON text.
+
         @param record: a value that can be expressed in JSON.
 
         @return: the value and a newline.

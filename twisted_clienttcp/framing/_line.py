@@ -292,6 +292,8 @@ class Line(Framing[Any], leaf=True):
 
     def encode(self, record: Any) -> bytes:
         """
+        Encode a line.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}; L{str} if there is an
             C{encoding}.
 
@@ -356,6 +358,8 @@ class Line(Framing[Any], leaf=True):
 
     def encodeMany(self, records: Sequence[Any]) -> bytes:
         """
+        Encode several lines.
+
         @param records: the records.
 
         @return: the lines, each with its delimiter.

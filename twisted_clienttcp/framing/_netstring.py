@@ -45,6 +45,8 @@ class Netstring(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Encode a netstring.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the netstring.

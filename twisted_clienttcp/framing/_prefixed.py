@@ -325,6 +325,8 @@ class LengthPrefixed(Measured, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Encode a frame.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the frame.
@@ -482,6 +484,8 @@ class tpkt(LengthPrefixed, leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Encode a packet.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the packet, with a reserved byte of zero.

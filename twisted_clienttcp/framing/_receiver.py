@@ -252,6 +252,8 @@ class Receiver(Framing[Any]):
 
     def encode(self, record: object) -> bytes:
         """
+        Encode a record with the methods of the class.
+
         @param record: a record that C{sendLine} or C{sendString} accepts.
 
         @return: the bytes that C{sendLine} or C{sendString} writes.

@@ -26,6 +26,8 @@ class Stream(Framing[bytes], leaf=True):
 
     def encode(self, record: BytesLike) -> bytes:
         """
+        Send the bytes of a record unchanged.
+
         @param record: C{bytes}, C{bytearray} or C{memoryview}.
 
         @return: the bytes of the record.
