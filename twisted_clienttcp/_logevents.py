@@ -121,8 +121,8 @@ class Kind:
 CONNECTED = Kind(
     "connected",
     LogLevel.info,
-    "The connection can be used; C{connected} is called next. After losses, when the "
-    "connection has lasted (see I{Repeated events} there).",
+    "The connection can be used; C{connected} is called next. If the end of an earlier "
+    "connection was left out, the event is logged when this one has lasted.",
     "Client {client}: connected to {address}{stable}{history}",
     ("age", *_PAST),
 )
@@ -201,9 +201,10 @@ OFFLINE_LOST = Kind(
 RAISED = Kind(
     "raised",
     LogLevel.critical,
-    "A callback, C{retryPolicy} or your endpoint has raised an exception.",
-    "Client {client}: {what}",
-    ("log_failure",),
+    "A callback, C{retryPolicy} or your endpoint has raised an exception. Like a "
+    "failure, the same one is logged at most once a minute.",
+    "Client {client}: {what}{again}",
+    ("log_failure", "count"),
 )
 DELAY_LIMITED = Kind(
     "delayLimited",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from io import StringIO
+from itertools import count
 from typing import Any
 
 from twisted.internet.error import NoRouteError
@@ -340,10 +341,84 @@ class LevelTests(LogTestCase):
         self.flushLoggedErrors(ZeroDivisionError)
 
 
+class Unprintable(Exception):
+    """
+    An exception without a text.
+    """
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
 class RepetitionTests(LogTestCase):
     """
     Tests for failures that are repeated.
     """
+
+    def raised(self) -> list[str]:
+        """
+        @return: the lines about exceptions since the last call.
+        """
+        lines = [
+            str(formatEvent(event))
+            for event in self.taken()
+            if event["kind"] == "raised"
+        ]
+        self.assertEqual(len(self.flushLoggedErrors()), len(lines))
+        return [line.removeprefix(f"{NAME}: ") for line in lines]
+
+    def test_raised(self) -> None:
+        """
+        A callback that always raises writes a traceback the first time, then at most
+        once a minute, with the number of times. So do the other calls that an attempt
+        or a connection makes.
+        """
+
+        numbers = count()
+
+        def fail(*args: object) -> None:
+            raise ZeroDivisionError(f"record {next(numbers)} is too long")
+
+        for name in ("connected", "serverInput", "preConnect"):
+            server = self.server(**{name: fail}, retryPolicy=constant(1))
+            for second in range(61):
+                server.accept()
+                if name == "serverInput":
+                    server.send(b"record\r\n")
+                if second == 59:
+                    self.assertEqual(self.raised(), [f"{name} raised"])
+                server.advance(1)
+            self.assertEqual(self.raised(), [f"{name} raised (60 times in 60 s)"])
+
+    def test_unprintable(self) -> None:
+        """
+        An exception may have no text.
+        """
+
+        def fail(*args: object) -> None:
+            raise Unprintable
+
+        self.server(connected=fail).accept()
+        self.assertEqual(self.raised(), ["connected raised"])
+
+    def test_raisedElsewhere(self) -> None:
+        """
+        Exceptions of another callback, and of another kind, are not repetitions.
+        """
+        errors = [KeyError("a"), KeyError("b"), ValueError("b"), ValueError("b")]
+
+        def fail(client: Any, details: Any) -> None:
+            raise errors.pop(0)
+
+        server = self.server(
+            disconnected=fail, serverError=fail, retryPolicy=constant(1)
+        )
+        for _ in range(2):
+            server.accept()
+            server.reset()
+            server.advance(1)
+        lines = ["serverError raised", "disconnected raised"]
+        self.assertEqual(self.raised(), lines * 2)
 
     def test_sameReason(self) -> None:
         """

@@ -16,7 +16,6 @@ from .._details import ConnectTimeout
 from .events import checkAlias, claimAlias
 from .lifecycle import CONNECTING, IDLE, NEGOTIATING, STOPPED
 from .parts import Parts
-from .reporting import logFailure
 from .settings import currentTarget, isMoving, movesAddress, moveToNext, nextTarget
 
 
@@ -188,7 +187,7 @@ class Attempts:
                 pass
             except BaseException as error:
                 what = "the attempt could not be cancelled"
-                logFailure(self._parts.client, what, Failure(error))
+                self._parts.logFailure(what, Failure(error))
                 self._parts.raiseLater(error)
 
     def expire(self) -> None:

@@ -142,7 +142,9 @@ class Connections:
                 else:
                     connection.negotiation.agreed(parts.lifecycle.negotiated)
 
-        self._preConnect = PreConnect(parts.client, connection.negotiation, decide)
+        self._preConnect = PreConnect(
+            parts.client, connection.negotiation, decide, parts.logFailure
+        )
         self._preConnect.call(parts.functions["preConnect"])
 
     def _cancelPreConnect(self) -> None:

@@ -23,7 +23,7 @@ from .callbacks import Callbacks
 from .events import Events
 from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
 from .output import Output
-from .reporting import logFailure, shown
+from .reporting import shown
 from .retries import Retries
 from .settings import Settings, storeClock
 from .story import NOTHING, Story, logConnected
@@ -233,6 +233,14 @@ class Parts:
         else:
             self.story.connected(shown(peer), self.timeSource())
 
+    def logFailure(self, what: str, failure: Failure) -> None:
+        """
+        Log an exception of the user's code with its traceback, unless it is repeated.
+
+        @param what: what raised it.
+        """
+        self.beginStory().raised(what, failure, self.now())
+
     def endStory(self) -> Mapping[str, object]:
         """
         The client stops.
@@ -392,7 +400,7 @@ class Parts:
         A callback has raised: log the exception, and drop the connection, whose state
         is unknown.
         """
-        logFailure(self.client, f"{callback} raised", Failure(error))
+        self.logFailure(f"{callback} raised", Failure(error))
         if connection is None:
             connection = self.server
         if connection is not None and connection is self.server:

@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 
 from .._connection.negotiation import ConnectionNegotiation, Negotiation
 from ..errors import NegotiationRefused, nameOf
-from .reporting import logFailure
 from .settings import Settings
 
 
@@ -29,6 +28,7 @@ class PreConnect:
         "_decide",
         "_hasCancelled",
         "_isCancelled",
+        "_logFailure",
         "_negotiation",
     )
 
@@ -37,14 +37,17 @@ class PreConnect:
         client: Settings,
         negotiation: ConnectionNegotiation,
         decide: Callable[[NegotiationRefused | None], None],
+        logFailure: Callable[[str, Failure], None],
     ) -> None:
         """
         @param decide: called with None if C{preConnect} accepts the connection, and
             with the reason if it does not.
+        @param logFailure: called with each exception, after what has raised it.
         """
         self._client = client
         self._negotiation = negotiation
         self._decide = decide
+        self._logFailure = logFailure
         #: The result that is awaited.
         self._answer: Deferred[Any] | None = None
         #: True if the connection has been given up; and if the awaited result was
@@ -95,7 +98,7 @@ class PreConnect:
                 self._answer.cancel()
             except BaseException as error:
                 what = "preConnect could not be cancelled"
-                logFailure(self._client, what, Failure(error))
+                self._logFailure(what, Failure(error))
                 if not isinstance(error, Exception):
                     raise
 
@@ -110,7 +113,7 @@ class PreConnect:
         error: Any = failure.value
         isOurs = self._hasCancelled and failure.check(CancelledError, AsyncioCancelled)
         if not (isOurs or self._negotiation.hasEndedWith(error)):
-            logFailure(self._client, "preConnect raised", failure)
+            self._logFailure("preConnect raised", failure)
         refusal = NegotiationRefused(f"preConnect raised {nameOf(error)}")
         refusal.__cause__ = error
         self._finish(refusal)

@@ -189,13 +189,18 @@ def logEvent(
     kind.log(client, {**clientFields(client), **fields}, kind.levelWith(callbacks))
 
 
-def logFailure(client: Settings, what: str, failure: Failure) -> None:
+def logFailure(
+    client: Settings, what: str, failure: Failure, count: int = 1, again: str = ""
+) -> None:
     """
     Log an exception with its traceback.
 
     @param what: what raised the exception.
+    @param count: how often that has happened since it was logged.
+    @param again: the same in words.
     """
-    logEvent(client, RAISED, {"what": what, "log_failure": failure})
+    fields = {"what": what, "log_failure": failure, "count": count, "again": again}
+    logEvent(client, RAISED, fields)
 
 
 def mustBeSeen(kind: Kind, failure: Failure) -> bool:

@@ -29,6 +29,7 @@ from .reporting import (
     clientFields,
     failureLog,
     logEvent,
+    logFailure,
     mustBeSeen,
     oneLine,
     triedBy,
@@ -69,17 +70,24 @@ class Repetition:
     seconds: float = 0.0
     isMixed: bool = False
 
+    @property
+    def again(self) -> str:
+        """
+        The count in words; empty for one event.
+        """
+        if self.count < 2:
+            return ""
+        period = duration(self.seconds)
+        if not self.isMixed:
+            return f" ({self.count} times in {period})"
+        others = "other event" if self.count == 2 else "other events"
+        return f" (and {self.count - 1} {others} in {period})"
+
     def fields(self) -> dict[str, object]:
         """
         @return: the fields C{count} and C{again}.
         """
-        count, again = self.count, ""
-        if count > 1:
-            again = f" ({count} times in {duration(self.seconds)})"
-            if self.isMixed:
-                others = f"{count - 1} other event{'s' if count > 2 else ''}"
-                again = f" (and {others} in {duration(self.seconds)})"
-        return {"count": count, "again": again}
+        return {"count": self.count, "again": self.again}
 
 
 _LEFT_OUT = Repetition(0)
@@ -110,7 +118,7 @@ class Limit:
         """
         key = what
         if failure is not None:
-            text = re.sub(r"\d+", "", str(failure.value))
+            text = re.sub(r"\d+", "", failure.getErrorMessage())
             key = what, type(failure.value), text[:LONGEST]
         last = self._lastLogged.get(key)
         if last is None and len(self._lastLogged) >= MOST:
@@ -300,6 +308,16 @@ class Story:
             fields = clientFields(self._client) | repetition.fields()
             fields |= _reasonOf(failure)
             self._log(logged.SERVER_ERROR, fields)
+
+    def raised(self, what: str, failure: Failure, now: float) -> None:
+        """
+        A call of the user's code has raised an exception.
+
+        @param what: what raised it.
+        """
+        repetition = self._errors.count(what, now, failure)
+        if repetition.count:
+            logFailure(self._client, what, failure, repetition.count, repetition.again)
 
     def outputLost(self, unsent: int, now: float) -> None:
         """
