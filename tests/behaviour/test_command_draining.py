@@ -6,24 +6,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 
 from .._commands import CLIENTTCP, Command, ServedTestCase
-from .._support import Peer, Server
+from .._support import Peer, Server, freePort
 
-reactor: Any = _reactor
-
-#: Replaces connections soon.
-SOON = ("--reconnect", "--max-age=0.2", "--jitter=0", "--initial-delay=0.01")
+#: Replaces connections soon. How soon does not matter: the tests wait for connections.
+SOON = ("--jitter=0", "--initial-delay=0.01")
+REPLACED = ("--reconnect", "--max-age=0.2", *SOON)
 
 #: How many connections a test waits for.
 CONNECTIONS = 4
 
 
-class ReplacedTests(ServedTestCase):
+class ReplacedTestCase(ServedTestCase):
     """
-    C{--max-age} with standard input from a pipe.
+    Tests in which lines are typed while connections are replaced.
 
     @ivar count: the number of lines that were typed.
     @ivar isOpen: True until standard input is closed.
@@ -32,19 +30,15 @@ class ReplacedTests(ServedTestCase):
 
     command: Command
 
-    async def start(self, *options: object, **callbacks: Any) -> Server:
-        """
-        Run the command with a server that answers in capitals.
+    def setUp(self) -> None:
+        self.begin()
 
-        @param callbacks: the callbacks of the server.
+    def begin(self) -> None:
         """
-        server = await self.serve()
+        Forget the lines of an earlier command.
+        """
         self.count, self.isOpen = 0, True
         self.closed: Deferred[None] = Deferred()
-        for name, callback in callbacks.items():
-            setattr(server, name, callback)
-        self.command = self.spawn(*CLIENTTCP, *SOON, *options, *self.where)
-        return server
 
     def typeLine(self, end: bool) -> None:
         """
@@ -56,16 +50,37 @@ class ReplacedTests(ServedTestCase):
             self.isOpen = False
             self.closed.callback(None)
 
-    def assertReceived(self, server: Server) -> bytes:
+    def assertReceived(self, *servers: Server) -> bytes:
         """
         Every line has arrived once, in order.
+
+        @param servers: the servers in the order in which they were used.
 
         @return: the answers.
         """
         lines = b"".join(b"line %d\r\n" % number for number in range(self.count))
-        self.assertEqual(b"".join(peer.received for peer in server.peers), lines)
-        self.assertEqual(self.command.err, b"")
+        received = [peer.received for server in servers for peer in server.peers]
+        self.assertEqual(b"".join(received), lines)
         return lines.upper().replace(b"\r\n", b"\n")
+
+
+class MaxAgeTests(ReplacedTestCase):
+    """
+    C{--max-age} with standard input from a pipe.
+    """
+
+    async def start(self, *options: object, **callbacks: Any) -> Server:
+        """
+        Run the command with a server that answers in capitals.
+
+        @param callbacks: the callbacks of the server.
+        """
+        server = await self.serve()
+        self.begin()
+        for name, callback in callbacks.items():
+            setattr(server, name, callback)
+        self.command = self.spawn(*CLIENTTCP, *REPLACED, *options, *self.where)
+        return server
 
     async def test_lines(self) -> None:
         """
@@ -86,6 +101,7 @@ class ReplacedTests(ServedTestCase):
                 self.process.signalProcess("TERM")
             await self.end(self.command, status)
             answers = self.assertReceived(server)
+            self.assertEqual(self.command.err, b"")
             if eof != "close":
                 self.assertEqual(self.command.out, answers)
 
@@ -101,30 +117,7 @@ class ReplacedTests(ServedTestCase):
         server = await self.start("--eof=half", met=met)
         await self.end(self.command, 0)
         self.assertEqual(self.command.out, self.assertReceived(server))
-
-    async def test_endDuringDrain(self) -> None:
-        """
-        A last line that is typed during a drain is sent on the next connection. If
-        nothing is left to be sent, the command ends after the drain.
-        """
-
-        def left(peer: Peer) -> None:
-            if self.isOpen and hasLine:
-                self.typeLine(end=True)
-            elif self.isOpen:
-                self.isOpen = False
-                self.command.type(b"")
-            # In the meantime, the command usually reads this.
-            reactor.callLater(0.1, peer.close)
-
-        for eof in ("half", "close"):
-            for hasLine in (True, False):
-                server = await self.start(f"--eof={eof}", left=left)
-                await self.end(self.command, 0)
-                self.assertEqual(len(server.peers), 2 if hasLine else 1)
-                answers = self.assertReceived(server)
-                if eof != "close":
-                    self.assertEqual(self.command.out, answers)
+        self.assertEqual(self.command.err, b"")
 
     async def test_signalDuringDrain(self) -> None:
         """
@@ -138,26 +131,43 @@ class ReplacedTests(ServedTestCase):
         await self.end(self.command, 143)
         self.assertEqual([peer.received for peer in server.peers], [b""])
 
-    async def test_cutOff(self) -> None:
+
+class FailBackTests(ReplacedTestCase):
+    """
+    C{--fail-back} with standard input from a pipe.
+    """
+
+    async def test_lines(self) -> None:
         """
-        If the server does not end its side of a replaced connection, answers may be
-        missing: the exit status is 1 although the last connection ended well.
+        Lines that are typed while the command uses the second endpoint, drains that
+        connection, and returns to the first endpoint arrive once, in order.
         """
+        first, second = Server(), await self.serve()
+        port = freePort()
 
-        def left(peer: Peer) -> None:
-            if len(peer.server.peers) > 1:
-                peer.close()
+        async def returns() -> None:
+            await self.listen(first, port)
 
-        def met(peer: Peer) -> None:
-            if len(peer.server.peers) == 2:
-                self.typeLine(end=True)
+        def heard(peer: Peer, data: bytes) -> None:
+            peer.send(data.upper())
+            if len(second.peers) == 2 and not first.port:
+                # From now on, the first endpoint works.
+                first.port = port
+                listening.append(Deferred.fromCoroutine(returns()))
+            if self.isOpen:
+                self.typeLine(end=bool(first.peers))
 
-        server = await self.start(
-            *("--linger-timeout=0.2", "--eof=half"),
-            left=left,
-            met=met,
+        listening: list[Deferred[None]] = []
+        first.heard = second.heard = heard
+        self.command = self.spawn(
+            *(*CLIENTTCP, "--reconnect", *SOON, "--fail-back=0.2"),
+            f"--endpoint=tcp:127.0.0.1:{port}",
+            f"--endpoint=tcp:127.0.0.1:{second.port}",
         )
-        await self.end(self.command, 1)
-        self.assertIn(b"within lingerTimeout", self.command.err)
-        self.assertEqual(server.peers[1].received, b"line 0\r\n")
-        self.assertEqual(self.command.out, b"LINE 0\n")
+        self.typeLine(end=False)
+        await self.end(self.command, 0)
+        await listening[0]
+        self.assertEqual(self.command.out, self.assertReceived(second, first))
+        self.assertIn(b"Connection refused", self.command.err)
+        self.assertEqual(len(first.peers), 1)
+        self.assertIn(b"line %d\r\n" % (self.count - 1), first.peers[0].received)

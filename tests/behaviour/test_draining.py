@@ -1478,10 +1478,10 @@ class EveryWayTests(WaysTestCase):
         await peer.ended
         for _ in range(3):
             self.clock.advance(9)
-            peer.send((b"a" * 1000 + b"\n") * 100)
+            peer.send((b"a" * 1000 + b"\n") * 10)
             await self.until(lambda: not peer.transport.dataBuffer)  # type: ignore[union-attr]
         peer.close()
-        await self.assertNext(client, peer, 300)
+        await self.assertNext(client, peer, 30)
         self.assertTrue(self.recorder.disconnections[0].confirmed)
 
     async def hungUp(self, way: str) -> None:
@@ -1493,22 +1493,22 @@ class EveryWayTests(WaysTestCase):
         peer.server.left = lambda peer: peer.close()
         for number in range(1, 4):
             self.clock.advance(4)
-            peer.send((b"a" * 1000 + b"\n") * 100)
-            await self.until(lambda n=number: len(self.records()) == 100 * n)  # type: ignore[misc]
+            peer.send((b"a" * 1000 + b"\n") * 10)
+            await self.until(lambda n=number: len(self.records()) == 10 * n)  # type: ignore[misc]
         self.clock.advance(4)
         await self.until(lambda: True)
         self.assertFalse(peer.ended.called)
         self.clock.advance(1)
-        await self.assertNext(client, peer, 300)
+        await self.assertNext(client, peer, 30)
 
     async def peerEnds(self, way: str) -> None:
         """
         If the server ends its side, there is nothing to wait for.
         """
         client, peer = await self.draining(way, halfClose=way in TLS_WAYS)
-        peer.send((b"a" * 1000 + b"\n") * 100)
+        peer.send((b"a" * 1000 + b"\n") * 10)
         peer.close()
-        await self.assertNext(client, peer, 100)
+        await self.assertNext(client, peer, 10)
 
     async def silentPeer(self, way: str) -> None:
         """

@@ -22,7 +22,7 @@ from twisted_clienttcp.retry import constant
 from twisted_clienttcp.testing import MemoryServer
 
 from .._log import assertDocumented
-from .._memory import ClientTestCase
+from .._memory import ABC, ClientTestCase
 
 #: The beginning of each line.
 NAME = "Client quotes.example.org:1717"
@@ -482,13 +482,23 @@ class RepetitionTests(LogTestCase):
         that differ only in numbers are one.
         """
         server = self.server(retryPolicy=constant(0.1))
-        self.refuse(server, 1, OSError("failure number 1"))
+        for number in range(3):
+            self.refuse(server, 1, OSError(f"failure number {number}"))
+        self.assertEqual(len(self.lines()), 1)
         for number in range(100):
             letters = "".join(chr(ord("a") + int(each)) for each in str(number))
             self.refuse(server, 1, OSError(f"reason {letters}"))
         self.assertLess(len(self.lines()), 12)
-        self.refuse(server, 1, OSError("failure number 2"))
-        self.assertEqual(self.lines(), [])
+
+    def test_clockSetBack(self) -> None:
+        """
+        The time in a line about the past is not negative if the clock is set back.
+        """
+        server = self.server(retryPolicy=constant(1))
+        self.refuse(server, 2)
+        server.clock.rightNow = -100.0
+        server.accept()
+        self.assertIn("after 2 failed attempts in 0 s", self.lines()[-1])
 
     def test_flapping(self) -> None:
         """
@@ -526,6 +536,41 @@ class RepetitionTests(LogTestCase):
         server.close()
         (line,) = self.lines()
         self.assertNotIn("times", line)
+
+    def test_oneLeftOut(self) -> None:
+        """
+        If only the end of one connection was left out, the line about the next one
+        counts it.
+        """
+        server = self.server(retryPolicy=constant(1))
+        for _ in range(2):
+            server.accept()
+            server.close()
+            server.advance(1)
+        server.accept()
+        self.lines()
+        server.advance(10)
+        self.assertEqual(
+            self.lines(),
+            [
+                "connected to 127.0.0.1:7 and stable for 10 s, after 1 lost connection "
+                "in 1 s"
+            ],
+        )
+
+    def test_countedSince(self) -> None:
+        """
+        A line about a connection that has lasted reports the time before that
+        connection. The count that follows has the time since it was made.
+        """
+        server = self.server(retryPolicy=constant(1))
+        for lasts in (0, 0, 20, 30, 6):
+            server.accept()
+            server.advance(lasts)
+            server.close()
+            server.advance(1)
+        # The third connection was made after 2 s, and the fifth has ended after 60.
+        self.assertIn(" (3 times in 58 s)", self.lines()[-1])
 
     def test_flappingSlowly(self) -> None:
         """
@@ -681,6 +726,19 @@ class ReplacementTests(LogTestCase):
             self.assertEqual((again["replacements"], again["losses"]), (1, 0))
             self.assertNotIn("lost", "".join(map(str, map(formatEvent, events))))
 
+    def test_eachCause(self) -> None:
+        """
+        A replacement for another reason is not a repetition.
+        """
+        server = self.server(maxAge=10)
+        server.accept()
+        server.advance(10)
+        server.accept()
+        server.client.reconnect(drain=True)
+        server.advance(0)
+        causes = [event["cause"] for event in self.taken() if "cause" in event]
+        self.assertEqual(causes, ["maxAge", "drain requested"])
+
     def test_many(self) -> None:
         """
         Replacements that were left out are counted as such.
@@ -835,6 +893,28 @@ class CountTests(LogTestCase):
         for seed in range(150):
             with self.subTest(seed=seed):
                 self.play(random.Random(seed))
+
+
+class FailoverTests(ClientTestCase):
+    """
+    Tests for the failures of several destinations.
+    """
+
+    def test_eachDestination(self) -> None:
+        """
+        A failure at another destination is not a repetition.
+        """
+        with capturedLogs() as events:
+            client = self.client(remoteAddress=None, remotePort=None, endpoint=ABC)
+            client.start().addErrback(lambda failure: None)
+            for _ in range(6):
+                self.refuse()
+                self.reactor.advance(client.delay)
+        failed = [
+            each["destination"] for each in events if each["kind"] == "attemptFailed"
+        ]
+        self.assertEqual(len(failed), 3)
+        self.assertEqual(len(set(failed)), 3)
 
 
 class HiddenTests(ClientTestCase):

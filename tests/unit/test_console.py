@@ -10,6 +10,7 @@ import os
 from fractions import Fraction
 from importlib.util import find_spec
 from math import inf
+from select import select
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +48,7 @@ from twisted_clienttcp.errors import (
     TruncatedRecord,
 )
 from twisted_clienttcp.framing import SPECS, Stream, fromSpec
-from twisted_clienttcp.testing import decodeAll
+from twisted_clienttcp.testing import MemoryServer, decodeAll
 
 from .._log import assertDocumented
 
@@ -247,7 +248,7 @@ class FormTests(SynchronousTestCase):
             self.assertEqual(form.isInsideRecord(), inside)
 
 
-class ConsoleTests(SynchronousTestCase):
+class PipesTestCase(SynchronousTestCase):
     """
     Tests for L{Console}, with pipes for standard input and output.
     """
@@ -258,11 +259,171 @@ class ConsoleTests(SynchronousTestCase):
         for descriptor in (self.input, self.given, self.taken, self.output):
             self.addCleanup(os.close, descriptor)
         self.patch(_console, "standard", [self.input, self.output].__getitem__)
+
+    def make(self, *arguments: str) -> None:
+        """
+        Make a console and its client, as the command does for these options.
+        """
         options = Options()
-        options.parseOptions(["--framing=stream", "localhost", "7"])
+        options.parseOptions([*arguments, "localhost", "7"])
         self.console = Console(options, self.reactor)
         self.callbacks = self.console.callbacks()
         self.client = options.client(**self.console.marks(), **self.callbacks)
+
+    def endInput(self) -> None:
+        """
+        Close the pipe of standard input.
+        """
+        os.close(self.given)
+        # For the cleanup.
+        os.dup2(self.taken, self.given)
+
+
+class DrainTests(PipesTestCase):
+    """
+    Standard input while connections are replaced. The server is in memory, and does not
+    end its side by itself.
+    """
+
+    def run_(self, *options: str) -> None:
+        """
+        Run the command until its first connection is 100 seconds old, and drains.
+        """
+        self.make("--reconnect", "--max-age=100", "--jitter=0", *options)
+        self.server = MemoryServer(self.client)
+        self.server.closing = False
+        self.server.stopped.addErrback(lambda failure: None)
+        self.server.accept()
+        self.step()
+        self.server.advance(100)
+        self.assertFalse(self.client.connected)
+
+    def step(self) -> None:
+        """
+        Let the command do everything that is due, and read and write what it can.
+        """
+        self.reactor.advance(0)
+        for reader in list(self.reactor.getReaders()):
+            if select([reader], [], [], 0)[0] and (lost := reader.doRead()) is not None:
+                self.reactor.removeReader(reader)
+                reader.connectionLost(Failure(lost))
+        for writer in list(self.reactor.getWriters()):
+            writer.doWrite()
+        self.server.advance(0)
+
+    def test_endDuringDrain(self) -> None:
+        """
+        A last line that is read during a drain is sent on the next connection. If
+        nothing is left to be sent, the command ends after the drain, except with
+        C{--eof=keep}.
+        """
+        for eof in ("half", "close", "keep"):
+            for line in (b"last\n", b""):
+                self.setUp()
+                self.run_(f"--eof={eof}")
+                os.write(self.given, line)
+                self.endInput()
+                self.step()
+                self.step()
+                self.assertEqual(self.client.pendingBytes, len(line) + bool(line))
+                self.server.close()
+                self.step()
+                follows = bool(line) or eof == "keep"
+                self.assertEqual(self.server.attempting, follows)
+                self.assertEqual(self.server.stopped.called, not follows)
+                if follows:
+                    self.server.accept()
+                    self.step()
+                    self.assertEqual(self.server.read(), line.replace(b"\n", b"\r\n"))
+                    self.assertEqual(self.server.ended, eof != "keep")
+                    self.client.shutdown()
+                    self.server.close()
+                self.assertTrue(self.server.stopped.called)
+                self.assertEqual(self.console.exitStatus(None), 0)
+
+    def test_endBetween(self) -> None:
+        """
+        Between a drain and the next connection, nothing is read. The end of standard
+        input is then acted on when the next connection has sent what was there.
+        """
+        for eof in ("half", "close"):
+            self.setUp()
+            self.run_(f"--eof={eof}")
+            self.server.close()
+            os.write(self.given, b"last\n")
+            self.endInput()
+            self.step()
+            self.assertEqual(self.client.pendingBytes, 0)
+            self.server.refuse()
+            self.server.advance(self.client.delay)
+            self.server.accept()
+            for _ in range(3):
+                self.step()
+            self.assertEqual(self.server.read(), b"last\r\n")
+            self.assertTrue(self.server.ended)
+            self.server.close()
+            self.assertEqual(self.console.exitStatus(None), 0)
+
+    def test_endBefore(self) -> None:
+        """
+        If the line that ends standard input has been read while the next connection was
+        awaited, that ends its side when the line has been sent.
+        """
+        self.run_("--eof=half", "--offline-limit=1k")
+        self.server.close()
+        os.write(self.given, b"last\n")
+        self.endInput()
+        self.step()
+        self.step()
+        self.assertEqual(self.client.pendingBytes, 6)
+        self.server.accept()
+        self.step()
+        self.assertEqual(self.server.read(), b"last\r\n")
+        self.assertTrue(self.server.ended)
+
+    def test_answersAfterDrain(self) -> None:
+        """
+        Records that arrive during a drain are printed.
+        """
+        self.run_()
+        self.server.send(b"late\r\n")
+        self.step()
+        self.assertEqual(os.read(self.taken, 100), b"late\n")
+
+    def test_cutOff(self) -> None:
+        """
+        If the server does not end its side of a replaced connection, answers may be
+        missing: the exit status is 1 although the last connection ended well.
+        """
+        for end, status in ((self.expire, 1), (self.close, 0)):
+            self.setUp()
+            self.run_("--linger-timeout=20")
+            end()
+            self.assertTrue(self.server.attempting)
+            self.server.accept()
+            self.endInput()
+            for _ in range(2):
+                self.step()
+            self.server.close()
+            self.successResultOf(self.server.stopped)
+            self.assertEqual(self.console.exitStatus(None), status)
+
+    def expire(self) -> None:
+        self.server.advance(20)
+        self.server.advance(self.client.delay)
+
+    def close(self) -> None:
+        self.server.close()
+
+
+class ConsoleTests(PipesTestCase):
+    """
+    What the command writes at its end, and its exit status.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.make("--framing=stream")
         self.events: list[Any] = []
         observer: Any = self.events.append
         globalLogPublisher.addObserver(observer)
@@ -357,10 +518,8 @@ class ConsoleTests(SynchronousTestCase):
         os.write(self.given, b"x")
         self.assertEqual(self.console.exitStatus(None), 1)
         os.read(self.input, 1)
-        os.close(self.given)
+        self.endInput()
         self.assertEqual(self.console.exitStatus(None), 0)
-        # For the cleanup.
-        os.dup2(self.taken, self.given)
 
     def test_statusAfterALoss(self) -> None:
         """
@@ -376,7 +535,7 @@ class ConsoleTests(SynchronousTestCase):
             ({"unsent": 0, "undelivered": 1}, 1),
         ):
             self.setUp()
-            os.close(self.given)
+            self.endInput()
             given: dict[str, Any] = {"confirmed": False, **numbers}
             self.callbacks["connected"](self.client, IPv4Address("TCP", "127.0.0.1", 7))
             self.callbacks["serverError"](self.client, reset)
@@ -385,8 +544,6 @@ class ConsoleTests(SynchronousTestCase):
             )
             self.callbacks["connected"](self.client, IPv4Address("TCP", "127.0.0.1", 7))
             self.assertEqual(self.console.exitStatus(None), status, numbers)
-            # For the cleanup.
-            os.dup2(self.taken, self.given)
 
 
 class EventTests(SynchronousTestCase):

@@ -84,6 +84,35 @@ class LimitTests(SynchronousTestCase):
         self.assertTrue(repetition.isMixed)
         self.assertEqual(repetition.fields()["again"], " (and 21 other events in 60 s)")
 
+    def test_oneOther(self) -> None:
+        """
+        One other event is in the singular.
+        """
+        for count, others in ((2, "1 other event"), (3, "2 other events")):
+            fields = Repetition(count, 5, isMixed=True).fields()
+            self.assertEqual(fields["again"], f" (and {others} in 5 s)")
+
+    def test_forgotten(self) -> None:
+        """
+        Events of forgotten reasons are added to those of the other mixed events. Their
+        time begins when the first of these reasons was logged.
+        """
+        limit = Limit()
+        for key in range(MOST):
+            for _ in range(2):
+                limit.count(key, 1 + key)
+        # The first mixed event is logged, and the second one is left out.
+        for _ in range(2):
+            limit.count("mixed", 30)
+        # Only the latest reason is kept, so MOST - 1 events are forgotten.
+        self.assertEqual(limit.count("new", MOST + MINUTE - 0.5), Repetition(1))
+        for key in range(MOST - 3):
+            limit.count(f"new {key}", MOST + MINUTE - 0.5)
+        self.assertEqual(
+            limit.count("one more", MOST + MINUTE - 0.5),
+            Repetition(MOST - 1 + 1 + 1, MOST + MINUTE - 0.5 - 1, isMixed=True),
+        )
+
     def test_rare(self) -> None:
         """
         What occurs less than once a minute is always logged.
@@ -106,8 +135,21 @@ class LimitTests(SynchronousTestCase):
         A clock that is set back does not silence a client.
         """
         limit = Limit()
-        limit.count("a", 10_000)
-        self.assertEqual(limit.count("a", 5), Repetition(1))
+        for key in range(MOST):
+            limit.count(key, 10_000)
+        self.assertEqual(limit.count(0, 5), Repetition(1))
+        for new in ("new", "another"):
+            self.assertEqual(limit.count(new, 5), Repetition(1))
+
+    def test_setBackSinceRestart(self) -> None:
+        """
+        The time of a repetition is not negative if the clock is set back.
+        """
+        limit = Limit()
+        limit.count("a", 100)
+        limit.restart(130)
+        limit.count("a", 140)
+        self.assertEqual(limit.count("a", 90), Repetition(2, 0.0))
 
 
 class WordsTests(SynchronousTestCase):
