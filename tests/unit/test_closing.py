@@ -1,14 +1,240 @@
 """
-Tests for the end of a connection: how long a close waits for acknowledgements.
+Tests for the end of a connection: its states, and how long a close waits for
+acknowledgements.
 """
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from twisted_clienttcp import ClientTCPFactory, Disconnection, testing
-from twisted_clienttcp._connection.closing import ACKNOWLEDGE_STEP, ACKNOWLEDGE_TIME
+from twisted_clienttcp._connection.closing import (
+    ACKNOWLEDGE_STEP,
+    ACKNOWLEDGE_TIME,
+    Closing,
+    State,
+)
+from twisted_clienttcp._connection.reading import Reading
 from twisted_clienttcp.testing import MemoryServer
+
+#: What can happen to a connection.
+INPUTS = "close drain hear endSending abort flush peerEnds silence limit lose deliver"
+
+#: The next state for each of these; a dash if the state stays the same.
+TABLE = """
+OPEN          FLUSHING  DRAINING EMPTYING HALF_CLOSING ABORTED - - - - LOST -
+HALF_CLOSING  FLUSHING  DRAINING EMPTYING - ABORTED HALF_CLOSED - - - LOST -
+HALF_CLOSED   LINGERING RECEIVING HEARING - ABORTED - - - - LOST -
+EMPTYING      FLUSHING  - - DRAINING      ABORTED HEARING       - - ABORTED LOST -
+HEARING       LINGERING - - RECEIVING ABORTED - ACKNOWLEDGING LINGERING ABORTED LOST -
+DRAINING      FLUSHING  - - -             ABORTED RECEIVING     - - ABORTED LOST -
+RECEIVING     LINGERING - - -             ABORTED - ACKNOWLEDGING - ABORTED LOST -
+FLUSHING      -         - - -             ABORTED LINGERING     - - ABORTED REPORTED -
+LINGERING     -         - - -             ABORTED - ACKNOWLEDGING -       - REPORTED -
+ACKNOWLEDGING -         - - -             ABORTED - - -                   - REPORTED -
+ABORTED       -         - - -             - - - -                         - REPORTED -
+LOST          REPORTED  - - -             REPORTED - - -           REPORTED - REPORTED
+REPORTED      -         - - -             - - - -                         - - -
+"""
+
+#: What leads to each state.
+PATHS = {
+    State.OPEN: "",
+    State.HALF_CLOSING: "endSending",
+    State.HALF_CLOSED: "endSending flush",
+    State.EMPTYING: "hear",
+    State.HEARING: "hear flush",
+    State.DRAINING: "drain",
+    State.RECEIVING: "drain flush",
+    State.FLUSHING: "close",
+    State.LINGERING: "close flush",
+    State.ACKNOWLEDGING: "close flush peerEnds",
+    State.ABORTED: "abort",
+    State.LOST: "lose",
+    State.REPORTED: "lose deliver",
+}
+
+
+class ScriptedClosing:
+    """
+    The end of a connection on which each of L{INPUTS} is a method.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        transport = Mock()
+        alsoProvides(transport, IHalfCloseableDescriptor)
+        self.reading = Reading(transport, self.clock, self.newInbound)
+        self.reading.open()
+        # There is output, and no acknowledgement, until flush() is called.
+        self.outbound = Mock(
+            pending=1, hasProducer=False, keepsRecords=False, isClosed=False
+        )
+        self.outbound.close = self.closeOutput
+        self.closing = Closing(
+            None,
+            Mock(),
+            transport,
+            self.clock,
+            self.outbound,
+            self.reading,
+            Mock(countUnacknowledged=lambda: 1, unacknowledged=1, unread=None),
+            False,
+        )
+
+    def newInbound(self) -> Mock:
+        """
+        @return: an inbound side with a record that is held.
+        """
+        self.inbound = Mock(held=0, awaited=None, truncated=None)
+        self.inbound.abandon.return_value = 1
+        return self.inbound
+
+    def closeOutput(self, reason: str) -> None:
+        self.outbound.isClosed = True
+
+    def close(self) -> None:
+        self.closing.close(40, 30)
+
+    def drain(self) -> None:
+        self.closing.drain(40, 30, True)
+
+    def hear(self) -> None:
+        self.closing.drain(40, 30, False)
+
+    def endSending(self) -> None:
+        self.closing.endSending()
+
+    def abort(self) -> None:
+        self.closing.abort()
+
+    def flush(self) -> None:
+        """
+        The kernel has accepted everything.
+        """
+        self.outbound.pending = 0
+        self.closing.flushed()
+
+    def peerEnds(self) -> None:
+        """
+        As the connection reports it.
+        """
+        if not self.reading.hasEnded:
+            self.reading.hasEnded = True
+            self.reading.stopWatching()
+            self.closing.peerEnded()
+
+    def silence(self) -> None:
+        """
+        Nothing arrives for 5 seconds.
+        """
+        self.clock.advance(5)
+
+    def limit(self) -> None:
+        """
+        Bytes arrive all the time, until every limit has passed.
+        """
+        for _ in range(50):
+            self.clock.advance(1)
+            if self.reading.watch is not None:
+                self.reading.watch.heard()
+
+    def lose(self) -> None:
+        """
+        The transport is lost, once.
+        """
+        if self.closing.reason is None:
+            self.closing.lost(Failure(ConnectionLost()), 40)
+
+    def deliver(self) -> None:
+        """
+        All records have been delivered.
+        """
+        if self.closing.state is State.LOST:
+            [[atEnd], _] = self.inbound.end.call_args
+            atEnd()
+
+
+class StateTests(SynchronousTestCase):
+    """
+    The states of the end of a connection, and what moves it from one to another.
+    """
+
+    def closingIn(self, state: State) -> ScriptedClosing:
+        """
+        @return: the end of a connection that has come this far.
+        """
+        scripted = ScriptedClosing()
+        for name in PATHS[state].split():
+            getattr(scripted, name)()
+        self.assertIs(scripted.closing.state, state)
+        return scripted
+
+    def test_table(self) -> None:
+        """
+        L{TABLE} has the next state for every state and input.
+        """
+        table = {
+            line.split()[0]: line.split()[1:] for line in TABLE.split("\n") if line
+        }
+        for state in State:
+            for name, after in zip(INPUTS.split(), table[state.name], strict=True):
+                scripted = self.closingIn(state)
+                getattr(scripted, name)()
+                expected = state.name if after == "-" else after
+                self.assertEqual(
+                    (state.name, name, scripted.closing.state.name),
+                    (state.name, name, expected),
+                )
+
+    def test_peerFirst(self) -> None:
+        """
+        If the peer has ended its side before the output is flushed, both sides have
+        ended after that.
+        """
+        for state, after in (
+            (State.HALF_CLOSING, State.HALF_CLOSED),
+            (State.EMPTYING, State.ACKNOWLEDGING),
+            (State.DRAINING, State.ACKNOWLEDGING),
+            (State.FLUSHING, State.ACKNOWLEDGING),
+        ):
+            scripted = self.closingIn(state)
+            scripted.peerEnds()
+            self.assertIs(scripted.closing.state, state)
+            scripted.flush()
+            self.assertIs(scripted.closing.state, after)
+
+    def test_closeKeepsTheLimit(self) -> None:
+        """
+        A drain that becomes a close has no more time for its output.
+        """
+        for state in (State.EMPTYING, State.DRAINING):
+            scripted = self.closingIn(state)
+            scripted.clock.advance(39)
+            scripted.close()
+            self.assertIs(scripted.closing.state, State.FLUSHING)
+            scripted.clock.advance(1)
+            self.assertIs(scripted.closing.state, State.ABORTED)
+
+    def test_delivery(self) -> None:
+        """
+        After the limit of a drain, records that have been received are delivered until
+        C{abort} is called; and so are those before a loss.
+        """
+        scripted = self.closingIn(State.RECEIVING)
+        scripted.limit()
+        self.assertIs(scripted.closing.state, State.ABORTED)
+        scripted.lose()
+        self.assertIs(scripted.closing.state, State.LOST)
+        scripted.abort()
+        self.assertIs(scripted.closing.state, State.REPORTED)
 
 
 class AcknowledgeTests(SynchronousTestCase):

@@ -3,22 +3,25 @@ The end of a connection: its cause, and the one path that leads to it.
 
 Theory of operation:
 
- 1. An orderly close passes everything accepted to the kernel (FLUSHING), ends only our
-    side, and keeps reading until the peer ends its side too (LINGERING). Closing a
-    socket with unread input would send a reset, at which the peer's kernel drops what
-    the peer has not read yet (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time
-    limit. The limits of the last step are nginx's for C{lingering_close}.
+ 1. An orderly close passes everything accepted to the kernel, ends only our side, and
+    keeps reading until the peer ends its side too. Closing a socket with unread input
+    would send a reset, at which the peer's kernel drops what the peer has not read yet
+    (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time limit. The limits of the
+    last step are nginx's for C{lingering_close}.
  2. Bytes read in the meantime are discarded, or, in a drain, delivered. A peer that
     treats our end of stream as a hang-up would send nothing more: most programs do so
     at a close_notify of TLS, and many proxies at any end of stream. For such a peer, a
-    drain first waits until nothing more arrives (HEARING). If a limit ends the wait,
-    input may be lost, so this counts as a loss.
+    drain first waits until nothing more arrives. If a limit ends the wait, input may be
+    lost, so this counts as a loss.
  3. An abort drops the output and closes immediately.
  4. A loss stops the output immediately. It is reported when every record received
     before it has been delivered.
  5. All of them lead to the loss of the transport, and from there to one report, a
     L{Disconnection}. The first cause that was recorded is the one reported: the reason
     with which Twisted reports the loss is usually a consequence.
+
+L{State} lists the states, and L{Closing} has the table of what moves a connection from
+one to another.
 """
 
 from __future__ import annotations
@@ -44,12 +47,11 @@ from .. import _tls
 from ..errors import DrainTimeout, LingerTimeout
 from .descriptor import Descriptor
 from .disconnection import Disconnection
-from .inbound import Hold
 from .liveness import watchForSilence
 from .negotiation import ConnectionNegotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
-from .reading import DELIVERING, Reading
+from .reading import DELIVERING, DISCARDING, Reading
 
 #: Why output is not accepted.
 CLOSED = "the sending side of the connection is closed"
@@ -68,24 +70,64 @@ ACKNOWLEDGE_STEP = 0.01
 CLOSE_NOTIFY = 86
 
 
-class Stage(IntEnum):
+class State(IntEnum):
     """
-    The stage of the end of a connection.
+    How far the end of a connection has come. The order matters: a connection is ending
+    in every state after L{HALF_CLOSED}, and sends nothing more from L{ABORTED} on.
     """
 
-    #: the connection is not ending
+    #: nothing leads to the end
     OPEN = 0
-    #: the output is being passed to the kernel
-    FLUSHING = 1
-    #: the output is flushed, and what arrives is delivered until nothing arrives
-    HEARING = 2
+    #: C{loseWriteConnection}: our side ends when the output is flushed
+    HALF_CLOSING = 1
+    #: our side has ended; records are received as before
+    HALF_CLOSED = 2
+    #: a drain flushes the output; our side does not end until nothing more arrives
+    EMPTYING = 3
+    #: a drain delivers what arrives until nothing more does
+    HEARING = 4
+    #: a drain flushes the output, and then ends our side
+    DRAINING = 5
+    #: our side has ended; a drain delivers what arrives until the peer ends its side
+    RECEIVING = 6
+    #: the output is flushed, and then our side ends; no more input is expected
+    FLUSHING = 7
     #: our side has ended, and the peer has time to end its side
-    LINGERING = 3
-    #: the transport is lost or about to be, and nothing is sent or received
-    ENDED = 4
+    LINGERING = 8
+    #: both sides have ended, and acknowledgements may be on their way
+    ACKNOWLEDGING = 9
+    #: the transport is aborted, and its loss follows
+    ABORTED = 10
+    #: the transport is lost, and records received before are delivered
+    LOST = 11
+    #: the end has been reported
+    REPORTED = 12
 
 
-OPEN, FLUSHING, HEARING, LINGERING, ENDED = Stage
+(
+    OPEN,
+    HALF_CLOSING,
+    HALF_CLOSED,
+    EMPTYING,
+    HEARING,
+    DRAINING,
+    RECEIVING,
+    FLUSHING,
+    LINGERING,
+    ACKNOWLEDGING,
+    ABORTED,
+    LOST,
+    REPORTED,
+) = State
+
+#: The state that follows when the output is flushed. (If the peer has ended its side,
+#: C{ACKNOWLEDGING} follows.)
+AFTER_FLUSH = {
+    HALF_CLOSING: HALF_CLOSED,
+    EMPTYING: HEARING,
+    DRAINING: RECEIVING,
+    FLUSHING: LINGERING,
+}
 
 
 class Cause(NamedTuple):
@@ -107,15 +149,50 @@ class Closing:
     """
     The end of one connection, from the first event or call that leads to it.
 
+    A call, an event or a limit moves it to the next state::
+
+        state          moved by                       to
+        -------------  -----------------------------  ----------------------------
+        OPEN           endSending()                   HALF_CLOSING
+        HALF_CLOSING   flushed                        HALF_CLOSED
+        OPEN to        close()                        FLUSHING
+        HALF_CLOSED    drain()                        DRAINING; EMPTYING if our
+                                                      side must not end first
+        EMPTYING       flushed                        HEARING
+        HEARING        silence, the peer's end        FLUSHING
+        DRAINING       flushed                        RECEIVING
+        RECEIVING      the peer's end                 ACKNOWLEDGING
+        FLUSHING       flushed                        LINGERING
+        LINGERING      the peer's end                 ACKNOWLEDGING
+                       silence, lingerTimeout         (the transport is closed)
+        ACKNOWLEDGING  acknowledged, or late          (the transport is closed)
+        EMPTYING to    close()                        FLUSHING, or LINGERING if
+        RECEIVING                                     our side has ended
+        EMPTYING,      endSending()                   DRAINING
+        HEARING
+        EMPTYING to    drainTimeout while output is   ABORTED
+        FLUSHING       flushed, else lingerTimeout
+        OPEN to        abort()                        ABORTED
+        ACKNOWLEDGING  the transport is lost          LOST
+        ABORTED        the transport is lost          LOST
+        LOST           all is delivered or discarded  REPORTED
+
+    "Flushed" means that the kernel has accepted the output, and that no producer is
+    registered. If the peer has ended its side before that, ACKNOWLEDGING follows the
+    flush of a connection that is ending. In LINGERING, TLS itself waits for the peer's
+    end, and C{lingerTimeout} leads to ABORTED.
+
+    The input knows whether records are delivered (L{Reading.mode<Reading>}): C{close}
+    and C{abort} end that, and C{drain} does not.
+
     @ivar transport: the transport.
-    @ivar stage: how far it has come.
+    @ivar state: how far the end has come.
     @ivar cause: the first cause that was recorded.
     @ivar negotiation: the exchange of records before C{connected}, which ends with the
         connection at the latest; None if there is none.
     @ivar reason: why the transport is lost; None until it is.
-    @ivar hasEnded: True if the transport has ended only our side.
-    @ivar isReported: True if the end has been reported.
-    @ivar sendingEnded: True if no more output is accepted.
+    @ivar isCutShort: True if other code has closed the transport before the end of a
+        drain.
     """
 
     #: The connection, for the owner.
@@ -129,36 +206,34 @@ class Closing:
     #: A proxy is between us and the peer: the acknowledgements are those of the proxy.
     _isProxied: bool
     negotiation: ConnectionNegotiation | None = None
-    stage: Stage = OPEN
+    state: State = OPEN
     cause: Cause | None = None
     reason: Failure | None = None
-    sendingEnded: bool = False
-    hasEnded: bool = False
-    #: True if our side ends when the output is flushed.
-    _endWhenFlushed: bool = False
-    isReported: bool = False
-    #: True if other code has closed the transport before the end of a drain.
     isCutShort: bool = False
-    #: True if the peer has ended its side after we had ended ours.
-    _answered: bool = False
+    #: The state in which the transport was lost.
+    _lostIn: State = OPEN
+    #: True if the transport had ended our side before the peer ended its side.
+    _hasEndedFirst: bool = False
     _undelivered: int = 0
-    #: This is a drain: what arrives until the end is delivered.
-    _delivers: bool = False
-    #: More of that may arrive.
-    _expectsInput: bool = False
-    #: Our side must not end before that.
-    _hearsFirst: bool = False
     _drainTimeout: float = 0.0
     _lingerTimeout: float = 0.0
-    _lastHeard: float = 0.0
     _timer: IDelayedCall | None = None
 
     @property
-    def sendingEnds(self) -> bool:
+    def isEnding(self) -> bool:
         """
-        True if our side has ended, or ends when the output is flushed.
+        True if the connection is ending, rather than only our side of it.
         """
-        return self.sendingEnded or self._endWhenFlushed
+        return self.state > HALF_CLOSED
+
+    @property
+    def isDraining(self) -> bool:
+        """
+        True if records are delivered until the connection ends, and those that are put
+        are for the next one.
+        """
+        isEnding = HALF_CLOSED < self.state < ABORTED
+        return isEnding and self._reading.mode is not DISCARDING
 
     def blame(
         self, failure: Failure | None, initiator: str, isKnown: bool = True
@@ -177,7 +252,7 @@ class Closing:
         self.cause = Cause(failure, initiator, isKnown)
         return True
 
-    # -- an orderly close
+    # -- calls
 
     def close(self, drainTimeout: float, lingerTimeout: float) -> None:
         """
@@ -187,21 +262,24 @@ class Closing:
         @param drainTimeout: how many seconds flushing may take.
         @param lingerTimeout: how many seconds to wait for the peer after that.
         """
-        if self.stage is not OPEN and not self._delivers:
+        if self._reading.mode is DISCARDING:
             return
-        self._delivers = self._expectsInput = False
         self._reading.discard()
-        if self.reason is not None:
+        if self.state is LOST:
             self._finish()
             return
-        if self.stage is not LINGERING or not self._reading.isRead:
+        if self.state < RECEIVING or not self._reading.isRead:
             # Read even if the transport was paused: we must notice the peer's end, and
             # a peer that waits for us to read does not read either.
             self._reading.read(True)
-        if self.stage in (OPEN, HEARING):
-            self._begin(drainTimeout, lingerTimeout)
-        elif self.stage is LINGERING and isHalfCloseable(self.transport):
-            self._awaitPeer()
+        if self.state in (OPEN, HALF_CLOSING, HALF_CLOSED, HEARING):
+            self._setLimits(drainTimeout, lingerTimeout)
+            self._enter(FLUSHING)
+        elif self.state in (EMPTYING, DRAINING):
+            # Flushing goes on, within the same limit.
+            self.state = FLUSHING
+        elif self.state in (RECEIVING, LINGERING) and isHalfCloseable(self.transport):
+            self._enter(LINGERING)
 
     def drain(
         self, drainTimeout: float, lingerTimeout: float, halfCloses: bool
@@ -214,30 +292,16 @@ class Closing:
         @param lingerTimeout: how many seconds to wait for the peer after that.
         @param halfCloses: False if our side must not end before the peer is silent.
         """
-        if self.stage is not OPEN or self.reason is not None:
+        if self.isEnding:
             return
-        self._delivers = True
-        self._expectsInput = not self._reading.hasEnded
+        self._setLimits(drainTimeout, lingerTimeout)
         canHalfClose = isHalfCloseable(self.transport) and not self._isProxied
-        self._hearsFirst = not (halfCloses and canHalfClose)
-        # From now on, these limits replace the others.
-        self._reading.stopWatching()
-        self._begin(drainTimeout, lingerTimeout)
-
-    def _begin(self, drainTimeout: float, lingerTimeout: float) -> None:
-        self._stopTimer()
-        self.stage = FLUSHING
-        self._drainTimeout = drainTimeout
-        self._lingerTimeout = lingerTimeout
-        self._endWhenFlushed = True
-        self._outbound.whenFlushed = self.flushed
-        self.flushed()
-        if self.stage is FLUSHING and self.reason is None:
-            self._startTimer(drainTimeout, self._drainExpired, drainTimeout)
+        self._enter(DRAINING if halfCloses and canHalfClose else EMPTYING)
 
     def endSending(self) -> None:
         """
-        End our side when the output is flushed.
+        End our side when the output is flushed. A drain then does not wait for silence
+        before that.
 
         @raise RuntimeError: if the transport cannot end only our side.
         """
@@ -246,90 +310,82 @@ class Closing:
                 "this transport cannot close only its sending side (TLS cannot): use "
                 "shutdown()"
             )
-        self._hearsFirst = False
-        self._endWhenFlushed = True
-        self._outbound.whenFlushed = self.flushed
-        self.flushed()
+        if self.state is OPEN:
+            self.state = HALF_CLOSING
+            self._outbound.whenFlushed = self.flushed
+            self.flushed()
+        elif self.state is EMPTYING:
+            self.state = DRAINING
+        elif self.state is HEARING:
+            self._enter(DRAINING)
+
+    def abort(self) -> None:
+        """
+        Close immediately. Pending output is lost, and reported as C{unsent}.
+        """
+        if self.state < ABORTED or self._reading.mode is not DISCARDING:
+            self._reading.discard()
+            self._breakOff()
+
+    # -- events
 
     def flushed(self) -> None:
         """
-        End our side if that waits for the flush, and the output is flushed.
+        The output may be flushed, or the producer has unregistered.
         """
-        # A producer may unregister when it is stopped, after the loss.
-        if not self._endWhenFlushed or self.reason is not None:
-            return
-        if self.isDiverted:
+        if self.isDraining and not self._outbound.hasProducer:
+            # What a registered producer writes is all for this connection.
             self._owner.outputDiverted(self._connection)
-        if not self._isFlushed:
+        state, outbound = self.state, self._outbound
+        if state not in AFTER_FLUSH or outbound.pending or outbound.hasProducer:
             return
-        if not (self._hearsFirst and self._expectsInput):
-            self._endSending()
-        elif self.stage is FLUSHING:
-            self._stopTimer()
-            self.stage = HEARING
-            self._hear(self._silent, self._lingerExpired)
+        after = AFTER_FLUSH[state]
+        if self._reading.hasEnded and state is not HALF_CLOSING:
+            after = ACKNOWLEDGING
+        if after is not HEARING:
+            self._endOurSide()
+        if self.state is state:
+            self._enter(after)
 
-    @property
-    def isDiverted(self) -> bool:
+    def ourSideEnded(self) -> None:
         """
-        True if the connection drains, so that records that are put now are for the next
-        one. What a registered producer writes is all for this one.
+        The transport has ended our side.
         """
-        return self._delivers and not self._outbound.hasProducer
+        self._hasEndedFirst = not self._reading.hasEnded
 
-    @property
-    def _isFlushed(self) -> bool:
-        return not (self._outbound.pending or self._outbound.hasProducer)
+    def peerEnded(self) -> None:
+        """
+        The peer has ended its side.
+        """
+        if self.state in (RECEIVING, LINGERING):
+            self._enter(ACKNOWLEDGING)
+        elif self.state is HEARING:
+            self._enter(FLUSHING)
 
-    def _endSending(self) -> None:
-        if not self.sendingEnded:
-            self.sendingEnded = True
-            self._outbound.close(CLOSED)
-            if isHalfCloseable(self.transport) and not (
-                self._reading.hasEnded and self.stage is not OPEN
-            ):
-                _endOurSide(self.transport)
-        if self.stage is FLUSHING:
-            if self._outbound.keepsRecords:
-                self._owner.outputClosed(self._connection)
-            self._awaitPeer()
+    def limitFlush(self, seconds: float) -> None:
+        """
+        The peer has ended its side of TLS, and the transport waits until it has sent
+        the encrypted output. Limit this wait.
+        """
+        if self.state is OPEN:
+            self._startTimer(seconds, self._flushExpired)
 
-    def _drainExpired(self, seconds: float) -> None:
+    def _flushExpired(self) -> None:
+        self.blame(Failure(ConnectionDone()), "peer", isKnown=False)
+        self.abort()
+
+    def _drainExpired(self) -> None:
         pending = self._outbound.pending
         if pending:
             why = f"{pending} bytes could not be sent"
         else:
             why = "the producer has not unregistered"
-        undrained = DrainTimeout(f"{why} within drainTimeout={seconds} seconds")
-        self.blame(Failure(undrained), "local", isKnown=False)
-        self._cutOff()
-
-    def _hear(self, silent: Callable[[], None], expired: Callable[[], None]) -> None:
-        """
-        Deliver what arrives.
-
-        @param silent: called when nothing has arrived for L{LINGER_SILENCE}.
-        @param expired: called when C{lingerTimeout} has passed before that.
-        """
-        reading = self._reading
-        self._startTimer(self._lingerTimeout, expired)
-        reading.watch = watchForSilence(
-            self._clock,
-            LINGER_SILENCE,
-            isReading=reading.isRead,
-            isAnswering=lambda: bool(reading.inbound.held & Hold.RESULT),
-            silent=silent,
-        )
-
-    def _silent(self) -> None:
-        """
-        Nothing more arrives, although the peer has not ended its side.
-        """
-        self._expectsInput = False
-        self._begin(self._drainTimeout, self._lingerTimeout)
+        limit = f"within drainTimeout={self._drainTimeout} seconds"
+        self.blame(Failure(DrainTimeout(f"{why} {limit}")), "local", isKnown=False)
+        self._breakOff()
 
     def _lingerExpired(self) -> None:
-        if self.stage is HEARING:
+        if self.state is HEARING:
             why = f"the peer has not been silent for {LINGER_SILENCE:g} seconds"
         else:
             why = "the peer has not ended its side"
@@ -338,85 +394,93 @@ class Closing:
             limit += ", while input was paused"
         late = LingerTimeout(f"{why} {limit}")
         self.blame(Failure(late), "local", isKnown=False)
-        self._cutOff()
+        self._breakOff()
 
-    def _cutOff(self) -> None:
+    # -- states
+
+    def _setLimits(self, drainTimeout: float, lingerTimeout: float) -> None:
+        self._drainTimeout = drainTimeout
+        self._lingerTimeout = lingerTimeout
+
+    def _enter(self, state: State) -> None:
         """
-        Close immediately, because a limit has passed. A drain delivers what has been
-        read.
+        Begin what is done in a state, and its limit. From now on, these limits replace
+        all others.
         """
-        if not self._delivers:
-            self.abort()
+        self.state = state
+        if state is HALF_CLOSED:
             return
-        self._reading.stopWatching()
-        # A producer may unregister when it is stopped.
-        self._endWhenFlushed = False
-        try:
-            if not self._outbound.isStopped:
-                self._stopOutput()
-        finally:
-            self._abortTransport()
-
-    def limitFlush(self, seconds: float) -> None:
-        """
-        The peer has ended its side of TLS, and the transport waits until it has sent
-        the encrypted output. Limit this wait.
-        """
-        if self.stage is OPEN:
-            self._startTimer(seconds, self._flushExpired)
-
-    def _flushExpired(self) -> None:
-        self.blame(Failure(ConnectionDone()), "peer", isKnown=False)
-        self.abort()
-
-    def _awaitPeer(self) -> None:
         self._stopTimer()
-        self.stage = LINGERING
-        if self._reading.hasEnded:
-            self._loseAcknowledged()
-        elif not isHalfCloseable(self.transport):
+        self._reading.stopWatching()
+        if state in AFTER_FLUSH:
+            self._outbound.whenFlushed = self.flushed
+            self.flushed()
+            if self.state is state:
+                self._startTimer(self._drainTimeout, self._drainExpired)
+        elif state is ACKNOWLEDGING:
+            self._loseAcknowledged(self._clock.seconds() + ACKNOWLEDGE_TIME)
+        elif state is RECEIVING:
+            self._startTimer(self._lingerTimeout, self._lingerExpired)
+        elif state is HEARING:
+            self._startTimer(self._lingerTimeout, self._lingerExpired)
+            self._watch(lambda: self._enter(FLUSHING))
+        elif isHalfCloseable(self.transport):
+            self._startTimer(self._lingerTimeout, self._lose)
+            self._watch(self._lose)
+        else:
             # TLS has no half-close (though its transport claims one). It waits for the
             # peer's close_notify, without a time limit of its own.
-            self._startTimer(self._lingerTimeout, self._cutOff)
-            self._answered = not _tls.peerHasEnded(self.transport)
+            self._startTimer(self._lingerTimeout, self._breakOff)
+            self._hasEndedFirst = not _tls.peerHasEnded(self.transport)
             self.transport.loseConnection()
-        elif not self._delivers:
-            self._lastHeard = self._clock.seconds()
-            self._linger(self._lastHeard + self._lingerTimeout)
-        elif self._expectsInput:
-            self._startTimer(self._lingerTimeout, self._lingerExpired)
-        else:
-            self._hear(self._lose, self._lose)
 
-    def _linger(self, until: float) -> None:
+    def _watch(self, silent: Callable[[], None]) -> None:
         """
-        Wait as long as the peer keeps sending, but not beyond the time C{until}.
+        Call a function when nothing has arrived for L{LINGER_SILENCE}. The time in
+        which records are held, or a result is awaited, does not count.
         """
-        now = self._clock.seconds()
-        wake = min(self._lastHeard + LINGER_SILENCE, until)
-        if wake > now:
-            self._startTimer(wake - now, self._linger, until)
-        else:
-            self._lose()
+        reading = self._reading
+        reading.watch = watchForSilence(
+            self._clock,
+            LINGER_SILENCE,
+            isReading=reading.isRead or reading.mode is DISCARDING,
+            isAnswering=lambda: (
+                reading.mode is not DISCARDING and reading.awaited is not None
+            ),
+            silent=silent,
+        )
 
-    def _loseAcknowledged(self, until: float | None = None) -> None:
+    def _endOurSide(self) -> None:
+        """
+        Accept no more output, and let the transport end our side, unless it closes now,
+        because the peer has ended its side.
+        """
+        outbound, transport = self._outbound, self.transport
+        if not outbound.isClosed:
+            outbound.close(CLOSED)
+            isClosing = self.isEnding and self._reading.hasEnded
+            if isHalfCloseable(transport) and not isClosing:
+                _endOurSide(transport)
+        if self.isEnding and outbound.keepsRecords:
+            self._owner.outputClosed(self._connection)
+
+    def _loseAcknowledged(self, until: float) -> None:
         """
         Close, because both sides have ended. If only acknowledgements are missing that
-        must be on their way, wait briefly for them.
+        must be on their way, wait for them until the time C{until}.
         """
-        now = self._clock.seconds()
-        until = now + ACKNOWLEDGE_TIME if until is None else until
         missing = self._descriptor.countUnacknowledged()
         # If the peer has answered our end of stream and does not acknowledge the bytes
         # before it, it has not read them.
-        isComing = missing == 1 or not self._answered
-        if missing and isComing and now < until:
+        isComing = missing == 1 or not self._hasEndedFirst
+        if missing and isComing and self._clock.seconds() < until:
             self._startTimer(ACKNOWLEDGE_STEP, self._loseAcknowledged, until)
         else:
             self._lose()
 
     def _lose(self) -> None:
         self._stopTimer()
+        self._reading.stopWatching()
         self.transport.loseConnection()
         if self.reason is None and isinstance(self.transport, FileDescriptor):
             self._startTimer(0, self._loseUnwritable)
@@ -432,40 +496,25 @@ class Closing:
             transport.stopWriting()
             transport.connectionLost(Failure(CONNECTION_DONE))
 
-    def heard(self) -> None:
-        """
-        The peer has sent something, which is discarded.
-        """
-        self._lastHeard = self._clock.seconds()
+    # -- the end
 
-    def peerEnded(self) -> None:
+    def _breakOff(self) -> None:
         """
-        The peer has ended its side.
+        Drop the output, and abort the transport. Records that have been received are
+        delivered, unless input is discarded.
         """
-        self._answered = self.hasEnded
-        self._expectsInput = False
-        if self.stage is LINGERING:
-            self._stopTimer()
-            self._loseAcknowledged()
-        elif self.stage is HEARING:
-            self._begin(self._drainTimeout, self._lingerTimeout)
-
-    # -- the other ways to the end
-
-    def abort(self) -> None:
-        """
-        Close immediately. Pending output is lost, and reported as C{unsent}.
-        """
-        if self.stage is ENDED:
-            return
+        if self.state < ABORTED:
+            self.state = ABORTED
+        self._stopTimer()
+        self._reading.stopWatching()
         try:
-            self._end()
+            if not self._outbound.isStopped:
+                # This calls the user's producer.
+                self._stopOutput()
         finally:
-            # A producer may have raised.
             self.blame(None, "local")
             if self.negotiation is not None:
-                aborted = Failure(ConnectionAborted())
-                self._endNegotiation(self.negotiation, aborted)
+                self._endNegotiation(self.negotiation, Failure(ConnectionAborted()))
             if self.reason is not None:
                 self._finish()
             else:
@@ -476,16 +525,21 @@ class Closing:
         transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self, reason: Failure, deliveryTimeout: float) -> None:
         """
         The transport is lost: report the end as soon as the records that were received
         before have been delivered.
+
+        @param deliveryTimeout: how many seconds this may take.
         """
         reading, outbound = self._reading, self._outbound
-        self.reason = reason
-        if self._delivers and self.cause is None:
-            isUnfinished = self._expectsInput or self.stage is not LINGERING
-            self.isCutShort = isUnfinished and self._isClosedByOthers()
+        self.isCutShort = (
+            self.state < LINGERING
+            and self.cause is None
+            and self.isDraining
+            and self._isClosedByOthers()
+        )
+        self.reason, self._lostIn, self.state = reason, self.state, LOST
         reading.isLost = True
         if reading.watch is not None:
             reading.stopWatching()
@@ -498,10 +552,15 @@ class Closing:
             if outbound.pending:
                 self._owner.outputLost(self._connection)
         finally:
-            if reading.mode is not DELIVERING:
-                self._finish()
-            else:
-                (reading.input or reading.inbound).end(self._finish)
+            try:
+                if reading.mode is not DELIVERING:
+                    self._finish()
+                else:
+                    (reading.input or reading.inbound).end(self._finish)
+            finally:
+                if self.state is LOST:
+                    self._startTimer(deliveryTimeout, self._deliveryExpired)
+                    self._owner.endDelayed(self._connection)
 
     def _isClosedByOthers(self) -> bool:
         """
@@ -513,12 +572,6 @@ class Closing:
         # After the peer's close_notify, TLS itself closes the transport below.
         return self._outbound.isEnding and not _tls.peerHasEnded(self.transport)
 
-    def limitDelivery(self, seconds: float) -> None:
-        """
-        Report a loss after at most this many seconds.
-        """
-        self._startTimer(seconds, self._deliveryExpired)
-
     def _deliveryExpired(self) -> None:
         inbound = self._reading.inbound
         self._undelivered = inbound.abandon()
@@ -528,8 +581,6 @@ class Closing:
         finally:
             self._finish()
 
-    # -- the end
-
     def _finish(self) -> None:
         """
         The transport is lost, and all records received before are delivered or
@@ -537,18 +588,17 @@ class Closing:
         """
         reason = self.reason
         assert reason is not None
-        if self.isReported:
+        if self.state is REPORTED:
             return
-        self.isReported = True
+        self.state = REPORTED
         unsent = self._outbound.pending
         isTLS = ISSLTransport.providedBy(self.transport)
         isClean = bool(reason.check(ConnectionDone))
-        isOrderly = (
-            self.stage in (HEARING, LINGERING)
-            and not unsent
-            and (isClean or not self._expectsInput)
+        isOver = not unsent and self._lostIn in (LINGERING, ACKNOWLEDGING)
+        isOrderly = isOver or (
+            not unsent and isClean and self._lostIn in (HEARING, RECEIVING)
         )
-        answersPeer = isTLS and isClean and not (isOrderly and self.stage is LINGERING)
+        answersPeer = isTLS and isClean and not isOver
         if self.cause is not None:
             cause = self.cause
         elif isOrderly:
@@ -563,7 +613,9 @@ class Closing:
         else:
             cause = Cause(reason, "network", isKnown=False)
         self.cause = cause
-        self._end()
+        self._reading.discard()
+        if self._timer is not None:
+            self._stopTimer()
         if self.negotiation is not None:
             self._endNegotiation(self.negotiation, reason)
         failure, initiator, isKnown = cause
@@ -573,7 +625,9 @@ class Closing:
             # Perhaps only the answer to the peer's close_notify is missing: the peer
             # may have closed the connection before it arrived.
             unacknowledged = None
-        isAnswered = self._answered and (isClean or not isTLS)
+        # An end of TLS without the peer's close_notify is a ConnectionLost.
+        hasPeerEnded = isClean if isTLS else self._reading.hasEnded
+        isAnswered = self._hasEndedFirst and hasPeerEnded
         if self._isProxied:
             # A proxy can forge everything except the server's close_notify.
             isAnswered &= isTLS and not _tls.endsAtProxy(self.transport)
@@ -582,7 +636,6 @@ class Closing:
             failure=failure or reason,
             initiator=initiator,
             unsent=unsent,
-            # An end of TLS without the peer's close_notify is a ConnectionLost.
             confirmed=isOrderly
             and isAnswered
             and descriptor.unacknowledged == 0
@@ -593,18 +646,6 @@ class Closing:
             unread=descriptor.unread,
         )
         self._owner.connectionEnded(self._connection, disconnection, isKnown)
-
-    def _end(self) -> None:
-        """
-        Stop the input and the output.
-        """
-        self.stage = ENDED
-        self._delivers = False
-        self._reading.discard()
-        if self._timer is not None:
-            self._stopTimer()
-        if not self._outbound.isStopped:
-            self._stopOutput()
 
     def _endNegotiation(
         self, negotiation: ConnectionNegotiation, failure: Failure
@@ -619,7 +660,6 @@ class Closing:
         """
         Accept and send no more output.
         """
-        self.sendingEnded = True
         if self._outbound.keepsRecords:
             self._owner.outputClosed(self._connection)
         self._outbound.stop(CLOSED)

@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from .. import _tls
 from .._details import fullText
 from ..framing._base import AnyFraming
-from .closing import ENDED, Closing
+from .closing import ABORTED, Closing
 from .outbound import Outbound
 from .owner import ConnectionOwner
 from .peer import ProxiedAddress, hostAndPort
@@ -65,12 +65,12 @@ class LoggedClosing(Closing):
         self._connection.log.note(f"{IN} end of stream")
         super().peerEnded()
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self, reason: Failure, deliveryTimeout: float) -> None:
         """
         See L{Closing.lost}.
         """
         self._connection.log.note(self._ending(reason))
-        super().lost(reason)
+        super().lost(reason, deliveryTimeout)
 
     def _ending(self, reason: Failure) -> str:
         """
@@ -79,7 +79,7 @@ class LoggedClosing(Closing):
         """
         if isinstance(reason.value, ConnectionAborted):
             return ": ".join(["aborted", *map(str, reason.value.args)])
-        if self.stage is ENDED:
+        if self.state is ABORTED:
             # TLS reports another reason.
             return "aborted"
         if reason.check(ConnectionDone):

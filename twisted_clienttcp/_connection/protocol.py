@@ -466,8 +466,6 @@ class Connection(ClientTCPProtocol):
                 reading.inbound.buffer.append(data)
                 if (negotiation := self._startedNegotiation) is not None:
                     negotiation.received()
-            else:
-                self.closing.heard()
         finally:
             outbound.isHeld = False
             if outbound.isDue:
@@ -500,7 +498,7 @@ class Connection(ClientTCPProtocol):
         """
         Every record before the end of the stream has been delivered.
         """
-        if self.closing.stage is not OPEN:
+        if self.closing.isEnding:
             # A drain has waited for this.
             return
         if self._client.shutdownOnError:
@@ -512,7 +510,7 @@ class Connection(ClientTCPProtocol):
         """
         Our side has ended.
         """
-        self.closing.hasEnded = True
+        self.closing.ourSideEnded()
 
     def _inputEnded(self, failure: Failure, initiator: str) -> None:
         """
@@ -606,7 +604,7 @@ class Connection(ClientTCPProtocol):
 
         @return: False if our side has ended.
         """
-        if self.closing.sendingEnds:
+        if self._closing is not None and self._closing.state is not OPEN:
             return False
         try:
             record = timed.recordFor(self._client)
@@ -625,17 +623,19 @@ class Connection(ClientTCPProtocol):
 
         @raise RuntimeError: if there is a producer already.
         """
-        if self.closing.sendingEnded or self.closing.isDiverted:
+        outbound = self.outbound
+        if outbound.isClosed or (self.closing.isDraining and not outbound.hasProducer):
             producer.stopProducing()
         else:
-            self.outbound.registerProducer(producer, streaming)
+            outbound.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """
         See C{client.unregisterProducer}.
         """
         self.outbound.unregisterProducer()
-        self.closing.flushed()
+        if self._closing is not None:
+            self._closing.flushed()
 
     # -- the end
 
@@ -645,8 +645,8 @@ class Connection(ClientTCPProtocol):
         True if the connection is about to end, even if the user has closed the
         transport.
         """
-        isClosing = self._closing is not None and self._closing.stage is not OPEN
-        return isClosing or self.outbound.isEnding
+        closing = self._closing
+        return (closing is not None and closing.isEnding) or self.outbound.isEnding
 
     @property
     def sendsNoMore(self) -> bool:
@@ -714,12 +714,7 @@ class Connection(ClientTCPProtocol):
         isRead = not (reading.isPaused or reading.hasEnded)
         if reason.check(ConnectionLost) and not (isAborted or isRead):
             reason = Failure(LostWhileWriting())
-        try:
-            closing.lost(reason)
-        finally:
-            if not closing.isReported:
-                closing.limitDelivery(self._client.drainTimeout)
-                self._owner.endDelayed(self)
+        closing.lost(reason, self._client.drainTimeout)
 
     def count(self, stats: Stats) -> None:
         """
