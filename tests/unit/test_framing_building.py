@@ -106,7 +106,7 @@ class BuildFramingTests(SynchronousTestCase):
             (str, "must be a framing"),
             ((Line,), "keyword arguments"),
             ((Line, 5), "keyword arguments"),
-            ((Line, {"delimeter": b"|"}), "do you mean delimiter"),
+            ((Line, {"delimeter": b"|"}), "did you mean delimiter"),
             ((Line, {"delimiter": "|"}), "delimiter must be bytes"),
             (Map, "pass code"),
             (Half(), "must define encode()"),
