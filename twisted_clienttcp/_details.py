@@ -171,6 +171,19 @@ def describe(failure: Failure) -> str:
     return f"{_FAILED.get(operation, operation)}: {text}"
 
 
+def oneLine(text: str) -> str:
+    """
+    @return: a text for a line of the log. A peer may have sent a part of it, so
+        characters that end a line or control a terminal are escaped.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 #: Descriptions of the operations of Twisted's errors.
 _FAILED = {
     "bind": "cannot bind the local address",

@@ -7,12 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
 from twisted.internet.error import NoRouteError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
@@ -20,7 +14,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_clienttcp import ClientTCPFactory
-from twisted_clienttcp._client.reporting import shown
 from twisted_clienttcp._client.story import (
     MINUTE,
     MOST,
@@ -29,7 +22,6 @@ from twisted_clienttcp._client.story import (
     duration,
     past,
 )
-from twisted_clienttcp._connection.peer import ProxiedAddress
 from twisted_clienttcp._logevents import CLIENT, KINDS
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.retry import constant
@@ -435,25 +427,6 @@ class RouteTests(SynchronousTestCase):
     """
     Tests for the names of destinations and addresses.
     """
-
-    def test_addresses(self) -> None:
-        """
-        A name is logged with the address that it was resolved to; IPv6 addresses have
-        brackets; a route through proxies is shown without credentials.
-        """
-        for address, text in (
-            (IPv4Address("TCP", "192.0.2.1", 7), "192.0.2.1:7"),
-            (IPv6Address("TCP", "2001:db8::1", 7), "[2001:db8::1]:7"),
-            (HostnameAddress(b"a.example", 7), "a.example:7"),
-            (UNIXAddress("/run/a\nb"), "/run/a\\nb"),
-            (UNIXAddress(None), "?"),
-            (None, "?"),
-            (
-                ProxiedAddress("a.example", 7, ("socks5://p:1080",)),
-                "a.example:7 through socks5://p:1080",
-            ),
-        ):
-            self.assertEqual(shown(address), text)
 
     def test_unknown(self) -> None:
         """

@@ -16,6 +16,7 @@ from .. import _tls
 from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
 from .._connection.logged import LoggedConnection
+from .._connection.peer import addressText
 from .._connection.protocol import Client, Connection, raiseAgain
 from .._connection.wirelog import ConnectionLog, WireLog
 from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
@@ -23,7 +24,7 @@ from .attempts import Attempts
 from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED
 from .parts import Parts
 from .preconnect import PreConnect
-from .reporting import destinationOf, logEvent, shown
+from .reporting import destinationOf, logEvent
 from .settings import currentTarget, storePeer
 
 
@@ -54,7 +55,7 @@ class Connections:
         """
         parts, client = self._parts, self._parts.client
         if parts.lifecycle.phase not in (IDLE, STOPPED, CONNECTING):
-            logEvent(client, logged.SECOND_CONNECTION, {"address": shown(addr)})
+            logEvent(client, logged.SECOND_CONNECTION, {"address": addressText(addr)})
             return None
         if parts.lifecycle.phase is not CONNECTING:
             # A ClientService connects, which does not report its attempts.

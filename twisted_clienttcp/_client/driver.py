@@ -16,7 +16,7 @@ from .. import _logevents as logged
 from .._connection.disconnection import Disconnection
 from .._connection.protocol import Connection
 from .._connection.server import ClientTCPProtocol
-from .._details import describe
+from .._details import describe, oneLine
 from ..errors import (
     NotConnectedError,
     RetriesExhausted,
@@ -27,7 +27,7 @@ from .connections import Connections
 from .events import Events, Session, releaseAlias
 from .lifecycle import CONNECTING, DRAINING, IDLE, STOPPED, WAITING
 from .parts import Parts
-from .reporting import logEvent, oneLine
+from .reporting import logEvent
 from .settings import Settings, currentTarget
 from .waiters import Waiters
 

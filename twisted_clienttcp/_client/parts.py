@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
+from .._connection.peer import addressText
 from .._connection.protocol import Connection, raiseAgain
 from .._details import operationOf
 from .._stats import Stats
@@ -23,7 +24,6 @@ from .callbacks import Callbacks
 from .events import Events
 from .lifecycle import CONNECTED, DRAINING, Lifecycle, LifecycleOwner
 from .output import Output
-from .reporting import shown
 from .retries import Retries
 from .settings import Settings, storeClock
 from .story import NOTHING, Story, logConnected
@@ -229,9 +229,9 @@ class Parts:
         Log that the current connection can be used.
         """
         if self.story is None:
-            logConnected(self.client, shown(peer), NOTHING)
+            logConnected(self.client, addressText(peer), NOTHING)
         else:
-            self.story.connected(shown(peer), self.timeSource())
+            self.story.connected(addressText(peer), self.timeSource())
 
     def logFailure(self, what: str, failure: Failure) -> None:
         """

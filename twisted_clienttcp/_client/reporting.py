@@ -5,17 +5,10 @@ without a log observer.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Container, Mapping
 from contextlib import suppress
 
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.logger import (
@@ -29,7 +22,7 @@ from twisted.python.failure import Failure
 
 from .._connecting.connector import Connector
 from .._connecting.resolving import State
-from .._connection.peer import hostAndPort
+from .._connection.peer import addressText
 from .._logevents import ATTEMPT_FAILED, RAISED, Kind
 from ..errors import CallbackError, NegotiationRefused
 from .settings import Settings, currentTarget, lastPeer, movesAddress, nextTarget
@@ -108,36 +101,10 @@ def _knownDestination(client: Settings) -> str | None:
     if connector is None:
         # The destination is known only to a ClientService.
         peer = lastPeer(client)
-        return None if peer is None else shown(peer)
+        return None if peer is None else addressText(peer)
     # A connector of a test need not have this method.
     destination = getattr(connector, "getDestination", None)
-    return shown(connector if destination is None else destination())
-
-
-def shown(address: object) -> str:
-    """
-    @return: an address, for messages.
-    """
-    if isinstance(address, (IPv4Address, IPv6Address)):
-        return hostAndPort(address.host, address.port)
-    if isinstance(address, HostnameAddress):
-        return hostAndPort(address.hostname.decode(), address.port)
-    if isinstance(address, UNIXAddress):
-        return oneLine(os.fsdecode(address.name or b"?"))
-    return "?" if address is None else oneLine(str(address))
-
-
-def oneLine(text: str) -> str:
-    """
-    @return: a text for a line of the log. A peer may have sent a part of it, so
-        characters that end a line or control a terminal are escaped.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text
-    )
+    return addressText(connector if destination is None else destination())
 
 
 def clientFields(client: Settings) -> dict[str, object]:

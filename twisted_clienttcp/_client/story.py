@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from .. import _logevents as logged
 from .._connecting.resolving import inWords
 from .._connection.disconnection import Disconnection
-from .._details import describe, errorDetails
+from .._details import describe, errorDetails, oneLine
 from ..errors import ClientTCPError
 from .reporting import (
     clientFields,
@@ -31,7 +31,6 @@ from .reporting import (
     logEvent,
     logFailure,
     mustBeSeen,
-    oneLine,
     triedBy,
 )
 from .settings import Settings

@@ -18,6 +18,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory, Disconnection, _tls
+from .._connection.peer import addressText
 from ..demo import Echo
 from ..errors import TLSError
 from .stdio import write
@@ -195,7 +196,7 @@ async def _play(reactor: Any, tell: Callable[[str], object]) -> None:
         tell("\n1. Lines")
         story.start()
         await story.expect("the first connection", "connected")
-        tell(f"The client has connected to {address.host}:{address.port}.")
+        tell(f"The client has connected to {addressText(address)}.")
         await story.exchange(b"hello", b"is anybody there?")
         tell("\n2. A lost connection")
         await _playLoss(story)

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from .. import ClientTCPFactory
+from .._connection.peer import addressText
 from .._logevents import CANNOT_START
 from ..demo import SERVERS
 from .console import Console
@@ -163,8 +164,7 @@ async def _runServer(
         port: Any = SERVERS[name](reactor, number)
     except CannotListenError as error:
         return _failed(SERVERS[name], "the demo server cannot start", error)
-    address = port.getHost()
-    announce(f"The {name} server listens on {address.host}:{address.port}")
+    announce(f"The {name} server listens on {addressText(port.getHost())}")
     stopped: Deferred[Outcome] = Deferred()
     try:
         return await stopped

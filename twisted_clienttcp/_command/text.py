@@ -6,23 +6,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from math import inf, isfinite
 from typing import Any
 
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from .. import Disconnection, errorDetails
+from .._connection import peer as _peer
 from .._details import fullText
 from ..errors import InvalidRecord
 from ..framing import JSONLines, JSONValues, Line, Serialized, Stream
@@ -301,15 +295,9 @@ def event(
 
 def addressText(address: object) -> str:
     """
-    @return: an C{IAddress} as it would be written on the command line.
+    @return: an address as on the command line, where host and port are two arguments.
     """
-    if isinstance(address, (IPv4Address, IPv6Address)):
-        return f"{address.host} {address.port}"
-    if isinstance(address, HostnameAddress):
-        return f"{address.hostname.decode()} {address.port}"
-    if isinstance(address, UNIXAddress):
-        return os.fsdecode(address.name or "")
-    return str(address)
+    return _peer.addressText(address, "{} {}".format)
 
 
 def _text(record: object) -> object:

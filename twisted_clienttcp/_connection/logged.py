@@ -16,9 +16,6 @@ Theory of operation:
 
 from __future__ import annotations
 
-import os
-
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IAddress, ITransport
 from twisted.python.failure import Failure
@@ -29,7 +26,7 @@ from ..framing._base import AnyFraming
 from .closing import ABORTED, Closing
 from .outbound import Outbound
 from .owner import ConnectionOwner
-from .peer import ProxiedAddress, hostAndPort
+from .peer import ProxiedAddress, addressText
 from .protocol import Client, Connection
 from .wirelog import IN, OUT, ConnectionLog
 
@@ -167,10 +164,7 @@ def _ends(transport: ITransport, peer: IAddress | None) -> str:
 
 
 def _inWords(address: object) -> str:
-    if isinstance(address, (IPv4Address, IPv6Address)):
-        return hostAndPort(address.host, address.port)
-    if isinstance(address, UNIXAddress):
-        return os.fsdecode(address.name or "an unnamed socket")
+    text = addressText(address)
     if isinstance(address, ProxiedAddress):
-        return f"{address} (the dialogue with proxies is not logged)"
-    return str(address)
+        return f"{text} (the dialogue with proxies is not logged)"
+    return text

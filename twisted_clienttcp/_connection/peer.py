@@ -1,12 +1,23 @@
 """
-The address of a server behind a proxy.
+The addresses of peers: those of servers behind proxies, and all addresses in words.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
 import attrs
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
 from twisted.internet.interfaces import IAddress
 from zope.interface import implementer
+
+from .._details import oneLine
 
 
 @implementer(IAddress)
@@ -35,3 +46,18 @@ def hostAndPort(host: str, port: int) -> str:
     @return: both as in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2).
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def addressText(address: object, join: Callable[[str, int], str] = hostAndPort) -> str:
+    """
+    @param join: returns a host and a port as one text.
+
+    @return: an address, for messages and the log.
+    """
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return join(address.host, address.port)
+    if isinstance(address, HostnameAddress):
+        return join(address.hostname.decode(), address.port)
+    if isinstance(address, UNIXAddress):
+        return oneLine(os.fsdecode(address.name or "an unnamed socket"))
+    return "?" if address is None else oneLine(str(address))
