@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from twisted_clienttcp.errors import ProxyError
 from twisted_clienttcp.proxy import Proxy
 
 from .._servers import ProcessTestCase
-from .._support import Recorder, Server, freePort
+from .._support import Recorder, Server, freePort, reactor, turn
 from .._tls import TLSTestCase
 
 
@@ -145,6 +146,67 @@ class RealProxyTestCase(TLSTestCase, ProcessTestCase):
             self.assertEqual((ending.unsent, ending.confirmed), (0, isTLS))
             self.assertEqual(recorder.failures, [None])
 
+    async def replace(self, *servers: Server, proxy: Any) -> None:
+        """
+        Drain a connection with each server, the last of which has TLS, and answer until
+        the client ends its side: nothing is lost, and a record that is put meanwhile is
+        sent on the next connection.
+        """
+        for server in servers:
+            before = len(server.peers)
+            recorder, clock = Recorder(), Clock()
+            server.heard = lambda peer, data: peer.send(data.upper())
+            client = self.client(
+                server,
+                **recorder.parameters(),
+                remoteAddress="localhost",
+                tls=self.options("localhost") if server is servers[-1] else None,
+                proxy=proxy,
+                clock=clock,
+                jitter=0,
+                autoReconnect=True,
+                maxAge=100,
+            )
+
+            async def until(
+                *expected: bytes, recorder: Recorder = recorder, clock: Clock = clock
+            ) -> None:
+                """
+                Wait until these are all records.
+                """
+                records = [("serverInput", record) for record in expected]
+                while [e for e in recorder.events if len(e) == 2] != records:
+                    clock.advance(0)
+                    await turn()
+
+            client.start().addErrback(lambda failure: None)
+            while not client.connected:
+                clock.advance(0)
+                await turn()
+            client.put(b"question")
+            await until(b"QUESTION")
+            clock.advance(100)
+            client.put(b"next")
+            expected = [b"QUESTION"]
+            for answer in (b"first", b"second"):
+                # The client would end its side after 5 seconds without one.
+                clock.advance(4)
+                server.peers[before].send(answer + b"\r\n")
+                expected.append(answer)
+                await until(*expected)
+            clock.advance(5)
+            await until(*expected, b"NEXT")
+            old, new = server.peers[before:]
+            self.assertEqual(old.received, b"question\r\n")
+            self.assertEqual(new.received, b"next\r\n")
+            (end,) = recorder.disconnections
+            self.assertEqual((end.initiator, end.unsent), ("local", 0))
+            self.assertEqual(recorder.failures, [])
+
+    async def _stop(self, client: Any) -> None:
+        client.clock = reactor
+        await super()._stop(client)
+
     async def refused(self, port: int, proxy: Any) -> Any:
         """
         @return: the error of an attempt.
@@ -157,7 +219,7 @@ class RealProxyTestCase(TLSTestCase, ProcessTestCase):
 
 class RealProxyTests(RealProxyTestCase):
     """
-    Tests of each proxy: with and without TLS with the server, and refusals.
+    Tests of each proxy: with and without TLS with the server, drains, and refusals.
     """
 
     async def test_microsocks(self) -> None:
@@ -166,7 +228,9 @@ class RealProxyTests(RealProxyTestCase):
         """
         servers = await self.listen(), await self.serve()
         port = await self.microsocks()
-        await self.use(*servers, proxy=f"socks5://me:se%3Acret@127.0.0.1:{port}")
+        proxy = f"socks5://me:se%3Acret@127.0.0.1:{port}"
+        await self.use(*servers, proxy=proxy)
+        await self.replace(*servers, proxy=proxy)
         error = await self.refused(servers[0].port, f"socks5://127.0.0.1:{port}")
         self.assertIn("requires authentication", str(error))
         error = await self.refused(freePort(), f"socks5://me:x@127.0.0.1:{port}")
@@ -184,6 +248,7 @@ class RealProxyTests(RealProxyTestCase):
         forbidden = freePort()
         proxy = f"socks5://127.0.0.1:{await self.dante(forbidden)}"
         await self.use(*servers, proxy=proxy)
+        await self.replace(*servers, proxy=proxy)
         error = await self.refused(forbidden, proxy)
         self.assertIn("its rules do not allow this connection", str(error))
         error = await self.refused(freePort(), proxy)
@@ -195,7 +260,9 @@ class RealProxyTests(RealProxyTestCase):
         """
         servers = await self.listen(), await self.serve()
         port = await self.tinyproxy()
-        await self.use(*servers, proxy=f"http://me:secret@127.0.0.1:{port}")
+        proxy = f"http://me:secret@127.0.0.1:{port}"
+        await self.use(*servers, proxy=proxy)
+        await self.replace(*servers, proxy=proxy)
         error = await self.refused(servers[0].port, f"http://127.0.0.1:{port}")
         self.assertIn("it requires a user and a password", str(error))
         error = await self.refused(servers[0].port, f"http://me:x@127.0.0.1:{port}")
@@ -211,6 +278,7 @@ class RealProxyTests(RealProxyTestCase):
         secured = Proxy(f"https://127.0.0.1:{secure}", self.options("127.0.0.1"))
         for proxy in (f"http://127.0.0.1:{clear}", secured):
             await self.use(*servers, proxy=proxy)
+            await self.replace(*servers, proxy=proxy)
             error = await self.refused(forbidden, proxy)
             self.assertIn("403 Forbidden", str(error))
             self.assertIn(b"X-Squid-Error: ERR_ACCESS_DENIED", error.response)
@@ -231,3 +299,4 @@ class RealProxyTests(RealProxyTestCase):
             f"socks5://127.0.0.1:{await self.dante(freePort())}",
         ]
         await self.use(*servers, proxy=chain)
+        await self.replace(*servers, proxy=chain)
