@@ -32,7 +32,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ReconnectingClientFactory
 
 from .._connecting.addresses import socketOptions
-from .._connecting.destination import endpointsFrom
+from .._connecting.endpoints import tupleIfSeveral
 from .._connecting.proxies import Proxy
 from .._connecting.target import (
     DESTINATION,
@@ -473,7 +473,7 @@ class Settings(ReconnectingClientFactory):
         "number or service name", poe="RemotePort"
     )
     endpoint: Endpoint | Iterable[Endpoint] | None = _destinationSetting(
-        "endpoint, description, or several", endpointsFrom
+        "endpoint, description, or several", tupleIfSeveral
     )
     tls: IOpenSSLClientConnectionCreator | bool | None = _destinationSetting(
         "True, options or None"
@@ -489,7 +489,7 @@ class Settings(ReconnectingClientFactory):
         "list of (level, name, value), or None", socketOptions
     )
     proxy: str | Proxy | Iterable[str | Proxy] | None = _destinationSetting(
-        "URL, Proxy, several, 'environment' or None", endpointsFrom
+        "URL, Proxy, several, 'environment' or None", tupleIfSeveral
     )
     connectTimeout: float = _setting(
         30.0, seconds, "seconds", ATTEMPT, poe="ConnectTimeout"

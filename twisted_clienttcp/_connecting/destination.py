@@ -1,11 +1,12 @@
 """
-One destination of a client: an address or a user's endpoint, and how to connect to it.
-Destinations behind proxies are in L{proxied<twisted_clienttcp._connecting.proxied>}.
+One destination of a client, and how to connect to it: L{Address} or L{UserEndpoint}.
+Destinations behind proxies are in L{proxied<twisted_clienttcp._connecting.proxied>},
+and descriptions such as C{"tcp:host:port"} in
+L{endpoints<twisted_clienttcp._connecting.endpoints>}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -21,16 +22,13 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
-    IReactorPluggableNameResolver,
-    IStreamClientEndpoint,
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .. import _tls
 from .._connection.peer import hostAndPort
 from .._raising import caught
-from . import addresses as _addresses
+from . import addresses
 from .connector import ConnectAttempt
 from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 
@@ -38,7 +36,8 @@ from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 @attrs.frozen
 class Address:
     """
-    The address of a server.
+    The address of a server: the name or IP address of a host with a port, or the path
+    of a UNIX socket. To connect, it looks up a name, and tries the IP addresses.
 
     @ivar host: the host, or with C{AF_UNIX} the path.
     @ivar port: its port; None with C{AF_UNIX}.
@@ -49,19 +48,19 @@ class Address:
     @ivar options: the options of its sockets.
     """
 
-    host: _addresses.Host
+    host: addresses.Host
     port: int | None
     domain: int | None = None
     binding: tuple[str, int] | None = None
     timeout: float | None = None
-    options: tuple[_addresses.SocketOption, ...] | None = None
+    options: tuple[addresses.SocketOption, ...] | None = None
+
+    #: Connections are not TLS unless the client starts it.
+    isSecure = False
 
     def __str__(self) -> str:
         host = self.host.name
         return host if self.port is None else hostAndPort(host, self.port)
-
-    #: Connections are not TLS unless the client starts it.
-    secure = False
 
     @property
     def name(self) -> str | None:
@@ -77,6 +76,17 @@ class Address:
         if self.port is None or self.host.family is not None:
             return self.addressOf(name)
         address: IAddress = HostnameAddress(name.encode("ascii"), self.port)
+        return address
+
+    def addressOf(self, host: str) -> IAddress:
+        "See L{Destination}."
+        address: IAddress
+        if self.port is None:
+            address = UNIXAddress(host)
+        elif ":" in host:
+            address = IPv6Address("TCP", host, self.port)
+        else:
+            address = IPv4Address("TCP", host, self.port)
         return address
 
     def limit(self, timeout: float) -> float:
@@ -97,6 +107,9 @@ class Address:
             )
 
     def _race(self, hosts: list[str], reactor: Any, attempt: ConnectAttempt) -> None:
+        """
+        Try the IP addresses (or the path) until one connects.
+        """
         # A second socket cannot be bound to the same port.
         delay = None if self.binding and self.binding[1] else ATTEMPT_DELAY
         attempt.run(
@@ -110,18 +123,10 @@ class Address:
             )
         )
 
-    def addressOf(self, host: str) -> IAddress:
-        "See L{Destination}."
-        address: IAddress
-        if self.port is None:
-            address = UNIXAddress(host)
-        elif ":" in host:
-            address = IPv6Address("TCP", host, self.port)
-        else:
-            address = IPv4Address("TCP", host, self.port)
-        return address
-
     def _start(self, reactor: Any, host: str, candidate: Candidate) -> IConnector:
+        """
+        Start the attempt at one of them.
+        """
         connector: IConnector
         if self.port is None:
             connector = reactor.connectUNIX(host, candidate, self.timeout)
@@ -166,25 +171,22 @@ class EndpointAddress:
 @attrs.define
 class UserEndpoint:
     """
-    A user's endpoint.
+    A user's endpoint, which connects in its own way.
 
     @ivar given: the endpoint, or a string that describes it.
+    @ivar isSecure: True if it is known to speak TLS itself.
     """
 
     given: object
-    name: None = None
-    port: None = None
-    _built: Any = None
+    isSecure: bool = False
+    #: The endpoint, once it has been used.
+    _endpoint: Any = None
+
+    #: The name for a certificate is not known.
+    name = None
 
     def __str__(self) -> str:
         return str(self.given)
-
-    @property
-    def secure(self) -> bool:
-        """
-        True if it is known to speak TLS itself.
-        """
-        return isinstance(self.given, str) and _schemeOf(self.given) in _SECURE
 
     @property
     def address(self) -> IAddress:
@@ -207,139 +209,12 @@ class UserEndpoint:
 
     def _connect(self, reactor: Any, attempt: ConnectAttempt) -> object:
         try:
-            if self._built is None:
+            if self._endpoint is None:
                 # For TLS this reads the trust roots of the platform: do it only once.
                 isText = isinstance(self.given, str)
-                self._built = (
+                self._endpoint = (
                     clientFromString(reactor, self.given) if isText else self.given
                 )
-            return self._built.connect(attempt)
+            return self._endpoint.connect(attempt)
         except BaseException:
             return caught(reactor)
-
-
-def endpointsFrom(name: str, value: object) -> object:
-    """
-    @return: several endpoints as a tuple, since an iterator can be read only once;
-        anything else unchanged.
-    """
-    if (
-        value is None
-        or IStreamClientEndpoint.providedBy(value)
-        or not isinstance(value, Iterable)
-        or isinstance(value, (str, bytes, dict, set))
-    ):
-        return value
-    return tuple(value)
-
-
-def destinationsOf(
-    given: object, options: tuple[_addresses.SocketOption, ...] | None, reactor: object
-) -> tuple[Address | UserEndpoint, ...]:
-    """
-    @return: the destinations that C{endpoint} describes.
-
-    @raise TypeError: if an item is neither an endpoint nor text, or cannot have socket
-        options.
-    @raise ValueError: if an item does not describe an endpoint, or there is none.
-    """
-    if not isinstance(given, tuple):
-        given = (given,)
-    destinations = tuple(_destinationOf(each, options, reactor) for each in given)
-    if not destinations:
-        raise ValueError("endpoint is an empty sequence: pass at least one endpoint")
-    for each in destinations:
-        if options and isinstance(each, UserEndpoint):
-            raise TypeError(
-                f"socketOptions cannot be used with the endpoint {str(each)!r}, which "
-                "makes its own sockets; use remoteAddress, or 'tcp:host:port'"
-            )
-    return destinations
-
-
-def _destinationOf(
-    endpoint: object,
-    options: tuple[_addresses.SocketOption, ...] | None,
-    reactor: object,
-) -> Address | UserEndpoint:
-    if IStreamClientEndpoint.providedBy(endpoint):
-        return UserEndpoint(endpoint)
-    if not isinstance(endpoint, str):
-        raise TypeError(
-            "endpoint must provide IStreamClientEndpoint, be a string such as "
-            f"'tcp:host:port', or a sequence of these, not {endpoint!r}"
-        )
-    scheme = _schemeOf(endpoint)
-    if scheme in _SECURE:
-        _tls.require(f"endpoint {endpoint!r}")
-    try:
-        if "\0" in endpoint and scheme != "unix":
-            raise ValueError("it must not contain a NUL")
-        # No reactor is needed before the client starts, so do not install one now.
-        asking = _Asking()
-        described: Any = clientFromString(
-            asking if scheme in ("tcp", "unix") or reactor is None else reactor,
-            endpoint,
-        )
-        if scheme == "unix":
-            described.connect(None)
-            _addresses.path("endpoint", asking.path)
-        if scheme != "tcp":
-            return UserEndpoint(endpoint)
-        # Twisted's endpoint for this description does not reach hosts that have only
-        # IPv6 addresses. So use an Address instead.
-        described.connect(None)
-        host, port, timeout, binding = asking.asked
-        return Address(
-            _addresses.host("endpoint", host),
-            _addresses.port("endpoint", port),
-            _addresses.literal(binding[0]) if binding else None,
-            binding,
-            timeout if "timeout=" in endpoint else None,
-            options,
-        )
-    except Exception as e:
-        raise ValueError(
-            f"endpoint: {endpoint!r} does not describe a client endpoint ({e}); pass "
-            "one such as 'tcp:host:port'"
-        ) from e
-
-
-#: The schemes of endpoints that speak TLS themselves.
-_SECURE = ("tls", "ssl")
-
-
-def _schemeOf(description: str) -> str:
-    return description.partition(":")[0].lower()
-
-
-@implementer(IReactorPluggableNameResolver)
-class _Asking:
-    """
-    A reactor that records the arguments with which an endpoint would connect.
-
-    @ivar asked: host, port, timeout and local address of C{connectTCP}.
-    @ivar path: the path of C{connectUNIX}.
-    """
-
-    nameResolver = None
-    asked: tuple[str, int, float, tuple[str, int] | None]
-    path: str
-
-    def installNameResolver(self, resolver: object) -> Any:
-        "Do nothing."
-
-    def connectTCP(
-        self,
-        host: str,
-        port: int,
-        factory: object,
-        timeout: float = 30,
-        bindAddress: tuple[str, int] | None = None,
-    ) -> None:
-        "Record the arguments."
-        self.asked = host, port, timeout, bindAddress
-
-    def connectUNIX(self, address: str, factory: object, **options: object) -> None:
-        "Record the path."
-        self.path = address

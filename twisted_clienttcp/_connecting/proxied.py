@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IAddress, IProtocol
 
 from .._connection.peer import ProxiedAddress
 from .addresses import Host
-from .connector import ConnectAttempt, Destination
+from .connector import ConnectAttempt
+from .destination import Address, UserEndpoint
 from .proxies import Proxy, Route
 from .tunnel import Tunnel
 
@@ -28,13 +29,13 @@ class Proxied:
     @ivar port: its port.
     """
 
-    first: Destination
+    first: Address
     proxies: tuple[Proxy, ...]
     host: Host
     port: int
 
     #: Connections are not TLS unless the client starts it.
-    secure = False
+    isSecure = False
 
     def __str__(self) -> str:
         return str(self.address)
@@ -85,20 +86,20 @@ class Proxied:
         self.first.connect(reactor, attempt)
 
 
-def through(route: Route, destination: Any) -> Any:
+def through(
+    route: Route, destination: Address | UserEndpoint
+) -> Address | UserEndpoint | Proxied:
     """
-    @param destination: a destination with a C{port}, which is None for a UNIX socket
-        and for a user's endpoint.
-
     @return: the same destination through the proxies that lead to it, if there are any.
 
     @raise TypeError: if no proxy can lead to it.
     @raise ValueError: see L{Route.to}.
     """
-    if destination.port is not None:
+    if isinstance(destination, Address) and destination.port is not None:
         proxies = route.to(destination.host, destination.port)
         if not proxies:
             return destination
+        # The other settings, such as the local address, are for the first proxy.
         first = attrs.evolve(destination, host=proxies[0].host, port=proxies[0].port)
         return Proxied(first, proxies, destination.host, destination.port)
     if route.isDemanded:

@@ -18,7 +18,8 @@ from twisted.internet.protocol import ClientFactory
 from .. import _tls
 from . import addresses as _addresses
 from .connector import Connector
-from .destination import Address, UserEndpoint, destinationsOf, endpointsFrom
+from .destination import Address, UserEndpoint
+from .endpoints import destinationsOf, tupleIfSeveral
 from .proxied import Proxied, through
 from .proxies import ENVIRONMENT, Route
 
@@ -90,9 +91,9 @@ class Target:
         @raise ValueError: if a setting is out of its range.
         @raise ImportError: if a setting needs an extra that is not installed.
         """
-        endpoint = endpointsFrom("endpoint", endpoint)
+        endpoint = tupleIfSeveral("endpoint", endpoint)
         self._options = _addresses.socketOptions("socketOptions", socketOptions)
-        proxy = endpointsFrom("proxy", proxy)
+        proxy = tupleIfSeveral("proxy", proxy)
         self._route = Route(proxy)
         #: The values of L{DESTINATION}.
         self.given: tuple[object, ...] = (
@@ -169,7 +170,7 @@ class Target:
             speaks TLS and connections to the address would not.
         """
         for destination in self._all:
-            if destination.secure:
+            if destination.isSecure:
                 raise withoutTLS(
                     "connect() to another address",
                     f"endpoint {str(destination)!r} speaks TLS itself",
@@ -418,7 +419,7 @@ def _excludeDoubleTLS(destinations: Iterable[AnyDestination]) -> None:
     @raise TypeError: if an endpoint speaks TLS itself.
     """
     for each in destinations:
-        if each.secure:
+        if each.isSecure:
             raise TypeError(
                 f"endpoint {str(each)!r} and tls exclude each other: it uses TLS "
                 "already; omit tls, or pass 'tcp:host:port'"
