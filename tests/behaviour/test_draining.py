@@ -1323,6 +1323,14 @@ class FailBackTests(ClientTestCase):
         self.establish()
         self.reactor.advance(1000)
         self.assertTrue(client.connected)
+        self.setUp()
+        client, transport = self.failedOver(1, failBack=100)
+        client.shutdown()
+        transport.lose(ConnectionDone())
+        self.reactor.connectTCP("127.0.0.9", 9, client)
+        self.establish()
+        self.reactor.advance(1000)
+        self.assertTrue(client.connected)
 
 
 @implementer(IHalfCloseableDescriptor)

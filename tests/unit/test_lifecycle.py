@@ -222,6 +222,18 @@ class ChoiceTests(SynchronousTestCase):
         self.assertEqual((lifecycle.phase, lifecycle.then), (Phase.WAITING, None))
         self.assertEqual(calls[-1], "timer 1.5")
 
+    def test_begunByOthers(self) -> None:
+        """
+        If another connector begins an attempt before a requested one, what follows its
+        failure is chosen then.
+        """
+        owner, lifecycle = lifecycleIn(Phase.IDLE)
+        owner.retrying = False
+        for given in ("start", "attempting", "failed", "settle"):
+            getattr(lifecycle, given)()
+        self.assertIs(lifecycle.phase, Phase.STOPPED)
+        self.assertEqual(owner.calls[-1], "stopped gaveUp")
+
     def test_giveUp(self) -> None:
         """
         It is followed by the end if the policy returns none.

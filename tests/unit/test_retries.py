@@ -87,6 +87,8 @@ class RetriesTests(SynchronousTestCase):
         self.assertIsInstance(waits.next(10.0), Failure)
         self.assertEqual(attempts, [1, 2, 3])
         self.assertEqual(attempts[2].ages, (0, 7, 9))
+        # They are those of that time, though they are computed only now.
+        self.assertEqual(attempts[0].ages, (0,))
         self.assertEqual([attempt.elapsed for attempt in attempts], [0, 2, 9])
         self.assertIs(attempts[0].failure, failure)
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._client.waiters import Waiters
+from twisted_clienttcp._client.waiters import EVENTS, Waiters
 
 
 class WaitersTests(SynchronousTestCase):
@@ -49,15 +49,31 @@ class WaitersTests(SynchronousTestCase):
 
     def test_cancel(self) -> None:
         """
-        A Deferred can be cancelled, also by the callback of another one.
+        A Deferred can be cancelled, also by the callback of another one. The others
+        fire.
         """
-        waiters = [self.waiters.wait("connected") for _ in range(3)]
+        waiters = [self.waiters.wait("connected") for _ in range(4)]
         waiters[0].addCallback(lambda result: waiters[1].cancel())
         waiters[2].cancel()
         self.waiters.split("connected").fire("connection")
         self.assertIsNone(self.successResultOf(waiters[0]))
         self.failureResultOf(waiters[1], CancelledError)
         self.failureResultOf(waiters[2], CancelledError)
+        self.assertEqual(self.successResultOf(waiters[3]), "connection")
+
+    def test_order(self) -> None:
+        """
+        Events that fire together have an order.
+        """
+        fired: list[str] = []
+
+        def append(result: None, event: str) -> None:
+            fired.append(event)
+
+        for event in reversed(EVENTS):
+            self.waiters.wait(event).addCallback(append, event)
+        self.waiters.split(*EVENTS).fire(None)
+        self.assertEqual(fired, ["flushed", "connected", "shutdown", "stopped"])
 
     def test_failAfterFailures(self) -> None:
         """
