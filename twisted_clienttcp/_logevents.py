@@ -433,7 +433,8 @@ FIELDS = {
     "stop. In C{connectionLost}, C{connectionReplaced} and C{connectionClosed}, how "
     "long the connection lasted.",
     "history": "C{failures}, C{losses}, C{replacements}, C{closures} and C{seconds} in "
-    "words; empty if there were none, or only one connection, whose end has its line. "
+    "words; empty if there were none, or only the end of one connection, which has a "
+    "line of its own. "
     "Also empty for a stop because of a failure.",
     "age": "The seconds since the connection was made: 0 unless the line was delayed.",
     "stable": "C{age} in words; empty for 0.",

@@ -42,7 +42,8 @@ class PreConnect:
         """
         @param decide: called with None if C{preConnect} accepts the connection, and
             with the reason if it does not.
-        @param logFailure: called with each exception, after what has raised it.
+        @param logFailure: called with each exception, and with the name of the call
+            that has raised it before that.
         """
         self._client = client
         self._negotiation = negotiation

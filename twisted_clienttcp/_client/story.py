@@ -59,8 +59,8 @@ class Repetition:
     """
     How often an event has occurred since it was logged last.
 
-    @ivar count: the number of events that a line stands for; 0 if this event must be
-        left out.
+    @ivar count: the number of events that a line stands for; 0 if there must be no
+        line about this event.
     @ivar seconds: the seconds in which they occurred; 0.0 for one event.
     @ivar isMixed: True if the other events may be of any kind and reason.
     """
@@ -172,7 +172,8 @@ class Story:
     """
     What the log says about one client.
 
-    @ivar pending: the event of the last failure, until it is known what follows.
+    @ivar pending: the event of the last failure, until the next step of the client is
+        known.
     """
 
     __slots__ = (
@@ -216,8 +217,7 @@ class Story:
         self._timer: IDelayedCall | None = None
 
     def _forget(self) -> None:
-        #: What has happened since the last line that says what the state is, and when
-        #: that began.
+        #: The events since the last line about the state, and the time of the first.
         self._counts = dict.fromkeys(COUNTED, 0)
         self._since: float | None = None
         #: True if the end of a connection has no line of its own.
@@ -285,7 +285,7 @@ class Story:
 
     def follows(self, delay: float | None) -> None:
         """
-        It is known what follows the last attempt or connection: log how it ended.
+        Log how the last attempt or connection ended. The next step is known now.
 
         @param delay: the seconds until the next attempt; None if none is scheduled.
         """

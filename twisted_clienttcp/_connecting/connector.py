@@ -87,8 +87,8 @@ class ConnectAttempt:
     a destination reports to. Once the attempt has ended, reports have no effect.
 
     @ivar candidates: the attempts at single addresses, in the order of their start.
-    @ivar unfinished: the last step, if it has not finished; empty if it need not be
-        named.
+    @ivar unfinished: the step that the attempt waits for, for messages; empty if the
+        messages need not name it.
     """
 
     __slots__ = ("_connector", "_first", "_stop", "candidates", "unfinished")
@@ -118,9 +118,10 @@ class ConnectAttempt:
 
     def buildFirst(self, build: Build) -> None:
         """
-        Use another protocol before that of the client.
+        Connect another protocol before that of the client.
 
-        @param build: called instead of the next call of L{buildProtocol}.
+        @param build: the function that the next call of L{buildProtocol} calls instead
+            of that of the client.
         """
         self._first = build
 
@@ -229,7 +230,8 @@ class Connector:
     @property
     def unfinished(self) -> str:
         """
-        The step that the current attempt waits for; empty if it need not be named.
+        The step that the current attempt waits for, for messages; empty if they need
+        not name it.
         """
         return "" if self._attempt is None else self._attempt.unfinished
 

@@ -51,8 +51,8 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     come. It does not send one either: a proxy that has already closed would answer with
     a reset, which looks like one that loses the client's last bytes.
 
-    While it is paused, it passes on nothing. (Twisted's class passes on the rest of a
-    read.) Thus it can keep the first bytes of the server for the next protocol.
+    While it is paused, it passes on nothing, so it can keep the first bytes of the
+    server for the next protocol. (Twisted's class passes on the rest of the read.)
 
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
     """

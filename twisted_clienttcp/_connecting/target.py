@@ -41,16 +41,18 @@ AnyDestination = Address | UserEndpoint | Proxied
 
 class Target:
     """
-    The destinations that the settings L{DESTINATION} describe: one, or several
-    endpoints; or none, if only a connector other than ours knows it.
+    The destinations that the settings L{DESTINATION} describe: one; several, if there
+    are several endpoints; or none, if the connector is not ours and has an address of
+    its own.
 
-    A client keeps using a destination that works. After a failed attempt it uses the
-    next one. A I{round} ends when each of them has been tried once. A target with only
-    one destination has no state.
+    I{Failover.} A client uses the same destination as long as that works. After a
+    failed attempt it uses the next one. A I{round} tries each destination once. A
+    target with only one destination has no state.
 
     @ivar current: the current destination; None if there is none.
     @ivar others: the other destinations, in the order in which they follow.
-    @ivar speaksTLS: whether the setting C{tls} asks for TLS.
+    @ivar given: the values of L{DESTINATION}.
+    @ivar speaksTLS: True if the setting C{tls} asks for TLS.
     """
 
     __slots__ = (
@@ -95,7 +97,6 @@ class Target:
         self._options = _addresses.socketOptions("socketOptions", socketOptions)
         proxy = tupleIfSeveral("proxy", proxy)
         self._route = Route(proxy)
-        #: The values of L{DESTINATION}.
         self.given: tuple[object, ...] = (
             remoteAddress,
             remotePort,
@@ -147,7 +148,7 @@ class Target:
     @property
     def known(self) -> bool:
         """
-        Whether there is a destination to connect to.
+        True if there is a destination to connect to.
         """
         return self.current is not None
 
@@ -230,14 +231,15 @@ class Target:
     @property
     def left(self) -> bool:
         """
-        Whether the last attempt has failed, and destinations are left that have not
+        True if the last attempt has failed, and there are destinations that have not
         been tried in this round.
         """
         return 0 < self._tried <= len(self.others)
 
     def begin(self) -> None:
         """
-        Begin a round: the client starts.
+        Begin a round, because the client starts. If the last one was interrupted after
+        a failed attempt, begin with the next destination.
         """
         if self._tried:
             self._useNext()
@@ -245,17 +247,18 @@ class Target:
 
     def reached(self) -> None:
         """
-        The current destination works.
+        An attempt at the current destination has succeeded: begin a new round.
         """
         if self._tried:
             self._tried = 0
 
     def lost(self, stable: bool) -> None:
         """
-        A connection to the current destination is lost, and we did not close it. Try
-        the same destination again first: it does not work only if it accepts
-        connections and drops them repeatedly. This has no effect if there are no
-        L{others}.
+        A connection to the current destination is lost, and we did not close it. Use
+        the next destination if this is the second loss in a row of a connection that
+        was not stable. This has no effect if there are no L{others}.
+
+        @param stable: True if the connection had lasted for C{stableAfter} seconds.
         """
         if self.others:
             self._flaps = 0 if stable else self._flaps + 1
@@ -265,7 +268,7 @@ class Target:
     @property
     def isFirst(self) -> bool:
         """
-        Whether the current destination is the first of those that were given.
+        True if the current destination is the first one in the settings.
         """
         return self.current is self._first
 
