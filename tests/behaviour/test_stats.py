@@ -192,6 +192,10 @@ class StatsTests(FlowTestCase):
         )
         self.assertEqual(sum(stats.connectErrors.values()), stats.failures)
         self.assertEqual(stats.serverErrors, {"framing": 2, "read": 1})
+        self.reactor.advance(client.delay)
+        self.establish().lose()
+        self.assertEqual(client.stats.serverErrors, {"framing": 2, "read": 2})
+        self.assertEqual(stats.serverErrors, {"framing": 2, "read": 1})
         self.assertEqual(before.connectErrors, {"connect": 1})
 
     def test_acceptedNeverFalls(self) -> None:
