@@ -61,6 +61,14 @@ class PartsTests(SynchronousTestCase):
             self.assertFalse(self.parts.isConnected)
             setattr(self.connection, flag, False)
 
+    def test_statsOfIdle(self) -> None:
+        """
+        Reading the statistics of a client that has counted nothing creates no counts.
+        """
+        self.parts.connection = None
+        self.assertEqual(self.parts.stats().failures, 0)
+        self.assertNotIn("counts", vars(self.parts))
+
     def test_flushed(self) -> None:
         """
         Output that is lost cannot be flushed; without output there is nothing to wait
