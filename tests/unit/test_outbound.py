@@ -213,8 +213,8 @@ class OutboundTests(SynchronousTestCase):
         self.clock.advance(0)
         outbound.put(b"def")
         outbound.stopProducing()
-        outbound.stop("over")
-        with self.assertRaisesRegex(NotConnectedError, "over"):
+        outbound.stop()
+        with self.assertRaisesRegex(NotConnectedError, "sending side"):
             outbound.put(b"ghi")
         self.clock.advance(0)
         transport.drain()
@@ -230,7 +230,7 @@ class OutboundTests(SynchronousTestCase):
         outbound.isHeld = True
         outbound.put(b"abc")
         self.assertTrue(outbound.isDue)
-        outbound.stop("over")
+        outbound.stop()
         outbound.pump()
         self.assertEqual(transport.value(), b"")
         self.assertEqual((outbound.pending, self.flushes), (3, 0))
@@ -242,7 +242,7 @@ class OutboundTests(SynchronousTestCase):
         transport = AskingTransport()
         outbound = self.outbound(transport)
         outbound.put(b"abc")
-        outbound.stop("over")
+        outbound.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(transport.value(), b"")
 
@@ -416,8 +416,8 @@ class OutboundTests(SynchronousTestCase):
         self.clock.advance(0)
         transport.drain()
         self.assertEqual(producer.calls, ["pause", "resume"])
-        outbound.stop("over")
-        outbound.stop("over")
+        outbound.stop()
+        outbound.stop()
         self.assertEqual(producer.calls, ["pause", "resume", "stop"])
 
     def test_pushIntoFull(self) -> None:
@@ -520,7 +520,7 @@ class OutboundTests(SynchronousTestCase):
         """
 
         def stop(error: BaseException) -> None:
-            outbound.stop("over")
+            outbound.stop()
 
         self.owner.raiseLater = stop  # type: ignore[method-assign]
         outbound = self.outbound(AskingTransport())
@@ -532,5 +532,5 @@ class OutboundTests(SynchronousTestCase):
 
         producer.stopProducing = stopProducing  # type: ignore[method-assign]
         outbound.registerProducer(producer, True)
-        outbound.stop("over")
+        outbound.stop()
         self.assertEqual(producer.calls, ["stop"])

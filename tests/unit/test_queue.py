@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_clienttcp._connection.queue import CHUNK, Encoded, Marks, OutputQueue
+from twisted_clienttcp._connection.queue import (
+    CHUNK,
+    Encoded,
+    Marks,
+    OutputQueue,
+    Refusal,
+)
 from twisted_clienttcp.errors import InvalidRecord, NotConnectedError, OutputFull
 from twisted_clienttcp.framing import Framing, Line, Stream
 
@@ -233,13 +239,14 @@ class OutputQueueTests(SynchronousTestCase):
         queue.adopt([b"abc"])
         self.assertEqual(queue.pending, 3)
 
-    def test_closed(self) -> None:
+    def test_refusal(self) -> None:
         """
-        A closed queue accepts nothing, by any method, and the error has the reason.
+        A queue with a refusal accepts nothing, by any method, and the error has its
+        text; without it, it accepts records again.
         """
         for limit in (None, 9):
             queue = self.queue(limit)
-            queue.close("it rains")
+            queue.refuse(Refusal.STOPPED)
             queue.use(Stream())
             queue.configure(limit, True)
             for method, argument in (
@@ -249,8 +256,11 @@ class OutputQueueTests(SynchronousTestCase):
                 (queue.putMany, [b"x"]),
             ):
                 error = self.assertRaises(NotConnectedError, method, argument)
-                self.assertIn("it rains", str(error))
+                self.assertIn(Refusal.STOPPED.value, str(error))
             self.assertEqual(queue.pending, 0)
+            queue.refuse(None)
+            queue.put(b"x")
+            self.assertEqual(queue.pending, 1)
 
     def test_checked(self) -> None:
         """

@@ -602,8 +602,9 @@ class ClientTCPFactory(Settings):
         """
         Register a producer for the output (C{IConsumer}). It is paused at the high
         mark, resumed at the low mark, and stopped when the connection ends. C{shutdown}
-        waits, for at most C{drainTimeout}, until the producer is unregistered. Without
-        a connection, or during a drain, the producer is stopped immediately.
+        waits, for at most C{drainTimeout}, until the producer is unregistered. If the
+        current connection, if there is one, would not send a record that is put now, as
+        in a drain, the producer is stopped immediately.
 
         @param producer: an C{IPushProducer} or C{IPullProducer}.
         @param streaming: True for an C{IPushProducer}, False for an C{IPullProducer}.
@@ -611,10 +612,10 @@ class ClientTCPFactory(Settings):
         @raise RuntimeError: if a producer is registered already.
         """
         connection = self._parts.server
-        if connection is None:
-            producer.stopProducing()
+        if connection is not None and self._output.isSentBy(connection.outbound):
+            connection.outbound.registerProducer(producer, streaming)
         else:
-            connection.registerProducer(producer, streaming)
+            producer.stopProducing()
 
     def unregisterProducer(self) -> None:
         """

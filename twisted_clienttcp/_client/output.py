@@ -21,6 +21,21 @@ class Output:
     """
     The output of a client, with and without a connection.
 
+    Everything that puts records asks C{queue}, and a producer is registered only with a
+    connection that L{isSentBy} is true for::
+
+        state                    records                limit or error
+        -----------------------  ---------------------  ---------------------------
+        connected                are sent               outputLimit
+        our side has ended       are refused            Refusal.CLOSED
+        a drain, and until the   wait for the next      outputLimit, with those of
+        next connection          connection             the connection that drains
+        a drain with a producer  are sent               outputLimit
+        or before a stop
+        no connection            wait for a connection  offlineLimit
+        without offlineLimit     are refused            Refusal.NO_CONNECTION
+        stopped                  are refused            Refusal.STOPPED
+
     @ivar queue: the queue that accepts records now.
     @ivar offline: the queue for records that wait for a connection. It may contain
         records of an earlier connection while there is another one. Clients without
@@ -81,6 +96,14 @@ class Output:
         if not self._isShared:
             self.offline.setMarks(marks)
 
+    def isSentBy(self, queue: OutputQueue) -> bool:
+        """
+        Return True if records that are put now are accepted and sent by a connection.
+
+        @param queue: the queue of the connection.
+        """
+        return self.queue is queue and queue.refusal is None
+
     @property
     def pending(self) -> int:
         """
@@ -108,7 +131,7 @@ class Output:
         @return: the records that the framing of the connection cannot encode, each with
             the error.
         """
-        if self.queue is not queue or queue.isClosed:
+        if not self.isSentBy(queue):
             return []
         queue.own()
         rejected = self.offline.moveTo(queue)

@@ -51,10 +51,8 @@ from .liveness import watchForSilence
 from .negotiation import ConnectionNegotiation
 from .outbound import Outbound
 from .owner import ConnectionOwner
+from .queue import Refusal
 from .reading import DELIVERING, DISCARDING, Reading
-
-#: Why output is not accepted.
-CLOSED = "the sending side of the connection is closed"
 
 #: The seconds of silence that end the wait for the peer's end of stream (nginx:
 #: C{lingering_timeout}).
@@ -456,8 +454,8 @@ class Closing:
         because the peer has ended its side.
         """
         outbound, transport = self._outbound, self.transport
-        if not outbound.isClosed:
-            outbound.close(CLOSED)
+        if outbound.refusal is None:
+            outbound.refuse(Refusal.CLOSED)
             isClosing = self.isEnding and self._reading.hasEnded
             if isHalfCloseable(transport) and not isClosing:
                 _endOurSide(transport)
@@ -662,7 +660,7 @@ class Closing:
         """
         if self._outbound.keepsRecords:
             self._owner.outputClosed(self._connection)
-        self._outbound.stop(CLOSED)
+        self._outbound.stop()
 
     def _startTimer(
         self, seconds: float, call: Callable[..., None], *args: object

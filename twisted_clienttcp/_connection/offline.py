@@ -4,17 +4,8 @@ The queue of records that are put while there is no connection.
 
 from __future__ import annotations
 
-from ..errors import OutputFull
 from ..framing._base import AnyFraming
-from .queue import NEVER, Encoded, Marks, OutputQueue
-
-_NO_CONNECTION = (
-    "there is no connection: start() the client, and put in connected() or later, or "
-    "after whenConnected(); in preConnect, use the negotiation; or set offlineLimit, "
-    "so that records wait for a connection"
-)
-
-_STOPPED = "the client has stopped"
+from .queue import NEVER, Encoded, Marks, OutputQueue, Refusal
 
 
 class OfflineQueue(OutputQueue):
@@ -31,8 +22,6 @@ class OfflineQueue(OutputQueue):
     """
 
     __slots__ = ("_hasStopped", "draining")
-
-    _setting = "offlineLimit"
 
     def __init__(self, framing: AnyFraming, marks: Marks, limit: int) -> None:
         """
@@ -82,18 +71,19 @@ class OfflineQueue(OutputQueue):
 
     def _review(self) -> None:
         if self._hasStopped:
-            self._closed = _STOPPED
+            self.refuse(Refusal.STOPPED)
+        elif self.limit or self.draining is not None:
+            self.refuse(None)
         else:
-            isOpen = self.limit or self.draining is not None
-            self._closed = "" if isOpen else _NO_CONNECTION
-        self._chooseEncode()
+            self.refuse(Refusal.NO_CONNECTION)
 
-    def _admit(self, size: int) -> None:
-        draining = self.draining
-        if draining is None or self._closed:
-            super()._admit(size)
-        elif draining.limit is not None and self.total + size > draining.limit:
-            raise OutputFull(size, self.total, draining.limit, "outputLimit")
+    def room(self) -> tuple[int, int | None, str]:
+        """
+        See L{OutputQueue.room}.
+        """
+        if self.draining is None:
+            return self.pending, self.limit, "offlineLimit"
+        return self.total, self.draining.limit, "outputLimit"
 
     @property
     def total(self) -> int:

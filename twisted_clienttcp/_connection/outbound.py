@@ -36,7 +36,7 @@ from .. import _tls
 from ..framing._base import AnyFraming
 from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
-from .queue import NEVER, Marks, OutputQueue
+from .queue import NEVER, Marks, OutputQueue, Refusal
 
 #: The most chunks that are written in one turn, so that other connections get a turn.
 _CHUNKS_PER_TURN = 4
@@ -452,13 +452,11 @@ class Outbound(OutputQueue):
         layers = (self._transport, self._consumer)
         return any(getattr(layer, "disconnecting", False) for layer in layers)
 
-    def stop(self, reason: str) -> None:
+    def stop(self) -> None:
         """
         Stop accepting output and passing it on.
-
-        @param reason: why, as the text of the error that C{put} raises from now on.
         """
-        self._closed, self.encode = reason, self._refuse
+        self.refusal, self.encode = Refusal.CLOSED, self._raise
         self.isStopped = True
         call, self._call = self._call, None
         if call is not None:

@@ -617,18 +617,6 @@ class Connection(ClientTCPProtocol):
 
     # -- output
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        See C{client.registerProducer}.
-
-        @raise RuntimeError: if there is a producer already.
-        """
-        outbound = self.outbound
-        if outbound.isClosed or (self.closing.isDraining and not outbound.hasProducer):
-            producer.stopProducing()
-        else:
-            outbound.registerProducer(producer, streaming)
-
     def unregisterProducer(self) -> None:
         """
         See C{client.unregisterProducer}.

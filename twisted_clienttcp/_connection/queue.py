@@ -11,12 +11,15 @@ Theory of operation:
     is done in L{OutputQueue.reached}.
  3. The queue holds whole records until it passes them on. So when a connection is lost,
     it is known which records no transport has received.
+ 4. A queue that accepts no records has a L{Refusal}. Otherwise it may have a limit.
+    L{OutputQueue._admit} checks both; C{put} skips it if there is neither.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from enum import Enum
 from itertools import accumulate
 from typing import Any, NoReturn, TypeVar
 
@@ -52,6 +55,20 @@ _CHECKED = (Line, LengthPrefixed, Netstring, Stream)
 
 #: The argument of a method of a framing that encodes: a record or several.
 _Given = TypeVar("_Given")
+
+
+class Refusal(Enum):
+    """
+    Why a queue accepts no records: the text for the caller of C{put}.
+    """
+
+    NO_CONNECTION = (
+        "there is no connection: start() the client, and put in connected() or later, "
+        "or after whenConnected(); in preConnect, use the negotiation; or set "
+        "offlineLimit, so that records wait for a connection"
+    )
+    CLOSED = "the sending side of the connection is closed"
+    STOPPED = "the client has stopped"
 
 
 class Marks:
@@ -124,12 +141,12 @@ class OutputQueue:
     @ivar keepsRecords: True if records are kept with their bytes, for L{takeBack}.
     @ivar limit: how many bytes may be pending; None for no limit.
     @ivar marks: the marks.
+    @ivar refusal: why no records are accepted; None if they are.
     """
 
     __slots__ = (
         "_batch",
         "_bytes",
-        "_closed",
         "_grouped",
         "_owned",
         "_records",
@@ -143,10 +160,8 @@ class OutputQueue:
         "parts",
         "passedOn",
         "pending",
+        "refusal",
     )
-
-    #: The setting that limits this queue.
-    _setting = "outputLimit"
 
     encode: Callable[[object], bytes]
 
@@ -174,8 +189,7 @@ class OutputQueue:
         self.pending = 0
         self.passedOn = 0
         self.edge = 0
-        #: The reason why nothing more can be put; empty if there is none.
-        self._closed = ""
+        self.refusal: Refusal | None = None
         # The number of bytes and entries that were passed on, and how many more records
         # than entries were put.
         self._bytes = 0
@@ -211,32 +225,26 @@ class OutputQueue:
         self.keepsRecords = keepsRecords
         self._chooseEncode()
 
-    def close(self, reason: str) -> None:
+    def refuse(self, refusal: Refusal | None) -> None:
         """
-        Accept no more records.
+        Accept no records from now on, or accept them again.
 
-        @param reason: the reason, for the caller of C{put}.
+        @param refusal: see C{refusal}.
         """
-        self._closed = reason
-        self.encode = self._refuse
-
-    @property
-    def isClosed(self) -> bool:
-        """
-        True if no more records are accepted.
-        """
-        return bool(self._closed)
+        self.refusal = refusal
+        self._chooseEncode()
 
     def _chooseEncode(self) -> None:
-        if self._closed:
-            self.encode = self._refuse
+        if self.refusal is not None:
+            self.encode = self._raise
         elif self.keepsRecords or self.limit is not None:
             self.encode = self._encodeOne
         else:
             self.encode = checked(self.framing, self.framing.encode)
 
-    def _refuse(self, record: object) -> NoReturn:
-        raise NotConnectedError(f"cannot put: {self._closed}")
+    def _raise(self, record: object) -> NoReturn:
+        assert self.refusal is not None
+        raise NotConnectedError(f"cannot put: {self.refusal.value}")
 
     def _encodeOne(self, record: object) -> bytes:
         encoded = self.encodeAnyway(record)
@@ -259,14 +267,21 @@ class OutputQueue:
 
     def _admit(self, size: int) -> None:
         """
-        @raise NotConnectedError: if the queue is closed.
+        @raise NotConnectedError: if the queue has a refusal.
         @raise OutputFull: if this many more bytes would exceed the limit.
         """
-        if self._closed:
-            self._refuse(None)
-        limit = self.limit
-        if limit is not None and self.pending + size > limit:
-            raise OutputFull(size, self.pending, limit, self._setting)
+        if self.refusal is not None:
+            self._raise(None)
+        pending, limit, setting = self.room()
+        if limit is not None and pending + size > limit:
+            raise OutputFull(size, pending, limit, setting)
+
+    def room(self) -> tuple[int, int | None, str]:
+        """
+        @return: how many bytes are pending, how many may be, and the name of the
+            setting that says so. Subclasses override this.
+        """
+        return self.pending, self.limit, "outputLimit"
 
     def put(self, record: object) -> bool:
         """
@@ -274,7 +289,7 @@ class OutputQueue:
 
         @return: True if the pending output has reached the user's high mark.
 
-        @raise NotConnectedError: if the queue is closed.
+        @raise NotConnectedError: if the queue has a refusal.
         @raise OutputFull: if the limit would be exceeded.
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
