@@ -1,5 +1,5 @@
 """
-How old a connection may become.
+The age at which a connection is replaced.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ RANDOM_PART = 0.1
 
 def greatestAge(client: Settings, isTarget: bool) -> tuple[float, str] | None:
     """
+    Choose how old a connection that is made now may become.
+
     @param isTarget: True if the connection is to the current target of the client.
 
-    @return: the age in seconds at which a connection that is made now must be replaced,
-        and the name of the setting that limits it; None for no limit.
+    @return: the age in seconds at which the connection must be replaced, and the name
+        of the setting that limits it; None for no limit.
     """
     age, name = client.maxAge, "maxAge"
     isBehind = isTarget and not currentTarget(client).isFirst

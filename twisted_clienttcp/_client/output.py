@@ -84,14 +84,14 @@ class Output:
 
     def setFraming(self, framing: Framing[Any]) -> None:
         """
-        The setting C{framing} has been changed.
+        Apply the setting C{framing}.
         """
         if not self._isShared:
             self.offline.setFraming(framing)
 
     def setMarks(self, marks: Marks) -> None:
         """
-        The marks have been changed.
+        Apply other marks.
         """
         if not self._isShared:
             self.offline.setMarks(marks)
@@ -157,24 +157,24 @@ class Output:
 
     def awaitNext(self) -> None:
         """
-        The connection that drains has ended, and an attempt follows: continue to accept
-        records for the next connection.
+        Continue to accept records for the next connection: the connection that drained
+        has ended, and an attempt follows.
         """
         offline, limit = self.offline, self._client.outputLimit
         offline.follow(OutputQueue(offline.origin, offline.marks, limit=limit))
 
     def endWait(self) -> None:
         """
-        If there was a drain, its next connection is made, or none may follow for a long
-        time: C{offlineLimit} applies again.
+        Let C{offlineLimit} apply again after a drain: the next connection is made, or
+        may not be made for a long time.
         """
         if self.offline.draining is not None:
             self.offline.follow(None)
 
     def takeBack(self, queue: OutputQueue) -> None:
         """
-        Keep the records of a connection that no transport has received, if the client
-        keeps records at all.
+        Keep the records of a connection that no transport has received for the next
+        one, if there is an C{offlineLimit}.
 
         @param queue: the queue of the connection.
         """
