@@ -469,8 +469,8 @@ class ClientTCPFactory(Settings):
         C{started} is called before the wait.
 
         @param delay: the seconds to wait before the attempt.
-        @param drain: True to close the current connection without losing records: flush
-            the output, for at most C{drainTimeout}; end our side; deliver the input
+        @param drain: True to close the current connection in order: flush the output,
+            for at most C{drainTimeout}; end our side; deliver the input
             until the peer ends its side, for at most C{lingerTimeout}; and only then
             call C{disconnected}. For TLS, and for servers that close the connection
             when our side ends, see C{halfClose}. Records that are put until the next
