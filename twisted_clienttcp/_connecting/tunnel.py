@@ -114,6 +114,7 @@ class Tunnel:
         isTLS = ISSLTransport.providedBy(transport)
         unread = None
         if isTLS:
+            # TLS with the proxy is a class of ours, which can take back the bytes.
             transport.wrappedProtocol = protocol
             transport.unread(rest)
         else:
