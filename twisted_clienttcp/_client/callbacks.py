@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from .._connection.protocol import raiseAgain
 from .._validators import callback
 
-#: Each callback, with the names of its arguments; C{started} gets C{args} too.
+#: Each callback, with the names of its arguments. C{started} is also called with the
+#: values of the setting C{args}.
 CALLBACKS: dict[str, tuple[str, ...]] = {
     "started": ("client",),
     "preConnect": ("client", "negotiation"),
@@ -28,7 +29,8 @@ CALLBACKS: dict[str, tuple[str, ...]] = {
 #: Any callback.
 Function = Callable[..., object]
 
-#: The callbacks whose results are awaited. The others return nothing.
+#: The callbacks whose results are awaited. No other callback may be a coroutine
+#: function.
 AWAITED = ("preConnect", "serverInput", "serverInputBatch")
 
 
@@ -40,13 +42,15 @@ def checked(
     """
     Check the callbacks of a client.
 
-    @param given: each callback, or None, by its name.
-    @param args: the further arguments of C{started}.
+    @param given: the callbacks by name; None for each one that was not given.
+    @param args: the additional arguments of C{started}.
     @param hasMarks: True if the client has C{highMark} and C{lowMark}.
 
     @return: the callbacks that were given.
 
-    @raise TypeError: if one is missing, or cannot be called with its arguments.
+    @raise TypeError: if a callback cannot be called with its arguments; if neither
+        C{serverInput} nor C{serverInputBatch} is given, or both are; or if
+        C{serverHigh} or C{serverLow} is given without the marks.
     """
     each, batch = given["serverInput"], given["serverInputBatch"]
     if each is None and batch is None:
@@ -75,19 +79,19 @@ class Callbacks:
     """
     The queue of the user's callbacks.
 
-    The connection itself calls the callbacks for records. All others are called in
-    I{steps}: functions that run one after the other, never nested. A step may also be
-    an action that must follow the callbacks that were queued before it.
+    The connection calls the callbacks for records directly. All other callbacks are
+    called from I{steps}: functions that run one after another, never nested. A step may
+    also be an action that must follow the callbacks queued before it.
 
     @ivar isRunning: True while a step runs.
-    @ivar isHeld: True while the lifecycle processes an input. The steps that are queued
-        meanwhile run after that.
+    @ivar isHeld: True while the lifecycle processes an input. Steps that are queued
+        during that time run afterwards.
     """
 
     __slots__ = ("_steps", "isHeld", "isRunning")
 
     def __init__(self) -> None:
-        #: The queued steps; None, which takes less memory, if there are none.
+        #: The queued steps; None, to save memory, if there are none.
         self._steps: list[tuple[Callable[..., object], tuple[object, ...]]] | None = (
             None
         )
@@ -104,9 +108,11 @@ class Callbacks:
 
     def run(self) -> None:
         """
-        Run all queued steps, including those that they queue, unless a step is running
-        or the queue is held: then they follow. If steps raise, the first exception is
-        raised after the last step.
+        Run all queued steps, including those that they queue. Do nothing while a step
+        is running or the queue is held: the steps run after that.
+
+        @raise BaseException: after the last step, the first exception that a step
+            raised.
         """
         if self._steps is None or self.isRunning or self.isHeld:
             return
@@ -131,13 +137,13 @@ class Callbacks:
             self.later(step, *args)
             self.run()
             return
-        # The usual case needs no queue (benchmark rows: echo; lines, among as many
-        # that are skipped).
+        # In the usual case, avoid the cost of the queue (benchmark rows: echo; lines,
+        # among as many that are skipped).
         self.isRunning = True
         try:
             step(*args)
         except BaseException as error:
-            # It is raised after the steps that follow.
+            # As in run(), raise it after the steps that this one has queued.
             self._steps = [(raiseAgain, (error,)), *(self._steps or ())]
         self.isRunning = False
         self.run()

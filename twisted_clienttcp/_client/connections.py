@@ -1,5 +1,5 @@
 """
-The connections of a client: the events of each connection become inputs of the
+The connections of a client: turn the events of each connection into inputs of the
 lifecycle.
 """
 
@@ -30,10 +30,11 @@ from .settings import currentTarget, storePeer
 
 class Connections:
     """
-    Creates the connections of a client, one after the other, and owns the current one
+    Creates the connections of a client, one after another, and owns the current one
     (C{ConnectionOwner}).
 
-    @ivar disconnection: the end of the last connection, until it is reported.
+    @ivar disconnection: how the last connection ended, until another attempt begins or
+        the Deferreds of C{shutdown} fire with it.
     """
 
     __slots__ = ("_attempts", "_parts", "_preConnect", "_target", "disconnection")
@@ -50,15 +51,17 @@ class Connections:
         """
         Create a connection.
 
-        @return: the connection, or the TLS protocol below it; None if there is a
-            connection already, or none is wanted.
+        @param addr: the address of the peer.
+
+        @return: the connection, or the TLS protocol below it; None to reject the
+            transport, because there already is a connection, or none is wanted.
         """
         parts, client = self._parts, self._parts.client
         if parts.lifecycle.phase not in (IDLE, STOPPED, CONNECTING):
             logEvent(client, logged.SECOND_CONNECTION, {"address": addressText(addr)})
             return None
         if parts.lifecycle.phase is not CONNECTING:
-            # A ClientService connects, which does not report its attempts.
+            # A ClientService connects: it does not report its attempts.
             self._attempts.prepare(None)
         if client.wireLog is None:
             connection = Connection(self, cast(Client, client), client.framing, addr)
@@ -86,16 +89,16 @@ class Connections:
 
     def timeSource(self) -> IReactorTime:
         """
-        @return: the clock.
+        @return: the clock; the reactor if there is none.
         """
         return self._parts.timeSource()
 
     def transportMade(self, connection: Connection) -> None:
         """
-        There is a transport.
+        A connection has got its transport.
         """
         if connection is not self._parts.connection:
-            # It was given up before.
+            # The attempt was cancelled in the meantime.
             connection.abort()
             return
         if not self._target.known and self._parts.client.connector is None:
@@ -107,12 +110,12 @@ class Connections:
 
     def transportReady(self, connection: Connection) -> None:
         """
-        The transport can be used.
+        The transport can be used: begin the negotiation.
         """
         parts = self._parts
         if parts.callbacks.isHeld:
-            # An endpoint has connected while the attempt was being started: the
-            # lifecycle has not processed the input C{made} yet.
+            # An endpoint has connected before its connect() returned: the lifecycle has
+            # not processed the input C{made} yet.
             parts.callbacks.later(self.transportReady, connection)
         elif not self._isNegotiable(connection):
             return
@@ -136,7 +139,7 @@ class Connections:
         def decide(refusal: NegotiationRefused | None) -> None:
             if connection is parts.connection:
                 self._preConnect = None
-            # The connection may have ended; then its end is reported.
+            # If the connection has ended instead, its end is reported elsewhere.
             if self._isNegotiable(connection):
                 if refusal is not None:
                     self.refuse(connection, Failure(refusal))
@@ -158,13 +161,17 @@ class Connections:
 
     def tlsOptions(self, given: object) -> Any:
         """
-        @return: options for TLS; those of the platform for True.
+        @param given: a value of the setting C{tls}.
+
+        @return: the options for TLS; for True, those of the platform.
         """
         return self._target.tlsOptions(given)
 
     def refuse(self, connection: Connection, failure: Failure) -> None:
         """
-        The connection must not be used.
+        The connection must not be used: end the attempt.
+
+        @param failure: the reason.
         """
         if connection is self._parts.connection:
             connection.blame(failure, "local")
@@ -183,14 +190,16 @@ class Connections:
     @property
     def hasPostedEvents(self) -> bool:
         """
-        True if named events are posted that have not been handled.
+        True if a posted named event has not been handled yet.
         """
         events = self._parts.events
         return events is not None and events.arePosted
 
     def outputChanged(self, connection: Connection, callback: str) -> bool:
         """
-        Call C{serverHigh}, C{serverLow} or C{serverFlushed}.
+        Call a callback about the output, and count the event.
+
+        @param callback: C{"serverHigh"}, C{"serverLow"} or C{"serverFlushed"}.
 
         @return: False if the connection is not the current one.
         """
@@ -200,7 +209,7 @@ class Connections:
         if callback == "serverFlushed":
             output = parts.output
             if output.queue is not connection.outbound and output.offline.pending:
-                # The connection drains, and other records wait for the next one.
+                # The connection is draining, and records wait for the next one.
                 return True
             parts.counts.flushes += 1
             if parts.waiters.flushed:
@@ -214,8 +223,8 @@ class Connections:
 
     def outputClosed(self, connection: Connection) -> None:
         """
-        The connection accepts and sends no more output: records that no transport has
-        received wait for the next connection, if there may be one.
+        The connection accepts and sends no more output. Keep the records that were not
+        passed to its transport for the next connection, if there may be one.
         """
         output = self._parts.output
         if output.offline.limit and not self._parts.lifecycle.stopping:
@@ -223,8 +232,8 @@ class Connections:
 
     def outputDiverted(self, connection: Connection) -> None:
         """
-        The connection drains: records that are put from now on are for the next one, if
-        there may be one.
+        The connection is draining. Records that are put from now on are for the next
+        one, if there may be one.
         """
         if not self._parts.lifecycle.stopping:
             self._parts.output.divert(connection.outbound)
@@ -237,7 +246,8 @@ class Connections:
         parts, output = self._parts, self._parts.output
         data, records = output.accepted
         rejected = output.sendOffline(connection.outbound)
-        # The counts of accepted bytes and records never fall.
+        # The counts of accepted bytes and records must never decrease, even if fewer
+        # bytes or records were moved than had been accepted.
         parts.counts.bytesOut += max(0, data - output.accepted[0])
         parts.counts.recordsOut += records - output.accepted[1]
         if rejected:
@@ -252,7 +262,7 @@ class Connections:
 
     def limitsChanged(self) -> None:
         """
-        The setting C{offlineLimit} or C{outputLimit} has been changed.
+        Apply a changed C{offlineLimit} or C{outputLimit}.
         """
         client, connection = self._parts.client, self._parts.connection
         self._parts.output.configure()
@@ -264,7 +274,8 @@ class Connections:
 
     def inputEnded(self, connection: Connection, failure: Failure) -> None:
         """
-        The input has ended without a request of the client.
+        The peer has ended its side, or its bytes cannot be decoded: call C{serverError}
+        and close the connection.
         """
         parts = self._parts
         parts.callbacks.later(parts.report, "serverError", failure)
@@ -272,7 +283,7 @@ class Connections:
 
     def errorOccurred(self, connection: Connection, failure: Failure) -> None:
         """
-        A record was skipped, or the peer has ended its side.
+        Call C{serverError} for an error after which the connection continues.
         """
         parts = self._parts
         parts.callbacks.do(parts.report, "serverError", failure, True)
@@ -284,13 +295,13 @@ class Connections:
         connection: Connection | None = None,
     ) -> None:
         """
-        A callback has raised.
+        A callback has raised an exception: log it, and drop the connection.
         """
         self._parts.callbackRaised(callback, error, connection)
 
     def raiseLater(self, error: BaseException) -> None:
         """
-        Raise an exception that is not an C{Exception} after everything that is queued.
+        If an exception is not an C{Exception}, raise it again after all queued steps.
         """
         self._parts.raiseLater(error)
 
@@ -313,8 +324,8 @@ class Connections:
 
     def endDiversion(self) -> None:
         """
-        No other connection follows: if the current one drains, let it send the records
-        that wait, unless our side has ended.
+        No other connection follows. If the current one is draining, let it send the
+        records that were meant for the next one, unless our side has ended.
         """
         connection, output = self._parts.connection, self._parts.output
         if connection is not None and output.offline.draining is connection.outbound:
@@ -324,7 +335,7 @@ class Connections:
 
     def _endDrain(self, connection: Connection) -> None:
         """
-        The connection that drained has ended. The queue stays open if this client makes
+        A draining connection has ended. Continue to accept records if this client makes
         the next connection.
         """
         lifecycle, output = self._parts.lifecycle, self._parts.output
@@ -334,13 +345,13 @@ class Connections:
         output.endWait()
         isStopping = lifecycle.hosted and connection.closing.isCutShort
         if isStopping and not output.offline.limit:
-            # The ClientService has closed the transport: it makes no other connection.
+            # The ClientService itself has closed the transport, because it is stopping.
             self.dropOffline()
 
     def dropOffline(self) -> None:
         """
-        Discard and report the records that wait for a connection, because none will
-        follow.
+        No connection follows: discard the records that wait for one, and report them as
+        lost.
         """
         parts = self._parts
         data, records = parts.output.offline.accepted
@@ -356,8 +367,8 @@ class Connections:
 
     def drain(self) -> None:
         """
-        Close the current connection when its output has been sent, and its input
-        delivered.
+        Close the current connection when its output has been sent and all its input has
+        been delivered.
         """
         connection = self._parts.connection
         if connection is not None:
@@ -378,9 +389,9 @@ class Connections:
 
     def expire(self) -> bool:
         """
-        Close the current connection, which cannot be used yet, because of a timeout.
+        Close the connection because its negotiation has taken too long.
 
-        @return: False if there is none.
+        @return: False if no negotiation is in progress.
         """
         connection = self._parts.connection
         if connection is None or self._parts.lifecycle.phase is not NEGOTIATING:
@@ -392,13 +403,14 @@ class Connections:
 
     def outputEnds(self, connection: Connection) -> None:
         """
-        TLS accepts no more output, and encrypted output still waits to be sent.
+        TLS accepts no more output, but encrypted output still waits to be sent: limit
+        the time for that.
         """
         connection.closing.limitFlush(self._parts.client.drainTimeout)
 
     def outputLost(self, connection: Connection) -> None:
         """
-        The transport is lost, with output that can no longer be flushed.
+        The transport is lost, and pending output with it.
         """
         parts = self._parts
         if connection is parts.connection:
@@ -408,7 +420,7 @@ class Connections:
 
     def endDelayed(self, connection: Connection) -> None:
         """
-        The transport is lost, and an awaited result or a pause delays the report.
+        The transport is lost, but an awaited result or a pause delays the report.
         """
         if connection is self._parts.connection:
             self._parts.failAwaited()
@@ -417,7 +429,7 @@ class Connections:
         self, connection: Connection, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
-        The connection has ended.
+        The connection has ended: report this, and let the lifecycle go on.
         """
         parts = self._parts
         if connection is not parts.connection:
@@ -444,15 +456,15 @@ class Connections:
             parts.callbacks.run()
         finally:
             if isinstance(connector, Connector) and not isHosted:
-                # Twisted's connectors learn this from their transports.
+                # The transport itself notifies a connector of Twisted.
                 connector.connectionLost(failure)
 
     def _reportEnd(
         self, connection: Connection, disconnection: Disconnection, isKnown: bool
     ) -> None:
         """
-        In a step: call C{serverError}, if the user does not know the reason, and
-        C{disconnected}.
+        In a step: call C{serverError}, unless the user already knows the reason, and
+        then C{disconnected}.
         """
         parts, lifecycle = self._parts, self._parts.lifecycle
         if not isKnown:
@@ -466,7 +478,7 @@ class Connections:
             if cause is not None:
                 parts.replacedFor = None
                 if lifecycle.stopping:
-                    # Nothing replaces it.
+                    # The client has been stopped since: no connection replaces it.
                     cause = None
             story.ended(disconnection, seconds, now, cause)
             isStable = seconds >= parts.client.stableAfter
@@ -477,7 +489,7 @@ class Connections:
                 self._endDrain(connection)
             if self._target.others and (
                 disconnection.initiator != "local"
-                # We closed the connection because of what the peer did.
+                # We closed the connection because the peer misbehaved.
                 or disconnection.failure.check(PeerSilent, FramingError)
             ):
                 self._target.lost(isStable)
@@ -488,7 +500,7 @@ class Connections:
                 story.outputLost(disconnection.unsent, now)
             parts.call("disconnected", disconnection)
             if lifecycle.then not in (STOP, GIVE_UP):
-                # The user has requested another attempt after the request to stop.
+                # An attempt follows. The user may have requested it after shutdown().
                 parts.lost = self.disconnection = None
                 if parts.waiters.shutdown:
                     parts.waiters.split("shutdown").fire(disconnection)

@@ -1,6 +1,6 @@
 """
-The constructor of the client: its parameters for settings, their documentation, and
-suggestions for unknown ones.
+A decorator for the client's constructor: it stores the settings, documents their
+parameters, and suggests the right name for an unknown parameter.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .settings import DOCUMENTATION, NEVER, SETTINGS
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
-#: Other words for parameters, in lower case and without underscores and a leading "on",
-#: for suggestions: those of Twisted, of other libraries, and some that are similar to
-#: another parameter by chance.
+#: For each parameter, the names for which it is suggested: those that Twisted and other
+#: libraries use, and some that happen to resemble another parameter more. They are in
+#: lower case, without underscores and without a leading "on".
 OTHER_WORDS = {
     "remoteAddress": "address host hostname ip path server unix",
     "remotePort": "port",
@@ -52,20 +52,23 @@ OTHER_WORDS = {
     "stopped": "stop",
 }
 
-#: The same for parameters of a framing.
+#: The same for the parameters of a framing.
 _WORDS_OF_FRAMING = {"delimiter": "separator terminator", "maxLength": "maxlinelength"}
 
 
 def plain(name: str) -> str:
     """
-    @return: a name in the form of L{OTHER_WORDS}, with a leading "on".
+    @return: a name in the form of L{OTHER_WORDS}, except that it keeps a leading "on".
     """
     return name.replace("_", "").lower()
 
 
 def byWord(known: Iterable[str], others: dict[str, str]) -> dict[str, str]:
     """
-    @return: the parameter for each name and each other word.
+    @param known: the names of parameters.
+    @param others: other words for some of them, as in L{OTHER_WORDS}.
+
+    @return: the parameter that each name, as from L{plain}, or other word stands for.
     """
     words = {plain(name): name for name in known}
     words |= {word: name for name in others for word in others[name].split()}
@@ -76,8 +79,10 @@ def constructor(attributes: Collection[str]) -> Callable[[Init], Init]:
     """
     Decorate the constructor of a L{Settings} subclass: store the settings that are
     passed, then run the constructor's body, which reads them from the client. Its
-    parameters for settings are there for L{help}, editors and type checkers. An unknown
-    parameter raises a L{TypeError} that suggests the nearest one.
+    signature lists the settings only for L{help}, editors and type checkers.
+
+    The constructor raises a L{TypeError} for an unknown parameter, which suggests the
+    most similar one.
 
     @param attributes: the names of attributes that are not parameters.
     """

@@ -34,7 +34,7 @@ from .waiters import Waiters
 
 class StillStopping(RuntimeError):
     """
-    A client cannot be started, because it is shutting down.
+    C{start} was called while the client was shutting down.
     """
 
 
@@ -43,8 +43,9 @@ class Driver:
     Creates the parts of a client, and carries out the effects of its lifecycle
     (C{LifecycleOwner}).
 
-    @ivar stopFailure: the argument of C{stop}.
-    @ivar stopping: the Deferreds that wait for the queued call of C{stopped}.
+    @ivar stopFailure: the failure passed to C{stop}, until C{stopped} is queued.
+    @ivar stopping: the Deferreds that fire after the queued call of C{stopped}; None if
+        no call is queued.
     """
 
     __slots__ = (
@@ -65,18 +66,18 @@ class Driver:
         direct: bool,
     ) -> None:
         """
-        @param functions: the callbacks by their names.
+        @param functions: the callbacks by name.
         @param direct: see L{Attempts}.
         """
         self.parts = Parts(client, functions, self)
         self.attempts = Attempts(self.parts, direct)
         self.connections = Connections(self.parts, self.attempts)
         self.stopping: Waiters | None = None
-        #: For the deadline of an attempt, the age of a connection, and the wait before
-        #: the next attempt.
+        #: The timer for the deadline of an attempt, for the age of a connection, or for
+        #: the delay before the next attempt.
         self._timer: IDelayedCall | None = None
-        #: After a request to stop, the client waits only for events that were scheduled
-        #: after this one.
+        #: The serial number of the last named event before a request to stop. After the
+        #: request, the client waits only for later events.
         self._lastEvent = 0
         #: The argument of the last call of C{stopped}.
         self._outcome: Failure | None = None
@@ -99,8 +100,9 @@ class Driver:
             )
         self.attempts.claimAlias()
         if self.parts.callbacks.isRunning and lifecycle.phase in (IDLE, STOPPED):
-            # Inside a callback, wait for the next turn: a connector may be reporting a
-            # loss, and one that fails immediately would be tried in an endless loop.
+            # Inside a callback, wait for the next turn: a connector cannot connect
+            # while it reports a loss, and if each attempt failed immediately, this
+            # would be an endless loop.
             lifecycle.reconnect(0.0)
         else:
             lifecycle.start()
@@ -125,7 +127,7 @@ class Driver:
 
     def stopTrying(self) -> None:
         """
-        Make no more attempts.
+        Make no more attempts. A connection that is in use is kept.
         """
         lifecycle = self.parts.lifecycle
         if lifecycle.phase is DRAINING and lifecycle.isScheduled:
@@ -133,15 +135,17 @@ class Driver:
         elif lifecycle.phase in (WAITING, CONNECTING) or lifecycle.isScheduled:
             lifecycle.shutdown()
         elif lifecycle.phase is IDLE:
-            # A connector may have been assigned.
+            # The user may have assigned a connector.
             self.attempts.cancel()
 
     def retry(self, connector: Any) -> float | None:
         """
+        Prepare an attempt that the user requests.
+
         @param connector: the connector to use from now on; None for the current one.
 
-        @return: the seconds after which an attempt must be made; None if one is made
-            anyway, or if none may be made.
+        @return: the seconds after which the caller must make the attempt; None if one
+            follows anyway, or if none may be made.
 
         @raise Exception: see L{ClientTCPFactory.retry}.
         """
@@ -187,9 +191,10 @@ class Driver:
     @property
     def _willAttempt(self) -> bool:
         """
-        True if the connector makes an attempt that has not ended, or if the connection
-        is lost and a retry will follow. (A subclass whose C{clientConnectionFailed}
-        does not call ours calls C{retry} when the attempt has ended.)
+        True if an attempt is in progress, or if the connection is lost and another
+        attempt follows. An attempt that the connector has ended does not count, even if
+        the lifecycle is not notified: a subclass may override
+        C{clientConnectionFailed}, and call C{retry} instead of the inherited method.
         """
         connection = self.parts.server
         isLost = connection is not None and connection.lost
@@ -200,7 +205,7 @@ class Driver:
     @property
     def retrying(self) -> bool:
         """
-        True if another attempt automatically follows a failure or a loss.
+        True if another attempt follows a failure or a loss automatically.
         """
         client = self.parts.client
         return bool(
@@ -211,14 +216,16 @@ class Driver:
     @property
     def expectsEvents(self) -> bool:
         """
-        True if a named event is pending whose handler may request another attempt.
+        True if a named event is pending: its handler may request another attempt.
         """
         events = self.parts.events
         return events is not None and events.areExpected(self._lastEvent)
 
     def nextDelay(self) -> float | None:
         """
-        @return: the seconds to wait before the next attempt; None to give up.
+        Count a failure or a loss, and choose the delay before the next attempt.
+
+        @return: the delay in seconds; None to give up.
         """
         parts = self.parts
         if not parts.client.continueTrying:
@@ -261,7 +268,7 @@ class Driver:
 
     def nothingFollows(self) -> None:
         """
-        No attempt follows the last one or the last connection: log how that ended.
+        No attempt follows: log how the last attempt or connection ended.
         """
         if self.parts.story is not None:
             self.parts.story.follows(None)
@@ -284,7 +291,8 @@ class Driver:
 
     def startAging(self) -> None:
         """
-        Limit the age of the connection that can be used now.
+        Stop the timer. If the age of the new connection is limited, restart it with
+        that age.
         """
         self.stopTimer()
         client = self.parts.client
@@ -306,7 +314,7 @@ class Driver:
 
     def startDeadline(self) -> None:
         """
-        Limit the time that the current attempt may take.
+        Start the timer for the current attempt, unless its connector limits the time.
         """
         self.stopTimer()
         seconds = self.attempts.deadline()
@@ -330,7 +338,8 @@ class Driver:
 
     def drain(self) -> None:
         """
-        Close the connection when its output has been sent, and its input delivered.
+        Close the connection when its output has been sent and all its input has been
+        delivered.
         """
         self.connections.drain()
 
@@ -342,7 +351,8 @@ class Driver:
 
     def endDiversion(self) -> None:
         """
-        Let the current connection send the records that wait for the next one.
+        No other connection follows. If the current one is draining, let it send the
+        records that were meant for the next one.
         """
         self.connections.endDiversion()
 
@@ -354,8 +364,9 @@ class Driver:
         """
         parts, client = self.parts, self.parts.client
         if parts.lifecycle.phase is WAITING:
-            # The user has started the client. If stopTrying() was called before
-            # connectTCP(), one attempt is made, as by a ReconnectingClientFactory.
+            # The user's call to start the client overrides an earlier stopTrying(). As
+            # with a ReconnectingClientFactory, connectTCP() does not: it makes one
+            # attempt.
             client.continueTrying = 1
         parts.forgetFailures()
         currentTarget(client).begin()
@@ -364,7 +375,7 @@ class Driver:
 
     def queueConnected(self) -> None:
         """
-        Queue C{connected}.
+        Queue C{connected} for the current connection.
         """
         parts, connection = self.parts, self.parts.connection
         assert connection is not None
@@ -388,7 +399,7 @@ class Driver:
 
     def queueStopped(self, gaveUp: bool, hosted: bool) -> None:
         """
-        Queue C{stopped}.
+        Queue C{stopped}, and the Deferreds that fire after it.
         """
         parts = self.parts
         if not hosted:
@@ -396,11 +407,11 @@ class Driver:
             parts.output.setStopped(True)
         self.nothingFollows()
         failure, self.stopFailure = self.stopFailure, None
-        # A stop on request that has lost bytes is a failure too.
+        # A requested stop is a failure too if it has lost output.
         self._outcome = failure or (parts.reason if gaveUp else None) or parts.lost
-        # A ClientService may connect again, and then these events may come.
+        # A ClientService may connect again: these events may still happen.
         events = () if hosted else ("stopped", "flushed", "connected")
-        # Deferreds that begin to wait from now on wait for the next stop.
+        # Deferreds that are created from now on wait for the next stop.
         self.stopping = parts.waiters.split("shutdown", *events)
         isRequested = not (gaveUp and parts.client.continueTrying)
         parts.callbacks.later(
@@ -440,7 +451,8 @@ class Driver:
             reason = "on request" if isRequested else "the connection has ended"
         fields = {"reason": reason, "failure": failure, **parts.endStory()}
         if failure is not None:
-            # The reason is that of the last failure, or says how many there were.
+            # The reason says enough about the past: it is the last failure, or the
+            # number of failures.
             fields["history"] = ""
             if failure.check(RetriesExhausted):
                 kind = logged.GAVE_UP
@@ -450,7 +462,9 @@ class Driver:
 
     def attachSession(self, session: Session) -> Events:
         """
-        Use a session for named events.
+        Create the named events of the client.
+
+        @param session: the handlers.
         """
         parts = self.parts
         parts.events = Events(
@@ -460,7 +474,7 @@ class Driver:
 
     def _dispatch(self, event: str, *args: object) -> None:
         """
-        Call the handler of a posted or scheduled event.
+        Call the handler of a posted or scheduled event, in a step.
         """
         self.parts.callbacks.do(self._callHandler, event, *args)
 
@@ -488,7 +502,7 @@ class Driver:
 
     def _eventDone(self) -> None:
         """
-        A pending event has been handled or cancelled.
+        A pending event has been handled or cancelled: the client may be able to stop.
         """
         if self.parts.lifecycle.phase is WAITING:
             self.parts.lifecycle.settle()
@@ -498,7 +512,7 @@ def _neverConnected(failure: Failure | None) -> Failure:
     """
     @param failure: the argument of C{stopped}.
 
-    @return: the failure of the Deferreds that wait for a connection.
+    @return: the failure for the Deferreds of a client that stopped before they fired.
     """
     return failure or Failure(
         NotConnectedError("the client was stopped before it was connected")

@@ -4,19 +4,19 @@ The lifecycle of a client, as one table.
 Theory of operation:
 
  1. L{Lifecycle} owns the phase and the action that follows the current attempt or
-    connection. It knows no reactor, transport, address or failure: it requests all
-    effects from its L{LifecycleOwner}.
+    connection. It does not use reactors, transports, addresses or failures: it requests
+    all effects from its L{LifecycleOwner}.
  2. Every input returns None and may be called at any time. If it is called from inside
     an effect, it is processed after the current input.
  3. Users' callbacks never run while an input is processed. An effect that leads to a
     callback queues it in L{Callbacks}, which run after the input. So a call that a
-    callback makes takes effect immediately, and the flags show that.
- 4. The action that follows an attempt or a connection is chosen while that ends, and
-    the last choice wins: the policy chooses first, then the callbacks. L{settle}, which
-    is queued after the last callback, performs the action.
- 5. An input that has no row for the current phase changes nothing (C{shutdown} of a
-    client that has stopped, a loss that was reported already). Every input is valid in
-    every phase.
+    callback makes takes effect before the call returns, and the flags reflect it.
+ 4. The action that follows an attempt or a connection is chosen while it ends, and the
+    last choice wins: the settings choose first, then the callbacks.
+    L{Lifecycle.settle}, which is queued after the last callback, performs the action.
+ 5. Every input is valid in every phase. An input without a row for the current phase
+    has no effect: C{shutdown} of a client that has stopped, for example, or the second
+    report of a loss.
  6. Records and output never pass through this module.
 """
 
@@ -55,15 +55,15 @@ class Phase(Enum):
     STOPPED = "stopped"
 
 
-# A name of the module is three times as fast to access as a member of an Enum.
+# A module-level name is three times as fast to access as a member of an Enum.
 IDLE, CONNECTING, NEGOTIATING, CONNECTED, DRAINING, WAITING, STOPPED = Phase
 
 
 class Then(Enum):
     """
-    The action that follows an attempt or a connection. A number of seconds in place of
-    one of these is an attempt after a delay that the user has chosen, or, with 0, the
-    one that replaces an old connection.
+    The action that follows an attempt or a connection. A number of seconds may be used
+    in place of a member: an attempt after a delay that the user has chosen, or after 0
+    seconds, to replace an old connection.
     """
 
     #: stop, as the user has requested
@@ -125,9 +125,9 @@ class LifecycleOwner(Protocol):
 
     def drain(self) -> None:
         """
-        Close the connection when its output has been sent, and what the peer sends
-        until it ends its side has been delivered. L{Lifecycle.connectionEnded} follows.
-        Do nothing if the connection is ending already.
+        Send all output, deliver everything that the peer sends until it ends its side,
+        and close the connection. L{Lifecycle.connectionEnded} follows. Do nothing if
+        the connection is already ending.
         """
 
     def abort(self) -> None:
@@ -137,32 +137,31 @@ class LifecycleOwner(Protocol):
 
     def endDiversion(self) -> None:
         """
-        No connection follows the current one: if that drains, let it send the records
-        that wait for the next one.
+        No connection follows the current one: if the current one is draining, let it
+        send the records that were meant for the next one.
         """
 
     def nothingFollows(self) -> None:
         """
-        No attempt follows the last one or the last connection, unless the handler of a
-        named event requests one.
+        No attempt follows, unless the handler of a named event requests one.
         """
 
     def startTimer(self, seconds: float) -> None:
         """
-        An attempt follows: call L{Lifecycle.timeUp} after this time. There is one
-        timer: a running one is replaced.
+        An attempt follows: call L{Lifecycle.timeUp} after this time. There is only one
+        timer, so this stops any other use of it.
         """
 
     def startAging(self) -> None:
         """
-        Stop the timer, or start it with the age at which the connection must be
-        replaced, if there is one: then L{Lifecycle.aged} follows.
+        Stop the timer. If the age of the connection is limited, restart it with the
+        maximum age: L{Lifecycle.aged} follows after that time.
         """
 
     def startDeadline(self) -> None:
         """
         Start the timer with the longest time that the current attempt may take, unless
-        its connector measures that.
+        the connector itself limits the time.
         """
 
     def stopTimer(self) -> None:
@@ -184,13 +183,13 @@ class LifecycleOwner(Protocol):
         """
         Queue the callback C{stopped}.
 
-        @param gaveUp: True if the client gave up, False if the user has stopped it.
-        @param hosted: True if a C{ClientService} may connect again: then C{stopped} is
-            not called, and only the Deferreds for the end of the connection fire.
+        @param gaveUp: True if the client gave up, False if the user stopped it.
+        @param hosted: True if a C{ClientService} may connect again. Then C{stopped} is
+            not called, and only the Deferreds of C{shutdown} fire.
         """
 
 
-#: Inputs, each with its arguments.
+#: A sequence of inputs, each with its arguments.
 Inputs = tuple[tuple[Callable[..., None], tuple[float, ...]], ...]
 
 
@@ -201,8 +200,8 @@ class Lifecycle:
     @ivar phase: the current phase.
     @ivar then: the action that follows the current attempt or connection; None if it
         has not been chosen.
-    @ivar hosted: True if the current connection was made without an attempt that this
-        client knew of (by a C{ClientService}), as the next one will be.
+    @ivar hosted: True if a C{ClientService} makes the connections: the client did not
+        see an attempt before the current connection.
     """
 
     __slots__ = ("_callbacks", "_inputs", "_owner", "hosted", "phase", "then")
@@ -213,7 +212,7 @@ class Lifecycle:
         """
         self._owner = owner
         self._callbacks = callbacks
-        #: The inputs that wait for the one that is being processed.
+        #: The inputs to process after the current one.
         self._inputs: Inputs = ()
         self.phase = IDLE
         self.then: Then | float | None = None
@@ -222,23 +221,23 @@ class Lifecycle:
     @property
     def stopping(self) -> bool:
         """
-        True if the client has stopped or is about to.
+        True if the client has stopped or is about to stop.
         """
         return self.phase is STOPPED or self.then in (STOP, GIVE_UP)
 
     @property
     def isScheduled(self) -> bool:
         """
-        True if another attempt will follow, because the user has requested it, or
-        because the connection is old.
+        True if another attempt will follow because the user has requested it, or to
+        replace an old connection.
         """
         return self.then is not None and not isinstance(self.then, Then)
 
     @property
     def retryable(self) -> bool:
         """
-        True if a request to retry has a meaning: not while an attempt is made or will
-        follow, and not after a request to stop.
+        True if a request to retry can have an effect: not during the negotiation, not
+        if another attempt will follow anyway, and not after a request to stop.
         """
         if self.phase in (STOPPED, NEGOTIATING):
             return False
@@ -250,20 +249,20 @@ class Lifecycle:
 
     def start(self) -> None:
         """
-        The user requests the start.
+        The user starts the client.
         """
         self._process(Lifecycle.start)
 
     def reconnect(self, delay: float, drains: bool = False) -> None:
         """
-        The user requests an attempt after C{delay} seconds, and the end of the current
-        connection or attempt. If C{drains} is true, a connection is drained first.
+        The user ends the current connection or attempt, and requests another attempt
+        after C{delay} seconds. If C{drains} is true, a connection is drained first.
         """
         self._process(Lifecycle.reconnect, delay, drains)
 
     def shutdown(self) -> None:
         """
-        The user requests the end: flush, close, and do not connect again.
+        The user stops the client: flush, close, and do not connect again.
         """
         self._process(Lifecycle.shutdown)
 
@@ -275,7 +274,7 @@ class Lifecycle:
 
     def made(self) -> None:
         """
-        There is a transport.
+        The transport is connected; TLS and C{preConnect} follow.
         """
         self._process(Lifecycle.made)
 
@@ -287,7 +286,7 @@ class Lifecycle:
 
     def refused(self) -> None:
         """
-        The connection must not be used.
+        The connection must not be used: abort it.
         """
         self._process(Lifecycle.refused)
 
@@ -299,7 +298,7 @@ class Lifecycle:
 
     def aged(self) -> None:
         """
-        The connection is so old that another one must replace it.
+        The connection has reached its maximum age: replace it.
         """
         self._process(Lifecycle.aged)
 
@@ -391,7 +390,7 @@ class Lifecycle:
 
     def _attempt(self) -> None:
         self._owner.beginAttempt()
-        # The connector is known now. It may measure the time itself.
+        # Only now is the connector known, which may limit the time itself.
         self._owner.startDeadline()
 
     def _attemptedByOthers(self) -> None:
@@ -449,7 +448,7 @@ class Lifecycle:
 
     def _choose(self) -> None:
         """
-        Choose by the policy what follows, unless that has been chosen.
+        Choose the next action by the settings, unless one has been chosen already.
         """
         if self.then is None:
             self.then = RETRY if self._owner.retrying else GIVE_UP
@@ -482,7 +481,7 @@ class Lifecycle:
     def _settle(self) -> None:
         then = self.then
         if then is None:
-            # An earlier settle has performed the action.
+            # An earlier call has performed the action.
             return
         if then is RETRY and not self.hosted:
             delay = self._owner.nextDelay()
@@ -492,7 +491,7 @@ class Lifecycle:
             self.timeUp()
         elif self.hosted or isinstance(then, Then):
             self.then = then
-            # The owner calls settle again when the expected events have been handled.
+            # The owner calls settle() again when these events have been handled.
             if self.hosted or not self._owner.expectsEvents:
                 self.finish()
             else:
@@ -536,7 +535,7 @@ TABLE: tuple[Row, ...] = (
     (CONNECTING, _L.timeUp, CONNECTING, _L._expireAttempt),
     (CONNECTING, _L.reconnect, WAITING, _L._cancelAndWait),
     (CONNECTING, _L.shutdown, STOPPED, _L._cancelAndStop),
-    # -- a transport that is not a connection yet: it ends with the transport
+    # -- a transport that is not a connection yet: the phase ends when it is lost
     (NEGOTIATING, _L.negotiated, CONNECTED, _L._connect),
     (NEGOTIATING, _L.refused, NEGOTIATING, _L._abort),
     (NEGOTIATING, _L.timeUp, NEGOTIATING, _L._expireAttempt),

@@ -35,17 +35,17 @@ class Parts:
     The parts of a client, which work together through this object.
 
     @ivar client: the factory that users see.
-    @ivar functions: the callbacks by their names.
-    @ivar attempts: how many attempts have begun.
-    @ivar connections: how many of them have reached C{connected}.
+    @ivar functions: the callbacks by name.
+    @ivar attempts: the number of attempts that have begun.
+    @ivar connections: the number of connections that have reached C{connected}.
     @ivar connection: the current connection, from the creation of its protocol to its
         end.
-    @ivar events: the pending named events; None until the first one.
+    @ivar events: the named events; None until they are used.
     @ivar reason: the failure of the last attempt or connection; None for a clean end.
-    @ivar lost: the same, if output was lost.
-    @ivar story: what the log says about failures; None until the first one.
-    @ivar replacedFor: why the current connection is drained for another one; None if it
-        is not.
+    @ivar lost: the failure of the last connection if output was lost.
+    @ivar story: summarizes failures for the log; None until the first failure.
+    @ivar replacedFor: why the current connection is being drained to be replaced; None
+        if it is not.
     """
 
     __slots__ = (
@@ -90,7 +90,8 @@ class Parts:
         self._connectedAt: float | None = None
         self._highSince: float | None = None
 
-    # An idle connection needs none of the next four, so they are created late.
+    # To save memory, the next four are created on demand: an idle connection does not
+    # need them.
 
     story: Story | None = None
     replacedFor: str | None = None
@@ -98,27 +99,27 @@ class Parts:
     @cached_property
     def counts(self) -> Stats:
         """
-        The statistics, without the attempts, the connections, and those of the current
-        connection.
+        The statistics, to which L{stats} adds the attempts, the connections, and the
+        counts of the current connection.
         """
         return Stats()
 
     @cached_property
     def retries(self) -> Retries:
         """
-        The failures since the start, and the waits that follow them.
+        The failures since the start, and the delays after them.
         """
         return Retries(self.client)
 
     def forgetFailures(self) -> None:
         """
-        The client starts: forget the failures before.
+        Forget all earlier failures, because the client starts.
         """
         self.reason = self.lost = None
         try:
             del self.retries
         except AttributeError:
-            # There was none.
+            # They were never created.
             pass
 
     @property
@@ -133,8 +134,8 @@ class Parts:
     @property
     def isConnected(self) -> bool:
         """
-        True if there is a connection that C{connected} was called for, and that is not
-        lost and not about to end.
+        True if there is a connection that can be used: it is past its negotiation, and
+        neither lost nor about to end.
         """
         connection = self.connection
         return (
@@ -145,7 +146,8 @@ class Parts:
 
     def flushed(self) -> Deferred[None]:
         """
-        @return: a Deferred that fires when no output is pending.
+        @return: a Deferred that fires when no output is pending, or fails if the output
+            cannot be sent.
         """
         if not self.output.pending:
             return succeed(None)
@@ -160,7 +162,8 @@ class Parts:
 
     def wait(self, event: str, failures: int | None = None) -> Deferred[Any]:
         """
-        Wait for an event that follows the current connection, as L{Waiters.wait}.
+        See L{Waiters.wait}. If the connection is lost already, an awaited result may
+        have to fail: see L{failAwaited}.
         """
         if self.connection is not None and self.connection.lost:
             self.timeSource().callLater(0, self.failAwaited)
@@ -168,9 +171,9 @@ class Parts:
 
     def failAwaited(self) -> None:
         """
-        The connection is lost, and its end is reported when an awaited result of
-        C{serverInput} has arrived. If that waits for an event that follows the report,
-        neither would come: fail the Deferred for the event.
+        Avoid a deadlock. The end of a lost connection is reported only when the awaited
+        result of C{serverInput} has arrived. If that result is itself a Deferred for an
+        event after the report, neither would ever happen, so the Deferred fails.
         """
         connection = self.connection
         if connection is None or not connection.lost:
@@ -179,8 +182,8 @@ class Parts:
         if isinstance(awaited, Waiter) and not awaited.called:
             awaited.others.remove(awaited)
             error = NotConnectedError(
-                "the connection is lost, which is reported when serverInput has "
-                "finished: what it waits for comes after that"
+                "the connection is lost, and serverInput waits for an event that "
+                "cannot happen before serverInput has finished"
             )
             self.callbacks.do(awaited.errback, Failure(error))
 
@@ -199,7 +202,7 @@ class Parts:
 
     def timeSource(self) -> IReactorTime:
         """
-        @return: the clock; the reactor if there is none.
+        @return: the clock of the client; the reactor if none was set.
         """
         client = self.client
         if client.clock is None:
@@ -218,7 +221,7 @@ class Parts:
 
     def beginStory(self) -> Story:
         """
-        @return: the story of the log, which is created at the first failure.
+        @return: the summary of failures for the log, created if necessary.
         """
         if self.story is None:
             self.story = Story(self.client, self.functions)
@@ -235,17 +238,18 @@ class Parts:
 
     def logFailure(self, what: str, failure: Failure) -> None:
         """
-        Log an exception of the user's code with its traceback, unless it is repeated.
+        Log an exception of the user's code with its traceback. The same exception is
+        logged at most once a minute.
 
-        @param what: what raised it.
+        @param what: what has happened, for the message.
         """
         self.beginStory().raised(what, failure, self.now())
 
     def endStory(self) -> Mapping[str, object]:
         """
-        The client stops.
+        End the story, because the client stops.
 
-        @return: the fields for what has happened since the last connection.
+        @return: the log fields about what has happened since the last connection.
         """
         story = self.story
         if story is None:
@@ -257,7 +261,7 @@ class Parts:
 
     def beginConnection(self) -> None:
         """
-        A connection can be used: measure how long it lasts.
+        Count a connection that can now be used, and measure how long it lasts.
         """
         self._connectedAt = self.timeSource().seconds()
         self.connections += 1
@@ -265,19 +269,19 @@ class Parts:
     def _secondsSince(self, moment: float | None) -> float:
         if moment is None:
             return 0.0
-        # The clock may be the time of day, which can be set back.
+        # The clock may show the time of day, which can be set back.
         return max(0.0, self.now() - moment)
 
     def reachedHighMark(self) -> None:
         """
-        The output of the current connection has reached the high mark.
+        Count that the output of the current connection has reached the high mark.
         """
         self._highSince = self.timeSource().seconds()
         self.counts.highs += 1
 
     def reachedLowMark(self) -> None:
         """
-        The output has fallen to the low mark after that.
+        Count that the output has then fallen to the low mark.
         """
         self._endHigh()
         self.counts.lows += 1
@@ -291,9 +295,10 @@ class Parts:
         self, connection: Connection, disconnection: Disconnection, now: float
     ) -> float:
         """
-        Add what a connection has counted to the counts of the client, and forget it.
+        Add the counts of an ended connection to those of the client, and forget the
+        connection.
 
-        @return: how many seconds it has lasted.
+        @return: how long it lasted, in seconds.
         """
         begun = now if self._connectedAt is None else self._connectedAt
         seconds = max(0.0, now - begun)
@@ -307,10 +312,10 @@ class Parts:
 
     def stats(self) -> Stats:
         """
-        @return: a copy of the counts, as they are now.
+        @return: the current statistics. The caller owns the object.
         """
         now = Stats()
-        # Reading them must not create the counts of an idle client.
+        # Do not create the counts of an idle client only to read them.
         if "counts" in vars(self):
             now = copy(self.counts)
             now.connectErrors = now.connectErrors.copy()
@@ -335,23 +340,27 @@ class Parts:
 
     def raiseLater(self, error: BaseException) -> None:
         """
-        Raise an exception that is not an C{Exception} after everything that is queued.
+        If an exception is not an C{Exception}, raise it again after all queued steps.
         """
         if not isinstance(error, Exception):
             self.callbacks.do(raiseAgain, error)
 
     def fireLater(self, event: str, result: object) -> None:
         """
-        Fire the Deferreds that now wait for an event, in a step.
+        Queue a step that fires the Deferreds that wait for an event now.
+
+        @param result: the result, or a C{Failure}.
         """
         self.callbacks.later(self.waiters.split(event).fire, result)
 
     def report(self, callback: str, failure: Failure, continues: bool = False) -> None:
         """
-        Call a callback for failures in a step.
+        Count and log a failure, and call the callback for it. This must be called in a
+        step.
 
-        @param continues: True if the connection continues. If not, its end will be
-            logged.
+        @param callback: C{"connectError"} or C{"serverError"}.
+        @param continues: True if the connection continues. Otherwise the failure is not
+            logged here, because the end of the connection will be.
         """
         counts, operation = self.counts, operationOf(failure)
         counts.lastError = failure
@@ -397,15 +406,19 @@ class Parts:
         connection: Connection | None = None,
     ) -> None:
         """
-        A callback has raised: log the exception, and drop the connection, whose state
-        is unknown.
+        A callback has raised an exception: log it, and drop the connection, because the
+        state of the user's code is unknown.
+
+        @param callback: the name of the callback.
+        @param connection: the connection that it was called for; None for the current
+            one.
         """
         self.logFailure(f"{callback} raised", Failure(error))
         if connection is None:
             connection = self.server
         if connection is not None and connection is self.server:
             failure = Failure(CallbackError(callback, error))
-            # If serverError has raised, it has been called.
+            # Do not call serverError for its own exception.
             self.drop(connection, failure, report=callback != "serverError")
 
     def drop(

@@ -1,6 +1,6 @@
 """
-What log events say about a client, and failures on standard error for programs that run
-without a log observer.
+Log the events of a client. Programs without a log observer see the first failure on
+standard error.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ HINT = """\
 
 class FailureLog:
     """
-    Logs failures as warnings. Prints the first one to standard error too, if logging
-    has not begun: the warning is only buffered then, and would never be seen.
+    Logs failures as warnings. Also prints the first one to standard error if logging
+    has not begun: Twisted then only buffers the warning, and it would never be seen.
     """
 
     def __init__(self, publisher: LogPublisher = globalLogPublisher) -> None:
         """
-        @param publisher: the destination of the loggers.
+        @param publisher: the publisher that the loggers send their events to.
         """
         self._publisher = publisher
         self._logged = False
@@ -52,7 +52,9 @@ class FailureLog:
         """
         Log a failure.
 
-        @param message: the format of the message, for the fields.
+        @param log: the logger.
+        @param message: the message, with the names of fields in braces.
+        @param fields: the fields.
         """
         if self._logged:
             log.warn(message, **fields)
@@ -69,8 +71,8 @@ class FailureLog:
 
     def _isOnlyBuffered(self, trace: list[tuple[object, object]]) -> bool:
         """
-        @param trace: each publisher or filter that has passed the event on, and to
-            which observer (C{log_trace} of L{twisted.logger.ILogObserver}).
+        @param trace: for each time that the event was passed on, the publisher or
+            filter, and the observer (C{log_trace} of L{twisted.logger.ILogObserver}).
 
         @return: True if the only observer is the one that buffers events until
             C{beginLoggingTo} is called.
@@ -88,7 +90,7 @@ failureLog = FailureLog()
 
 def destinationOf(client: Settings) -> str:
     """
-    @return: the destination of a client, for messages; C{"?"} if it is not known.
+    @return: the destination of a client, for messages; C{"?"} if it is unknown.
     """
     return _knownDestination(client) or "?"
 
@@ -99,17 +101,17 @@ def _knownDestination(client: Settings) -> str | None:
         return str(target)
     connector = client.connector
     if connector is None:
-        # The destination is known only to a ClientService.
+        # A ClientService connects: the destination is known only from the last peer.
         peer = lastPeer(client)
         return None if peer is None else addressText(peer)
-    # A connector of a test need not have this method.
+    # A test's connector may lack this method.
     destination = getattr(connector, "getDestination", None)
     return addressText(connector if destination is None else destination())
 
 
 def clientFields(client: Settings) -> dict[str, object]:
     """
-    @return: the fields that every event of a client has.
+    @return: the fields that all events of a client have.
     """
     destination, alias = _knownDestination(client), client.alias
     name = alias or destination or "(unnamed)"
@@ -123,9 +125,9 @@ def clientFields(client: Settings) -> dict[str, object]:
 
 def nextDestinationOf(client: Settings) -> str:
     """
-    @return: the destination that the next attempt of a client will have, for messages.
+    @return: the destination of a client's next attempt, for messages.
     """
-    # The settings may be incomplete, because they are changed one after the other.
+    # The settings are changed one by one, so they may be incomplete.
     with suppress(TypeError):
         if movesAddress(client) and (target := nextTarget(client)).known:
             return str(target)
@@ -134,8 +136,8 @@ def nextDestinationOf(client: Settings) -> str:
 
 def triedBy(client: Settings) -> dict[IAddress, Failure | State]:
     """
-    @return: the addresses that the last attempt has tried, each with its failure or
-        state.
+    @return: the addresses that the last attempt tried, each with its failure or state;
+        empty if the connector does not report them.
     """
     connector = client.connector
     return connector.tried if isinstance(connector, Connector) else {}
@@ -150,8 +152,10 @@ def logEvent(
     """
     Log an event of a client.
 
-    @param fields: its own fields.
-    @param callbacks: the names of the callbacks that may handle it.
+    @param kind: the kind of the event.
+    @param fields: the fields of this kind. Those of L{clientFields} are added.
+    @param callbacks: the names of the client's callbacks: the level is lower if one of
+        them handles the failure.
     """
     kind.log(client, {**clientFields(client), **fields}, kind.levelWith(callbacks))
 
@@ -162,9 +166,9 @@ def logFailure(
     """
     Log an exception with its traceback.
 
-    @param what: what raised the exception.
-    @param count: how often that has happened since it was logged.
-    @param again: the same in words.
+    @param what: what has happened, for the message.
+    @param count: how often it has happened since it was last logged.
+    @param again: C{count} in words.
     """
     fields = {"what": what, "log_failure": failure, "count": count, "again": again}
     logEvent(client, RAISED, fields)
@@ -172,10 +176,10 @@ def logFailure(
 
 def mustBeSeen(kind: Kind, failure: Failure) -> bool:
     """
-    @param kind: the kind of the event about a failure that no callback handles.
+    @param kind: the kind of the event for a failure that no callback handles.
 
-    @return: False if the server has only finished, or if the traceback has been logged
-        as critical, and so is printed already.
+    @return: False if the server has only closed the connection, or if the traceback has
+        already been logged: Twisted prints critical events even before logging begins.
     """
     error = failure.value
     if isinstance(error, (CallbackError, NegotiationRefused)):

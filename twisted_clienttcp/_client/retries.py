@@ -18,11 +18,11 @@ from .settings import Settings
 
 class Retries:
     """
-    Counts the failures of a client, and chooses the waits between its attempts.
+    Counts the failures of a client, and chooses the delays between its attempts.
 
-    @ivar count: the number of failures in a row.
-    @ivar delay: the last wait in seconds; at first C{initialDelay}.
-    @ivar failure: the end of the last attempt or connection; None if there was none
+    @ivar count: the number of consecutive failures.
+    @ivar delay: the last delay in seconds; initially C{initialDelay}.
+    @ivar failure: how the last attempt or connection ended; None if none has ended
         since the start.
     """
 
@@ -37,28 +37,29 @@ class Retries:
 
     def __init__(self, client: Settings) -> None:
         self._client = client
-        #: The times of the last failures, the newest first.
+        #: The times of up to C{MEMORY} failures, the latest first.
         self._failedAt: tuple[float, ...] = ()
-        #: The time of the first failure in a row.
+        #: The time of the first of the consecutive failures.
         self._firstAt = 0.0
         self.failure: Failure | None = None
         self.reset()
 
     def reset(self) -> None:
         """
-        Let the next failure be the first in a row.
+        Set the count and the delay to their initial values.
         """
         self.delay: float = self._client.initialDelay
         self.count = 0
 
     def next(self, now: float) -> float | Failure:
         """
-        Count a failure.
+        Count a failure, and choose the delay before the next attempt.
 
         @param now: the current time in seconds.
 
-        @return: the seconds that the policy returns, which C{delay} limits to
-            C{maxDelay}; or, to give up, the reason.
+        @return: the result of the policy in seconds (C{delay} is set to this, but at
+            most to C{maxDelay}). To give up, the reason: a L{RetriesExhausted}, or the
+            exception of the policy.
         """
         if not self.count:
             self._firstAt = now
@@ -76,9 +77,8 @@ class Retries:
             else:
                 delay = self._ask(client.retryPolicy, now)
         except BaseException:
-            # Without a delay the client can only give up.
             reason = Failure()
-            logFailure(client, "no delay for the next attempt, so it stops", reason)
+            logFailure(client, "retryPolicy failed, so the client gives up", reason)
             return reason
         if delay is None:
             cause, words = None, ""
@@ -91,7 +91,11 @@ class Retries:
 
     def _ask(self, policy: Policy, now: float) -> float | None:
         """
-        @return: the wait that the user's policy returns.
+        Call the user's policy.
+
+        @return: the delay in seconds; None to give up.
+
+        @raise Exception: if the policy raises, or if its result is invalid.
         """
         attempt = Attempt(
             self.count,
@@ -110,8 +114,7 @@ def _backoff(
     initialDelay: float, maxDelay: float, factor: float, jitter: float | None
 ) -> Policy:
     """
-    @return: the policy that these settings describe. It has no state, so clients share
-        it.
+    @return: the policy for these settings. It has no state, so clients share it.
     """
     return exponential(
         initialDelay=initialDelay, maxDelay=maxDelay, factor=factor, jitter=jitter

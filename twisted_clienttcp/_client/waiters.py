@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred
 
 class Waiter(Deferred[Any]):
     """
-    A Deferred that waits for an event. It can be cancelled without an effect on the
-    others.
+    A Deferred that waits for an event. Cancelling it does not affect other Deferreds
+    for the same event.
 
-    @ivar others: the list that contains it while it waits.
-    @ivar failuresLeft: the number of failures after which it fails; None for no limit.
+    @ivar others: the list that this Deferred is in while it waits.
+    @ivar failuresLeft: how many more failures make it fail; None for no limit.
     """
 
     others: list[Waiter]
@@ -31,8 +31,8 @@ class Waiters:
     The Deferreds of one client that wait for an event: C{"connected"}, C{"flushed"},
     C{"shutdown"} or C{"stopped"}.
 
-    Each attribute has the Deferreds for one event, in the order in which they began to
-    wait; None if nothing has waited for it.
+    Each attribute is the list of the Deferreds for one event, oldest first, or None
+    until there is one.
     """
 
     __slots__ = EVENTS
@@ -49,11 +49,11 @@ class Waiters:
         """
         Wait for an event.
 
-        @param event: the name of the event.
+        @param event: the name of the event, from L{EVENTS}.
         @param failures: the number of failures after which the Deferred fails; None for
             no limit.
 
-        @return: a new Deferred, which belongs to the caller.
+        @return: a new Deferred, which the caller may cancel.
         """
         waiter = Waiter(_leave)
         waiting: list[Waiter] | None = getattr(self, event)
@@ -68,12 +68,12 @@ class Waiters:
 
     def split(self, *events: str) -> Waiters:
         """
-        Take out the Deferreds that wait for some events. Those that begin to wait later
-        are not affected by what happens to these.
+        Remove the Deferreds that wait for these events. Deferreds that begin to wait
+        later are separate from them.
 
         @param events: the names of the events.
 
-        @return: the Deferreds, which can still be cancelled.
+        @return: the removed Deferreds, which can still be cancelled.
         """
         taken = Waiters()
         for event in events:
@@ -83,11 +83,11 @@ class Waiters:
 
     def countFailure(self, event: str) -> Waiters:
         """
-        Count a failure.
+        Count a failure, and remove the Deferreds that have reached their limit.
 
-        @param event: the event that has not come because of the failure.
+        @param event: the event that the failure has prevented.
 
-        @return: the Deferreds that do not wait for more failures, as from L{split}.
+        @return: the removed Deferreds, as from L{split}.
         """
         leaving: list[Waiter] = []
         for waiter in list(getattr(self, event) or ()):
@@ -103,20 +103,20 @@ class Waiters:
 
     def fire(self, result: object) -> None:
         """
-        Fire all of these Deferreds.
+        Fire all Deferreds, in the order of L{EVENTS}.
 
         @param result: the result, or a C{Failure}.
         """
         for waiting in [getattr(self, event) for event in EVENTS]:
             for waiter in list(waiting or ()):
-                # The callback of an earlier one may have cancelled it.
+                # A callback of an earlier Deferred may have cancelled this one.
                 if not waiter.called:
                     waiter.callback(result)
 
 
 def _leave(cancelled: Any) -> None:
     """
-    Remove a Deferred that has been cancelled.
+    Remove a cancelled Deferred from its list.
     """
     if cancelled in cancelled.others:
         cancelled.others.remove(cancelled)
