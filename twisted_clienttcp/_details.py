@@ -184,6 +184,25 @@ def oneLine(text: str) -> str:
     )
 
 
+def dropFrames(failure: Failure) -> None:
+    """
+    Drop the tracebacks of a failure and of the exceptions that led to it, because their
+    frames refer to received data and to records, and failures are kept. The text of the
+    failure's own traceback remains. (A L{Deferred<twisted.internet.defer.Deferred>}
+    does the same with a failure after its callbacks.)
+    """
+    if failure.tb is not None:
+        failure.cleanFailure()
+    found: dict[int, BaseException] = {}
+    waiting = [failure.value]
+    while waiting:
+        error = waiting.pop()
+        if error is not None and id(error) not in found:
+            found[id(error)] = error
+            error.__traceback__ = None
+            waiting += error.__cause__, error.__context__
+
+
 #: Descriptions of the operations of Twisted's errors.
 _FAILED = {
     "bind": "cannot bind the local address",

@@ -333,8 +333,6 @@ class OutputFull(ClientTCPError):
 class FramingError(ClientTCPError):
     """
     The framing cannot decode the received bytes, or cannot encode a record.
-
-    An error about received bytes has no traceback: that would keep the bytes in memory.
     """
 
     operation = "framing"

@@ -1,25 +1,35 @@
 """
 Tests for the memory that received bytes take, for all framings: while a record is
-incomplete, is skipped or is held, and when all records have been delivered.
+incomplete, is skipped or is held, when all records have been delivered, and when one
+has led to an error.
 """
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp.framing import (
     Block,
     Framing,
     Grep,
+    JSONLines,
     Line,
     Map,
+    Netstring,
     Receiver,
     RecordBlock,
+    Serialized,
     Stackable,
 )
+from twisted_clienttcp.testing import MemoryServer
 
 from ..growth import SUBJECTS, Subject
 from ..memory import (
@@ -164,3 +174,175 @@ class HoardingTests(SynchronousTestCase):
         """
         self.tooMuch(tail(Subject(Records)))
         self.tooMuch(held(Subject(Records)))
+
+
+#: What exists anyway.
+SHARED = ModuleType, type, FunctionType, BuiltinFunctionType
+
+
+def longIn(root: object, length: int) -> Iterator[Any]:
+    """
+    @return: the strings of at least this length that an object keeps in memory.
+    """
+    found: dict[int, object] = {}
+    waiting: list[Any] = [root]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in found or isinstance(each, SHARED):
+            continue
+        found[id(each)] = each
+        waiting += gc.get_referents(each)
+        isText = isinstance(each, (bytes, bytearray, memoryview, str))
+        if isText and len(each) >= length:
+            yield each
+
+
+class Refusing(Line):
+    """
+    A framing with an error of its own.
+    """
+
+    def decode(
+        self, data: Any, start: int, searched: int
+    ) -> tuple[list[Any], int] | None:
+        raise KeyError("refused")
+
+    def decodeMany(self, data: bytes, start: int) -> tuple[list[Any], int]:
+        return [], start
+
+
+class KeptFailureTests(SynchronousTestCase):
+    """
+    Tests that a failure does not keep received data, or records: the client keeps its
+    last failure, and applications may keep more of them.
+    """
+
+    #: The length of the data.
+    LENGTH = 100_000
+
+    def check(
+        self,
+        *,
+        data: bytes = b"",
+        before: Callable[[ClientTCPFactory], object] = lambda client: None,
+        **parameters: Any,
+    ) -> None:
+        """
+        A client fails, and its last failure keeps little.
+
+        @param data: sent by the server.
+        @param before: called with the client before it is connected.
+        """
+        given: dict[str, Any] = {"serverInput": lambda client, record: None}
+        if "serverInputBatch" in parameters:
+            given.clear()
+        seen: list[object] = []
+        for callback in ("connectError", "serverError", "disconnected"):
+            given[callback] = lambda client, about: seen.append(about)
+        client = ClientTCPFactory(**(given | parameters))
+        server = MemoryServer(client)
+        before(client)
+        server.accept()
+        if data:
+            server.send(data)
+            server.advance(0)
+        seen.append(client.stats.lastError)
+        self.flushLoggedErrors()
+        for each in seen:
+            self.assertEqual([*map(len, longIn(each, self.LENGTH))], [], each)
+
+    def test_framings(self) -> None:
+        """
+        Bytes that a framing cannot decode: in the record, or after it.
+        """
+        length = self.LENGTH
+        for framing, bad in (
+            (Line(maxLength=9), b"0123456789\n"),
+            (Line(maxLength=9, onTooLong="skip"), b"0123456789\n"),
+            (Line(encoding="ascii"), b"\xff\n"),
+            (Line(encoding="ascii", maxLength=2 * length), b"\xff" * length + b"\n"),
+            (JSONLines(maxLength=2 * length), b"x" * length + b"\n"),
+            (Serialized(serializer="json", maxLength=2 * length), b"x\n"),
+            (Netstring(), b"x:"),
+            (Refusing(), b"x\n"),
+            (stack(Line(), Map(code=int)), b"x\n"),
+            (stack(Line(), Refusing()), b"x\n"),
+            (Receiver(LineReceiver, delimiter=b"\n", MAX_LENGTH=9), b"0123456789\n"),
+        ):
+            for rest in (b"", b"x" * length, b"\n" * length):
+                self.check(framing=framing, data=bad + rest)
+
+    def test_text(self) -> None:
+        """
+        The text of the traceback remains.
+        """
+        client = ClientTCPFactory(serverInput=print, framing=Refusing())
+        server = MemoryServer(client)
+        server.accept()
+        server.send(b"x\n")
+        failure = client.stats.lastError
+        assert failure is not None
+        self.assertIn("refused", failure.getTraceback())
+        self.assertIn("_buffer.py", failure.getTraceback())
+
+    def test_negotiation(self) -> None:
+        """
+        An exception in C{preConnect}, or a record that it cannot decode.
+        """
+
+        async def read(client: Any, negotiation: Any) -> bool:
+            record = await negotiation.nextRecord()
+            raise ValueError(len(record))
+
+        rest = b"\r\n" + b"x" * self.LENGTH
+        for data in (b"x" + rest, b"x" * 20_000 + rest, b"\xff" + rest):
+            framing = Line(maxLength=10_000, encoding="ascii")
+            self.check(framing=framing, preConnect=read, data=data)
+
+    def test_callbacks(self) -> None:
+        """
+        An exception in a callback for records.
+        """
+
+        def one(client: Any, record: Any) -> None:
+            raise ValueError(len(record))
+
+        async def coroutine(client: Any, record: Any) -> None:
+            raise ValueError(len(record))
+
+        for name in ("serverInput", "serverInputBatch"):
+            for function in (one, coroutine):
+                record = b"x" * self.LENGTH
+                parameters: dict[str, Any] = {name: function}
+                framing = Line(maxLength=2 * self.LENGTH)
+                self.check(framing=framing, data=2 * (record + b"\n"), **parameters)
+
+    def test_serverError(self) -> None:
+        """
+        An exception in C{serverError}.
+        """
+
+        def serverError(client: Any, failure: Failure) -> None:
+            raise ValueError(failure)
+
+        for onTooLong in ("close", "skip"):
+            self.check(
+                framing=Line(maxLength=9, onTooLong=onTooLong),
+                serverError=serverError,
+                data=b"0123456789\n" + b"x" * self.LENGTH,
+            )
+
+    def test_offline(self) -> None:
+        """
+        A record that waited for a connection and cannot be encoded for it.
+        """
+
+        def connected(client: ClientTCPFactory, peer: object) -> None:
+            client.setFraming(Line(maxLength=9))
+
+        self.check(
+            framing=Line(maxLength=2 * self.LENGTH),
+            offlineLimit=2 * self.LENGTH,
+            connected=connected,
+            before=lambda client: client.put(b"x" * self.LENGTH),
+        )

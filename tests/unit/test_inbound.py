@@ -5,7 +5,6 @@ Tests for the delivery of records: in order, each once, also when it is interrup
 from __future__ import annotations
 
 from collections.abc import Callable
-from traceback import walk_tb
 from typing import Any
 
 from hypothesis import given
@@ -465,96 +464,39 @@ class DeliveryTests(SynchronousTestCase):
         self.assertIn("Keeping has kept a view", str(error))
 
 
-class Opposite(Line):
+class AbandonTests(SynchronousTestCase):
     """
-    A framing that raises errors of its own.
-    """
-
-    def decode(
-        self, data: Any, start: int, searched: int
-    ) -> tuple[list[Any], int] | None:
-        raise KeyError(bytes(data[start : start + 1]))
-
-
-def heldBy(error: BaseException | None) -> list[str]:
-    """
-    @return: the functions in the tracebacks of an exception, and of those that led to
-        it, whose local variables hold many bytes.
-    """
-    functions = []
-    while error is not None:
-        for frame, _ in walk_tb(error.__traceback__):
-            values = frame.f_locals.values()
-            if any(
-                isinstance(each, (bytes, bytearray, memoryview)) and len(each) > 999
-                for each in values
-            ):
-                functions.append(frame.f_code.co_name)
-        error = error.__cause__ or error.__context__
-    return functions
-
-
-class KeptErrorTests(SynchronousTestCase):
-    """
-    Tests that an error does not keep the bytes of the read in which it occurred: a
-    client keeps its last error, and applications keep more of them.
+    Tests for the records that are received and never delivered.
     """
 
-    #: A read with a bad record, for each framing that raises an error of its own kind.
-    cases: dict[str, tuple[Framing[Any], bytes]] = {
-        "too long": (Line(maxLength=9), b"0123456789\n"),
-        "skipped": (Line(maxLength=9, onTooLong="skip"), b"0123456789\n"),
-        "not a text": (Line(encoding="ascii"), b"\xff\n"),
-        "malformed": (Netstring(), b"x:"),
-        "a function": (Stackable(framings=[Line(), Map(code=int)]), b"x\n"),
-        "a framing": (Opposite(), b"x\n"),
-        "above another": (Stackable(framings=[Line(), Opposite()]), b"x\n"),
-    }
-
-    def test_framings(self) -> None:
+    @given(
+        st.lists(st.sampled_from([b"a", b"bb", b"x" * 9, b"x" * 30]), min_size=1),
+        st.sampled_from([b"", b"half"]),
+        st.integers(0, 5),
+        st.booleans(),
+    )
+    def test_counted(
+        self, lines: list[bytes], rest: bytes, held: int, batched: bool
+    ) -> None:
         """
-        Errors of framings, in a batch and alone.
+        They are counted, whatever is skipped between them, and the incomplete record at
+        the end is kept.
         """
-        for name, (framing, bad) in self.cases.items():
-            for batched in (False, True):
-                for rest in (b"x" * 1000, b"\n" * 1000):
-                    reader = Reader(framing.fresh(), batched=batched)
-                    reader.feed(bad + rest)
-                    self.assertTrue(reader.reported, name)
-                    held = {each for error in reader.reported for each in heldBy(error)}
-                    self.assertEqual(held, set(), name)
-
-    def test_next(self) -> None:
-        """
-        Errors of the negotiation.
-        """
-        for name, (framing, bad) in self.cases.items():
-            reader = Reader(framing.fresh())
-            reader.inbound.buffer.append(bad + b"x" * 1000)
-            error = self.assertRaises(FramingError, reader.inbound.next)
-            self.assertEqual(heldBy(error), [], name)
-
-    def test_end(self) -> None:
-        """
-        Errors at the end of the stream.
-        """
-        reader = Reader(Line(maxLength=999, atEnd="record"))
-        reader.feed(b"x" * 1000)
-        reader.end()
-        self.assertIsInstance(reader.reported[0], RecordTooLong)
-        self.assertEqual([*map(heldBy, reader.reported)], [[]])
-
-    def test_callback(self) -> None:
-        """
-        An exception of the callback.
-        """
-
-        def on(number: int) -> object:
-            raise ValueError(number)
-
-        reader = Reader(Line(), on)
-        reader.feed(b"x\n" + b"y" * 1000)
-        self.assertEqual([*map(heldBy, reader.reported)], [[]])
+        framing = Line(delimiter=b"|", maxLength=5, onTooLong="skip")
+        stream = b"".join(line + b"|" for line in lines) + rest
+        complete = sum(len(line) <= 5 for line in lines)
+        reader = Reader(
+            framing,
+            lambda number: Deferred() if number == held else None,
+            batched,
+        )
+        if not held:
+            reader.inbound.hold(Hold.USER)
+        reader.feed(stream)
+        before = reader.inbound.delivered
+        self.assertEqual(before + reader.inbound.abandon(), complete)
+        truncated = reader.inbound.truncated
+        self.assertEqual(truncated.rest if truncated else b"", rest)
 
 
 class CursorTests(SynchronousTestCase):

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from .._connection.disconnection import Disconnection
 from .._connection.peer import addressText
 from .._connection.protocol import Connection, raiseAgain
-from .._details import operationOf
+from .._details import dropFrames, operationOf
 from .._stats import Stats
 from ..errors import CallbackError, NotConnectedError, OutputLost
 from .callbacks import Callbacks
@@ -375,6 +375,9 @@ class Parts:
             else:
                 story.error(failure, now)
         self.call(callback, failure)
+        error: Any = failure.value
+        if failure.tb is not None or error.__cause__ or error.__context__:
+            dropFrames(failure)
 
     def call(self, name: str, *args: object) -> bool:
         """
@@ -418,8 +421,12 @@ class Parts:
             connection = self.server
         if connection is not None and connection is self.server:
             failure = Failure(CallbackError(callback, error))
-            # Do not call serverError for its own exception.
-            self.drop(connection, failure, report=callback != "serverError")
+            if callback == "serverError":
+                # Do not call it for its own exception.
+                self.drop(connection, failure, report=False)
+                dropFrames(failure)
+            else:
+                self.drop(connection, failure)
 
     def drop(
         self, connection: Connection, failure: Failure, report: bool = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
+from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator
 from types import CoroutineType
 from typing import Any, Final, cast
@@ -19,7 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 
 from ..errors import FramingError, TruncatedRecord
 from ..framing._base import DIRECT, AnyFraming, Converter
-from ..framing._buffer import InputBuffer, releaseData
+from ..framing._buffer import InputBuffer
 
 
 class Hold:
@@ -200,7 +201,6 @@ class Inbound:
                 try:
                     self.buffer.append(data)
                 except FramingError as error:
-                    releaseData(error)
                     self._onFailed(error)
             elif (records := direct(data)) is not None:
                 # benchmark rows: Receiver
@@ -224,8 +224,6 @@ class Inbound:
                         if (result := deliver(client, record)) is not None:
                             self._returned(result)
                 except BaseException as error:
-                    # The error keeps the local variables.
-                    data = b""
                     self.stop()
                     self._onRaised(error)
                     if not isinstance(error, Exception):
@@ -260,11 +258,7 @@ class Inbound:
         if self.buffer.convert is not None:
             self._takeBack()
         while not self._remaining():
-            try:
-                records = self.buffer.decode()
-            except FramingError as error:
-                releaseData(error)
-                raise error from error.__cause__
+            records = self.buffer.decode()
             if records is None:
                 return None
             self._decoded += len(records)
@@ -314,7 +308,6 @@ class Inbound:
                 self.truncated = truncated
             except FramingError as error:
                 self.sinceRead += 1
-                releaseData(error)
                 self._onFailed(error)
             else:
                 if records is None:
@@ -585,8 +578,9 @@ class Inbound:
         @return: how many records were not delivered.
         """
         count = self._remaining()
+        decode = partial(self.buffer.decode, True, onSkipped=lambda error: None)
         try:
-            while (records := self.buffer.decode(many=True)) is not None:
+            while (records := decode()) is not None:
                 count += len(records)
             count += len(self.buffer.decodeEnd())
             if rest := self.buffer.takeRest():

@@ -10,7 +10,6 @@ linear in the number of received bytes, for pieces and records of any size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from traceback import clear_frames
 from typing import Any
 
 from ..errors import FramingError, RecordTooLong, nameOf
@@ -23,24 +22,6 @@ HEAD = 4096
 #: A read of up to this size is copied as a whole, which is cheaper (benchmark row:
 #: lines of 16 bytes).
 SMALL = 64 * 1024
-
-
-def releaseData(error: FramingError) -> None:
-    """
-    Let an error not keep the received bytes. They are local variables of the functions
-    in its traceback, and an error is kept: the client keeps the last one.
-
-    The error loses its traceback. Exceptions that led to it keep theirs, without the
-    local variables.
-    """
-    error.__traceback__ = None
-    if cause := error.__cause__ or error.__context__:
-        # A function of the user may have made a circle of them.
-        known: list[BaseException] = [error]
-        while cause is not None and cause not in known:
-            clear_frames(cause.__traceback__)
-            known.append(cause)
-            cause = cause.__cause__ or cause.__context__
 
 
 class InputBuffer:
@@ -233,9 +214,9 @@ class InputBuffer:
                 self._decoded()
             if not error.skipped or onSkipped is None:
                 raise
-            # It is not raised again, because a peer may send many such records
-            # (benchmark row: lines, among as many that are skipped).
-            releaseData(error)
+            # A peer may send many such records: do not raise the error again, and drop
+            # the traceback (benchmark row: lines, among as many that are skipped).
+            error.__traceback__ = None
             onSkipped(error)
             return []
         except BaseException as error:

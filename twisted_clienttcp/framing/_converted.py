@@ -166,7 +166,9 @@ def jsonFrom(data: bytes) -> Any:
     try:
         return _json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise FramingError(f"not JSON: {error}: {data!r:.60}") from error
+        # The exception itself refers to the whole text.
+        reason = str(error)
+    raise FramingError(f"not JSON: {reason}: {data!r:.60}")
 
 
 def jsonOf(value: object) -> bytes:

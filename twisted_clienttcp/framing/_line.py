@@ -222,7 +222,9 @@ class Line(Framing[Any], leaf=True):
         try:
             return line.decode(self._encoding)
         except UnicodeError as error:
-            raise FramingError(f"a line is not {self._encoding}: {error}") from error
+            # The exception itself refers to the line.
+            reason = str(error)
+        raise FramingError(f"a line is not {self._encoding}: {reason}")
 
     def _ended(self, data: Buffer, begin: int, end: int) -> None:
         """
