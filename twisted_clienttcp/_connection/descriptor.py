@@ -1,10 +1,10 @@
 """
-The descriptor of a connection, and the numbers that only it knows: of bytes that the
-peer's kernel has not acknowledged, and of bytes that have not been read.
+The file descriptor of a connection, which knows how many bytes the peer's kernel has
+not acknowledged, and how many received bytes have not been read.
 
-Twisted closes the descriptor before it reports a loss. So the call by which the reactor
-reports the loss to the transport (C{connectionLost}, which is public) is intercepted,
-and the descriptor is read first.
+Twisted closes the descriptor before it reports a loss to the protocol. So we replace
+the transport's method C{connectionLost}, which is public and which the reactor calls
+first, and query the descriptor there.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ except ImportError:  # pragma: no cover
 
 class Descriptor:
     """
-    The descriptor below a transport, which may be that of TLS.
+    The file descriptor below a transport, with or without TLS.
 
-    @ivar unread: how many received bytes had not been read when the descriptor was
-        closed; None if that is not known.
-    @ivar unacknowledged: how many bytes had not been acknowledged then, or when they
-        were counted last, our end of stream included; None if that is not known. After
-        a reset it is never 0.
-    @ivar failed: True if the kernel had an error then that it had not reported, such as
-        a reset.
+    @ivar unread: the number of received bytes that had not been read when the
+        descriptor was closed; None if it is unknown.
+    @ivar unacknowledged: the number of bytes, our end of stream included, that had not
+        been acknowledged when the descriptor was closed or, before that, when they were
+        last counted; None if it is unknown. After a reset, it is never 0.
+    @ivar failed: True if the socket had an unreported error, such as a reset, when the
+        descriptor was closed.
     """
 
     __slots__ = (
@@ -53,10 +53,11 @@ class Descriptor:
 
     def __init__(self, transport: object, reading: Reading) -> None:
         """
-        @param reading: the input of the connection, which may be held.
+        @param transport: the transport of the connection.
+        @param reading: the input of the connection.
         """
         self._reading = reading
-        # A transport in memory counts for itself.
+        # A transport in memory has no descriptor, but has this method.
         self._count = getattr(transport, "countUnacknowledged", None)
         while not (transport is None or isinstance(transport, FileDescriptor)):
             transport = getattr(transport, "transport", None)
@@ -69,9 +70,10 @@ class Descriptor:
 
     def countUnacknowledged(self) -> int | None:
         """
-        Return how many bytes the peer's kernel has not acknowledged; on a UNIX socket,
-        the memory of the bytes that the peer's program has not read. None if that is
-        not known.
+        Count the bytes that the peer's kernel has not acknowledged.
+
+        @return: the number; on a UNIX socket, the size of the memory that holds the
+            bytes that the peer's program has not read; None if it is unknown.
         """
         if self._count is not None:
             self.unacknowledged = self._count()
@@ -81,11 +83,11 @@ class Descriptor:
 
     def acceptance(self, passedOn: Callable[[], int]) -> Callable[[], int]:
         """
-        @param passedOn: returns how many bytes the kernel has accepted from us, or
-            fewer.
+        @param passedOn: returns a lower bound of the number of bytes that our kernel
+            has accepted, for connections without a better measure.
 
-        @return: a function that returns a number that grows when the peer accepts
-            output.
+        @return: a function that returns a number, which increases whenever the peer
+            accepts output.
         """
         transport = self._transport
         handle = getattr(transport, "socket", None)
@@ -111,8 +113,10 @@ class Descriptor:
 
     def _countAcknowledged(self) -> int:
         """
-        Return how many bytes the peer's kernel has acknowledged (C{tcpi_bytes_acked} of
+        Count the bytes that the peer's kernel has acknowledged (C{tcpi_bytes_acked} of
         C{struct tcp_info} in Linux's C{tcp.h}).
+
+        @return: the number; 0 if it is unknown.
         """
         info = self._option(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
         return int.from_bytes(info[120:128], sys.byteorder) if info else 0
@@ -121,8 +125,8 @@ class Descriptor:
         """
         @param option: the arguments for C{getsockopt}.
 
-        @return: the value; None if there is no socket, or if the call fails: the user
-            may have closed it.
+        @return: the value; None if there is no socket, or if the call fails, for
+            example because the user has closed the socket.
         """
         handle = getattr(self._transport, "socket", None)
         if handle is None:
@@ -134,7 +138,9 @@ class Descriptor:
 
     def _ask(self, request: str) -> int | None:
         """
-        @param request: the name of the request for C{ioctl}.
+        @param request: the name of a request for C{ioctl} that returns a number.
+
+        @return: the number; None if it is unknown.
         """
         fileno = getattr(self._transport, "fileno", None)
         if fcntl is None or fileno is None:
@@ -147,14 +153,15 @@ class Descriptor:
 
     def __call__(self, reason: Failure) -> None:
         """
-        The transport is about to be lost: this is its C{connectionLost}.
+        Query the descriptor, then report the loss: the reactor calls this as the
+        transport's C{connectionLost}.
         """
         transport = self._transport
         if transport is None:
-            # This call was scheduled before the loss: Twisted does so when a transport
-            # is closed whose sending side was closed before.
+            # Twisted scheduled this call before the loss: it does so when a transport
+            # is closed after loseWriteConnection().
             return
-        # The transport may report this twice.
+        # From now on, further calls reach the transport itself.
         del transport.connectionLost
         isAborted = reason.check(ConnectionAborted)
         isReset = bool(reason.check(ConnectionLost)) and not isAborted
@@ -165,15 +172,15 @@ class Descriptor:
             self.failed = bool(self._option(socket.SOL_SOCKET, socket.SO_ERROR))
             self.unread = self._ask("FIONREAD")
             if not self.countUnacknowledged() and (isReset or self.failed):
-                # The peer's kernel may have dropped bytes that it had acknowledged.
+                # The peer's kernel may have discarded bytes that it had acknowledged.
                 self.unacknowledged = None
             self._transport = None
             transport.connectionLost(reason)
 
     def _readRest(self) -> None:
         """
-        Read the data that arrived before a reset. A write that meets the reset consumes
-        it, so the kernel still returns this data.
+        Read the data that arrived before a reset. The kernel reports the reset only
+        once: if a write has failed because of it, this data can still be read.
         """
         before = sys.maxsize
         while (

@@ -1,10 +1,10 @@
 """
-From received bytes to the user's callback: in order, each record once.
+Decode received bytes, and call the user's callback with each record once, in order.
 
-The loop that calls the callback makes one test per record: whether the callback has
-returned anything to wait for. Everything else, such as a pause or another framing, ends
-the loop from inside, by moving its iterator to the end in constant time. The position
-is kept, and a later loop continues from there.
+The loop that calls the callback makes one test per record: whether the callback
+returned something to wait for. Anything else that must stop the loop, such as a pause
+or another framing, ends it from inside: it saves the position and moves the iterator of
+the loop to the end, in constant time. A later loop continues at the saved position.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from ..framing._buffer import InputBuffer
 
 class Hold:
     """
-    The reasons for which records are held, as bits. Each is set and cleared
-    independently.
+    The reasons for holding records, as bits. Each is set and cleared independently.
     """
 
-    # An operation on an enum.IntFlag takes ten times as long as one on numbers
-    # (benchmark row: a coroutine for each line, which waits).
+    # Operations on an enum.IntFlag take ten times as long as those on an int (benchmark
+    # row: a coroutine for each line, which waits).
 
     #: the user has called C{client.pauseProducing}
     USER: Final = 1
@@ -42,8 +41,8 @@ class Hold:
 
 class Cursor:
     """
-    An iterator over a list that can be moved from inside the loop that uses it, for
-    interpreters whose list iterators cannot be moved.
+    A list iterator that can be moved from inside the loop that uses it, for
+    interpreters whose own list iterators cannot be moved.
     """
 
     def __init__(self, items: list[object]) -> None:
@@ -61,7 +60,7 @@ class Cursor:
 
     def __length_hint__(self) -> int:
         """
-        Return how many items follow.
+        Return the number of items that follow.
         """
         return max(len(self._items) - self._index, 0)
 
@@ -74,8 +73,10 @@ class Cursor:
 
 def cursorsFor(iterators: type) -> Callable[[list[object]], Cursor]:
     """
-    Return the function that makes cursors: C{iter} if list iterators, which are of this
-    class, can be moved, as on CPython; otherwise L{Cursor}.
+    Return the function that creates cursors: C{iter} if list iterators can be moved, as
+    on CPython; otherwise L{Cursor}.
+
+    @param iterators: the class of list iterators.
     """
     isMovable = hasattr(iterators, "__setstate__") and hasattr(
         iterators, "__length_hint__"
@@ -83,20 +84,19 @@ def cursorsFor(iterators: type) -> Callable[[list[object]], Cursor]:
     return cast(Callable[[list[object]], Cursor], iter) if isMovable else Cursor
 
 
-#: Returns a cursor at the beginning of a list. The list's own iterator costs the loop
-#: nothing (benchmark row: lines of 16 bytes).
+#: Returns a cursor at the beginning of a list. The list's own iterator adds no cost to
+#: the loop (benchmark row: lines of 16 bytes).
 cursor = cursorsFor(type(iter([])))
 
 
 class Inbound:
     """
-    Decodes received bytes and delivers the records. It can be held, stopped and given
-    another framing at any time, even by the callback.
+    Decodes received bytes and delivers the records. It can be held, stopped and
+    switched to another framing at any time, even by the callback.
 
     @ivar buffer: the bytes that are not decoded yet.
-    @ivar held: the reasons for which nothing is delivered.
-    @ivar sinceRead: how many records and errors were decoded since the last read.
-    @ivar delivered: how many records were delivered.
+    @ivar held: the reasons for holding records, as bits of L{Hold}.
+    @ivar sinceRead: the number of records and errors decoded since the last read.
     @ivar truncated: the bytes after the last complete record, once the stream has
         ended; None if there are none.
     """
@@ -136,14 +136,17 @@ class Inbound:
         batched: bool = False,
     ) -> None:
         """
+        @param framing: the framing of the connection.
         @param deliver: called with the client and each record. If it returns a Deferred
             or a coroutine, the next record waits for the result.
+        @param client: the first argument of C{deliver}.
         @param failed: called if the bytes after the delivered records cannot be
-            decoded. If it does not stop the input, decoding continues.
-        @param raised: called if C{deliver} has raised, or if its awaited result has
-            failed. Nothing is delivered afterwards.
-        @param resumed: called if the awaited result has arrived.
-        @param batched: call C{deliver} with a list of all the records there are.
+            decoded. Unless it calls L{stop}, decoding continues.
+        @param raised: called if C{deliver} has raised an exception, or if its awaited
+            result has failed. Nothing is delivered afterwards.
+        @param resumed: called when the awaited result has arrived.
+        @param batched: True to call C{deliver} with a list of all records that can be
+            decoded now, instead of with each record.
         """
         self.buffer = InputBuffer(framing)
         self.held = 0
@@ -160,9 +163,10 @@ class Inbound:
         #: The last records that were decoded, and the cursor of the loop over them.
         self._records: list[object] = []
         self._cursor = cursor(self._records)
-        #: Where the next loop begins, if the last one was ended from inside.
+        #: The index at which the next loop begins, if the last loop was ended from
+        #: inside; otherwise None.
         self._saved: int | None = None
-        #: How many records were decoded and not taken back.
+        #: The number of records that were decoded, without those taken back.
         self._decoded = 0
         #: An error to report after the records of a batch.
         self._error: FramingError | None = None
@@ -176,22 +180,22 @@ class Inbound:
     @property
     def delivered(self) -> int:
         """
-        How many records were delivered.
+        The number of records that were delivered.
         """
         return self._decoded - self._remaining() if self._records else self._decoded
 
     @property
     def awaited(self) -> Deferred[object] | None:
         """
-        The result that is awaited; None if there is none.
+        The awaited result; None if there is none.
         """
         return self._awaited if self.held & Hold.RESULT else None
 
     def feed(self, data: bytes = b"") -> None:
         """
-        Deliver all that can be delivered.
+        Deliver all records that can be delivered now.
 
-        @param data: received bytes, which are added first.
+        @param data: received bytes to add first.
         """
         isLoaded = False
         if data:
@@ -229,7 +233,7 @@ class Inbound:
                     if not isinstance(error, Exception):
                         raise
                 if self.buffer.isEmpty and self._saved is None and self._atEnd is None:
-                    # The usual case: nothing is left (benchmark row: echo).
+                    # In the usual case, nothing is left (benchmark row: echo).
                     self._records = []
                     self.buffer.batch = None
                     break
@@ -365,7 +369,7 @@ class Inbound:
 
     def _isWaiting(self) -> bool:
         """
-        Return True if a hold leaves something undelivered.
+        Return True if records or bytes wait behind a hold.
         """
         return bool(self.held & Hold.RESULT or self._remaining() or len(self.buffer))
 
@@ -381,9 +385,12 @@ class Inbound:
 
     def _decodeEnd(self, atEnd: Callable[[], None]) -> list[object] | None:
         """
-        The stream has ended: return the records that its end completes.
+        Return the records that the end of the stream completes. If there are none,
+        report the end.
 
-        @return: None if there are none, after the end was reported.
+        @param atEnd: called to report the end.
+
+        @return: the records; None if there are none.
 
         @raise FramingError: if the bytes cannot be decoded.
         """
@@ -399,9 +406,9 @@ class Inbound:
 
     def _returned(self, result: object) -> None:
         """
-        The callback has returned something: wait for it, if that is possible.
+        Wait for the result of the callback, if it is a Deferred or a coroutine.
 
-        @raise TypeError: if nothing would ever run it.
+        @raise TypeError: if it is something else that would have to be awaited.
         """
         if iscoroutine(result):
             self._continue(None, result.send, result, copy_context())
@@ -425,7 +432,9 @@ class Inbound:
         would take several times as long (benchmark rows: a coroutine for each line).
 
         @param result: the result of the last Deferred that it has awaited.
-        @param step: passes that to the coroutine.
+        @param step: called with C{result} to continue the coroutine.
+        @param coroutine: the coroutine.
+        @param context: the context variables of the coroutine.
         """
         hasEnded = False
         try:
@@ -479,7 +488,7 @@ class Inbound:
     def _failed(self, failure: Any) -> None:
         self.held &= ~Hold.RESULT
         if self._stopped and failure.check(CancelledError):
-            # Usually by cancel(), because the connection has ended.
+            # This is usually the effect of cancel(), after the end of the connection.
             return
         self.stop()
         self._onRaised(failure.value)
@@ -488,7 +497,7 @@ class Inbound:
 
     def _remaining(self) -> int:
         """
-        Return how many decoded records were not delivered.
+        Return the number of decoded records that were not delivered.
         """
         if self._saved is not None:
             return len(self._records) - self._saved
@@ -496,7 +505,7 @@ class Inbound:
 
     def _endLoop(self) -> None:
         """
-        End the loop over the records, and keep its position.
+        End the loop over the records, and save its position.
         """
         if self._saved is None:
             records = self._records
@@ -505,7 +514,7 @@ class Inbound:
 
     def _resumeLoop(self) -> None:
         """
-        Continue where L{_endLoop} has ended the loop.
+        Continue the loop at the position that L{_endLoop} has saved.
         """
         if self._saved is not None:
             self._cursor.__setstate__(self._saved)
@@ -533,11 +542,11 @@ class Inbound:
 
     def use(self, framing: AnyFraming) -> bool:
         """
-        Decode everything that follows the records delivered until now (and those that
-        come from the same unit as the last of them) with another framing.
+        Use another framing after the last delivered record and the other records of the
+        same unit.
 
-        @return: True if L{feed} must be called to deliver what waits. Within a
-            callback, that is delivered when the callback has returned.
+        @return: True if the caller must call L{feed} later, to deliver what waits. (Not
+            inside a callback: the loop continues when the callback has returned.)
         """
         buffer = self.buffer
         if buffer.batch is not None:
@@ -546,13 +555,14 @@ class Inbound:
         self._direct = None
         self._hasEnded = False
         if self._error is not None and not getattr(self._error, "skipped", False):
-            # The other framing may be able to decode these bytes.
+            # The new framing may be able to decode these bytes.
             self._error = None
         return not self._running and bool(self._remaining() or len(buffer))
 
     def _takeBack(self) -> None:
         """
-        Move back to the end of the last record of the batch that was delivered.
+        Move back to the end of the last delivered record of the batch: the bytes of the
+        other records count as not decoded.
         """
         records = self._records
         consumed = self.buffer.rewind(len(records) - self._remaining())
@@ -562,7 +572,7 @@ class Inbound:
 
     def discard(self) -> int:
         """
-        Forget all that was received and not delivered.
+        Forget everything that was received but not delivered.
 
         @return: the number of undecoded bytes plus the number of decoded records.
         """
@@ -573,9 +583,9 @@ class Inbound:
 
     def abandon(self) -> int:
         """
-        Stop delivering, and count the received records that are left.
+        Stop delivering, and count the records that were received but not delivered.
 
-        @return: how many records were not delivered.
+        @return: the number of these records.
         """
         count = self._remaining()
         decode = partial(self.buffer.decode, True, onSkipped=lambda error: None)
@@ -586,14 +596,14 @@ class Inbound:
             if rest := self.buffer.takeRest():
                 self.truncated = TruncatedRecord(rest)
         except FramingError:
-            # Only what was decoded counts.
+            # Count only the records before the error.
             pass
         self.stop()
         return count
 
     def cancel(self) -> None:
         """
-        Cancel the result that is awaited.
+        Cancel the awaited result, if there is one.
         """
         if self.held & Hold.RESULT and self._awaited is not None:
             try:

@@ -1,5 +1,5 @@
 """
-Noticing a silent peer, and not being one.
+Detect silent peers, and send often enough not to seem silent.
 
 Theory of operation:
 
@@ -8,20 +8,22 @@ Theory of operation:
     the next time when something may be due.
  2. A silence counts only if it lasts for one more turn of the reactor. If the process
     was busy, bytes of the peer may wait in the kernel, and that turn reads them.
- 3. While the connection is not read, nothing can be heard, so this time does not count.
-    The silence continues when the connection is read again. A pause that is over is
-    not a sign of life: the kernel has received what the peer has sent in the meantime.
- 4. After the seconds of C{heartbeat} have passed in silence, its record is put. Then
-    the peer has the same time again to send anything at all. So a half-open connection
-    is found after twice these seconds.
+ 3. Time in which the connection is not read does not count, because nothing could have
+    been received. After the pause, the silence from before it continues. The end of a
+    pause is not a sign of life: if the peer has sent anything in the meantime, it is in
+    the kernel, and will be read.
+ 4. After a silence as long as C{heartbeat}, its record is put. Then the peer has the
+    same time again to send anything at all. So a half-open connection is detected after
+    twice that time.
  5. While the result of a callback for a record is awaited, the peer may be waiting for
-    an answer: it is not idle, but the connection may be half open.
- 6. A peer that accepts output is not silent either. But even if its program does
-    nothing, its kernel accepts records that are put here, such as a heartbeat. So these
-    do not count, unless they had to wait for other output.
- 7. A proxy accepts output that fits into its buffers even if the server is dead. So
-    through a proxy, only output counts that had to wait in this process, because the
-    buffers were full.
+    an answer. So it is not idle, but a heartbeat is still sent, because the connection
+    may be half open.
+ 6. A peer that accepts output is not silent either. But the peer's kernel accepts a
+    heartbeat even if the peer's program hangs. So records that are put here do not
+    count, unless other records wait to be accepted as well.
+ 7. A proxy accepts output into its own buffers even if the server is dead. So through a
+    proxy, output counts only if it had to wait in this process, because the buffers of
+    the proxy were full.
 """
 
 from __future__ import annotations
@@ -36,12 +38,11 @@ from ..errors import ClientTCPError, HeartbeatTimeout, IdleTimeout
 
 class TimedRecord(NamedTuple):
     """
-    A record that is put after some seconds: the value of C{heartbeat} and
-    C{keepTalking}.
+    A record that is put after some time: the value of C{heartbeat} and C{keepTalking}.
 
-    @ivar seconds: the seconds.
-    @ivar record: the record; or a function of the client that returns it, or None if
-        there is nothing to put.
+    @ivar seconds: the time in seconds.
+    @ivar record: the record; or a function that is called with the client and returns
+        the record, or None to put nothing.
     """
 
     seconds: float
@@ -49,7 +50,7 @@ class TimedRecord(NamedTuple):
 
     def recordFor(self, client: object) -> object:
         """
-        @return: the record to put now; None for none.
+        @return: the record to put now; None to put nothing.
         """
         return self.record(client) if callable(self.record) else self.record
 
@@ -59,9 +60,9 @@ class OutputProgress(NamedTuple):
     The progress of the output of a connection.
 
     @ivar put: the number of bytes that were put.
-    @ivar pending: the number of these that our kernel has not accepted.
-    @ivar accepted: a number that grows when the peer accepts output.
-    @ivar isWaiting: True if the peer has not accepted everything.
+    @ivar pending: the number of these bytes that our kernel has not accepted.
+    @ivar accepted: a number that increases when the peer accepts output.
+    @ivar isWaiting: True if the peer has not accepted everything that was put.
     """
 
     put: int
@@ -70,7 +71,7 @@ class OutputProgress(NamedTuple):
     isWaiting: bool
 
 
-#: The output of a connection that is not looked at.
+#: The progress of output that is not checked.
 _NO_OUTPUT = OutputProgress(0, 0, 0, False)
 
 
@@ -83,9 +84,12 @@ def watchForSilence(
     silent: Callable[[], object],
 ) -> Watch:
     """
-    @param silent: called when nothing has been received for this many seconds.
+    Create a watch that only detects silence.
 
-    @return: a watch that does nothing else. For the other parameters, see L{Watch}.
+    @param seconds: the time in seconds.
+    @param silent: called when nothing has been received for that time.
+
+    @return: the watch. For the other parameters, see L{Watch}.
     """
     return Watch(
         clock,
@@ -103,7 +107,7 @@ def watchForSilence(
 
 class Watch:
     """
-    The liveness of one connection.
+    Checks the liveness of one connection.
 
     @ivar idleTimeout: the seconds of silence after which the connection is dropped;
         None for no limit.
@@ -154,11 +158,12 @@ class Watch:
         """
         Start watching.
 
+        @param clock: the clock that runs the timer.
         @param isReading: True if the connection is read.
         @param isProxied: True if a proxy is between us and the peer.
         @param isAnswering: returns True if the result of a callback is awaited.
         @param progress: returns the progress of the output.
-        @param send: called with the name of a setting and its value; puts the record,
+        @param send: called with the name and the value of a setting: puts the record,
             and returns False if our side of the connection has ended.
         @param silent: called with the reason why the connection must be dropped.
         """
@@ -174,16 +179,17 @@ class Watch:
         self._silent = silent
         now = clock.seconds()
         self._heardAt = self._answeredAt = self._acceptedAt = self._wroteAt = now
-        #: All time until then in which the connection was not read has been left out.
+        #: Pauses of reading have been subtracted from the other times up to this time.
         self._pausedAt = now
-        # When the peer was asked, and when it had last been heard before that.
+        #: The time of the heartbeat that has not been answered, if there is one, and
+        #: the time of the last received bytes before that.
         self._askedAt: float | None = None
         self._heardBefore = now
         #: The progress of the output when it was last checked.
         self._output = progress()
-        #: How many bytes this object has put since then.
+        #: The number of bytes that this object has put since then.
         self._automatic = 0
-        #: True if the output that was not accepted then contains other records too.
+        #: True if the output that had not been accepted then included other records.
         self._hasOthers = self._output.isWaiting
         self._isSure = False
         self._isOver = False
@@ -194,25 +200,25 @@ class Watch:
 
     def heard(self) -> None:
         """
-        Something has been received.
+        Note that bytes have been received.
         """
         self._heardAt = self._clock.seconds()
 
     def wrote(self) -> None:
         """
-        Something has been written.
+        Note that output has been written.
         """
         self._wroteAt = self._clock.seconds()
 
     def answered(self) -> None:
         """
-        A result that was awaited has arrived.
+        Note that the awaited result of a callback has arrived.
         """
         self._answeredAt = self._clock.seconds()
 
     def reading(self, isReading: bool) -> None:
         """
-        Reading has been resumed or paused.
+        Note that reading has been resumed or paused.
         """
         if self._isReading:
             self._pausedAt = self._clock.seconds()
@@ -223,10 +229,10 @@ class Watch:
 
     def _skipPause(self, now: float) -> None:
         """
-        Leave out the time since the connection was last read.
+        Subtract the pause since the connection was last read.
         """
         paused, self._pausedAt = now - self._pausedAt, now
-        # A read may end after the pause has begun.
+        # Bytes may be received shortly after a pause has begun.
         self._heardAt = min(self._heardAt + paused, now)
         self._answeredAt = min(self._answeredAt + paused, now)
         self._acceptedAt = min(self._acceptedAt + paused, now)
@@ -247,7 +253,9 @@ class Watch:
 
     def _sleep(self, seconds: float | None = None) -> None:
         """
-        @param seconds: how long; None until something may be due.
+        Start the timer, unless nothing will be due.
+
+        @param seconds: the time in seconds; None to wait until something may be due.
         """
         due = self._next()
         if self._isOver or due is None:
@@ -258,8 +266,8 @@ class Watch:
 
     def _next(self) -> tuple[float, Callable[[float], None]] | None:
         """
-        @return: the time when something must be done if nothing happens until then, and
-            a function that does it.
+        @return: the time of the next action if nothing happens until then, and the
+            action, which is called with the current time; None if there is none.
         """
         due: list[tuple[float, Callable[[float], None]]] = []
         if self.idleTimeout is not None:
@@ -302,7 +310,7 @@ class Watch:
             if self._isReading or act == self._talk:
                 act(now)
             else:
-                # The pause has begun in the turn that was to confirm the silence.
+                # Reading was paused in the turn that should have confirmed the silence.
                 self._heardAt = now
             self._sleep()
 
@@ -340,7 +348,7 @@ class Watch:
         assert self.heartbeat is not None
         self._askedAt, self._heardBefore = now, self._heardAt
         if not self._put("heartbeat", self.heartbeat):
-            # Our side has ended, and the peer may have nothing to say.
+            # Our side has ended, so the peer cannot answer heartbeats.
             self.heartbeat = None
 
     def _isUnanswered(self, now: float) -> None:

@@ -1,17 +1,16 @@
 """
-Connections that are logged: the clients with a L{WireLog
-<twisted_clienttcp.wirelog.WireLog>} have these classes, so that the log costs nothing
-for the others.
+Connections with a wire log. Only clients with a L{WireLog
+<twisted_clienttcp.wirelog.WireLog>} use these classes, so the log costs other clients
+nothing.
 
 Theory of operation:
 
- 1. Received bytes are logged in C{dataReceived}, before anything is done with them.
- 2. All output leaves in chunks, which L{OutputQueue.take} returns. They are logged
-    there.
- 3. Both are above TLS. The dialogues with proxies come before, and have protocols of
-    their own, which are not logged.
- 4. The queue knows how many bytes were put until C{connected} returned. So the log can
-    mask exactly these, although they leave later.
+ 1. Received bytes are logged in C{dataReceived}, before they are decoded.
+ 2. Output is logged in L{OutputQueue.take}, which returns each chunk for the transport.
+ 3. Both methods are above TLS, so the log shows clear text. It does not show the
+    dialogues with proxies, which other protocols have had before.
+ 4. The queue counts the bytes that were put until C{connected} returned. So the log can
+    mask exactly these bytes, although they are sent later.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from .wirelog import IN, OUT, ConnectionLog
 
 class LoggedOutbound(Outbound):
     """
-    The output of a connection that is logged.
+    The output of a connection with a wire log.
     """
 
     __slots__ = ()
@@ -50,7 +49,7 @@ class LoggedOutbound(Outbound):
 
 class LoggedClosing(Closing):
     """
-    The end of a connection that is logged.
+    The end of a connection with a wire log.
     """
 
     __slots__ = ()
@@ -71,13 +70,13 @@ class LoggedClosing(Closing):
 
     def _ending(self, reason: Failure) -> str:
         """
-        @return: how the transport was lost. (The cause is not logged, since it may
-            contain a secret, as an exception of C{preConnect} may.)
+        @return: how the transport was lost. This does not include the cause that was
+            recorded, such as an exception of C{preConnect}: it may contain a secret.
         """
         if isinstance(reason.value, ConnectionAborted):
             return ": ".join(["aborted", *map(str, reason.value.args)])
         if self.state is ABORTED:
-            # TLS reports another reason.
+            # TLS reports a different reason.
             return "aborted"
         if reason.check(ConnectionDone):
             return "closed"
@@ -86,7 +85,7 @@ class LoggedClosing(Closing):
 
 class LoggedConnection(Connection):
     """
-    A connection that is logged.
+    A connection with a wire log.
 
     @ivar log: its part of the log.
     """
@@ -132,7 +131,7 @@ class LoggedConnection(Connection):
 
     def returned(self) -> None:
         """
-        See L{Connection.returned}: what follows is not a login.
+        See L{Connection.returned}. The login is over: show the bytes from now on.
         """
         self.log.show(self.outbound.accepted[0])
 
@@ -158,7 +157,7 @@ def _ends(transport: ITransport, peer: IAddress | None) -> str:
     try:
         ends = (transport.getHost(), peer or transport.getPeer())
     except Exception:
-        # If they are needed, the connection reports the error.
+        # The connection itself reports the error, if it needs the addresses.
         return ""
     return " from {} to {}".format(*map(_inWords, ends))
 

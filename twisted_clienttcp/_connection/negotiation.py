@@ -1,6 +1,5 @@
 """
-The exchange of records between the time when a connection has a transport and the call
-of C{connected}.
+The negotiation: the exchange of records before C{connected} is called.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ class Negotiation:
     connection is usable.
 
     During the negotiation, the connection is read only while a L{nextRecord} waits, and
-    records are decoded one by one. The bytes after the last record are decoded by the
-    framing that is in use when C{connected} has returned, and their records are passed
-    to C{serverInput}.
+    records are decoded one by one. Bytes after the last of these records are decoded
+    when C{connected} has returned, by the framing that is in use then, and their
+    records are passed to C{serverInput}.
 
     @ivar transport: the transport of the connection. After L{startTLS} through a proxy
         with TLS, it is another object.
@@ -57,7 +56,7 @@ class Negotiation:
         self._waiter: Deferred[Any] | None = None
         #: Fires when the current handshake is complete.
         self._handshake: Deferred[bool] | None = None
-        #: Called after the handshake, if C{preConnect} has agreed already.
+        #: Called after the handshake, if C{preConnect} has already agreed.
         self._then: Callable[[], object] | None = None
         #: The result of L{startTLS}.
         self._started: Deferred[bool] | None = None
@@ -79,7 +78,7 @@ class Negotiation:
 
     def putMany(self, records: Iterable[object]) -> None:
         """
-        Send records, in order; if one of them cannot be encoded, none is sent.
+        Send records, in order. If one of them cannot be encoded, none is sent.
 
         @param records: the records.
 
@@ -100,9 +99,9 @@ class Negotiation:
 
     def setFraming(self, framing: FramingSpec[Any]) -> None:
         """
-        Use another framing, for the bytes after the records that L{nextRecord} has
-        returned, and for records that are put from now on. The connection keeps it
-        afterwards.
+        Use another framing for the bytes after the records that L{nextRecord} has
+        returned, and for records that are put from now on. It stays in use after the
+        negotiation.
 
         @param framing: a value of the client's setting C{framing}.
 
@@ -164,7 +163,7 @@ class Negotiation:
         @raise NotConnectedError: if the negotiation is over.
         @raise RuntimeError: if a L{nextRecord} is still waiting, if the connection uses
             TLS already, or if the transport cannot start it.
-        @raise TypeError: if the options are of another type.
+        @raise TypeError: if the options have the wrong type.
         @raise ImportError: if the extra C{tls} is not installed.
         @raise ValueError: if the options are True and no host name is known.
         """
@@ -213,7 +212,7 @@ class Negotiation:
 
     def _receive(self) -> None:
         """
-        Bytes may have been received: decode a record if one is awaited.
+        Decode a record if one is awaited and its bytes have been received.
         """
         if self._waiter is None:
             return
@@ -246,8 +245,8 @@ class ConnectionNegotiation(Negotiation):
         """
         C{preConnect} has agreed to the connection.
 
-        @param then: called now, or after the handshake that C{preConnect} has started;
-            never if that fails.
+        @param then: called now or, if C{preConnect} has started a handshake, after
+            that; never if the handshake fails.
         """
         if self._handshake is None:
             then()
@@ -272,9 +271,9 @@ class ConnectionNegotiation(Negotiation):
 
     def secured(self) -> bool:
         """
-        A TLS handshake is complete.
+        Continue after a TLS handshake.
 
-        @return: True if it was that of L{startTLS}.
+        @return: True if L{startTLS} had started the handshake.
         """
         handshake, self._handshake = self._handshake, None
         if handshake is None:
@@ -288,16 +287,16 @@ class ConnectionNegotiation(Negotiation):
 
     def wait(self) -> None:
         """
-        C{preConnect} has not decided yet: read nothing until it awaits a record.
+        C{preConnect} waits for something: read nothing until that is a record.
         """
         if self._waiter is None:
             self._read(False)
 
     def end(self, failure: Failure) -> None:
         """
-        No more records are received or sent by this object.
+        End the negotiation. All its Deferreds that have not fired fail.
 
-        @param failure: the reason, with which everything that waits fails.
+        @param failure: the reason.
         """
         if self._over is None:
             self._over = failure

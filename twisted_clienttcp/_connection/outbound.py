@@ -1,21 +1,20 @@
 """
-Passing the queue to the transport, and noticing when the kernel has accepted
-everything.
+Pass the queue to the transport, and detect when the kernel has accepted everything.
 
 Theory of operation:
 
  1. Twisted has no event for "everything is written". But a transport asks a I{pull}
-    producer for more exactly when it has passed its last byte to the kernel, so
-    L{Outbound} is one. A transport does not close while it has a producer, so this one
-    is registered only while the transport holds a chunk.
- 2. Under TLS this holds only for the transport below TLS. So the producer is registered
-    there, and chunks are written past the buffer that Twisted puts before TLS.
- 3. A socket usually accepts a chunk immediately. So the transport is made to write it
-    without a detour through the reactor, and rule 1 is only needed for the rest. If
-    that write fails, the reactor writes again and reports the error. (The kernel
-    reports a reset only once: a read after it finds the end of the stream.) If events
-    are posted, they come before the flush, as they do in POE: the reactor handles them
-    while it writes the bytes.
+    producer for more data exactly when it has passed its last byte to the kernel. So
+    L{Outbound} is a pull producer. A transport does not close while it has a producer,
+    so this one is registered only while the transport buffers a chunk.
+ 2. With TLS, rule 1 is true only for the transport below TLS. So the producer is
+    registered there, and chunks bypass the buffer that Twisted puts above TLS.
+ 3. A socket usually accepts a chunk immediately. So chunks are written to the socket at
+    once, and rule 1 applies only to the bytes that it does not accept. If such a write
+    fails, the reactor writes again and reports the error. (The kernel reports a reset
+    only once: a later read finds the end of the stream.) If named events are posted,
+    the reactor writes the chunk, so that the events are handled before the flush, as in
+    POE.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from .owner import ConnectionOwner, ConnectionT
 from .producer import ProducerControl
 from .queue import NEVER, Marks, OutputQueue, Refusal
 
-#: The most chunks that are written in one turn, so that other connections get a turn.
+#: The most chunks to write in one turn, so that other connections are not delayed.
 _CHUNKS_PER_TURN = 4
 
 
@@ -48,19 +47,19 @@ class Outbound(OutputQueue):
     The output of a connection: passes the queue to the transport, a chunk at a time,
     and pauses and resumes the registered producer.
 
-    Records that are put in one turn of the reactor leave together, in a turn of their
-    own.
+    All records that are put in one turn of the reactor are sent together, in the next
+    turn.
 
     @ivar clock: the clock of the connection.
-    @ivar isHeld: set this to True while bytes are received. Records that are put in the
-        meantime leave when L{pump} is called; if C{isDue} is True, it must be called.
+    @ivar isHeld: the connection sets this to True while it processes received bytes.
+        Records that are put during this time are sent by L{pump} at its end.
     @ivar isDue: True if L{pump} must be called after C{isHeld} is set to False.
-    @ivar isStopped: True if nothing more is accepted or passed on.
-    @ivar hasFailed: True if the kernel has refused bytes.
-    @ivar onWrite: called whenever a chunk is written; None for nothing.
-    @ivar whenFlushed: called whenever the kernel has accepted everything, after the
-        owner; None for nothing. A transport that does not provide C{IConsumer} counts
-        as the kernel.
+    @ivar isStopped: True if no more output is accepted or passed on.
+    @ivar hasFailed: True if writing to the socket has failed.
+    @ivar onWrite: called whenever a chunk is written, unless it is None.
+    @ivar whenFlushed: called after the owner whenever the kernel has accepted
+        everything, unless it is None. If the transport does not provide C{IConsumer},
+        this is when the transport has accepted everything.
     """
 
     __slots__ = (
@@ -100,9 +99,12 @@ class Outbound(OutputQueue):
         **options: Any,
     ) -> None:
         """
-        @param owner: called when the output changes.
+        @param transport: the transport of the connection.
+        @param clock: the clock of the connection.
+        @param owner: notified of the marks and of flushes.
         @param connection: the connection that the output belongs to.
-        @param options: the keyword arguments of L{OutputQueue}.
+        @param framing: see L{OutputQueue}, also for C{marks}.
+        @param options: further keyword arguments of L{OutputQueue}.
         """
         super().__init__(framing, marks, **options)
         self.clock = clock
@@ -114,12 +116,14 @@ class Outbound(OutputQueue):
         self.isStopped = False
         #: True if the marks apply: they are the user's, or a producer is registered.
         self._hasMarks = marks.given
-        #: True if C{pending} has reached the high mark, and not the low one after that.
+        #: True after C{pending} has reached the high mark, until it has fallen to the
+        #: low mark.
         self._isHigh = False
-        #: True if that high mark is the user's; if this must still be reported; and if
-        #: it has been.
+        #: True if this high mark is the user's.
         self._isByUser = False
+        #: True if C{serverHigh} must still be called for it.
         self._isUnreported = False
+        #: True if C{serverHigh} has been called for it.
         self._isReported = False
         self.hasFailed = False
         self.isDue = False
@@ -130,8 +134,8 @@ class Outbound(OutputQueue):
 
     def _use(self, transport: Any) -> None:
         """
-        Find out how to write to a transport, and which layer of it asks for more when
-        the kernel has accepted everything.
+        Find out how to write to a transport, and which of its layers asks a producer
+        for more when the kernel has accepted everything.
         """
         self._transport = transport
         self._consumer = transport
@@ -154,8 +158,8 @@ class Outbound(OutputQueue):
 
     def reached(self) -> bool:
         """
-        See L{OutputQueue.reached}: arrange for the output to leave, and pause the
-        producer or report the high mark.
+        See L{OutputQueue.reached}: schedule a call of L{pump}, and at the high mark
+        pause the producer and report the mark.
         """
         if not self.edge:
             self._schedule()
@@ -176,7 +180,7 @@ class Outbound(OutputQueue):
 
     def setMarks(self, marks: Marks) -> None:
         """
-        Use other marks. If they are reached already, act on that.
+        Use other marks. The output may have reached them already.
         """
         if not self.isStopped:
             self.marks = marks
@@ -186,7 +190,7 @@ class Outbound(OutputQueue):
 
     def _review(self) -> None:
         """
-        Apply new marks, or a change of whether a producer is registered.
+        Apply new marks, or the fact that a producer was registered or unregistered.
         """
         marks = self.marks
         self._hasMarks = marks.given or self.hasProducer
@@ -198,7 +202,7 @@ class Outbound(OutputQueue):
 
     def _lower(self) -> None:
         """
-        The output is low again. The caller resumes the producer.
+        The output is low again: report this. The caller resumes the producer.
         """
         self._isHigh = False
         if self._hasMarks:
@@ -206,14 +210,14 @@ class Outbound(OutputQueue):
         if self._isByUser:
             self._reportHigh()
             self._isUnreported = False
-            # Marks that were reached in the negotiation may not have been reported.
+            # A mark that was reached in the negotiation may not have been reported.
             if self._isReported:
                 self._isReported = False
                 self._owner.outputChanged(self._connection, "serverLow")
 
     def _reportHigh(self) -> None:
         """
-        Report the high mark, if that has not been done.
+        Report the high mark, unless this has been done.
         """
         if self._isUnreported:
             self._isReported = self._owner.outputChanged(self._connection, "serverHigh")
@@ -239,6 +243,9 @@ class Outbound(OutputQueue):
         """
         Let a producer fill the queue.
 
+        @param producer: the producer.
+        @param streaming: see L{ProducerControl.register}.
+
         @raise RuntimeError: if a producer is registered already.
         """
         if self._producer is None:
@@ -262,8 +269,8 @@ class Outbound(OutputQueue):
 
     def _schedule(self) -> None:
         """
-        Arrange for L{pump} to be called: at the end of the current read, or in the next
-        turn.
+        Schedule a call of L{pump}: at the end of the current read, or in the next turn
+        of the reactor.
         """
         if self.isHeld:
             self.isDue = True
@@ -272,15 +279,15 @@ class Outbound(OutputQueue):
 
     def opened(self) -> None:
         """
-        From now on, the owner can report marks.
+        The owner can report marks from now on.
         """
         if self._isUnreported:
             self._schedule()
 
     def pump(self) -> None:
         """
-        If the transport is empty, pass it one chunk after the other until it is not, or
-        the queue is empty.
+        Pass chunks to the transport as long as the kernel accepts each one immediately
+        and the queue is not empty.
         """
         self.isDue = False
         call, self._call = self._call, None
@@ -311,7 +318,7 @@ class Outbound(OutputQueue):
 
     def _isBlocked(self) -> bool:
         """
-        True while TLS accepts no data: during its handshake, and when it is closing.
+        @return: True if TLS accepts no data: during its handshake, and while it closes.
         """
         return (
             self._isHandshaking
@@ -340,7 +347,7 @@ class Outbound(OutputQueue):
         if self.onWrite is not None:
             self.onWrite()
         if self._tls is not None and self._isBlocked():
-            # TLS has failed, and has not passed on the chunk.
+            # TLS has failed, and the chunk was not sent.
             if self._isRegistered:
                 self._unregister()
             return False
@@ -350,7 +357,8 @@ class Outbound(OutputQueue):
             return True
         if isNow and self._tls is not None and self._flushNow(socket):
             return True
-        # This calls resumeProducing(), which ignores the call.
+        # registerProducer() calls resumeProducing(), which ignores the call, because
+        # _isRegistered is still False.
         if self._tls is not None:
             _tls.whenClosed(consumer, self._tlsEnded)
         consumer.registerProducer(self, False)
@@ -359,11 +367,11 @@ class Outbound(OutputQueue):
 
     def _sendNow(self, socket: FileDescriptor, chunk: bytes) -> bytes:
         """
-        Send a chunk without the transport's buffer, which would cost two system calls
-        (benchmark row: echo).
+        Send a chunk without the buffer of the transport, which would cost two more
+        system calls (benchmark row: echo).
 
-        @return: the rest of the chunk. If this fails, the reactor tries again, and
-            reports the error.
+        @return: the rest of the chunk. If sending fails, this is the whole chunk: the
+            reactor sends it again and reports the error.
         """
         # abortConnection() replaces a method of the transport.
         if not isEmpty(socket) or "doWrite" in vars(socket):
@@ -378,8 +386,8 @@ class Outbound(OutputQueue):
         """
         Make the transport below TLS write.
 
-        @return: True if the kernel has accepted everything. If this fails, the reactor
-            tries again, and reports the error.
+        @return: True if the kernel has accepted everything. If writing fails, the
+            reactor writes again and reports the error.
         """
         if socket.doWrite() is not None:
             self.hasFailed = True
@@ -388,7 +396,8 @@ class Outbound(OutputQueue):
 
     def resumeProducing(self) -> None:
         """
-        The transport has passed everything to the kernel.
+        Pass the next chunk to the transport, which has passed everything to the kernel.
+        If there is none, report the flush.
         """
         if not self._isRegistered:
             return
@@ -406,7 +415,7 @@ class Outbound(OutputQueue):
 
     def stopProducing(self) -> None:
         """
-        The transport is lost. Its content stays pending.
+        The transport is lost. The bytes in its buffer stay pending.
         """
         self._isRegistered = False
 
@@ -435,7 +444,7 @@ class Outbound(OutputQueue):
 
     def _reportFlush(self) -> None:
         """
-        Everything has been sent.
+        Report that the kernel has accepted everything.
         """
         self.edge = 0
         self._owner.outputChanged(self._connection, "serverFlushed")
@@ -447,7 +456,7 @@ class Outbound(OutputQueue):
     @property
     def isEnding(self) -> bool:
         """
-        True if the transport is closed, or the one below TLS.
+        True if the transport, or the one below TLS, is closing or closed.
         """
         layers = (self._transport, self._consumer)
         return any(getattr(layer, "disconnecting", False) for layer in layers)
@@ -469,7 +478,8 @@ class Outbound(OutputQueue):
         Pass everything that was put to the transport, in clear text, and start TLS.
         Records that are put from now on wait for the handshake.
 
-        @param start: starts TLS on the transport, and returns the one to use then.
+        @param start: starts TLS on the transport, and returns the transport to use from
+            then on.
 
         @return: that transport.
         """
@@ -501,7 +511,7 @@ class Outbound(OutputQueue):
 
 def isEmpty(socket: FileDescriptor) -> bool:
     """
-    @return: True if a transport holds no output. It has two buffers, and the size of
-        the second one has no public name: without that, it is not known to be empty.
+    @return: True if a transport buffers no output. It has two buffers, and the size of
+        the second one has no public name. If that name does not exist, return False.
     """
     return not (socket.dataBuffer or getattr(socket, "_tempDataLen", True))

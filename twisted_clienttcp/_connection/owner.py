@@ -11,16 +11,16 @@ from twisted.python.failure import Failure
 
 from .disconnection import Disconnection
 
-#: The class of the connection: its modules that call the owner do not know it.
+#: The class of the connection. The modules that call the owner are used by this class,
+#: so they cannot import it.
 ConnectionT = TypeVar("ConnectionT", contravariant=True)
 
 
 class ConnectionOwner(Protocol[ConnectionT]):
     """
-    The owner of a connection, called for each event of it.
+    The owner of a connection, which the connection notifies of each event.
 
-    Methods may be called for a connection that is no longer the current one; then they
-    do nothing.
+    The owner ignores events of a connection that is no longer the current one.
     """
 
     @property
@@ -36,7 +36,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def transportMade(self, connection: ConnectionT) -> None:
         """
-        There is a transport.
+        The connection has got its transport.
         """
 
     def transportReady(self, connection: ConnectionT) -> None:
@@ -54,7 +54,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def refuse(self, connection: ConnectionT, failure: Failure) -> None:
         """
-        The connection must not be used.
+        The connection must not be used: end the attempt.
 
         @param failure: the reason.
         """
@@ -76,31 +76,31 @@ class ConnectionOwner(Protocol[ConnectionT]):
     def outputClosed(self, connection: ConnectionT) -> None:
         """
         The connection accepts and sends no more output: the offline queue takes over.
-        This is called only if the queue of the connection keeps its records, and may be
-        called again.
+        This is called only if the connection's queue keeps its records, and may be
+        called more than once.
         """
 
     def outputDiverted(self, connection: ConnectionT) -> None:
         """
-        The connection drains: records that are put from now on are for the next one.
-        This may be called again.
+        The connection is draining: records that are put from now on are for the next
+        one. This may be called more than once.
         """
 
     def outputEnds(self, connection: ConnectionT) -> None:
         """
-        TLS accepts no more output, because the peer has ended its side, and encrypted
+        TLS accepts no more output, because the peer has ended its side, but encrypted
         output still waits to be sent.
         """
 
     def outputLost(self, connection: ConnectionT) -> None:
         """
-        The transport is lost, with output that the kernel has not accepted.
+        The transport is lost before the kernel has accepted all output.
         """
 
     def inputEnded(self, connection: ConnectionT, failure: Failure) -> None:
         """
-        The input has ended without a request of the client: report the reason to
-        C{serverError}, and close the connection.
+        The peer has ended its side, or its bytes cannot be decoded: report the reason
+        to C{serverError}, and close the connection.
         """
 
     def errorOccurred(self, connection: ConnectionT, failure: Failure) -> None:
@@ -122,7 +122,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
         connection: ConnectionT | None = None,
     ) -> None:
         """
-        A callback has raised: log the error, and drop the connection.
+        A callback has raised an exception: log it, and drop the connection.
 
         @param callback: the name of the callback.
         @param connection: the connection that it was called for; None for the current
@@ -131,14 +131,14 @@ class ConnectionOwner(Protocol[ConnectionT]):
 
     def raiseLater(self, error: BaseException) -> None:
         """
-        If an error is not an C{Exception}, raise it again after everything that follows
-        from it is done.
+        If an error is not an C{Exception}, raise it again after the connection has been
+        cleaned up and its callbacks have run.
         """
 
     def endDelayed(self, connection: ConnectionT) -> None:
         """
-        The transport is lost, and L{connectionEnded} follows when an awaited result has
-        arrived, or a pause has ended.
+        The transport is lost, but L{connectionEnded} must wait for an awaited result or
+        the end of a pause.
         """
 
     def connectionEnded(
@@ -148,6 +148,7 @@ class ConnectionOwner(Protocol[ConnectionT]):
         The connection has ended: every record received before the loss has been
         delivered, or C{drainTimeout} has passed since the loss.
 
-        @param isKnown: True if the user knows the reason, because the user's own call
-            or C{serverError} has named it.
+        @param disconnection: how it ended.
+        @param isKnown: True if the user already knows the reason: it is a call of the
+            user, or C{serverError} was called with it.
         """

@@ -1,5 +1,5 @@
 """
-The addresses of peers: those of servers behind proxies, and all addresses in words.
+Addresses of peers: the address of a server behind proxies, and addresses as text.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class ProxiedAddress:
     """
     The address of a server that is reached through proxies.
 
-    @ivar host: the host name or IP address of the server. The last proxy looks up a
-        name.
-    @ivar port: its port.
+    @ivar host: the host name or IP address of the server. The last proxy resolves a
+        host name.
+    @ivar port: the port of the server.
     @ivar proxies: the proxies, as URLs without user and password.
     """
 
@@ -43,16 +43,18 @@ class ProxiedAddress:
 
 def hostAndPort(host: str, port: int) -> str:
     """
-    @return: both as in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2).
+    @return: the host and the port as in a URL, with an IPv6 address in brackets (RFC
+        3986, 3.2.2).
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def addressText(address: object, join: Callable[[str, int], str] = hostAndPort) -> str:
     """
-    @param join: returns a host and a port as one text.
+    @param address: an C{IAddress}; None if it is unknown.
+    @param join: joins a host and a port.
 
-    @return: an address, for messages and the log.
+    @return: the address as text, for messages and the log; C{"?"} for None.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return join(address.host, address.port)

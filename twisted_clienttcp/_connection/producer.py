@@ -1,5 +1,5 @@
 """
-The producer that fills the output queue: paused and resumed at the marks.
+The producer that fills the output queue, which is paused and resumed at the marks.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 class ProducerControl:
     """
-    Holds the registered producer of a connection, and lets it produce no more than the
-    marks allow.
+    Pauses and resumes the producer that is registered with a connection, so that it
+    produces no more than the marks allow.
 
     @ivar isActive: True if a producer is registered.
     """
@@ -31,8 +31,8 @@ class ProducerControl:
     ) -> None:
         """
         @param pending: returns the number of bytes that wait to be sent.
-        @param raised: called with the name of a method of the producer, and the
-            exception that it has raised.
+        @param raised: called if a method of the producer raises an exception, with the
+            name of the method and the exception.
         """
         self._pending = pending
         self._raised = raised
@@ -41,7 +41,7 @@ class ProducerControl:
         self._isPush = False
         self._isPaused = False
         self._isAsking = False
-        #: How many bytes waited when a pull producer was last asked.
+        #: The number of pending bytes when a pull producer was last resumed.
         self._pendingBefore = -1
 
     def register(self, producer: object, streaming: bool) -> None:
@@ -73,7 +73,7 @@ class ProducerControl:
 
     def pause(self) -> None:
         """
-        The output has reached the high mark.
+        Pause a push producer, because the output has reached the high mark.
         """
         if not self._isPaused:
             self._isPaused = True
@@ -82,7 +82,8 @@ class ProducerControl:
 
     def resume(self) -> None:
         """
-        The output is below the high mark, or has fallen to the low one after that.
+        Resume the producer, because the output is below the high mark or, after having
+        reached it, at the low mark.
         """
         if self._isPush:
             if self._isPaused:
@@ -94,7 +95,8 @@ class ProducerControl:
             return
         self._isAsking = True
         try:
-            # A producer that has nothing now writes by itself when it has something.
+            # Stop when a call adds nothing: the producer then has nothing to write now,
+            # and will write without being asked.
             self._pendingBefore = -1
             # The call may replace the producer, even with a push producer.
             while self.isActive and not self._isPush and not self._isPaused:
@@ -109,7 +111,7 @@ class ProducerControl:
 
     def stop(self) -> None:
         """
-        The connection accepts no more output.
+        Stop the producer, because the connection accepts no more output.
         """
         producer = self._producer
         self.unregister()
@@ -119,7 +121,7 @@ class ProducerControl:
         """
         Call a method of the producer, if there is one.
 
-        @return: False if it has raised.
+        @return: False if the method has raised an exception.
         """
         if producer is not None:
             try:

@@ -1,17 +1,16 @@
 """
-One connection: Twisted's protocol, which connects the parts of a connection with the
-transport and with the client.
+One connection: the protocol for Twisted, which connects the parts of a connection with
+the transport and with the client.
 
 Theory of operation:
 
  1. Received bytes go to the L{ConnectionNegotiation} until C{connected} has returned,
-    then to the L{Inbound<twisted_clienttcp._connection.inbound.Inbound>} side. After
-    the client has begun to close, they are discarded.
+    then to the L{Inbound<twisted_clienttcp._connection.inbound.Inbound>} side. When the
+    client has begun to close, they are discarded.
     L{Reading<twisted_clienttcp._connection.reading.Reading>} decides this, and whether
     the transport is read.
- 2. Output goes to the L{Outbound<twisted_clienttcp._connection.outbound.Outbound>}.
-    Records that are put while bytes are received leave when all records of these bytes
-    have been delivered.
+ 2. Output goes to the L{Outbound<twisted_clienttcp._connection.outbound.Outbound>}
+    side. All records that callbacks put during one read are sent together at its end.
  3. L{Closing<twisted_clienttcp._connection.closing.Closing>} ends the connection.
 """
 
@@ -67,8 +66,8 @@ from .tcp import (
 
 class Client(TypingProtocol):
     """
-    The client that a connection belongs to: its settings, read when they are needed.
-    The settings are documented where they are defined.
+    The attributes of a client that its connection uses. Settings are read when they are
+    needed, and documented where they are defined.
     """
 
     @property
@@ -135,10 +134,10 @@ def finishing(
     notify: Callable[Concatenate[Any, _P], None],
 ) -> Callable[Concatenate[Any, _P], None]:
     """
-    Decorate a method that Twisted calls before it finishes something else: for example,
-    a connector whose connection is lost cannot connect again before it has been
-    notified too. If the method raises an error that is not an C{Exception}, raise it in
-    a turn of its own.
+    Decorate a method that Twisted calls before it has finished its own work. For
+    example, Twisted notifies the connector of a loss after the protocol, and it cannot
+    connect again before that. So if the method raises an error that is not an
+    C{Exception}, the error is raised again in a later turn of the reactor.
 
     @param notify: a method of an object with a C{timeSource} method, which returns the
         clock.
@@ -158,7 +157,7 @@ def finishing(
 
 def raiseAgain(error: BaseException) -> None:
     """
-    Raise an error.
+    Raise an error, in a step or a delayed call.
     """
     raise error
 
@@ -194,7 +193,7 @@ class Connection(ClientTCPProtocol):
         "transport",
     )
 
-    #: The classes of parts that a subclass may replace.
+    #: The classes of the parts, which a subclass may replace.
     outboundType = Outbound
     closingType = Closing
 
@@ -209,11 +208,10 @@ class Connection(ClientTCPProtocol):
         peer: IAddress | None = None,
     ) -> None:
         """
-        @param owner: called for everything that happens to the connection.
-        @param client: the first argument of callbacks; its settings are read when they
-            are needed.
-        @param framing: the framing of the client, of which the connection uses a copy.
-        @param peer: the address that the connection is made to, if it is known.
+        @param owner: notified of every event of the connection.
+        @param client: the first argument of callbacks, and the source of settings.
+        @param framing: the framing of the client. The connection uses a fresh copy.
+        @param peer: the address of the peer, if it is known.
         """
         self._owner = owner
         self._client = client
@@ -239,7 +237,7 @@ class Connection(ClientTCPProtocol):
 
     def timeSource(self) -> IReactorTime:
         """
-        @return: the source of time of the client.
+        @return: the clock of the client.
         """
         return self._owner.timeSource()
 
@@ -248,8 +246,8 @@ class Connection(ClientTCPProtocol):
     @finishing
     def connectionMade(self) -> None:
         """
-        There is a transport. A TLS transport reports this before anything is verified:
-        it can be used only when the handshake is complete.
+        The transport is connected. A TLS transport calls this before its handshake, and
+        can be used only after that.
         """
         transport, clock = self.transport, self._owner.timeSource()
         self.isHandshaking = ISSLTransport.providedBy(transport)
@@ -260,7 +258,8 @@ class Connection(ClientTCPProtocol):
             self._setUp(transport)
         except BaseException as raised:
             error = raised
-        # The client can refuse only a connection that can be closed.
+        # Continue even after an error: the client can refuse only a connection that is
+        # able to close.
         self.outbound = self.outboundType(
             transport,
             clock,
@@ -285,7 +284,8 @@ class Connection(ClientTCPProtocol):
 
     def _setUp(self, transport: Any) -> None:
         """
-        Call the methods of the user's framing and of the transport, which may raise.
+        Do the part of L{connectionMade} that may raise an exception, because it calls
+        the user's framing and the transport.
         """
         self._framing = self._framing.fresh()
         if self.peer is None:
@@ -297,9 +297,9 @@ class Connection(ClientTCPProtocol):
         if self._client.noDelay:
             noDelay(transport)
         # The wrapper that an endpoint puts around a protocol forwards half-closing and
-        # handshakes, but declares only the last of two such interfaces. Without this
-        # one the transport would close at the peer's end of stream. (A TLS transport
-        # must close then: it has no half-close.)
+        # handshakes, but declares only one of these two interfaces. Unless it declares
+        # half-closing, the transport closes at the peer's end of stream. (A TLS
+        # transport must close then: it has no half-close.)
         wrapper = getattr(transport, "protocol", None)
         if (
             wrapper is not self
@@ -324,8 +324,8 @@ class Connection(ClientTCPProtocol):
     @property
     def closing(self) -> Closing:
         """
-        The end, once there is a transport. It is created when something leads to it: an
-        idle connection does without it.
+        The part that closes the connection, which requires a transport. It is created
+        on demand, to save the memory of idle connections.
         """
         if self._closing is None:
             self._closing = self.closingType(
@@ -361,13 +361,13 @@ class Connection(ClientTCPProtocol):
 
     def _startTLS(self, options: object, swallow: bytes) -> None:
         """
-        Send the queue in clear text, and use TLS from then on, with a fresh copy of the
-        framing for received and sent records.
+        Send the queue in clear text, and use TLS from then on, with one fresh copy of
+        the framing for both directions.
 
         @param options: see L{ConnectionNegotiation.startTLS}.
         @param swallow: a byte that may still arrive in clear text.
 
-        @raise TypeError: if the options are of another type.
+        @raise TypeError: if the options have the wrong type.
         @raise RuntimeError: if the transport cannot start TLS.
         @raise ImportError: if the extra C{tls} is not installed.
         """
@@ -379,7 +379,7 @@ class Connection(ClientTCPProtocol):
         inbound = self.reading.inbound
         framing = inbound.buffer.framing.fresh()
         self.isHandshaking = True
-        # It is another one if TLS goes through TLS with a proxy.
+        # This is a new transport if the connection uses TLS with a proxy already.
         self.transport = self.outbound.startTLS(
             lambda: _tls.start(transport, creator, swallow, self)
         )
@@ -392,7 +392,7 @@ class Connection(ClientTCPProtocol):
 
     def _refuse(self, failure: Failure) -> None:
         """
-        The connection must not be used.
+        End the attempt: the connection must not be used.
         """
         self._owner.refuse(self, failure)
 
@@ -412,8 +412,7 @@ class Connection(ClientTCPProtocol):
 
     def negotiated(self) -> None:
         """
-        The client is about to call C{connected}: no more records are received or sent
-        by the negotiation.
+        End the negotiation, because the client is about to call C{connected}.
         """
         if (negotiation := self._startedNegotiation) is not None:
             over = NotConnectedError("the negotiation is over: use the client")
@@ -421,13 +420,13 @@ class Connection(ClientTCPProtocol):
 
     def returned(self) -> None:
         """
-        C{connected} has returned. The records that have waited for the connection, and
-        then L{open}, follow. A connection that is logged overrides this.
+        C{connected} has returned. The client next sends the offline queue, and then
+        calls L{open}. A connection with a wire log overrides this method.
         """
 
     def open(self) -> None:
         """
-        Deliver what has been received, and what will be.
+        Begin to deliver records, including those that have already been received.
         """
         reading = self.reading
         if reading.mode is not EARLY:
@@ -452,7 +451,7 @@ class Connection(ClientTCPProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes have been received.
+        Process received bytes, and send the records that callbacks have put meanwhile.
         """
         self._bytesIn += len(data)
         reading, outbound = self.reading, self.outbound
@@ -481,9 +480,9 @@ class Connection(ClientTCPProtocol):
         The peer has ended its side.
         """
         reading = self.reading
-        # A transport reports this again when its reading is resumed. After a failed
-        # write, the end of the stream is all that a reset leaves to be read, and the
-        # loss follows.
+        # A transport reports this again when reading is resumed. After a write that
+        # failed because of a reset, a read finds only the end of the stream, but it is
+        # the loss that must be reported, and it follows.
         if reading.hasEnded or self.outbound.hasFailed:
             return
         reading.hasEnded = True
@@ -499,7 +498,7 @@ class Connection(ClientTCPProtocol):
         Every record before the end of the stream has been delivered.
         """
         if self.closing.isEnding:
-            # A drain has waited for this.
+            # A drain has delivered its last record. The user knows that it ends.
             return
         if self._client.shutdownOnError:
             self._inputEnded(Failure(ConnectionDone()), "peer")
@@ -514,14 +513,15 @@ class Connection(ClientTCPProtocol):
 
     def _inputEnded(self, failure: Failure, initiator: str) -> None:
         """
-        Nothing more can be delivered, without a request of the client.
+        Report that nothing more can be delivered, unless there is an earlier cause of
+        the end.
         """
         if self.closing.blame(failure, initiator):
             self._owner.inputEnded(self, failure)
 
     def _inputFailed(self, error: FramingError) -> None:
         """
-        The bytes after the delivered records cannot be decoded.
+        Report that the bytes after the delivered records cannot be decoded.
         """
         self._framingErrors += 1
         if isinstance(error, RecordTooLong) and error.skipped:
@@ -567,7 +567,7 @@ class Connection(ClientTCPProtocol):
 
     def _watchOver(self) -> None:
         """
-        Start the checks of liveness that the settings request.
+        Start to check the liveness of the connection, if the settings request this.
         """
         client, reading = self._client, self.reading
         given = (client.idleTimeout, client.heartbeat, client.keepTalking)
@@ -600,7 +600,10 @@ class Connection(ClientTCPProtocol):
 
     def _sendTimed(self, name: str, timed: TimedRecord) -> bool:
         """
-        Put the record of a setting.
+        Put the record of C{heartbeat} or C{keepTalking}.
+
+        @param name: the name of the setting.
+        @param timed: its value.
 
         @return: False if our side has ended.
         """
@@ -630,8 +633,8 @@ class Connection(ClientTCPProtocol):
     @property
     def ending(self) -> bool:
         """
-        True if the connection is about to end, even if the user has closed the
-        transport.
+        True if the connection is about to end. (The user may have closed the transport
+        itself.)
         """
         closing = self._closing
         return (closing is not None and closing.isEnding) or self.outbound.isEnding
@@ -639,7 +642,7 @@ class Connection(ClientTCPProtocol):
     @property
     def sendsNoMore(self) -> bool:
         """
-        True if the output that is pending will not be sent: the connection is lost or
+        True if pending output will never be sent, because the connection is lost or
         aborted.
         """
         return self.transport is not None and self.outbound.isStopped
@@ -688,12 +691,13 @@ class Connection(ClientTCPProtocol):
     @finishing
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The transport is lost.
+        Report that the transport is lost, with the most specific reason.
         """
         closing = self.closing
         reactor = getattr(self.transport, "reactor", None)
         if getattr(reactor, "running", None) is False:
-            # A reactor that stops drops all connections as if the network had failed.
+            # When the reactor stops, it drops all connections with the error of a
+            # network failure.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             closing.blame(reason, "local")
         if ISSLTransport.providedBy(self.transport):

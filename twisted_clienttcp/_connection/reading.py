@@ -1,12 +1,13 @@
 """
-The input of a connection: where received bytes go, whether the transport is read, and
-how much at a time.
+The input of a connection: what happens to received bytes, whether the transport is
+read, and how much is read at a time.
 
-Received bytes wait for the negotiation or for C{connected}, then they are delivered,
-and when the connection ends they are discarded. While records are delivered, the
-transport is paused if the user or a consumer holds them, or if too many bytes wait
-behind a record whose result is awaited. After the end of the stream it is never
-resumed: a transport would report the end again.
+Received bytes wait until the negotiation reads them or C{connected} returns. Then their
+records are delivered. When the connection is about to end, bytes are discarded. While
+records are delivered, the transport is paused if the user or a consumer holds the
+records, or if too many bytes wait behind a record whose result is awaited. After the
+end of the stream, the transport is never resumed, because it would report the end
+again.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from ..framing._base import AnyFraming
 from .inbound import Hold, Inbound
 from .liveness import Watch
 
-#: The size in bytes up to which reads grow while the peer fills each of them (benchmark
-#: rows: lines and blocks of 1 KiB, one line of 64 MiB).
+#: The greatest size of a read in bytes. Reads grow to it as long as the peer fills each
+#: of them (benchmark rows: lines and blocks of 1 KiB, one line of 64 MiB).
 LARGE_READ = 1024 * 1024
 
-#: Reads grow only while each results in at most this many records and errors: the
-#: memory of more records costs more time than larger reads save, and one turn of the
-#: reactor handles all of them.
+#: Reads grow only while each contains at most this many records and errors. The memory
+#: for more records would cost more time than larger reads save, and all records of a
+#: read are delivered in one turn of the reactor.
 MANY_RECORDS = 8192
 
 #: The most bytes in a TLS record (RFC 8446, 5.1), and so in a read through TLS.
@@ -43,18 +44,18 @@ BACKLOG = 64 * 1024
 
 class Mode(IntEnum):
     """
-    Where received bytes go.
+    What happens to received bytes.
     """
 
     #: they wait for the negotiation, or for C{connected} to return
     EARLY = 0
     #: their records are delivered
     DELIVERING = 1
-    #: nowhere: the connection is about to end
+    #: they are discarded: the connection is about to end
     DISCARDING = 2
 
 
-# Each read looks at the mode: a name of the module is found faster than a member.
+# Each read checks the mode, and a module-level name is faster to access than a member.
 EARLY, DELIVERING, DISCARDING = Mode
 
 
@@ -63,9 +64,9 @@ class Reading:
     The input of one connection.
 
     @ivar transport: the transport.
-    @ivar mode: where received bytes go.
+    @ivar mode: what happens to received bytes.
     @ivar input: the inbound side; None until it is needed.
-    @ivar watch: notices a silent peer; None if that is not wanted.
+    @ivar watch: checks the liveness of the connection; None if no setting requires it.
     @ivar hasEnded: True if the peer has ended its side.
     @ivar isLost: True if the transport is lost.
     @ivar isPaused: True if the transport is paused.
@@ -91,8 +92,8 @@ class Reading:
         "watch",
     )
 
-    #: The socket whose reads can be made larger, if there is one, and how many bytes it
-    #: usually reads at most.
+    #: The transport with the socket, if it is one of Twisted's, and the usual size of
+    #: its reads in bytes.
     _socket: FileDescriptor
     _usual: int
 
@@ -100,8 +101,8 @@ class Reading:
         self, transport: Any, clock: IReactorTime, newInbound: Callable[[], Inbound]
     ) -> None:
         """
-        @param newInbound: returns the inbound side. It is called only when something is
-            received or set, to save the memory of idle connections.
+        @param newInbound: creates the inbound side. To save the memory of idle
+            connections, it is called only when something is received or set.
         """
         self.transport = transport
         self._clock = clock
@@ -114,7 +115,7 @@ class Reading:
         self.isPaused = False
         #: True if the transport is paused because too many bytes wait.
         self._throttled = False
-        #: Delivers what waits for a turn of its own.
+        #: The scheduled call of C{_deliver}.
         self._turn: IDelayedCall | None = None
         self.few = 0
         self.full = maxsize
@@ -123,8 +124,9 @@ class Reading:
             self._socket = transport
             self.full = self._usual = transport.bufferSize
         elif isinstance(below, FileDescriptor):
-            # The size of reads below TLS does not show here, but they are full as long
-            # as all records are (benchmark row: TLS lines of 100 bytes).
+            # The size of reads below TLS is not visible here. But as long as all TLS
+            # records are full, so are the reads (benchmark row: TLS lines of 100
+            # bytes).
             self._socket = below
             self._usual = below.bufferSize
             self.full = TLS_RECORD
@@ -141,7 +143,8 @@ class Reading:
     @property
     def isRead(self) -> bool:
         """
-        True if the transport is read and the records are delivered.
+        True unless reading is throttled, the stream has ended, or the user or a
+        consumer holds the records.
         """
         if self._throttled or self.hasEnded:
             return False
@@ -150,7 +153,8 @@ class Reading:
     @property
     def awaited(self) -> Deferred[object] | None:
         """
-        The result for which the next record waits; None if there is none.
+        The result that must arrive before the next record is delivered; None if there
+        is none.
         """
         return None if self.input is None else self.input.awaited
 
@@ -164,7 +168,7 @@ class Reading:
 
     def open(self) -> None:
         """
-        Deliver the records received until now and from now on.
+        Deliver the records that have been received and those that will be.
         """
         self.mode = DELIVERING
         if self.input is not None:
@@ -188,7 +192,7 @@ class Reading:
 
     def stopWatching(self) -> None:
         """
-        Stop noticing a silent peer.
+        Stop checking the liveness of the connection.
         """
         watch, self.watch = self.watch, None
         if watch is not None:
@@ -198,7 +202,9 @@ class Reading:
 
     def read(self, wanted: bool) -> None:
         """
-        Read from the transport, or pause it.
+        Resume or pause reading from the transport.
+
+        @param wanted: True to resume.
         """
         transport = IPushProducer(self.transport, None)
         if transport is None or self.hasEnded or self.isLost:
@@ -235,7 +241,8 @@ class Reading:
 
     def resultArrived(self) -> None:
         """
-        The result of the callback that was awaited has arrived.
+        The awaited result of a callback has arrived: resume reading if it was
+        throttled.
         """
         if self.watch is not None:
             self.watch.answered()
@@ -266,7 +273,8 @@ class Reading:
 
     def adjust(self, length: int) -> None:
         """
-        Change the size of the next read, and pause the transport if too much waits.
+        Change the size of the next read, and pause the transport if too many bytes
+        wait.
 
         @param length: the number of bytes in the last read.
         """
@@ -279,11 +287,12 @@ class Reading:
 
     def _resize(self, length: int, records: int, isHeld: bool) -> None:
         """
-        Let the next read take as much as usual, or more.
+        Choose the size of the next read.
 
-        Each read costs a turn of the reactor. But a few bytes cost more if there is a
-        large buffer for them, and all of them wait while the records are held. So there
-        is a large buffer only while the peer fills it and the user takes the records.
+        Large reads need fewer turns of the reactor. But a large buffer makes the read
+        of a few bytes slower, and while records are held, all bytes of a large read
+        stay in memory. So reads are large only while the peer fills them and no records
+        are held.
         """
         throughTLS = self._socket is not self.transport
         usual, size = self._usual, self._socket.bufferSize
@@ -293,14 +302,15 @@ class Reading:
         elif size < LARGE_READ and 2 * records <= MANY_RECORDS:
             size = min(2 * size, LARGE_READ)
             if size == LARGE_READ:
-                # glibc returns free memory to the system when it is more than twice the
-                # largest block that was ever freed. A read and its records are, so
-                # that every read would have to fetch the memory again (benchmark row:
-                # lines of 1 KiB). The zeros themselves take no memory.
+                # glibc returns free memory to the system when there is more than twice
+                # the largest block that was ever freed. A large read and its records
+                # exceed that, so each read would have to request its memory again
+                # (benchmark row: lines of 1 KiB). Freeing a larger block raises the
+                # threshold. Its pages are never touched, so it takes no memory.
                 bytes(2 * size)
         if not throughTLS:
             self.full = size
         self.few = least if size > usual else 0
-        # This is also the mark at which the transport pauses a push producer; the
+        # This is also the transport's high-water mark for push producers, but the
         # outbound side is a pull producer.
         self._socket.bufferSize = size

@@ -18,9 +18,9 @@ class ClientTCPProtocol(Protocol):
     """
     The current connection of a client: C{client.server}.
 
-    It is a producer: to pass its records to a consumer, register it with the consumer.
-    Everything else is done with the client. The client creates the connection, from a
-    subclass of this class.
+    It is a push producer: to pause the connection when a consumer is full, register it
+    with the consumer. For everything else, use the client. The client creates an
+    instance of a private subclass.
 
     @ivar transport: Twisted's transport.
     @ivar factory: the client.
@@ -47,27 +47,28 @@ class ClientTCPProtocol(Protocol):
 
     def pauseProducing(self) -> None:
         """
-        Hold the records, for a consumer that this connection is registered with. The
-        pauses of the client itself are independent.
+        Deliver no records until L{resumeProducing} is called. A consumer calls this. It
+        is independent of C{client.pauseProducing()}.
         """
         raise NotImplementedError
 
     def resumeProducing(self) -> None:
         """
-        Release the records.
+        Continue to deliver records.
         """
         raise NotImplementedError
 
     def stopProducing(self) -> None:
         """
-        Stop the client, as C{client.shutdown()} does: the consumer wants no more
-        records.
+        Stop the client, as C{client.shutdown()} does, because the consumer wants no
+        more records.
         """
         raise NotImplementedError
 
     def abort(self) -> None:
         """
         Drop the connection immediately. Pending output is lost, and counted in
-        C{unsent}. The client is not stopped: it continues by its policy.
+        C{Disconnection.unsent}. This does not stop the client: it reconnects if its
+        settings say so.
         """
         raise NotImplementedError

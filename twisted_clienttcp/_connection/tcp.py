@@ -14,11 +14,12 @@ from twisted.internet.interfaces import ITransport, IUNIXTransport
 
 from .._validators import count, optionalSeconds
 
-#: True or False: the kernel probes a silent peer, or does not. Or the seconds of
-#: silence before the first probe, the seconds between probes, and their number.
+#: True if the kernel probes a silent peer, with its own settings; False if it does not;
+#: or the seconds of silence before the first probe, the seconds between probes, and
+#: the number of unanswered probes after which the connection is dropped.
 KeepAlive = bool | tuple[int, int, int]
 
-#: The option for the first of these numbers; macOS has another name for it.
+#: The socket option for the first of these numbers, which macOS calls TCP_KEEPALIVE.
 KEEP_IDLE: Any = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
 
 
@@ -26,9 +27,9 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
     """
     Validate C{keepAlive}.
 
-    @raise TypeError: if the value is neither a flag nor three numbers.
-    @raise ValueError: if a number is out of its range, or if this platform accepts
-        none.
+    @raise TypeError: if the value is neither a boolean nor a tuple of three numbers.
+    @raise ValueError: if a number is out of range, or if the platform supports only
+        True and False.
     """
     if isinstance(value, bool):
         return value
@@ -42,7 +43,7 @@ def keepAliveFrom(name: str, value: object) -> KeepAlive:
             f"{name} must be True or False on this platform, not {value!r}"
         )
     idle, interval, probes = value
-    # Linux's limits, which are the narrowest.
+    # The limits of Linux, which are the narrowest.
     return (
         count(f"{name}'s idle", idle, 1, 32767),
         count(f"{name}'s interval", interval, 1, 32767),
@@ -58,9 +59,9 @@ def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
     """
     Validate C{unacknowledgedTimeout}.
 
-    @raise TypeError: if the value is not a number.
-    @raise ValueError: if it is not positive, greater than a month, or if this platform
-        does not support it.
+    @raise TypeError: if the value is neither a number nor None.
+    @raise ValueError: if it is not from 0.001 to 2,000,000 seconds (23 days), or if the
+        platform does not support it.
     """
     seconds = optionalSeconds(name, value)
     if seconds is not None and USER_TIMEOUT is None:
@@ -72,11 +73,11 @@ def unacknowledgedTimeoutFrom(name: str, value: object) -> float | None:
 
 def unacknowledgedTimeout(transport: object, seconds: float) -> None:
     """
-    Make the kernel drop the connection if sent data, or a probe of keepalive, has not
-    been acknowledged for some time (TCP_USER_TIMEOUT; RFC 5482). Transports other than
-    those of TCP are left alone.
+    Make the kernel drop the connection if sent data, or a keepalive probe, is not
+    acknowledged in time (TCP_USER_TIMEOUT; RFC 5482). Do nothing for transports other
+    than TCP.
 
-    @param seconds: the time.
+    @param seconds: the time in seconds.
     """
     connection = getattr(transport, "socket", None)
     isTCP = hasattr(transport, "setTcpKeepAlive")
@@ -92,8 +93,8 @@ def unacknowledgedTimeout(transport: object, seconds: float) -> None:
 
 def refuseOwnEnd(transport: ITransport, peer: object) -> None:
     """
-    Refuse a connection of a socket to itself. Where no server listens on a port that
-    the kernel may also choose for the client's end, both ends can be the same socket
+    Refuse a connection of a socket to itself. This happens on one host if no server
+    listens on a port, and the kernel chooses the same port for the client's end
     (simultaneous open; RFC 9293, 3.5).
 
     @param peer: the address of the peer.
@@ -109,24 +110,24 @@ def refuseOwnEnd(transport: ITransport, peer: object) -> None:
 
 def noDelay(transport: object) -> None:
     """
-    Send small writes immediately (RFC 9293, 3.7.4). Transports other than those of TCP
-    are left alone.
+    Make the kernel send small writes immediately (RFC 9293, 3.7.4). Do nothing for
+    transports other than TCP.
     """
     switch = getattr(transport, "setTcpNoDelay", None)
-    # The transport of a UNIX socket has the method too, and logs that it fails.
+    # A UNIX transport also has this method, but only logs that it fails.
     if switch is None or IUNIXTransport.providedBy(transport):
         return
     try:
         switch(True)
     except OSError:
-        # See keepAlive(). Twisted before 25.5 does not catch this itself.
+        # See keepAlive(). Twisted catches this error itself since 25.5.
         pass
 
 
 def keepAlive(transport: object, wanted: KeepAlive) -> None:
     """
-    Make the kernel probe a silent peer, or not (RFC 9293, 3.8.4). Transports other than
-    those of TCP are left alone.
+    Make the kernel probe a silent peer (RFC 9293, 3.8.4). Do nothing for transports
+    other than TCP.
 
     @param wanted: a value of the setting C{keepAlive}.
     """
@@ -135,8 +136,8 @@ def keepAlive(transport: object, wanted: KeepAlive) -> None:
         return
     try:
         switch(True)
-        # Under TLS, getHandle() returns the handle of TLS, but attributes are those of
-        # the TCP transport.
+        # Not getHandle(), which under TLS returns the handle of TLS. Unknown attributes
+        # of a TLS transport are those of the TCP transport.
         connection = getattr(transport, "socket", None)
         if wanted is not True and isinstance(connection, socket.socket):
             idle, interval, probes = wanted
@@ -144,6 +145,6 @@ def keepAlive(transport: object, wanted: KeepAlive) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
     except OSError:
-        # Some kernels refuse this for a connection that has been reset already; the
+        # Some kernels refuse this for a connection that has already been reset. The
         # transport will report the reset.
         pass

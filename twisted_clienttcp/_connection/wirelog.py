@@ -1,5 +1,5 @@
 """
-The wire log: its entries, and what they show of the bytes that pass.
+The wire log, which shows the bytes that connections send and receive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .queue import NEVER
 #: The directions: output and input.
 OUT, IN = ">", "<"
 
-#: The number of bytes in a line.
+#: The number of bytes on each line of a hex dump.
 _WIDTH = 16
 
 #: The character for each byte: a dot for those that are not printable.
@@ -32,16 +32,17 @@ _BINARY = (io.RawIOBase, io.BufferedIOBase)
 
 class WireLog:
     """
-    A log for any number of clients: the value of their setting C{wireLog}.
+    A log of the bytes that clients send and receive: the value of the setting
+    C{wireLog} of any number of clients.
 
-    By default, it does not show what is exchanged before C{connected} has returned,
-    because that may be a login: of these bytes, only the number is logged. The
-    parameter C{hide} replaces this rule.
+    By default, the bytes exchanged before C{connected} has returned are masked, because
+    they may contain a password: only their number is logged. The parameter C{hide}
+    replaces this rule.
 
-    If the log cannot be written, this is reported once in Twisted's log, and nothing is
-    written from then on. Connections are not disturbed.
+    If the log cannot be written, this is reported once in Twisted's log, and the wire
+    log stops. The connections continue.
 
-    @ivar limit: the most bytes that an entry shows.
+    @ivar limit: the greatest number of bytes that an entry shows.
     """
 
     def __init__(
@@ -54,17 +55,18 @@ class WireLog:
         """
         @param output: a text file, to which each entry is written and flushed; or a
             function that is called with each entry, without a newline at its end.
-            Entries are ASCII. The reactor waits until the file or the function has
-            finished, so it should be fast; and the function must not call methods of
-            the client.
-        @param limit: the most bytes that an entry shows, from its beginning. An entry
-            is a read, of up to 1 MiB, or a chunk of output, of up to 64 KiB.
-        @param hide: C{hide(direction, data)}: called with C{">"} or C{"<"} and the
-            bytes of an entry; returns the bytes to show, such as the same ones with
-            asterisks for a password. It decides about all entries, including those
-            before C{connected}: C{lambda direction, data: data} shows everything. A
-            record may be divided between two entries. If it raises an exception, the
-            entry is masked, and the first exception is logged.
+            Entries are ASCII. Writing blocks the reactor, so it should be fast. The
+            function must not call methods of the client.
+        @param limit: the greatest number of bytes that an entry shows, from its
+            beginning. An entry is a read, of up to 1 MiB, or a chunk of output, of up
+            to 64 KiB.
+        @param hide: C{hide(direction, data)}: a function that is called with C{">"}
+            (sent) or C{"<"} (received) and the bytes of an entry, and returns the bytes
+            to show: for example, the same bytes with asterisks in place of a password.
+            It is called for all entries, including those before C{connected}: C{lambda
+            direction, data: data} shows everything. A record may be split between two
+            entries. If the function raises an exception, the entry is masked, and the
+            first exception is logged.
 
         @raise TypeError: if an argument has the wrong type.
         @raise ValueError: if the limit is negative.
@@ -86,14 +88,15 @@ class WireLog:
 
     def _shown(self, clock: IReactorTime, direction: str, data: bytes) -> bytes | None:
         """
-        @return: the data as C{hide} shows it; None if that has raised an exception.
+        @return: the bytes that C{hide} returns for the data; None if it has raised an
+            exception.
         """
         if self._hide is None:
             return data
         try:
             shown = self._hide(direction, data)
             if not isinstance(shown, bytes):
-                # Its value may be the secret.
+                # The value itself may contain the secret.
                 raise TypeError(f"hide must return bytes, not {type(shown).__name__}")
         except Exception:
             if not self._hasRaised:
@@ -109,13 +112,13 @@ class WireLog:
         self, clock: IReactorTime, heading: str, data: bytes = b"", offset: int = 0
     ) -> None:
         """
-        Write an entry. If this raises an exception, report it, and write no more.
+        Write an entry. If this raises an exception, log it and stop the wire log.
 
         @param clock: the clock, for the time and for exceptions that must be raised
             again.
         @param heading: the heading, without the time.
         @param data: the bytes to show.
-        @param offset: the offset of the first one.
+        @param offset: the offset of the first byte in the stream.
         """
         if self._hasStopped:
             return
@@ -140,20 +143,23 @@ def _writeLine(file: TextIO, entry: str) -> None:
 
 class ConnectionLog:
     """
-    The part of one connection in a wire log. Its methods raise no exceptions.
+    The part of a wire log that belongs to one connection. Its methods never raise
+    exceptions.
     """
 
     __slots__ = ("_clock", "_counts", "_log", "_masked", "_name")
 
     def __init__(self, log: WireLog, name: str, clock: IReactorTime) -> None:
         """
+        @param log: the wire log.
         @param name: the name of the client.
+        @param clock: the clock, for the time of each entry.
         """
         self._log = log
         self._clock = clock
         self._name = f"#{next(log._numbers)} {_printable(name)}"
-        #: How many bytes have passed in each direction, and how many of them are masked
-        #: because they may be a login.
+        #: For each direction, the number of bytes so far, and how many bytes at the
+        #: beginning are masked because they may contain a password.
         self._counts = {OUT: 0, IN: 0}
         self._masked = dict.fromkeys((OUT, IN), NEVER if log._hide is None else 0)
 
@@ -161,7 +167,8 @@ class ConnectionLog:
         """
         Show the bytes that are put or received from now on.
 
-        @param put: the number of bytes that were put until now. They may leave later.
+        @param put: the number of bytes that were put until now. They stay masked even
+            if they are sent later.
         """
         self._masked[OUT] = min(self._masked[OUT], put)
         self._masked[IN] = 0
@@ -174,8 +181,11 @@ class ConnectionLog:
 
     def passed(self, direction: str, data: bytes) -> None:
         """
-        Add an entry for bytes that have been received, or are passed to the transport;
-        or two, if only the first of them are masked.
+        Add an entry for bytes that were received or are about to be sent. Add two
+        entries if only the first of the bytes are masked.
+
+        @param direction: L{OUT} or L{IN}.
+        @param data: the bytes.
         """
         log, offset, length = self._log, self._counts[direction], len(data)
         if log._hasStopped:
@@ -212,8 +222,8 @@ class ConnectionLog:
 
 def _printable(text: str) -> str:
     """
-    @return: a text on one line, in ASCII and without control characters, so that a name
-        from elsewhere cannot look like an entry.
+    @return: a text on one line, in ASCII and without control characters, so that it
+        cannot forge an entry.
     """
     return ascii(text)[1:-1]
 
@@ -222,7 +232,7 @@ def hexdump(data: bytes, offset: int = 0) -> Iterator[str]:
     """
     @param offset: the offset of the first byte.
 
-    @return: the lines of C{hexdump -C}.
+    @return: the lines, in the format of C{hexdump -C}.
     """
     for start in range(0, len(data), _WIDTH):
         line = data[start : start + _WIDTH]
