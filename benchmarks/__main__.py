@@ -32,7 +32,9 @@ TABLES: dict[str, Any] = {
 
 def main() -> int:
     """
-    @return: the exit status: 1 if a competitor has not delivered everything.
+    Run the command.
+
+    @return: the exit status: 1 if a competitor did not deliver the right data.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("table", choices=TABLES)

@@ -1,8 +1,8 @@
 """
-Measure the time to connect to a name if some of its addresses do not work.
+Measure the time to connect to a host name if some of its addresses do not work.
 
-They are addresses of the loopback interface: the server listens on only one of them,
-and one belongs to a listener with a full queue, which does not answer.
+All addresses are loopback addresses. The server listens on only one of them. Another
+one does not answer, because it belongs to a listener with a full queue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOSTNAME = "HostnameEndpoint"
 #: An address that does not answer.
 SILENT = "127.0.0.9"
 
-#: The addresses of each name. Of the last name, no address works.
+#: The addresses of each name. No address of the last name works.
 NAMES = {
     "refused": ["127.0.0.2", "127.0.0.3", HOST],
     "silent": [SILENT, HOST],
@@ -35,8 +35,9 @@ NAMES = {
 
 def linux() -> str:
     """
-    @return: the reason why this cannot run here; empty on Linux, where every address in
-        127.0.0.0/8 is a loopback address.
+    Require Linux, where every address in 127.0.0.0/8 is a loopback address.
+
+    @return: see L{Competitor.missing}.
     """
     return "" if sys.platform == "linux" else "missing"
 
@@ -49,7 +50,7 @@ class Addresses(Workload):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Accept a connection for each name that has an address that works.
+        Accept the two connections to the names with a working address.
         """
         opponent.start()
         with opponent.accept(), opponent.accept():
@@ -81,7 +82,9 @@ class Resolver:
 
 def fill(port: int) -> list[socket.socket]:
     """
-    @return: a listener at the silent address, and the connection that fills its queue.
+    Make the silent address ignore connection attempts.
+
+    @return: a listener at this address, and the connection that fills its queue.
     """
     listener = socket.socket()
     listener.bind((SILENT, port))
@@ -91,9 +94,9 @@ def fill(port: int) -> list[socket.socket]:
 
 def timed(run: Run, connect: Callable[[str, Callable[..., object]], object]) -> None:
     """
-    Connect to each name, one after the other, and report the milliseconds.
+    Connect to each name, one after another, and report the times in seconds.
 
-    @param connect: called with a name, and with a function to be called when the
+    @param connect: called with a name, and with a function that it must call when the
         attempt has ended.
     """
     from twisted.internet import reactor

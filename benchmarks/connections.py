@@ -2,8 +2,8 @@
 Measure the memory and the CPU time of connections, and check that reconnecting leaves
 nothing behind.
 
-Memory is the growth of the resident set size; CPU time is that of the connecting
-process. At the end, the server sends a line on each connection, to prove that it works.
+Memory is the growth of the resident set size. CPU time is that of the connecting
+process. At the end, the server sends a line on each connection to verify that it works.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ CYCLES = "clienttcp"
 
 #: The number of concurrent attempts.
 WINDOW = 100
-#: How many connections are made before the measurement, as a share of those measured.
+#: The number of connections before the measurement, as a fraction of those measured.
 WARM = 0.2
 LINE = b"still here"
 
 
 def openFiles(number: int) -> None:
     """
-    Increase the limit of descriptors of this process by this number.
+    Allow this process to open this many files or sockets.
 
-    @raise OSError: if the system does not allow it.
+    @raise OSError: if the hard limit of the system is lower.
     """
     needed = number + 100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -68,9 +68,9 @@ def openFiles(number: int) -> None:
 @dataclass(frozen=True)
 class Crowd(Workload):
     """
-    Idle connections.
+    Many idle connections.
 
-    @ivar number: how many.
+    @ivar number: the number of connections to measure.
     """
 
     number: int
@@ -96,8 +96,9 @@ class Crowd(Workload):
 
 class Connecting:
     """
-    Makes many connections, at most L{WINDOW} at a time. The first of them fill the
-    memory that the process has taken from the system and not used.
+    Makes many connections, with at most L{WINDOW} attempts at a time. The first
+    connections are not measured: they use up the memory that the process has already
+    allocated but not used.
     """
 
     def __init__(self, run: Run, connect: Callable[[], object]) -> None:
@@ -110,7 +111,7 @@ class Connecting:
 
     def go(self) -> None:
         """
-        Begin attempts up to the limit.
+        Begin as many attempts as L{WINDOW} allows.
         """
         limit = self._warm if self._made < self._warm else self._number
         while self._begun < limit and self._begun - self._made < WINDOW:
@@ -119,7 +120,7 @@ class Connecting:
 
     def made(self, *args: object) -> None:
         """
-        A connection is made.
+        Count a connection that has been made, and begin further attempts.
         """
         self._made += 1
         if self._made == self._number:
@@ -132,13 +133,13 @@ class Connecting:
 
     def heard(self, client: Any, line: bytes) -> None:
         """
-        The line has arrived on one of the connections.
+        Count a received line, and report when one has arrived on each connection.
         """
         self._run.deliver(client, line)
         count = self._run.delivered()
         if count == self._number * len(LINE):
             self._run.report(bytes=count)
-            # Closing all of them is not measured.
+            # Do not close the connections: this would take time and is not measured.
             os._exit(0)
 
 
@@ -162,7 +163,7 @@ def _withTwisted(run: Run, connect: Callable[[Any, Connecting], object]) -> None
 
 def _receiver(connecting: Connecting) -> type:
     """
-    @return: a C{LineReceiver} that reports its connection and its lines.
+    @return: a C{LineReceiver} subclass that reports its connection and its lines.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -278,7 +279,7 @@ def endpoints(run: Run) -> None:
 
 def protocols(run: Run) -> None:
     """
-    C{asyncio}'s Protocol, which splits the lines itself.
+    An C{asyncio} protocol that splits the lines itself.
     """
 
     class Lines(asyncio.Protocol):
@@ -332,15 +333,15 @@ def streams(run: Run) -> None:
     asyncio.run(main())
 
 
-# -- one connection, made again and again
+# -- one connection, which is lost and made again many times
 
 
 @dataclass(frozen=True)
 class Cycles(Workload):
     """
-    Connections of one client that are lost and made again.
+    One client that loses its connection and reconnects many times.
 
-    @ivar number: how many.
+    @ivar number: the number of cycles to measure.
     """
 
     number: int
@@ -364,8 +365,7 @@ class Cycles(Workload):
 
 class Cycling:
     """
-    Counts the losses, and measures at two of them: the end of the warm-up, and the
-    last.
+    Counts the losses, and measures at the end of the warm-up and at the last loss.
     """
 
     def __init__(self, run: Run, reactor: Any) -> None:
@@ -377,7 +377,7 @@ class Cycling:
 
     def lost(self, *args: object) -> None:
         """
-        The connection is lost.
+        Count a loss. Report the figures at the last one.
         """
         self._lost += 1
         if self._lost == self._warm:
@@ -491,7 +491,7 @@ WORKLOADS = {
         "5,000 cycles of one client: connect, lose, reconnect",
         {CYCLES: Competitor(oursAgain), FACTORY: Competitor(factoryAgain)},
         (
-            # The smallest object that a cycle could leave behind is larger.
+            # Any object that a cycle could leave behind is larger than this.
             Figure("memory", "bytes a cycle", most={CYCLES: 40}, digits=1),
             Figure("timers", "timers left", most={CYCLES: 0}, digits=0),
             Figure("descriptors", "descriptors left", most={CYCLES: 0}, digits=0),

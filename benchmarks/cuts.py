@@ -1,8 +1,8 @@
 """
-The limits of the framings: hand-written loops, which do as little as Python code can.
+The limits for the framings: hand-written loops that do no more than necessary.
 
-Each function is called with the bytes that it kept and with the bytes that were read.
-It returns the records, and the bytes to keep.
+Each function is called with the bytes that its last call has kept, and with the bytes
+that were read. It returns the records, and the bytes to keep.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def newlines(rest: bytes, data: bytes) -> tuple[list[bytes], bytes]:
     found = data.splitlines()
     if data[-1] == 10:
         return found, b""
-    # Keep a CR too: its LF may follow.
+    # Keep a final CR: its LF may follow.
     return found, found.pop() + (b"\r" if data[-1] == 13 else b"")
 
 

@@ -1,5 +1,5 @@
 """
-Run competitors of each kind.
+Run the different kinds of competitors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ def runClient(run: Run, **parameters: Any) -> None:
     """
     Run our complete client until it stops.
 
-    @param parameters: of C{ClientTCPFactory}, in addition to the usual ones.
+    @param parameters: parameters of C{ClientTCPFactory} in addition to, or instead of,
+        those that all workloads use.
     """
     from twisted.internet import task
 
@@ -37,7 +38,7 @@ def runProtocol(run: Run, base: type, **members: Any) -> None:
     """
     Run a Twisted C{Protocol} until its connection is lost.
 
-    @param members: its members besides those of C{base}.
+    @param members: attributes and methods of the protocol, as a subclass of C{base}.
     """
     from twisted.internet import protocol, reactor
 

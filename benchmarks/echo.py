@@ -1,5 +1,5 @@
 """
-Send one line to the server and back, and only then the next.
+Send a line, wait until the server has sent it back, and send the next one.
 
 The figure is the client's CPU time from the moment when it is connected until the
 connection is lost.
@@ -55,14 +55,14 @@ class Echo(Workload):
             for data in expected(server.recv, SENT, length):
                 server.sendall(data)
         report = opponent.report()
-        # Competitors that deliver lines deliver them without their ends.
+        # Competitors deliver lines without their delimiters.
         same(report["bytes"], lines * len(BATCH[0]))
         return {"seconds": report["cpu"] / lines}
 
 
 def lines(run: Run) -> Iterator[bytes]:
     """
-    @return: the line to send.
+    @return: the lines to send.
     """
     return islice(cycle(BATCH), int(run.args[0]))
 
@@ -98,7 +98,7 @@ def ours(run: Run) -> None:
 
 def plain(run: Run) -> None:
     """
-    A C{Protocol} that splits the lines itself, and C{transport.write}.
+    A C{Protocol} that splits the lines itself and calls C{transport.write}.
     """
     from twisted.internet.protocol import Protocol
 
@@ -174,7 +174,7 @@ def streams(run: Run, loopFrom: str) -> None:
 
 def protocol(run: Run, loopFrom: str) -> None:
     """
-    C{asyncio}'s Protocol, which splits the lines as the plain one does.
+    An C{asyncio} protocol, which splits the lines like L{plain}.
     """
     loop = import_module(loopFrom).new_event_loop()
     lost = loop.create_future()

@@ -1,7 +1,7 @@
 """
-The other framings, each compared with its own limit: 40 MiB in records of 62 bytes. For
-the formats with a length or an end mark, also in records of 1 to 128 bytes. The limit
-of C{Receiver} is its class without the client.
+The other framings, each compared with its own limit. The workload is 40 MiB in records
+of 62 bytes; for formats with a length or an end mark, also records of 1 to 128 bytes.
+The limit for C{Receiver} is the wrapped class without the client.
 """
 
 from __future__ import annotations

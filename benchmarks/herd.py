@@ -2,8 +2,8 @@
 Simulate a thundering herd: many clients lose one server at the same moment.
 
 An attempt takes no time. The figures are the largest number of attempts in one second
-after the first minute, as a multiple of the mean, and the number of attempts that the
-server must handle. The delays are those of the real classes and functions; only the
+after the first minute, as a multiple of the mean; the mean; and the largest number of
+attempts in any second. The delays are those of the real classes and functions. Only the
 time is simulated.
 """
 
@@ -22,7 +22,7 @@ SECONDS = 1000
 #: The second after which the herd should have spread.
 SETTLED = 60
 
-#: Returns the seconds to wait after a failure or a loss.
+#: Returns the delay in seconds after a failure or a loss.
 Waits = Callable[[], float]
 
 
@@ -36,7 +36,7 @@ class Herd(Workload):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Advance the time.
+        Simulate all clients. There is no process and no connection.
         """
         clients = opponent.part(self.clients)
         counts = simulate([opponent.competitor.go() for _ in range(clients)])
@@ -51,7 +51,7 @@ class Herd(Workload):
 
 def simulate(herd: list[Waits]) -> list[int]:
     """
-    @return: the attempts in each second.
+    @return: the number of attempts in each second.
     """
     counts = [0] * SECONDS
     attempts = [(waits(), number) for number, waits in enumerate(herd)]
@@ -65,7 +65,8 @@ def simulate(herd: list[Waits]) -> list[int]:
 
 def counting(policy: Callable[[int], float]) -> Waits:
     """
-    @return: the delays of a policy that gets the number of failures in a row.
+    @return: the delays of a policy that is called with the number of consecutive
+        failures.
     """
     failed = 0
 
@@ -79,8 +80,8 @@ def counting(policy: Callable[[int], float]) -> Waits:
 
 def ours() -> Waits:
     """
-    Our policy with the client's attributes. A connection that is lost immediately has
-    not lasted for C{stableAfter}, so it counts as a failure.
+    Our policy with the default settings of the client. A connection that is lost
+    immediately has not lasted for C{stableAfter}, so it counts as a failure.
     """
     from twisted_clienttcp import ClientTCPFactory as Client
     from twisted_clienttcp.retry import exponential
@@ -97,10 +98,10 @@ def ours() -> Waits:
 
 def reconnecting(accepted: bool) -> Waits:
     """
-    The factory itself, with a clock that only records the delay.
+    C{ReconnectingClientFactory} itself, with a clock that only records the delay.
 
-    @param accepted: True if a connection was made before each loss. For this case, the
-        documentation of the factory demands a call of C{resetDelay}.
+    @param accepted: True if a connection is made before each loss. Its documentation
+        says that C{resetDelay} must be called then.
     """
     from twisted.internet.protocol import ReconnectingClientFactory
 
@@ -135,7 +136,7 @@ def service(accepted: bool) -> Waits:
 
 
 def _herd(title: str, accepted: bool) -> Herd:
-    # A client that resets its delay each time makes a thousand attempts.
+    # To save time, use fewer clients where each one makes about a thousand attempts.
     share = 0.1 if accepted else 1
     return Herd(
         title,

@@ -1,7 +1,7 @@
 """
-Records from the server to a callback, by size and kind.
+Receive records of several sizes and kinds.
 
-The competitor connects, decodes the stream, and calls the same callback with each
+Each competitor connects, decodes the stream, and calls the same callback with each
 record. The figure is its CPU time from the moment when it is connected until the end of
 the stream.
 """
@@ -55,7 +55,7 @@ BATCH = "clienttcp, serverInputBatch"
 PROTOCOL = "Protocol"
 HUGE = 64 * MIB
 
-#: The length of the longest record, and the mean, where records have unequal size.
+#: The greatest and the mean length, in workloads with records of unequal length.
 LONGEST = 128
 MEAN = (1 + LONGEST) / 2
 
@@ -67,11 +67,11 @@ class Inbound(Workload):
 
     @ivar records: the number of records that are delivered.
     @ivar size: the mean length of a delivered record in bytes.
-    @ivar wire: returns the bytes to send for C{lump} records, from C{size}.
-    @ivar framing: an expression for our framing, in the namespace of C{framing} and of
-        C{twisted.protocols.basic}.
-    @ivar read: the size in bytes of every read; None for the size that a competitor
-        chooses.
+    @ivar wire: called with C{size}; returns the bytes to send for C{lump} records.
+    @ivar framing: a Python expression for our framing, which may use the names of
+        C{twisted_clienttcp.framing} and of C{twisted.protocols.basic}.
+    @ivar lump: the number of records in a result of C{wire}.
+    @ivar read: the size in bytes of every read; None to let each competitor choose.
     """
 
     records: int
@@ -143,7 +143,7 @@ class SecureInbound(Inbound):
 
 def blocking(run: Run, cut: Cut) -> None:
     """
-    A blocking socket, and a loop that calls the callback.
+    A loop that reads from a blocking socket and calls the callback.
     """
     deliver, read = run.deliver, run.workload.read or READ
     rest: Any = b""
@@ -158,8 +158,8 @@ def blocking(run: Run, cut: Cut) -> None:
 
 def switching(run: Run) -> None:
     """
-    A blocking socket, and a loop in which the callback chooses for each record whether
-    the next one is a line or has 100 bytes.
+    A loop that reads from a blocking socket, in which the callback chooses whether the
+    next record is a line or a block of 100 bytes.
     """
     deliver = run.deliver
     isLine = True
@@ -193,8 +193,7 @@ def switching(run: Run) -> None:
 
 def cutting(run: Run, cut: Cut) -> None:
     """
-    A Twisted C{Protocol} that decodes as the limit does: the least that a Twisted
-    client can do.
+    A Twisted C{Protocol} that decodes like the limit: the smallest Twisted client.
     """
     from twisted.internet.protocol import Protocol
 
@@ -228,7 +227,7 @@ def _options(run: Run) -> Any:
 
 def cuttingTLS(run: Run, cut: Cut) -> None:
     """
-    A Twisted C{Protocol} over TLS.
+    L{cutting} over TLS.
     """
     from twisted.internet import protocol, reactor
     from twisted.internet.interfaces import IHandshakeListener
@@ -260,7 +259,7 @@ def cuttingTLS(run: Run, cut: Cut) -> None:
 def rawMode(run: Run) -> None:
     """
     A C{LineReceiver} that calls C{setRawMode} after each line, and C{setLineMode} after
-    100 bytes.
+    the next 100 bytes.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -290,8 +289,11 @@ def rawMode(run: Run) -> None:
 
 def answering(run: Run, waits: bool) -> None:
     """
-    A Twisted C{Protocol} whose callback returns a Deferred for each line. The next
-    line waits for its result.
+    A Twisted C{Protocol} with a callback that returns a Deferred for each line. The
+    next line is delivered when it has fired.
+
+    @param waits: True if the Deferred fires in the next turn of the reactor, False if
+        it has already fired.
     """
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred, succeed
@@ -343,8 +345,8 @@ def answering(run: Run, waits: bool) -> None:
 
 def fixReads(run: Run) -> None:
     """
-    Fix the read size of all Twisted transports, if the workload sets one, so that
-    neither Twisted nor the client can choose another size.
+    If the workload sets a read size, use it for all of Twisted's transports, so that
+    neither Twisted nor the client can choose another one.
     """
     read = run.workload.read
     if read is not None:
@@ -361,7 +363,7 @@ def ours(run: Run, **callbacks: Any) -> None:
     """
     The whole client.
 
-    @param callbacks: called with the records instead of C{serverInput}.
+    @param callbacks: callbacks to use instead of the default C{serverInput}.
     """
     fixReads(run)
     framings = dict(vars(import_module("twisted.protocols.basic")))
@@ -375,14 +377,15 @@ def ours(run: Run, **callbacks: Any) -> None:
 
 def batch(run: Run) -> None:
     """
-    The whole client, which calls a callback with all records of a read.
+    The whole client, with C{serverInputBatch}.
     """
     ours(run, serverInputBatch=run.deliverBatch)
 
 
 def swapping(run: Run) -> None:
     """
-    The whole client, with a callback that chooses another framing for each record.
+    The whole client, with a callback that switches to another framing after each
+    record.
     """
     from twisted_clienttcp.framing import Block, Line
 
@@ -398,7 +401,9 @@ def swapping(run: Run) -> None:
 
 def coroutines(run: Run, waits: bool) -> None:
     """
-    The whole client, with a coroutine as its callback.
+    The whole client, with a coroutine function as its callback.
+
+    @param waits: True if each coroutine waits for the next turn of the reactor.
     """
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred
@@ -436,7 +441,7 @@ def receiver(run: Run, base: str, hook: str) -> None:
 
 def makefile(run: Run) -> None:
     """
-    The lines of C{socket.makefile}.
+    A loop over the lines of C{socket.makefile}.
     """
     deliver = run.deliver
     with socket.create_connection((HOST, run.port)) as server:
@@ -449,6 +454,9 @@ def makefile(run: Run) -> None:
 def streams(run: Run, loopFrom: str, blocks: bool = False) -> None:
     """
     C{asyncio}'s streams.
+
+    @param loopFrom: the module that provides the event loop.
+    @param blocks: True for blocks, False for lines.
     """
 
     async def main() -> None:
@@ -471,7 +479,7 @@ def streams(run: Run, loopFrom: str, blocks: bool = False) -> None:
 
 def protocol(run: Run, loopFrom: str, cut: Cut) -> None:
     """
-    C{asyncio}'s Protocol, which decodes as the limit does.
+    An C{asyncio} protocol that decodes like the limit.
     """
     loop = import_module(loopFrom).new_event_loop()
     lost = loop.create_future()
@@ -515,7 +523,9 @@ POE::Kernel->run;
 
 def poe(run: Run, filter: str) -> None:
     """
-    The original, for Perl's POE.
+    The original component, for Perl's POE.
+
+    @param filter: a Perl expression for its filter.
     """
     runPerl(run, _POE.replace("FILTER", filter))
 
@@ -556,8 +566,8 @@ def figures(
 ) -> tuple[Figure, ...]:
     """
     @param most: the bounds of the ratio to the limit.
-    @param peak: the bound of our memory, in sizes of the record.
-    @param huge: True if there is one record, and memory is a figure too.
+    @param peak: the bound of our memory, as a multiple of the size of the record.
+    @param huge: True if there is only one record: memory is also a figure then.
     """
     seconds = Figure("seconds", "us a record", 1e6, (Ratio(LIMIT, most),))
     if not huge:
@@ -607,8 +617,8 @@ def _lineAndBlock(size: int) -> bytes:
 
 def unequal(encode: Callable[[bytes], bytes]) -> Callable[[object], bytes]:
     """
-    @return: C{wire} for records of 1 to L{LONGEST} random bytes, one of each length, in
-        random order.
+    @return: the function L{Inbound.wire} for records of 1 to L{LONGEST} random bytes:
+        one record of each length, in random order.
     """
     chance = random.Random(0)
     records = [chance.randbytes(length) for length in range(1, LONGEST + 1)]
@@ -709,7 +719,7 @@ WORKLOADS = {
     ),
     "coroutine": _answers("a coroutine for each", False, 200_000),
     "turn": _answers("a coroutine for each, which waits for one turn", True, 20_000),
-    # Streams that a hostile peer may send to make decoding expensive.
+    # Streams with which a hostile peer may try to make decoding expensive.
     "empty": Inbound(
         "lines, one of 16 bytes among 255 empty ones, default newline",
         _competitors(newlines),

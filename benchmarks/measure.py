@@ -1,9 +1,9 @@
 """
 Workloads, rounds, ratios and bounds.
 
-In each round, the competitors run the same workload once, one after the other, each in
-a process of its own. This process is the other end, and checks every byte. A ratio
-compares two figures of the same round. The tables show the median of the rounds.
+In each round, the competitors run the same workload once, one after another, each in
+its own process. This process is the server, and checks every byte. A ratio compares two
+figures of the same round. The tables show the median of all rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MIB = 1024 * KIB
 OURS = "clienttcp"
 LIMIT = "limit"
 
-#: The seconds within which a competitor must end.
+#: The time in seconds after which a competitor is killed.
 TIMEOUT = 600
 
 NOT_INSTALLED = "missing"
@@ -41,7 +41,7 @@ NOT_INSTALLED = "missing"
 
 class Failed(Exception):
     """
-    A competitor has not delivered the right data.
+    A competitor failed, or did not deliver the right data.
     """
 
 
@@ -58,8 +58,9 @@ class Competitor:
     A program that runs a workload.
 
     @ivar go: runs the workload once.
-    @ivar missing: returns a word that says why it cannot run here; empty if it can.
-    @ivar share: the part of the workload that a slow competitor runs.
+    @ivar missing: returns a word that is printed if it cannot run here; empty if it
+        can.
+    @ivar share: the fraction of the workload that it runs: less than 1 if it is slow.
     """
 
     go: Callable[..., Any]
@@ -73,8 +74,8 @@ class Ratio:
     A figure divided by that of another competitor in the same round.
 
     @ivar to: the name of the other competitor.
-    @ivar most: the bounds of the ratio, by the name of the competitor.
-    @ivar title: the printed name of the other competitor; empty for C{to}.
+    @ivar most: for some competitors, the greatest ratio that is acceptable.
+    @ivar title: the printed name of the other competitor; empty to print C{to}.
     """
 
     to: str
@@ -90,7 +91,10 @@ class Figure:
     @ivar key: its name in the result of L{Workload.measure}.
     @ivar title: its printed name, with its unit.
     @ivar unit: the factor that converts the value to the printed unit.
-    @ivar most: the bounds in that unit, by the name of the competitor.
+    @ivar ratios: the ratios to print next to it.
+    @ivar most: for some competitors, the greatest value that is acceptable, in the
+        printed unit.
+    @ivar digits: the number of printed decimal places.
     """
 
     key: str
@@ -115,7 +119,9 @@ class Workload:
         """
         Make a competitor run this workload once.
 
-        @raise Failed: if it has not delivered the right data.
+        @return: the value of each figure, by its key.
+
+        @raise Failed: if it did not deliver the right data.
         @raise OSError: if a connection fails.
         """
         raise NotImplementedError
@@ -123,9 +129,9 @@ class Workload:
 
 class Opponent:
     """
-    A competitor that runs a workload once, and its process.
+    One run of a competitor: its process, and the server that it connects to.
 
-    @ivar scale: the part of the workload that it runs.
+    @ivar scale: the fraction of the workload that it runs.
     """
 
     process: subprocess.Popen[bytes] | None = None
@@ -143,7 +149,7 @@ class Opponent:
 
     def part(self, amount: int) -> int:
         """
-        @return: this number, scaled; at least 1.
+        @return: this number times C{scale}, but at least 1.
         """
         return max(1, round(amount * self.scale))
 
@@ -156,13 +162,15 @@ class Opponent:
 
     def start(self, *args: object) -> None:
         """
-        Start the process of the competitor with these arguments.
+        Start the process of the competitor.
+
+        @param args: the attribute C{args} of its L{Run<benchmarks.run.Run>}.
         """
         self.launch(self.command(*args), stdout=subprocess.PIPE)
 
     def launch(self, command: list[str], **how: Any) -> subprocess.Popen[bytes]:
         """
-        Start a process that is killed if it takes too long.
+        Start a process, and kill it after L{TIMEOUT} seconds.
         """
         self.process = process = subprocess.Popen(command, **how)
         self._timer = Timer(TIMEOUT, process.kill)
@@ -181,6 +189,8 @@ class Opponent:
     def report(self) -> dict[str, Any]:
         """
         @return: the next report of the competitor.
+
+        @raise Failed: if it has ended without a report.
         """
         assert self.process is not None and self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -202,10 +212,10 @@ class Opponent:
 
 def expect(server: Callable[[int], bytes], pattern: bytes, length: int) -> None:
     """
-    Read to the end of the stream.
+    Read to the end of the stream, and check every byte.
 
-    @param server: a function that reads at most this many bytes.
-    @param pattern: the bytes that must arrive, repeatedly.
+    @param server: reads and returns at most the given number of bytes.
+    @param pattern: the bytes that are sent repeatedly.
     @param length: the number of bytes that must arrive.
 
     @raise Failed: if anything else arrives.
@@ -220,7 +230,7 @@ def expected(
     """
     Like L{expect}, but yield the bytes as they are read.
     """
-    # Any read is a slice of this.
+    # Each read is a slice of this.
     twice = pattern * 2
     arrived = 0
     while data := server(min(READ * 4, len(pattern))):
@@ -234,7 +244,7 @@ def expected(
 @cache
 def noise() -> bytes:
     """
-    @return: a MiB of random bytes, the same each time.
+    @return: 1 MiB of random bytes, which are the same in each run.
     """
     return random.Random(0).randbytes(MIB)
 
@@ -252,7 +262,7 @@ def same(arrived: int, sent: int) -> None:
 
 def program(name: str) -> Callable[[], str]:
     """
-    @return: a C{missing} function for the program of this name.
+    @return: the function L{Competitor.missing} of a competitor that needs a program.
     """
     return lambda: "" if which(name) else NOT_INSTALLED
 
@@ -292,9 +302,12 @@ def compare(
     """
     Make all competitors run one workload.
 
-    @return: the medians for each of them, or the word that says why it cannot run.
+    @param scale: the fraction of the workload to run.
 
-    @raise Failed: if a competitor has not delivered the right data.
+    @return: for each competitor, the medians of its figures, or the word that is
+        printed because it cannot run.
+
+    @raise Failed: if a competitor did not deliver the right data.
     """
     words = {
         name: competitor.missing() for name, competitor in workload.competitors.items()
@@ -302,7 +315,7 @@ def compare(
     names = [name for name, word in words.items() if not word]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):
-        # Rotate the order, so that no competitor always follows the same other one.
+        # Rotate the order, in case a run affects the next one.
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             runs[name].append(_once(table, key, workload, name, scale))
@@ -329,7 +342,7 @@ def _median(
     figure: Figure, name: str, runs: dict[str, list[dict[str, float]]]
 ) -> dict[str, Any]:
     """
-    @return: one figure of one competitor.
+    @return: the median of a figure of one competitor, with its ratios and bounds.
     """
     own = [run[figure.key] for run in runs[name]]
     ratios = {}
@@ -348,7 +361,7 @@ def _median(
 
 def machine() -> dict[str, str]:
     """
-    @return: the machine and the versions.
+    @return: a description of the machine and of the versions used.
     """
     return {
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",

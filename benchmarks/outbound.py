@@ -1,10 +1,11 @@
 """
-Send records from a loop to the server, and a file.
+Send records, and a file.
 
-All competitors get the same records, one at a time, and send the same lines. All except
-the limit wait when too much output is pending: our client at its marks, and each rival
-in its own way. The figure is the sender's CPU time from the moment when it is connected
-until the server has read everything and has ended the connection.
+All competitors send the same records as lines, one at a time unless their name says
+otherwise. All except the limit wait while too much output is pending: our client at its
+marks, and each rival in its own way. The figure is the sender's CPU time from the
+moment when it is connected until the server has read everything and has ended the
+connection.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ PUT = "clienttcp, put"
 PUT_MANY = "clienttcp, putMany"
 PLAIN = "transport"
 
-#: Different records of 32 bytes, which are sent repeatedly.
+#: Distinct records of 32 bytes, which are sent repeatedly.
 BATCH = [b"%032d" % number for number in range(1000)]
 SENT = b"".join(record + b"\n" for record in BATCH)
 
-#: The same as asyncio's marks and Twisted's threshold.
+#: Equal to asyncio's marks and Twisted's threshold.
 MARKS = {"highMark": 64 * KIB, "lowMark": 16 * KIB}
 
 
@@ -63,7 +64,7 @@ class Outbound(Workload):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Read and compare everything.
+        Read and check everything.
         """
         batches = opponent.part(self.batches)
         opponent.start(batches)
@@ -89,7 +90,7 @@ def records(run: Run) -> Iterator[bytes]:
 
 def blocking(run: Run) -> None:
     """
-    A blocking socket, and a loop that frames records, and joins each thousand.
+    A loop that encodes records, and sends a thousand at a time to a blocking socket.
     """
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
@@ -104,7 +105,8 @@ def blocking(run: Run) -> None:
 
 def blockingMany(run: Run) -> None:
     """
-    A blocking socket that sends batches, as C{putMany} does.
+    A loop that encodes batches, as C{putMany} does, and sends each to a blocking
+    socket.
     """
     with socket.create_connection((HOST, run.port)) as server:
         run.begin()
@@ -130,7 +132,7 @@ def _line() -> Any:
 
 def ours(run: Run) -> None:
     """
-    A loop that puts records, and waits from the high mark to the low mark.
+    A loop that calls C{put}, and pauses from the high mark to the low mark.
     """
     waiting = records(run)
 
@@ -146,7 +148,7 @@ def ours(run: Run) -> None:
 
 def oursMany(run: Run) -> None:
     """
-    The same, a batch at a time.
+    The same with C{putMany}.
     """
     waiting = batches(run)
 
@@ -181,6 +183,8 @@ def _runOurs(run: Run, fill: Any) -> None:
 def producing(run: Run, method: str) -> None:
     """
     A push producer that calls a method of the transport or the protocol.
+
+    @param method: C{"sendLine"}, C{"write"} or C{"writeSequence"}.
     """
     from twisted.protocols.basic import LineReceiver
 
@@ -303,7 +307,7 @@ class Sending(Workload):
 
     def measure(self, opponent: Opponent) -> dict[str, float]:
         """
-        Read and compare it.
+        Read and check it.
         """
         size = opponent.part(self.size)
         opponent.start(_file(size))
@@ -318,7 +322,9 @@ _files: dict[int, Any] = {}
 
 def _file(size: int) -> str:
     """
-    @return: the name of a file of this size, which is removed at the end.
+    @param size: the size in MiB.
+
+    @return: the name of a file of this size, which is removed when this process ends.
     """
     if size not in _files:
         _files[size] = made = NamedTemporaryFile(prefix="benchmarks.")  # noqa: SIM115
@@ -331,7 +337,7 @@ def _file(size: int) -> str:
 
 def fileSender(run: Run) -> None:
     """
-    C{FileSender} with a transport as its consumer.
+    C{FileSender}, with the transport as its consumer.
     """
     from twisted.internet.protocol import Protocol
     from twisted.protocols.basic import FileSender
@@ -347,7 +353,7 @@ def fileSender(run: Run) -> None:
 
 def oursFileSender(run: Run) -> None:
     """
-    C{FileSender} with our client as its consumer.
+    C{FileSender}, with our client as its consumer.
     """
     from twisted.protocols.basic import FileSender
 

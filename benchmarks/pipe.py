@@ -1,5 +1,5 @@
 """
-Compare the command with ncat and socat: a pipe into a local server, and out of one.
+Compare the command with ncat and socat: pipe data into and out of a local server.
 
 The figure is the CPU time of the whole process.
 """
@@ -39,8 +39,9 @@ class Pipe(Workload):
     """
     Bytes that pass through a command.
 
-    @ivar size: their number in MiB.
-    @ivar into: True if they are sent to the server, False if the server sends them.
+    @ivar size: the number of MiB.
+    @ivar into: True to send from standard input to the server; False to receive from
+        the server to standard output.
     """
 
     size: int
@@ -56,7 +57,7 @@ class Pipe(Workload):
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL if self.into else subprocess.PIPE,
         )
-        # The caller connects standard input and output.
+        # One of the streams may be None, but only the other one is used.
         source: Any = process.stdin
         sink: Any = process.stdout
         with opponent.accept() as server:
@@ -78,7 +79,11 @@ def _feed(
     size: int, write: Callable[[bytes], object], end: Callable[[], object]
 ) -> Thread:
     """
-    Write this many MiB in a thread.
+    Start a thread that writes data.
+
+    @param size: the number of MiB.
+    @param write: writes a piece of the data.
+    @param end: called after the last piece.
     """
 
     def feed() -> None:
@@ -87,7 +92,7 @@ def _feed(
                 write(noise())
             end()
         except OSError:
-            # The reader notices that bytes are missing.
+            # The reader reports that bytes are missing.
             pass
 
     thread = Thread(target=feed, daemon=True)
@@ -97,7 +102,8 @@ def _feed(
 
 def ours(port: str, into: bool) -> list[str]:
     """
-    C{clienttcp}, in one direction if unread standard input would be an error.
+    C{clienttcp}, with C{--recv-only} if the server sends: it would be an error not to
+    send all of standard input.
     """
     command = [sys.executable, "-m", "twisted_clienttcp"]
     way = [] if into else ["--recv-only"]
@@ -106,7 +112,8 @@ def ours(port: str, into: bool) -> list[str]:
 
 def ncat(port: str, into: bool) -> list[str]:
     """
-    C{ncat}, in one direction if it would wait for the end of standard input.
+    C{ncat}, with C{--recv-only} if the server sends: it would wait for the end of
+    standard input.
     """
     return [NCAT, *([] if into else ["--recv-only"]), HOST, port]
 

@@ -1,8 +1,8 @@
 """
 Draw ratios as a bar chart in SVG.
 
-The axis is logarithmic, and the bars begin at 1: half and twice the time have bars of
-the same length to the left and to the right. A mark shows the bound.
+The axis is logarithmic, and the bars begin at 1. So the bars for half and for twice the
+time have the same length, in opposite directions. A mark shows the bound.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Bar = tuple[str, float, float | None]
 
 def plot(title: str, workloads: dict[str, Workload], results: dict[str, Any]) -> str:
     """
-    @return: the chart of all ratios of these workloads, or of the first figure of a
-        workload without ratios.
+    @return: an SVG chart of all ratios of these workloads. If a workload has no ratios,
+        the chart shows its first figure.
     """
     panels = [
         panel
@@ -114,7 +114,7 @@ def _panels(
     workload: Workload, results: dict[str, Any]
 ) -> Iterator[tuple[str, list[Bar]]]:
     """
-    @return: each group of bars.
+    @return: for each group of bars, its title and the bars.
     """
     known = {
         name: result for name, result in results.items() if not isinstance(result, str)

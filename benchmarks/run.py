@@ -22,10 +22,14 @@ _STATUS = Path("/proc/self/status")
 
 class Run:
     """
-    One run of a competitor, with its measurements.
+    The measurements of one run of a competitor.
 
+    @ivar workload: the workload.
     @ivar port: the port of the server.
-    @ivar args: more arguments.
+    @ivar args: the arguments that the workload has passed to L{Opponent.start}.
+    @ivar deliver: the callback for input, which counts the bytes of a record.
+    @ivar deliverBatch: the same for a list of records.
+    @ivar delivered: returns the number of these bytes.
     """
 
     def __init__(self, workload: Workload, port: int, args: list[str]) -> None:
@@ -51,14 +55,14 @@ class Run:
 
     def begin(self, *args: object) -> None:
         """
-        Begin to measure.
+        Begin the measurement.
         """
         self._memory = memory()
         self._cpu = cpuSeconds()
 
     def end(self, *args: object) -> None:
         """
-        End the measurement.
+        End the measurement, and report it.
         """
         cpu = cpuSeconds() - self._cpu
         gc.collect()
@@ -71,14 +75,14 @@ class Run:
 
     def report(self, **figures: float) -> None:
         """
-        Send figures to the other end.
+        Print figures for L{Opponent.report}.
         """
         print(json.dumps(figures), flush=True)
 
 
 def cpuSeconds() -> float:
     """
-    @return: the CPU time of this process, user and system.
+    @return: the user and system CPU time of this process in seconds.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
@@ -86,8 +90,11 @@ def cpuSeconds() -> float:
 
 def memory(name: str = "VmRSS") -> int:
     """
-    @return: the value in bytes that Linux reports under this name. (C{ru_maxrss}, which
-        other systems report, can be the value of the parent process on Linux.)
+    @param name: the name of a value in Linux's C{/proc/self/status}.
+
+    @return: the value in bytes; on other systems, the greatest resident set size.
+        (C{ru_maxrss} is not used on Linux, where it can be the value of the parent
+        process.)
     """
     if _STATUS.exists():
         found = re.search(rf"{name}:\s*(\d+) kB", _STATUS.read_text())

@@ -10,13 +10,15 @@ from .measure import Workload
 
 MISSED = "MISSED"
 
-#: The most characters in a line. A block of the documents is not wider.
+#: The greatest number of characters in a line, so that a table fits into a block of the
+#: documentation.
 WIDTH = 90
 
 
 def show(workload: Workload, results: dict[str, Any]) -> str:
     """
-    @return: the results of one workload, with one line per competitor, and the bounds.
+    @return: a table of the results of one workload and their bounds, with a line for
+        each competitor.
     """
     heads = [""]
     for figure in workload.figures:
@@ -37,12 +39,12 @@ def show(workload: Workload, results: dict[str, Any]) -> str:
     for columns in folded(heads, widths):
         for row in rows:
             if len(row) <= columns[0]:
-                # The first group has shown why there are no figures.
+                # There are no figures: the first group has shown why.
                 continue
             cells = [row[0].ljust(widths[0])]
             for column in columns:
                 cell = row[column] if column < len(row) else ""
-                # MISSED follows the number, and the numbers are aligned.
+                # Align the numbers, which MISSED may follow.
                 isBound = heads[column] == "at most"
                 width = widths[column]
                 cells.append(cell.ljust(width) if isBound else cell.rjust(width))
@@ -52,9 +54,10 @@ def show(workload: Workload, results: dict[str, Any]) -> str:
 
 def folded(heads: list[str], widths: list[int]) -> list[list[int]]:
     """
-    @return: the columns after the first, in groups that are printed one below the
-        other: one group if all columns fit on a page; otherwise, each figure begins a
-        group, and so does a ratio that does not fit.
+    Divide the columns after the first into groups, which are printed one below another.
+
+    @return: one group if all columns fit on a line. Otherwise, each figure begins a
+        group, and so does each ratio that does not fit.
     """
     columns = range(1, len(heads))
     if widths[0] + sum(widths[column] + 2 for column in columns) + 2 <= WIDTH:
