@@ -86,7 +86,8 @@ class ClearText(TLSError):
     injected them so that the client treats them as encrypted (as in CVE-2011-0411). The
     client discards them, and the attempt fails.
 
-    @ivar count: the number of bytes.
+    @ivar count: the number of bytes, at least: those of a record that was decoded and
+        not read count as one.
     """
 
     def __init__(self, count: int) -> None:

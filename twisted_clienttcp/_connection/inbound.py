@@ -10,6 +10,7 @@ the loop to the end, in constant time. A later loop continues at the saved posit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from inspect import isawaitable, iscoroutine, isgenerator
@@ -297,12 +298,11 @@ class Inbound:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
+                records = None
                 if self._atEnd is None or not self.buffer.isEmpty:
                     records = self.buffer.decode(
                         True, not self._batched, self._onFailed
                     )
-                else:
-                    records = None
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)
@@ -574,7 +574,7 @@ class Inbound:
         """
         Forget everything that was received but not delivered.
 
-        @return: the number of undecoded bytes plus the number of decoded records.
+        @return: how many bytes this was, at least: a decoded record counts as one.
         """
         remaining = self._remaining()
         self._decoded -= remaining
@@ -589,15 +589,13 @@ class Inbound:
         """
         count = self._remaining()
         decode = partial(self.buffer.decode, True, onSkipped=lambda error: None)
-        try:
+        # At an error, only what was decoded before it counts.
+        with suppress(FramingError):
             while (records := decode()) is not None:
                 count += len(records)
             count += len(self.buffer.decodeEnd())
             if rest := self.buffer.takeRest():
                 self.truncated = TruncatedRecord(rest)
-        except FramingError:
-            # Count only the records before the error.
-            pass
         self.stop()
         return count
 
