@@ -348,7 +348,8 @@ def peerHasEnded(transport: object) -> bool:
 def whenReceived(transport: object, heard: Callable[[], object]) -> None:
     """
     Call a function whenever a TLS transport receives bytes, even if they do not
-    complete a TLS record. Do nothing without TLS.
+    complete a TLS record. Do nothing without TLS. The handshake must be complete: then
+    the method that L{start} may have replaced is restored.
     """
     layer = layerOf(transport)
     if layer is None:

@@ -8,7 +8,7 @@ Metrics of clients for Prometheus::
     REGISTRY.register(collector)
     collector.add("feed", client)
 
-The metrics are the statistics of the clients (C{client.stats}). They are read only at a
+Most statistics of the clients (C{client.stats}) are metrics. They are read only at a
 scrape, so they do not slow a client down. Every metric has the label C{client}: the
 name that the client was added with. Metrics of errors also have the label C{reason}:
 the operation of L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set. The
