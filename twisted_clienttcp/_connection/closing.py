@@ -1,27 +1,26 @@
 """
-The end of a connection: its cause, and the one path that leads to it.
+The end of a connection: its cause, and the steps that lead to it.
 
 Theory of operation:
 
- 1. An orderly close passes everything accepted to the kernel, ends only our side, and
-    keeps reading until the peer ends its side too. Closing a socket with unread input
-    would send a reset, at which the peer's kernel drops what the peer has not read yet
-    (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time limit. The limits of the
-    last step are nginx's for C{lingering_close}.
- 2. Bytes read in the meantime are discarded, or, in a drain, delivered. A peer that
-    treats our end of stream as a hang-up would send nothing more: most programs do so
-    at a close_notify of TLS, and many proxies at any end of stream. For such a peer, a
-    drain first waits until nothing more arrives. If a limit ends the wait, input may be
-    lost, so this counts as a loss.
+ 1. An orderly close passes all accepted output to the kernel, ends only our side, and
+    keeps reading until the peer ends its side too. If we closed a socket with unread
+    input, it would send a reset, and the peer's kernel would discard data that the peer
+    has not read yet (RFC 1122, 4.2.2.13; RFC 2525, 2.17). Each step has a time limit.
+    The limits of the last step are nginx's for C{lingering_close}.
+ 2. Bytes read in the meantime are discarded or, in a drain, delivered. Some peers send
+    nothing more after our end of stream: most programs treat a close_notify of TLS this
+    way, and many proxies any end of stream. For such a peer, a drain first waits until
+    nothing more arrives. If a time limit ends the wait, input may be lost, so this is
+    reported as an error.
  3. An abort drops the output and closes immediately.
  4. A loss stops the output immediately. It is reported when every record received
     before it has been delivered.
- 5. All of them lead to the loss of the transport, and from there to one report, a
-    L{Disconnection}. The first cause that was recorded is the one reported: the reason
-    with which Twisted reports the loss is usually a consequence.
+ 5. Each of these leads to the loss of the transport, and then to one report, a
+    L{Disconnection}. The first recorded cause is reported, because the reason that
+    Twisted gives for the loss is usually only a consequence.
 
-L{State} lists the states, and L{Closing} has the table of what moves a connection from
-one to another.
+L{State} lists the states, and the table in L{Closing} shows the transitions.
 """
 
 from __future__ import annotations
@@ -54,27 +53,27 @@ from .owner import ConnectionOwner
 from .queue import Refusal
 from .reading import DELIVERING, DISCARDING, Reading
 
-#: The seconds of silence that end the wait for the peer's end of stream (nginx:
-#: C{lingering_timeout}).
+#: The time of silence, in seconds, that ends the wait for the peer's end of stream
+#: (nginx: C{lingering_timeout}).
 LINGER_SILENCE = 5.0
 
-#: The longest wait for an acknowledgement that must be on its way, and the interval at
-#: which to check for it, in seconds.
+#: The longest wait for an acknowledgement that should already be on its way, and the
+#: interval of the checks for it, in seconds.
 ACKNOWLEDGE_TIME = 0.1
 ACKNOWLEDGE_STEP = 0.01
 
-#: The most bytes that a close_notify and our end of stream count: the record of an
-#: alert with a block cipher and SHA-384, and 1.
+#: The greatest size in bytes of a close_notify (an alert record with a block cipher and
+#: SHA-384), plus 1 for our end of stream.
 CLOSE_NOTIFY = 86
 
 
 class State(IntEnum):
     """
-    How far the end of a connection has come. The order matters: a connection is ending
+    The progress of the end of a connection. The order matters: a connection is ending
     in every state after L{HALF_CLOSED}, and sends nothing more from L{ABORTED} on.
     """
 
-    #: nothing leads to the end
+    #: the connection is in use
     OPEN = 0
     #: C{loseWriteConnection}: our side ends when the output is flushed
     HALF_CLOSING = 1
@@ -82,21 +81,21 @@ class State(IntEnum):
     HALF_CLOSED = 2
     #: a drain flushes the output; our side does not end until nothing more arrives
     EMPTYING = 3
-    #: a drain delivers what arrives until nothing more does
+    #: a drain delivers records until nothing more arrives
     HEARING = 4
     #: a drain flushes the output, and then ends our side
     DRAINING = 5
-    #: our side has ended; a drain delivers what arrives until the peer ends its side
+    #: our side has ended; a drain delivers records until the peer ends its side
     RECEIVING = 6
     #: the output is flushed, and then our side ends; no more input is expected
     FLUSHING = 7
-    #: our side has ended, and the peer has time to end its side
+    #: our side has ended, and the peer has some time to end its side
     LINGERING = 8
-    #: both sides have ended, and acknowledgements may be on their way
+    #: both sides have ended, but acknowledgements may still be on their way
     ACKNOWLEDGING = 9
     #: the transport is aborted, and its loss follows
     ABORTED = 10
-    #: the transport is lost, and records received before are delivered
+    #: the transport is lost, but earlier records are still being delivered
     LOST = 11
     #: the end has been reported
     REPORTED = 12
@@ -134,7 +133,7 @@ class Cause(NamedTuple):
 
     @ivar failure: the reason; None for the one that the transport reports.
     @ivar initiator: see L{Disconnection}.
-    @ivar isKnown: True if the user knows it already.
+    @ivar isKnown: True if the user already knows the reason.
     """
 
     failure: Failure | None
@@ -180,20 +179,20 @@ class Closing:
     flush of a connection that is ending. In LINGERING, TLS itself waits for the peer's
     end, and C{lingerTimeout} leads to ABORTED.
 
-    The input knows whether records are delivered (L{Reading.mode<Reading>}): C{close}
-    and C{abort} end that, and C{drain} does not.
+    L{Reading.mode<Reading>} says whether records are delivered: C{close} and C{abort}
+    stop the delivery, and C{drain} does not.
 
     @ivar transport: the transport.
-    @ivar state: how far the end has come.
-    @ivar cause: the first cause that was recorded.
-    @ivar negotiation: the exchange of records before C{connected}, which ends with the
-        connection at the latest; None if there is none.
+    @ivar state: the progress of the end.
+    @ivar cause: the first recorded cause; None if there is none.
+    @ivar negotiation: the exchange of records before C{connected}; None if there is
+        none. The end of the connection ends it.
     @ivar reason: why the transport is lost; None until it is.
     @ivar isCutShort: True if other code has closed the transport before the end of a
         drain.
     """
 
-    #: The connection, for the owner.
+    #: The connection, for calls of the owner.
     _connection: Any
     _owner: ConnectionOwner[Any]
     transport: Any
@@ -201,7 +200,8 @@ class Closing:
     _outbound: Outbound
     _reading: Reading
     _descriptor: Descriptor
-    #: A proxy is between us and the peer: the acknowledgements are those of the proxy.
+    #: True if a proxy is between us and the peer, so that acknowledgements are those of
+    #: the proxy.
     _isProxied: bool
     negotiation: ConnectionNegotiation | None = None
     state: State = OPEN
@@ -210,7 +210,7 @@ class Closing:
     isCutShort: bool = False
     #: The state in which the transport was lost.
     _lostIn: State = OPEN
-    #: True if the transport had ended our side before the peer ended its side.
+    #: True if our side ended before the peer's side.
     _hasEndedFirst: bool = False
     _undelivered: int = 0
     _drainTimeout: float = 0.0
@@ -220,15 +220,15 @@ class Closing:
     @property
     def isEnding(self) -> bool:
         """
-        True if the connection is ending, rather than only our side of it.
+        True if the whole connection is ending, and not only our side.
         """
         return self.state > HALF_CLOSED
 
     @property
     def isDraining(self) -> bool:
         """
-        True if records are delivered until the connection ends, and those that are put
-        are for the next one.
+        True if the connection is ending, but still delivers records. Records that are
+        put are for the next connection.
         """
         isEnding = HALF_CLOSED < self.state < ABORTED
         return isEnding and self._reading.mode is not DISCARDING
@@ -241,7 +241,7 @@ class Closing:
 
         @param failure: the reason; None for the one that the transport reports.
         @param initiator: see L{Disconnection}.
-        @param isKnown: True if the user knows it already.
+        @param isKnown: True if the user already knows the reason.
 
         @return: True if this was the first.
         """
@@ -255,10 +255,11 @@ class Closing:
     def close(self, drainTimeout: float, lingerTimeout: float) -> None:
         """
         Discard the input, flush the output, end our side, and wait for the peer to end
-        its side. A connection that drains delivers nothing more.
+        its side. Do so even during a drain.
 
-        @param drainTimeout: how many seconds flushing may take.
-        @param lingerTimeout: how many seconds to wait for the peer after that.
+        @param drainTimeout: the longest time in seconds for the flush.
+        @param lingerTimeout: the longest time in seconds to wait for the peer after
+            that.
         """
         if self._reading.mode is DISCARDING:
             return
@@ -267,14 +268,14 @@ class Closing:
             self._finish()
             return
         if self.state < RECEIVING or not self._reading.isRead:
-            # Read even if the transport was paused: we must notice the peer's end, and
-            # a peer that waits for us to read does not read either.
+            # Read even if the transport was paused: we must notice the peer's end of
+            # stream, and a peer that cannot send may not read either.
             self._reading.read(True)
         if self.state in (OPEN, HALF_CLOSING, HALF_CLOSED, HEARING):
             self._setLimits(drainTimeout, lingerTimeout)
             self._enter(FLUSHING)
         elif self.state in (EMPTYING, DRAINING):
-            # Flushing goes on, within the same limit.
+            # The flush continues, with the same time limit.
             self.state = FLUSHING
         elif self.state in (RECEIVING, LINGERING) and isHalfCloseable(self.transport):
             self._enter(LINGERING)
@@ -283,11 +284,12 @@ class Closing:
         self, drainTimeout: float, lingerTimeout: float, halfCloses: bool
     ) -> None:
         """
-        Flush the output, end our side, and deliver what arrives until the peer ends its
-        side. Do nothing if the connection is ending or lost already.
+        Flush the output, end our side, and deliver records until the peer ends its
+        side. Do nothing if the connection is already ending or lost.
 
-        @param drainTimeout: how many seconds flushing may take.
-        @param lingerTimeout: how many seconds to wait for the peer after that.
+        @param drainTimeout: the longest time in seconds for the flush.
+        @param lingerTimeout: the longest time in seconds to wait for the peer after
+            that.
         @param halfCloses: False if our side must not end before the peer is silent.
         """
         if self.isEnding:
@@ -319,7 +321,7 @@ class Closing:
 
     def abort(self) -> None:
         """
-        Close immediately. Pending output is lost, and reported as C{unsent}.
+        Close immediately. Pending output is lost, and is reported as C{unsent}.
         """
         if self.state < ABORTED or self._reading.mode is not DISCARDING:
             self._reading.discard()
@@ -329,10 +331,11 @@ class Closing:
 
     def flushed(self) -> None:
         """
-        The output may be flushed, or the producer has unregistered.
+        Enter the next state if the output is flushed and no producer is registered.
+        This is called whenever that may have become true.
         """
         if self.isDraining and not self._outbound.hasProducer:
-            # What a registered producer writes is all for this connection.
+            # Everything that a registered producer writes is for this connection.
             self._owner.outputDiverted(self._connection)
         state, outbound = self.state, self._outbound
         if state not in AFTER_FLUSH or outbound.pending or outbound.hasProducer:
@@ -347,13 +350,13 @@ class Closing:
 
     def ourSideEnded(self) -> None:
         """
-        The transport has ended our side.
+        Note that the transport has ended our side.
         """
         self._hasEndedFirst = not self._reading.hasEnded
 
     def peerEnded(self) -> None:
         """
-        The peer has ended its side.
+        Enter the next state, because the peer has ended its side.
         """
         if self.state in (RECEIVING, LINGERING):
             self._enter(ACKNOWLEDGING)
@@ -364,6 +367,8 @@ class Closing:
         """
         The peer has ended its side of TLS, and the transport waits until it has sent
         the encrypted output. Limit this wait.
+
+        @param seconds: the limit in seconds.
         """
         if self.state is OPEN:
             self._startTimer(seconds, self._flushExpired)
@@ -402,8 +407,8 @@ class Closing:
 
     def _enter(self, state: State) -> None:
         """
-        Begin what is done in a state, and its limit. From now on, these limits replace
-        all others.
+        Enter a state: begin its work, and start its time limit, which replaces all
+        earlier limits and checks of liveness.
         """
         self.state = state
         if state is HALF_CLOSED:
@@ -426,16 +431,18 @@ class Closing:
             self._startTimer(self._lingerTimeout, self._lose)
             self._watch(self._lose)
         else:
-            # TLS has no half-close (though its transport claims one). It waits for the
-            # peer's close_notify, without a time limit of its own.
+            # TLS has no half-close, although its transport claims to. loseConnection()
+            # sends a close_notify and waits for the peer's, without a time limit.
             self._startTimer(self._lingerTimeout, self._breakOff)
             self._hasEndedFirst = not _tls.peerHasEnded(self.transport)
             self.transport.loseConnection()
 
     def _watch(self, silent: Callable[[], None]) -> None:
         """
-        Call a function when nothing has arrived for L{LINGER_SILENCE}. The time in
+        Call a function when nothing has arrived for L{LINGER_SILENCE} seconds. Time in
         which records are held, or a result is awaited, does not count.
+
+        @param silent: the function.
         """
         reading = self._reading
         reading.watch = watchForSilence(
@@ -450,8 +457,8 @@ class Closing:
 
     def _endOurSide(self) -> None:
         """
-        Accept no more output, and let the transport end our side, unless it closes now,
-        because the peer has ended its side.
+        Accept no more output, and end our side, unless the transport is about to close
+        because the peer has already ended its side.
         """
         outbound, transport = self._outbound, self.transport
         if outbound.refusal is None:
@@ -464,12 +471,14 @@ class Closing:
 
     def _loseAcknowledged(self, until: float) -> None:
         """
-        Close, because both sides have ended. If only acknowledgements are missing that
-        must be on their way, wait for them until the time C{until}.
+        Close, because both sides have ended. First wait for acknowledgements that
+        should already be on their way.
+
+        @param until: the time in seconds at which to stop waiting.
         """
         missing = self._descriptor.countUnacknowledged()
-        # If the peer has answered our end of stream and does not acknowledge the bytes
-        # before it, it has not read them.
+        # If the peer ended its side in answer to ours, but has not acknowledged the
+        # bytes before our end of stream, it has not read them, and will not.
         isComing = missing == 1 or not self._hasEndedFirst
         if missing and isComing and self._clock.seconds() < until:
             self._startTimer(ACKNOWLEDGE_STEP, self._loseAcknowledged, until)
@@ -485,8 +494,8 @@ class Closing:
 
     def _loseUnwritable(self) -> None:
         """
-        Close now: C{loseConnection} waits until the kernel would accept more output,
-        and so for a peer that does not read. But there is no more.
+        Close now. C{loseConnection} waits until the kernel would accept more output, so
+        it would wait for a peer that does not read, although there is no more output.
         """
         transport = self.transport
         if transport.connected:
@@ -498,8 +507,8 @@ class Closing:
 
     def _breakOff(self) -> None:
         """
-        Drop the output, and abort the transport. Records that have been received are
-        delivered, unless input is discarded.
+        Drop the output, and abort the transport. Received records are still delivered,
+        unless input is discarded.
         """
         if self.state < ABORTED:
             self.state = ABORTED
@@ -507,7 +516,7 @@ class Closing:
         self._reading.stopWatching()
         try:
             if not self._outbound.isStopped:
-                # This calls the user's producer.
+                # This may raise: it calls the user's producer.
                 self._stopOutput()
         finally:
             self.blame(None, "local")
@@ -519,16 +528,17 @@ class Closing:
                 self._abortTransport()
 
     def _abortTransport(self) -> None:
-        # Not every transport (in memory, or wrapped) can abort.
+        # Some transports (in memory, or wrapped) cannot abort.
         transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
     def lost(self, reason: Failure, deliveryTimeout: float) -> None:
         """
-        The transport is lost: report the end as soon as the records that were received
-        before have been delivered.
+        The transport is lost: report the end as soon as all records received before the
+        loss have been delivered.
 
-        @param deliveryTimeout: how many seconds this may take.
+        @param reason: the reason, from Twisted.
+        @param deliveryTimeout: the longest time in seconds for the delivery.
         """
         reading, outbound = self._reading, self._outbound
         self.isCutShort = (
@@ -545,7 +555,7 @@ class Closing:
             self._stopTimer()
         try:
             if not outbound.isStopped:
-                # This calls the user's producer.
+                # This may raise: it calls the user's producer.
                 self._stopOutput()
             if outbound.pending:
                 self._owner.outputLost(self._connection)
@@ -567,22 +577,22 @@ class Closing:
         layer = _tls.layerOf(self.transport) or self.transport
         if getattr(layer, "disconnecting", False):
             return True
-        # After the peer's close_notify, TLS itself closes the transport below.
+        # After the peer's close_notify, it was TLS that closed the transport below it.
         return self._outbound.isEnding and not _tls.peerHasEnded(self.transport)
 
     def _deliveryExpired(self) -> None:
         inbound = self._reading.inbound
         self._undelivered = inbound.abandon()
         try:
-            # This calls the user's code.
+            # This may raise: it calls the user's code.
             inbound.cancel()
         finally:
             self._finish()
 
     def _finish(self) -> None:
         """
-        The transport is lost, and all records received before are delivered or
-        discarded: report the end.
+        Report the end, because the transport is lost, and all records received before
+        the loss have been delivered or discarded.
         """
         reason = self.reason
         assert reason is not None
@@ -600,12 +610,12 @@ class Closing:
         if self.cause is not None:
             cause = self.cause
         elif isOrderly:
-            # We have closed the connection, so it does not matter how the transport
+            # We were closing the connection, so it does not matter how the transport
             # ended.
             cause = Cause(None, "local", isKnown=True)
         elif isClean:
-            # Except with TLS, readConnectionLost() reports an end of the peer's side
-            # first. If it did not, code on our side has closed the transport.
+            # If the peer ends its side, readConnectionLost() is called before this,
+            # except with TLS. If it was not, code on our side closed the transport.
             peer = self._reading.hasEnded or isTLS
             cause = Cause(reason, "peer" if peer else "local", isKnown=not peer)
         else:
@@ -620,10 +630,10 @@ class Closing:
         received, descriptor = self._reading.input, self._descriptor
         unacknowledged = descriptor.unacknowledged
         if answersPeer and 0 < (unacknowledged or 0) <= CLOSE_NOTIFY:
-            # Perhaps only the answer to the peer's close_notify is missing: the peer
-            # may have closed the connection before it arrived.
+            # Perhaps only our answer to the peer's close_notify is unacknowledged: the
+            # peer may have closed the connection before it arrived.
             unacknowledged = None
-        # An end of TLS without the peer's close_notify is a ConnectionLost.
+        # If TLS ends without the peer's close_notify, the reason is a ConnectionLost.
         hasPeerEnded = isClean if isTLS else self._reading.hasEnded
         isAnswered = self._hasEndedFirst and hasPeerEnded
         if self._isProxied:
@@ -649,7 +659,8 @@ class Closing:
         self, negotiation: ConnectionNegotiation, failure: Failure
     ) -> None:
         """
-        @param failure: the reason, if none was recorded.
+        @param negotiation: the negotiation to end.
+        @param failure: the reason, if no cause was recorded.
         """
         cause = None if self.cause is None else self.cause.failure
         negotiation.end(cause or failure)
@@ -677,8 +688,8 @@ class Closing:
 
 def isHalfCloseable(transport: object) -> bool:
     """
-    Return True if the transport can end only our side. TLS cannot, though its transport
-    claims to.
+    @return: True if the transport can end only our side. TLS cannot, although its
+        transport claims to.
     """
     return IHalfCloseableDescriptor.providedBy(
         transport
@@ -687,11 +698,11 @@ def isHalfCloseable(transport: object) -> bool:
 
 def _endOurSide(transport: Any) -> None:
     """
-    End only our side, after the output was flushed.
+    End only our side, after the output has been flushed.
 
-    C{loseWriteConnection} first sends once more, even if there is nothing to send. If
-    the peer of a UNIX socket has closed, this loses the connection, with the bytes that
-    we have not read. So for UNIX sockets, make it send nothing.
+    C{loseWriteConnection} calls C{send} first, even if there is nothing to send. If the
+    peer of a UNIX socket has closed it, this call fails, and the connection is lost
+    with all bytes that we have not read. So do not let it send nothing.
     """
     isUNIX = IUNIXTransport.providedBy(transport)
     if isUNIX:

@@ -10,24 +10,26 @@ from .queue import NEVER, Encoded, Marks, OutputQueue, Refusal
 
 class OfflineQueue(OutputQueue):
     """
-    A queue that accepts records up to a limit, and holds them for the next connection.
+    A queue that accepts records up to a limit, and keeps them for the next connection.
 
     A record is encoded when it is put, so that C{put} can reject it and count its
-    bytes. It is encoded again if the connection that sends it uses another framing.
+    bytes. It is encoded again if the connection that sends it uses a different framing.
 
-    @ivar draining: the queue of a connection that drains, and when that has ended an
-        empty queue with the same limit, until the next connection; None otherwise.
-        Records that are put in the meantime wait for the next connection. They count,
-        together with those of the draining connection, toward its limit.
+    @ivar draining: the queue of a draining connection, or, from the end of that
+        connection until the next one, an empty queue with the same limit; otherwise
+        None. Records that are put in the meantime wait for the next connection. They
+        count toward this limit, together with those of the draining connection.
     """
 
     __slots__ = ("_hasStopped", "draining")
 
     def __init__(self, framing: AnyFraming, marks: Marks, limit: int) -> None:
         """
-        @param framing: the framing whose fresh copies the connections use.
-        @param marks: the marks; C{put} returns True at the high one.
-        @param limit: how many bytes may wait; 0 to accept nothing.
+        @param framing: the client's framing, of which each connection uses a fresh
+            copy.
+        @param marks: the marks: C{put} returns True from the high mark on.
+        @param limit: the greatest number of bytes that may wait; 0 to accept no
+            records.
         """
         self._hasStopped = False
         self.draining: OutputQueue | None = None
@@ -38,7 +40,7 @@ class OfflineQueue(OutputQueue):
     @property
     def isUsed(self) -> bool:
         """
-        True if the queue accepts records, or holds some.
+        True if the queue accepts or contains records.
         """
         return bool(self.limit or self.pending or self.draining is not None)
 
@@ -54,16 +56,16 @@ class OfflineQueue(OutputQueue):
 
     def setStopped(self, hasStopped: bool) -> None:
         """
-        Accept nothing while the client has stopped.
+        Accept no records while the client has stopped.
         """
         self._hasStopped = hasStopped
         self._review()
 
     def follow(self, queue: OutputQueue | None) -> None:
         """
-        Accept records for the connection that follows a draining one, or no longer.
+        Start or stop accepting records for the connection after a draining one.
 
-        @param queue: see C{draining}.
+        @param queue: see C{draining}; None to stop.
         """
         self.draining = queue
         self._review()
@@ -88,7 +90,7 @@ class OfflineQueue(OutputQueue):
     @property
     def total(self) -> int:
         """
-        The bytes that are pending here and on a connection that drains.
+        The number of bytes pending here and on a draining connection.
         """
         return self.pending + (0 if self.draining is None else self.draining.pending)
 
@@ -115,10 +117,10 @@ class OfflineQueue(OutputQueue):
 
     def moveTo(self, queue: OutputQueue) -> list[tuple[bytes, BaseException]]:
         """
-        Move every record to the queue of a connection, without regard to its limit.
+        Move all records to the queue of a connection, without regard to its limit.
 
-        @return: the records that its framing cannot encode, as they were encoded here,
-            each with the error.
+        @return: the records that its framing cannot encode, each as the bytes that were
+            put here and the error.
         """
         rejected: list[tuple[bytes, BaseException]] = []
         parts: list[bytes] = []
@@ -135,14 +137,16 @@ class OfflineQueue(OutputQueue):
 
     def restore(self, parts: list[bytes]) -> None:
         """
-        Put the encoded records of a connection, which are older than all others.
+        Put back the encoded records of a connection, before all others.
         """
         self.parts[:0] = parts
         self.pending += sum(map(len, parts))
 
     def clear(self) -> list[bytes]:
         """
-        Remove and return everything.
+        Remove all records.
+
+        @return: the encoded records.
         """
         parts, self.parts = self.parts, []
         self.pending = 0

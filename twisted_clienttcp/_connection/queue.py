@@ -3,14 +3,14 @@ The queue of encoded records that wait to be sent, without I/O.
 
 Theory of operation:
 
- 1. The queue counts the bytes that it holds and those that it has passed on, and passes
-    on the next chunk only when the last one has been sent. So C{pending} is never less
-    than the number of bytes that the kernel has not accepted.
+ 1. The queue counts the bytes that it contains and those that it has passed on, and
+    passes on the next chunk only when the last one has been sent. So C{pending} is
+    never less than the number of bytes that the kernel has not accepted.
  2. C{put} is on every user's fast path. It makes one comparison, with C{edge}, the
-    number of pending bytes at which there is something to do. Everything that is rare
-    is done in L{OutputQueue.reached}.
- 3. The queue holds whole records until it passes them on. So when a connection is lost,
-    it is known which records no transport has received.
+    number of pending bytes at which there is something to do. Everything that happens
+    rarely is done in L{OutputQueue.reached}.
+ 3. The queue keeps whole records until it passes them on. So when a connection is lost,
+    it is known which records were not passed to its transport.
  4. A queue that accepts no records has a L{Refusal}. Otherwise it may have a limit.
     L{OutputQueue._admit} checks both; C{put} skips it if there is neither.
 """
@@ -28,23 +28,24 @@ from ..framing import LengthPrefixed, Line, Netstring, Stream
 from ..framing._base import AnyFraming
 from ..framing._checks import bytesOf
 
-#: How many bytes are passed to a transport at a time. The smaller it is, the less
-#: remains uncertain when a connection is lost. At this size, the work per chunk costs
-#: little compared with the system call that sends it (Twisted sends at most 128 KiB).
+#: The greatest number of bytes passed to a transport at a time. The smaller it is, the
+#: more exact is the number of unsent bytes when a connection is lost. At this size, the
+#: work for a chunk takes little time compared with the system call that sends it.
+#: (Twisted sends at most 128 KiB in one call.)
 CHUNK = 64 * 1024
 
-#: The marks at which a producer is paused and resumed if the user has set none: those
-#: of the write buffers of asyncio and Twisted.
+#: The marks at which a producer is paused and resumed if the user has not set any: the
+#: limits of the write buffers of asyncio and Twisted.
 HIGH_MARK = 64 * 1024
 LOW_MARK = 16 * 1024
 
 #: The largest queue, in bytes, in which the number of records of a chunk is estimated.
 _FEW = 4 * CHUNK
 
-#: How many records are measured to find those that make a chunk.
+#: The greatest number of records to measure to find those that fit into a chunk.
 _WINDOW = 2048
 
-#: The batch of a queue that has none: few queues ever have one.
+#: The empty batch, which all queues without a batch share to save memory.
 _EMPTY: list[bytes | memoryview] = []
 
 #: A number of bytes that is never reached.
@@ -73,8 +74,7 @@ class Refusal(Enum):
 
 class Marks:
     """
-    The high and the low mark. Marks do not change: a user who changes them replaces the
-    object.
+    The high and the low mark. The object is immutable: to change the marks, replace it.
 
     @ivar given: True if the user has set them.
     """
@@ -83,11 +83,11 @@ class Marks:
 
     def __init__(self, high: int | None = None, low: int | None = None) -> None:
         """
-        @param high: in bytes; None, with C{low} None too, for the marks that apply only
-            to producers.
-        @param low: in bytes.
+        @param high: the high mark in bytes. If both marks are None, defaults are used,
+            which apply only to producers.
+        @param low: the low mark in bytes.
 
-        @raise TypeError: if only one is None, or one is not a number.
+        @raise TypeError: if only one is None, or one is not an integer.
         @raise ValueError: unless 0 < low < high.
         """
         self.given = high is not None or low is not None
@@ -112,8 +112,8 @@ class Marks:
 
 class Encoded(bytes):
     """
-    An encoded record, and what is needed to encode it again: another connection may use
-    another framing.
+    An encoded record that can be encoded again, because the connection that sends it
+    may use a different framing.
 
     @ivar record: the record.
     @ivar origin: the framing whose fresh copy encoded it.
@@ -127,11 +127,11 @@ class OutputQueue:
     """
     A queue of encoded records.
 
-    @ivar encode: a function that encodes a record, or raises the reason why it cannot
-        be put.
-    @ivar parts: the encoded records that were put last. To put one, append it here, add
-        its length to C{pending}, and call L{reached} if C{pending} is then at least
-        C{edge}.
+    @ivar encode: a function that encodes a record, or raises an exception if the record
+        cannot be put.
+    @ivar parts: the encoded records that were put last. To put a record, append it to
+        this list, add its length to C{pending}, and if C{pending} is then at least
+        C{edge}, call L{reached}.
     @ivar pending: the number of bytes in the queue and in the transport.
     @ivar edge: the value of C{pending} at which L{reached} must be called.
     @ivar passedOn: the number of these bytes that are in the transport.
@@ -139,9 +139,9 @@ class OutputQueue:
     @ivar origin: the framing that C{framing} is a fresh copy of; C{framing} itself if
         no other connection can have a copy.
     @ivar keepsRecords: True if records are kept with their bytes, for L{takeBack}.
-    @ivar limit: how many bytes may be pending; None for no limit.
+    @ivar limit: the greatest number of pending bytes; None for no limit.
     @ivar marks: the marks.
-    @ivar refusal: why no records are accepted; None if they are.
+    @ivar refusal: why records are not accepted; None if they are.
     """
 
     __slots__ = (
@@ -177,25 +177,27 @@ class OutputQueue:
         """
         @param framing: see L{use}.
         @param origin: see L{use}.
-        @param limit: how many bytes may be pending; None for no limit.
+        @param marks: the marks.
+        @param limit: the greatest number of pending bytes; None for no limit.
         @param keepsRecords: True to keep the records, for L{takeBack}.
         """
         self.marks = marks
         self.parts: list[bytes] = []
-        #: The records that were put before those in C{parts}, the oldest last. The
-        #: oldest may be a view of the rest of a record. The list is replaced when it is
-        #: empty.
+        #: The records that were put before those in C{parts}, oldest last. The oldest
+        #: may be a view of the rest of a record. An empty list is replaced, not
+        #: extended.
         self._batch = _EMPTY
         self.pending = 0
         self.passedOn = 0
         self.edge = 0
         self.refusal: Refusal | None = None
-        # The number of bytes and entries that were passed on, and how many more records
-        # than entries were put.
+        # The number of bytes and of list entries that were passed on, and how many more
+        # records than entries were put.
         self._bytes = 0
         self._records = 0
         self._grouped = 0
-        #: The number of the first record that another connection may send.
+        #: The index, in the order of all records put, of the first record that another
+        #: connection may send.
         self._owned = NEVER
         self.limit = limit
         self.keepsRecords = keepsRecords
@@ -208,7 +210,8 @@ class OutputQueue:
         Encode records with another framing from now on.
 
         @param framing: a fresh framing.
-        @param origin: the framing that it is a copy of; None if this does not matter.
+        @param origin: the framing that it is a fresh copy of; None if no other
+            connection can have a copy.
         """
         self.framing = framing
         self.origin = origin or framing
@@ -216,7 +219,7 @@ class OutputQueue:
 
     def configure(self, limit: int | None, keepsRecords: bool) -> None:
         """
-        Change the limit. Records that are in the queue stay there.
+        Change the limit. Records that are already in the queue stay there.
 
         @param limit: see the constructor.
         @param keepsRecords: see the constructor.
@@ -227,9 +230,9 @@ class OutputQueue:
 
     def refuse(self, refusal: Refusal | None) -> None:
         """
-        Accept no records from now on, or accept them again.
+        Stop or resume accepting records.
 
-        @param refusal: see C{refusal}.
+        @param refusal: why they are not accepted; None to accept them.
         """
         self.refusal = refusal
         self._chooseEncode()
@@ -253,7 +256,7 @@ class OutputQueue:
 
     def encodeAnyway(self, record: object) -> bytes:
         """
-        Encode a record for L{adopt}.
+        Encode a record for L{adopt}, without regard to the limit and to C{refusal}.
 
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
@@ -267,8 +270,10 @@ class OutputQueue:
 
     def _admit(self, size: int) -> None:
         """
-        @raise NotConnectedError: if the queue has a refusal.
-        @raise OutputFull: if this many more bytes would exceed the limit.
+        @param size: a number of bytes to put.
+
+        @raise NotConnectedError: if records are not accepted.
+        @raise OutputFull: if these bytes would exceed the limit.
         """
         if self.refusal is not None:
             self._raise(None)
@@ -278,8 +283,8 @@ class OutputQueue:
 
     def room(self) -> tuple[int, int | None, str]:
         """
-        @return: how many bytes are pending, how many may be, and the name of the
-            setting that says so. Subclasses override this.
+        @return: the number of pending bytes, their limit, and the name of the setting
+            that is the limit. Subclasses override this.
         """
         return self.pending, self.limit, "outputLimit"
 
@@ -289,7 +294,7 @@ class OutputQueue:
 
         @return: True if the pending output has reached the user's high mark.
 
-        @raise NotConnectedError: if the queue has a refusal.
+        @raise NotConnectedError: if records are not accepted.
         @raise OutputFull: if the limit would be exceeded.
         @raise TypeError: if the framing does not accept records of this type.
         @raise FramingError: if the framing cannot encode this record.
@@ -298,7 +303,7 @@ class OutputQueue:
 
     def write(self, data: bytes | bytearray | memoryview) -> bool:
         """
-        Put bytes as they are.
+        Put bytes unchanged, without the framing.
 
         @return: see L{put}.
 
@@ -311,7 +316,7 @@ class OutputQueue:
 
     def putMany(self, records: Iterable[object]) -> bool:
         """
-        Put records; if one of them cannot be encoded, put none.
+        Put records. If one of them cannot be encoded, put none.
 
         @return: see L{put}.
 
@@ -343,7 +348,7 @@ class OutputQueue:
 
     def reached(self) -> bool:
         """
-        Act on the fact that C{pending} has reached C{edge}. Subclasses override this.
+        Handle the case that C{pending} has reached C{edge}. Subclasses override this.
 
         @return: see L{put}.
         """
@@ -354,7 +359,7 @@ class OutputQueue:
     @property
     def accepted(self) -> tuple[int, int]:
         """
-        The number of bytes and records that were put, less those taken back.
+        The numbers of bytes and records that were put, without those taken back.
         """
         queued = self.pending - self.passedOn
         waiting = len(self._batch) + len(self.parts)
@@ -362,9 +367,10 @@ class OutputQueue:
 
     def take(self) -> bytes:
         """
-        Pass on the next chunk. The last chunk must have been L{sent}.
+        Remove the next chunk from the queue, to pass it to the transport. L{sent} must
+        have been called for the last chunk.
 
-        @return: at most L{CHUNK} bytes; none if the queue is empty.
+        @return: at most L{CHUNK} bytes; empty if the queue is empty.
         """
         chunk = b""
         if not self._batch and self.pending <= CHUNK:
@@ -372,7 +378,7 @@ class OutputQueue:
             self._records += len(self.parts)
             self.parts.clear()
         else:
-            # Records without bytes may precede the others.
+            # Empty records may precede the others.
             while not chunk and (self._batch or self.parts):
                 chunk = self._takePart()
         self.passedOn = len(chunk)
@@ -381,17 +387,19 @@ class OutputQueue:
 
     def _takePart(self) -> bytes:
         """
-        Take some of the oldest records, or a part of the oldest one, from the queue.
+        Remove some of the oldest records, or a part of the oldest one, from the queue.
+
+        @return: their bytes.
         """
         batch = self._batch
         if not batch:
-            # Records are removed from the end of a list in constant time each.
+            # Reverse the list: removing a record from its end takes constant time.
             self._batch = batch = [*reversed(self.parts)]
             self.parts.clear()
         if not self.parts and self.pending <= _FEW:
-            # Most records of a queue have about the same length. Measuring all of them
-            # would cost more than joining an estimated number of them (benchmark row:
-            # put).
+            # Usually all records of a queue have about the same length. Joining an
+            # estimated number of them takes less time than measuring them (benchmark
+            # row: put).
             count = len(batch) // -(-self.pending // CHUNK)
             chunk = b"".join(batch[: -count - 1 : -1])
             if count and len(chunk) <= CHUNK:
@@ -410,7 +418,7 @@ class OutputQueue:
 
     def sent(self) -> None:
         """
-        Everything that was passed on has been sent.
+        Note that the kernel has accepted everything that was passed on.
         """
         self.pending -= self.passedOn
         self.passedOn = 0
@@ -419,24 +427,26 @@ class OutputQueue:
 
     def own(self) -> None:
         """
-        Reserve the records that were put until now, such as a login, for this
-        connection: another one must not send them. Only the first call has an effect.
+        Reserve the records that were put until now for this connection, because they
+        may be a login: another connection must not send them. Only the first call has
+        an effect.
         """
         waiting = len(self._batch) + len(self.parts)
         self._owned = min(self._owned, self._records + waiting)
 
     def takeBack(self, limit: int) -> list[bytes]:
         """
-        Remove the records of which nothing was passed on, except those that L{own} has
-        reserved for this connection. Until L{own} is called, every record is reserved.
+        Remove the records that another connection can send: those of which nothing was
+        passed on, except those that L{own} has reserved. Until L{own} is called, every
+        record is reserved.
 
-        @param limit: the largest number of bytes to take back.
+        @param limit: the greatest number of bytes to remove.
 
-        @return: these records, the oldest first. The bytes that remain pending are
-            those in the transport, the rest of a record that was passed on in part, and
-            those beyond the limit.
+        @return: the removed records, oldest first. The bytes that remain pending are
+            those in the transport, the rest of a record that was partly passed on,
+            those of reserved records, and those beyond the limit.
         """
-        # Only the first can be a memoryview, and that one stays.
+        # Only the first record can be a memoryview, and it is not removed.
         waiting: list[Any] = self._batch[::-1] + self.parts
         isCut = bool(waiting) and isinstance(waiting[0], memoryview)
         first = min(max(self._owned - self._records, int(isCut)), len(waiting))
@@ -453,8 +463,13 @@ def checked(
     framing: AnyFraming, encode: Callable[[_Given], bytes]
 ) -> Callable[[_Given], bytes]:
     """
-    Return a function that calls C{encode}, a method of the framing, and raises a
-    L{TypeError} if it does not return bytes. Our own framings need no such check.
+    Check that the framing of a user returns bytes. Our own framings are known to.
+
+    @param framing: the framing.
+    @param encode: its method C{encode} or C{encodeMany}.
+
+    @return: a function that calls the method, and raises a L{TypeError} if the result
+        is not bytes; for our own framings, the method itself.
     """
     if type(framing) in _CHECKED:
         return encode
