@@ -159,7 +159,8 @@ def fullText(failure: Failure) -> str:
 
 def describe(failure: Failure) -> str:
     """
-    @return: a description of a failure for messages: what failed, and the L{fullText}.
+    @return: a description of a failure for the log and the command: what failed, with
+        the first proxy if that was not reached, and the L{fullText}.
     """
     exception, text = failure.value, fullText(failure)
     if isinstance(exception, (ClientTCPError, error.ConnectionDone)):
@@ -168,7 +169,10 @@ def describe(failure: Failure) -> str:
     if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
         # Leave out the words with which Twisted begins the text of each such error.
         text = " ".join(map(str, exception.args)) or text
-    return f"{_FAILED.get(operation, operation)}: {text}"
+    what, proxy = _FAILED.get(operation, operation), getattr(failure, "proxy", "")
+    if proxy and operation in _AT_PROXY:
+        what += f" {_AT_PROXY[operation]} the proxy {proxy}"
+    return f"{what}: {text}"
 
 
 def oneLine(text: str) -> str:
@@ -202,6 +206,9 @@ def dropFrames(failure: Failure) -> None:
             error.__traceback__ = None
             waiting += error.__cause__, error.__context__
 
+
+#: The words between the description of an operation and the proxy.
+_AT_PROXY = {"connect": "to", "getaddrinfo": "of"}
 
 #: Descriptions of the operations of Twisted's errors.
 _FAILED = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
 from importlib import import_module
 from inspect import (
     CO_ASYNC_GENERATOR,
@@ -155,9 +156,9 @@ def fraction(name: str, value: object) -> float | None:
     """
     if value is None:
         return None
-    number = _number(name, value, "a number from 0 to 1, or None")
+    number = _number(name, value, "a number from 0 to 1")
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must be from 0 to 1, or None, not {value!r}")
+        raise ValueError(f"{name} must be from 0 to 1, not {value!r}")
     return number
 
 
@@ -277,6 +278,22 @@ def _signed(function: Callable[..., object]) -> str:
         return f"{function.__qualname__}{signature(function, follow_wrapped=False)}"
     except (AttributeError, TypeError, ValueError):
         return repr(function)
+
+
+def meant(name: str, known: Collection[str], form: str = "{}") -> str:
+    """
+    @param name: an unknown name that a user has written.
+    @param form: the format of a name in the message.
+
+    @return: the end of a message, which asks for the known names that it abbreviates,
+        or else for the most similar one. Empty if there is none.
+    """
+    found = [each for each in known if each.lower().startswith(name.lower())]
+    found = found or get_close_matches(name, known, 1)
+    if not name or not found:
+        return ""
+    found = [form.format(each) for each in found]
+    return f"; did you mean {oneOf(found) if len(found) > 1 else found[0]}?"
 
 
 def misspelt(name: str, known: Collection[str]) -> str | None:

@@ -52,7 +52,10 @@ class UsageTests(CommandTestCase):
             b"too many": ["localhost", "7", "8"],
             b"65535": ["localhost", "65536"],
             b"no-such-service": ["localhost", "no-such-service"],
-            b"HOST: 'http": ["http://localhost", "7"],
+            b"not be a URL": ["http://localhost", "7"],
+            b"--reconnect is missing": ["--max-delay=1", "localhost", "7"],
+            b"did you mean delimiter=?": ["--framing=line:delim=|", "localhost", "7"],
+            b"may end with k, M or G": ["--max-length=1T", "localhost", "7"],
             b"framing": ["--framing=xml", "localhost", "7"],
             b"seconds": ["--connect-timeout=soon", "localhost", "7"],
             b"more than 0": ["--connect-timeout=-1", "localhost", "7"],
@@ -78,6 +81,9 @@ class UsageTests(CommandTestCase):
                 b"--no-such": ["--no-such", "localhost", "7"],
                 b"--reconnect": ["--reconnect", "localhost", "7"],
                 b"65535": ["localhost", "65536"],
+                b"not be a URL": ["http://localhost:7/"],
+                b"--endpoint is missing": ["--fail-back=1", "localhost", "7"],
+                b"may end with k, M or G": ["--max-length=1T", "localhost", "7"],
             }.items():
                 await self.refused(word, *command, "clienttcp", *arguments)
 
@@ -284,7 +290,7 @@ class ConsoleTests(ServedTestCase):
         await self.serve()
         done = await self.run_(*CLIENTTCP, "-v", *self.where, given=b"bye\n")
         self.assertEqual(self.status, 0)
-        message = f"clienttcp: connected to {' '.join(map(str, self.where))}\n"
+        message = f"clienttcp: connected to {':'.join(map(str, self.where))}\n"
         self.assertIn(message.encode(), done.err)
         self.assertIn(b"5 bytes sent, 5 bytes received", done.err)
 
@@ -507,8 +513,21 @@ class ConsoleTests(ServedTestCase):
             given=b"bye\n",
         )
         self.assertEqual((self.status, done.out), (0, b"BYE\n"))
-        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        why = f"clienttcp: 127.0.0.1:{free}: cannot connect: Connection refused\n"
         self.assertEqual(done.err, why.encode())
+
+    async def test_proxy(self) -> None:
+        """
+        If the proxy cannot be reached, the message says so, in the words of the log.
+        """
+        url = f"http://127.0.0.1:{freePort()}"
+        words = f"cannot connect to the proxy {url}: Connection refused"
+        where = (f"--proxy={url}", "server.test", "7")
+        done = await self.run_(*CLIENTTCP, *where)
+        expected = f"clienttcp: server.test:7 through {url}: {words}\n"
+        self.assertEqual((self.status, done.err), (1, expected.encode()))
+        done = await self.run_(*TWIST, "clienttcp", "--max-retries=0", *where)
+        self.assertIn(f'"reason": "{words}"', done.out.decode())
 
     async def test_unix(self) -> None:
         """
@@ -536,7 +555,7 @@ class ConsoleTests(ServedTestCase):
         # The server's kernel may or may not have acknowledged the end of our side.
         self.assertRegex(
             done.err,
-            rb"^clienttcp: read: Connection reset by peer\n"
+            rb"^clienttcp: the connection was lost: Connection reset by peer\n"
             rb"(clienttcp: the server has not acknowledged 1 bytes .*\n)?$",
         )
 
@@ -793,7 +812,7 @@ class ConsoleTests(ServedTestCase):
         free = freePort()
         done = await self.run_(*CLIENTTCP, "127.0.0.1", free)
         self.assertEqual(self.status, 1)
-        why = f"clienttcp: 127.0.0.1 {free}: connect: Connection refused\n"
+        why = f"clienttcp: 127.0.0.1:{free}: cannot connect: Connection refused\n"
         self.assertEqual(done.err, why.encode())
 
     async def test_reset(self) -> None:
@@ -805,7 +824,10 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         command.type(b"one\n", end=False)
         await self.end(command, 1)
-        self.assertEqual(command.err, b"clienttcp: read: Connection reset by peer\n")
+        self.assertEqual(
+            command.err,
+            b"clienttcp: the connection was lost: Connection reset by peer\n",
+        )
 
     async def test_interrupted(self) -> None:
         """

@@ -163,7 +163,7 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
             (b"no certificate in PEM", ["--cert", nothing]),
             (b"has no key", ["--cert", certificate]),
             (b"has no key", ["--cert", certificate, "--key", nothing]),
-            (b"--key needs --cert", ["--key", nothing]),
+            (b"--cert is missing", ["--key", nothing]),
             (b"--alpn", ["--alpn", ","]),
         ):
             done = await self.run_(*CLIENTTCP, *options, "localhost", "7")
@@ -172,4 +172,4 @@ class CommandTLSTests(CommandTestCase, TLSTestCase):
             self.assertEqual(done.err.count(b"\n"), 1, done.err)
         done = await self.run_(*CLIENTTCP, "--ca", self.ca, "unix:/run/x")
         self.assertEqual(self.status, USAGE)
-        self.assertIn(b"--servername is needed", done.err)
+        self.assertIn(b"--servername is missing", done.err)

@@ -721,6 +721,20 @@ class AttemptTests(ClientTestCase):
             f"{HIDDEN} has not finished",
         )
 
+    def test_unreachable(self) -> None:
+        """
+        The message about a proxy that is not reached before the deadline names it.
+        """
+        client = self.client(proxy=PROXY, connectTimeout=5, autoReconnect=False)
+        client.start().addErrback(lambda failure: None)
+        self.reactor.advance(5)
+        failure = self.recorder.failures[0]
+        self.assertEqual(
+            str(failure.value),
+            "connectTimeout: not connected within 5 s: connecting to the proxy "
+            f"{HIDDEN} has not finished",
+        )
+
     def test_retry(self) -> None:
         """
         After a refusal, the client tries again.

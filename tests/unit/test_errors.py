@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pickle
 from errno import errorcode
+from typing import Any
 
 from twisted.internet import error
 from twisted.python.failure import Failure
@@ -109,3 +110,25 @@ class DescribeTests(SynchronousTestCase):
             self.assertEqual(describe(failure), words)
             self.assertIn(errorDetails(failure).errno, [0, *errorcode, -2])
             self.assertNotIn(str(errorDetails(failure).errno), words)
+
+    def test_proxy(self) -> None:
+        """
+        A proxy that is not reached is named.
+        """
+        for exception, words in (
+            (
+                error.ConnectionRefusedError(111),
+                "cannot connect to the proxy http://a.test:1: Connection refused",
+            ),
+            (
+                error.DNSLookupError("no address"),
+                "cannot resolve the name of the proxy http://a.test:1: no address",
+            ),
+            (
+                error.ConnectBindError(98, "in use"),
+                "cannot bind the local address: Address already in use",
+            ),
+        ):
+            failure: Any = Failure(exception)
+            failure.proxy = "http://a.test:1"
+            self.assertEqual(describe(failure), words)

@@ -8,6 +8,7 @@ import io
 import math
 import re
 import sys
+from collections.abc import Collection
 from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any
 
@@ -17,9 +18,85 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_clienttcp import ClientTCPFactory
 from twisted_clienttcp._client.settings import DOCUMENTATION, SETTINGS
 from twisted_clienttcp._command.options import Options
-from twisted_clienttcp._command.table import GROUPS, Option, oneLine
+from twisted_clienttcp._command.table import (
+    ALL,
+    ARGUMENTS,
+    GROUPS,
+    RULES,
+    Option,
+    oneLine,
+)
 from twisted_clienttcp.errors import RecordTooLong
 from twisted_clienttcp.framing import Line, Netstring, Stream
+
+#: Text for the placeholder of each option, and the value that it stands for.
+VALUES: dict[str, tuple[str, Any]] = {
+    "": ("", True),
+    "SECONDS": ("2.5", 2.5),
+    "BYTES": ("3k", 3072),
+    "NUMBER": ("1", 1),
+    "COUNT": ("3", 3),
+    "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
+    "SECONDS:RECORD": ("5:x", (5.0, b"x")),
+    "URL": ("socks5://a.test", "socks5://a.test"),
+    "yes|no": ("no", False),
+    "close|skip|split": ("skip", "skip"),
+    "half|close|keep": ("half", "half"),
+    "ENDPOINT": ("tcp:localhost:7", "tcp:localhost:7"),
+    "ADDRESS[:PORT]": ("127.0.0.1", "127.0.0.1"),
+    "FILE": ("file", "file"),
+    "NAME": ("a.test", "a.test"),
+    "NAMES": ("h2", ["h2"]),
+    "SPEC": ("line", "line"),
+    "MODULE:OBJECT": ("x:y", "x:y"),
+    "NAME[:PORT]": ("echo", ("echo", 0)),
+}
+
+
+def completed(names: set[str]) -> set[str]:
+    """
+    @return: the names of options, with those that they need.
+    """
+    while True:
+        missing = {
+            rule.needs[0]
+            for rule in RULES
+            if rule.needs
+            and names.intersection(rule.options)
+            and names.isdisjoint(rule.needs)
+        }
+        if not missing:
+            return names
+        names = names | missing
+
+
+def commandLine(*names: str) -> list[str]:
+    """
+    @return: a command line with these options and all that they need.
+    """
+    given = completed(set(names))
+    words = []
+    for name in sorted(given.difference(PLACES)):
+        text, _ = VALUES[ALL[name].placeholder]
+        if name not in names or "low-mark" in names:
+            text = {"high-mark": "1M"}.get(name, text)
+        if name not in names:
+            text = {"low-mark": "1"}.get(name, text)
+        words.append(f"--{name}={text}" if text else f"--{name}")
+    for name in given.intersection(PLACES):
+        words += PLACES[name]
+    if given.isdisjoint({"unix", ARGUMENTS, "endpoint", "demo", "demo-server"}):
+        words += PLACES[ARGUMENTS]
+    return words
+
+
+#: The words for the names in rules that are not options.
+PLACES = {
+    ARGUMENTS: ["localhost", "7"],
+    "unix": ["unix:/x"],
+    "stream": ["--framing=stream"],
+    "twistd": [],
+}
 
 
 class Recording(ClientTCPFactory):
@@ -58,9 +135,11 @@ class OptionsTestCase(SynchronousTestCase):
         assert isinstance(client, Recording)
         return client.given
 
-    def refused(self, expected: str, *words: str, **parent: Any) -> None:
+    def refused(self, expected: str, *words: str, **parent: Any) -> str:
         """
         Check that a command line ends the process with one line.
+
+        @return: the line.
         """
         stderr = io.StringIO()
         self.patch(sys, "stderr", stderr)
@@ -69,6 +148,7 @@ class OptionsTestCase(SynchronousTestCase):
         self.assertEqual(error.code, 64, said)
         self.assertEqual(said.count("\n"), 1, said)
         self.assertIn(expected, said)
+        return said
 
 
 class WhereTests(OptionsTestCase):
@@ -116,7 +196,7 @@ class WhereTests(OptionsTestCase):
         """
         self.assertEqual(self.given("-4", "localhost", "7")["domain"], AF_INET)
         self.assertEqual(self.given("-6", "localhost", "7")["domain"], AF_INET6)
-        self.refused("exclude", "-4", "-6", "localhost", "7")
+        self.refused("leave out --ipv6", "-4", "-6", "localhost", "7")
 
     def test_bind(self) -> None:
         """
@@ -149,6 +229,14 @@ class WhereTests(OptionsTestCase):
             ("--bind must be", ["--bind=nowhere", "localhost", "7"]),
             ("unix:/path", ["unix:"]),
             ("leave out 7", ["unix:/x", "7"]),
+            ("not be a URL: leave out", ["http://host:80/"]),
+            ("as in: host 80 (see", ["http://host:80/"]),
+            ("as in: host 80 (see", ["http://me:secret@host:80/x?y"]),
+            ("as in: host 80 (see", ["http://host/", "80"]),
+            ("as in: host http (see", ["http://host"]),
+            ("as in: ::1 443 --tls (see", ["https://[::1]:443/"]),
+            ("use --endpoint=tcp:host:80", ["tcp:host:80"]),
+            ("for a UNIX socket, use unix:/run/x", ["/run/x"]),
         ):
             self.refused(expected, *words)
 
@@ -278,7 +366,7 @@ class RestTests(OptionsTestCase):
         """
         client = self.parsed(
             *("localhost", "7", "--initial-delay=2", "--max-delay=3", "--factor=4"),
-            *("--jitter=0.5", "--max-retries=0"),
+            *("--jitter=0.5", "--max-retries=0", "--reconnect"),
         ).client(serverInput=lambda client, record: None)
         self.assertEqual(client.initialDelay, 2.0)
         self.assertEqual(client.maxDelay, 3.0)
@@ -287,19 +375,49 @@ class RestTests(OptionsTestCase):
         self.assertEqual(client.maxRetries, 0)
         self.refused("jitter", "localhost", "7", "--jitter=2")
 
+    def test_bytes(self) -> None:
+        """
+        A number of bytes may have one of the units of the manual. The error for any
+        other text lists them.
+        """
+        for text, expected in (
+            ("5", 5),
+            ("2k", 2048),
+            ("3M", 3 * 1024**2),
+            ("1G", 1024**3),
+        ):
+            given = self.given("localhost", "7", f"--offline-limit={text}")
+            self.assertEqual(given["offlineLimit"], expected)
+        for option in ("max-length", "high-mark", "low-mark", "offline-limit"):
+            for text in (
+                "1T",
+                "1K",
+                "1m",
+                "1kB",
+                "1 k",
+                "1.5",
+                "-1",
+                "x",
+                "k",
+                "\u0661",
+            ):
+                self.refused(
+                    f"--{option} must be a number of bytes, which may end with k, M or "
+                    f"G, as in 64k, not {text!r}",
+                    *("localhost", "7", f"--{option}={text}"),
+                )
+
     def test_refused(self) -> None:
         """
         The error for a wrong value names its option.
         """
         for expected, words in (
             ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
-            ("--max-length must be a number, not '1x'", ["--max-length=1x"]),
-            ("--max-length must be at least 1, not 0", ["--max-length=0"]),
-            ("--on-too-long must be 'close', 'skip' or", ["--on-too-long=x"]),
+            ("--max-length: line: maxLength must be at least 1", ["--max-length=0"]),
+            ("--on-too-long must be close, skip or split", ["--on-too-long=x"]),
             ("--eof must be half, close or keep, not", ["--eof=x"]),
             ("--max-retries must be at least 0, not -1", ["--max-retries=-1"]),
             ("--max-retries must be a whole number", ["--max-retries=1.5"]),
-            ("--high-mark must be a number of bytes, not '1x'", ["--high-mark=1x"]),
             ("--factor must be a number", ["--factor=x"]),
             ("--connect-timeout must be more than 0", ["--connect-timeout=0"]),
             ("--jitter must be from 0 to 1, not 2", ["--jitter=2"]),
@@ -311,18 +429,8 @@ class RestTests(OptionsTestCase):
             ("from 0 to 65535, not '65536'", ["--demo-server=echo:65536"]),
             ("--framing: unknown framing 'xml'", ["--framing=xml"]),
             ("--max-length has no effect", ["--framing=stream", "--max-length=5"]),
-            ("exclude each other", ["--send-only", "--recv-only"]),
-            ("leave out --eof", ["--recv-only", "--eof=half"]),
-            ("leave out --raw", ["--send-only", "--raw"]),
-            ("leave out --raw", ["--json-events", "--raw"]),
-            ("leave out --ca", ["--insecure", "--ca=x"]),
-            ("--timestamps", ["--timestamps", "--framing=stream"]),
-            ("--eof", ["--client=x:y", "--eof=half"]),
-            ("HOST and PORT", ["--demo"]),
         ):
             self.refused(expected, "localhost", "7", *words)
-        self.refused("--framing", "--demo", "--framing=line")
-        self.refused("--verbose", "-v", "--client=x:y", twist=True)
 
     def test_daemon(self) -> None:
         """
@@ -333,23 +441,181 @@ class RestTests(OptionsTestCase):
         self.assertEqual(options["client"], "x:y")
 
 
+class RuleTests(OptionsTestCase):
+    """
+    Options without an effect are refused.
+    """
+
+    def parent(self, names: Collection[str]) -> dict[str, Any]:
+        return {"nodaemon": True} if "twistd" in names else {}
+
+    def test_alone(self) -> None:
+        """
+        Each option is accepted with the options that it needs.
+        """
+        for name in ALL:
+            self.parsed(*commandLine(name))
+
+    def test_needs(self) -> None:
+        """
+        An option that has an effect only with one of several others is refused without
+        all of them, and the message names the first. It is accepted with each of them.
+        """
+        for rule in RULES:
+            for option in rule.options if rule.needs else ():
+                words = [
+                    word
+                    for word in commandLine(option)
+                    if word.partition("=")[0] != f"--{rule.needs[0]}"
+                ]
+                where = [] if "localhost" in words else ["localhost", "7"]
+                self.refused(
+                    f"--{rule.needs[0]} is missing: add it, or leave out --{option}",
+                    *(*words, *where),
+                )
+                for need in rule.needs:
+                    parent = self.parent(rule.needs if need == "twistd" else ())
+                    if parent:
+                        parts = commandLine(option)
+                        words = [each for each in parts if each != "--reconnect"]
+                        self.parsed(*words, **parent)
+                    else:
+                        self.parsed(*commandLine(option, need))
+
+    def test_excluded(self) -> None:
+        """
+        An option that has no effect with another one is refused, and the message has
+        the reason and the option.
+        """
+        for rule in RULES:
+            for option in rule.options if rule.excluded else ():
+                names = (option, *rule.excluded)
+                if option == "demo":
+                    # The rule before has excluded --demo-server.
+                    continue
+                if option == ARGUMENTS:
+                    reason = f"{rule.reason}: leave out HOST and PORT"
+                else:
+                    reason = rule.reason
+                words = commandLine(*names)
+                self.refused(reason, *words, **self.parent(names))
+
+    def test_everyName(self) -> None:
+        """
+        The names in the rules exist.
+        """
+        for rule in RULES:
+            self.assertNotEqual(bool(rule.needs), bool(rule.excluded))
+            self.assertEqual(bool(rule.reason), bool(rule.excluded))
+            names = {*rule.options, *rule.needs, *rule.excluded}
+            self.assertLessEqual(names, {*ALL, *PLACES})
+
+    def test_ofTheClient(self) -> None:
+        """
+        What the client itself would refuse, the command refuses with its own names.
+        """
+        here = ("localhost", "7")
+        for expected, *words in (
+            ("PORT must be from 1 to 65535, not 70000", "localhost", "70000"),
+            ("HOST: 'a b' is neither a host name", "a b", "7"),
+            (
+                "--low-mark must be more than 0 and less than --high-mark=1, not 2",
+                *here,
+                "--high-mark=1",
+                "--low-mark=2",
+            ),
+            ("--bind's port must be from 1 to", *here, "--bind=127.0.0.1:70000"),
+            ("the address of --bind must be an IP", *here, "--bind=x"),
+            ("--proxy: the port must be from 1", *here, "--proxy=socks5://x:99999"),
+            ("--proxy: the URL has no port", *here, "--proxy=http://x"),
+            ("--proxy: 'fe80::1%1' has a zone", "fe80::1%1", "7", "--proxy=socks5://x"),
+            ("--ipv4 and HOST are of different address", "-4", "::1", "7"),
+            ("--bind and HOST are of different", "--bind=127.0.0.1", "::1", "7"),
+            ("--ipv6 and --bind are of different", "-6", *here, "--bind=127.0.0.1"),
+            ("--servername is missing", "--tls", "unix:/x"),
+            ("--servername is missing", "--tls", "--endpoint=unix:/x"),
+            ("uses TLS already: leave out --tls", "--tls", "--endpoint=tls:a.test:7"),
+            ("use HOST and PORT", "--proxy=socks5://x", "unix:/x"),
+            ("use HOST and PORT", "--proxy=socks5://x", "--endpoint=unix:/x"),
+            ("--endpoint: 'nonsense' does not describe", "--endpoint=nonsense"),
+            (
+                "--heartbeat: a record of at least 3 bytes",
+                *here,
+                "--heartbeat=1:abc",
+                "--max-length=2",
+            ),
+        ):
+            said = self.refused(expected, *words)
+            for name in SETTINGS:
+                if name != name.lower():
+                    self.assertNotIn(name, said)
+
+    def test_throughProxy(self) -> None:
+        """
+        The server behind a proxy may have another address family than the connection
+        to the proxy.
+        """
+        self.given("--ipv4", "::1", "7", "--proxy=socks5://127.0.0.1")
+
+    def test_getopt(self) -> None:
+        """
+        Each mistake has a message that says what to do.
+        """
+        for word, expected in (
+            ("--nope", "there is no option --nope "),
+            ("--lingre-timeout", "--lingre-timeout; did you mean --linger-timeout?"),
+            ("-z", "there is no option -z "),
+            ("--x", "there is no option --x "),
+            ("--tls=yes", "--tls has no value: leave out '=' and what follows"),
+            ("--version=3", "--version has no value: leave out '=' and what follows"),
+            ("--ca", "--ca needs a value, as in --ca=FILE"),
+            ("-x", "--hex-dump needs a value, as in --hex-dump=FILE"),
+            ("--key", "--key needs a value, as in --key=FILE"),
+            (
+                "--h",
+                "there is no option --h; did you mean --half-close, --heartbeat, "
+                "--help, --hex-dump or --high-mark?",
+            ),
+            ("--ipv", "there is no option --ipv; did you mean --ipv4 or --ipv6?"),
+        ):
+            self.refused(expected, word)
+        for option in ALL.values():
+            if option.placeholder:
+                form = f"as in --{option.name}={option.placeholder}"
+                self.refused(form, f"--{option.name}")
+
+    def test_framing(self) -> None:
+        """
+        An error of the framing names the option that causes it, and asks for the name
+        that was meant.
+        """
+        for expected, words in (
+            ("did you mean delimiter=?", ["--framing=line:delim=|"]),
+            ("did you mean delimiter=?", ["--framing=line:delimeter=|"]),
+            ("did you mean delimiter=?", ["--framing=line:delimiter"]),
+            ("did you mean netstring?", ["--framing=net"]),
+            ("did you mean jsonlines or jsonvalues?", ["--framing=json"]),
+            ("did you mean stream?", ["--framing=streem"]),
+            (
+                "--framing has maxLength already: leave out --max-length",
+                ["--framing=line:maxLength=1", "--max-length=2"],
+            ),
+            (
+                "--max-length has no effect with --framing=stream: leave it out",
+                ["--framing=stream", "--max-length=5"],
+            ),
+            (
+                "--on-too-long: netstring: onTooLong must be",
+                ["--framing=netstring", "--on-too-long=split"],
+            ),
+        ):
+            self.refused(expected, "localhost", "7", *words)
+
+
 class TableTests(SynchronousTestCase):
     """
     An option that sets a parameter takes everything from the table of settings.
     """
-
-    #: Text for each placeholder, and the value that it stands for.
-    VALUES: dict[str, tuple[str, Any]] = {
-        "": ("", True),
-        "SECONDS": ("2.5", 2.5),
-        "BYTES": ("3k", 3072),
-        "NUMBER": ("1", 1),
-        "COUNT": ("3", 3),
-        "IDLE,INTERVAL,COUNT": ("3,2,1", (3, 2, 1)),
-        "SECONDS:RECORD": ("5:x", (5.0, b"x")),
-        "URL": ("socks5://a.test", "socks5://a.test"),
-        "yes|no": ("no", False),
-    }
 
     #: The options whose names are not those of their settings.
     RENAMED = {"reconnect": "autoReconnect", "keepalive": "keepAlive"}
@@ -436,13 +702,8 @@ class TableTests(SynchronousTestCase):
         for option in self.ofSettings():
             if option.name == "framing":
                 continue
-            text, expected = self.VALUES[option.placeholder]
-            words = [f"--{option.name}={text}" if text else f"--{option.name}"]
-            if option.name == "high-mark":
-                words.append("--low-mark=1")
-            if option.name == "low-mark":
-                words.append("--high-mark=1M")
-            given = self.client(*words, "localhost", "7").given
+            _, expected = VALUES[option.placeholder]
+            given = self.client(*commandLine(option.name)).given
             self.assertEqual(given[option.settings], expected, option)
 
     def test_proxy(self) -> None:
@@ -462,7 +723,7 @@ class TableTests(SynchronousTestCase):
         What the setting's validator rejects, the option rejects, with its own name in
         the message.
         """
-        numbers = ("SECONDS", "BYTES", "NUMBER", "COUNT")
+        numbers = ("SECONDS", "NUMBER", "COUNT")
         for option in self.ofSettings():
             if option.placeholder not in numbers:
                 continue
@@ -473,9 +734,7 @@ class TableTests(SynchronousTestCase):
                     (TypeError, ValueError), validate, name, value
                 )
                 raised = self.assertRaises(usage.UsageError, option.convert, text)
-                # An option that is not given stands for None.
-                expected = str(rejected).replace(", or None", "")
-                self.assertEqual(str(raised), expected)
+                self.assertEqual(str(raised), str(rejected))
                 self.assertIn(name, str(raised))
 
     def test_help(self) -> None:

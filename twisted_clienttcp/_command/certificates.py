@@ -5,6 +5,7 @@ The TLS options of the command.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -26,7 +27,7 @@ _CERTIFICATE = re.compile(
 
 def tlsFrom(
     *,
-    host: str | None,
+    hosts: Set[str | None],
     servername: str | None,
     ca: str | None,
     cert: str | None,
@@ -35,8 +36,8 @@ def tlsFrom(
     insecure: bool,
 ) -> object:
     """
-    @param host: the name or address of the server; None if it has none.
-    @param servername: the name in the certificate, if it is not C{host}.
+    @param hosts: the name or address of each server; None for one that has none.
+    @param servername: the name in the certificate, if it is not that of the server.
     @param ca: a file with the certificates to trust.
     @param cert: a file with the client's certificate and its chain.
     @param key: a file with the client's key; None if C{cert} contains it.
@@ -49,13 +50,12 @@ def tlsFrom(
     @raise ValueError: if C{servername} cannot be the name of a host.
     @raise ImportError: if the extra C{tls} is not installed.
     """
-    if not (servername or ca or cert or key or alpn or insecure):
-        return True
     _tls.require("--tls")
+    if None not in hosts and not (servername or ca or cert or alpn or insecure):
+        return True
     from twisted.internet import ssl
 
-    if key and not cert:
-        raise UsageError("--key needs --cert: pass the certificate of the key too")
+    host = next(iter(hosts)) if len(hosts) == 1 else None
     identity = _identity(cert, key or cert) if cert else {}
     protocols = [protocol.encode() for protocol in alpn or ()]
     name: str | None = None
@@ -68,7 +68,7 @@ def tlsFrom(
         return _Unverified(name, context, protocols)
     if name is None:
         raise UsageError(
-            "--servername is needed with --endpoint and unix: pass the name in the "
+            "--servername is missing: with unix: and --endpoint, pass the name in the "
             "server's certificate"
         )
     roots: Any = None

@@ -19,15 +19,17 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 
-from .. import ClientTCPFactory, Disconnection, errorDetails
+from .. import ClientTCPFactory, Disconnection
 from .. import _logevents as logged
 from .._connecting.resolving import inWords, resultsOf
+from .._connection.peer import addressText
 from .._connection.queue import HIGH_MARK, LOW_MARK
-from .._details import fullText
+from .._details import describe, oneLine
 from ..errors import (
     ClientTCPError,
     DrainTimeout,
@@ -41,7 +43,7 @@ from .progress import Progress, size
 from .screen import Screen
 from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
-from .text import Form, addressText, event, now
+from .text import Form, event, now
 
 #: The seconds for which a server may keep sending when its records are not wanted any
 #: more: after a signal, or when the reader of standard output has closed it.
@@ -285,8 +287,7 @@ class Console:
             0,
             self._reportAttempt,
             f"{addressText(client.connector.getDestination())}: "
-            f"{errorDetails(failure).operation}: {fullText(failure)}"
-            f"{inWords(client.tried)}",
+            f"{describe(failure)}{inWords(client.tried)}",
             client.retries,
         )
 
@@ -298,12 +299,11 @@ class Console:
 
     def _reportFailure(self, text: str) -> None:
         if self.reports:
-            logged.FAILED.log(self, {"text": text})
+            logged.FAILED.log(self, {"text": oneLine(text)})
 
     def _serverError(self, client: ClientTCPFactory, failure: Failure) -> None:
-        operation, _, text = errorDetails(failure)
-        if text:
-            self._reportFailure(f"{operation}: {text}")
+        if not failure.check(ConnectionDone):
+            self._reportFailure(describe(failure))
             if isinstance(failure.value, RecordTooLong) and failure.value.skipped:
                 return
             self.failure = failure

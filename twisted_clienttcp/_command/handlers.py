@@ -17,6 +17,7 @@ from .._client.callbacks import CALLBACKS
 from .._client.handler import isHandler
 from ..errors import nameOf
 from .options import Options
+from .table import allBut
 
 
 def clientFrom(options: Options, reactor: object) -> ClientTCPFactory:
@@ -30,7 +31,7 @@ def clientFrom(options: Options, reactor: object) -> ClientTCPFactory:
     name: str = options["client"]
     found = _load(name)
     if isinstance(found, ClientTCPFactory):
-        options.exclude(f"--client {name} is a complete client", but="client")
+        options.exclude(f"--client {name} is a complete client:", allBut("client"))
         return found
     if isinstance(found, type):
         if issubclass(found, ClientTCPFactory):

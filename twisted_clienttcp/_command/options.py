@@ -18,22 +18,30 @@ from typing import Any, NoReturn
 from twisted.python import usage
 
 from .. import ClientTCPFactory, __version__
+from .._connecting import addresses
+from .._connecting.destination import Address, UserEndpoint
+from .._connecting.endpoints import destinationsOf
+from .._connecting.proxies import Route, WrongProxy
+from .._validators import meant
 from ..errors import ClientTCPError
-from ..framing import Stream, fromSpec
-from ..framing._base import AnyFraming
+from ..framing._spec import Spec
 from .certificates import tlsFrom
 from .hexdump import wireLogTo
 from .status import STATUSES
 from .stdio import display, refuse
-from .table import ALL, COMPLETIONS, GROUPS, REPEATED, validated
+from .table import ALL, ARGUMENTS, COMPLETIONS, GROUPS, REPEATED, RULES, validated
 from .text import Form
-from .wording import aboutOption, inOptions, ofFraming
 
 #: The options for parameters of the framing.
 _OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
 
 #: The width of the column of options in the help.
 _COLUMN = 36
+
+#: Scheme, host and port of a URL.
+_URL = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^/@]*@)?(\[[^]]*\]|[^:/?#]*)(?::([0-9]*))?.*"
+)
 
 _ABOUT = """
 Connects to a server, sends the lines of standard input, and prints the records
@@ -162,7 +170,7 @@ class Options(usage.Options):
                 given += ["--", *words]
             super().parseOptions(given)  # type: ignore[no-untyped-call]
         except GetoptError as error:
-            refuse(aboutOption(error))
+            refuse(_aboutOption(error))
         except usage.UsageError as error:
             refuse(error)
 
@@ -182,95 +190,93 @@ class Options(usage.Options):
                 )
             elif name not in REPEATED:
                 self[name] = ALL[name].convert(self[name])
-        self._checkParent()
-        self._checkConflicts()
-        if self["demo"]:
-            self.exclude("--demo brings its own server", but="demo")
-        if self["demo-server"] is not None:
-            self.exclude("--demo-server runs a server, not a client", but="demo-server")
-        if self["client"] is not None:
-            console = [option.name for option in GROUPS["Standard input and output"]]
-            if not self.staying:
-                console.remove("verbose")
-            self.exclude("--client replaces standard input and output", "eof", *console)
-        self.framing = self._framing()
-        if self["timestamps"] and isinstance(self.framing, Stream):
+        try:
+            self._spec = Spec(self["framing"] or "line")
+            self._checkRules()
+            self.framing = self._spec.build()
+        except (ImportError, ValueError) as error:
+            raise usage.UsageError(f"--framing: {error}") from error
+        for name, parameter in _OF_FRAMING.items():
+            if self[name] is not None:
+                self._setParameter(name, parameter)
+        low, high = self["low-mark"], self["high-mark"]
+        if low is not None and high is not None and not 0 < low < high:
             raise usage.UsageError(
-                "--timestamps needs records: it cannot be used with --framing=stream"
+                f"--low-mark must be more than 0 and less than --high-mark={high}, not "
+                f"{low}"
             )
         for name in ("heartbeat", "keep-talking"):
             if self[name] is not None:
                 self[name] = self._timedRecord(name)
 
-    def _checkConflicts(self) -> None:
+    def _checkRules(self) -> None:
         """
         Check that each of the options that was given has an effect.
         """
-        if self["send-only"] and self["recv-only"]:
-            raise usage.UsageError(
-                "--send-only and --recv-only exclude each other: leave one out"
-            )
-        if self["recv-only"]:
-            self.exclude("--recv-only does not read standard input", "eof")
-        if self["send-only"]:
-            self.exclude("--send-only does not print records", "raw")
-        if self["json-events"]:
-            self.exclude("--json-events escapes control characters", "raw")
-        if self["insecure"]:
-            self.exclude("--insecure does not verify the server", "ca")
-
-    def _checkParent(self) -> None:
-        """
-        Check that twistd or twist can run what was asked for.
-        """
-        if self.parent is None:
-            return
-        if self["client"] is None and not self.parent.get("nodaemon", True):
+        parent: Any = self.parent or {}
+        if self["client"] is None and not parent.get("nodaemon", True):
             raise usage.UsageError(
                 "a daemon has no standard input and output: use twistd --nodaemon, or "
                 "your own callbacks with --client"
             )
-        if self["reconnect"]:
-            raise usage.UsageError(
-                "--reconnect is for clienttcp: twistd and twist always connect again"
-            )
+        found = self._situation()
+        for rule in RULES:
+            if rule.excluded and found.issuperset(rule.excluded):
+                self.exclude(f"{rule.reason}:", rule.options)
+            elif rule.needs and found.isdisjoint(rule.needs):
+                self.exclude(f"--{rule.needs[0]} is missing: add it, or", rule.options)
 
-    def exclude(self, reason: str, *names: str, but: str = "") -> None:
+    def _situation(self) -> set[str]:
+        """
+        @return: the names in L{RULES} that apply.
+        """
+        found = set(self.given)
+        if self._words:
+            found.add(ARGUMENTS)
+            if self._words[0].startswith("unix:"):
+                found.add("unix")
+        if self._spec.name == "stream":
+            found.add("stream")
+        if self.staying:
+            found.add("twistd")
+        return found
+
+    def exclude(self, reason: str, names: Iterable[str]) -> None:
         """
         Reject options that would have no effect.
 
         @param reason: why they would have none.
-        @param names: their names; without any, all options, and HOST and PORT.
-        @param but: an option to accept.
+        @param names: their names.
 
         @raise usage.UsageError: if one is given.
         """
+        found = self._situation()
         rejected = [
-            f"--{name}"
-            for name in self.given
-            if (name in names if names else name != but)
+            name if name == ARGUMENTS else f"--{name}"
+            for name in names
+            if name in found
         ]
-        if self._words and not names:
-            rejected.insert(0, "HOST and PORT")
         if rejected:
-            raise usage.UsageError(f"{reason}: leave out {', '.join(sorted(rejected))}")
+            raise usage.UsageError(f"{reason} leave out {', '.join(rejected)}")
 
-    def _framing(self) -> AnyFraming:
-        spec = self["framing"] or "line"
+    def _setParameter(self, name: str, parameter: str) -> None:
+        """
+        Set the parameter of the framing that has an option of its own.
+        """
+        spec = self._spec
+        if parameter not in spec.known:
+            raise usage.UsageError(
+                f"--{name} has no effect with --framing={spec.name}: leave it out"
+            )
+        if parameter in spec.given:
+            raise usage.UsageError(
+                f"--framing has {parameter} already: leave out --{name}"
+            )
+        spec.given[parameter] = self[name]
         try:
-            framing = fromSpec(spec)
-        except (ImportError, ValueError) as error:
-            raise usage.UsageError(f"--framing: {error}") from error
-        for name, parameter in _OF_FRAMING.items():
-            if self[name] is not None:
-                spec += f"{',' if ':' in spec else ':'}{parameter}={self[name]}"
-                try:
-                    framing = fromSpec(spec)
-                except ValueError as error:
-                    raise usage.UsageError(
-                        ofFraming(error, spec, f"--{name}", parameter)
-                    ) from error
-        return framing
+            self.framing = spec.build()
+        except ValueError as error:
+            raise usage.UsageError(f"--{name}: {error}") from error
 
     def _timedRecord(self, name: str) -> object:
         """
@@ -281,7 +287,9 @@ class Options(usage.Options):
         form = Form(self.framing)
         try:
             records = [*form.read(os.fsencode(text)), *form.end()]
-        except ClientTCPError as error:
+            for record in records:
+                self.framing.fresh().encode(record)
+        except (ClientTCPError, TypeError, ValueError) as error:
             raise usage.UsageError(f"--{name}: {error}") from error
         if len(records) != 1:
             raise usage.UsageError(
@@ -310,16 +318,16 @@ class Options(usage.Options):
         if not {"framing", *_OF_FRAMING}.isdisjoint(self.given):
             settings["framing"] = self.framing
         try:
-            destination = self._destination()
             client = kind(
-                **destination,
-                **self._tls(destination.get("remoteAddress")),
+                **self._destination(settings.get("proxy")),
                 **{"autoReconnect": self.staying, **settings},
                 **parameters,
             )
             if self["hex-dump"] is not None:
                 # If anything is wrong, there is no file.
                 client.wireLog = wireLogTo(self["hex-dump"])
+        except WrongProxy as error:
+            refuse(f"--proxy: {error.reason}")
         except (
             ClientTCPError,
             ImportError,
@@ -327,60 +335,127 @@ class Options(usage.Options):
             ValueError,
             usage.UsageError,
         ) as error:
-            refuse(inOptions(str(error), self.given))
+            refuse(error)
         return client
 
-    def _tls(self, host: str | None) -> dict[str, Any]:
+    def _tls(self, destinations: Iterable[Address | UserEndpoint]) -> dict[str, Any]:
         """
-        @param host: the host that is connected to, if it is one host.
-
         @return: the setting C{tls}, if an option asks for it.
         """
         values = {option.name: self[option.name] for option in GROUPS["TLS"]}
         if not any(values.values()):
             return {}
+        for each in destinations:
+            if each.isSecure:
+                self.exclude(f"--endpoint={each} uses TLS already:", values)
         del values["tls"]
-        isPath = host is not None and host.startswith("/")
-        return {"tls": tlsFrom(host=None if isPath else host, **values)}
+        return {"tls": tlsFrom(hosts={each.name for each in destinations}, **values)}
 
-    def _destination(self) -> dict[str, Any]:
+    def _destination(self, proxy: object) -> dict[str, Any]:
         """
-        @return: the settings of the destination and the local side.
+        Validate the destination and the local side, under their names in the command.
+
+        @param proxy: the setting C{proxy}.
+
+        @return: their settings, and C{tls}.
         """
         found: dict[str, Any] = {}
-        if self["ipv4"] or self["ipv6"]:
-            if self["ipv4"] and self["ipv6"]:
-                raise usage.UsageError(
-                    "--ipv4 and --ipv6 exclude each other: leave one out"
-                )
-            found["domain"] = AF_INET if self["ipv4"] else AF_INET6
+        families: dict[str, int | None] = {}
+        for name, family in (("ipv4", AF_INET), ("ipv6", AF_INET6)):
+            if self[name]:
+                found["domain"] = families[f"--{name}"] = family
         if self["bind"] is not None:
-            address, port = _split(self["bind"])
-            found["bindAddress"] = address or None
-            found["bindPort"] = int(port) if port and port.isdecimal() else port
+            host, port = _split(self["bind"])
+            local = host or None, int(port) if port and port.isdecimal() else port
+            found["bindAddress"], found["bindPort"] = local
+            addresses.binding(*local, None, ("the address of --bind", "--bind's port"))
+            families["--bind"] = addresses.literal(host)
+        route = Route(proxy)
+        reached: tuple[Address | UserEndpoint, ...]
         if self["endpoint"]:
-            if self._words:
-                raise usage.UsageError(
-                    "--endpoint replaces HOST and PORT: leave out HOST and PORT"
-                )
             first, *others = self["endpoint"]
-            return {**found, "endpoint": [first, *others] if others else first}
-        if len(self._words) == 1 and self._words[0].startswith("unix:"):
-            path = self._words[0].removeprefix("unix:")
-            if not path:
-                raise usage.UsageError("unix: needs a path, as in unix:/path")
-            return {**found, "remoteAddress": path, "domain": AF_UNIX}
-        if len(self._words) == 2 and self._words[0].startswith("unix:"):
+            found["endpoint"] = [first, *others] if others else first
+            reached = destinationsOf((first, *others), None, None, "--endpoint")
+        elif "unix" in self._situation():
+            path = addresses.host("unix:", self._path(), AF_UNIX)
+            found |= {"remoteAddress": path.name, "domain": AF_UNIX}
+            reached = (Address(path, None),)
+        else:
+            host, port = self._hostAndPort()
+            found |= {"remoteAddress": host, "remotePort": port}
+            valid = addresses.host("HOST", host)
+            reached = (Address(valid, addresses.port("PORT", port)),)
+            if not route:
+                families["HOST"] = valid.family
+        differing = {name: family for name, family in families.items() if family}
+        if len(set(differing.values())) > 1:
             raise usage.UsageError(
-                f"a UNIX socket has no port: leave out {self._words[1]}"
+                f"{' and '.join(differing)} are of different address families: use "
+                "IPv4 or IPv6 for both"
             )
-        host, port = _split(*self._words) if self._words else ("", None)
+        for each in reached:
+            if route.isDemanded and each.name is None:
+                raise usage.UsageError(
+                    f"--proxy cannot be used with {str(each)!r}, which has no host and "
+                    "port: use HOST and PORT"
+                )
+        return {**found, **self._tls(reached)}
+
+    def _path(self) -> str:
+        word, *more = self._words
+        if more:
+            raise usage.UsageError(
+                f"a UNIX socket has no port: leave out {' '.join(more)}"
+            )
+        path: str = word.removeprefix("unix:")
+        if not path:
+            raise usage.UsageError("unix: needs a path, as in unix:/path")
+        return path
+
+    def _hostAndPort(self) -> tuple[str, str]:
+        first, *more = self._words or ("",)
+        if url := _URL.fullmatch(first):
+            scheme, host, port = url.groups()
+            right = f"{host.strip('[]')} {port or ''.join(more) or scheme}"
+            raise usage.UsageError(
+                "HOST must not be a URL: leave out the scheme and the path, as in: "
+                f"{right}{' --tls' if scheme == 'https' else ''}"
+            )
+        if first.startswith(("tcp:", "tls:", "ssl:")) and first.count(":") > 1:
+            raise usage.UsageError(
+                f"HOST must not be an endpoint: use --endpoint={first}"
+            )
+        if first.startswith(("/", "./", "../")):
+            raise usage.UsageError(
+                f"HOST must not be a path: for a UNIX socket, use unix:{first}"
+            )
+        host, port = _split(first, *more)
         if not host or not port:
             raise usage.UsageError(
                 "HOST and PORT are required, as in: localhost 7, localhost:7, [::1]:7, "
                 "unix:/path"
             )
-        return {**found, "remoteAddress": host, "remotePort": port}
+        return host, port
+
+
+def _aboutOption(error: GetoptError) -> str:
+    """
+    @return: what is wrong with an option, and what to do.
+    """
+    name = error.opt
+    if error.msg.startswith("option --"):
+        option = ALL.get(name)
+    else:
+        option = next((each for each in ALL.values() if each.short == name), None)
+        if option is None:
+            return f"there is no option -{name}"
+    if option is not None and option.placeholder:
+        form = option.synopsis.rpartition(" ")[2]
+        return f"--{option.name} needs a value, as in {form}"
+    names = sorted([*ALL, "help", "version"])
+    if name in names:
+        return f"--{name} has no value: leave out '=' and what follows"
+    return f"there is no option --{name}{meant(name, names, '--{}')}"
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:

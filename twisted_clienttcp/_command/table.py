@@ -96,8 +96,7 @@ def validated(name: str, setting: str, value: object) -> object:
     try:
         valid: object = SETTINGS[setting].validate(name, value)
     except (TypeError, ValueError) as error:
-        # None stands for an option that is not given.
-        raise usage.UsageError(str(error).replace(", or None", "")) from error
+        raise usage.UsageError(str(error)) from error
     return valid
 
 
@@ -262,8 +261,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         _setting(
             "autoReconnect",
             "connect again after a failure or a loss",
-            "twistd and twist always do this. Without it, --initial-delay, "
-            "--max-delay, --factor, --max-retries and --stable-after have no effect.",
+            "twistd and twist always do this. --initial-delay, --max-delay, --factor, "
+            "--max-retries, --stable-after and --fail-back need it.",
             "",
             "reconnect",
         ),
@@ -394,6 +393,89 @@ REPEATED = ("endpoint", "proxy")
 
 #: Every option by its name.
 ALL = {option.name: option for options in GROUPS.values() for option in options}
+
+#: The arguments, in messages.
+ARGUMENTS = "HOST and PORT"
+
+
+def allBut(name: str) -> tuple[str, ...]:
+    """
+    @return: the names of all other options, and L{ARGUMENTS}.
+    """
+    return ARGUMENTS, *(each for each in ALL if each != name)
+
+
+class Rule(NamedTuple):
+    """
+    When options have no effect, which is an error.
+
+    The names are those of options, L{ARGUMENTS}, and C{unix} (the server has a path),
+    C{stream} (the framing) and C{twistd} (or twist).
+
+    @ivar options: the options.
+    @ivar needs: they have an effect only with one of these.
+    @ivar excluded: they have no effect if all of these are given.
+    @ivar reason: why.
+    """
+
+    options: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def _need(options: str, *needs: str) -> Rule:
+    return Rule(tuple(options.split()), needs)
+
+
+def _exclude(excluded: str, reason: str, *options: str) -> Rule:
+    return Rule(options, (), tuple(excluded.split()), reason)
+
+
+_CONSOLE = tuple(option.name for option in GROUPS["Standard input and output"][:-1])
+
+#: The rules. The user's callbacks (--client) may reconnect, drain and set marks.
+RULES = (
+    _exclude("demo", "--demo brings its own server", *allBut("demo")),
+    _exclude(
+        "demo-server",
+        "--demo-server runs a server, not a client",
+        *allBut("demo-server"),
+    ),
+    _exclude("client", "--client replaces standard input", "eof", *_CONSOLE),
+    _exclude("client twistd", "--client replaces standard output", "verbose"),
+    _exclude("twistd", "twistd and twist always connect again", "reconnect"),
+    _need(
+        "initial-delay max-delay factor max-retries stable-after fail-back",
+        *("reconnect", "twistd", "client"),
+    ),
+    _need("jitter", "reconnect", "twistd", "max-age", "client"),
+    _need("fail-back", "endpoint"),
+    _need("half-close", "max-age", "fail-back", "client"),
+    _need("high-mark", "low-mark", "client"),
+    _need("low-mark", "high-mark", "client"),
+    _need("key", "cert"),
+    _exclude("insecure", "--insecure does not verify the server", "ca"),
+    _exclude("ipv4", "--ipv4 uses only IPv4", "ipv6"),
+    _exclude(
+        "endpoint",
+        "--endpoint has its own address",
+        *(ARGUMENTS, "bind", "ipv4", "ipv6"),
+    ),
+    _exclude(
+        "unix",
+        "a UNIX socket does not use TCP",
+        *("bind", "ipv4", "ipv6", "keepalive", "unacknowledged-timeout"),
+    ),
+    _exclude("send-only", "--send-only does not print records", "recv-only", "raw"),
+    _exclude(
+        "recv-only",
+        "--recv-only does not read standard input",
+        *("eof", "high-mark", "low-mark", "offline-limit"),
+    ),
+    _exclude("json-events", "--json-events escapes control characters", "raw"),
+    _exclude("stream", "--framing=stream has no records", "timestamps"),
+)
 
 
 def _completer(option: Option) -> usage.Completer:

@@ -15,6 +15,7 @@ from twisted.python.usage import UsageError
 
 from .. import ClientTCPFactory
 from .._connection.peer import addressText
+from .._details import describe
 from .._logevents import CANNOT_START
 from ..demo import SERVERS
 from .console import Console
@@ -136,7 +137,7 @@ class ClientTask(Task):
             failure = failure or self.console.failure
             status = self.console.exitStatus(failure)
         if failure is not None:
-            return Outcome(status, failure.getErrorMessage())
+            return Outcome(status, describe(failure))
         return Outcome(status, "not everything was sent and printed" if status else OK)
 
     def stop(self, signal: str | None = None) -> None:

@@ -25,10 +25,15 @@ def _number(name: str, text: str) -> object:
         return text
 
 
-def _bytes(name: str, text: str) -> object:
-    if re.fullmatch("[0-9]{1,18}[kMG]", text):
-        return int(text[:-1]) * 1024 ** " kMG".index(text[-1])
-    return _number(name, text)
+def _bytes(name: str, text: str) -> int:
+    found = re.fullmatch("([0-9]{1,18})([kMG]?)", text)
+    if found is None:
+        raise usage.UsageError(
+            f"{name} must be a number of bytes, which may end with k, M or G, as in "
+            f"64k, not {text!r}"
+        )
+    unit: int = 1024 ** " kMG".index(found[2] or " ")
+    return int(found[1]) * unit
 
 
 def _choice(name: str, text: str, words: Iterable[str]) -> str:
@@ -37,8 +42,8 @@ def _choice(name: str, text: str, words: Iterable[str]) -> str:
     return text
 
 
-def _eof(name: str, text: str) -> str:
-    return _choice(name, text, ("half", "close", "keep"))
+def _word(*words: str) -> Callable[[str, str], str]:
+    return lambda name, text: _choice(name, text, words)
 
 
 def _yesOrNo(name: str, text: str) -> bool:
@@ -90,6 +95,7 @@ CONVERSIONS: dict[str, Callable[[str, str], object]] = {
     "SECONDS:RECORD": _timedRecord,
     "IDLE,INTERVAL,COUNT": _keepAlive,
     "NAME[:PORT]": _demoServer,
-    "half|close|keep": _eof,
+    "close|skip|split": _word("close", "skip", "split"),
+    "half|close|keep": _word("half", "close", "keep"),
     "yes|no": _yesOrNo,
 }

@@ -221,9 +221,14 @@ def socketOptions(name: str, value: object) -> tuple[SocketOption, ...] | None:
 
 
 def binding(
-    address: object, port_: object, family: int | None
+    address: object,
+    port_: object,
+    family: int | None,
+    names: tuple[str, str] = ("bindAddress", "bindPort"),
 ) -> tuple[str, int] | None:
     """
+    @param names: the names of the address and the port, for messages.
+
     @return: the local address and port; None for any.
 
     @raise TypeError: if one has the wrong type.
@@ -237,9 +242,9 @@ def binding(
         )
     local = ""
     if address is not None:
-        local, _, localFamily = host("bindAddress", address, family)
+        local, _, localFamily = host(names[0], address, family)
         if localFamily is None:
             raise ValueError(
-                f"bindAddress must be an IP address of this machine, not {address!r}"
+                f"{names[0]} must be an IP address of this machine, not {address!r}"
             )
-    return local, 0 if port_ is None or port_ == 0 else port("bindPort", port_)
+    return local, 0 if port_ is None or port_ == 0 else port(names[1], port_)

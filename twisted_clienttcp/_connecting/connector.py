@@ -91,7 +91,7 @@ class ConnectAttempt:
         messages need not name it.
     """
 
-    __slots__ = ("_connector", "_first", "_stop", "candidates", "unfinished")
+    __slots__ = ("_connector", "_first", "_proxy", "_stop", "candidates", "unfinished")
 
     def __init__(self, connector: AttemptOwner) -> None:
         self._connector = connector
@@ -116,29 +116,36 @@ class ConnectAttempt:
             return build(addr)
         return self._connector.buildProtocol(addr, self)
 
-    def buildFirst(self, build: Build) -> None:
+    def buildFirst(self, build: Build, proxy: str) -> None:
         """
-        Connect another protocol before that of the client.
+        Connect to a proxy first.
 
         @param build: the function that the next call of L{buildProtocol} calls instead
             of that of the client.
+        @param proxy: the proxy, for reports.
         """
         self._first = build
+        self._proxy = proxy
+        self.unfinished = f"connecting to the proxy {proxy}"
 
     def failed(self, reason: Failure) -> None:
         """
-        End the attempt.
+        End the attempt. If the first proxy was not reached, the failure names it.
         """
+        if self._first is not None:
+            # Not the exception: clients that wait for one lookup share it.
+            failure: Any = reason
+            failure.proxy = self._proxy
         self._connector.attemptFailed(reason, self)
 
     def waitFor(self, pending: Deferred[_Result], unfinished: str = "") -> None:
         """
         Wait for a lookup, an endpoint or a proxy, which is cancelled with the attempt.
 
-        @param unfinished: its name, for the message after a timeout.
+        @param unfinished: its name, for the message after a timeout, if it has one.
         """
         self._stop = pending.cancel
-        self.unfinished = unfinished
+        self.unfinished = unfinished or self.unfinished
 
     def run(self, race: Race) -> None:
         """

@@ -36,9 +36,14 @@ def tupleIfSeveral(name: str, value: object) -> object:
 
 
 def destinationsOf(
-    given: object, options: tuple[addresses.SocketOption, ...] | None, reactor: object
+    given: object,
+    options: tuple[addresses.SocketOption, ...] | None,
+    reactor: object,
+    name: str = "endpoint",
 ) -> tuple[Address | UserEndpoint, ...]:
     """
+    @param name: the name of C{given}, for messages.
+
     @return: the destinations that C{endpoint} describes.
 
     @raise TypeError: if an item is neither an endpoint nor text, or cannot have socket
@@ -47,7 +52,7 @@ def destinationsOf(
     """
     if not isinstance(given, tuple):
         given = (given,)
-    destinations = tuple(_destinationOf(each, options, reactor) for each in given)
+    destinations = tuple(_destinationOf(each, options, reactor, name) for each in given)
     if not destinations:
         raise ValueError("endpoint is an empty sequence: pass at least one endpoint")
     for each in destinations:
@@ -63,6 +68,7 @@ def _destinationOf(
     endpoint: object,
     options: tuple[addresses.SocketOption, ...] | None,
     reactor: object,
+    name: str,
 ) -> Address | UserEndpoint:
     if IStreamClientEndpoint.providedBy(endpoint):
         return UserEndpoint(endpoint)
@@ -73,12 +79,12 @@ def _destinationOf(
         )
     isSecure = _schemeOf(endpoint) in ("tls", "ssl")
     if isSecure:
-        _tls.require(f"endpoint {endpoint!r}")
+        _tls.require(f"{name} {endpoint!r}")
     try:
         address = _described(endpoint, reactor)
     except Exception as e:
         raise ValueError(
-            f"endpoint: {endpoint!r} does not describe a client endpoint ({e}); pass "
+            f"{name}: {endpoint!r} does not describe a client endpoint ({e}); pass "
             "one such as 'tcp:host:port'"
         ) from e
     if address is None:

@@ -82,7 +82,7 @@ class Proxied:
             tunnel.done.addCallbacks(connected, attempt.failed)
             return tunnel.next()
 
-        attempt.buildFirst(build)
+        attempt.buildFirst(build, str(self.proxies[0]))
         self.first.connect(reactor, attempt)
 
 

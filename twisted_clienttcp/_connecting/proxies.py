@@ -42,6 +42,18 @@ _EXAMPLE = "'socks5://user:password@host:1080' or 'http://host:3128'"
 _LONGEST = 255
 
 
+class WrongProxy(ValueError):
+    """
+    The setting C{proxy} has a wrong value.
+
+    @ivar reason: what is wrong, and what to do.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"proxy: {reason}")
+        self.reason = reason
+
+
 class Proxy:
     """
     A proxy.
@@ -72,19 +84,19 @@ class Proxy:
         try:
             self.host = addresses.host("proxy", host)
         except ValueError:
-            raise ValueError(
-                "proxy: the host of the URL is neither a host name nor an IP address"
+            raise WrongProxy(
+                "the host of the URL is neither a host name nor an IP address"
             ) from None
         if port:
             self.port = int(port)
         elif defaultPort is not None:
             self.port = defaultPort
         else:
-            raise ValueError(
-                f"proxy: the URL has no port; add it, as in '{scheme}://host:3128'"
+            raise WrongProxy(
+                f"the URL has no port; add it, as in '{scheme}://host:3128'"
             )
         if not 1 <= self.port <= 65535:
-            raise ValueError(f"proxy: the port must be from 1 to 65535, not {port}")
+            raise WrongProxy(f"the port must be from 1 to 65535, not {port}")
         self._credentials = None if user is None else _credentialsOf(user, self._speak)
         self._tls: IOpenSSLClientConnectionCreator | None = None
         if self._speak is HTTPConnect:
@@ -98,7 +110,7 @@ class Proxy:
                 else given
             )
         elif tls is not True:
-            raise ValueError(f"proxy: tls is only for https, not for {scheme}: omit it")
+            raise WrongProxy(f"tls is only for https, not for {scheme}: omit it")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{hostAndPort(self.host.name, self.port)}"
@@ -132,13 +144,13 @@ class Proxy:
         @raise ValueError: if it cannot.
         """
         if "%" in host.name:
-            raise ValueError(
-                f"proxy: {host.name!r} has a zone, which only this machine knows; use "
+            raise WrongProxy(
+                f"{host.name!r} has a zone, which only this machine knows; use "
                 "an address without one, or no proxy"
             )
         if self._speak is SOCKS5 and len(host.lookupName) > _LONGEST:
-            raise ValueError(
-                f"proxy: a host name has at most {_LONGEST} bytes in SOCKS 5, not "
+            raise WrongProxy(
+                f"a host name has at most {_LONGEST} bytes in SOCKS 5, not "
                 f"{len(host.lookupName)}"
             )
 
@@ -162,17 +174,15 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if not separator:
-        raise ValueError(f"proxy must be a URL such as {_EXAMPLE}: it has no scheme")
+        raise WrongProxy(f"it must be a URL such as {_EXAMPLE}: it has no scheme")
     if scheme not in _SCHEMES:
         known = oneOf(_SCHEMES)
-        raise ValueError(
-            f"proxy: the scheme of the URL must be {known}, not {scheme!r}"
-        )
+        raise WrongProxy(f"the scheme of the URL must be {known}, not {scheme!r}")
     user, at, authority = rest.rpartition("@")
     found = re.fullmatch(r"(\[[^][]*\]|[^][:/?#]+)(?::([0-9]{1,9}))?/?", authority)
     if found is None:
-        raise ValueError(
-            f"proxy: the URL must end in a host and a port, as in {_EXAMPLE}; "
+        raise WrongProxy(
+            f"the URL must end in a host and a port, as in {_EXAMPLE}; "
             "percent-encode special characters in the password"
         )
     host, port = found.groups()
@@ -188,16 +198,14 @@ def _credentialsOf(text: str, speak: object) -> Credentials:
     user, _, password = text.partition(":")
     credentials = unquote_to_bytes(user), unquote_to_bytes(password)
     if not credentials[0]:
-        raise ValueError("proxy: the URL has a password, but no user; add the user")
+        raise WrongProxy("the URL has a password, but no user; add the user")
     if speak is SOCKS5 and max(map(len, credentials)) > _LONGEST:
-        raise ValueError(
-            f"proxy: user and password have at most {_LONGEST} bytes each in SOCKS 5 "
+        raise WrongProxy(
+            f"user and password have at most {_LONGEST} bytes each in SOCKS 5 "
             "(RFC 1929)"
         )
     if speak is HTTPConnect and b":" in credentials[0]:
-        raise ValueError(
-            "proxy: for HTTP, the user must not contain a colon (RFC 7617, 2)"
-        )
+        raise WrongProxy("for HTTP, the user must not contain a colon (RFC 7617, 2)")
     return credentials
 
 
@@ -254,7 +262,7 @@ def _chainOf(given: object) -> tuple[Proxy, ...]:
         for each in given
     )
     if not chain:
-        raise ValueError("proxy is an empty sequence: pass at least one proxy, or None")
+        raise WrongProxy("the sequence is empty; pass at least one proxy, or None")
     return chain
 
 

@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable
 
+from .._validators import meant
 from ._base import AnyFraming
 from ._block import Block
 from ._converted import SLIP, JSONLines
@@ -80,6 +81,62 @@ _PARAMETERS: dict[str, Callable[[str], object]] = {
 }
 
 
+class Spec:
+    """
+    A description of a framing.
+
+    @ivar name: the name of the framing.
+    @ivar known: the names of the parameters that the framing has.
+    @ivar given: the parameters that are given.
+    """
+
+    def __init__(self, text: str) -> None:
+        """
+        @raise Exception: see L{fromSpec}.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"a framing is described by a str, not {text!r}")
+        name, _, rest = text.partition(":")
+        self.name = name = name.strip().lower()
+        if name not in _CLASSES:
+            raise ValueError(
+                f"unknown framing {name!r}: use one of {', '.join(SPECS)}"
+                f"{meant(name, SPECS)}"
+            )
+        signature = inspect.signature(_CLASSES[name].__init__)
+        self.known = [each for each in signature.parameters if each in _PARAMETERS]
+        self.given: dict[str, object] = {}
+        for part in re.findall(r"(?:[^\\,]|\\.|\\$)+", rest, re.DOTALL):
+            self._add(part)
+
+    def _add(self, part: str) -> None:
+        parameter, equals, value = part.partition("=")
+        parameter = parameter.strip()
+        if parameter not in self.known or not equals:
+            known = ", ".join(f"{each}=" for each in self.known)
+            raise ValueError(
+                f"{self.name} takes {known or 'no parameters'}, not {part!r}"
+                f"{meant(parameter, self.known, '{}=')}"
+            )
+        if parameter in self.given:
+            raise ValueError(f"{self.name}: {parameter} is given twice")
+        try:
+            self.given[parameter] = _PARAMETERS[parameter](value)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {parameter} {error}") from error
+
+    def build(self) -> AnyFraming:
+        """
+        @return: the framing.
+
+        @raise ValueError: if a parameter is out of range.
+        """
+        try:
+            return _CLASSES[self.name](**self.given)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+
 def fromSpec(text: str) -> AnyFraming:
     r"""
     Build a framing from a description: its name, and its parameters, if any::
@@ -102,32 +159,4 @@ def fromSpec(text: str) -> AnyFraming:
     @raise ValueError: if there is no such framing, or a parameter is unknown or out of
         range. The message lists the known framings or parameters.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"a framing is described by a str, not {text!r}")
-    name, _, rest = text.partition(":")
-    name = name.strip().lower()
-    if name not in _CLASSES:
-        raise ValueError(f"unknown framing {name!r}: use one of {', '.join(SPECS)}")
-    cls = _CLASSES[name]
-    signature = inspect.signature(cls.__init__)
-    known = [each for each in signature.parameters if each in _PARAMETERS]
-    given: dict[str, object] = {}
-    for part in re.findall(r"(?:[^\\,]|\\.|\\$)+", rest, re.DOTALL):
-        parameter, equals, value = part.partition("=")
-        parameter = parameter.strip()
-        if parameter not in known or not equals:
-            raise ValueError(
-                f"{name} takes {'=, '.join([*known, ''])[:-2] or 'no parameters'}, "
-                f"not {part!r}"
-            )
-        if parameter in given:
-            raise ValueError(f"{name}: {parameter} is given twice")
-        try:
-            given[parameter] = _PARAMETERS[parameter](value)
-        except ValueError as error:
-            raise ValueError(f"{name}: {parameter} {error}") from error
-    try:
-        framing: AnyFraming = cls(**given)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: {error}") from error
-    return framing
+    return Spec(text).build()
