@@ -14,18 +14,20 @@ from .._validators import imported
 #: The address families of destinations.
 DOMAINS = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
-#: The size in bytes of the kernel's field for the path of a socket, with the NUL at its
-#: end.
+#: The size in bytes of the kernel's field for the path of a socket, including the final
+#: NUL.
 PATH_SIZE = 108 if sys.platform.startswith("linux") else 104
 
 
 def port(name: str, value: object) -> int:
     """
+    Validate a port.
+
     @param value: a port number, or the name of a TCP service.
 
     @return: the number.
 
-    @raise TypeError: if it is neither a number nor text.
+    @raise TypeError: if it is neither an integer nor text.
     @raise ValueError: if there is no such port or service.
     """
     if isinstance(value, str):
@@ -53,9 +55,10 @@ class Host(NamedTuple):
     A host, or the path of a socket.
 
     @ivar name: the name for TLS, reports and the log: in lower case, in ASCII (with
-        A-labels; RFC 5890, 2.3.2.1), and without a dot at its end. An IP literal or a
-        path is unchanged.
-    @ivar lookupName: the name for the resolver, for which a dot at its end matters.
+        A-labels; RFC 5890, 2.3.2.1), and without a final dot. An IP literal or a path
+        is unchanged.
+    @ivar lookupName: the name for the resolver, which includes any final dot, because
+        that matters there.
     @ivar family: the address family of an IP literal; None for anything else.
     """
 
@@ -112,13 +115,13 @@ def host(name: str, value: object, domain: int | None = None) -> Host:
 
 def _lookupName(name: str, value: str) -> str:
     """
-    Encode the name of a host by IDNA 2008, with the mapping of UTS 46. A name in ASCII
-    is checked only as resolvers check it: IDNA would reject C{my_service}.
+    Encode a host name by IDNA 2008, with the mapping of UTS 46. A name in ASCII is
+    checked no more strictly than by resolvers: IDNA would reject C{my_service}.
     """
     why = ""
     try:
         if value.isascii():
-            # This checks the length of the labels.
+            # This only checks the length of the labels.
             encoded = value.encode("idna").decode().lower()
         else:
             encoded = _idna(name, value)
@@ -133,7 +136,8 @@ def _lookupName(name: str, value: str) -> str:
 
 
 def _idna(name: str, value: str) -> str:
-    # The codec of the standard library, IDNA 2003, encodes some names differently.
+    # The codec of the standard library is IDNA 2003, which encodes some names
+    # differently.
     what = f"{name}: {value!r} is not ASCII, which"
     idna = imported("idna", what, needs="idna", extra="tls")
     encoded: bytes = idna.encode(value, uts46=True)
@@ -142,13 +146,15 @@ def _idna(name: str, value: str) -> str:
 
 def path(name: str, value: str) -> str:
     """
-    @return: the path of a UNIX socket, unchanged.
+    Validate the path of a UNIX socket.
+
+    @return: the path, unchanged.
 
     @raise ValueError: if it is too long, or contains a NUL (except at the beginning of
         a Linux abstract name).
     """
     encoded = os.fsencode(value)
-    # A name in Linux's abstract namespace begins with NUL and has none at its end.
+    # A name in Linux's abstract namespace begins with a NUL, and needs no final one.
     abstract = encoded.startswith(b"\0")
     most = PATH_SIZE if abstract else PATH_SIZE - 1
     if len(encoded) > most:
@@ -182,7 +188,11 @@ def literal(value: str) -> int | None:
 
 def domain(value: object) -> int | None:
     """
-    @raise ValueError: if it is not one of L{DOMAINS}.
+    Validate the setting C{domain}.
+
+    @return: the value as an integer; None for any family.
+
+    @raise ValueError: if it is neither None nor one of L{DOMAINS}.
     """
     if value is not None and value not in DOMAINS:
         known = ", ".join(f"socket.{family.name}" for family in DOMAINS)
@@ -196,9 +206,11 @@ SocketOption = tuple[int, int, int | bytes]
 
 def socketOptions(name: str, value: object) -> tuple[SocketOption, ...] | None:
     """
+    Validate the setting C{socketOptions}.
+
     @param value: a sequence of options, each C{(level, name, value)}; None for none.
 
-    @return: the same as a tuple of tuples; None for none.
+    @return: the options as a tuple of tuples; None for none.
 
     @raise TypeError: if it is anything else.
     """
@@ -227,12 +239,15 @@ def binding(
     names: tuple[str, str] = ("bindAddress", "bindPort"),
 ) -> tuple[str, int] | None:
     """
+    Validate a local address and port.
+
+    @param family: the address family of the destination; None if it is unknown.
     @param names: the names of the address and the port, for messages.
 
     @return: the local address and port; None for any.
 
     @raise TypeError: if one has the wrong type.
-    @raise ValueError: if one is out of range, or the family cannot be bound.
+    @raise ValueError: if one is out of range, or the family is C{AF_UNIX}.
     """
     if address is None and port_ is None:
         return None

@@ -1,5 +1,5 @@
 """
-Attempts to connect, by one connector for every kind of destination.
+Attempts to connect, and the connector that makes them for every kind of destination.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Destination(Protocol):
 
     def limit(self, timeout: float) -> float | None:
         """
-        @param timeout: the seconds that the client allows for an attempt.
+        @param timeout: the client's time limit for an attempt in seconds.
 
-        @return: the longest duration of an attempt in seconds; None if it depends on
-            the user's endpoint.
+        @return: the effective time limit in seconds; None if the user's endpoint
+            determines it.
         """
 
     def connect(self, reactor: object, attempt: ConnectAttempt) -> None:
@@ -61,7 +61,7 @@ class Destination(Protocol):
 
 class AttemptOwner(Protocol):
     """
-    The object that makes an attempt.
+    The object that makes an attempt, which reports to it.
     """
 
     def buildProtocol(
@@ -70,8 +70,8 @@ class AttemptOwner(Protocol):
         """
         The attempt has connected.
 
-        @return: the protocol; None, which closes the connection, if the attempt is no
-            longer wanted.
+        @return: the protocol; None to close the connection, because the attempt has
+            already ended.
         """
 
     def attemptFailed(self, reason: Failure, attempt: ConnectAttempt) -> None:
@@ -86,8 +86,9 @@ class ConnectAttempt:
     One attempt of a connector: the factory that an endpoint calls, and the object that
     a destination reports to. Once the attempt has ended, reports have no effect.
 
-    @ivar candidates: the attempts at single addresses, in the order of their start.
-    @ivar unfinished: the step that the attempt waits for, for messages; empty if the
+    @ivar candidates: the attempts at single addresses, in the order in which they
+        started.
+    @ivar unfinished: the step that the attempt waits for, for messages; empty if
         messages need not name it.
     """
 
@@ -108,8 +109,8 @@ class ConnectAttempt:
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
-        @return: the protocol of the client; None, which closes the connection, if this
-            attempt has ended.
+        @return: the protocol of the client; None to close the connection, because this
+            attempt has already ended.
         """
         build, self._first = self._first, None
         if build is not None:
@@ -120,8 +121,8 @@ class ConnectAttempt:
         """
         Connect to a proxy first.
 
-        @param build: the function that the next call of L{buildProtocol} calls instead
-            of that of the client.
+        @param build: the next call of L{buildProtocol} returns the protocol that this
+            function builds.
         @param proxy: the proxy, for reports.
         """
         self._first = build
@@ -140,9 +141,12 @@ class ConnectAttempt:
 
     def waitFor(self, pending: Deferred[_Result], unfinished: str = "") -> None:
         """
-        Wait for a lookup, an endpoint or a proxy, which is cancelled with the attempt.
+        Wait for a lookup, an endpoint or a proxy, which will be cancelled if the
+        attempt is.
 
-        @param unfinished: its name, for the message after a timeout, if it has one.
+        @param pending: the Deferred to cancel.
+        @param unfinished: the name of this step, for the message after a timeout; empty
+            to keep the last name.
         """
         self._stop = pending.cancel
         self.unfinished = unfinished or self.unfinished
@@ -157,8 +161,8 @@ class ConnectAttempt:
 
     def release(self) -> Callable[[], object] | None:
         """
-        Drop the reference to the lookup, endpoint, proxy or race, which refers to this
-        attempt.
+        Drop the reference to the lookup, endpoint, proxy or race, to break the
+        reference cycle with it.
 
         @return: a function that cancels it; None if nothing has started.
         """
@@ -173,7 +177,8 @@ class Connector:
     attempts and lost connections to its factory, which endpoints do not (Twisted's
     ticket 6592).
 
-    @ivar state: "disconnected", "connecting" or "connected", as in Twisted's.
+    @ivar state: C{"disconnected"}, C{"connecting"} or C{"connected"}, as in Twisted's
+        connectors.
     """
 
     __slots__ = (
@@ -195,7 +200,8 @@ class Connector:
         timeout: float,
     ) -> None:
         """
-        @param timeout: the seconds that the client allows for an attempt.
+        @param factory: the client.
+        @param timeout: the client's time limit for an attempt in seconds.
         """
         self._factory = factory
         self._destination = destination
@@ -218,16 +224,16 @@ class Connector:
     @property
     def timeout(self) -> float | None:
         """
-        The longest duration of an attempt in seconds; None if it depends on the user's
-        endpoint.
+        The time limit for an attempt in seconds; None if the user's endpoint determines
+        it.
         """
         return self._destination.limit(self._timeout)
 
     @property
     def tried(self) -> dict[IAddress, Failure | State]:
         """
-        The result of each address in the last attempt, in the order of their start;
-        empty for endpoints, which do not report it.
+        The result of each address in the last attempt, in the order in which they were
+        tried; empty for endpoints, which do not report it.
         """
         attempt = self._attempt
         candidates = self._candidates if attempt is None else attempt.candidates
@@ -237,8 +243,8 @@ class Connector:
     @property
     def unfinished(self) -> str:
         """
-        The step that the current attempt waits for, for messages; empty if they need
-        not name it.
+        The step that the current attempt waits for, for messages; empty if messages
+        need not name it.
         """
         return "" if self._attempt is None else self._attempt.unfinished
 
@@ -294,8 +300,8 @@ class Connector:
             self._candidates = tuple(attempt.candidates)
 
     def _doStop(self) -> None:
-        # If the factory has made it connect again, a connector of Twisted skips this
-        # call, and the next one of doStart(). The balance is the same.
+        # If the factory has called connect() in the meantime, Twisted's connectors skip
+        # this call and the next call of doStart(), which has the same effect.
         self._factory.doStop()
 
     def stopConnecting(self) -> None:
@@ -329,8 +335,8 @@ class Connector:
 
     def connectionMade(self, protocol: IProtocol) -> None:
         """
-        The protocol has its transport, so the attempt has succeeded. (A protocol alone
-        is not enough: an endpoint may still fail, or never continue.)
+        The attempt has succeeded, because the protocol has a transport. (It is not
+        enough that the protocol was built: an endpoint may fail after that, or hang.)
         """
         self.state = "connected"
         self._protocol = protocol

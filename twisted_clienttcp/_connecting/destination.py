@@ -37,11 +37,11 @@ from .resolving import ATTEMPT_DELAY, Candidate, Race, interleaved, lookUp
 class Address:
     """
     The address of a server: the name or IP address of a host with a port, or the path
-    of a UNIX socket. To connect, it looks up a name, and tries the IP addresses.
+    of a UNIX socket. L{connect} resolves a name, and tries the IP addresses.
 
-    @ivar host: the host, or with C{AF_UNIX} the path.
-    @ivar port: its port; None with C{AF_UNIX}.
-    @ivar domain: the family to connect with; None for any.
+    @ivar host: the host or, with C{AF_UNIX}, the path.
+    @ivar port: the port; None with C{AF_UNIX}.
+    @ivar domain: the address family to use; None for any.
     @ivar binding: the local address and port; None for any.
     @ivar timeout: the longest time in seconds that an attempt at one of its IP
         addresses may take; None for no limit.
@@ -125,7 +125,7 @@ class Address:
 
     def _start(self, reactor: Any, host: str, candidate: Candidate) -> IConnector:
         """
-        Start the attempt at one of them.
+        Start the attempt at one IP address (or at the path).
         """
         connector: IConnector
         if self.port is None:
@@ -143,7 +143,7 @@ class Address:
         try:
             handle = connector.transport.getHandle()
         except AttributeError:
-            # There is no socket, and the connector will report the reason.
+            # There is no socket. The connector will report the reason.
             return
         try:
             for option in self.options or ():
@@ -157,9 +157,9 @@ class Address:
 @attrs.frozen
 class EndpointAddress:
     """
-    The address of a user's endpoint. Only the endpoint itself is known.
+    The address of a user's endpoint, about which only the endpoint itself is known.
 
-    @ivar endpoint: the endpoint, or the string that describes it, as it was given.
+    @ivar endpoint: the endpoint, or the string that describes it.
     """
 
     endpoint: object
@@ -210,7 +210,7 @@ class UserEndpoint:
     def _connect(self, reactor: Any, attempt: ConnectAttempt) -> object:
         try:
             if self._endpoint is None:
-                # For TLS this reads the trust roots of the platform: do it only once.
+                # Do this only once: for TLS, it reads the platform's trust roots.
                 isText = isinstance(self.given, str)
                 self._endpoint = (
                     clientFromString(reactor, self.given) if isText else self.given

@@ -1,5 +1,5 @@
 """
-The base class of the dialogues with proxies, and helpers. A dialogue does no I/O.
+The base class of dialogues with proxies, which do no I/O, and helpers.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import base64
 #: User and password.
 Credentials = tuple[bytes, bytes]
 
-#: The most bytes that the answer of a proxy may have.
+#: The greatest size of a proxy's answer in bytes.
 RESPONSE_LIMIT = 64 * 1024
 
 
 class Dialogue:
     """
-    The bytes to send to a proxy, depending on its answers.
+    Computes the bytes to send to a proxy from the proxy's answers.
 
-    @ivar rest: the bytes after the proxy's last answer, which are the first bytes of
-        the server; None until the proxy has agreed.
+    @ivar rest: the bytes after the proxy's last answer, which come from the server;
+        None until the proxy has agreed.
     """
 
     rest: bytes | None = None
@@ -31,9 +31,9 @@ class Dialogue:
 
     def receive(self, data: bytes) -> bytes:
         """
-        @param data: the next bytes of the proxy.
+        @param data: the next bytes from the proxy.
 
-        @return: the next bytes to send.
+        @return: the next bytes to send; may be empty.
 
         @raise Refusal: if the proxy has refused, or does not speak this protocol.
         """
@@ -49,7 +49,8 @@ class Refusal(Exception):
 
 def basic(credentials: Credentials) -> bytes:
     """
-    @return: user and password as the Basic scheme encodes them (RFC 7617, 2).
+    @return: user and password, encoded for the Basic authentication scheme (RFC 7617,
+        2).
     """
     return base64.b64encode(b":".join(credentials))
 
@@ -69,6 +70,6 @@ def redacted(data: bytes, credentials: Credentials | None) -> bytes:
 
 def excerpt(data: bytes) -> str:
     """
-    @return: the first bytes of an answer, for messages.
+    @return: the beginning of an answer as text, for messages.
     """
     return f"{bytes(data[:40])!r}{'...' if len(data) > 40 else ''}"

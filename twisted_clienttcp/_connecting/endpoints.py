@@ -1,5 +1,5 @@
 """
-The setting C{endpoint}: from endpoints and their descriptions to destinations.
+The setting C{endpoint}: convert endpoints, and their descriptions, to destinations.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .destination import Address, UserEndpoint
 
 def tupleIfSeveral(name: str, value: object) -> object:
     """
-    @return: several endpoints or proxies as a tuple, since an iterator can be read only
-        once; anything else unchanged.
+    @return: a sequence of endpoints or proxies as a tuple, because an iterator can be
+        read only once; any other value unchanged.
     """
     if (
         value is None
@@ -96,15 +96,16 @@ def _described(description: str, reactor: object) -> Address | None:
     """
     Validate the description of an endpoint.
 
-    @return: for C{"tcp:..."}, the address to connect to instead: Twisted's endpoint
-        does not reach hosts that have only IPv6 addresses. None for any other.
+    @return: for C{"tcp:..."}, the address to connect to instead, because Twisted's
+        endpoint does not reach hosts that have only IPv6 addresses; None for any other
+        description.
 
     @raise Exception: if it does not describe an endpoint.
     """
     scheme = _schemeOf(description)
     if "\0" in description and scheme != "unix":
         raise ValueError("it must not contain a NUL")
-    # No reactor is needed before the client starts, so do not install one now.
+    # Do not install a reactor now: none is needed before the client starts.
     recording = _RecordingReactor()
     isRecorded = scheme in ("tcp", "unix")
     endpoint: Any = clientFromString(
@@ -133,10 +134,10 @@ def _schemeOf(description: str) -> str:
 @implementer(IReactorPluggableNameResolver)
 class _RecordingReactor:
     """
-    A reactor that records the arguments with which an endpoint would connect.
+    A reactor that records how an endpoint would connect.
 
-    @ivar address: host, port, timeout and local address of C{connectTCP}.
-    @ivar path: the path of C{connectUNIX}.
+    @ivar address: the host, port, timeout and local address passed to C{connectTCP}.
+    @ivar path: the path passed to C{connectUNIX}.
     """
 
     nameResolver = None

@@ -1,5 +1,5 @@
 """
-The client's side of CONNECT (RFC 9110, 9.3.6), with user and password (RFC 7617).
+The client side of HTTP CONNECT (RFC 9110, 9.3.6), with user and password (RFC 7617).
 
 h11 comes with the extra C{proxy}, so it is imported only where it is needed.
 """
@@ -19,10 +19,10 @@ from .dialogue import (
     redacted,
 )
 
-#: The statuses for a missing or wrong password: tinyproxy answers a wrong one with 401.
+#: The statuses for a missing or wrong password. (tinyproxy uses 401 for a wrong one.)
 _DEMANDING = (401, 407)
 
-#: The meanings of statuses that a proxy may not explain.
+#: The meanings of other statuses, for proxies that do not explain them.
 _STATUSES = {
     403: "its rules do not allow this connection",
     405: "it does not support CONNECT",
@@ -33,7 +33,7 @@ _STATUSES = {
 
 _TOO_LONG = f"answered with more than {RESPONSE_LIMIT} bytes"
 
-#: The most characters of a response that a message repeats.
+#: The greatest number of characters of a response that a message contains.
 _SHOWN = 200
 
 
@@ -48,20 +48,22 @@ def require(what: str) -> None:
 
 class HTTPConnect(Dialogue):
     """
-    A dialogue that asks for a connection to a server. The proxy looks up the server's
+    A dialogue that requests a connection to a server. The proxy resolves the server's
     name.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
         """
         @param credentials: user and password; None for none.
+        @param host: the server.
+        @param port: the port of the server.
         """
         import h11
 
         self._credentials = credentials
         self._target = hostAndPort(host.lookupName, port)
         self._connection = h11.Connection(h11.CLIENT, RESPONSE_LIMIT)
-        #: The number of bytes received, and the first of them.
+        #: The number of received bytes, and the first of these bytes.
         self._received = 0
         self._head = b""
 
@@ -75,7 +77,7 @@ class HTTPConnect(Dialogue):
             headers.append(("Proxy-Authorization", token))
         request = h11.Request(method="CONNECT", target=self._target, headers=headers)
         output: bytes | None = self._connection.send(request)
-        # CONNECT has no content, so the end of the request takes no bytes.
+        # CONNECT has no content, so the end of the request adds no bytes.
         self._connection.send(h11.EndOfMessage())
         return output or b""
 
@@ -96,7 +98,7 @@ class HTTPConnect(Dialogue):
         except h11.RemoteProtocolError:
             if self._received > RESPONSE_LIMIT:
                 raise Refusal(_TOO_LONG) from None
-            # The text of the error may repeat user and password.
+            # The text of the error may contain user and password.
             answer = excerpt(redacted(self._head, self._credentials))
             raise Refusal(f"does not speak HTTP: it answered {answer}") from None
         rest, _ = connection.trailing_data

@@ -24,9 +24,9 @@ class Proxied:
     The address of a server behind proxies.
 
     @ivar first: the first proxy.
-    @ivar proxies: all proxies, in the order in which they are passed.
+    @ivar proxies: all proxies, in the order from the client to the server.
     @ivar host: the host of the server.
-    @ivar port: its port.
+    @ivar port: the port of the server.
     """
 
     first: Address
@@ -69,7 +69,7 @@ class Proxied:
         """
         Start an attempt.
 
-        @param connected: called with the protocol of the server when it has its
+        @param connected: called with the protocol for the server when it has got its
             transport.
         """
 
@@ -90,16 +90,16 @@ def through(
     route: Route, destination: Address | UserEndpoint
 ) -> Address | UserEndpoint | Proxied:
     """
-    @return: the same destination through the proxies that lead to it, if there are any.
+    @return: the destination, reached through the proxies for it if there are any.
 
-    @raise TypeError: if no proxy can lead to it.
+    @raise TypeError: if it cannot be reached through a proxy, but must be.
     @raise ValueError: see L{Route.to}.
     """
     if isinstance(destination, Address) and destination.port is not None:
         proxies = route.to(destination.host, destination.port)
         if not proxies:
             return destination
-        # The other settings, such as the local address, are for the first proxy.
+        # The other settings, such as the local address, apply to the first proxy.
         first = attrs.evolve(destination, host=proxies[0].host, port=proxies[0].port)
         return Proxied(first, proxies, destination.host, destination.port)
     if route.isDemanded:

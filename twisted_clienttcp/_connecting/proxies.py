@@ -1,8 +1,8 @@
 """
-Proxies: their URLs, chains of them, and those of the environment.
+Proxies: their URLs, chains of proxies, and proxies from environment variables.
 
 User and password are parts of the URL. They never appear in a message, a C{repr} or a
-traceback: errors of this module do not contain the rejected value.
+traceback: the errors that this module raises do not contain the rejected value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENVIRONMENT = "environment"
 #: The dialogue for each scheme, and the default port.
 _SCHEMES: dict[str, tuple[type[SOCKS5] | type[HTTPConnect], int | None]] = {
     "socks5": (SOCKS5, 1080),
-    # curl's name for a proxy that looks up the name itself, as all of ours do.
+    # curl's name for a proxy that resolves the name itself. With us, all proxies do.
     "socks5h": (SOCKS5, 1080),
     "http": (HTTPConnect, None),
     "https": (HTTPConnect, None),
@@ -38,7 +38,7 @@ _SCHEMES: dict[str, tuple[type[SOCKS5] | type[HTTPConnect], int | None]] = {
 
 _EXAMPLE = "'socks5://user:password@host:1080' or 'http://host:3128'"
 
-#: The longest user, password or name in SOCKS 5, in bytes.
+#: The greatest length of a user, a password or a host name in SOCKS 5, in bytes.
 _LONGEST = 255
 
 
@@ -128,16 +128,16 @@ class Proxy:
     def dialogue(self, host: Host, port: int) -> Dialogue:
         """
         @param host: the server.
-        @param port: its port.
+        @param port: the port of the server.
 
-        @return: a new dialogue that asks for a connection to it.
+        @return: a new dialogue that requests a connection to it.
         """
         dialogue: Dialogue = self._speak(self._credentials, host, port)
         return dialogue
 
     def check(self, host: Host) -> None:
         """
-        Check whether the proxy can be asked to connect to a server.
+        Check that a request to this proxy can name a server.
 
         @param host: the server.
 
@@ -165,7 +165,11 @@ class Proxy:
 
 def _parsed(url: object) -> tuple[str, str | None, str, str]:
     """
-    @return: scheme, user and password, host, and port of a URL, as they are written.
+    @return: the scheme (in lower case), user and password (still percent-encoded), the
+        host, and the port of a URL; an empty port if there is none.
+
+    @raise TypeError: if the URL is not text.
+    @raise ValueError: if it is not the URL of a proxy.
     """
     if not isinstance(url, str):
         raise TypeError(
@@ -192,8 +196,11 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
 def _credentialsOf(text: str, speak: object) -> Credentials:
     """
     @param text: user and password, percent-encoded, with a colon between them.
+    @param speak: the class of the dialogue.
 
-    @return: both.
+    @return: user and password.
+
+    @raise ValueError: if the dialogue cannot send them.
     """
     user, _, password = text.partition(":")
     credentials = unquote_to_bytes(user), unquote_to_bytes(password)
@@ -211,10 +218,10 @@ def _credentialsOf(text: str, speak: object) -> Credentials:
 
 class Route:
     """
-    The setting C{proxy}: which proxies lead to a server.
+    The setting C{proxy}, which chooses the proxies for a server.
 
-    @ivar isDemanded: True if a proxy must be used. It is False for C{"environment"},
-        which applies only to servers with a host and a port.
+    @ivar isDemanded: True if every connection must use a proxy. It is False for
+        C{"environment"}, which applies only to servers with a host and a port.
     """
 
     def __init__(self, given: object) -> None:
@@ -239,11 +246,11 @@ class Route:
 
     def to(self, host: Host, port: int) -> tuple[Proxy, ...]:
         """
-        @return: the proxies to a server, in the order in which they are passed; empty
-            to connect directly.
+        @return: the proxies for a server, in the order from the client to the server;
+            empty to connect directly.
 
-        @raise ValueError: if one of them cannot be asked to connect to the next one, or
-            to the server.
+        @raise ValueError: if a request to one of them cannot name the next one or the
+            server.
         """
         if not self._chain or isExcepted(host, port, self._excepted):
             return ()
@@ -269,7 +276,7 @@ def _chainOf(given: object) -> tuple[Proxy, ...]:
 def fromEnvironment(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     """
     @return: the URL of the proxy, empty for none, and the servers to connect to
-        directly. As in curl, a variable in lower case wins.
+        directly. As in curl, a variable in lower case takes precedence.
     """
 
     def read(name: str) -> str:
@@ -281,11 +288,11 @@ def fromEnvironment(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 def isExcepted(host: Host, port: int, excepted: Iterable[str]) -> bool:
     """
-    @param excepted: the items of C{NO_PROXY}: C{*}, the name of a host or domain (with
-        all names in it), an IP address, or a network such as C{10.0.0.0/8}, each with
-        C{:port} or without.
+    @param excepted: the items of C{NO_PROXY}, each with or without C{:port}: C{*}, a
+        host name, a domain (for all names in it), an IP address, or a network such as
+        C{10.0.0.0/8}.
 
-    @return: whether one of them matches this server.
+    @return: True if one of them matches the server.
     """
     for item in excepted:
         found = re.fullmatch(r"\[(.*)\](?::(.*))?|([^:]*):([0-9]+)", item)
@@ -312,5 +319,5 @@ def _isInNetwork(host: str, network: str) -> bool:
     try:
         return ip_address(host.partition("%")[0]) in ip_network(network, strict=False)
     except ValueError:
-        # It is a name.
+        # The item is a name.
         return False

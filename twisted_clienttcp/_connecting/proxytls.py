@@ -42,16 +42,16 @@ class _Mute:
 class ProxyTLS(TLSMemoryBIOProtocol):
     """
     The TLS with a proxy. (Unlike the class that newer versions of Twisted use, it
-    passes on each write immediately, so that nothing is left here when the transport
-    below has sent everything.)
+    passes on each write immediately. So it contains no data when the transport below
+    has sent everything.)
 
     If there is another TLS layer above, that layer exchanges close_notify alerts with
     the server before it closes this one, and nothing is left to send. So this layer
     closes immediately, without waiting for the proxy's close_notify, which might never
-    come. It does not send one either: a proxy that has already closed would answer with
-    a reset, which looks like one that loses the client's last bytes.
+    arrive. It does not send one either: a proxy that has already closed the connection
+    would answer with a reset, which would look as if the client's last bytes were lost.
 
-    While it is paused, it passes on nothing, so it can keep the first bytes of the
+    While it is paused, it passes on nothing, so it can keep the first bytes from the
     server for the next protocol. (Twisted's class passes on the rest of the read.)
 
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
@@ -68,15 +68,15 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     ) -> None:
         super().__init__(factory, protocol)  # type: ignore[no-untyped-call]
         self._clock = clock
-        #: Decrypted bytes that are passed on before all others.
+        #: Decrypted bytes to pass on before all others.
         self._first = b""
         #: Received bytes that have not been processed.
         self._received = bytearray()
 
     def unread(self, data: bytes) -> None:
         """
-        Take back bytes from the protocol above: pass them on to the next one. The
-        protocol must call this in its C{dataReceived}.
+        Take back bytes from the protocol above, to pass them on to the next one. The
+        protocol must call this from its C{dataReceived}.
         """
         self._first = data
 
@@ -110,13 +110,13 @@ class ProxyTLS(TLSMemoryBIOProtocol):
             try:
                 self._process()
             except BaseException:
-                # The reactor does this only if a read raises.
+                # The reactor does this only for exceptions during a read.
                 self.abortConnection()  # type: ignore[no-untyped-call]
                 raise
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Process one TLS record after the other, because the protocol above may pause.
+        Process TLS records one by one, because the protocol above may pause.
         """
         self._received += data
         self._process()
@@ -141,8 +141,8 @@ class ProxyTLS(TLSMemoryBIOProtocol):
 
     def loseConnection(self) -> None:
         """
-        Close the transport: if this is the only TLS layer, after each side has sent a
-        close_notify.
+        Close the transport. If this is the only TLS layer, wait until each side has
+        sent a close_notify.
         """
         if not isinstance(self.wrappedProtocol, TLSMemoryBIOProtocol):
             super().loseConnection()  # type: ignore[no-untyped-call]
@@ -155,8 +155,8 @@ class ProxyTLS(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The transport is lost. Like Twisted's class, pass on what it has received, even
-        if it is paused.
+        Report that the transport is lost. Like Twisted's class, first pass on all
+        received bytes, even if this layer is paused.
         """
         if not self._hasEnded:
             self._isPaused = False
@@ -165,7 +165,7 @@ class ProxyTLS(TLSMemoryBIOProtocol):
             finally:
                 super().connectionLost(reason)  # type: ignore[no-untyped-call]
             return
-        # Without a close_notify of the proxy, this layer would report an error.
+        # Bypass this layer, which would report a missing close_notify as an error.
         above, self.wrappedProtocol = self.wrappedProtocol, Protocol()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         above.connectionLost(reason)
@@ -182,7 +182,7 @@ def secured(
 
     @return: the protocol to connect to the transport.
     """
-    # There is no other factory, as in startTLS() of Twisted's transports.
+    # There is no wrapped factory, as in startTLS() of Twisted's transports.
     none: Any = None
     factory = TLSMemoryBIOFactory(_tls.Creator(options, clock), True, none, clock)
     layer: IProtocol = ProxyTLS(factory, protocol, clock)

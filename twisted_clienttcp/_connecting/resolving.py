@@ -1,20 +1,21 @@
 """
-From a name to a connection: the lookup, and the race of the addresses.
+Connect to a host name: look up its addresses, and let them race.
 
 I{Lookups.} Clients that need the same name at the same time share one lookup. There is
 no cache: a lookup that has ended is forgotten. C{getaddrinfo} runs in the thread pool
-of the reactor, at most once per thread at a time. The other lookups wait here, where
-they can be cancelled: before the process ends, the pool completes all its work.
+of the reactor, which gets only as many lookups as it has threads. The other lookups
+wait here, where they can be cancelled. (The pool would complete all of them before the
+process ends.)
 
 I{Happy eyeballs} (RFC 8305). Often some of the addresses of a name do not work: IPv6 is
-configured and leads nowhere, or one of several servers is down. Trying one after the
-other can take minutes, because an address that does not answer fails only after the
-timeout of the kernel. Trying all at the same time would burden each server with
-connections that are dropped immediately. So the addresses start one after the other,
-but not slowly: the next one starts as soon as one has failed, or after 250 ms without
-an answer, and those that have started go on. The first completed handshake wins, and
-the others are abandoned. The address families alternate, so that a family that does not
-work at all costs 250 ms once.
+configured but has no route, or one of several servers is down. Trying one address after
+another can take minutes, because an address that does not answer fails only after the
+kernel's timeout. Trying all addresses at the same time would burden each server with
+connections that are dropped immediately. So the attempts start one after another, but
+overlap: the next one starts as soon as one has failed, or after 250 ms without an
+answer, and earlier ones continue. The first completed handshake wins, and the other
+attempts are abandoned. The address families alternate, so that a family that does not
+work at all costs only 250 ms.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ try:
 except ImportError:  # pragma: no cover - for a Twisted that has moved it
     GAIResolver = None  # type: ignore[assignment,misc]
 
-#: Clients do not join a lookup that has run for this many seconds: if the resolver has
-#: lost track of it, it never ends, and every later attempt would wait for it.
+#: The time in seconds after which clients no longer join a lookup. It may never end, if
+#: the resolver has lost track of it, and then every later attempt would wait for it.
 JOINABLE = 30.0
 
-#: The class of the addresses of a family.
+#: The class of the addresses of each family.
 _FAMILIES: dict[int, type] = {
     socket.AF_INET: IPv4Address,
     socket.AF_INET6: IPv6Address,
@@ -73,8 +74,8 @@ _TYPES: dict[int | None, list[type] | None] = {
 #: Reactor, resolver, name and address family; the first two by their C{id}.
 _Key = tuple[int, int, str, int | None]
 
-#: The seconds after which the next address starts, if the last one has not answered
-#: (RFC 8305, 5: the Connection Attempt Delay).
+#: The time in seconds after which the next attempt starts if the last one is not
+#: connected (RFC 8305, 5: the Connection Attempt Delay).
 ATTEMPT_DELAY = 0.25
 
 #: The state of an address that has not failed.
@@ -88,8 +89,8 @@ def lookUp(reactor: object, name: str, family: int | None) -> Deferred[list[str]
     @param name: the name in ASCII.
     @param family: C{AF_INET} or C{AF_INET6}; None for both.
 
-    @return: fires with the addresses, as IP literals in the order of preference. There
-        is at least one. It fails with the reason of the resolver, or with a
+    @return: a Deferred that fires with the addresses: one or more IP literals, in the
+        order of preference. It fails with the resolver's error, or with a
         L{DNSLookupError<twisted.internet.error.DNSLookupError>} if there is no address.
         Cancelling it does not affect other clients.
     """
@@ -97,7 +98,8 @@ def lookUp(reactor: object, name: str, family: int | None) -> Deferred[list[str]
     key = id(reactor), id(resolver), name, family
     lookup = _lookups.get(key)
     if lookup is None or not lookup.isJoinable():
-        # Twisted's own resolver reports no error other than gaierror.
+        # Call getaddrinfo here instead of through Twisted's own resolver, which reports
+        # only gaierror.
         threaded = resolver is None or type(resolver) is GAIResolver
         kind = _ThreadedLookup if threaded else _ResolverLookup
         lookup = _lookups[key] = kind(key, reactor, resolver)
@@ -118,9 +120,9 @@ class _Lookup:
         self._key = key
         *_, self.name, self.family = key
         self._reactor = reactor
-        # The key is valid as long as this object exists.
+        # Keep the reactor and the resolver alive: their ids are in the key.
         self._resolver = resolver
-        # In order, and with removal in constant time: there may be thousands.
+        # There may be thousands, so removal must take constant time.
         self._waiters: OrderedDict[Deferred[list[str]], None] = OrderedDict()
         self._hasStarted = False
 
@@ -139,7 +141,7 @@ class _Lookup:
 
     def isJoinable(self) -> bool:
         """
-        @return: whether another client can wait for it.
+        @return: True if another client can wait for this lookup.
         """
         raise NotImplementedError
 
@@ -160,7 +162,7 @@ class _Lookup:
 
     def _abandon(self) -> None:
         """
-        Stop the lookup, if possible: all clients have cancelled.
+        Stop the lookup if possible, because no client waits for it.
         """
         raise NotImplementedError
 
@@ -173,7 +175,9 @@ class _Lookup:
 
     def end(self, result: list[str] | BaseException) -> None:
         """
-        Pass the result to each client: a list or a C{Failure} of its own.
+        Pass the result to all clients. Each of them gets its own list or C{Failure}.
+
+        @param result: the addresses or the error.
         """
         self._forget()
         if isinstance(result, socket.gaierror):
@@ -181,7 +185,7 @@ class _Lookup:
         elif not isinstance(result, BaseException) and not result:
             result = _lookupError(socket.EAI_NONAME, "The name has no address")
         while self._waiters:
-            # A client may cancel others.
+            # Callbacks of one client may cancel the Deferreds of others.
             waiter, _ = self._waiters.popitem(last=False)
             if isinstance(result, BaseException):
                 waiter.errback(Failure(result))
@@ -232,13 +236,13 @@ class _ResolverLookup(_Lookup):
     def addressResolved(self, address: Any) -> None:
         "See the interface."
         types = tuple(_TYPES[self.family] or _FAMILIES.values())
-        # Some resolvers return addresses of other types than those asked for.
+        # Some resolvers return addresses of types that were not requested.
         if type(address) in types:
             self._found.append(_literal(address.host, getattr(address, "scopeID", 0)))
 
     def resolutionComplete(self) -> None:
         "See the interface."
-        # There is nothing to cancel from now on.
+        # From now on, there is nothing to cancel.
         self._resolution = None
         self.end(self._found)
 
@@ -271,20 +275,22 @@ class _Threads:
         self._reactor = reactor
         self._pool = reactor.getThreadPool()
         self._running = 0
-        # In order, and with removal in constant time.
+        # There may be thousands, so removal must take constant time.
         self._waiting: OrderedDict[_ThreadedLookup, None] = OrderedDict()
         _threads[id(reactor)] = self
 
     def add(self, lookup: _ThreadedLookup) -> None:
         """
-        Call C{getaddrinfo} as soon as there is a thread.
+        Call C{getaddrinfo} as soon as a thread is free.
         """
         self._waiting[lookup] = None
         self._continue()
 
     def remove(self, lookup: _ThreadedLookup) -> bool:
         """
-        @return: whether the lookup was still waiting for a thread.
+        Cancel a lookup that waits for a thread.
+
+        @return: False if it is not waiting any more.
         """
         return self._waiting.pop(lookup, self) is None
 
@@ -313,7 +319,7 @@ class _Threads:
             lookup.end(result)
 
 
-#: The threads in which there are lookups, by the C{id} of their reactor.
+#: The lookups in threads, by the C{id} of their reactor.
 _threads: dict[int, _Threads] = {}
 
 
@@ -324,7 +330,7 @@ def _addressesOf(name: str, family: int | None) -> list[str]:
 
 def _lookupError(number: int | None, text: str | None) -> DNSLookupError:
     """
-    @return: the error that Twisted uses for names, with the resolver's number and text.
+    @return: Twisted's error for lookups, with the number and the text of the resolver.
     """
     error = DNSLookupError(text or "The lookup failed")
     error.errno, error.strerror = number, text
@@ -333,17 +339,20 @@ def _lookupError(number: int | None, text: str | None) -> DNSLookupError:
 
 def _literal(host: str, scope: object = 0) -> str:
     """
-    @return: an IP address as text, with the scope that a link-local one needs.
+    @return: an IP address as text, with its scope if it has one: a link-local address
+        cannot be used without it.
     """
     return f"{host}%{scope}" if scope and "%" not in host else host
 
 
 def interleaved(addresses: Iterable[str]) -> list[str]:
     """
-    Alternate between the address families, beginning with that of the first address
-    (RFC 8305, 4). The order within a family remains.
+    Sort addresses so that the families alternate, beginning with the family of the
+    first address (RFC 8305, 4). The order within a family does not change.
 
-    @param addresses: IP literals. Duplicates are left out.
+    @param addresses: IP literals.
+
+    @return: the sorted addresses, without duplicates.
     """
     families: dict[bool, list[str]] = {}
     for address in dict.fromkeys(addresses):
@@ -354,7 +363,7 @@ def interleaved(addresses: Iterable[str]) -> list[str]:
 
 class Race:
     """
-    Attempts to connect to several addresses, of which the first to connect wins.
+    Attempts to connect to several addresses. The first that connects wins.
 
     @ivar candidates: the attempts that have started.
     @ivar clock: the reactor.
@@ -382,14 +391,15 @@ class Race:
         delay: float | None = ATTEMPT_DELAY,
     ) -> None:
         """
-        @param hosts: the addresses in the order in which they start, without port: at
-            least one.
+        @param hosts: one or more addresses, without port, in the order in which to try
+            them.
+        @param clock: the reactor.
         @param connect: starts an attempt at one address.
         @param build: called when an attempt has won; returns the protocol.
         @param failed: called with the last failure if all attempts have failed, or with
-            that of C{build}.
-        @param delay: the seconds after which the next attempt starts if none fails
-            before; None to wait until one fails.
+            the failure of C{build}.
+        @param delay: the time in seconds after which the next attempt starts even if
+            the last one has not failed; None to wait until it fails.
         """
         self._waiting = list(hosts)
         self.clock = clock
@@ -403,7 +413,7 @@ class Race:
 
     def advance(self) -> None:
         """
-        Start the next attempt. If there is none, and all have failed, report that.
+        Start the next attempt. If all attempts have failed, report this.
         """
         self._stopTimer()
         while self._waiting:
@@ -428,7 +438,7 @@ class Race:
 
     def won(self, address: IAddress | None) -> IProtocol | None:
         """
-        An attempt has connected: abandon the others, even if C{build} fails.
+        An attempt has connected: abandon the others, and build the protocol.
 
         @param address: the address of the peer.
 
@@ -456,10 +466,10 @@ class Race:
 
 class Candidate:
     """
-    An attempt at one address: a factory for the connector of the reactor.
+    An attempt at one address: the factory for the reactor's connector.
 
     @ivar host: the address, without port.
-    @ivar result: its failure, or its state.
+    @ivar result: the failure of the attempt, or its state.
     """
 
     __slots__ = ("_connector", "_race", "host", "result")
@@ -481,7 +491,7 @@ class Candidate:
         try:
             connector = connect(self.host, self)
         except BaseException:
-            # For example, the scope of an IPv6 address does not exist.
+            # The scope of an IPv6 address may not exist, for example.
             self._end(caught(race.clock))
         else:
             if self._race is not None:
@@ -497,7 +507,7 @@ class Candidate:
 
     def _end(self, result: Failure | State) -> Race | None:
         """
-        @return: the race; None if the attempt had ended before.
+        @return: the race; None if the attempt had already ended.
         """
         race, self._race, self._connector = self._race, None, None
         if race is not None:
@@ -508,7 +518,7 @@ class Candidate:
 
     def fail(self, reason: Failure) -> None:
         """
-        The attempt has failed, unless it has ended.
+        End the attempt with a failure, unless it has already ended.
         """
         hasStarted = self._connector is not None
         race = self._end(reason)
@@ -528,9 +538,9 @@ class Candidate:
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
         """
-        The handshake has completed.
+        The TCP handshake is complete.
 
-        @return: the protocol; None, which closes the connection, if there is none.
+        @return: the protocol; None to close the connection.
         """
         transport = getattr(self._connector, "transport", None)
         if transport is not None:
@@ -551,9 +561,9 @@ class Candidate:
 
 class _Refusing(Protocol):
     """
-    A protocol for a connection that must not be used. It aborts the connection, because
-    after a normal close the port of the server could be occupied for minutes, and then
-    ends the attempt.
+    A protocol for a connection that must not be used: it aborts the connection, and
+    then ends the attempt. (A normal close could keep the server's port in use for
+    minutes.)
     """
 
     def __init__(self, reason: Failure, candidate: Candidate) -> None:
@@ -574,7 +584,7 @@ def resultsOf(tried: dict[IAddress, Failure | State]) -> dict[str, str]:
     """
     @param tried: the result of each address.
 
-    @return: the result of each host (or path), in words.
+    @return: the result of each host (or path) as text.
     """
     return {
         getattr(address, "host", str(address)): fullText(result)

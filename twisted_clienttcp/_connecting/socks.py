@@ -1,5 +1,5 @@
 """
-The client's side of SOCKS 5 (RFC 1928), with user and password (RFC 1929).
+The client side of SOCKS 5 (RFC 1928), with user and password (RFC 1929).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NO_AUTHENTICATION, _PASSWORD, _NONE_OF_THESE = 0, 2, 0xFF
 _CONNECT = 1
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 
-#: The replies in words (RFC 1928, 6).
+#: The meanings of replies (RFC 1928, 6).
 _REPLIES = {
     1: "general SOCKS server failure",
     2: "its rules do not allow this connection",
@@ -34,13 +34,15 @@ _Steps = Generator[tuple[bytes, int], bytes, None]
 
 class SOCKS5(Dialogue):
     """
-    A dialogue that asks for a connection to a server. The proxy looks up the server's
+    A dialogue that requests a connection to a server. The proxy resolves the server's
     name.
     """
 
     def __init__(self, credentials: Credentials | None, host: Host, port: int):
         """
         @param credentials: user and password; None for none.
+        @param host: the server.
+        @param port: the port of the server.
         """
         self._buffer = bytearray()
         self._needed = 0
@@ -109,7 +111,7 @@ class SOCKS5(Dialogue):
 
 def _encoded(host: Host) -> bytes:
     """
-    @return: the type of an address, and the address.
+    @return: the type of a host's address and the address, as in a request.
     """
     if host.family is None:
         name = host.lookupName.encode("ascii")

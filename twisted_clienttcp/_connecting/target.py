@@ -1,6 +1,6 @@
 """
-The target of a client: its destination, or several for failover, as the settings
-describe them. They are validated when they are set.
+The target of a client: the destination that the settings describe, or several of them
+for failover. Settings are validated when they are set.
 """
 
 from __future__ import annotations
@@ -42,17 +42,16 @@ AnyDestination = Address | UserEndpoint | Proxied
 class Target:
     """
     The destinations that the settings L{DESTINATION} describe: one; several, if there
-    are several endpoints; or none, if the connector is not ours and has an address of
-    its own.
+    are several endpoints; or none, if a connector that is not ours has its own address.
 
-    I{Failover.} A client uses the same destination as long as that works. After a
-    failed attempt it uses the next one. A I{round} tries each destination once. A
-    target with only one destination has no state.
+    I{Failover.} A client uses the same destination as long as it works, and the next
+    one after a failed attempt. A I{round} tries each destination once. A target with
+    only one destination has no state.
 
     @ivar current: the current destination; None if there is none.
-    @ivar others: the other destinations, in the order in which they follow.
+    @ivar others: the other destinations, in the order in which they will be used.
     @ivar given: the values of L{DESTINATION}.
-    @ivar speaksTLS: True if the setting C{tls} asks for TLS.
+    @ivar speaksTLS: True if the setting C{tls} requires TLS.
     """
 
     __slots__ = (
@@ -85,12 +84,14 @@ class Target:
         reactor: object = None,
     ) -> None:
         """
-        @param reactor: the reactor that validates the description of an endpoint; None
-            to install no reactor yet.
+        The other parameters are settings of the client.
+
+        @param reactor: the reactor for validating descriptions of endpoints; None if no
+            reactor must be installed yet.
 
         @raise TypeError: if a setting has the wrong type or is missing, or if two
-            settings exclude each other.
-        @raise ValueError: if a setting is out of its range.
+            settings cannot be combined.
+        @raise ValueError: if a setting is out of range.
         @raise ImportError: if a setting needs an extra that is not installed.
         """
         endpoint = tupleIfSeveral("endpoint", endpoint)
@@ -114,12 +115,12 @@ class Target:
         self.speaksTLS = self._tls is not None
         self.current: AnyDestination | None = None
         self.others: tuple[AnyDestination, ...] = ()
-        #: How many destinations have been tried in this round.
+        #: The number of destinations that have been tried in this round.
         self._tried = 0
-        #: How many connections in a row to the current destination were lost before
-        #: they were stable.
+        #: The number of consecutive connections to the current destination that were
+        #: lost before they were stable.
         self._flaps = 0
-        #: True if the next attempt is at the first destination.
+        #: True if the next attempt must use the first destination.
         self._failsBack = False
         if remoteAddress is not None or remotePort is not None:
             self.current = through(
@@ -195,7 +196,7 @@ class Target:
         if address is None:
             raise TypeError("remotePort needs remoteAddress too")
         domain, binding = self._domain, self._binding
-        # The family for reaching a proxy may differ from the one that the proxy uses.
+        # A proxy may use another address family than the one for reaching the proxy.
         isFree = domain != AF_UNIX and bool(self._route)
         host = _addresses.host("remoteAddress", address, None if isFree else domain)
         if domain == AF_UNIX:
@@ -222,7 +223,7 @@ class Target:
     @property
     def isProxied(self) -> bool:
         """
-        True if there is a proxy, though perhaps not for the current destination.
+        True if there is a proxy, although it may not be for the current destination.
         """
         return bool(self._route)
 
@@ -231,15 +232,15 @@ class Target:
     @property
     def left(self) -> bool:
         """
-        True if the last attempt has failed, and there are destinations that have not
-        been tried in this round.
+        True if the last attempt has failed, but other destinations have not been tried
+        in this round.
         """
         return 0 < self._tried <= len(self.others)
 
     def begin(self) -> None:
         """
-        Begin a round, because the client starts. If the last one was interrupted after
-        a failed attempt, begin with the next destination.
+        Begin a round, because the client starts. If the last round was interrupted
+        after a failed attempt, begin with the next destination.
         """
         if self._tried:
             self._useNext()
@@ -255,7 +256,7 @@ class Target:
     def lost(self, stable: bool) -> None:
         """
         A connection to the current destination is lost, and we did not close it. Use
-        the next destination if this is the second loss in a row of a connection that
+        the next destination if this is the second consecutive loss of a connection that
         was not stable. This has no effect if there are no L{others}.
 
         @param stable: True if the connection had lasted for C{stableAfter} seconds.
@@ -274,8 +275,8 @@ class Target:
 
     def failBack(self) -> None:
         """
-        Begin the next round at the first destination. Until then, the current one does
-        not change, because there is a connection to it.
+        Use the first destination in the next attempt. The current destination does not
+        change before that, because there is a connection to it.
         """
         self._failsBack = not self.isFirst
 
@@ -290,12 +291,13 @@ class Target:
         self, factory: ClientFactory, reactor: object, timeout: float
     ) -> IConnector:
         """
-        Start an attempt: if the last one failed, at the next destination; after
-        L{failBack}, at the first one.
+        Start an attempt: at the next destination if the last attempt failed, at the
+        first one after L{failBack}, and otherwise at the current one.
 
-        @param timeout: the seconds that the client allows for it.
+        @param factory: the client.
+        @param timeout: the client's time limit for the attempt in seconds.
 
-        @return: its connector. It has reported the attempt to the factory.
+        @return: the connector, which has already reported the attempt to the factory.
         """
         if self._failsBack:
             self._failsBack = False
@@ -322,21 +324,22 @@ class Target:
 
     def tlsOptions(self, tls: object) -> Any:
         """
-        @param tls: options, or True for those of the platform.
+        @param tls: options, or True for those that trust the platform's authorities.
 
         @return: the options.
 
-        @raise ValueError: if those of the platform need a host name, and there is none.
+        @raise ValueError: if C{tls} is True and no host name is known.
         """
         if tls is not True:
             return tls
         return _tls.platformOptions(_nameOf(self.current))
 
 
-#: A target of one address has no state, so clients of one server share it.
+#: Like L{Target}. A target with one address has no state, so clients of the same server
+#: share it.
 _shared = lru_cache(maxsize=128, typed=True)(Target)
 
-#: The target of clients that were passed no destination.
+#: The target of clients without a destination.
 NOWHERE = Target()
 
 _NOTHING = (None,) * len(DESTINATION)
@@ -347,9 +350,10 @@ _valuesOf = itemgetter(*DESTINATION)
 
 def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
     """
-    @param settings: the values of L{DESTINATION} by their names.
+    @param settings: the values of L{DESTINATION} by name.
+    @param reactor: see L{Target}.
 
-    @return: L{NOWHERE} if all settings are None, or a L{Target} with these settings.
+    @return: a L{Target} with these settings; L{NOWHERE} if all of them are None.
 
     @raise Exception: see L{Target}.
     """
@@ -361,17 +365,20 @@ def targetFrom(settings: Mapping[str, object], reactor: object) -> Target:
         try:
             return _shared(*given)
         except TypeError:
-            # One has the wrong type, which Target reports; or cannot be hashed.
+            # A setting has the wrong type, which Target reports, or cannot be hashed.
             pass
     return Target(**settings, reactor=reactor)
 
 
 def placeholders(given: dict[str, object], always: bool = False) -> dict[str, object]:
     """
-    Complete settings that can be validated, but not used yet: fill in an address that
-    has no port, or a port that has no address.
+    Complete incomplete settings, so that they can be validated: add an address to a
+    port, or a port to an address.
 
-    @param always: fill in the address and the port even if there is neither.
+    @param given: the values of L{DESTINATION} by name.
+    @param always: add both even if there is neither.
+
+    @return: the complete settings.
     """
     hasAddress = given["remoteAddress"] is not None
     hasPort = given["remotePort"] is not None
@@ -387,8 +394,8 @@ def placeholders(given: dict[str, object], always: bool = False) -> dict[str, ob
 
 def replaced(former: dict[str, object], given: dict[str, object]) -> dict[str, object]:
     """
-    @return: the settings in C{given}, and for the rest those in C{former}. An endpoint
-        replaces an address, and an address an endpoint.
+    @return: the settings in C{former}, updated with those in C{given}. An endpoint
+        replaces an address, and an address replaces an endpoint.
     """
     if given.get("endpoint") is not None:
         kept = {name: former[name] for name in ("tls", "socketOptions", "proxy")}
@@ -400,7 +407,7 @@ def replaced(former: dict[str, object], given: dict[str, object]) -> dict[str, o
 
 def _nameOf(destination: AnyDestination | None) -> str:
     """
-    @return: the name that the certificate of a destination must have.
+    @return: the name that a destination's certificate must be valid for.
 
     @raise ValueError: if it is unknown.
     """
@@ -431,7 +438,10 @@ def _excludeDoubleTLS(destinations: Iterable[AnyDestination]) -> None:
 
 def withoutTLS(what: str, why: str) -> ValueError:
     """
-    @return: the error for a change that would make connections use no TLS.
+    @param what: the change.
+    @param why: the reason.
+
+    @return: the error for a change after which connections would not use TLS.
     """
     return ValueError(
         f"{what} would not be TLS: {why}; for several addresses, pass remoteAddress, "

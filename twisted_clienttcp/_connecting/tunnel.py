@@ -1,6 +1,6 @@
 """
-A tunnel through proxies: one dialogue after the other on a connected transport, which
-is then passed to the protocol of the client.
+A tunnel through proxies: one dialogue after another on a connected transport, which is
+then passed to the protocol of the client.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Tunnel:
     """
     The tunnel to one server through a chain of proxies.
 
-    @ivar done: a Deferred that fires with the protocol of the server when it has its
-        transport. Cancelling it aborts the transport.
+    @ivar done: a Deferred that fires with the protocol for the server when it has got
+        its transport. Cancelling it aborts the transport.
     """
 
     __slots__ = ("_address", "_build", "_clock", "_host", "_left", "_transport", "done")
@@ -49,11 +49,12 @@ class Tunnel:
         clock: IReactorTime,
     ) -> None:
         """
-        @param proxies: the proxies, in the order in which they are passed.
+        @param proxies: the proxies, in the order from the client to the server.
         @param host: the server.
-        @param address: its address, for reports.
-        @param build: called with the address of the server when the last proxy has
-            agreed; returns the protocol, or None if it is no longer wanted.
+        @param address: the address of the server, for reports.
+        @param build: called with this address when the last proxy has agreed; returns
+            the protocol, or None if it is no longer wanted.
+        @param clock: the reactor.
         """
         self._left = list(proxies)
         self._host = host
@@ -67,7 +68,7 @@ class Tunnel:
         """
         @return: the protocol for the next proxy or, after the last one, for the server.
 
-        @raise NoProtocol: if the protocol of the server is no longer wanted.
+        @raise NoProtocol: if the protocol for the server is no longer wanted.
         """
         if not self._left:
             protocol = self._build(self._address)
@@ -89,16 +90,18 @@ class Tunnel:
 
     def use(self, transport: Any) -> None:
         """
-        The tunnel has reached a proxy.
+        Set the transport to abort when the tunnel fails.
 
-        @param transport: the transport to it; None if that is lost.
+        @param transport: the transport to the current proxy; None if it is lost.
         """
         self._transport = transport
 
     def agreed(self, transport: Any, rest: bytes) -> None:
         """
-        A proxy has connected the transport to the next proxy or to the server.
+        A proxy has connected the transport to the next proxy or to the server: pass the
+        transport to the next protocol.
 
+        @param transport: the transport.
         @param rest: the bytes after the proxy's answer.
         """
         isComplete = not self._left
@@ -114,7 +117,7 @@ class Tunnel:
         isTLS = ISSLTransport.providedBy(transport)
         unread = None
         if isTLS:
-            # TLS with the proxy is a class of ours, which can take back the bytes.
+            # TLS with a proxy is our own class, which can take back the bytes.
             transport.wrappedProtocol = protocol
             transport.unread(rest)
         else:
@@ -123,13 +126,13 @@ class Tunnel:
         try:
             protocol.makeConnection(transport)
         except BaseException:
-            # Twisted's transports raise here too: the reactor logs the error.
+            # As with Twisted's transports, the reactor logs the error.
             self.fail(Failure())
             raise
         if self.done.called:
             return
         if isTLS and IHandshakeListener.providedBy(protocol):
-            # The handshake with the proxy was complete before.
+            # The handshake with the proxy has already been completed.
             listener: Any = protocol
             listener.handshakeCompleted()
         if isComplete:
@@ -152,9 +155,9 @@ class Tunnel:
 
 class _Unread:
     """
-    The bytes of the server that have arrived with the answer of the proxy. Twisted's
-    transport has passed them on, so it does not keep them if the next protocol pauses
-    it. Until they are delivered, this object's methods replace those of the transport.
+    Bytes from the server that have arrived with the proxy's answer. Twisted's transport
+    has already passed them on, so it cannot hold them back if the next protocol pauses
+    it. Until they are delivered, methods of this object replace those of the transport.
     """
 
     #: The methods of the transport that are replaced.
@@ -175,14 +178,15 @@ class _Unread:
 
     def pauseProducing(self) -> None:
         """
-        Keep the bytes.
+        Pause the transport, and hold the bytes back.
         """
         self._isPaused = True
         self._call("pauseProducing")
 
     def resumeProducing(self) -> None:
         """
-        Deliver the bytes in the next turn of the reactor. Read no others until then.
+        Deliver the bytes in the next turn of the reactor, and resume the transport only
+        then.
         """
         self._isPaused = False
         if self._data:
@@ -192,7 +196,7 @@ class _Unread:
 
     def abortConnection(self) -> None:
         """
-        Drop the bytes.
+        Abort the transport, and drop the bytes.
         """
         self._data = b""
         self._call("abortConnection")
@@ -211,10 +215,10 @@ class _Unread:
             return
         transport.resumeProducing()
         try:
-            # The protocol may have replaced itself, by TLS for example.
+            # The protocol may have changed, for example to TLS.
             transport.protocol.dataReceived(data)
         except BaseException:
-            # The reactor does this only if a read raises.
+            # The reactor does this only for exceptions during a read.
             transport.abortConnection()
             raise
 
@@ -234,7 +238,7 @@ class Hop(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Start the dialogue; with TLS, only after the handshake.
+        Start the dialogue, unless a TLS handshake must come first.
         """
         self._tunnel.use(self.transport)
         if not self._isHandshaking:
@@ -244,7 +248,7 @@ class Hop(Protocol):
 
     def handshakeCompleted(self) -> None:
         """
-        Start the dialogue, if this was the handshake with the proxy, and its
+        Start the dialogue, if this was the handshake with the proxy and the proxy's
         certificate is valid.
         """
         if self._isHandshaking and _tls.verified(self.transport):
@@ -261,7 +265,7 @@ class Hop(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The proxy has sent something.
+        Continue the dialogue with the proxy's answer.
         """
         dialogue = self._dialogue
         if dialogue.rest is not None or self._tunnel.done.called:
@@ -278,11 +282,11 @@ class Hop(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The transport is lost before the proxy has agreed.
+        Fail if the transport is lost before the proxy has agreed.
         """
         if self._dialogue.rest is not None or self._tunnel.done.called:
             return
-        # A TLS layer that is lost cannot be aborted.
+        # abortConnection() of a lost TLS layer would raise.
         self._tunnel.use(None)
         reason = _tls.explained(reason, self.transport, self._isHandshaking)
         if isinstance(reason.value, TLSError):
