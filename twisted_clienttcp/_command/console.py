@@ -3,8 +3,8 @@ The callbacks that connect a client with standard input and output.
 
  1. Standard input is read only while there is a connection, and only as fast as the
     connection accepts data: reading pauses at the high mark. Data that has not been
-    read stays in the pipe, the file or the terminal. Only with an C{offlineLimit} it
-    is read without a connection too, up to the limit.
+    read stays in the pipe, the file or the terminal. With an C{offlineLimit}, it is
+    also read without a connection, up to the limit.
  2. Standard input is not a registered producer of the client: a drain would wait until
     it ends. Lines that are read during a drain wait for the next connection.
  3. The client is the producer of standard output: the connection is read only as fast
@@ -45,11 +45,11 @@ from .status import exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, event, now
 
-#: The seconds for which a server may keep sending when its records are not wanted any
-#: more: after a signal, or when the reader of standard output has closed it.
+#: The time in seconds for which a server may keep sending although its records are not
+#: wanted: after a signal, or when the reader of standard output has closed it.
 LINGER_TIMEOUT = 1.0
 
-#: The seconds after a signal in which the rest of the output must be read.
+#: The time in seconds after a signal in which the rest of the output must be read.
 OUTPUT_TIMEOUT = 2.0
 
 
@@ -60,8 +60,8 @@ class Console:
     @ivar lost: True if data has been lost, or standard input could not be read or sent.
     @ivar failure: the error that ended the last attempt or connection.
     @ivar progress: the progress line, if there is one.
-    @ivar reports: False if the user sees the log events of the client, which contain
-        what would be reported here.
+    @ivar reports: False if the user sees the log events of the client, which say the
+        same as the messages here.
     """
 
     def __init__(self, options: Options, reactor: Any) -> None:
@@ -75,8 +75,8 @@ class Console:
         default = "keep" if options.staying else "half"
         self._eof = options["eof"] or ("close" if options["send-only"] else default)
         self._printing = not (options["json-events"] or options["send-only"])
-        #: Records that the client did not accept: there is no connection, or too much
-        #: waits for one.
+        #: Records that the client did not accept, because there is no connection, or
+        #: because too many bytes wait for one.
         self._held: list[object] = []
         #: True if standard input may be read for the connection.
         self._isReading = False
@@ -142,18 +142,18 @@ class Console:
 
     def shutdown(self) -> None:
         """
-        Stop reading, and let the client end when everything is sent.
+        Stop reading, and stop the client when everything has been sent.
         """
         self._stopReading()
         self._client.shutdown()
 
     def interrupt(self, signal: str | None) -> None:
         """
-        Shut down, and wait only for a moment for the reader of standard output and, if
+        Shut down, and wait only briefly for the reader of standard output and, if
         nothing is left to send, for the server to close.
 
-        @param signal: the name of the signal that is the reason. If there is one, a
-            message says how much is still to be sent.
+        @param signal: the name of the signal that is the reason; None if there is none.
+            If output is pending after a signal, a message says how much.
         """
         pending = self._client.pendingBytes
         if not pending:
@@ -166,7 +166,8 @@ class Console:
 
     def _lingerBriefly(self) -> None:
         """
-        Do not wait for a server that keeps sending, unless the user has set the time.
+        Wait only briefly for a server that keeps sending, unless the user has set the
+        time.
         """
         if self._options["linger-timeout"] is None:
             self._client.lingerTimeout = LINGER_TIMEOUT
@@ -184,7 +185,7 @@ class Console:
 
     def _read(self) -> None:
         """
-        Read standard input, until it must wait again.
+        Read standard input until the client accepts no more.
         """
         if self._input is not None:
             self._input.resumeProducing()
@@ -209,10 +210,10 @@ class Console:
 
     def exitStatus(self, failure: Failure | None) -> int:
         """
-        @param failure: the error that the client has stopped with, if any.
+        @param failure: the error with which the client has stopped, if any.
 
-        @return: 0 if standard input was read and sent to its end, and everything that
-            was received was printed.
+        @return: 0 if standard input was read to its end and sent, and everything
+            received was printed.
         """
         isComplete = self._input is None or (
             self._input.hasEnded() and not self._form.isInsideRecord()
@@ -282,7 +283,7 @@ class Console:
     def _connectError(self, client: ClientTCPFactory, failure: Failure) -> None:
         self.failure = failure
         self._stopReading()
-        # The client decides about the next attempt after this callback has returned.
+        # The client schedules the next attempt after this callback has returned.
         self._reactor.callLater(
             0,
             self._reportAttempt,
@@ -336,7 +337,7 @@ class Console:
             # The server may have had more to send.
             self.lost = True
         if disconnection.truncated is not None and self._printing:
-            # A last line without its newline is printed without one.
+            # Like a line, but without a newline, as it was received.
             self._show(disconnection.truncated.rest)
         for count, message in (
             (disconnection.unsent, logged.NOT_SENT),
@@ -374,7 +375,7 @@ class Console:
     def _putAll(self, records: Iterable[object]) -> None:
         """
         Put records. Keep those that the client does not accept until there is a
-        connection. Without one, C{offlineLimit} alone decides how much is read.
+        connection. Without a connection, only C{offlineLimit} limits what is read.
         """
         client, remaining = self._client, iter(records)
         try:
@@ -395,6 +396,8 @@ class Console:
     def _ended(self, error: OSError | None) -> None:
         """
         Standard input has ended.
+
+        @param error: the error that has ended it, if any.
         """
         self._inputEnded = True
         if error is not None:
@@ -406,7 +409,7 @@ class Console:
 
     def _atEnd(self) -> None:
         """
-        Act on the end of standard input, as --eof says.
+        Handle the end of standard input as C{--eof} says.
         """
         client = self._client
         if not client.connected and self._isPending():
@@ -414,17 +417,17 @@ class Console:
         if self._eof == "close":
             client.shutdown()
         elif self._eof == "half" and client.connected:
-            # A drain ends our side by itself.
+            # A connection that drains ends our side itself.
             with suppress(RuntimeError):
                 # TLS has no half-close.
                 client.loseWriteConnection()
 
     def _outputClosed(self, error: OSError | None) -> None:
         """
-        Standard output accepts no more data: everything is written, or its reader has
-        closed it.
+        Standard output accepts no more data: everything has been written, its reader
+        has closed it, or there was an error.
 
-        @param error: another reason.
+        @param error: the error, if there was one.
         """
         output, self._output = self._output, None
         self._closed.callback(None)

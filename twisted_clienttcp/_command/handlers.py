@@ -24,8 +24,8 @@ def clientFrom(options: Options, reactor: object) -> ClientTCPFactory:
     """
     Create the client that C{--client} describes.
 
-    @raise usage.UsageError: if that is not a client, or fails; the message names the
-        module and the reason.
+    @raise usage.UsageError: if the object cannot be loaded, is not a client, or raises
+        an exception. The message names the module and the reason.
     @raise SystemExit: if the client rejects another option.
     """
     name: str = options["client"]

@@ -19,10 +19,9 @@ def _warn(entry: str) -> None:
 
 def wireLogTo(path: str) -> WireLog:
     """
-    Create a wire log that shows every byte, except those of a login.
+    Create a wire log that shows all bytes except those that it masks by default.
 
-    @param path: a file, to which the log is appended; C{-} for the messages of the
-        command.
+    @param path: the file to append to; C{-} to log to the messages of the command.
 
     @raise UsageError: if the file cannot be opened.
     """

@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 
 from .stdio import writeIfReady
 
-#: The seconds between two updates. A send that takes less shows no line.
+#: The seconds between updates. If everything is sent in less time, no line is shown.
 INTERVAL = 1.0
 
 #: Erases a line of a terminal.
@@ -20,7 +20,7 @@ ERASE = "\r\x1b[K"
 
 def size(number: float) -> str:
     """
-    @return: a number of bytes, with a unit.
+    @return: a number of bytes as text, with a unit.
     """
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1024 or unit == "GiB":
@@ -57,7 +57,9 @@ class Progress:
         """
         Begin to show the line.
 
-        @param highMark: the marks, which the line shows if they are set.
+        @param highMark: the high mark in bytes; None if it is not set.
+        @param lowMark: the low mark in bytes; None if it is not set. The line shows the
+            marks if both are set.
         """
         if highMark is not None and lowMark is not None:
             self._marks = f" (marks {size(highMark)}, {size(lowMark)})"
@@ -66,7 +68,7 @@ class Progress:
 
     def stop(self) -> None:
         """
-        Erase the line for good.
+        Erase the line, and update it no more.
         """
         if self._call.running:
             self._call.stop()

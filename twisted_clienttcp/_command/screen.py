@@ -1,5 +1,5 @@
 """
-Received records on a terminal.
+Print received records on a terminal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from ..framing._base import AnyFraming, Buffer
 
-#: The most bytes of an incomplete line that are shown.
+#: The greatest number of bytes of an incomplete line that are shown.
 LONGEST = 4096
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -25,8 +25,8 @@ def _caret(found: re.Match[str]) -> str:
 
 class Screen:
     """
-    Shows records with visible control characters, so that a server cannot control the
-    terminal, and the beginning of a line before the line is complete: a prompt.
+    Shows records, with control characters as visible text, so that a server cannot
+    control the terminal. Also shows a prompt: the beginning of an incomplete line.
     """
 
     def __init__(self, clock: IReactorTime, write: Callable[[bytes], None]) -> None:
@@ -54,7 +54,7 @@ class Screen:
             found = decode(data, start, searched)
             if found is None and searched - start < LONGEST:
                 self._prompt = bytes(data[start : start + LONGEST]).removesuffix(b"\r")
-                # The records before it have not been delivered yet.
+                # Wait until the records before it have been delivered.
                 if self._call is None:
                     self._call = self._clock.callLater(0, self._showPrompt)
             return found

@@ -15,8 +15,8 @@ from ..errors import (
     TLSError,
 )
 
-#: The exit statuses for errors: wrong usage as in sysexits.h, a timeout as in
-#: timeout(1). A signal adds its number to 128, as in the shell.
+#: The exit statuses for errors. Wrong usage is as in sysexits.h, and a timeout as in
+#: timeout(1). After a signal, the status is 128 plus its number, as in the shell.
 EX_FAILED = 1
 EX_UNVERIFIED = 2
 EX_USAGE = 64
@@ -52,7 +52,7 @@ DETAILS = {
 
 def exitStatus(failure: Failure | None) -> int:
     """
-    @param failure: the error that the client has stopped with, if any.
+    @param failure: the error with which the client has stopped, if any.
 
     @return: the exit status.
     """

@@ -43,18 +43,18 @@ def isOpen(descriptor: int) -> bool:
 
 def standard(descriptor: int) -> int:
     """
-    @return: the descriptor of a standard stream, 0 or 1; or one of the null device, if
-        the process was started without that stream.
+    @return: the descriptor of a standard stream, 0 or 1; a new descriptor of the null
+        device, if the process was started without that stream.
     """
     return descriptor if isOpen(descriptor) else os.open(os.devnull, os.O_RDWR)
 
 
 def write(descriptor: int, text: str) -> None:
     """
-    Write all of a text to standard output or standard error, without a buffer: Python
-    writes its own when the process ends, and prints a traceback if it cannot.
+    Write all of a text to standard output or standard error, bypassing Python's buffer:
+    Python flushes it when the process ends, and prints a traceback if that fails.
 
-    A stream that is closed, or that is not read, is not an error.
+    It is not an error if the stream is closed, or its reader has closed it.
 
     @param descriptor: 1 or 2.
 
@@ -77,14 +77,14 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
     """
     Write as much of a text to standard error as it accepts now, and drop the rest.
 
-    The client must go on, and end at a signal, even if its messages are not read. Often
-    they go to the same full pipe as its output: C{2>&1}.
+    The client must continue, and end at a signal, even if nothing reads its messages.
+    Often they go to the same full pipe as its output: C{2>&1}.
 
     @param descriptor: another descriptor to write to.
     """
     own = None
     if os.isatty(descriptor):
-        # A terminal may be ready and still accept only a part.
+        # A terminal that is ready may accept only a part, and block.
         own = _reopen(descriptor, os.O_WRONLY)
     ready = select.poll()
     ready.register(descriptor, select.POLLOUT)
@@ -100,7 +100,7 @@ def writeIfReady(text: str, descriptor: int = 2) -> None:
 
 def _say(descriptor: int, text: str) -> None:
     """
-    Write a text to Python's stream if that has been redirected, otherwise as L{write}.
+    Write a text to Python's stream if that was replaced; otherwise call L{write}.
 
     @raise OSError: if it cannot be written.
     """
@@ -144,7 +144,7 @@ def refuse(error: Exception | str) -> NoReturn:
 
 def flush() -> None:
     """
-    Write what callbacks have printed, before the process ends.
+    Flush the output that callbacks have printed, before the process ends.
 
     @raise SystemExit: if it cannot be written.
     """
@@ -153,7 +153,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python tries again at the end of the process.
+        # Python flushes again when the process ends: let that succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
             _fail(error)
@@ -167,8 +167,8 @@ def _fail(error: OSError) -> NoReturn:
 
 def _reopen(descriptor: int, access: int) -> int | None:
     """
-    Open a pipe or a terminal again, as another open file with a blocking mode of its
-    own. Only Linux can do that.
+    Open a pipe or a terminal again, to get an open file with its own blocking mode.
+    Only Linux can do that.
 
     @param access: C{os.O_RDONLY} or C{os.O_WRONLY}.
 
@@ -185,9 +185,9 @@ def _reopen(descriptor: int, access: int) -> int | None:
 
 class _Stream(FileDescriptor):
     """
-    A standard stream in the reactor. Its blocking mode stays as it is: the mode belongs
-    to the open file, which other processes share. They would lose output if it changed
-    while this process runs, is stopped, or has been killed.
+    A standard stream in the reactor. Its blocking mode is not changed, because the mode
+    belongs to the open file, which other processes share. They would lose output while
+    this process runs or is stopped, and even after it was killed.
     """
 
     connected = 1
@@ -217,7 +217,7 @@ class _Stream(FileDescriptor):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Close the stream. C{closed} decides what happens to the producer.
+        Close the stream. The producer is not stopped: C{closed} decides what to do.
         """
         self.producer = None
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
@@ -241,7 +241,8 @@ class StandardInput(_Stream):
         @param received: called with the data.
         @param closed: called at the end, with the error if there was one.
         """
-        # Ctrl-C discards input that a terminal has announced; a read would block then.
+        # Ctrl-C discards input after the terminal was reported as readable. A blocking
+        # read would then wait.
         own = _reopen(descriptor, os.O_RDONLY) if os.isatty(descriptor) else None
         super().__init__(reactor, descriptor, own, closed)
         self._received = received
@@ -266,8 +267,10 @@ class StandardInput(_Stream):
 
     def hasEnded(self) -> bool:
         """
-        True if nothing is left to read, and nothing more will come. This reads nothing:
-        the input may be meant for another process.
+        Check for the end of the input without reading, because the rest of the input
+        may be for another process.
+
+        @return: True if nothing is left to read and nothing more will arrive.
         """
         descriptor = self._descriptor
         try:
@@ -322,27 +325,28 @@ class StandardOutput(_Stream):
         closed: Callable[[OSError | None], None],
     ) -> None:
         """
-        @param closed: called when nothing more can be written: the stream was closed,
-            its reader has closed it, or there was an error, which is passed.
+        @param closed: called when nothing more can be written: with the error, or with
+            None if the stream was closed here or by its reader.
         """
         mode = os.fstat(descriptor).st_mode
         isPipe, isTerminal = stat.S_ISFIFO(mode), os.isatty(descriptor)
         own = _reopen(descriptor, os.O_WRONLY) if isPipe or isTerminal else None
         super().__init__(reactor, descriptor, own, closed)
-        #: The number of bytes to write at a time; None for any. A blocking pipe, socket
-        #: or terminal that is ready accepts this much; other files never block.
+        #: The greatest number of bytes to write at a time; None for any number. If a
+        #: blocking pipe, socket or terminal is ready, it accepts this many bytes. Other
+        #: files never block.
         self._most: int | None = None
         if own is None and (isPipe or isTerminal or stat.S_ISSOCK(mode)):
             self._most = select.PIPE_BUF
         access = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_ACCMODE
         if isPipe and access == os.O_WRONLY:
-            # This end of a pipe is readable when the other end has been closed.
+            # This end of a pipe becomes readable when the other end is closed.
             self.startReading()  # type: ignore[no-untyped-call]
 
     @property
     def full(self) -> bool:
         """
-        True if no more should be written now.
+        True if nothing more should be written for now.
         """
         return bool(self._isSendBufferFull())  # type: ignore[no-untyped-call]
 
@@ -362,7 +366,8 @@ class StandardOutput(_Stream):
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         """
-        @return: how many bytes could be written; or the reason why none can be.
+        @return: the number of bytes written; the reason of the loss if the stream can
+            no longer be written.
         """
         try:
             written = os.write(self._descriptor, data[: self._most])

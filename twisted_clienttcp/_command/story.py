@@ -1,7 +1,8 @@
 """
-C{--demo}: the client at work, with a server in the same process. Each step is checked.
+C{--demo}: show the client at work, with a server in the same process. Each step is
+checked.
 
-Nothing is printed before the end, so that no line of a log is inside the story.
+Nothing is printed before the end, so that log lines cannot interrupt the story.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .stdio import write
 #: The line that makes the server drop the connection.
 DROP = b"please drop me"
 
-#: The seconds that a step may take.
+#: The longest time in seconds that a step may take.
 STEP_TIMEOUT = 4.0
 
 #: The marks, in bytes, and the line that is put until the high mark is reached.
@@ -40,7 +41,7 @@ LAST_LINES = [b"x" * 99_998] * 20
 
 class DemoFailed(Exception):
     """
-    A step did not go as it should.
+    A step of the demo has failed.
     """
 
 
@@ -73,7 +74,7 @@ class EchoServer(Echo, LineReceiver):
 
 class _Story:
     """
-    A client, and the queue of its callbacks' calls.
+    A client, and a queue of the calls of its callbacks.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class _Story:
 
     async def exchange(self, *lines: bytes) -> None:
         """
-        Send lines, one after the other, and receive them again.
+        Send lines one by one, and receive each one back.
         """
         for line in lines:
             self.client.put(line)
@@ -141,7 +142,7 @@ class _Story:
 
     async def shutdown(self, step: str, lines: Iterable[bytes] = ()) -> None:
         """
-        Put lines and shut down at once. Everything must arrive.
+        Put lines and shut down immediately. Check that everything has arrived.
         """
         before = EchoServer.received
         self.client.putMany(lines)
@@ -256,7 +257,7 @@ async def _playMarks(story: _Story) -> None:
 
 async def _playTLS(reactor: Any, listener: Any, tell: Callable[[str], object]) -> None:
     """
-    The same server with TLS, and a certificate that no authority has issued.
+    Use the same server with TLS and a self-signed certificate.
     """
     from twisted.internet.ssl import optionsForClientTLS
 
@@ -308,7 +309,7 @@ def _certificate() -> tuple[Any, Any]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    # Twisted's annotations still ask for pyOpenSSL's own, deprecated, classes.
+    # Twisted's annotations still require pyOpenSSL's own classes, which are deprecated.
     identity: dict[str, Any] = {"privateKey": key, "certificate": certificate}
     return (
         CertificateOptions(**identity),

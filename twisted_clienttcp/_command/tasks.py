@@ -59,12 +59,15 @@ class Task:
         self, run: Callable[[], Coroutine[Deferred[Any], Any, Outcome]]
     ) -> None:
         """
-        @param run: runs it. It is cancelled if the task is stopped.
+        @param run: returns a coroutine that runs the task. The coroutine is cancelled
+            if the task is stopped.
         """
         self._run = run
 
     def start(self) -> Deferred[Outcome]:
         """
+        Start the task.
+
         @return: a Deferred that fires when the task has ended.
         """
 
@@ -77,9 +80,9 @@ class Task:
 
     def stop(self, signal: str | None = None) -> None:
         """
-        End the task soon.
+        Stop the task. It ends soon, or when pending output has been sent.
 
-        @param signal: the name of the signal that is the reason.
+        @param signal: the name of the signal that is the reason; None if there is none.
         """
         self._running.cancel()
 
@@ -101,8 +104,8 @@ class ClientTask(Task):
 
     async def _runClient(self) -> Outcome:
         """
-        Run the client. An exception that was logged is a failure too, even if the
-        client continued after it.
+        Run the client. An exception that was logged also counts as a failure, even if
+        the client continued after it.
         """
         critical = False
 
@@ -142,7 +145,7 @@ class ClientTask(Task):
 
     def stop(self, signal: str | None = None) -> None:
         """
-        End when everything that was read has been sent.
+        Stop when everything that was read from standard input has been sent.
         """
         if self.console is None:
             self._client.shutdown()
