@@ -134,8 +134,8 @@ class OrderTests(ClientTestCase):
 
     def test_reconnectWhileConnected(self) -> None:
         """
-        The connection is aborted, C{disconnected} reports what was lost, and no more
-        records of it are delivered.
+        C{reconnect} aborts the connection: C{disconnected} reports the lost bytes, and
+        no more records are delivered.
         """
         client, transport = self.connected(autoReconnect=False)
         client.put(b"lost")
@@ -191,7 +191,7 @@ class OrderTests(ClientTestCase):
 
     def test_shutdownWhileWaiting(self) -> None:
         """
-        The same between two attempts.
+        C{shutdown} between two attempts calls only C{stopped}.
         """
         client = self.client()
         client.start()

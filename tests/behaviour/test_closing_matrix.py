@@ -32,7 +32,7 @@ COMMAND = "python -m tests.behaviour.test_closing_matrix"
 
 class ClosingMatrixTests(NetworkTestCase):
     """
-    What the client claims about the end of a connection is true.
+    The report of the end of a connection is true.
     """
 
     timeout = 3600

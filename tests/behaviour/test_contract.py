@@ -101,7 +101,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_connectTimeout(self) -> None:
         """
-        The seconds, which may be a fraction, after which an attempt fails.
+        An attempt fails after this many seconds, which may be a fraction.
         """
         client = self.client(connectTimeout=2.5, autoReconnect=False)
         client.start().addErrback(lambda failure: None)
@@ -113,7 +113,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_started(self) -> None:
         """
-        Once for each start, before the first attempt.
+        C{started} is called once for each start, before the first attempt.
         """
         attempts: list[int] = []
         self.recorder.on["started"] = lambda client: attempts.append(
@@ -126,7 +126,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_args(self) -> None:
         """
-        The arguments of C{started}.
+        C{args} are the arguments of C{started}.
         """
         got: list[Any] = []
         client = self.client(args=(1, "two"), started=lambda *args: got.extend(args))
@@ -150,7 +150,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_connectError(self) -> None:
         """
-        A failed attempt: no other callback is called for it.
+        C{connectError} is the only callback for a failed attempt.
         """
         client = self.client()
         client.start()
@@ -159,7 +159,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverInput(self) -> None:
         """
-        One call for each record; an incomplete record waits for more data.
+        C{serverInput} is called once for each record. An incomplete record waits for
+        more data.
         """
         client, transport = self.connected()
         transport.protocol.dataReceived(b"a\r\nb\r\nc")
@@ -170,7 +171,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverError(self) -> None:
         """
-        A loss that the client has not requested: the end of stream is errno 0.
+        C{serverError} reports a loss that the client has not requested. The end of
+        stream has errno 0.
         """
         for end, number in ((ConnectionLost(), 104), (None, 0)):
             self.setUp()
@@ -184,7 +186,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverFlushed(self) -> None:
         """
-        Once each time that everything has been sent, for any number of puts.
+        C{serverFlushed} is called once each time that everything has been sent, for any
+        number of calls of C{put}.
         """
         client, transport = self.connected()
         for _ in range(10):
@@ -196,7 +199,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverHigh(self) -> None:
         """
-        Each time that the output reaches the mark; C{put} returns True.
+        C{serverHigh} is called each time that the output reaches the mark, and C{put}
+        returns True.
         """
         client, transport = self.connected(**self.recorder.marks(10, 5))
         for _ in range(2):
@@ -210,7 +214,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_serverLow(self) -> None:
         """
-        Once after each C{serverHigh}, also if there was a put between the marks.
+        C{serverLow} is called once after each C{serverHigh}, even if a record was put
+        between the marks.
         """
         client, transport = self.connected(**self.recorder.marks(CHUNK * 2, 10))
         client.put(b"x" * CHUNK * 2)
@@ -225,7 +230,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_highMark(self) -> None:
         """
-        Checked at once; both or neither; the callbacks need them.
+        The marks are validated immediately, must both be set or not, and are required
+        by C{serverHigh} and C{serverLow}.
         """
         self.assertRaises(ValueError, self.client, highMark=5, lowMark=5)
         self.assertRaises(TypeError, self.client, highMark=5)
@@ -246,8 +252,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_setMarks(self) -> None:
         """
-        Both at once, or one by its attribute; a mark that has been reached already is
-        reported.
+        Both marks can be changed at once, or one by its attribute. A mark that has
+        already been reached is reported.
         """
         client, transport = self.connected(**self.recorder.marks(100, 50))
         client.put(b"x" * 28)
@@ -262,7 +268,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_disconnected(self) -> None:
         """
-        Exactly once for each C{connected}.
+        C{disconnected} is called exactly once for each C{connected}.
         """
         client, transport = self.connected()
         transport.lose()
@@ -272,7 +278,8 @@ class MemoryContractTests(ClientTestCase):
 
     def test_framing(self) -> None:
         """
-        An instance, a class, or a class and its arguments; fresh for each connection.
+        C{framing} is an instance, a class, or a class and its arguments. Each
+        connection uses a fresh copy.
         """
         for framing in (
             Line(delimiter=b"|"),
@@ -292,7 +299,7 @@ class MemoryContractTests(ClientTestCase):
 
     def test_alias(self) -> None:
         """
-        A name, from the start until the client has stopped.
+        C{alias} names the client from its start until it has stopped.
         """
         client = self.client(alias="cli")
         client.start()
@@ -302,13 +309,13 @@ class MemoryContractTests(ClientTestCase):
 
     def test_resolve(self) -> None:
         """
-        From a name to its client.
+        C{resolve} returns the client with an alias.
         """
         self.assertRaises(LookupError, resolve, "nobody")
 
     def test_inlineStates(self) -> None:
         """
-        Functions by event.
+        C{inlineStates} maps events to functions.
         """
         got: list[Any] = []
         client = self.client(inlineStates={"e": lambda *args: got.extend(args)})

@@ -24,7 +24,7 @@ from .._support import NetworkTestCase, freePort, reactor
 MANY = 10_000_000
 
 
-#: What the demo prints.
+#: The output of the demo.
 STORY = """\
 A server and a client run in one process.
 The server sends back each line that it receives.

@@ -225,7 +225,7 @@ class ConfirmedTests(ScriptedTestCase):
 
     async def test_lingerTimeout(self) -> None:
         """
-        A peer that never ends its side: the bytes are counted when we close.
+        If the peer never ends its side, the bytes are counted when we close.
         """
         for family in self.families:
             client, _ = await self.connect(family, lingerTimeout=0.05)
@@ -408,7 +408,7 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_oneDeadline(self) -> None:
         """
-        There is one deadline for each loss: each result has what the others have left.
+        There is one deadline for each loss, which all awaited results share.
         """
         results: list[Deferred[None]] = []
 
@@ -427,7 +427,8 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_coroutine(self) -> None:
         """
-        A coroutine is cancelled where it waits; what it raises then is not an error.
+        A coroutine is cancelled where it waits. The C{CancelledError} that it raises is
+        not reported.
         """
         seen: list[str] = []
 

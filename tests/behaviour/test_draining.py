@@ -581,8 +581,8 @@ class OutputTests(DrainTestCase):
 
     def test_producer(self) -> None:
         """
-        What a registered producer writes is for the connection that drains, as is what
-        is put until it is unregistered.
+        Everything that a registered producer writes, and everything put before it is
+        unregistered, is sent on the draining connection.
         """
         client = self.connected()
         client.registerProducer(Producer(), True)
@@ -709,8 +709,8 @@ class LimitTests(DrainTestCase):
 
     def test_pause(self) -> None:
         """
-        While input is paused, nothing is delivered. What was read before the limit is
-        delivered if the pause ends soon after it, and counted otherwise.
+        While input is paused, nothing is delivered. Records read before the limit are
+        delivered if the pause ends soon after it, and counted as undelivered otherwise.
         """
         for resumes in (True, False):
             self.setUp()
@@ -873,8 +873,8 @@ class CallTests(DrainTestCase):
 
     def test_reconnect(self) -> None:
         """
-        C{reconnect} without C{drain} and C{connect} abort the connection. What was put
-        for the next connection stays.
+        C{reconnect} without C{drain} and C{connect} abort the connection. Records put
+        for the next connection are kept.
         """
         for name in ("reconnect", "connect"):
             self.setUp()
@@ -1170,8 +1170,8 @@ class MaxAgeTests(DrainTestCase):
 
     def test_noAutoReconnect(self) -> None:
         """
-        Without C{autoReconnect}, the client stops. What is put meanwhile is sent on the
-        same connection while that is possible.
+        Without C{autoReconnect}, the client stops. Records that are put in the meantime
+        are sent on the same connection as long as that is possible.
         """
         client = self.connected(maxAge=100, autoReconnect=False, halfClose=False)
         self.server.advance(100)

@@ -104,7 +104,7 @@ class Answers:
 
 class Raises(Producer):
     """
-    A producer, of which one method raises.
+    A producer with a method that raises an exception.
     """
 
     def __init__(self, method: str, raising: Callable[[], Any]) -> None:
@@ -396,7 +396,7 @@ class CallbackTests(RaisingTestCase):
 
     def test_failsLater(self) -> None:
         """
-        So does an awaited result that fails later.
+        An awaited result that fails later has the same effects.
         """
         for kind in KINDS:
             for parameter in ("serverInput", "preConnect"):
@@ -465,7 +465,7 @@ class ProducerTests(RaisingTestCase):
 
     def test_inACallback(self) -> None:
         """
-        So does one that is registered in a callback.
+        The same is true of a producer that is registered in a callback.
         """
         for kind in KINDS:
             with self.row("resumeProducing", kind):
@@ -577,7 +577,7 @@ class SetUpTests(RaisingTestCase):
 
     def test_anyStep(self) -> None:
         """
-        If any step raises anything, the attempt fails with that.
+        If any step raises any exception, the attempt fails with this exception.
         """
         for step in (*self.methods, "fresh", "bool", "bool, later"):
             for kind in KINDS:
@@ -690,8 +690,8 @@ class ConnectingTests(RaisingTestCase):
 
     def test_anyCall(self) -> None:
         """
-        If any call raises anything, the attempt fails with that. An error that is not
-        an C{Exception} is also raised in a turn of its own.
+        If any call raises any exception, the attempt fails with it. An error that is
+        not an C{Exception} is also raised again, in a later turn.
         """
         for call, (settings, answers) in self.CALLS.items():
             for kind in KINDS:
@@ -750,7 +750,7 @@ class GivenUpTests(RaisingTestCase):
 
     def test_raises(self) -> None:
         """
-        An exception that it raises after that is logged.
+        An exception that it raises afterwards is logged.
         """
         for kind in KINDS:
             for awaited in (False, True):
@@ -767,7 +767,7 @@ class GivenUpTests(RaisingTestCase):
 
     def test_waits(self) -> None:
         """
-        A Deferred that it returns after that is cancelled.
+        A Deferred that it returns afterwards is cancelled.
         """
         for kind in KINDS:
             answers: list[Deferred[Any]] = []

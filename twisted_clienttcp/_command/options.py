@@ -176,9 +176,9 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """
-        Convert the values, and check what the client itself cannot check.
+        Convert the values, and do the checks that the client itself cannot do.
 
-        @raise usage.UsageError: if a value is wrong, or options are in conflict.
+        @raise usage.UsageError: if a value is wrong, or options cannot be combined.
         """
         self.given = [name for name in ALL if self[name] not in (None, 0, [])]
         for name in self.given:
@@ -280,8 +280,10 @@ class Options(usage.Options):
 
     def _timedRecord(self, name: str) -> object:
         """
-        @return: the value of the setting: the seconds, and the record that the text
-            would be as a line of standard input.
+        @param name: the name of the option.
+
+        @return: the value of the setting: the seconds, and the record for the text,
+            which is converted like a line of standard input.
         """
         seconds, text = self[name]
         form = Form(self.framing)

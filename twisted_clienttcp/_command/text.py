@@ -34,12 +34,13 @@ def now() -> str:
 
 class Form:
     """
-    The text that represents a record: with L{Stream}, the record itself; with any other
-    framing, a line that contains the record's bytes, its text in UTF-8, or (with
-    framings of JSON values and L{Serialized}) its value as JSON.
+    Converts records to text, and text to records. With L{Stream}, the text is the
+    record itself. With any other framing, it is a line, which contains the record's
+    bytes, its text in UTF-8, or (with framings of JSON values and L{Serialized}) its
+    value as JSON.
 
-    @ivar limit: the limit of L{dumped}.
-    @ivar hasLines: True if a record is a line of bytes as received.
+    @ivar limit: see L{dumped}.
+    @ivar hasLines: True if a record is a line of bytes, printed as received.
     """
 
     def __init__(self, framing: AnyFraming, maxLength: int | None = None) -> None:
@@ -59,10 +60,12 @@ class Form:
 
     def read(self, data: bytes) -> Iterator[object]:
         """
-        @return: the records that are complete now.
+        @param data: the next part of the text.
 
-        @raise FramingError: from the iterator, after the records before it, if a line
-            is too long or does not contain a record.
+        @return: an iterator over the records that are now complete.
+
+        @raise FramingError: from the iterator, after the records before the error, if a
+            line is too long or does not contain a record.
         """
         self._input.append(data)
         while (lines := self._input.decode(many=True)) is not None:
@@ -78,7 +81,7 @@ class Form:
 
     def isInsideRecord(self) -> bool:
         """
-        True if a part of a line has been read.
+        @return: True if a part of a line has been read.
         """
         return bool(len(self._input))
 
@@ -98,7 +101,7 @@ class Form:
         if self._hasValues:
             return dumped(record, self.limit)
         if isinstance(record, str):
-            # Some encodings have surrogates; UTF-8 does not.
+            # The text may contain surrogates, which UTF-8 cannot encode.
             record = record.encode(errors="backslashreplace")
         return bytes(record) if self._isStream else bytes(record) + b"\n"
 
@@ -132,8 +135,8 @@ def dumped(value: object, limit: float = inf) -> bytes:
       - a tag of CBOR becomes C{{"tag": ..., "value": ...}};
       - any other value becomes its text.
 
-    A value may be nested to any depth. In CBOR, a part can occur more than once: inside
-    itself, or beyond C{limit}, it becomes C{"..."}.
+    A value may be nested to any depth. In CBOR, a part can occur more than once. A part
+    inside itself, and a part beyond C{limit}, becomes C{"..."}.
 
     @param limit: the number of characters after which the rest is left out; infinite
         for values in which no part can occur twice.
@@ -141,16 +144,16 @@ def dumped(value: object, limit: float = inf) -> bytes:
     @return: the JSON and a newline.
     """
     if limit == inf:
-        # Nearly always the value comes from JSON. The encoder in C is five times as
-        # fast, and raises an exception for all of the above.
+        # Nearly all values come from JSON. For these, the encoder in C is five times as
+        # fast. It raises an exception for the values listed above.
         try:
             return _escaped(_encode(value))
         except (TypeError, ValueError, RecursionError):
             pass
     parts: list[str] = []
     length = 0
-    # The containers that are being written: their items, end and identity. Recursion
-    # would let the server choose its depth.
+    # The containers that are being written: their items, closing bracket and identity.
+    # Do not use recursion, because the server would choose its depth.
     path: list[tuple[Iterator[tuple[str, object]], str, int]]
     path = [(iter([("", value)]), "", 0)]
     inside: set[int] = set()
