@@ -116,7 +116,8 @@ class ScriptedPeer:
         """
         Wait until the client has stopped.
         """
-        self._run.stopped.wait(LONG)
+        if not self._run.stopped.wait(LONG):
+            self._run.events.insert(0, "timeout")
 
     def reset(self) -> None:
         """

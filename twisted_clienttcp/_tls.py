@@ -312,6 +312,20 @@ def whenClosed(transport: Any, closed: Callable[[], object]) -> None:
     transport.loseConnection = loseConnection
 
 
+def whenClosing(transport: Any, closing: Callable[[], object]) -> None:
+    """
+    Call a function when C{loseConnection} of a TLS transport is called. TLS then waits
+    for the close_notify of the peer, without a time limit.
+    """
+    close = type(transport).loseConnection
+
+    def loseConnection(*args: object) -> None:
+        close(transport, *args)
+        closing()
+
+    transport.loseConnection = loseConnection
+
+
 def endsAtProxy(transport: object) -> bool:
     """
     @return: True if the TLS of a transport ends at a proxy: the proxy sees the bytes

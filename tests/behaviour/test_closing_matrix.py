@@ -25,7 +25,7 @@ from twisted.internet.ssl import (
 from twisted.trial import reporter, runner
 
 from .._support import NetworkTestCase, turn
-from ..closing_matrix import Case, Run, cases, problems
+from ..closing_matrix import Case, Run, cases, loseTransport, neverEnds, problems
 
 COMMAND = "python -m tests.behaviour.test_closing_matrix"
 
@@ -47,6 +47,15 @@ class ClosingMatrixTests(NetworkTestCase):
         root = Certificate.loadPEM(authority.cert_pem.bytes())
         trust = trustRootFromCertificates([root])
         self.tls = context, optionsForClientTLS("127.0.0.1", trustRoot=trust)
+
+    async def test_closedTLS(self) -> None:
+        """
+        A program closes the transport itself, and the peer does not end its side of
+        TLS: C{drainTimeout} limits the wait.
+        """
+        for place in ("connected", "pauseProducing", "serverInput"):
+            case = Case("tls", neverEnds, 2_000_000, place, loseTransport)
+            self.assertEqual(await self.play(case), [], place)
 
     async def play(self, case: Case) -> list[str]:
         """

@@ -406,7 +406,7 @@ class Connections:
         TLS accepts no more output, but encrypted output still waits to be sent: limit
         the time for that.
         """
-        connection.closing.limitFlush(self._parts.client.drainTimeout)
+        connection.closing.limitTLS(self._parts.client.drainTimeout, "peer")
 
     def outputLost(self, connection: Connection) -> None:
         """

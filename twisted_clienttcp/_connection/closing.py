@@ -363,18 +363,21 @@ class Closing:
         elif self.state is HEARING:
             self._enter(FLUSHING)
 
-    def limitFlush(self, seconds: float) -> None:
+    def limitTLS(self, seconds: float, initiator: str) -> None:
         """
-        The peer has ended its side of TLS, and the transport waits until it has sent
-        the encrypted output. Limit this wait.
+        TLS is closing, and has no time limit of its own: limit the wait.
 
         @param seconds: the limit in seconds.
+        @param initiator: C{"peer"} if the peer has ended its side, and the transport
+            waits until it has sent the encrypted output; C{"local"} if the user has
+            closed the transport, and TLS waits for the peer.
         """
         if self.state is OPEN:
-            self._startTimer(seconds, self._flushExpired)
+            self._startTimer(seconds, self._closeExpired, initiator)
 
-    def _flushExpired(self) -> None:
-        self.blame(Failure(ConnectionDone()), "peer", isKnown=False)
+    def _closeExpired(self, initiator: str) -> None:
+        isKnown = initiator == "local"
+        self.blame(Failure(ConnectionDone()), initiator, isKnown)
         self.abort()
 
     def _drainExpired(self) -> None:

@@ -405,6 +405,7 @@ class Connection(ClientTCPProtocol):
         if not _tls.verified(self.transport):
             return
         self.isHandshaking = False
+        _tls.whenClosing(self.transport, self._transportClosed)
         self.outbound.handshakeCompleted()
         negotiation = self._startedNegotiation
         if negotiation is None or not negotiation.secured():
@@ -439,6 +440,12 @@ class Connection(ClientTCPProtocol):
         reading.open()
         if reading.hasEnded and reading.mode is DELIVERING:
             reading.inbound.end(self._streamEnded)
+
+    def _transportClosed(self) -> None:
+        """
+        The TLS transport is closing, perhaps because the user has closed it.
+        """
+        self.closing.limitTLS(self._client.drainTimeout, "local")
 
     @property
     def opened(self) -> bool:
