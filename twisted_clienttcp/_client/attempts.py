@@ -83,14 +83,14 @@ class Attempts:
         self, connector: IConnector, reason: Failure | None
     ) -> None:
         """
-        A connection is lost, as the connection itself has reported already. Make
+        A connection is lost, which the connection itself has already reported. Make
         another attempt only if the factory was never passed to a connector, as in tests
         that were written for a C{ReconnectingClientFactory}.
         """
         parts = self._parts
         isPresent = connector is parts.client.connector
         if isPresent and parts.lifecycle.phase is CONNECTING:
-            # The connection had another protocol, from a subclass or a test.
+            # The protocol was not ours, but from a subclass or a test.
             self.clientConnectionFailed(connector, reason)
         elif self._adopt(connector):
             parts.retries.failure = reason
@@ -168,7 +168,7 @@ class Attempts:
             finally:
                 self.isForeign = False
         except BaseException as error:
-            # A subclass may override this.
+            # Call it on the client, because a subclass may override it.
             client.clientConnectionFailed(  # type: ignore[no-untyped-call]
                 client.connector, Failure()
             )
@@ -199,7 +199,8 @@ class Attempts:
         self._expired = expired = self.timeout(unfinished)
         self.cancel()
         if self._expired is not None:
-            # The attempt had already ended, and a subclass has not passed this on.
+            # The attempt had already ended, but a subclass has not called our
+            # clientConnectionFailed().
             self.clientConnectionFailed(self._parts.client.connector, expired)
 
     def timeout(self, unfinished: str) -> Failure:
@@ -230,7 +231,7 @@ class Attempts:
             reason.value.args == ("",)
         )
         if hasExpired and isinstance(connector, (BaseConnector, Connector)):
-            # Their errors do not name the timeout.
+            # The errors of these connectors do not name the timeout.
             expired = self._timeout(connector.timeout)
         return expired or reason
 

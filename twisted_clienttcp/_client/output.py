@@ -137,7 +137,7 @@ class Output:
         rejected = self.offline.moveTo(queue)
         self.endWait()
         if not self.offline.limit:
-            # There was a drain.
+            # The queue was needed only for a drain.
             self._use(_NONE)
         return rejected
 

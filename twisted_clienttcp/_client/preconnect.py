@@ -40,10 +40,12 @@ class PreConnect:
         logFailure: Callable[[str, Failure], None],
     ) -> None:
         """
-        @param decide: called with None if C{preConnect} accepts the connection, and
-            with the reason if it does not.
-        @param logFailure: called with each exception, and with the name of the call
-            that has raised it before that.
+        @param client: the first argument of C{preConnect}.
+        @param negotiation: the second argument of C{preConnect}.
+        @param decide: called with None if C{preConnect} accepts the connection;
+            otherwise with the reason.
+        @param logFailure: called with each exception, after a text that says what has
+            happened.
         """
         self._client = client
         self._negotiation = negotiation
@@ -51,9 +53,9 @@ class PreConnect:
         self._logFailure = logFailure
         #: The result that is awaited.
         self._answer: Deferred[Any] | None = None
-        #: True if the connection has been given up; and if the awaited result was
-        #: cancelled.
+        #: True if the connection has been given up.
         self._isCancelled = False
+        #: True if the awaited result was cancelled for this reason.
         self._hasCancelled = False
 
     def call(self, callback: Callable[[Any, Negotiation], object]) -> None:

@@ -1,5 +1,5 @@
 """
-What the log says about a client: its failures and connections, without repetitions.
+Log the failures and connections of a client, without repetitions.
 
 A story exists from the first failure or end of a connection until the client stops. It
 has no timer, except while the line about a new connection waits until that has lasted.
@@ -45,7 +45,8 @@ LONGEST = 200
 #: are all different.
 MOST = 8
 
-#: What is counted between two lines about the state, with the words for one.
+#: The events that are counted between two lines about the state, each with the words
+#: for one event.
 COUNTED = {
     "failures": "failed attempt",
     "losses": "lost connection",
@@ -161,7 +162,7 @@ class Limit:
         self._lastLogged = {key: (at, 0) for key, (at, _) in self._lastLogged.items()}
 
 
-#: What is known about a key that has not been logged.
+#: The value for a key that has not been logged.
 _NEVER = -math.inf, 0
 
 #: The key of events that are counted together, although their reasons differ.
@@ -170,7 +171,7 @@ _MIXED = "mixed"
 
 class Story:
     """
-    What the log says about one client.
+    Logs the failures and connections of one client.
 
     @ivar pending: the event of the last failure, until the next step of the client is
         known.

@@ -1,5 +1,5 @@
 """
-What the commands run: a client, the demo, or a demo server.
+The tasks of the commands: to run a client, the demo, or a demo server.
 """
 
 from __future__ import annotations

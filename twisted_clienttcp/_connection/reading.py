@@ -44,7 +44,7 @@ BACKLOG = 64 * 1024
 
 class Mode(IntEnum):
     """
-    What happens to received bytes.
+    The ways to process received bytes.
     """
 
     #: they wait for the negotiation, or for C{connected} to return
