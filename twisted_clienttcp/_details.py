@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet import error
 from twisted.python.failure import Failure
@@ -173,6 +173,18 @@ def describe(failure: Failure) -> str:
     if proxy and operation in _AT_PROXY:
         what += f" {_AT_PROXY[operation]} the proxy {proxy}"
     return f"{what}: {text}"
+
+
+def notReached(failure: Failure, proxy: str) -> None:
+    """
+    Let L{describe} say that it is a proxy that was not reached, rather than the server.
+
+    @param failure: the failure to annotate. (Its exception cannot be annotated: clients
+        that wait for the same lookup share it.)
+    @param proxy: the proxy.
+    """
+    annotated: Any = failure
+    annotated.proxy = proxy
 
 
 def oneLine(text: str) -> str:

@@ -19,6 +19,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .._details import notReached
 from .resolving import Candidate, Race, State
 
 _Result = TypeVar("_Result")
@@ -134,9 +135,7 @@ class ConnectAttempt:
         End the attempt. If the first proxy was not reached, the failure names it.
         """
         if self._first is not None:
-            # Not the exception: clients that wait for one lookup share it.
-            failure: Any = reason
-            failure.proxy = self._proxy
+            notReached(reason, self._proxy)
         self._connector.attemptFailed(reason, self)
 
     def waitFor(self, pending: Deferred[_Result], unfinished: str = "") -> None:
