@@ -146,4 +146,5 @@ class Callbacks:
             # As in run(), raise it after the steps that this one has queued.
             self._steps = [(raiseAgain, (error,)), *(self._steps or ())]
         self.isRunning = False
-        self.run()
+        if self._steps is not None:
+            self.run()
