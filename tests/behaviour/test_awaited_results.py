@@ -340,7 +340,7 @@ class AnswerTests(FlowTestCase):
                 gate.callback(None)
             self.reactor.pump([0, 0, 0])
             self.assertEqual([record for record, _ in seen], [b"a", b"b"])
-            self.assertIn("when serverInput has finished", seen[0][1])
+            self.assertIn("before serverInput has finished", seen[0][1])
             self.assertEqual(self.events[-1], "disconnected")
             # Records that were put after the loss are sent on the next connection.
             self.reactor.advance(client.delay)
