@@ -595,7 +595,7 @@ class RuleTests(OptionsTestCase):
             ("did you mean delimiter=?", ["--framing=line:delimiter"]),
             ("did you mean netstring?", ["--framing=net"]),
             ("did you mean jsonlines or jsonvalues?", ["--framing=json"]),
-            ("did you mean stream?", ["--framing=streem"]),
+            ("did you mean stream?", ["--framing=strream"]),
             (
                 "--framing has maxLength already: leave out --max-length",
                 ["--framing=line:maxLength=1", "--max-length=2"],
