@@ -10,11 +10,13 @@ from unittest.mock import Mock
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from twisted_clienttcp import _tls
 from twisted_clienttcp._connection.outbound import Outbound, isEmpty
 from twisted_clienttcp._connection.queue import CHUNK, Marks
 from twisted_clienttcp.errors import NotConnectedError
@@ -28,12 +30,14 @@ class Owner:
     """
     An owner that records the reports of the outbound side.
 
+    @ivar ends: the number of reports that TLS has closed before all output was sent.
     @ivar canReport: False if C{connected} has not been called yet.
     """
 
     hasPostedEvents = False
 
     def __init__(self) -> None:
+        self.ends = 0
         self.reports: list[str] = []
         self.canReport = True
 
@@ -47,13 +51,62 @@ class Owner:
     ) -> None:
         self.reports.append(callback)
 
+    def outputEnds(self, connection: Any) -> None:
+        self.ends += 1
+
     def raiseLater(self, error: BaseException) -> None:
         pass
 
 
-class OutboundTests(SynchronousTestCase):
+class Socket(FileDescriptor):
     """
-    Tests for L{Outbound}.
+    A transport with a socket.
+
+    @ivar sent: the bytes that the kernel has accepted.
+    @ivar room: how many more bytes the kernel accepts; None if the socket has failed.
+    """
+
+    connected = True
+
+    def __init__(self) -> None:
+        super().__init__(Mock())
+        self.sent = b""
+        self.room: int | None = 1 << 20
+
+    def writeSomeData(self, data: bytes) -> int | Exception:
+        if self.room is None:
+            return ConnectionLost()
+        accepted = bytes(data[: self.room])
+        self.sent += accepted
+        self.room -= len(accepted)
+        return len(accepted)
+
+
+class Layer:
+    """
+    A layer of TLS that encrypts nothing.
+
+    @ivar transport: the transport below.
+    @ivar acceptsUntil: it closes when it gets bytes after these.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.disconnecting = False
+        self.written = 0
+        self.acceptsUntil = 1 << 30
+
+    def write(self, data: bytes) -> None:
+        self.written += 1
+        if self.written > self.acceptsUntil:
+            self.disconnecting = True
+        else:
+            self.transport.write(data)
+
+
+class OutboundCase(SynchronousTestCase):
+    """
+    Creates outbound sides.
     """
 
     def setUp(self) -> None:
@@ -76,6 +129,12 @@ class OutboundTests(SynchronousTestCase):
     @property
     def flushes(self) -> int:
         return self.owner.reports.count("flushed")
+
+
+class OutboundTests(OutboundCase):
+    """
+    Tests for L{Outbound}.
+    """
 
     def test_interface(self) -> None:
         """
@@ -235,6 +294,31 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(transport.value(), b"")
         self.assertEqual((outbound.pending, self.flushes), (3, 0))
 
+    def test_stopWhileDraining(self) -> None:
+        """
+        A producer may stop the output when it is resumed. Then nothing more is passed
+        on, and no flush is reported.
+        """
+        for rest in (0, 5):
+            transport = AskingTransport()
+            outbound = self.outbound(transport, CHUNK, 5)
+            outbound.registerProducer(Producer(outbound.stop), True)
+            outbound.put(b"x" * (CHUNK + rest))
+            self.clock.advance(0)
+            transport.drain()
+            self.assertEqual(len(transport.sent), CHUNK)
+            self.assertEqual((transport.held, outbound.pending), (0, rest))
+            self.assertEqual(self.flushes, 0)
+
+    def test_pumpAtOnce(self) -> None:
+        """
+        C{pump} replaces the scheduled call.
+        """
+        outbound = self.outbound(AskingTransport())
+        outbound.put(b"abc")
+        outbound.pump()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_stopBeforeTurn(self) -> None:
         """
         C{stop} cancels the turn in which the output would be sent.
@@ -327,6 +411,28 @@ class OutboundTests(SynchronousTestCase):
         self.assertFalse(outbound.put(b"x" * 10_000_000))
         self.flush(transport)
         self.assertEqual(self.owner.reports, ["flushed"])
+
+    def test_exactlyLow(self) -> None:
+        """
+        The output is low when it has fallen to the low mark.
+        """
+        transport = AskingTransport()
+        outbound = self.outbound(transport, 100, 10)
+        outbound.put(b"x" * 90)
+        self.clock.advance(0)
+        outbound.put(b"x" * 10)
+        transport.drain()
+        self.assertEqual(outbound.pending, 10)
+        self.assertEqual(self.owner.reports, ["high", "low"])
+
+    def test_removedBeforeTheReport(self) -> None:
+        """
+        A high mark that was reached is reported even if the marks are removed before.
+        """
+        outbound = self.outbound(AskingTransport(), 100, 10)
+        outbound.put(b"x" * 100)
+        outbound.setMarks(Marks())
+        self.assertEqual(self.owner.reports, ["high", "low"])
 
     def test_changedMarks(self) -> None:
         """
@@ -429,6 +535,32 @@ class OutboundTests(SynchronousTestCase):
         outbound.put(b"x" * 100)
         outbound.registerProducer(producer, True)
         self.assertEqual(producer.calls, ["pause"])
+
+    def test_raisedMarks(self) -> None:
+        """
+        A paused producer is resumed as soon as the marks are above the output.
+        """
+        producer = Producer()
+        outbound = self.outbound(AskingTransport(), 100, 10)
+        outbound.registerProducer(producer, True)
+        outbound.put(b"x" * 100)
+        outbound.setMarks(Marks(1000, 100))
+        self.assertEqual(producer.calls, ["pause", "resume"])
+
+    def test_pushAfterPush(self) -> None:
+        """
+        The default marks are for one producer: the next one begins unpaused below the
+        high mark.
+        """
+        transport, following = AskingTransport(), Producer()
+        outbound = self.outbound(transport)
+        outbound.registerProducer(Producer(), True)
+        outbound.put(b"x" * (CHUNK + 20_000))
+        self.clock.advance(0)
+        transport.drain()
+        outbound.unregisterProducer()
+        outbound.registerProducer(following, True)
+        self.assertEqual(following.calls, [])
 
     def test_pull(self) -> None:
         """
@@ -534,3 +666,127 @@ class OutboundTests(SynchronousTestCase):
         outbound.registerProducer(producer, True)
         outbound.stop()
         self.assertEqual(producer.calls, ["stop"])
+
+
+class SocketTests(OutboundCase):
+    """
+    Tests for L{Outbound} on a transport with a socket.
+    """
+
+    def test_now(self) -> None:
+        """
+        A chunk is written at once if the kernel accepts it, and its flush is reported.
+        """
+        socket = Socket()
+        outbound = self.outbound(socket)
+        outbound.put(b"abc")
+        self.clock.advance(0)
+        self.assertEqual((socket.sent, outbound.pending), (b"abc", 0))
+        self.assertEqual(self.flushes, 1)
+
+    def test_afterOthers(self) -> None:
+        """
+        Bytes that other code has written to the transport are sent first.
+        """
+        socket = Socket()
+        outbound = self.outbound(socket)
+        socket.write(b"first,")
+        outbound.put(b"second")
+        self.clock.advance(0)
+        self.assertEqual(self.flushes, 0)
+        while outbound.pending:
+            socket.doWrite()
+        self.assertEqual(socket.sent, b"first,second")
+        self.assertEqual(self.flushes, 1)
+
+    def test_postedEvents(self) -> None:
+        """
+        If named events are posted, the reactor writes, so that the events are handled
+        before the flush.
+        """
+        socket = Socket()
+        outbound = self.outbound(socket)
+        self.owner.hasPostedEvents = True
+        outbound.put(b"abc")
+        self.clock.advance(0)
+        self.assertEqual((socket.sent, self.flushes), (b"", 0))
+        socket.doWrite()
+        self.assertEqual((socket.sent, self.flushes), (b"abc", 1))
+
+
+class TLSTests(OutboundCase):
+    """
+    Tests for L{Outbound} on TLS.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(_tls, "layerOf", lambda transport: transport)
+        self.patch(_tls, "unbufferedWrite", lambda layer: layer.write)
+
+    def secured(self, transport: Any) -> tuple[Layer, Outbound]:
+        layer = Layer(transport)
+        outbound = self.outbound(layer)
+        outbound.handshakeCompleted()
+        return layer, outbound
+
+    def test_fails(self) -> None:
+        """
+        A chunk that TLS no longer accepts stays pending, and the transport below can
+        close: it has no producer.
+        """
+        transport = AskingTransport()
+        layer, outbound = self.secured(transport)
+        layer.acceptsUntil = 1
+        outbound.put(b"x" * (CHUNK + 5))
+        self.clock.advance(0)
+        transport.drain()
+        self.assertIsNone(transport.producer)
+        transport.drain()
+        self.assertEqual((len(transport.sent), outbound.pending), (CHUNK, 5))
+        self.assertEqual(self.flushes, 0)
+
+    def test_ends(self) -> None:
+        """
+        Nothing is passed to TLS that has begun to close in the meantime: the rest of
+        the queue stays there, for the next connection.
+        """
+        transport = AskingTransport()
+        layer, outbound = self.secured(transport)
+        outbound.put(b"x" * CHUNK)
+        self.clock.advance(0)
+        outbound.own()
+        outbound.put(b"later")
+        layer.disconnecting = True
+        transport.drain()
+        self.assertIsNone(transport.producer)
+        self.assertEqual((layer.written, outbound.pending), (1, 5))
+        self.assertEqual(outbound.takeBack(100), [b"later"])
+
+    def test_endsWhileWriting(self) -> None:
+        """
+        When TLS closes the transport below, this is reported only while encrypted
+        output waits to be sent.
+        """
+        for isDrained, ends in ((False, 1), (True, 0)):
+            self.owner.ends = 0
+            transport = AskingTransport()
+            _, outbound = self.secured(transport)
+            outbound.put(b"x")
+            self.clock.advance(0)
+            if isDrained:
+                transport.drain()
+            transport.loseConnection()
+            self.assertEqual(self.owner.ends, ends)
+
+    def test_writeFails(self) -> None:
+        """
+        If the socket below has failed, this is recorded, and nothing counts as sent.
+        """
+        socket = Socket()
+        _, outbound = self.secured(socket)
+        socket.room = None
+        outbound.put(b"abc")
+        self.clock.advance(0)
+        self.assertTrue(outbound.hasFailed)
+        self.assertEqual((outbound.pending, self.flushes), (3, 0))
