@@ -20,12 +20,13 @@ from .._memory import ClientTestCase
 
 class CountingClock(Clock):
     """
-    A clock that counts the timers set.
+    A clock that counts the timers set. Like a reactor, it rejects a negative delay.
     """
 
     timers = 0
 
     def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> Any:
+        assert delay >= 0, delay
         self.timers += 1
         return super().callLater(delay, callable, *args, **kw)
 
@@ -79,9 +80,11 @@ class WatchTests(SynchronousTestCase):
         talk: float | None = None,
         reading: bool = True,
         proxied: bool = False,
+        put: int = 0,
     ) -> Watch:
         self.clock = CountingClock()
         self.subject = subject = Subject(self.clock)
+        subject.put = put
         return Watch(
             self.clock,
             idleTimeout=idle,
@@ -315,6 +318,56 @@ class WatchTests(SynchronousTestCase):
         self.to(56)
         self.assertEqual([when for when, _ in self.subject.ends], [56])
 
+    def test_pausedAfterAnswer(self) -> None:
+        """
+        A pause does not shorten the time since the last result of our callback.
+        """
+        watch = self.watch(idle=10)
+        self.to(5)
+        watch.answered()
+        self.to(6)
+        watch.reading(False)
+        self.to(100)
+        watch.reading(True)
+        self.to(108)
+        self.assertEqual(self.subject.ends, [])
+        self.to(109)
+        self.assertEqual([when for when, _ in self.subject.ends], [109])
+
+    def test_pausedAfterOutput(self) -> None:
+        """
+        A pause does not shorten the time since the peer accepted output.
+        """
+        watch = self.watch(idle=10)
+        self.subject.put = 900
+        self.to(9)
+        self.subject.accepted = 100
+        self.to(11)
+        watch.reading(False)
+        self.to(101)
+        watch.reading(True)
+        self.to(109)
+        self.assertEqual(self.subject.ends, [])
+        self.to(110)
+        self.assertEqual([when for when, _ in self.subject.ends], [110])
+
+    def test_heardInThePause(self) -> None:
+        """
+        Bytes that are received after a pause has begun count until the end of the
+        pause, and not longer.
+        """
+        watch = self.watch(idle=10)
+        self.to(5)
+        watch.reading(False)
+        self.to(6)
+        watch.heard()
+        self.to(20)
+        watch.reading(True)
+        self.to(29)
+        self.assertEqual(self.subject.ends, [])
+        self.to(30)
+        self.assertEqual([when for when, _ in self.subject.ends], [30])
+
     def test_answering(self) -> None:
         """
         While a result of our callback is awaited, the peer is not idle, but the
@@ -426,6 +479,42 @@ class WatchTests(SynchronousTestCase):
         [(when, error)] = self.subject.ends
         self.assertLessEqual(when, 24 + 2 * 10)
         self.assertIn("(idleTimeout=10)", str(error))
+
+    def test_idleAcceptsEarlierOutput(self) -> None:
+        """
+        Output that was put before the watch began counts, too.
+        """
+        self.watch(idle=10, put=900)
+        self.to(5)
+        self.subject.accepted = 100
+        self.to(19)
+        self.assertEqual(self.subject.ends, [])
+        self.to(20)
+        self.assertEqual([when for when, _ in self.subject.ends], [20])
+
+    def test_idleAcceptsLittle(self) -> None:
+        """
+        A record of the user counts even if it is shorter than everything that
+        C{keepTalking} has sent.
+        """
+        self.watch(idle=10, talk=3)
+        self.subject.length = 5
+        for time in range(1, 60):
+            self.to(time)
+            self.subject.put += time % 8 == 0
+            self.subject.accepted = self.subject.put
+        self.assertEqual(self.subject.ends, [])
+
+    def test_busyProcessTwiceDue(self) -> None:
+        """
+        If a busy process has missed the times of two actions, both follow at once.
+        """
+        self.watch(beat=10, talk=12)
+        self.clock.advance(15)
+        for _ in range(4):
+            self.clock.advance(0)
+        sent = {"heartbeat": [15.0], "keepTalking": [15.0]}
+        self.assertEqual(self.subject.sent, sent)
 
     def test_keepTalking(self) -> None:
         """
