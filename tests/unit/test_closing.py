@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
-from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IHalfCloseableDescriptor,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
-from twisted_clienttcp import ClientTCPFactory, Disconnection, testing
+from twisted_clienttcp import ClientTCPFactory, Disconnection, _tls, testing
 from twisted_clienttcp._connection.closing import (
     ACKNOWLEDGE_STEP,
     ACKNOWLEDGE_TIME,
     Closing,
     State,
 )
+from twisted_clienttcp._connection.inbound import Hold
 from twisted_clienttcp._connection.reading import Reading
 from twisted_clienttcp.testing import MemoryServer
 
@@ -69,23 +74,26 @@ class ScriptedClosing:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        transport = Mock()
-        alsoProvides(transport, IHalfCloseableDescriptor)
+        self.transport = transport = Mock()
+        alsoProvides(transport, IHalfCloseableDescriptor, IPushProducer)
+        self.owner = Mock()
+        self.descriptor = Mock(
+            countUnacknowledged=lambda: 1, unacknowledged=1, unread=None, failed=False
+        )
         self.reading = Reading(transport, self.clock, self.newInbound)
         self.reading.open()
         # There is output, and no acknowledgement, until flush() is called.
         self.outbound = Mock(
-            pending=1, hasProducer=False, keepsRecords=False, isClosed=False
+            pending=1, hasProducer=False, keepsRecords=False, refusal=None
         )
-        self.outbound.close = self.closeOutput
         self.closing = Closing(
             None,
-            Mock(),
+            self.owner,
             transport,
             self.clock,
             self.outbound,
             self.reading,
-            Mock(countUnacknowledged=lambda: 1, unacknowledged=1, unread=None),
+            self.descriptor,
             False,
         )
 
@@ -96,9 +104,6 @@ class ScriptedClosing:
         self.inbound = Mock(held=0, awaited=None, truncated=None)
         self.inbound.abandon.return_value = 1
         return self.inbound
-
-    def closeOutput(self, reason: str) -> None:
-        self.outbound.isClosed = True
 
     def close(self) -> None:
         self.closing.close(40, 30)
@@ -235,6 +240,110 @@ class StateTests(SynchronousTestCase):
         self.assertIs(scripted.closing.state, State.LOST)
         scripted.abort()
         self.assertIs(scripted.closing.state, State.REPORTED)
+
+    def test_lostByTheEnd(self) -> None:
+        """
+        If the transport is lost while it ends our side, the end is reported once, and
+        nothing follows.
+        """
+        scripted = self.closingIn(State.FLUSHING)
+        scripted.transport.loseWriteConnection = scripted.lose
+        scripted.flush()
+        self.assertIs(scripted.closing.state, State.REPORTED)
+        self.assertEqual(scripted.clock.getDelayedCalls(), [])
+
+    def test_reportedOnce(self) -> None:
+        """
+        A delivery that ends after its limit is not reported again.
+        """
+        scripted = self.closingIn(State.LOST)
+        [[atEnd], _] = scripted.inbound.end.call_args
+        scripted.limit()
+        atEnd()
+        scripted.owner.connectionEnded.assert_called_once()
+
+    def test_closeReads(self) -> None:
+        """
+        C{close} reads even if the input of a drain is paused, because it waits for the
+        peer's end.
+        """
+        scripted = self.closingIn(State.RECEIVING)
+        scripted.reading.inbound.held = Hold.USER
+        scripted.transport.resumeProducing.reset_mock()
+        scripted.close()
+        scripted.transport.resumeProducing.assert_called_once()
+
+    def test_bothEnded(self) -> None:
+        """
+        If the peer has ended its side, the connection is closed without a half-close.
+        """
+        scripted = self.closingIn(State.FLUSHING)
+        scripted.peerEnds()
+        scripted.flush()
+        scripted.transport.loseWriteConnection.assert_not_called()
+
+
+class ReportTests(SynchronousTestCase):
+    """
+    What is reported about the bytes that the peer has received.
+    """
+
+    def report(
+        self, *steps: str, isTLS: bool = False, unacknowledged: int = 0, **other: bool
+    ) -> Disconnection:
+        """
+        @param steps: the names of methods, of the script or of the closing.
+        @param other: other attributes of the descriptor.
+
+        @return: what is reported if the transport is then closed.
+        """
+        scripted = ScriptedClosing()
+        if isTLS:
+            alsoProvides(scripted.transport, ISSLTransport)
+        scripted.descriptor.configure_mock(unacknowledged=unacknowledged, **other)
+        for name in steps:
+            (getattr(scripted, name, None) or getattr(scripted.closing, name))()
+        scripted.closing.lost(Failure(ConnectionDone()), 40)
+        [[_, report, _], _] = scripted.owner.connectionEnded.call_args
+        assert isinstance(report, Disconnection)
+        return report
+
+    def test_confirmed(self) -> None:
+        """
+        The end is confirmed if the peer has ended its side after ours, everything is
+        acknowledged, and the socket has no error.
+        """
+        steps = ("close", "flush", "ourSideEnded", "peerEnds")
+        self.assertTrue(self.report(*steps).confirmed)
+        self.assertFalse(self.report(*steps, failed=True).confirmed)
+        self.assertFalse(self.report(*steps, unacknowledged=1).confirmed)
+        self.assertFalse(self.report(*steps[:-1]).confirmed)
+
+    def test_peerFirst(self) -> None:
+        """
+        It is not confirmed if the peer has ended its side first, even if our side ends
+        before the input has been delivered.
+        """
+        steps = ("endSending", "peerEnds", "flush", "ourSideEnded", "close")
+        self.assertFalse(self.report(*steps).confirmed)
+
+    def test_closeNotify(self) -> None:
+        """
+        With TLS, the same is true for the peer's close_notify.
+        """
+        for hasEnded in (False, True):
+            self.patch(_tls, "peerHasEnded", lambda transport, has=hasEnded: has)
+            report = self.report("close", "flush", isTLS=True)
+            self.assertEqual(report.confirmed, not hasEnded)
+
+    def test_unacknowledgedTLS(self) -> None:
+        """
+        If we have ended TLS first, the number of unacknowledged bytes is known, even if
+        it is small.
+        """
+        self.patch(_tls, "peerHasEnded", lambda transport: False)
+        report = self.report("close", "flush", isTLS=True, unacknowledged=50)
+        self.assertEqual((report.unacknowledged, report.confirmed), (50, False))
 
 
 class AcknowledgeTests(SynchronousTestCase):
