@@ -321,6 +321,42 @@ class ChoiceTests(SynchronousTestCase):
         lifecycle.made()
         self.assertIs(lifecycle.phase, Phase.NEGOTIATING)
 
+    def test_hostedPolicy(self) -> None:
+        """
+        After such a connection the retry policy is not asked, and the client does not
+        wait for events: that object alone decides when to connect again.
+        """
+        owner, lifecycle = lifecycleIn(Phase.IDLE)
+        owner.delay, owner.expectsEvents = None, True
+        for given in ("made", "negotiated", "connectionEnded", "settle"):
+            getattr(lifecycle, given)()
+        self.assertEqual(owner.calls[-1], "stopped hosted")
+
+    def test_startAfterHosted(self) -> None:
+        """
+        A client that is started after such a connection retries its own attempts.
+        """
+        owner, lifecycle = lifecycleIn(Phase.IDLE)
+        inputs = "made negotiated connectionEnded settle start settle failed settle"
+        for given in inputs.split():
+            getattr(lifecycle, given)()
+        self.assertEqual(owner.calls[-1], "timer 1.5")
+
+    def test_effectRaises(self) -> None:
+        """
+        If an effect raises an exception, the inputs that wait are dropped.
+        """
+        owner, lifecycle = lifecycleIn(Phase.CONNECTED)
+
+        def close() -> None:
+            lifecycle.reconnect(7.0)
+            raise ZeroDivisionError
+
+        owner.close = close
+        self.assertRaises(ZeroDivisionError, lifecycle.shutdown)
+        lifecycle.connectionEnded()
+        self.assertEqual((lifecycle.then, owner.calls), (Then.STOP, []))
+
     def test_reentrant(self) -> None:
         """
         An input that arrives inside an effect is processed after the present one.
