@@ -381,6 +381,21 @@ class DrainTests(PipesTestCase):
         self.assertEqual(self.server.read(), b"last\r\n")
         self.assertTrue(self.server.ended)
 
+    def test_emptyWithoutConnection(self) -> None:
+        """
+        If standard input ends before there is a connection and nothing is left to be
+        sent, C{--eof=close} ends the command, and the others wait for the connection.
+        """
+        for eof in ("half", "close", "keep"):
+            self.setUp()
+            self.make(f"--eof={eof}", "--offline-limit=1k")
+            self.server = MemoryServer(self.client)
+            self.endInput()
+            self.step()
+            self.assertEqual(self.server.stopped.called, eof == "close")
+            self.client.shutdown()
+            self.server.stopped.addErrback(lambda failure: None)
+
     def test_answersAfterDrain(self) -> None:
         """
         Records that arrive during a drain are printed.
