@@ -209,8 +209,6 @@ def dropFrames(failure: Failure) -> None:
     """
     if failure.tb is not None:
         failure.cleanFailure()
-        # Twisted 24.10 leaves it.
-        failure.tb = None
     found: dict[int, BaseException] = {}
     waiting = [failure.value]
     while waiting:
