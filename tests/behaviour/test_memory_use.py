@@ -191,6 +191,9 @@ def longIn(root: object, length: int) -> Iterator[Any]:
         if id(each) in found or isinstance(each, SHARED):
             continue
         found[id(each)] = each
+        if isinstance(each, Failure):
+            # pytest makes every Failure of Twisted keep its traceback here.
+            vars(each).pop("_twisted_raw_excinfo", None)
         waiting += gc.get_referents(each)
         isText = isinstance(each, (bytes, bytearray, memoryview, str))
         if isText and len(each) >= length:
