@@ -367,13 +367,10 @@ class Parts:
         isAttempt = callback == "connectError"
         errors = counts.connectErrors if isAttempt else counts.serverErrors
         errors[operation] = errors.get(operation, 0) + 1
-        if isAttempt or continues:
-            story = self.story or self.beginStory()
-            now = (self.client.clock or self.timeSource()).seconds()
-            if isAttempt:
-                story.failed(failure, now)
-            else:
-                story.error(failure, now)
+        if isAttempt:
+            self.beginStory().failed(failure, self.now())
+        elif continues:
+            self.beginStory().error(failure, self.now())
         self.call(callback, failure)
         error: Any = failure.value
         if failure.tb is not None or error.__cause__ or error.__context__:

@@ -209,9 +209,7 @@ class InputBuffer:
         except RecordTooLong as error:
             if error.skipped:
                 self._dropTo(error.end)
-            self._isDecoding = False
-            if self._successor is not None:
-                self._decoded()
+            self._decoded()
             if not error.skipped or onSkipped is None:
                 raise
             # A peer may send many such records: do not raise the error again, and drop
