@@ -1,5 +1,6 @@
 """
-Exceptions of code that is not ours: resolvers, endpoints, factories, reactors.
+Exceptions of code that is not ours. Those that are not an C{Exception} are raised again
+where nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -19,3 +20,10 @@ def caught(clock: IReactorTime) -> Failure:
     if not isinstance(failure.value, Exception):
         clock.callLater(0, failure.raiseException)
     return failure
+
+
+def raiseAgain(error: BaseException) -> None:
+    """
+    Raise an error, in a step or a delayed call.
+    """
+    raise error

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from .._connection.protocol import raiseAgain
+from .._raising import raiseAgain
 from .._validators import callback
 
 #: Each callback, with the names of its arguments. C{started} is also called with the

@@ -17,8 +17,9 @@ from .._connecting.connector import Connector
 from .._connection.disconnection import Disconnection
 from .._connection.logged import LoggedConnection
 from .._connection.peer import addressText
-from .._connection.protocol import Client, Connection, raiseAgain
+from .._connection.protocol import Client, Connection
 from .._connection.wirelog import ConnectionLog, WireLog
+from .._raising import raiseAgain
 from ..errors import FramingError, NegotiationRefused, OutputLost, PeerSilent
 from .attempts import Attempts
 from .lifecycle import CONNECTING, GIVE_UP, IDLE, NEGOTIATING, STOP, STOPPED

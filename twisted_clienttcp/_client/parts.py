@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 
 from .._connection.disconnection import Disconnection
 from .._connection.peer import addressText
-from .._connection.protocol import Connection, raiseAgain
+from .._connection.protocol import Connection
 from .._details import dropFrames, operationOf
+from .._raising import raiseAgain
 from .._stats import Stats
 from ..errors import CallbackError, NotConnectedError, OutputLost
 from .callbacks import Callbacks

@@ -40,6 +40,7 @@ from zope.interface import alsoProvides, implementer
 
 from .. import _tls
 from .._details import LostWhileWriting
+from .._raising import caught
 from .._stats import Stats
 from ..errors import FramingError, NotConnectedError, RecordTooLong
 from ..framing._base import AnyFraming
@@ -148,18 +149,11 @@ def finishing(
             notify(self, *args, **named)
         except Exception:
             raise
-        except BaseException as error:
-            self.timeSource().callLater(0, raiseAgain, error)
+        except BaseException:
+            caught(self.timeSource())
 
     update_wrapper(notified, notify)
     return notified
-
-
-def raiseAgain(error: BaseException) -> None:
-    """
-    Raise an error, in a step or a delayed call.
-    """
-    raise error
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
