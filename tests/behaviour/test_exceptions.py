@@ -182,6 +182,19 @@ class RaisingTestCase(ClientTestCase):
         self.reached += 1
         raise self.error
 
+    def attemptFailed(self, wrapper: type[Exception]) -> None:
+        """
+        Check that the attempt has failed with the error, and the client has stopped.
+
+        @param wrapper: the class of an exception of which the error may be the cause.
+        """
+        names = [e[0] if isinstance(e, tuple) else e for e in self.events]
+        self.assertEqual(names, ["started", "connectError", "stopped"])
+        error = self.recorder.failures[0].value
+        if isinstance(error, wrapper):
+            error = error.__cause__
+        self.assertIs(error, self.error)
+
     def make(self, **parameters: Any) -> None:
         """
         Make the client.
@@ -587,12 +600,7 @@ class SetUpTests(RaisingTestCase):
                     assert self.transport is not None
                     self.assertTrue(self.transport.aborted)
                     self.drive("finish")
-                    names = [e[0] if isinstance(e, tuple) else e for e in self.events]
-                    self.assertEqual(names, ["started", "connectError", "stopped"])
-                    error = self.recorder.failures[0].value
-                    if isinstance(error, NegotiationRefused):
-                        error = error.__cause__
-                    self.assertIs(error, self.error)
+                    self.attemptFailed(NegotiationRefused)
                     # connectError has been called with an error of the transport.
                     self.end(logged=int(step not in (*self.methods[:3], "fresh")))
 
@@ -699,13 +707,8 @@ class ConnectingTests(RaisingTestCase):
                     self.fail_(call, settings, answers)
                     self.assertEqual(self.reached, 1)
                     self.drive("finish")
-                    names = [e[0] if isinstance(e, tuple) else e for e in self.events]
-                    self.assertEqual(names, ["started", "connectError", "stopped"])
-                    error = self.recorder.failures[0].value
-                    if isinstance(error, TLSError):
-                        error = error.__cause__
-                    self.assertIs(error, self.error)
-                    isExpected = isinstance(error, Exception)
+                    self.attemptFailed(TLSError)
+                    isExpected = isinstance(self.error, Exception)
                     self.assertEqual(len(self.escaped), 0 if isExpected else 1)
                     self.end(logged=0)
 

@@ -419,12 +419,8 @@ class Parts:
             connection = self.server
         if connection is not None and connection is self.server:
             failure = Failure(CallbackError(callback, error))
-            if callback == "serverError":
-                # Do not call it for its own exception.
-                self.drop(connection, failure, report=False)
-                dropFrames(failure)
-            else:
-                self.drop(connection, failure)
+            # Do not call serverError for its own exception.
+            self.drop(connection, failure, report=callback != "serverError")
 
     def drop(
         self, connection: Connection, failure: Failure, report: bool = True
@@ -434,6 +430,9 @@ class Parts:
 
         @param report: True to call C{serverError}.
         """
-        if connection.blame(failure, "local") and report:
+        isFirst = connection.blame(failure, "local")
+        if not report:
+            dropFrames(failure)
+        elif isFirst:
             self.callbacks.later(self.report, "serverError", failure)
         self.callbacks.do(self.lifecycle.broken)

@@ -230,8 +230,9 @@ class Closing:
         True if the connection is ending, but still delivers records. Records that are
         put are for the next connection.
         """
-        isEnding = HALF_CLOSED < self.state < ABORTED
-        return isEnding and self._reading.mode is not DISCARDING
+        return (
+            HALF_CLOSED < self.state < ABORTED and self._reading.mode is not DISCARDING
+        )
 
     def blame(
         self, failure: Failure | None, initiator: str, isKnown: bool = True
