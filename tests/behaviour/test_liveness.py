@@ -30,10 +30,9 @@ class EveryWayTests(WaysTestCase):
         """
         Let the peer be silent for so long that it is dropped.
         """
-        before = list(self.events)
-        for _ in range(5):
-            self.assertNotIn("disconnected", before)
-            # The last thing that it did may be noticed as late as a period later.
+        self.assertNotIn("disconnected", self.events)
+        for _ in range(3):
+            # Accepted output is noticed up to a quarter of the 30 seconds later.
             self.clock.advance(15)
             await self.until(lambda: True)
         self.clock.pump([0, 0, 0])

@@ -557,6 +557,29 @@ class LayersTests(ProxyTestCase):
         self.assertFalse(client.connected)
         await self.assertFailure(stopped, HeartbeatTimeout)
 
+    async def test_heartbeatOfARegularTalker(self) -> None:
+        """
+        So is one that does not answer while the client puts records at the very times
+        at which the output is checked.
+        """
+        server = await self.serve()
+        clock = Clock()
+        client, _, _ = await self.connected(
+            server, heartbeat=(10, b"PING"), clock=clock
+        )
+        stopped = client.whenStopped()
+        for _ in range(30):
+            if not client.connected:
+                break
+            # This is called before the check that is due at the end of the second.
+            clock.callLater(0.1, client.put, b"x" * 100)
+            clock.advance(1)
+            await client.flushed()
+            for _ in range(4):
+                await turn()
+        self.assertFalse(client.connected)
+        await self.assertFailure(stopped, HeartbeatTimeout)
+
     async def test_certificates(self) -> None:
         """
         The message says whether the certificate of the proxy or that of the server is

@@ -194,7 +194,8 @@ class WatchTests(SynchronousTestCase):
         self.to(4)
         watch.heard()
         self.to(8)
-        self.assertEqual(self.clock.timers, 2)
+        # One for each quarter of the heartbeat.
+        self.assertLessEqual(self.clock.timers, 1 + 8 / (5 / 4))
         self.assertEqual(self.subject.beats, [])
         self.to(9)
         self.assertEqual(self.subject.beats, [9])
@@ -425,9 +426,9 @@ class WatchTests(SynchronousTestCase):
         self.subject.put, self.subject.length = 900, 6
         self.to(15)
         self.subject.accepted = self.subject.put
-        self.to(29)
+        self.to(25)
         self.assertEqual(self.subject.ends, [])
-        self.to(30)
+        self.to(28)
         self.assertEqual(len(self.subject.ends), 1)
 
     def test_proxyAccepts(self) -> None:
@@ -438,12 +439,11 @@ class WatchTests(SynchronousTestCase):
         for waiting in (0, 1000):
             self.watch(beat=10, idle=35, proxied=True)
             self.subject.length = 6
-            self.subject.put = self.subject.accepted = 5000
-            self.subject.put += waiting
+            self.subject.put = 5000 + waiting
             for time in range(1, 60):
+                self.subject.accepted = self.subject.put - waiting
                 self.to(time)
                 self.subject.put += 10
-                self.subject.accepted += 10
             found = [when for when, _ in self.subject.ends]
             self.assertEqual(found, [] if waiting else [20])
 
@@ -487,10 +487,10 @@ class WatchTests(SynchronousTestCase):
         self.watch(idle=10, put=900)
         self.to(5)
         self.subject.accepted = 100
-        self.to(19)
+        self.to(15)
         self.assertEqual(self.subject.ends, [])
-        self.to(20)
-        self.assertEqual([when for when, _ in self.subject.ends], [20])
+        self.to(18)
+        self.assertEqual(len(self.subject.ends), 1)
 
     def test_idleAcceptsLittle(self) -> None:
         """
@@ -595,6 +595,106 @@ class WatchTests(SynchronousTestCase):
         self.to(1000)
         self.assertEqual((self.subject.beats, self.subject.ends), ([10], []))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class TimesTests(SynchronousTestCase):
+    """
+    The times at which a L{Watch} acts, as a table of settings and behaviours.
+    """
+
+    #: The seconds of each setting, and a step of the clock.
+    SECONDS, STEP = 8.0, 0.125
+
+    def watched(
+        self, setting: str, put: dict[float, int], accepts: Callable[[float], bool]
+    ) -> Subject:
+        """
+        Watch a connection until it ends, for at most ten times the seconds.
+
+        @param setting: the name of the setting.
+        @param put: how many bytes are put at which time.
+        @param accepts: returns True if the peer accepts a byte at this time.
+        """
+        clock = Clock()
+        subject = Subject(clock)
+        timed = TimedRecord(self.SECONDS, b"PING")
+        watch = Watch(
+            clock,
+            idleTimeout=self.SECONDS if setting == "idleTimeout" else None,
+            heartbeat=timed if setting == "heartbeat" else None,
+            keepTalking=timed if setting == "keepTalking" else None,
+            isReading=True,
+            isProxied=False,
+            isAnswering=lambda: False,
+            progress=subject.progress,
+            send=subject.send,
+            silent=subject.silent,
+        )
+        while not subject.ends and clock.seconds() < 10 * self.SECONDS:
+            now = clock.seconds()
+            if now in put:
+                subject.put += put[now]
+                watch.wrote()
+            if subject.accepted < subject.put and accepts(now):
+                subject.accepted += 1
+            clock.advance(self.STEP)
+            # The next turn of the reactor.
+            clock.advance(0)
+        watch.stop()
+        return subject
+
+    def assertDropped(self, found: Subject, last: float, case: str) -> None:
+        """
+        The connection was dropped when the peer had been silent for the seconds, and at
+        most a quarter later.
+
+        @param last: the time of the last sign of life.
+        """
+        [(when, _)] = found.ends
+        self.assertGreaterEqual(when, last + self.SECONDS, case)
+        self.assertLessEqual(when, last + 1.25 * self.SECONDS, case)
+
+    def test_table(self) -> None:
+        """
+        For each setting and behaviour of the peer, the connection is dropped, or the
+        record is sent, in time.
+        """
+        seconds = self.SECONDS
+        for at in (0.0, 0.125, 1.875, 2.0, 3.5, 4.0, 5.875, 7.75, 7.875):
+            rows: dict[str, tuple[dict[float, int], Callable[[float], bool], float]] = {
+                "silent": ({}, lambda now: True, 0.0),
+                "accepts one record": ({at: 1}, lambda now: True, at),
+                "accepts slowly": (
+                    {0.0: 1000},
+                    lambda now: now % 7.5 == 0 and now <= 60,
+                    60.0,
+                ),
+                "stops accepting": ({0.0: 1000}, at.__ge__, at),
+            }
+            for behaviour, (put, accepts, last) in rows.items():
+                case = f"{behaviour}, {at}"
+                found = self.watched("idleTimeout", put, accepts)
+                self.assertDropped(found, last, case)
+                found = self.watched("heartbeat", put, accepts)
+                # What the peer accepts does not delay the question.
+                self.assertEqual(found.beats, [seconds], case)
+                self.assertDropped(found, max(last, seconds), case)
+                found = self.watched("keepTalking", put, accepts)
+                self.assertEqual(found.ends, [], case)
+                sent = found.sent["keepTalking"]
+                if 1000 in put.values():
+                    # Output is pending all the time.
+                    self.assertEqual(sent, [], case)
+                else:
+                    self.assertEqual(sent[0], max(put, default=0.0) + seconds, case)
+
+    def test_exactWithoutOutput(self) -> None:
+        """
+        If the peer accepts nothing, the connection is dropped at exactly the seconds.
+        """
+        for setting, periods in (("idleTimeout", 1), ("heartbeat", 2)):
+            [(when, _)] = self.watched(setting, {}, lambda now: True).ends
+            self.assertEqual(when, periods * self.SECONDS)
 
 
 class ClientTests(ClientTestCase):

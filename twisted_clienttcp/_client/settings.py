@@ -400,14 +400,16 @@ class Settings(ReconnectingClientFactory):
     @ivar idleTimeout: the seconds after which a connection is dropped if nothing is
         received: C{serverError} gets an C{IdleTimeout}. Any byte counts, even if it
         does not complete a record or a TLS record, and so does output that the peer
-        accepts. Time during which reading is paused, or a result of C{serverInput} is
-        awaited, does not count. None for no limit.
+        accepts. Accepted output is noticed up to a quarter of this time later, so the
+        connection may be dropped that much later. Time during which reading is paused,
+        or a result of C{serverInput} is awaited, does not count. None for no limit.
     @ivar heartbeat: when nothing has been received for this many seconds, put a record:
         C{(seconds, record)}; or C{(seconds, function)}, to put the result of
         C{function(client)}, unless it is None. If nothing is received for the same time
         again, and the peer accepts no other output either, the connection is half open
         and is dropped: C{serverError} gets a C{HeartbeatTimeout}. So a dead peer is
-        detected after twice this time.
+        detected after twice this time, or up to a quarter of it later if the peer has
+        accepted output since the record was put.
     @ivar keepTalking: when nothing has been sent for this many seconds, put a record:
         C{(seconds, record)} or C{(seconds, function)}, as for C{heartbeat}. For servers
         that drop a silent client, such as MQTT brokers.

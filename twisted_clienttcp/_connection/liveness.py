@@ -3,9 +3,10 @@ Detect silent peers, and send often enough not to seem silent.
 
 Theory of operation:
 
- 1. A read only records the time. There is one timer, which is never rescheduled: when
-    it fires, the time of the last read is checked, and the timer is started again for
-    the next time when something may be due.
+ 1. A read only records the time. There is one timer, which is never rescheduled. When
+    it fires, the time of the last read and the progress of the output are checked, and
+    the timer is started again for the next time when something may be due, but for at
+    most a quarter of C{idleTimeout} or C{heartbeat}.
  2. A silence counts only if it lasts for one more turn of the reactor. If the process
     was busy, bytes of the peer may wait in the kernel, and that turn reads them.
  3. Time in which the connection is not read does not count, because nothing could have
@@ -18,9 +19,11 @@ Theory of operation:
  5. While the result of a callback for a record is awaited, the peer may be waiting for
     an answer. So it is not idle, but a heartbeat is still sent, because the connection
     may be half open.
- 6. A peer that accepts output is not silent either. But the peer's kernel accepts a
-    heartbeat even if the peer's program hangs. So records that are put here do not
-    count, unless other records wait to be accepted as well.
+ 6. A peer that accepts output is not silent either. The next check notices this, and
+    the silence begins at the check. So a peer is never dropped too early, and at most a
+    quarter of the time too late. But the peer's kernel accepts a heartbeat even if the
+    peer's program hangs. So records that are put here do not count, unless other
+    records wait to be accepted as well.
  7. A proxy accepts output into its own buffers even if the server is dead. So through a
     proxy, output counts only if it had to wait in this process, because the buffers of
     the proxy were full.
@@ -28,6 +31,7 @@ Theory of operation:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -60,13 +64,14 @@ class OutputProgress(NamedTuple):
     The progress of the output of a connection.
 
     @ivar put: the number of bytes that were put.
-    @ivar pending: the number of these bytes that our kernel has not accepted.
+    @ivar blocked: the number of these bytes that were passed to the transport, and that
+        our kernel has not accepted.
     @ivar accepted: a number that increases when the peer accepts output.
     @ivar isWaiting: True if the peer has not accepted everything that was put.
     """
 
     put: int
-    pending: int
+    blocked: int
     accepted: int
     isWaiting: bool
 
@@ -129,6 +134,7 @@ class Watch:
         "_isProxied",
         "_isReading",
         "_isSure",
+        "_longest",
         "_output",
         "_pausedAt",
         "_progress",
@@ -193,6 +199,11 @@ class Watch:
         self._hasOthers = self._output.isWaiting
         self._isSure = False
         self._isOver = False
+        #: The longest time between two checks, in seconds.
+        self._longest = (
+            min(idleTimeout or math.inf, heartbeat.seconds if heartbeat else math.inf)
+            / 4
+        )
         self._timer: IDelayedCall | None = None
         self._sleep()
 
@@ -261,7 +272,7 @@ class Watch:
         if self._isOver or due is None:
             return
         if seconds is None:
-            seconds = max(due[0] - self._clock.seconds(), 0)
+            seconds = min(max(due[0] - self._clock.seconds(), 0), self._longest)
         self._timer = self._clock.callLater(seconds, self._look)
 
     def _next(self) -> tuple[float, Callable[[float], None]] | None:
@@ -292,10 +303,8 @@ class Watch:
             self._answeredAt = now
         if self._askedAt is not None and self._heardAt != self._heardBefore:
             self._askedAt = None
+        self._lookAtOutput(now)
         due = self._next()
-        if due is not None and due[0] <= now:
-            self._lookAtOutput(now)
-            due = self._next()
         if due is None:
             return
         time, act = due
@@ -322,7 +331,7 @@ class Watch:
         if self._output.put - before.put > self._automatic:
             self._hasOthers = True
         self._automatic = 0
-        isByPeer = bool(before.pending) or not self._isProxied
+        isByPeer = bool(before.blocked) or not self._isProxied
         if self._hasOthers and isByPeer and self._output.accepted > before.accepted:
             self._acceptedAt = now
         if not self._output.isWaiting:
@@ -339,7 +348,7 @@ class Watch:
     def _talk(self, now: float) -> None:
         assert self.keepTalking is not None
         self._wroteAt = now
-        if self._output.pending:
+        if self._output.blocked:
             return
         if not self._put("keepTalking", self.keepTalking):
             self.keepTalking = None

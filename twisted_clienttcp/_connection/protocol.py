@@ -588,7 +588,7 @@ class Connection(ClientTCPProtocol):
             isAnswering=lambda: bool(reading.inbound.held & Hold.RESULT),
             progress=lambda: OutputProgress(
                 put=outbound.accepted[0],
-                pending=outbound.pending,
+                blocked=outbound.passedOn,
                 accepted=accepted(),
                 isWaiting=bool(outbound.pending or descriptor.countUnacknowledged()),
             ),
