@@ -300,9 +300,16 @@ class Inbound:
                     raise error
                 records = None
                 if self._atEnd is None or not self.buffer.isEmpty:
-                    records = self.buffer.decode(
-                        True, not self._batched, self._onFailed
-                    )
+                    lazily, onSkipped = not self._batched, self._onFailed
+                    while True:
+                        records = self.buffer.decode(True, lazily, onSkipped)
+                        if records is None or records:
+                            break
+                        # The unit held no records (benchmark row: lines, among as many
+                        # that are skipped).
+                        self.sinceRead += 1
+                        if self.held:
+                            break
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)
@@ -318,7 +325,7 @@ class Inbound:
                     if not (self._hasEnded or self.held):
                         self._direct = self.buffer.direct
                     return False
-                self.sinceRead += len(records) or 1
+                self.sinceRead += len(records)
                 if records:
                     # Like _load(), without a call (benchmark row: echo).
                     self._decoded += len(records)

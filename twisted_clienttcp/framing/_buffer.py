@@ -207,9 +207,11 @@ class InputBuffer:
             self._isDecoding = True
             found = framing.decode(data, start, searched if searched > start else start)
         except RecordTooLong as error:
+            self._isDecoding = False
             if error.skipped:
                 self._dropTo(error.end)
-            self._decoded()
+            if self._successor is not None:
+                self._decoded()
             if not error.skipped or onSkipped is None:
                 raise
             # A peer may send many such records: do not raise the error again, and drop
