@@ -23,6 +23,7 @@ from twisted_clienttcp._command.table import (
     ARGUMENTS,
     GROUPS,
     RULES,
+    SECOND,
     Option,
     oneLine,
 )
@@ -85,7 +86,7 @@ def commandLine(*names: str) -> list[str]:
         words.append(f"--{name}={text}" if text else f"--{name}")
     for name in given.intersection(PLACES):
         words += PLACES[name]
-    if given.isdisjoint({"unix", ARGUMENTS, "endpoint", "demo", "demo-server"}):
+    if given.isdisjoint({"unix", ARGUMENTS, SECOND, "endpoint", "demo", "demo-server"}):
         words += PLACES[ARGUMENTS]
     return words
 
@@ -96,6 +97,7 @@ PLACES = {
     "unix": ["unix:/x"],
     "stream": ["--framing=stream"],
     "twistd": [],
+    SECOND: ["--endpoint=tcp:localhost:7", "--endpoint=tcp:localhost:8"],
 }
 
 
@@ -463,15 +465,18 @@ class RuleTests(OptionsTestCase):
         """
         for rule in RULES:
             for option in rule.options if rule.needs else ():
+                first = rule.needs[0]
+                left = PLACES.get(first, [f"--{first}"])
                 words = [
                     word
                     for word in commandLine(option)
-                    if word.partition("=")[0] != f"--{rule.needs[0]}"
+                    if word not in left and word.partition("=")[0] not in left
                 ]
-                where = [] if "localhost" in words else ["localhost", "7"]
+                if not any(word.startswith(("localhost", "--end")) for word in words):
+                    words += ["localhost", "7"]
+                shown = first if first in PLACES else f"--{first}"
                 self.refused(
-                    f"--{rule.needs[0]} is missing: add it, or leave out --{option}",
-                    *(*words, *where),
+                    f"{shown} is missing: add it, or leave out --{option}", *words
                 )
                 for need in rule.needs:
                     parent = self.parent(rule.needs if need == "twistd" else ())
@@ -481,6 +486,28 @@ class RuleTests(OptionsTestCase):
                         self.parsed(*words, **parent)
                     else:
                         self.parsed(*commandLine(option, need))
+
+    def test_severalNeeds(self) -> None:
+        """
+        If an option lacks several others, or several options lack one, the message
+        names all of them.
+        """
+        for expected, *options in (
+            (
+                "--reconnect and a second --endpoint are missing: add them, or leave "
+                "out --fail-back",
+                "--fail-back=3",
+                "--endpoint=tcp:localhost:7",
+            ),
+            (
+                "--reconnect is missing: add it, or leave out --factor, --max-retries",
+                "--max-retries=3",
+                "--factor=2",
+                "localhost",
+                "7",
+            ),
+        ):
+            self.refused(expected, *options)
 
     def test_excluded(self) -> None:
         """

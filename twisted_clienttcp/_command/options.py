@@ -29,7 +29,17 @@ from .certificates import tlsFrom
 from .hexdump import wireLogTo
 from .status import STATUSES
 from .stdio import display, refuse
-from .table import ALL, ARGUMENTS, COMPLETIONS, GROUPS, REPEATED, RULES, validated
+from .table import (
+    ALL,
+    ARGUMENTS,
+    COMPLETIONS,
+    GROUPS,
+    REPEATED,
+    SECOND,
+    checkRules,
+    exclude,
+    validated,
+)
 from .text import Form
 
 #: The options for parameters of the framing.
@@ -219,12 +229,7 @@ class Options(usage.Options):
                 "a daemon has no standard input and output: use twistd --nodaemon, or "
                 "your own callbacks with --client"
             )
-        found = self._situation()
-        for rule in RULES:
-            if rule.excluded and found.issuperset(rule.excluded):
-                self.exclude(f"{rule.reason}:", rule.options)
-            elif rule.needs and found.isdisjoint(rule.needs):
-                self.exclude(f"--{rule.needs[0]} is missing: add it, or", rule.options)
+        checkRules(self._situation())
 
     def _situation(self) -> set[str]:
         """
@@ -235,6 +240,8 @@ class Options(usage.Options):
             found.add(ARGUMENTS)
             if self._words[0].startswith("unix:"):
                 found.add("unix")
+        if len(self["endpoint"]) > 1:
+            found.add(SECOND)
         if self._spec.name == "stream":
             found.add("stream")
         if self.staying:
@@ -250,14 +257,7 @@ class Options(usage.Options):
 
         @raise usage.UsageError: if one is given.
         """
-        found = self._situation()
-        rejected = [
-            name if name == ARGUMENTS else f"--{name}"
-            for name in names
-            if name in found
-        ]
-        if rejected:
-            raise usage.UsageError(f"{reason} leave out {', '.join(rejected)}")
+        exclude(self._situation(), reason, names)
 
     def _setParameter(self, name: str, parameter: str) -> None:
         """

@@ -9,6 +9,7 @@ documentation from the table of settings (L{twisted_clienttcp._client.settings})
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from twisted.python import usage
@@ -394,8 +395,9 @@ REPEATED = ("endpoint", "proxy")
 #: Every option by its name.
 ALL = {option.name: option for options in GROUPS.values() for option in options}
 
-#: The arguments, in messages.
+#: Names in rules that are no options, as in messages.
 ARGUMENTS = "HOST and PORT"
+SECOND = "a second --endpoint"
 
 
 def allBut(name: str) -> tuple[str, ...]:
@@ -409,8 +411,8 @@ class Rule(NamedTuple):
     """
     When options have no effect, which is an error.
 
-    The names are those of options, L{ARGUMENTS}, and C{unix} (the server has a path),
-    C{stream} (the framing) and C{twistd} (or twist).
+    The names are those of options, L{ARGUMENTS}, L{SECOND}, and C{unix} (the server has
+    a path), C{stream} (the framing) and C{twistd} (or twist).
 
     @ivar options: the options.
     @ivar needs: they have an effect only with one of these.
@@ -450,7 +452,7 @@ RULES = (
         *("reconnect", "twistd", "client"),
     ),
     _need("jitter", "reconnect", "twistd", "max-age", "client"),
-    _need("fail-back", "endpoint"),
+    _need("fail-back", SECOND),
     _need("half-close", "max-age", "fail-back", "client"),
     _need("high-mark", "low-mark", "client"),
     _need("low-mark", "high-mark", "client"),
@@ -476,6 +478,49 @@ RULES = (
     _exclude("json-events", "--json-events escapes control characters", "raw"),
     _exclude("stream", "--framing=stream has no records", "timestamps"),
 )
+
+
+def checkRules(given: set[str]) -> None:
+    """
+    Check that each option has an effect.
+
+    @param given: the names in L{RULES} that apply.
+
+    @raise usage.UsageError: if one has none.
+    """
+    unmet = []
+    for rule in RULES:
+        if rule.needs:
+            if given.isdisjoint(rule.needs) and not given.isdisjoint(rule.options):
+                unmet.append(rule)
+        elif given.issuperset(rule.excluded):
+            exclude(given, f"{rule.reason}:", rule.options)
+    if unmet:
+        # An option may need several others: name all of them at once.
+        needs = dict.fromkeys(_shown(rule.needs[0]) for rule in unmet)
+        verb, them = ("is", "it") if len(needs) == 1 else ("are", "them")
+        reason = f"{' and '.join(needs)} {verb} missing: add {them}, or"
+        options = dict.fromkeys(name for rule in unmet for name in rule.options)
+        exclude(given, reason, options)
+
+
+def exclude(given: set[str], reason: str, names: Iterable[str]) -> None:
+    """
+    Reject options that would have no effect.
+
+    @param given: the names in L{RULES} that apply.
+    @param reason: why they would have none.
+    @param names: their names.
+
+    @raise usage.UsageError: if one is given.
+    """
+    rejected = [_shown(name) for name in names if name in given]
+    if rejected:
+        raise usage.UsageError(f"{reason} leave out {', '.join(rejected)}")
+
+
+def _shown(name: str) -> str:
+    return f"--{name}" if name in ALL else name
 
 
 def _completer(option: Option) -> usage.Completer:
