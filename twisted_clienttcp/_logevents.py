@@ -311,6 +311,13 @@ CLOSED_EARLY = _message(
     "The server has ended its side before the end of standard input.",
     "the server closed the connection before the end of standard input",
 )
+STOPPED_EARLY = _message(
+    "stoppedEarly",
+    LogLevel.warn,
+    "The client has stopped by itself before the end of standard input, as at "
+    "C{--max-age} without C{--reconnect}.",
+    "the connection was closed before the end of standard input",
+)
 NOT_SENT = _message(
     "notSent",
     LogLevel.warn,

@@ -536,6 +536,32 @@ class ConsoleTests(PipesTestCase):
         self.endInput()
         self.assertEqual(self.console.exitStatus(None), 0)
 
+    def test_reasons(self) -> None:
+        """
+        If standard input was not read to its end, there is a message about the reason,
+        and only one. Its reader has closed standard output: that needs no message.
+        """
+        peer, done = IPv4Address("TCP", "127.0.0.1", 7), Failure(ConnectionDone())
+        for reason, message in (
+            (lambda: None, "the connection was closed before the end of"),
+            (
+                lambda: self.callbacks["serverError"](self.client, done),
+                "the server closed the connection before the end of",
+            ),
+            (lambda: self.console.interrupt("SIGTERM"), ""),
+            (self.closeOutput, ""),
+        ):
+            self.setUp()
+            self.callbacks["connected"](self.client, peer)
+            reason()
+            self.assertEqual(self.console.exitStatus(None), 1)
+            self.assertEqual(len(self.messages), bool(message))
+            self.assertIn(message, "".join(self.messages))
+
+    def closeOutput(self) -> None:
+        (writer,) = self.reactor.getReaders()
+        writer.connectionLost(Failure(ConnectionDone()))
+
     def test_statusAfterALoss(self) -> None:
         """
         With C{--reconnect}, a connection that was lost in the meantime changes the

@@ -41,7 +41,7 @@ from ..errors import (
 from .options import Options
 from .progress import Progress, size
 from .screen import Screen
-from .status import exitStatus
+from .status import EX_FAILED, exitStatus
 from .stdio import StandardInput, StandardOutput, standard
 from .text import Form, event, now
 
@@ -88,6 +88,8 @@ class Console:
         #: Shows records, if standard output is a terminal.
         self._screen: Screen | None = None
         self._interrupted = False
+        #: True if it is known why nothing more of standard input will be read.
+        self._isExplained = False
         self._closed: Deferred[None] = Deferred()
         self._client: ClientTCPFactory
 
@@ -160,7 +162,7 @@ class Console:
             self._lingerBriefly()
         elif signal:
             logged.INTERRUPTED.log(self, {"signal": signal, "pending": pending})
-        self._interrupted = True
+        self._interrupted = self._isExplained = True
         self._reactor.callLater(OUTPUT_TIMEOUT, self._abandonOutput)
         self.shutdown()
 
@@ -210,16 +212,22 @@ class Console:
 
     def exitStatus(self, failure: Failure | None) -> int:
         """
+        Log the reason if the exit status is not 0, unless it has been logged.
+
         @param failure: the error with which the client has stopped, if any.
 
         @return: 0 if standard input was read to its end and sent, and everything
             received was printed.
         """
+        status = exitStatus(failure or self.failure) or int(self.lost)
         isComplete = self._input is None or (
             self._input.hasEnded() and not self._form.isInsideRecord()
         )
-        lost = self.lost or bool(self._held) or not isComplete
-        return exitStatus(failure or self.failure) or int(lost)
+        if status or (isComplete and not self._held):
+            return status
+        if not self._isExplained:
+            logged.STOPPED_EARLY.log(self)
+        return EX_FAILED
 
     def look(self) -> tuple[int, int]:
         """
@@ -253,6 +261,7 @@ class Console:
 
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
+        self._isExplained = False
         if self.reports and self._options["verbose"]:
             logged.PEER_CONNECTED.log(self, {"peer": addressText(peer)})
         if self._output is not None and self._output.full:
@@ -309,6 +318,7 @@ class Console:
                 return
             self.failure = failure
         elif self._input is not None and not self._input.hasEnded():
+            self._isExplained = True
             logged.CLOSED_EARLY.log(self)
         self._stopReading()
 
@@ -438,5 +448,6 @@ class Console:
             logged.OUTPUT_UNWRITABLE.log(self, {"reason": error.strerror})
         self._client.resumeProducing()
         if not self._options.staying:
+            self._isExplained = True
             self._lingerBriefly()
             self.shutdown()

@@ -36,7 +36,8 @@ STATUSES = (
 DETAILS = {
     "0": "Standard input was read to its end (except with --recv-only) and sent, the "
     "server's kernel acknowledged all of it (checked only on Linux), everything "
-    "received was printed, and nothing failed. If the reader of standard output closes "
+    "received was printed (with --eof=close, everything received before the end of "
+    "standard input), and nothing failed. If the reader of standard output closes "
     "it, as head does, the rest does not have to be printed. The server's program may "
     "still not have read everything. With --reconnect, failed attempts and lost "
     "connections do not change the status if all output was sent and acknowledged "

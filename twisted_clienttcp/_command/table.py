@@ -248,15 +248,21 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "What to do at the end of standard input. half: end our side of the "
             "connection, and read on until the server ends its side; with TLS, which "
             "has no half-close, like keep. close: close the connection when everything "
-            "is sent. keep: leave it open. Default: half; close with --send-only; keep "
-            "under twistd and twist.",
+            "is sent; what arrives after the end of standard input is not printed. "
+            "keep: leave it open. Default: half; close with --send-only; keep under "
+            "twistd and twist.",
         ),
         _setting(
             "drainTimeout",
             "limit the time of the flush at the end",
             "SIGINT, SIGTERM and --eof=close call shutdown.",
         ),
-        _setting("lingerTimeout", "limit the wait for the server to close"),
+        _setting(
+            "lingerTimeout",
+            "limit the wait for the server to close",
+            "It is the limit with --eof=close and --max-age, and after a signal. "
+            "--eof=half waits without a limit.",
+        ),
     ),
     "Staying connected": (
         _setting(
@@ -310,7 +316,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "Standard input stays open: lines that are read during a drain are sent on "
             "the next connection. If a drain ends at --drain-timeout or "
             "--linger-timeout, answers may be missing, and the exit status is not 0. "
-            "Without --reconnect, the command ends instead. Default: never.",
+            "Without --reconnect, the command ends instead, with status 1 if standard "
+            "input has not ended. Default: never.",
         ),
         _setting(
             "failBack",
