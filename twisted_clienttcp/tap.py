@@ -80,5 +80,5 @@ def makeService(options: Options) -> Service:
         options, reactor, lambda text: ANNOUNCED.log(_TaskService, {"text": text})
     )
     if task.console is not None:
-        task.console.reports = False
+        task.console.reports.enabled = False
     return _TaskService(task, reactor)

@@ -815,6 +815,33 @@ class ConsoleTests(ServedTestCase):
         why = f"clienttcp: 127.0.0.1:{free}: cannot connect: Connection refused\n"
         self.assertEqual(done.err, why.encode())
 
+    async def test_outlook(self) -> None:
+        """
+        With C{--reconnect}, each failure has one line, which says what follows; after a
+        lost connection, this is a line of its own.
+        """
+        often = ("--reconnect", "--max-retries=1", "--initial-delay=0.01")
+        free = freePort()
+        failed = f"127.0.0.1:{free}: cannot connect: Connection refused"
+        server = await self.serve()
+        server.met = lambda peer: peer.reset()
+        lost = "the connection was lost: Connection reset by peer"
+        for where, expected in (
+            (
+                ("127.0.0.1", free),
+                rf"clienttcp: {failed}; next attempt in [0-9.e-]+ s\n"
+                rf"clienttcp: {failed}; giving up after 2 failures\n",
+            ),
+            (
+                self.where,
+                rf"clienttcp: {lost}\nclienttcp: next attempt in [0-9.e-]+ s\n"
+                rf"clienttcp: {lost}\nclienttcp: giving up after 2 failures\n",
+            ),
+        ):
+            done = await self.run_(*CLIENTTCP, "--recv-only", *often, *where)
+            self.assertEqual(self.status, 1)
+            self.assertRegex(done.err.decode(), f"^{expected}$")
+
     async def test_reset(self) -> None:
         """
         A lost connection is one line, and status 1.

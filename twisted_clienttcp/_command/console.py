@@ -26,10 +26,10 @@ from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory, Disconnection
 from .. import _logevents as logged
-from .._connecting.resolving import inWords, resultsOf
+from .._connecting.resolving import resultsOf
 from .._connection.peer import addressText
 from .._connection.queue import HIGH_MARK, LOW_MARK
-from .._details import describe, oneLine
+from .._details import describe
 from ..errors import (
     ClientTCPError,
     DrainTimeout,
@@ -40,6 +40,7 @@ from ..errors import (
 )
 from .options import Options
 from .progress import Progress, size
+from .reports import Reports
 from .screen import Screen
 from .status import EX_FAILED, exitStatus
 from .stdio import StandardInput, StandardOutput, standard
@@ -60,15 +61,14 @@ class Console:
     @ivar lost: True if data has been lost, or standard input could not be read or sent.
     @ivar failure: the error that ended the last attempt or connection.
     @ivar progress: the progress line, if there is one.
-    @ivar reports: False if the user sees the log events of the client, which say the
-        same as the messages here.
+    @ivar reports: the messages about failures.
     """
 
     def __init__(self, options: Options, reactor: Any) -> None:
         self.lost = False
         self.failure: Failure | None = None
         self.progress: Progress | None = None
-        self.reports = True
+        self.reports = Reports(reactor)
         self._options = options
         self._reactor = reactor
         self._form = Form(options.framing, options["max-length"])
@@ -113,10 +113,11 @@ class Console:
             "serverError": self._serverError,
             "serverLow": self._serverLow,
             "disconnected": self._disconnected,
+            "stopped": self.reports.stopped,
         }
         if not self._options["json-events"]:
             return own
-        names = {*own, "serverFlushed", "stopped"}
+        names = {*own, "serverFlushed"}
         if self._options["high-mark"] is None:
             names.remove("serverLow")
         else:
@@ -262,7 +263,7 @@ class Console:
     def _connected(self, client: ClientTCPFactory, peer: IAddress) -> None:
         self.failure = None
         self._isExplained = False
-        if self.reports and self._options["verbose"]:
+        if self.reports.enabled and self._options["verbose"]:
             logged.PEER_CONNECTED.log(self, {"peer": addressText(peer)})
         if self._output is not None and self._output.full:
             client.pauseProducing()
@@ -292,28 +293,11 @@ class Console:
     def _connectError(self, client: ClientTCPFactory, failure: Failure) -> None:
         self.failure = failure
         self._stopReading()
-        # The client schedules the next attempt after this callback has returned.
-        self._reactor.callLater(
-            0,
-            self._reportAttempt,
-            f"{addressText(client.connector.getDestination())}: "
-            f"{describe(failure)}{inWords(client.tried)}",
-            client.retries,
-        )
-
-    def _reportAttempt(self, text: str, retries: int) -> None:
-        client = self._client
-        if client.retries > retries and not client.shuttingDown:
-            text += f"; next attempt in {client.delay:.1f} s"
-        self._reportFailure(text)
-
-    def _reportFailure(self, text: str) -> None:
-        if self.reports:
-            logged.FAILED.log(self, {"text": oneLine(text)})
+        self.reports.attemptFailed(client, failure)
 
     def _serverError(self, client: ClientTCPFactory, failure: Failure) -> None:
         if not failure.check(ConnectionDone):
-            self._reportFailure(describe(failure))
+            self.reports.failed(describe(failure))
             if isinstance(failure.value, RecordTooLong) and failure.value.skipped:
                 return
             self.failure = failure
@@ -321,6 +305,7 @@ class Console:
             self._isExplained = True
             logged.CLOSED_EARLY.log(self)
         self._stopReading()
+        self.reports.connectionLost(client)
 
     def _serverInput(self, client: ClientTCPFactory, record: object) -> None:
         if self._printing:
@@ -356,7 +341,7 @@ class Console:
         ):
             if count:
                 self.lost = True
-                if self.reports or message is not logged.NOT_SENT:
+                if self.reports.enabled or message is not logged.NOT_SENT:
                     message.log(self, {"count": count})
         if self._options["verbose"]:
             stats = client.stats

@@ -298,18 +298,13 @@ class Inbound:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
-                records = None
-                if self._atEnd is None or not self.buffer.isEmpty:
-                    lazily, onSkipped = not self._batched, self._onFailed
-                    while True:
-                        records = self.buffer.decode(True, lazily, onSkipped)
-                        if records is None or records:
-                            break
-                        # The unit held no records (benchmark row: lines, among as many
-                        # that are skipped).
-                        self.sinceRead += 1
-                        if self.held:
-                            break
+                lazily, skip = not self._batched, self._onFailed
+                while (records := self.buffer.decode(True, lazily, skip)) is not None:
+                    if records or self.held:
+                        break
+                    # A unit without records (benchmark row: lines, among as many that
+                    # are skipped).
+                    self.sinceRead += 1
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)
@@ -325,7 +320,7 @@ class Inbound:
                     if not (self._hasEnded or self.held):
                         self._direct = self.buffer.direct
                     return False
-                self.sinceRead += len(records)
+                self.sinceRead += len(records) or 1
                 if records:
                     # Like _load(), without a call (benchmark row: echo).
                     self._decoded += len(records)

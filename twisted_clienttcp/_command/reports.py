@@ -1,0 +1,88 @@
+"""
+What the command says about failures: why an attempt failed or a connection was lost,
+and whether the client tries again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from .. import ClientTCPFactory
+from .. import _logevents as logged
+from .._client.story import duration
+from .._connecting.resolving import inWords
+from .._connection.peer import addressText
+from .._details import describe, oneLine
+from ..errors import RetriesExhausted
+
+
+class Reports:
+    """
+    Logs the failures of a client as messages.
+
+    @ivar enabled: False if the user sees the log events of the client, which say the
+        same.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.enabled = True
+        self._reactor = reactor
+        #: Why no attempt follows, if the client has given up.
+        self._gaveUp: RetriesExhausted | None = None
+
+    def failed(self, text: str) -> None:
+        """
+        Something has failed.
+
+        @param text: what has happened.
+        """
+        if self.enabled:
+            logged.FAILED.log(self, {"text": oneLine(text)})
+
+    def attemptFailed(self, client: ClientTCPFactory, failure: Failure) -> None:
+        """
+        An attempt has failed. (This must be called by C{connectError}.)
+        """
+        text = (
+            f"{addressText(client.connector.getDestination())}: "
+            f"{describe(failure)}{inWords(client.tried)}"
+        )
+        # The client schedules the next attempt, or stops, after this has returned.
+        self._reactor.callLater(0, self._attemptFailed, text, client, client.retries)
+
+    def _attemptFailed(self, text: str, client: ClientTCPFactory, retries: int) -> None:
+        outlook = self._outlook(client, retries)
+        self.failed(f"{text}; {outlook}" if outlook else text)
+
+    def connectionLost(self, client: ClientTCPFactory) -> None:
+        """
+        A connection has been lost, and the reason has been reported. (This must be
+        called by C{serverError}.)
+        """
+        self._reactor.callLater(0, self._connectionLost, client, client.retries)
+
+    def _connectionLost(self, client: ClientTCPFactory, retries: int) -> None:
+        if outlook := self._outlook(client, retries):
+            self.failed(outlook)
+
+    def _outlook(self, client: ClientTCPFactory, retries: int) -> str:
+        """
+        @param retries: the client's C{retries} when the failure was reported.
+
+        @return: what follows, in words; empty if the client just stops.
+        """
+        if self._gaveUp is not None:
+            count = self._gaveUp.attempts
+            return f"giving up after {count} failure{'s' if count > 1 else ''}"
+        if client.retries > retries and not client.shuttingDown:
+            return f"next attempt in {duration(client.delay)}"
+        return ""
+
+    def stopped(self, client: ClientTCPFactory, failure: Failure | None) -> None:
+        """
+        The client has stopped (the callback C{stopped}).
+        """
+        if failure is not None and isinstance(failure.value, RetriesExhausted):
+            self._gaveUp = failure.value
