@@ -298,13 +298,11 @@ class Inbound:
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
-                lazily, skip = not self._batched, self._onFailed
-                while (records := self.buffer.decode(True, lazily, skip)) is not None:
-                    if records or self.held:
-                        break
-                    # A unit without records (benchmark row: lines, among as many that
-                    # are skipped).
-                    self.sinceRead += 1
+                records = None
+                if self._atEnd is None or not self.buffer.isEmpty:
+                    records = self.buffer.decode(
+                        True, not self._batched, self._onFailed
+                    )
                 if records is None:
                     if self._atEnd is not None:
                         records = self._decodeEnd(self._atEnd)
