@@ -817,30 +817,30 @@ class ConsoleTests(ServedTestCase):
 
     async def test_outlook(self) -> None:
         """
-        With C{--reconnect}, each failure has one line, which says what follows; after a
-        lost connection, this is a line of its own.
+        With C{--reconnect}, a failed attempt has one line, which says what follows;
+        after a lost connection, this is a line of its own.
         """
         often = ("--reconnect", "--max-retries=1", "--initial-delay=0.01")
         free = freePort()
-        failed = f"127.0.0.1:{free}: cannot connect: Connection refused"
+        failed = f"clienttcp: 127.0.0.1:{free}: cannot connect: Connection refused"
+        done = await self.run_(*CLIENTTCP, *often, "127.0.0.1", free)
+        self.assertEqual(self.status, 1)
+        self.assertRegex(
+            done.err.decode(),
+            rf"^{failed}; next attempt in [0-9.e-]+ s\n"
+            rf"{failed}; giving up after 2 failures\n$",
+        )
         server = await self.serve()
-        server.met = lambda peer: peer.reset()
-        lost = "the connection was lost: Connection reset by peer"
-        for where, expected in (
-            (
-                ("127.0.0.1", free),
-                rf"clienttcp: {failed}; next attempt in [0-9.e-]+ s\n"
-                rf"clienttcp: {failed}; giving up after 2 failures\n",
-            ),
-            (
-                self.where,
-                rf"clienttcp: {lost}\nclienttcp: next attempt in [0-9.e-]+ s\n"
-                rf"clienttcp: {lost}\nclienttcp: giving up after 2 failures\n",
-            ),
-        ):
-            done = await self.run_(*CLIENTTCP, "--recv-only", *often, *where)
-            self.assertEqual(self.status, 1)
-            self.assertRegex(done.err.decode(), f"^{expected}$")
+        command = self.spawn(*CLIENTTCP, *often, *self.where)
+        server.met = lambda peer: command.type(b"a line\n", end=False)
+        server.heard = lambda peer, data: peer.reset()
+        await self.end(command, 1)
+        lost = "clienttcp: the connection was lost: Connection reset by peer"
+        self.assertRegex(
+            command.err.decode(),
+            rf"^{lost}\nclienttcp: next attempt in [0-9.e-]+ s\n"
+            rf"{lost}\nclienttcp: giving up after 2 failures\n$",
+        )
 
     async def test_reset(self) -> None:
         """
