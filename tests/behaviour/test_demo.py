@@ -301,7 +301,7 @@ class DemoServerTests(CommandTestCase):
             )
             await self.end(second, 1)
             self.assertEqual(second.out, b"")
-            self.assertIn(b"the demo server cannot start: Couldn't listen", second.err)
+            self.assertIn(b": Address already in use", second.err)
             self.assertEqual(second.err.count(b"\n"), 1, second.err)
             process.signalProcess("TERM")
             await server.ended

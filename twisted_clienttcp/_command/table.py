@@ -220,16 +220,17 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "max-length",
             "BYTES",
             "the length of the longest record (1M)",
-            "The longest record to accept, in bytes: maxLength of the framing (POE: "
-            "MaxLength). Default: 1M.",
+            "The longest record to send or to accept, in bytes: maxLength of the "
+            "framing (POE: MaxLength). A longer line of standard input ends the "
+            "command. Default: 1M.",
         ),
         Option(
             "on-too-long",
             "close|skip|split",
             "what to do with a longer one (close)",
-            "What to do with a longer record: close the connection, skip the record, "
-            "or (only with --framing=line) split it. This is onTooLong of the framing. "
-            "Default: close.",
+            "What to do with a longer record from the server: close the connection, "
+            "skip the record, or (only with --framing=line) split it. This is "
+            "onTooLong of the framing. Default: close.",
         ),
     ),
     "Output and end": (

@@ -4,6 +4,7 @@ The tasks of the commands: to run a client, the demo, or a demo server.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ class Outcome(NamedTuple):
     reason: str
 
 
-def _failed(source: object, what: str, error: Exception) -> Outcome:
+def _failed(source: object, what: str, error: object) -> Outcome:
     CANNOT_START.log(source, {"what": what, "error": error})
     return Outcome(EX_FAILED, what)
 
@@ -167,7 +168,8 @@ async def _runServer(
     try:
         port: Any = SERVERS[name](reactor, number)
     except CannotListenError as error:
-        return _failed(SERVERS[name], "the demo server cannot start", error)
+        what = f"the demo server cannot listen on {error.interface}:{error.port}"
+        return _failed(SERVERS[name], what, os.strerror(error.socketError.errno))
     announce(f"The {name} server listens on {addressText(port.getHost())}")
     stopped: Deferred[Outcome] = Deferred()
     try:
