@@ -39,7 +39,8 @@ class ProxyEndpoint:
     An endpoint that connects through a proxy, or a chain of proxies.
 
     The transport of the protocol is Twisted's own, or its TLS layer if the last proxy
-    is an C{https} one. The factory is called with a L{ProxiedAddress}.
+    is an C{https} one. The factory is called with a L{ProxiedAddress}. As with
+    Twisted's endpoints, it is started before each connection and stopped after that.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class _Connecting:
         self._destination = destination
         self._factory = factory
         self._timeout = timeout
-        self._attempt = ConnectAttempt(self)
+        self._attempt = ConnectAttempt(self, factory)
         self._deadline = reactor.callLater(timeout, self._expired)
         self.done: Deferred[IProtocol] = Deferred(self._cancelled)
         if isinstance(destination, Proxied):

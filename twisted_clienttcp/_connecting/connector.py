@@ -89,14 +89,27 @@ class ConnectAttempt:
 
     @ivar candidates: the attempts at single addresses, in the order in which they
         started.
+    @ivar factory: the factory that is notified of each connection, as by Twisted's
+        endpoints; None if the owner notifies it.
     @ivar unfinished: the step that the attempt waits for, for messages; empty if
         messages need not name it.
     """
 
-    __slots__ = ("_connector", "_first", "_proxy", "_stop", "candidates", "unfinished")
+    __slots__ = (
+        "_connector",
+        "_first",
+        "_proxy",
+        "_stop",
+        "candidates",
+        "factory",
+        "unfinished",
+    )
 
-    def __init__(self, connector: AttemptOwner) -> None:
+    def __init__(
+        self, connector: AttemptOwner, factory: IProtocolFactory | None = None
+    ) -> None:
         self._connector = connector
+        self.factory = factory
         self._first: Build | None = None
         self._stop: Callable[[], object] | None = None
         self.candidates: Sequence[Candidate] = ()

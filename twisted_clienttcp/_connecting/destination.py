@@ -120,6 +120,7 @@ class Address:
                 attempt.buildProtocol,
                 attempt.failed,
                 delay,
+                attempt.factory,
             )
         )
 

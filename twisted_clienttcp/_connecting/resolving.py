@@ -39,6 +39,7 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IHostResolution,
     IProtocol,
+    IProtocolFactory,
     IReactorTime,
     IResolutionReceiver,
 )
@@ -367,6 +368,7 @@ class Race:
 
     @ivar candidates: the attempts that have started.
     @ivar clock: the reactor.
+    @ivar factory: see the constructor.
     """
 
     __slots__ = (
@@ -378,6 +380,7 @@ class Race:
         "_waiting",
         "candidates",
         "clock",
+        "factory",
         "lastFailure",
     )
 
@@ -389,6 +392,7 @@ class Race:
         build: Callable[[IAddress | None], IProtocol | None],
         failed: Callable[[Failure], None],
         delay: float | None = ATTEMPT_DELAY,
+        factory: IProtocolFactory | None = None,
     ) -> None:
         """
         @param hosts: one or more addresses, without port, in the order in which to try
@@ -400,9 +404,11 @@ class Race:
             the failure of C{build}.
         @param delay: the time in seconds after which the next attempt starts even if
             the last one has not failed; None to wait until it fails.
+        @param factory: the factory to notify of connections; None if there is none.
         """
         self._waiting = list(hosts)
         self.clock = clock
+        self.factory = factory
         self._connect = connect
         self._build = build
         self._failed = failed
@@ -472,12 +478,13 @@ class Candidate:
     @ivar result: the failure of the attempt, or its state.
     """
 
-    __slots__ = ("_connector", "_race", "host", "result")
+    __slots__ = ("_connector", "_factory", "_race", "host", "result")
 
     def __init__(self, host: str, race: Race) -> None:
         self.host = host
         self.result: Failure | State = "connecting"
         self._race: Race | None = race
+        self._factory = race.factory
         self._connector: IConnector | None = None
 
     def start(self, connect: Callable[[str, Candidate], IConnector]) -> None:
@@ -528,10 +535,14 @@ class Candidate:
     # -- what the connector of the reactor calls
 
     def doStart(self) -> None:
-        "Do nothing."
+        "The attempt begins: notify the factory, as Twisted's endpoints do."
+        if self._factory is not None:
+            self._factory.doStart()
 
     def doStop(self) -> None:
-        "Do nothing."
+        "The attempt has failed, or its connection is lost: notify the factory."
+        if self._factory is not None:
+            self._factory.doStop()
 
     def startedConnecting(self, connector: object) -> None:
         "Do nothing."
