@@ -123,6 +123,24 @@ class ParameterTests(SynchronousTestCase):
         for name, function in functions.items():
             self.assertIs(client._parts.functions[name], function)
 
+    def test_assigned(self) -> None:
+        """
+        A callback cannot be assigned to a client, not even before the constructor is
+        called: the error says how to pass it.
+        """
+
+        class Early(ClientTCPFactory):
+            def __init__(self, name: str) -> None:
+                setattr(self, name, print)
+
+        client = ClientTCPFactory(serverInput=print)
+        for name in CALLBACKS:
+            before = getattr(client, name, None)
+            for assign in (partial(setattr, client, name, print), partial(Early, name)):
+                error = self.assertRaises(AttributeError, assign)
+                self.assertIn(f"pass {name}= to the constructor", str(error))
+            self.assertEqual(getattr(client, name, None), before)
+
     def test_awaited(self) -> None:
         """
         The callbacks that may be coroutine functions are callbacks.

@@ -122,6 +122,7 @@ class ClientTCPFactory(Settings):
 
     noisy = False
     batched: bool
+    serverInput: Callable[[Any, Any], object]
 
     # Subclasses may use these types, which are wider than ReconnectingClientFactory's.
     jitter: float | None
@@ -282,7 +283,8 @@ class ClientTCPFactory(Settings):
         functions = checked(given, self.args or (), self.marks.given)
         self.batched = "serverInputBatch" in functions
         name = "serverInputBatch" if self.batched else "serverInput"
-        self.serverInput = functions[name]
+        # Users cannot assign callbacks.
+        object.__setattr__(self, "serverInput", functions[name])
         session = newSession(self) if self._sets(SESSION) else None
         self._driver = Driver(self, functions, self._direct)
         self._parts = self._driver.parts

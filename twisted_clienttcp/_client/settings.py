@@ -62,6 +62,7 @@ from ..framing import Line
 from ..framing._base import AnyFraming
 from ..framing._building import buildFraming
 from ..retry import Policy
+from .callbacks import CALLBACKS
 from .events import Session, fillSession, handlersFrom
 
 _Value = TypeVar("_Value")
@@ -646,6 +647,11 @@ class Settings(ReconnectingClientFactory):
 
     def __setattr__(self, name: str, value: object) -> None:
         setting = SETTINGS.get(name)
+        if name in CALLBACKS:
+            raise AttributeError(
+                f"{name} is a callback and cannot be assigned: pass {name}= to the "
+                "constructor, or define it as a method of a handler"
+            )
         if setting is None:
             if not hasattr(type(self), name):
                 _checkName(name)
