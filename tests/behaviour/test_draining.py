@@ -1012,6 +1012,21 @@ class HalfCloseTests(DrainTestCase):
         self.assertIn("silent", str(self.disconnection.failure.value))
         self.assertEqual(len(self.records()), 5)
 
+    def test_everyLimit(self) -> None:
+        """
+        A drain from a silent peer succeeds with every C{lingerTimeout}: our side ends
+        after half of it, but at the latest after 5 seconds.
+        """
+        for limit, silence in ((0.5, 0.25), (5, 2.5), (10, 5), (30, 5)):
+            self.setUp()
+            self.drained(halfClose=False, lingerTimeout=limit)
+            self.server.advance(silence * 0.99)
+            self.assertFalse(self.server.ended)
+            self.server.advance(silence * 0.01)
+            self.assertTrue(self.server.ended, limit)
+            self.server.close()
+            self.assertOrderly()
+
     def test_notRead(self) -> None:
         """
         While input is paused, or a result is awaited, the peer is not silent.
@@ -1518,18 +1533,20 @@ class EveryWayTests(WaysTestCase):
         peer.close()
         await self.assertNext(client, peer, 10)
 
-    async def silentPeer(self, way: str) -> None:
+    async def talkingPeer(self, way: str) -> None:
         """
-        If the server never ends its side, this is a loss.
+        If the server neither ends its side nor is silent for long enough, this is a
+        loss.
         """
         _, peer = await self.draining(way, halfClose=False, lingerTimeout=7)
-        peer.send(b"a\n")
-        self.clock.advance(4)
-        await self.until(lambda: self.records() == [b"a"])
-        self.clock.advance(3)
+        for number in (1, 2):
+            peer.send(b"a\n")
+            self.clock.advance(3)
+            await self.until(lambda n=number: self.records() == [b"a"] * n)
+        self.clock.advance(1)
         await self.until(lambda: bool(self.recorder.disconnections))
         self.assertTrue(self.recorder.failures[0].check(LingerTimeout))
 
 
 addTests(EveryWayTests, ("tcp", "unix"), "answered")
-addTests(EveryWayTests, WAYS, "hungUp", "peerEnds", "silentPeer")
+addTests(EveryWayTests, WAYS, "hungUp", "peerEnds", "talkingPeer")

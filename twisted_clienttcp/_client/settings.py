@@ -424,7 +424,8 @@ class Settings(ReconnectingClientFactory):
         servers that close the connection when our side ends, because these discard the
         answers that they have not sent. A Twisted protocol does this unless it
         implements C{IHalfCloseableProtocol}. With False, a drain ends our side only
-        when nothing has arrived for 5 seconds, so C{lingerTimeout} must be more than 5.
+        when nothing has arrived for 5 seconds, or for half of C{lingerTimeout} if that
+        is less.
         With TLS and through a proxy, a drain always works this way, because most TLS
         servers and many proxies close the connection when one side has ended. Only
         drains use this setting.

@@ -393,7 +393,7 @@ class Closing:
 
     def _lingerExpired(self) -> None:
         if self.state is HEARING:
-            why = f"the peer has not been silent for {LINGER_SILENCE:g} seconds"
+            why = f"the peer has not been silent for {self._silence():g} seconds"
         else:
             why = "the peer has not ended its side"
         limit = f"within lingerTimeout={self._lingerTimeout} seconds"
@@ -430,10 +430,10 @@ class Closing:
             self._startTimer(self._lingerTimeout, self._lingerExpired)
         elif state is HEARING:
             self._startTimer(self._lingerTimeout, self._lingerExpired)
-            self._watch(lambda: self._enter(FLUSHING))
+            self._watch(self._silence(), lambda: self._enter(FLUSHING))
         elif isHalfCloseable(self.transport):
             self._startTimer(self._lingerTimeout, self._lose)
-            self._watch(self._lose)
+            self._watch(LINGER_SILENCE, self._lose)
         else:
             # TLS has no half-close, although its transport claims to. loseConnection()
             # sends a close_notify and waits for the peer's, without a time limit.
@@ -441,17 +441,25 @@ class Closing:
             self._hasEndedFirst = not _tls.peerHasEnded(self.transport)
             self.transport.loseConnection()
 
-    def _watch(self, silent: Callable[[], None]) -> None:
+    def _silence(self) -> float:
         """
-        Call a function when nothing has arrived for L{LINGER_SILENCE} seconds. Time in
-        which records are held, or a result is awaited, does not count.
+        @return: the seconds of silence after which a drain ends our side. It must be
+            possible to detect them before the limit of L{HEARING}.
+        """
+        return min(LINGER_SILENCE, self._lingerTimeout / 2)
 
+    def _watch(self, seconds: float, silent: Callable[[], None]) -> None:
+        """
+        Call a function when nothing has arrived for some time. Time in which records
+        are held, or a result is awaited, does not count.
+
+        @param seconds: the time in seconds.
         @param silent: the function.
         """
         reading = self._reading
         reading.watch = watchForSilence(
             self._clock,
-            LINGER_SILENCE,
+            seconds,
             isReading=reading.isRead or reading.mode is DISCARDING,
             isAnswering=lambda: (
                 reading.mode is not DISCARDING and reading.awaited is not None
