@@ -228,6 +228,23 @@ class StateTests(SynchronousTestCase):
             scripted.clock.advance(1)
             self.assertIs(scripted.closing.state, State.ABORTED)
 
+    def test_closeWhileLingering(self) -> None:
+        """
+        If a drain has ended our side and waits for the peer, a close does not make it
+        wait for longer.
+        """
+        scripted = self.closingIn(State.HEARING)
+        scripted.silence()
+        self.assertIs(scripted.closing.state, State.LINGERING)
+        for second in range(30):
+            scripted.transport.loseConnection.assert_not_called()
+            if second == 29:
+                scripted.close()
+            assert scripted.reading.watch is not None
+            scripted.reading.watch.heard()
+            scripted.clock.advance(1)
+        scripted.transport.loseConnection.assert_called_once_with()
+
     def test_delivery(self) -> None:
         """
         After the limit of a drain, records that have been received are delivered until

@@ -278,8 +278,12 @@ class Closing:
         elif self.state in (EMPTYING, DRAINING):
             # The flush continues, with the same time limit.
             self.state = FLUSHING
-        elif self.state in (RECEIVING, LINGERING) and isHalfCloseable(self.transport):
-            self._enter(LINGERING)
+        elif isHalfCloseable(self.transport):
+            if self.state is RECEIVING:
+                self._enter(LINGERING)
+            elif self.state is LINGERING:
+                # The limit remains; discarding has stopped the watch.
+                self._watch(LINGER_SILENCE, self._lose)
 
     def drain(
         self, drainTimeout: float, lingerTimeout: float, halfCloses: bool
