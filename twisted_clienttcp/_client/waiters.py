@@ -118,5 +118,4 @@ def _leave(cancelled: Any) -> None:
     """
     Remove a cancelled Deferred from its list.
     """
-    if cancelled in cancelled.others:
-        cancelled.others.remove(cancelled)
+    cancelled.others.remove(cancelled)

@@ -71,7 +71,6 @@ class Outbound(OutputQueue):
         "_isHandshaking",
         "_isHigh",
         "_isRegistered",
-        "_isReported",
         "_isUnreported",
         "_owner",
         "_producer",
@@ -123,8 +122,6 @@ class Outbound(OutputQueue):
         self._isByUser = False
         #: True if C{serverHigh} must still be called for it.
         self._isUnreported = False
-        #: True if C{serverHigh} has been called for it.
-        self._isReported = False
         self.hasFailed = False
         self.isDue = False
         self.isHeld = False
@@ -210,18 +207,15 @@ class Outbound(OutputQueue):
         if self._isByUser:
             self._reportHigh()
             self._isUnreported = False
-            # A mark that was reached in the negotiation may not have been reported.
-            if self._isReported:
-                self._isReported = False
-                self._owner.outputChanged(self._connection, "serverLow")
+            self._owner.outputChanged(self._connection, "serverLow")
 
     def _reportHigh(self) -> None:
         """
         Report the high mark, unless this has been done.
         """
         if self._isUnreported:
-            self._isReported = self._owner.outputChanged(self._connection, "serverHigh")
-            self._isUnreported = not self._isReported
+            reported = self._owner.outputChanged(self._connection, "serverHigh")
+            self._isUnreported = not reported
 
     # -- the registered producer
 
