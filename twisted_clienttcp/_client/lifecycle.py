@@ -555,7 +555,6 @@ TABLE: tuple[Row, ...] = (
     (DRAINING, _L.reconnect, DRAINING, _L._endAndWait),
     (DRAINING, _L.inputEnded, DRAINING, _L._close),
     (DRAINING, _L.broken, DRAINING, _L._abort),
-    (DRAINING, _L.connectionEnded, DRAINING, _L._choose),
     (DRAINING, _L.settle, WAITING, _L._settle),
 )
 
