@@ -8,10 +8,14 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from ._support import Server, reactor
+from twisted_clienttcp.proxy import Proxy as ProxyURL
+
+from ._support import Recorder, Server, reactor
+from ._tls import TLSTestCase
 
 #: An answer of each kind of proxy that agrees, after the one before.
 SOCKS_AGREES = (b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x04\x38")
@@ -195,3 +199,67 @@ class ScriptedProxy(Server):
                 peer.close()
             else:
                 peer.send(answer)
+
+
+class ProxyTestCase(TLSTestCase):
+    """
+    Tests with a proxy that works.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        #: The second arguments of C{connected}.
+        self.met: list[Any] = []
+
+    async def proxy(self, scheme: str, *credentials: bytes) -> Proxy:
+        """
+        Run a proxy until the test ends.
+        """
+        user = (credentials[0], credentials[1]) if credentials else None
+        proxy = Proxy(scheme, user)
+        if scheme == "https":
+            listening = reactor.listenSSL(
+                0, proxy, self.made.good.options(), interface="127.0.0.1"
+            )
+        else:
+            listening = reactor.listenTCP(0, proxy, interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        self.addCleanup(self._end, proxy)
+        proxy.port = listening.getHost().port
+        return proxy
+
+    def _end(self, proxy: Proxy) -> None:
+        for relay in list(proxy.relays):
+            transport: Any = relay.transport
+            transport.abortConnection()
+
+    def url(self, proxy: Proxy) -> Any:
+        """
+        @return: the value of the setting for a proxy.
+        """
+        if proxy.scheme == "https":
+            return ProxyURL(proxy.url, self.options("127.0.0.1"))
+        return proxy.url
+
+    async def exchange(self, server: Server, **parameters: Any) -> Any:
+        """
+        Send a line to a server and receive its answer, and shut down.
+
+        @return: the disconnection.
+        """
+        server.heard = lambda peer, data: peer.send(data.upper())
+        received: Deferred[bytes] = Deferred()
+        self.recorder = recorder = Recorder()
+        recorder.on["serverInput"] = lambda client, line: received.callback(line)
+        given = {
+            "remoteAddress": "server.test",
+            **recorder.parameters(),
+            **parameters,
+        }
+        client = self.client(server, **given)
+        recorder.on["connected"] = lambda client, peer: self.met.append(peer)
+        client.start().addErrback(received.errback)
+        await client.whenConnected()
+        client.put(b"hello")
+        self.assertEqual(await received, b"HELLO")
+        return await client.shutdown()

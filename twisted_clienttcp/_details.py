@@ -13,6 +13,7 @@ from twisted.internet import error
 from twisted.python.failure import Failure
 
 from . import errors
+from ._texts import Form, LimitExceeded, assigned, textOf
 from .errors import ClientTCPError
 
 
@@ -24,21 +25,23 @@ class LostWhileWriting(error.ConnectionLost):
     operation = "write"
 
 
-class ConnectTimeout(error.TimeoutError):
+class ConnectTimeout(LimitExceeded, error.TimeoutError):
     """
-    An attempt did not succeed before a deadline, which the text names.
+    An attempt did not succeed in time.
+
+    @ivar problem: what has not finished.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, problem: str, setting: str, limit: float) -> None:
         """
-        @param text: the whole text of the error.
+        @param problem: see the attribute.
+        @param setting: the name of the setting or parameter that is the limit.
+        @param limit: its value in seconds.
         """
-        super().__init__(string=text)  # type: ignore[no-untyped-call]
-
-    def __str__(self) -> str:
-        # Twisted's class would put its own words first.
-        text: str = self.args[0]
-        return text
+        Exception.__init__(self, problem, setting, limit)
+        self.problem = problem
+        self.setting = setting
+        self.limit = limit
 
 
 class ErrorDetails(NamedTuple):
@@ -50,7 +53,7 @@ class ErrorDetails(NamedTuple):
         <twisted_clienttcp.errors.ClientTCPError>}.
     @ivar errno: the operating system's error number; 0 for a clean end of stream. For
         C{"getaddrinfo"} it is the resolver's (a C{socket.EAI_} constant).
-    @ivar text: the error in words; empty for a clean end of stream.
+    @ivar text: the error in words. (POE's text for a clean end of stream is empty.)
     """
 
     operation: str
@@ -71,40 +74,52 @@ def errorDetails(failure: Failure) -> ErrorDetails:
 
     @return: the operation, the error number and a text.
     """
+    return detailsWith(failure, assigned)
+
+
+def detailsWith(failure: Failure, form: Form) -> ErrorDetails:
+    """
+    @param form: returns the form of a setting with a value, for the text.
+
+    @return: the result of L{errorDetails}.
+    """
     exception = failure.value
+    assert exception is not None, "a failure has an exception"
     if isinstance(exception, ClientTCPError):
         return ErrorDetails(
-            exception.operation, exception.errno, failure.getErrorMessage()
+            exception.operation, exception.errno, textOf(exception, form)
         )
     operation = operationOf(failure)
+    if isinstance(exception, ConnectTimeout):
+        return ErrorDetails(operation, errno.ETIMEDOUT, textOf(exception, form))
     if isinstance(exception, error.ConnectionDone):
-        return ErrorDetails(operation, 0, "")
+        return ErrorDetails(operation, 0, "the connection was closed")
     if isinstance(exception, error.ConnectionAborted):
         return _system(operation, errno.ECONNABORTED)
     if isinstance(exception, error.ConnectionLost):
         return _system(operation, errno.ECONNRESET)
+    # Leave out the words with which Twisted begins the text of each such error.
+    own = " ".join(map(str, exception.args))
     if isinstance(exception, error.TimeoutError):
-        return _system(operation, errno.ETIMEDOUT)
+        text = own or os.strerror(errno.ETIMEDOUT)
+        return ErrorDetails(operation, errno.ETIMEDOUT, text)
     if isinstance(exception, error.DNSLookupError):
-        return ErrorDetails(
-            operation,
-            exception.errno or socket.EAI_NONAME,
-            exception.strerror or failure.getErrorMessage(),
-        )
+        code = exception.errno or socket.EAI_NONAME
+        text = exception.strerror or own or textOf(exception)
+        return ErrorDetails(operation, code, text)
     if isinstance(exception, socket.gaierror):
-        return ErrorDetails(
-            operation, exception.errno or socket.EAI_FAIL, exception.strerror or ""
-        )
+        code = exception.errno or socket.EAI_FAIL
+        return ErrorDetails(operation, code, exception.strerror or textOf(exception))
     number = getattr(exception, "osError", None) or getattr(exception, "errno", None)
     if isinstance(number, int) and number > 0:
         return _system(operation, number)
     if isinstance(number, int):
         # A negative number is the resolver's, for an address that cannot be bound.
-        return ErrorDetails(operation, number, failure.getErrorMessage())
+        return ErrorDetails(operation, number, textOf(exception))
     for number, kind in error.errnoMapping.items():
         if isinstance(exception, kind):
             return _system(operation, number)
-    return ErrorDetails(operation, errno.EIO, failure.getErrorMessage())
+    return ErrorDetails(operation, errno.EIO, textOf(exception))
 
 
 #: The operation of each class of Twisted's errors. The operation of any other error is
@@ -145,30 +160,20 @@ def operationOf(failure: Failure) -> str:
     return "connect"
 
 
-def fullText(failure: Failure) -> str:
+def describe(failure: Failure, form: Form = assigned) -> str:
     """
-    @return: the text of L{errorDetails}, with two exceptions: that of a clean end of
-        stream is not empty, and that of a L{ConnectTimeout} names the deadline.
-    """
-    if isinstance(failure.value, error.ConnectionDone):
-        return "the server closed the connection"
-    if isinstance(failure.value, ConnectTimeout):
-        return str(failure.value)
-    return errorDetails(failure).text
+    @param form: returns the form of a setting with a value.
 
-
-def describe(failure: Failure) -> str:
-    """
     @return: a description of a failure for the log and the command: what failed, with
-        the first proxy if that was not reached, and the L{fullText}.
+        the first proxy if that was not reached, and why.
     """
-    exception, text = failure.value, fullText(failure)
-    if isinstance(exception, (ClientTCPError, error.ConnectionDone)):
+    exception = failure.value
+    if isinstance(exception, error.ConnectionDone):
+        # Only the server ends a connection with this error and without a request.
+        return CLOSED
+    operation, _, text = detailsWith(failure, form)
+    if isinstance(exception, ClientTCPError):
         return text
-    operation = errorDetails(failure).operation
-    if isinstance(exception, (error.DNSLookupError, error.TimeoutError)):
-        # Leave out the words with which Twisted begins the text of each such error.
-        text = " ".join(map(str, exception.args)) or text
     what, proxy = _FAILED.get(operation, operation), getattr(failure, "proxy", "")
     if proxy and operation in _AT_PROXY:
         what += f" {_AT_PROXY[operation]} the proxy {proxy}"
@@ -218,6 +223,9 @@ def dropFrames(failure: Failure) -> None:
             error.__traceback__ = None
             waiting += error.__cause__, error.__context__
 
+
+#: The description of the failure of a connection that the server has closed.
+CLOSED = "the server closed the connection"
 
 #: The words between the description of an operation and the proxy.
 _AT_PROXY = {"connect": "to", "getaddrinfo": "of"}

@@ -36,6 +36,8 @@ from __future__ import annotations
 
 import errno
 
+from ._texts import LimitExceeded, duration, textOf
+
 
 class ClientTCPError(Exception):
     """
@@ -134,13 +136,8 @@ def nameOf(error: BaseException) -> str:
 
     @return: the name of its class, followed by its text if it has one.
     """
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except BaseException:
-        # The __str__ of a class outside this package may raise anything.
-        return name
-    return f"{name}: {text}" if text else name
+    name, text = type(error).__name__, textOf(error)
+    return name if text == name else f"{name}: {text}"
 
 
 class CallbackError(ClientTCPError):
@@ -218,31 +215,34 @@ class RetriesExhausted(ClientTCPError):
         """
         last = f"; the last one: {words}" if words else ""
         failures = "1 failure" if attempts == 1 else f"{attempts} failures"
-        super().__init__(f"{failures} in {elapsed:.1f} seconds{last}")
+        super().__init__(f"{failures} in {duration(elapsed)}{last}")
         self.attempts = attempts
         self.elapsed = elapsed
         self.__cause__ = cause
 
 
-class PeerSilent(ClientTCPError):
+class PeerSilent(LimitExceeded, ClientTCPError):
     """
     Nothing was received for too long, so the connection was aborted.
 
     @ivar seconds: the seconds since something was received.
-    @ivar setting: the setting that was exceeded, in the form C{name=seconds}.
+    @ivar limit: the seconds that the setting allows.
+    @ivar setting: the name of the setting.
     """
 
     operation = "read"
     errno = errno.ETIMEDOUT
+    setting = "idleTimeout"
 
-    def __init__(self, seconds: float, setting: str) -> None:
+    def __init__(self, seconds: float, limit: float) -> None:
         """
         @param seconds: see the attribute.
-        @param setting: see the attribute.
+        @param limit: see the attribute.
         """
-        super().__init__(f"nothing was received for {seconds:.1f} seconds ({setting})")
+        super().__init__(seconds, limit)
+        self.problem = f"nothing was received for {duration(seconds)}"
         self.seconds = seconds
-        self.setting = setting
+        self.limit = limit
 
 
 class IdleTimeout(PeerSilent):
@@ -256,8 +256,29 @@ class HeartbeatTimeout(PeerSilent):
     The peer did not answer a C{heartbeat}: the connection is half open.
     """
 
+    setting = "heartbeat"
 
-class DrainTimeout(ClientTCPError):
+
+class _ClosingTimeout(LimitExceeded, ClientTCPError):
+    """
+    The base class of timeouts of a connection that is closing.
+
+    @ivar problem: what has not happened in time.
+    """
+
+    errno = errno.ETIMEDOUT
+
+    def __init__(self, problem: str, limit: float) -> None:
+        """
+        @param problem: see the attribute.
+        @param limit: the seconds that the setting allows.
+        """
+        super().__init__(problem, limit)
+        self.problem = problem
+        self.limit = limit
+
+
+class DrainTimeout(_ClosingTimeout):
     """
     The output was not flushed within C{drainTimeout} seconds after C{shutdown()} or the
     start of a drain, because the peer did not read it or a producer did not unregister.
@@ -265,10 +286,10 @@ class DrainTimeout(ClientTCPError):
     """
 
     operation = "write"
-    errno = errno.ETIMEDOUT
+    setting = "drainTimeout"
 
 
-class LingerTimeout(ClientTCPError):
+class LingerTimeout(_ClosingTimeout):
     """
     The peer of a drained connection did not end its side, or did not stop sending,
     within C{lingerTimeout} seconds. The connection was aborted, and records that the
@@ -276,7 +297,7 @@ class LingerTimeout(ClientTCPError):
     """
 
     operation = "read"
-    errno = errno.ETIMEDOUT
+    setting = "lingerTimeout"
 
 
 class OutputLost(ClientTCPError):
@@ -302,7 +323,7 @@ class OutputLost(ClientTCPError):
         self.unsent = unsent
 
 
-class OutputFull(ClientTCPError):
+class OutputFull(LimitExceeded, ClientTCPError):
     """
     Records that were put would exceed C{outputLimit} or, without a connection,
     C{offlineLimit}. None of them was accepted.
@@ -322,10 +343,8 @@ class OutputFull(ClientTCPError):
         @param limit: see the attribute.
         @param setting: see the attribute.
         """
-        super().__init__(
-            f"{size} bytes, in addition to the {pending} that are pending, exceed "
-            f"{setting}={limit}"
-        )
+        super().__init__(size, pending, limit, setting)
+        self.problem = f"{size} bytes cannot be put, because {pending} are pending"
         self.pending = pending
         self.limit = limit
         self.setting = setting
@@ -340,7 +359,7 @@ class FramingError(ClientTCPError):
     errno = errno.EPROTO
 
 
-class RecordTooLong(FramingError):
+class RecordTooLong(LimitExceeded, FramingError):
     """
     A record is longer than the framing's C{maxLength}.
 
@@ -357,6 +376,7 @@ class RecordTooLong(FramingError):
     __slots__ = ("end", "length", "maxLength", "skipped")
 
     errno = errno.EMSGSIZE
+    setting = "maxLength"
 
     def __init__(
         self,
@@ -381,12 +401,16 @@ class RecordTooLong(FramingError):
         args = (self.length, self.maxLength, self.skipped, self.end)
         return type(self), args, self.__dict__ or None
 
-    def __str__(self) -> str:
-        # Built only when it is needed, because a peer may send many such records.
-        return (
-            f"a record of at least {self.length} bytes exceeds "
-            f"maxLength={self.maxLength}{' and was skipped' if self.skipped else ''}"
-        )
+    @property
+    def limit(self) -> int:  # type: ignore[override]
+        "See L{LimitExceeded}."
+        return self.maxLength
+
+    @property
+    def problem(self) -> str:  # type: ignore[override]
+        "See L{LimitExceeded}."
+        skipped = " and was skipped" if self.skipped else ""
+        return f"a record of at least {self.length} bytes is too long{skipped}"
 
 
 class TruncatedRecord(FramingError):

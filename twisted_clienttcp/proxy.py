@@ -120,8 +120,8 @@ class _Connecting:
 
     def _expired(self) -> None:
         unfinished = self._attempt.unfinished or f"connecting to {self._destination}"
-        text = f"{unfinished} has not finished within {self._timeout:g} s"
-        self.fail(Failure(ConnectTimeout(text)))
+        problem = f"{unfinished} has not finished in time"
+        self.fail(Failure(ConnectTimeout(problem, "timeout", self._timeout)))
 
     def _cancelled(self, done: Deferred[IProtocol]) -> None:
         self.fail(Failure(ConnectingCancelledError(self._destination.address)))

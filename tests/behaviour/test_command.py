@@ -555,8 +555,8 @@ class ConsoleTests(ServedTestCase):
         # The server's kernel may or may not have acknowledged the end of our side.
         self.assertRegex(
             done.err,
-            rb"^clienttcp: the connection was lost: Connection reset by peer\n"
-            rb"(clienttcp: the server has not acknowledged 1 bytes .*\n)?$",
+            rb"^clienttcp: [0-9.:]+: the connection was lost: Connection reset by "
+            rb"peer\n(clienttcp: the server has not acknowledged 1 bytes .*\n)?$",
         )
 
     async def test_offline(self) -> None:
@@ -781,7 +781,7 @@ class ConsoleTests(ServedTestCase):
         done = await self.run_(*CLIENTTCP, *self.where, given=given)
         self.assertEqual(server.peers[0].received, b"one\r\n")
         self.assertEqual(self.status, 1)
-        self.assertIn(b"maxLength", done.err)
+        self.assertIn(b"--max-length=1048576", done.err)
         self.assertEqual(done.err.count(b"\n"), 1)
 
     async def test_closedOutput(self) -> None:
@@ -835,7 +835,7 @@ class ConsoleTests(ServedTestCase):
         server.met = lambda peer: command.type(b"a line\n", end=False)
         server.heard = lambda peer, data: peer.reset()
         await self.end(command, 1)
-        lost = "clienttcp: the connection was lost: Connection reset by peer"
+        lost = "clienttcp: [0-9.:]+: the connection was lost: Connection reset by peer"
         self.assertRegex(
             command.err.decode(),
             rf"^{lost}\nclienttcp: next attempt in [0-9.e-]+ s\n"
@@ -851,10 +851,11 @@ class ConsoleTests(ServedTestCase):
         command = self.spawn(*CLIENTTCP, *self.where)
         command.type(b"one\n", end=False)
         await self.end(command, 1)
-        self.assertEqual(
-            command.err,
-            b"clienttcp: the connection was lost: Connection reset by peer\n",
+        where = ":".join(map(str, self.where))
+        lost = (
+            f"clienttcp: {where}: the connection was lost: Connection reset by peer\n"
         )
+        self.assertEqual(command.err.decode(), lost)
 
     async def test_interrupted(self) -> None:
         """

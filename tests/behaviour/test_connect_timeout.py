@@ -88,7 +88,7 @@ class DeadlineTests(ClientTestCase):
         )
         self.reactor.advance(5)
         self.assertEqual(self.events, ["started", ("connectError", "connect", 110)])
-        self.assertEqual(reported, ["timeout: not connected within 5 s"])
+        self.assertEqual(reported, ["not connected in time (timeout=5)"])
 
     def test_otherText(self) -> None:
         """
@@ -282,7 +282,7 @@ class WordTests(ClientTestCase):
         """
         self.start(endpoint=SlowEndpoint())
         self.reactor.advance(30)
-        self.assertEqual(self.words(), "connectTimeout: not connected within 30 s")
+        self.assertEqual(self.words(), "not connected in time (connectTimeout=30)")
         self.setUp()
         client, transport = self.connected(
             preConnect=lambda client, negotiation: Deferred(), connectTimeout=2.5
@@ -291,7 +291,7 @@ class WordTests(ClientTestCase):
         transport.lose()
         self.assertEqual(
             self.words(),
-            "connectTimeout: not connected within 2.5 s: preConnect has not finished",
+            "not connected in time: preConnect has not finished (connectTimeout=2.5)",
         )
 
     def test_endpoint(self) -> None:
@@ -305,10 +305,10 @@ class WordTests(ClientTestCase):
 
         place: dict[str, Any] = {"remoteAddress": "192.0.2.1", "remotePort": 7}
         for parameters, words in (
-            (place, "connectTimeout: not connected within 30 s"),
+            (place, "not connected in time (connectTimeout=30)"),
             (
                 {"endpoint": "tcp:192.0.2.1:7:timeout=5"},
-                "timeout: not connected within 5 s",
+                "not connected in time (timeout=5)",
             ),
         ):
             self.setUp()
@@ -320,4 +320,4 @@ class WordTests(ClientTestCase):
         endpoint = SlowEndpoint()
         self.start(endpoint=endpoint)
         endpoint.results[0].errback(Failure(TimeoutError()))
-        self.assertEqual(self.words(), "not connected within the endpoint's timeout")
+        self.assertIn("not connected within the endpoint's timeout", self.words())

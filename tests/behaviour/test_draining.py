@@ -1010,7 +1010,7 @@ class HalfCloseTests(DrainTestCase):
             self.server.send(b"a\n")
             self.server.advance(2)
         self.assertLost(LingerTimeout, "local")
-        self.assertIn("silent", str(self.disconnection.failure.value))
+        self.assertIn("stopped sending", str(self.disconnection.failure.value))
         self.assertEqual(len(self.records()), 5)
 
     def test_everyLimit(self) -> None:

@@ -212,7 +212,7 @@ class ErrorDetailsTests(SynchronousTestCase):
         The operation, number and text are those of POE.
         """
         for error, operation, number, text in (
-            (ConnectionDone(), "read", 0, ""),
+            (ConnectionDone(), "read", 0, "the connection was closed"),
             (ConnectionLost(), "read", 104, "Connection reset by peer"),
             (ConnectionRefusedError(), "connect", 111, "Connection refused"),
             (ConnectionRefusedError(osError=111), "connect", 111, "Connection refused"),

@@ -37,7 +37,7 @@ class ClientWatchTests(ClientTestCase):
         self.assertEqual(self.events[-1], ("serverError", "read", 110))
         error = self.recorder.failures[-1].value
         self.assertIsInstance(error, IdleTimeout)
-        self.assertIn("30.0 seconds", str(error))
+        self.assertIn("30 s", str(error))
         transport.lose(ConnectionAborted())
         self.assertEqual(self.events[-1], "disconnected")
         disconnection = self.recorder.disconnections[-1]

@@ -152,7 +152,7 @@ class SentenceTests(LogTestCase):
             [
                 "cannot connect: Connection refused; next attempt in 1 s",
                 "cannot connect: Network is unreachable",
-                " gives up: 2 failures in 1.0 seconds; the last one: cannot connect: "
+                " gives up: 2 failures in 1 s; the last one: cannot connect: "
                 "Network is unreachable",
             ],
         )
@@ -251,7 +251,7 @@ class SentenceTests(LogTestCase):
         server.send(b"four\r\n" * 5)
         server.advance(61)
         server.send(b"four\r\n")
-        start = "a record of at least 4 bytes exceeds maxLength=3 and was skipped"
+        start = "a record of at least 4 bytes is too long and was skipped (maxLength=3)"
         self.assertEqual(self.lines()[1:], [start, f"{start} (5 times in 61 s)"])
 
     def test_alias(self) -> None:

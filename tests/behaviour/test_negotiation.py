@@ -279,7 +279,10 @@ class NegotiationTests(ClientTestCase):
             self.events, ["started", ("connectError", "connect", 110), "stopped"]
         )
         expired = self.failureResultOf(stopped, TimeoutError)
-        self.assertIn("within 5 s: preConnect has not finished", str(expired.value))
+        self.assertIn(
+            "in time: preConnect has not finished (connectTimeout=5)",
+            str(expired.value),
+        )
 
     def test_badRecord(self) -> None:
         """

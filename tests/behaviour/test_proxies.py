@@ -46,78 +46,19 @@ from twisted_clienttcp.wirelog import WireLog
 
 from .._memory import ClientTestCase, SlowEndpoint, Transport, phase
 from .._processes import setVariable
-from .._proxies import HTTP_AGREES, SOCKS_AGREES, Proxy, ScriptedProxy
+from .._proxies import (
+    HTTP_AGREES,
+    SOCKS_AGREES,
+    Proxy,
+    ProxyTestCase,
+    ScriptedProxy,
+)
 from .._resolver import FakeResolver
 from .._support import NetworkTestCase, Recorder, Server, freePort, reactor, turn
-from .._tls import TLSTestCase
 from .._wirelog import Dump
 
 PROXY = "http://me:secret@127.0.0.1:3128"
 HIDDEN = "http://127.0.0.1:3128"
-
-
-class ProxyTestCase(TLSTestCase):
-    """
-    Tests with a proxy that works.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        #: The second arguments of C{connected}.
-        self.met: list[Any] = []
-
-    async def proxy(self, scheme: str, *credentials: bytes) -> Proxy:
-        """
-        Run a proxy until the test ends.
-        """
-        user = (credentials[0], credentials[1]) if credentials else None
-        proxy = Proxy(scheme, user)
-        if scheme == "https":
-            listening = reactor.listenSSL(
-                0, proxy, self.made.good.options(), interface="127.0.0.1"
-            )
-        else:
-            listening = reactor.listenTCP(0, proxy, interface="127.0.0.1")
-        self.addCleanup(listening.stopListening)
-        self.addCleanup(self._end, proxy)
-        proxy.port = listening.getHost().port
-        return proxy
-
-    def _end(self, proxy: Proxy) -> None:
-        for relay in list(proxy.relays):
-            transport: Any = relay.transport
-            transport.abortConnection()
-
-    def url(self, proxy: Proxy) -> Any:
-        """
-        @return: the value of the setting for a proxy.
-        """
-        if proxy.scheme == "https":
-            return ProxyURL(proxy.url, self.options("127.0.0.1"))
-        return proxy.url
-
-    async def exchange(self, server: Server, **parameters: Any) -> Any:
-        """
-        Send a line to a server and receive its answer, and shut down.
-
-        @return: the disconnection.
-        """
-        server.heard = lambda peer, data: peer.send(data.upper())
-        received: Deferred[bytes] = Deferred()
-        self.recorder = recorder = Recorder()
-        recorder.on["serverInput"] = lambda client, line: received.callback(line)
-        given = {
-            "remoteAddress": "server.test",
-            **recorder.parameters(),
-            **parameters,
-        }
-        client = self.client(server, **given)
-        recorder.on["connected"] = lambda client, peer: self.met.append(peer)
-        client.start().addErrback(received.errback)
-        await client.whenConnected()
-        client.put(b"hello")
-        self.assertEqual(await received, b"HELLO")
-        return await client.shutdown()
 
 
 class WaysTests(ProxyTestCase):
@@ -740,8 +681,8 @@ class AttemptTests(ClientTestCase):
         error: Any = self.recorder.failures[0].value
         self.assertEqual(
             str(error),
-            "connectTimeout: not connected within 5 s: the dialogue with "
-            f"{HIDDEN} has not finished",
+            f"not connected in time: the dialogue with {HIDDEN} has not finished "
+            "(connectTimeout=5)",
         )
 
     def test_unreachable(self) -> None:
@@ -754,8 +695,8 @@ class AttemptTests(ClientTestCase):
         failure = self.recorder.failures[0]
         self.assertEqual(
             str(failure.value),
-            "connectTimeout: not connected within 5 s: connecting to the proxy "
-            f"{HIDDEN} has not finished",
+            f"not connected in time: connecting to the proxy {HIDDEN} has not finished "
+            "(connectTimeout=5)",
         )
 
     def test_retry(self) -> None:
@@ -948,7 +889,7 @@ class EndpointTests(ProxyTestCase):
             reactor, f"http://127.0.0.1:{silent.port}", "server.test", 7, timeout=0.1
         )
         error = await self.assertFailure(endpoint.connect(self.factory()), TimeoutError)
-        self.assertIn("has not finished within 0.1 s", str(error))
+        self.assertIn("has not finished in time (timeout=0.1)", str(error))
         await silent.peers[0].lost
 
     async def test_cancel(self) -> None:

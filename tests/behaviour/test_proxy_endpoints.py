@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 
 from twisted_clienttcp.proxy import ProxyEndpoint
 
+from .._proxies import ProxyTestCase
 from .._support import Server, freePort, reactor
-from .test_proxies import ProxyTestCase
 
 
 class Notified(Factory):

@@ -313,7 +313,7 @@ class GiveUpTests(RetryTestCase):
         self.refuse()
         error = self.assertGaveUp(Refused)
         self.assertEqual((error.attempts, error.elapsed), (3, 3.0))
-        self.assertIn("3 failures in 3.0 seconds", str(error))
+        self.assertIn("3 failures in 3 s", str(error))
         self.assertIn("refused", str(error))
         for waiter in (connection, client.whenConnected(), client.whenStopped()):
             self.assertIs(self.failureResultOf(waiter, RetriesExhausted).value, error)

@@ -703,12 +703,12 @@ class LaterTests(ClientsTestCase):
         client = self.started(remoteAddress="fe80::1%0", connectTimeout=5)
         client.connectTimeout = 90
         self.reactor.advance(5)
-        self.assertIn("within 5 s", str(self.recorder.failures[-1].value))
+        self.assertIn("connectTimeout=5)", str(self.recorder.failures[-1].value))
         self.reactor.advance(client.delay)
         self.reactor.advance(6)
         self.assertEqual(client.stats.failures, 1)
         self.reactor.advance(84)
-        self.assertIn("within 90 s", str(self.recorder.failures[-1].value))
+        self.assertIn("connectTimeout=90)", str(self.recorder.failures[-1].value))
 
     def test_framing(self) -> None:
         """

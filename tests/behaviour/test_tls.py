@@ -241,8 +241,8 @@ class VerifiedTests(TLSTestCase):
             )
             self.assertEqual(
                 str(error),
-                "connectTimeout: not connected within 0.05 s: the TLS handshake has "
-                "not finished",
+                "not connected in time: the TLS handshake has not finished "
+                "(connectTimeout=0.05)",
             )
             self.assertEqual(self.events[1], ("connectError", "connect", 110))
             self.assertEqual(len(self.events), 3)

@@ -6,6 +6,7 @@ client, and records the calls of callbacks.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from collections import Counter
@@ -32,6 +33,9 @@ from twisted_clienttcp import ClientTCPFactory, errorDetails, framing
 
 from ..filter_cases.filters import CODE, FILTERS, translated
 from .rules import NAMES, PARAMETERS, Entry, ordered
+
+#: POE's texts for two error numbers, in place of ours.
+TEXTS = {0: "", errno.ETIMEDOUT: os.strerror(errno.ETIMEDOUT)}
 
 #: The session types.
 SESSIONS = {
@@ -231,7 +235,7 @@ class Client:
         """
         isFailure = "operation" in event and event["log_level"] is LogLevel.warn
         if isFailure and event.get("log_source") in self._clients:
-            text = event["text"] or "Normal disconnection"
+            text = event["text"] if event["errno"] else "Normal disconnection"
             self._lines.append(
                 f"got {event['operation']} error {event['errno']} ({text})"
             )
@@ -247,7 +251,8 @@ class Client:
             return _address(args[0])
         if name in ("ConnectError", "ServerError"):
             operation, number, text = errorDetails(args[0])
-            return {"op": operation, "errno": number, "error": text}
+            error = TEXTS.get(number, text)
+            return {"op": operation, "errno": number, "error": error}
         if name == "ServerInput":
             if name in self._spec.get("summarise", {}):
                 return {"record": args[0]}

@@ -49,6 +49,8 @@ How our trace is compared with the recorded one. These differences are allowed:
     records on a lost connection, and other code may read it too while an awaited result
     delays C{serverError}. So this flag is not compared there, unless the peer has only
     ended its side; other tests check that it is false.
+18. I{The texts of a clean end of stream and of a timeout} are ours, because they say
+    more than POE's. The client of the tests replaces them.
 """
 
 from __future__ import annotations

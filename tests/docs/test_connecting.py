@@ -29,7 +29,7 @@ from .._support import UNBOUND, Server, freePort, reactor, suppressing
 from .._tls import TLSTestCase
 
 #: The time in which something does not answer, and how a message shows it.
-TIMEOUT, SHORT = 0.05, "0.05 s"
+TIMEOUT, SHORT = 0.05, "connectTimeout=0.05"
 
 
 READY = b"\x05\x00"
@@ -67,7 +67,9 @@ class FailingTestCase(TLSTestCase):
         client = self.client(server, **{**callbacks, **parameters})
         await client.start().addErrback(lambda failure: None)
         text = describe(failures[0]) + inWords(client.tried)
-        return re.sub(rf"\b{server.port}\b", "7", text).replace(SHORT, "30 s")
+        return re.sub(rf"\b{server.port}\b", "7", text).replace(
+            SHORT, "connectTimeout=30"
+        )
 
     def nowhere(self) -> Server:
         """

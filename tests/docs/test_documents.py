@@ -279,5 +279,7 @@ class ErrorsTests(SynchronousTestCase):
         """
         page = (ROOT / "docs" / "errors.rst").read_text()
         for name, thing in vars(errors).items():
-            if isinstance(thing, type) and thing is not errors.ClientTCPError:
+            isOurs = getattr(thing, "__module__", "") == errors.__name__
+            isHidden = name.startswith("_") or thing is errors.ClientTCPError
+            if isinstance(thing, type) and isOurs and not isHidden:
                 self.assertIn(f"   * - ``{name}``\n", page)

@@ -663,11 +663,11 @@ class EventTests(SynchronousTestCase):
         server, client = (
             f"the {side} closed the connection" for side in ("server", "client")
         )
-        deadline = "connectTimeout: not connected within 30 s"
+        deadline = "not connected in time (--connect-timeout=30)"
         done = Failure(ConnectionDone())
         for name in ("connectError", "serverError", "stopped"):
             self.assertEqual(self.event(name, 0, done)["text"], server)
-        timeout = Failure(ConnectTimeout(deadline))
+        timeout = Failure(ConnectTimeout("not connected in time", "connectTimeout", 30))
         self.assertEqual(self.event("connectError", 0, timeout)["text"], deadline)
         for initiator, failure, text in (
             ("peer", done, server),

@@ -566,8 +566,8 @@ class WatchTests(SynchronousTestCase):
         The errors name the setting.
         """
         for settings, wanted in (
-            ({"idle": 10}, "nothing was received for 10.0 seconds (idleTimeout=10)"),
-            ({"beat": 2.5}, "nothing was received for 5.0 seconds (heartbeat=2.5)"),
+            ({"idle": 10}, "nothing was received for 10 s (idleTimeout=10)"),
+            ({"beat": 2.5}, "nothing was received for 5 s (heartbeat=2.5)"),
         ):
             self.watch(**settings)
             self.clock.pump([2.5] * 10 + [0] * 4)

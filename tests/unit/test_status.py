@@ -29,6 +29,7 @@ ARGUMENTS = {
     "count": 1,
     "limit": 1,
     "pending": 1,
+    "problem": "it has not ended",
     "proxy": "http://a.test:1",
     "rest": b"x",
     "seconds": 1.0,

@@ -19,10 +19,10 @@ from twisted_clienttcp._client.story import (
     MOST,
     Limit,
     Repetition,
-    duration,
     past,
 )
 from twisted_clienttcp._logevents import CLIENT, KINDS
+from twisted_clienttcp._texts import duration
 from twisted_clienttcp.framing import Line
 from twisted_clienttcp.retry import constant
 from twisted_clienttcp.testing import MemoryServer
@@ -307,7 +307,7 @@ STEPS: dict[str, tuple[Callable[[MemoryServer], None], dict[str, Any], str]] = {
             "reason": "the server closed the connection",
             "operation": "read",
             "errno": 0,
-            "text": "",
+            "text": "the connection was closed",
             "seconds": 3,
             "count": 1,
             "delay": 1,
@@ -328,12 +328,12 @@ STEPS: dict[str, tuple[Callable[[MemoryServer], None], dict[str, Any], str]] = {
     "serverError": (
         _skipped,
         {"operation": "framing", "count": 1},
-        ": a record of at least 8 bytes exceeds maxLength=5 and was skipped",
+        ": a record of at least 8 bytes is too long and was skipped (maxLength=5)",
     ),
     "gaveUp": (
         _gaveUp,
         {"failures": 1, "losses": 0, "seconds": 0},
-        " gives up: 1 failure in 0.0 seconds; the last one: cannot connect: Network is "
+        " gives up: 1 failure in 0 s; the last one: cannot connect: Network is "
         "unreachable",
     ),
     "stopped": (

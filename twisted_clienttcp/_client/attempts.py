@@ -240,13 +240,10 @@ class Attempts:
         @param seconds: the time that has passed; None if only the endpoint knows it.
         """
         if seconds is None:
-            return Failure(
-                ConnectTimeout("not connected within the endpoint's timeout")
-            )
+            text = "not connected within the endpoint's timeout"
+            return Failure(TimeoutError(string=text))
         name = "connectTimeout" if seconds == self._allowed else "timeout"
-        return Failure(
-            ConnectTimeout(f"{name}: not connected within {seconds:g} s{why}")
-        )
+        return Failure(ConnectTimeout(f"not connected in time{why}", name, seconds))
 
     def deadline(self) -> float | None:
         """

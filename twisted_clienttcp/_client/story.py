@@ -24,6 +24,7 @@ from .. import _logevents as logged
 from .._connecting.resolving import inWords
 from .._connection.disconnection import Disconnection
 from .._details import describe, errorDetails, oneLine
+from .._texts import duration
 from ..errors import ClientTCPError
 from .reporting import (
     clientFields,
@@ -443,18 +444,6 @@ def past(counts: Mapping[str, int], seconds: float) -> dict[str, object]:
 
 #: The result of L{past} if nothing has happened.
 NOTHING: Mapping[str, object] = MappingProxyType(past({}, 0.0))
-
-
-def duration(seconds: float) -> str:
-    """
-    @return: a time in words, with one to three digits.
-    """
-    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    if seconds >= 10:
-        return f"{seconds:.0f} s"
-    return f"{round(seconds, 3):.2g} s"
 
 
 def _outlook(delay: float | None) -> str:

@@ -29,7 +29,7 @@ from .. import _logevents as logged
 from .._connecting.resolving import resultsOf
 from .._connection.peer import addressText
 from .._connection.queue import HIGH_MARK, LOW_MARK
-from .._details import describe
+from .._texts import textOf
 from ..errors import (
     ClientTCPError,
     DrainTimeout,
@@ -44,6 +44,7 @@ from .reports import Reports
 from .screen import Screen
 from .status import EX_FAILED, exitStatus
 from .stdio import StandardInput, StandardOutput, standard
+from .table import asOption
 from .text import Form, event, now
 
 #: The time in seconds for which a server may keep sending although its records are not
@@ -297,7 +298,7 @@ class Console:
 
     def _serverError(self, client: ClientTCPFactory, failure: Failure) -> None:
         if not failure.check(ConnectionDone):
-            self.reports.failed(describe(failure))
+            self.reports.errorOccurred(client, failure)
             if isinstance(failure.value, RecordTooLong) and failure.value.skipped:
                 return
             self.failure = failure
@@ -385,7 +386,7 @@ class Console:
                     self._input.pauseProducing()
         except ClientTCPError as error:
             self.lost = True
-            logged.INPUT_REJECTED.log(self, {"error": error})
+            logged.INPUT_REJECTED.log(self, {"error": textOf(error, asOption)})
             self.shutdown()
 
     def _ended(self, error: OSError | None) -> None:

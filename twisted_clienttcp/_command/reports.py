@@ -11,11 +11,12 @@ from twisted.python.failure import Failure
 
 from .. import ClientTCPFactory
 from .. import _logevents as logged
-from .._client.story import duration
+from .._client.reporting import destinationOf
 from .._connecting.resolving import inWords
-from .._connection.peer import addressText
 from .._details import describe, oneLine
+from .._texts import duration
 from ..errors import RetriesExhausted
+from .table import asOption
 
 
 class Reports:
@@ -32,12 +33,13 @@ class Reports:
         #: Why no attempt follows, if the client has given up.
         self._gaveUp: RetriesExhausted | None = None
 
-    def failed(self, text: str) -> None:
+    def errorOccurred(self, client: ClientTCPFactory, failure: Failure) -> None:
         """
-        Something has failed.
+        There was an error during a connection.
+        """
+        self._log(_whereAndWhy(client, failure))
 
-        @param text: what has happened.
-        """
+    def _log(self, text: str) -> None:
         if self.enabled:
             logged.FAILED.log(self, {"text": oneLine(text)})
 
@@ -45,16 +47,13 @@ class Reports:
         """
         An attempt has failed. (This must be called by C{connectError}.)
         """
-        text = (
-            f"{addressText(client.connector.getDestination())}: "
-            f"{describe(failure)}{inWords(client.tried)}"
-        )
+        text = f"{_whereAndWhy(client, failure)}{inWords(client.tried)}"
         # The client schedules the next attempt, or stops, after this has returned.
         self._reactor.callLater(0, self._attemptFailed, text, client, client.retries)
 
     def _attemptFailed(self, text: str, client: ClientTCPFactory, retries: int) -> None:
         outlook = self._outlook(client, retries)
-        self.failed(f"{text}; {outlook}" if outlook else text)
+        self._log(f"{text}; {outlook}" if outlook else text)
 
     def connectionLost(self, client: ClientTCPFactory) -> None:
         """
@@ -65,7 +64,7 @@ class Reports:
 
     def _connectionLost(self, client: ClientTCPFactory, retries: int) -> None:
         if outlook := self._outlook(client, retries):
-            self.failed(outlook)
+            self._log(outlook)
 
     def _outlook(self, client: ClientTCPFactory, retries: int) -> str:
         """
@@ -86,3 +85,10 @@ class Reports:
         """
         if failure is not None and isinstance(failure.value, RetriesExhausted):
             self._gaveUp = failure.value
+
+
+def _whereAndWhy(client: ClientTCPFactory, failure: Failure) -> str:
+    """
+    @return: the server and the reason of a failure, in words.
+    """
+    return f"{destinationOf(client)}: {describe(failure, asOption)}"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from twisted.python import usage
 
 from .._client.settings import DOCUMENTATION, SETTINGS
+from .._texts import assigned
 from ..demo import SERVERS
 from ..framing import SPECS
 from .values import CONVERSIONS
@@ -402,6 +403,19 @@ REPEATED = ("endpoint", "proxy")
 
 #: Every option by its name.
 ALL = {option.name: option for options in GROUPS.values() for option in options}
+
+#: The option for each setting that has one, and for the limit of a framing.
+_OPTIONS = {option.settings: option.name for option in ALL.values() if option.isSetting}
+_OPTIONS["maxLength"] = "max-length"
+
+
+def asOption(setting: str, value: float) -> str:
+    """
+    @return: a setting with a value, as on the command line.
+    """
+    name = _OPTIONS.get(setting)
+    return assigned(f"--{name}" if name else setting, value)
+
 
 #: Names in rules that are no options, as in messages.
 ARGUMENTS = "HOST and PORT"

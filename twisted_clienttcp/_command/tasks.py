@@ -18,6 +18,7 @@ from .. import ClientTCPFactory
 from .._connection.peer import addressText
 from .._details import describe
 from .._logevents import CANNOT_START
+from .._texts import textOf
 from ..demo import SERVERS
 from .console import Console
 from .handlers import clientFrom
@@ -25,6 +26,7 @@ from .options import Options
 from .status import EX_FAILED, exitStatus
 from .stdio import refuse
 from .story import DemoFailed, demo
+from .table import asOption
 
 #: The reason for status 0.
 OK = "all in order"
@@ -42,8 +44,8 @@ class Outcome(NamedTuple):
     reason: str
 
 
-def _failed(source: object, what: str, error: object) -> Outcome:
-    CANNOT_START.log(source, {"what": what, "error": error})
+def _failed(source: object, what: str, why: str) -> Outcome:
+    CANNOT_START.log(source, {"what": what, "error": why})
     return Outcome(EX_FAILED, what)
 
 
@@ -128,7 +130,7 @@ class ClientTask(Task):
         try:
             stopped = self._client.start()
         except Exception as error:
-            return _failed(self, "the client cannot start", error)
+            return _failed(self, "the client cannot start", textOf(error))
         failure: Failure | None = None
         try:
             await stopped
@@ -141,7 +143,7 @@ class ClientTask(Task):
             failure = failure or self.console.failure
             status = self.console.exitStatus(failure)
         if failure is not None:
-            return Outcome(status, describe(failure))
+            return Outcome(status, describe(failure, asOption))
         return Outcome(status, "not everything was sent and printed" if status else OK)
 
     def stop(self, signal: str | None = None) -> None:
@@ -158,7 +160,7 @@ async def _playDemo(reactor: Any) -> Outcome:
     try:
         await demo(reactor)
     except DemoFailed as error:
-        return _failed(demo, "the demo failed", error)
+        return _failed(demo, "the demo failed", textOf(error))
     return Outcome(0, OK)
 
 

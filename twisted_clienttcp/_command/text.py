@@ -15,14 +15,15 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from .. import Disconnection, errorDetails
+from .. import Disconnection
 from .._connection import peer as _peer
-from .._details import fullText
+from .._details import CLOSED, detailsWith
 from ..errors import InvalidRecord
 from ..framing import JSONLines, JSONValues, Line, Serialized, Stream
 from ..framing._base import MAX_LENGTH, AnyFraming
 from ..framing._buffer import InputBuffer
 from ..framing._json import loads
+from .table import asOption
 
 
 def now() -> str:
@@ -317,7 +318,9 @@ def _text(record: object) -> object:
 
 def _details(failure: Failure) -> dict[str, object]:
     """
-    @return: the details of a failure, with a text that is never empty.
+    @return: the details of a failure.
     """
-    operation, errno, _ = errorDetails(failure)
-    return {"operation": operation, "errno": errno, "text": fullText(failure)}
+    details = detailsWith(failure, asOption)._asdict()
+    if failure.check(ConnectionDone):
+        details["text"] = CLOSED
+    return details

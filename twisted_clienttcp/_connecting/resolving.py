@@ -49,7 +49,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._connection.tcp import refuseOwnEnd
-from .._details import fullText
+from .._details import errorDetails
 from .._logevents import LOOKUP_NOT_CANCELLED
 from .._raising import caught
 
@@ -598,7 +598,7 @@ def resultsOf(tried: dict[IAddress, Failure | State]) -> dict[str, str]:
     @return: the result of each host (or path) as text.
     """
     return {
-        getattr(address, "host", str(address)): fullText(result)
+        getattr(address, "host", str(address)): errorDetails(result).text
         if isinstance(result, Failure)
         else result
         for address, result in tried.items()

@@ -391,19 +391,18 @@ class Closing:
             why = f"{pending} bytes could not be sent"
         else:
             why = "the producer has not unregistered"
-        limit = f"within drainTimeout={self._drainTimeout} seconds"
-        self.blame(Failure(DrainTimeout(f"{why} {limit}")), "local", isKnown=False)
+        late = DrainTimeout(f"{why} in time", self._drainTimeout)
+        self.blame(Failure(late), "local", isKnown=False)
         self._breakOff()
 
     def _lingerExpired(self) -> None:
         if self.state is HEARING:
-            why = f"the peer has not been silent for {self._silence():g} seconds"
+            why = "the peer has not stopped sending in time"
         else:
-            why = "the peer has not ended its side"
-        limit = f"within lingerTimeout={self._lingerTimeout} seconds"
+            why = "the peer has not ended its side in time"
         if not self._reading.isRead:
-            limit += ", while input was paused"
-        late = LingerTimeout(f"{why} {limit}")
+            why += ", while input was paused"
+        late = LingerTimeout(why, self._lingerTimeout)
         self.blame(Failure(late), "local", isKnown=False)
         self._breakOff()
 

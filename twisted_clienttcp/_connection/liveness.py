@@ -363,10 +363,10 @@ class Watch:
     def _isUnanswered(self, now: float) -> None:
         assert self.heartbeat is not None
         self.stop()
-        seconds = self.heartbeat.seconds
-        self._silent(HeartbeatTimeout(now - self._heardAt, f"heartbeat={seconds:g}"))
+        limit = self.heartbeat.seconds
+        self._silent(HeartbeatTimeout(now - self._heardAt, limit))
 
     def _isIdle(self, now: float) -> None:
         self.stop()
-        seconds = self.idleTimeout
-        self._silent(IdleTimeout(now - self._heardAt, f"idleTimeout={seconds:g}"))
+        assert self.idleTimeout is not None
+        self._silent(IdleTimeout(now - self._heardAt, self.idleTimeout))

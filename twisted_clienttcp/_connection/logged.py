@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IAddress, ITransport
 from twisted.python.failure import Failure
 
 from .. import _tls
-from .._details import fullText
+from .._details import errorDetails
 from ..framing._base import AnyFraming
 from .closing import ABORTED, Closing
 from .outbound import Outbound
@@ -80,7 +80,7 @@ class LoggedClosing(Closing):
             return "aborted"
         if reason.check(ConnectionDone):
             return "closed"
-        return f"lost: {fullText(reason)}"
+        return f"lost: {errorDetails(reason).text}"
 
 
 class LoggedConnection(Connection):
