@@ -285,15 +285,17 @@ def meant(name: str, known: Collection[str], form: str = "{}") -> str:
     @param name: an unknown name that a user has written.
     @param form: the format of a name in the message.
 
-    @return: the end of a message, which asks for the known names that it abbreviates,
-        or else for the most similar one. Empty if there is none.
+    @return: the end of a message, which asks for the known names that begin with it, or
+        else contain it as a word, or else for the most similar one. Empty if there is
+        none.
     """
     found = [each for each in known if each.lower().startswith(name.lower())]
+    found = found or [each for each in known if name in each.split("-")]
     found = found or get_close_matches(name, known, 1)
     if not name or not found:
         return ""
     found = [form.format(each) for each in found]
-    return f"; did you mean {oneOf(found) if len(found) > 1 else found[0]}?"
+    return f": did you mean {oneOf(found) if len(found) > 1 else found[0]}?"
 
 
 def misspelt(name: str, known: Collection[str]) -> str | None:

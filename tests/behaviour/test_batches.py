@@ -95,4 +95,4 @@ class BatchTests(FlowTestCase):
         error = self.assertRaises(
             TypeError, ClientTCPFactory, serverInput=print, serverInputBatch=print
         )
-        self.assertIn("exclude each other", str(error))
+        self.assertIn("cannot be used together", str(error))

@@ -258,7 +258,7 @@ class ArgumentTests(SynchronousTestCase):
         """
         An endpoint is one or describes one, and excludes an address.
         """
-        self.refused(TypeError, "exclude", endpoint="tcp:localhost:7")
+        self.refused(TypeError, "together", endpoint="tcp:localhost:7")
         nowhere = {"remoteAddress": None, "remotePort": None}
         self.refused(ValueError, "endpoint", endpoint="nonsense", **nowhere)
         self.refused(TypeError, "endpoint", endpoint=5, **nowhere)
@@ -642,11 +642,11 @@ class LaterTests(ClientsTestCase):
 
     def test_endpoint(self) -> None:
         """
-        An endpoint can replace an address; they exclude each other.
+        An endpoint can replace an address; they cannot be used together.
         """
         client = self.started()
         error = self.assertRaises(TypeError, setattr, client, "endpoint", ABC)
-        self.assertIn("exclude each other", str(error))
+        self.assertIn("cannot be used together", str(error))
         client.remoteAddress = client.remotePort = None
         client.endpoint = iter(ABC)
         self.assertEqual(client.endpoint, ABC)

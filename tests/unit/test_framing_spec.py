@@ -63,13 +63,16 @@ class SpecTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        An unknown name or parameter is reported with the known ones.
+        An unknown name or parameter is reported with the one that was probably meant,
+        or else with the known ones.
         """
         for text, words in (
-            ("lines", ["lines", "line", "netstring", "block"]),
+            ("lines", ["lines", "did you mean line?"]),
+            ("nonsense", ["nonsense", "line", "netstring", "block"]),
             ("", ["line"]),
             ("map", ["line"]),
-            ("line:delimeter=|", ["delimeter", "delimiter", "maxLength"]),
+            ("line:delimeter=|", ["delimeter", "did you mean delimiter=?"]),
+            ("line:nonsense=|", ["nonsense", "delimiter", "maxLength"]),
             ("line:delimiter", ["delimiter"]),
             ("stream:maxLength=5", ["maxLength", "no parameters"]),
             ("block:decoder=x", ["decoder", "size"]),

@@ -295,7 +295,7 @@ class HandlerTests(SynchronousTestCase):
         self.rejected(object(), "serverInput is required", "handler")
         client(handler=deaf, serverInput=method)
         both = type("Handler", (), {"serverInput": method, "serverInputBatch": method})
-        self.rejected(both(), "exclude each other")
+        self.rejected(both(), "cannot be used together")
 
     def test_kinds(self) -> None:
         """

@@ -590,8 +590,9 @@ class RuleTests(OptionsTestCase):
         """
         for word, expected in (
             ("--nope", "there is no option --nope "),
-            ("--lingre-timeout", "--lingre-timeout; did you mean --linger-timeout?"),
+            ("--lingre-timeout", "--lingre-timeout: did you mean --linger-timeout?"),
             ("-z", "there is no option -z "),
+            ("--timeout", "--timeout: did you mean --connect-timeout, --drain-timeout"),
             ("--x", "there is no option --x "),
             ("--tls=yes", "--tls has no value: leave out '=' and what follows"),
             ("--version=3", "--version has no value: leave out '=' and what follows"),
@@ -600,10 +601,10 @@ class RuleTests(OptionsTestCase):
             ("--key", "--key needs a value, as in --key=FILE"),
             (
                 "--h",
-                "there is no option --h; did you mean --half-close, --heartbeat, "
+                "there is no option --h: did you mean --half-close, --heartbeat, "
                 "--help, --hex-dump or --high-mark?",
             ),
-            ("--ipv", "there is no option --ipv; did you mean --ipv4 or --ipv6?"),
+            ("--ipv", "there is no option --ipv: did you mean --ipv4 or --ipv6?"),
         ):
             self.refused(expected, word)
         for option in ALL.values():

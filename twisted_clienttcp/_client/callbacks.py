@@ -60,7 +60,7 @@ def checked(
         )
     if each is not None and batch is not None:
         raise TypeError(
-            "serverInput and serverInputBatch exclude each other: pass one of them"
+            "serverInput and serverInputBatch cannot be used together: pass one of them"
         )
     functions = {}
     for name, arguments in CALLBACKS.items():

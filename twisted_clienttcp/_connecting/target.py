@@ -431,8 +431,8 @@ def _excludeDoubleTLS(destinations: Iterable[AnyDestination]) -> None:
     for each in destinations:
         if each.isSecure:
             raise TypeError(
-                f"endpoint {str(each)!r} and tls exclude each other: it uses TLS "
-                "already; omit tls, or pass 'tcp:host:port'"
+                f"endpoint {str(each)!r} uses TLS already: omit tls, or pass "
+                "'tcp:host:port'"
             )
 
 
@@ -456,6 +456,6 @@ def _excludeAddress(**parameters: object) -> None:
     for name, value in parameters.items():
         if value is not None:
             raise TypeError(
-                f"endpoint and {name} exclude each other: the endpoint has an address "
-                f"of its own; omit {name}"
+                f"endpoint and {name} cannot be used together, because the endpoint "
+                f"has an address of its own: omit {name}"
             )

@@ -5,11 +5,11 @@ The contract of a framing.
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from .._validators import meant
 from ..errors import RecordTooLong
 
 #: Received bytes: usually C{bytes}, and a C{bytearray} while a long record arrives.
@@ -334,6 +334,5 @@ def _checkNames(cls: type, kwargs: dict[str, object]) -> None:
     known = [name for name in parameters if name != "self"]
     for name in kwargs:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f": did you mean {near[0]}?" if near else ""
+            hint = meant(name, known)
             raise TypeError(f"{cls.__name__} has no parameter {name!r}{hint}")

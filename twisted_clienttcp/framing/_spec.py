@@ -99,10 +99,8 @@ class Spec:
         name, _, rest = text.partition(":")
         self.name = name = name.strip().lower()
         if name not in _CLASSES:
-            raise ValueError(
-                f"unknown framing {name!r}: use one of {', '.join(SPECS)}"
-                f"{meant(name, SPECS)}"
-            )
+            hint = meant(name, SPECS) or f": use one of {', '.join(SPECS)}"
+            raise ValueError(f"unknown framing {name!r}{hint}")
         signature = inspect.signature(_CLASSES[name].__init__)
         self.known = [each for each in signature.parameters if each in _PARAMETERS]
         self.given: dict[str, object] = {}
@@ -113,11 +111,9 @@ class Spec:
         parameter, equals, value = part.partition("=")
         parameter = parameter.strip()
         if parameter not in self.known or not equals:
-            known = ", ".join(f"{each}=" for each in self.known)
-            raise ValueError(
-                f"{self.name} takes {known or 'no parameters'}, not {part!r}"
-                f"{meant(parameter, self.known, '{}=')}"
-            )
+            known = ", ".join(f"{each}=" for each in self.known) or "no parameters"
+            hint = meant(parameter, self.known, "{}=") or f": it takes {known}"
+            raise ValueError(f"{self.name} does not take {part!r}{hint}")
         if parameter in self.given:
             raise ValueError(f"{self.name}: {parameter} is given twice")
         try:
