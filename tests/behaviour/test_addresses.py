@@ -127,7 +127,7 @@ class AddressTests(ClientTestCase):
             (TypeError, "not 5", {"endpoint": ["tcp:a:7", 5]}),
             (TypeError, "not b'tcp:a:7'", {"endpoint": b"tcp:a:7"}),
             (TypeError, "a sequence of these", {"endpoint": {"tcp:a:7"}}),
-            (TypeError, "exclude", {"endpoint": ABC, "bindPort": 5}),
+            (TypeError, "together", {"endpoint": ABC, "bindPort": 5}),
             (
                 ValueError,
                 "different families",
