@@ -19,7 +19,6 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
 )
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -221,11 +220,11 @@ def start(
 
     @return: the transport to use from now on.
     """
+    creator = Creator(options, above.timeSource())
     if endsAtProxy(transport):
-        secure: Any = _within(transport, options, above)
-        tls = secure
+        secure = tls = transport.insert(creator)
     else:
-        transport.startTLS(Creator(options, above.timeSource()))
+        transport.startTLS(creator)
         secure, tls = transport, transport.protocol
     if not swallow:
         return secure
@@ -241,35 +240,13 @@ def start(
     return secure
 
 
-def _within(
-    transport: Any, options: IOpenSSLClientConnectionCreator, above: Any
-) -> TLSMemoryBIOProtocol:
-    """
-    Insert TLS with the server between the TLS with a proxy and the protocol above it.
-
-    @return: the new layer.
-    """
-    from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-
-    clock = above.timeSource()
-    factory = TLSMemoryBIOFactory(
-        Creator(options, clock), True, transport.factory.wrappedFactory, clock
-    )
-    # Connect a substitute first: the protocol above already has a transport.
-    layer = TLSMemoryBIOProtocol(factory, Protocol())
-    transport.wrappedProtocol = layer
-    layer.makeConnection(transport)
-    layer.wrappedProtocol = above
-    return layer
-
-
 def layerOf(transport: object) -> Any:
     """
     @return: the TLS layer of a transport, whose attribute C{transport} is the transport
         below it; None without TLS, or if the TLS is not Twisted's. (After C{startTLS},
         the layer is not the same object as the transport.)
     """
-    if not ISSLTransport.providedBy(transport):
+    if not usesTLS(transport):
         return None
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
@@ -329,10 +306,17 @@ def whenClosing(transport: Any, closing: Callable[[], object]) -> None:
 def endsAtProxy(transport: object) -> bool:
     """
     @return: True if the TLS of a transport ends at a proxy: the proxy sees the bytes
-        for the server in clear text.
+        for the server in clear text. It does not provide C{ISSLTransport}.
     """
     # Ask the class: a layer forwards unknown attributes to the transport below it.
-    return getattr(type(layerOf(transport)), "endsAtProxy", False)
+    return getattr(type(transport), "endsAtProxy", False)
+
+
+def usesTLS(transport: object) -> bool:
+    """
+    @return: True if a transport uses TLS, with the server or a proxy.
+    """
+    return ISSLTransport.providedBy(transport) or endsAtProxy(transport)
 
 
 def unbufferedWrite(layer: TLSMemoryBIOProtocol) -> Callable[[bytes], None]:
@@ -351,7 +335,7 @@ def peerHasEnded(transport: object) -> bool:
     """
     @return: True if the peer's close_notify has been received.
     """
-    if not ISSLTransport.providedBy(transport):
+    if not usesTLS(transport):
         return False
     from OpenSSL.SSL import RECEIVED_SHUTDOWN
 

@@ -38,8 +38,10 @@ class ProxyEndpoint:
     """
     An endpoint that connects through a proxy, or a chain of proxies.
 
-    The transport of the protocol is Twisted's own, or its TLS layer if the last proxy
-    is an C{https} one. The factory is called with a L{ProxiedAddress}. As with
+    The transport of the protocol is Twisted's own or, if the last proxy is an C{https}
+    one, a transport that behaves like it: C{startTLS} starts TLS with the server, and
+    until then the transport does not provide C{ISSLTransport}, because the proxy can
+    read everything. The factory is called with a L{ProxiedAddress}. As with
     Twisted's endpoints, it is started before each connection and stopped after that.
     """
 

@@ -6,16 +6,22 @@ This module imports OpenSSL, so it is imported only where it is needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import (
+    ILoggingContext,
     IOpenSSLClientConnectionCreator,
     IProtocol,
     IReactorTime,
+    ISSLTransport,
+    ISystemHandle,
+    ITLSTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from zope.interface import alsoProvides, implementer_only
 
 from .. import _tls
 
@@ -24,21 +30,32 @@ from .. import _tls
 _HEADER = 5
 
 
-class _Mute:
+#: The methods of a transport that behave differently once it has started TLS.
+_SECURED = (
+    "abortConnection",
+    "getHandle",
+    "getPeerCertificate",
+    "loseConnection",
+    "registerProducer",
+    "unregisterProducer",
+    "write",
+)
+
+
+class _Changed:
     """
-    A transport that drops everything written to it.
+    A transport with some methods replaced.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Any, **methods: Callable[..., object]) -> None:
         self._transport = transport
+        vars(self).update(methods)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
-        "Drop the bytes."
 
-
+@implementer_only(IProtocol, ILoggingContext, ISystemHandle, ITLSTransport)
 class ProxyTLS(TLSMemoryBIOProtocol):
     """
     The TLS with a proxy. (Unlike the class that newer versions of Twisted use, it
@@ -54,6 +71,9 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     While it is paused, it passes on nothing, so it can keep the first bytes from the
     server for the next protocol. (Twisted's class passes on the rest of the read.)
 
+    The protocol above must not mistake it for TLS with the server: until L{startTLS} is
+    called, it provides the interfaces of a transport without TLS, and no certificate.
+
     @ivar endsAtProxy: True, for L{_tls.endsAtProxy}.
     """
 
@@ -62,6 +82,10 @@ class ProxyTLS(TLSMemoryBIOProtocol):
     _isPaused = False
     #: How many bytes of the current TLS record have not been processed.
     _left = 0
+    #: The registered producer and whether it is a push producer; None without one.
+    _registered: tuple[object, bool] | None = None
+    #: The TLS with the server, if L{startTLS} has been called.
+    _server: TLSMemoryBIOProtocol | None = None
 
     def __init__(
         self, factory: TLSMemoryBIOFactory, protocol: IProtocol, clock: IReactorTime
@@ -72,6 +96,77 @@ class ProxyTLS(TLSMemoryBIOProtocol):
         self._first = b""
         #: Received bytes that have not been processed.
         self._received = bytearray()
+
+    # -- what a protocol finds out about TLS
+
+    def getPeerCertificate(self) -> object:
+        """
+        @return: None: there is no certificate of the server.
+        """
+        return None
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        """
+        The protocol negotiated with the server; None if there is none.
+        """
+        return None if self._server is None else self._server.negotiatedProtocol
+
+    def insert(
+        self, options: Any, isClient: bool = True, below: object = None
+    ) -> TLSMemoryBIOProtocol:
+        """
+        Start TLS with the server, between this layer and the protocol above.
+
+        @param options: the options for TLS.
+        @param isClient: True if the server is the server of the TLS handshake too.
+        @param below: the transport of the new layer; None for this one.
+
+        @return: the new layer.
+        """
+        none: Any = None
+        factory = TLSMemoryBIOFactory(options, isClient, none, self._clock)
+        # Connect a substitute: the protocol above has a transport already.
+        layer: TLSMemoryBIOProtocol = factory.protocol(factory, Protocol())
+        layer.makeConnection(below or self)
+        layer.wrappedProtocol, self.wrappedProtocol = self.wrappedProtocol, layer
+        return layer
+
+    def startTLS(self, contextFactory: object, normal: bool = True) -> None:
+        """
+        Start TLS with the server, as Twisted's transports do: from now on, methods of
+        this object are those of the new layer.
+
+        @param contextFactory: the options for TLS.
+        @param normal: True if the server is the server of the TLS handshake too.
+        """
+        registered = self._registered
+        if registered is not None:
+            self.unregisterProducer()
+        methods = {name: getattr(self, name) for name in _SECURED}
+        layer = self.insert(contextFactory, normal, _Changed(self, **methods))
+        self._server = layer
+        for name in _SECURED:
+            setattr(self, name, getattr(layer, name))
+        alsoProvides(self, ISSLTransport)
+        if registered is not None:
+            self.registerProducer(*registered)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """
+        Register a producer.
+        """
+        super().registerProducer(producer, streaming)  # type: ignore[no-untyped-call]
+        self._registered = producer, streaming
+
+    def unregisterProducer(self) -> None:
+        """
+        Unregister the producer.
+        """
+        self._registered = None
+        super().unregisterProducer()  # type: ignore[no-untyped-call]
+
+    # -- reading
 
     def unread(self, data: bytes) -> None:
         """
@@ -150,7 +245,8 @@ class ProxyTLS(TLSMemoryBIOProtocol):
             self._hasEnded = self.disconnecting = True
             transport: Any = self.transport
             transport.loseConnection()
-            mute: Any = _Mute(transport)
+            # Drop what this layer writes from now on.
+            mute: Any = _Changed(transport, write=lambda data: None)
             self.transport = mute
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -15,7 +15,6 @@ from twisted.internet.interfaces import (
     IHandshakeListener,
     IProtocol,
     IReactorTime,
-    ISSLTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -114,7 +113,7 @@ class Tunnel:
         if self.done.called:
             # The user's code has cancelled the tunnel.
             return
-        isTLS = ISSLTransport.providedBy(transport)
+        isTLS = _tls.endsAtProxy(transport)
         unread = None
         if isTLS:
             # TLS with a proxy is our own class, which can take back the bytes.
@@ -131,10 +130,6 @@ class Tunnel:
             raise
         if self.done.called:
             return
-        if isTLS and IHandshakeListener.providedBy(protocol):
-            # The handshake with the proxy has already been completed.
-            listener: Any = protocol
-            listener.handshakeCompleted()
         if isComplete:
             self.done.callback(protocol)
         if unread is not None:

@@ -615,7 +615,9 @@ class Closing:
             return
         self.state = REPORTED
         unsent = self._outbound.pending
-        isTLS = ISSLTransport.providedBy(self.transport)
+        isTLS = ISSLTransport.providedBy(self.transport) or (
+            self._isProxied and _tls.endsAtProxy(self.transport)
+        )
         isClean = bool(reason.check(ConnectionDone))
         isOver = not unsent and self._lostIn in (LINGERING, ACKNOWLEDGING)
         isOrderly = isOver or (
@@ -653,7 +655,7 @@ class Closing:
         isAnswered = self._hasEndedFirst and hasPeerEnded
         if self._isProxied:
             # A proxy can forge everything except the server's close_notify.
-            isAnswered &= isTLS and not _tls.endsAtProxy(self.transport)
+            isAnswered &= ISSLTransport.providedBy(self.transport)
             unacknowledged = unacknowledged or None
         disconnection = Disconnection(
             failure=failure or reason,
@@ -706,9 +708,9 @@ def isHalfCloseable(transport: object) -> bool:
     @return: True if the transport can end only our side. TLS cannot, although its
         transport claims to.
     """
-    return IHalfCloseableDescriptor.providedBy(
+    return IHalfCloseableDescriptor.providedBy(transport) and not _tls.usesTLS(
         transport
-    ) and not ISSLTransport.providedBy(transport)
+    )
 
 
 def _endOurSide(transport: Any) -> None:

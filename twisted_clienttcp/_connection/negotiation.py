@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import ISSLTransport, ITransport
 from twisted.python.failure import Failure
 
-from .. import _tls
 from ..errors import ClearText, NotConnectedError
 from ..framing._building import FramingSpec, freshFraming
 from .queue import OutputQueue
@@ -172,9 +171,7 @@ class Negotiation:
             raise RuntimeError(
                 "startTLS() cannot be called while nextRecord() is waiting"
             )
-        if ISSLTransport.providedBy(self.transport) and not _tls.endsAtProxy(
-            self.transport
-        ):
+        if ISSLTransport.providedBy(self.transport):
             raise RuntimeError("the connection uses TLS already")
         inbound = self._reading.inbound
         if unread := inbound.discard():

@@ -244,7 +244,7 @@ class Connection(ClientTCPProtocol):
         can be used only after that.
         """
         transport, clock = self.transport, self._owner.timeSource()
-        self.isHandshaking = ISSLTransport.providedBy(transport)
+        self.isHandshaking = _tls.usesTLS(transport)
         self.reading = Reading(transport, clock, self._newInbound)
         error: BaseException | None = None
         origin, client = self._framing, self._client
@@ -273,6 +273,9 @@ class Connection(ClientTCPProtocol):
             self._owner.raiseLater(error)
         elif not self.isHandshaking:
             self._owner.transportReady(self)
+        elif _tls.endsAtProxy(transport):
+            # The handshake with the proxy was completed before its dialogue.
+            self.handshakeCompleted()
         elif (broken := _tls.setupFailure(transport)) is not None:
             self._refuse(broken)
 
@@ -367,7 +370,7 @@ class Connection(ClientTCPProtocol):
         """
         options = _tls.checkOptions("options of startTLS()", options)
         transport = self.transport
-        if not (ITLSTransport.providedBy(transport) or _tls.endsAtProxy(transport)):
+        if not ITLSTransport.providedBy(transport):
             raise RuntimeError(f"this transport cannot start TLS: {transport!r}")
         creator = self._owner.tlsOptions(options)
         inbound = self.reading.inbound
@@ -701,7 +704,9 @@ class Connection(ClientTCPProtocol):
             # network failure.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             closing.blame(reason, "local")
-        if ISSLTransport.providedBy(self.transport):
+        if ISSLTransport.providedBy(self.transport) or (
+            self._isProxied and _tls.endsAtProxy(self.transport)
+        ):
             reason = _tls.explained(reason, self.transport, self.isHandshaking)
         reading, isAborted = self.reading, reason.check(ConnectionAborted)
         isRead = not (reading.isPaused or reading.hasEnded)
