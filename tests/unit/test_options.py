@@ -357,6 +357,7 @@ class RestTests(OptionsTestCase):
             ("--heartbeat's seconds must be a number of seconds", "x:PING"),
             ("not a JSON value", "30:}"),
             ("must have one record, not 2: 'a\\nb'", "30:a\nb"),
+            ("must have one record, as in 30:PING: ''", "30:"),
         ):
             framing = "--framing=jsonlines" if "}" in text else "--framing=line"
             words = ("localhost", "7", framing, f"--heartbeat={text}")
@@ -415,7 +416,7 @@ class RestTests(OptionsTestCase):
         """
         for expected, words in (
             ("--connect-timeout must be a number of seconds", ["--connect-timeout=x"]),
-            ("--max-length: line: maxLength must be at least 1", ["--max-length=0"]),
+            ("--max-length must be at least 1, not 0", ["--max-length=0"]),
             ("--on-too-long must be close, skip or split", ["--on-too-long=x"]),
             ("--eof must be half, close or keep, not", ["--eof=x"]),
             ("--max-retries must be at least 0, not -1", ["--max-retries=-1"]),
@@ -633,7 +634,7 @@ class RuleTests(OptionsTestCase):
                 ["--framing=stream", "--max-length=5"],
             ),
             (
-                "--on-too-long: netstring: onTooLong must be",
+                "with --framing=netstring, --on-too-long must be",
                 ["--framing=netstring", "--on-too-long=split"],
             ),
         ):

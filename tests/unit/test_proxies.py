@@ -56,8 +56,8 @@ class ProxyTests(SynchronousTestCase):
         )
 
     WRONG = (
-        ("secret", ValueError, "it has no scheme"),
-        ("socks5:/me:secret@proxy.test", ValueError, "it has no scheme"),
+        ("secret", ValueError, "the URL has no scheme"),
+        ("socks5:/me:secret@proxy.test", ValueError, "the URL has no scheme"),
         ("ftp://me:secret@proxy.test:1", ValueError, "the scheme of the URL must be"),
         ("http://me:secret@proxy.test", ValueError, "the URL has no port"),
         ("http://me:secret@proxy.test:0", ValueError, "from 1 to 65535, not 0"),

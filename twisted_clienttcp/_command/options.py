@@ -276,7 +276,9 @@ class Options(usage.Options):
         try:
             self.framing = spec.build()
         except ValueError as error:
-            raise usage.UsageError(f"--{name}: {error}") from error
+            # The cause names the parameter: name the option instead.
+            text = str(error.__cause__).replace(parameter, f"--{name}", 1)
+            raise usage.UsageError(f"with --framing={spec.name}, {text}") from error
 
     def _timedRecord(self, name: str) -> object:
         """
@@ -294,9 +296,8 @@ class Options(usage.Options):
         except (ClientTCPError, TypeError, ValueError) as error:
             raise usage.UsageError(f"--{name}: {error}") from error
         if len(records) != 1:
-            raise usage.UsageError(
-                f"--{name} must have one record, not {len(records)}: {text!r}"
-            )
+            number = f"not {len(records)}" if records else "as in 30:PING"
+            raise usage.UsageError(f"--{name} must have one record, {number}: {text!r}")
         return validated(f"--{name}", ALL[name].settings, (seconds, records[0]))
 
     def client(

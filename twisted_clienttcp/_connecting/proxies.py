@@ -178,7 +178,7 @@ def _parsed(url: object) -> tuple[str, str | None, str, str]:
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if not separator:
-        raise WrongProxy(f"it must be a URL such as {_EXAMPLE}: it has no scheme")
+        raise WrongProxy(f"the URL has no scheme: write it like {_EXAMPLE}")
     if scheme not in _SCHEMES:
         known = oneOf(_SCHEMES)
         raise WrongProxy(f"the scheme of the URL must be {known}, not {scheme!r}")
