@@ -8,11 +8,12 @@ Metrics of clients for Prometheus::
     REGISTRY.register(collector)
     collector.add("feed", client)
 
-Most statistics of the clients (C{client.stats}) are metrics. They are read only at a
-scrape, so they do not slow a client down. Every metric has the label C{client}: the
-name that the client was added with. Metrics of errors also have the label C{reason}:
-the operation of L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set. The
-metric of the phase has the label that OpenMetrics prescribes.
+The statistics of the clients (C{client.stats}) are metrics, except those that follow
+from others. They are read only at a scrape, so they do not slow a client down. Every
+metric has the label C{client}: the name that the client was added with. Metrics of
+errors also have the label C{reason}: the operation of
+L{errorDetails<twisted_clienttcp.errorDetails>}, from a fixed set. The metric of the
+phase has the label that OpenMetrics prescribes.
 
 This module needs the extra C{prometheus}.
 """
@@ -43,16 +44,35 @@ _PREFIX = "twisted_clienttcp_"
 #: How many seconds another thread waits for the reactor.
 _REACTOR_TIMEOUT = 10
 
-#: The counters: name, description, attribute of the statistics.
+#: The gauges: name, description, attribute of the statistics.
+_GAUGES = (
+    (
+        "pending_bytes",
+        "Bytes accepted for output that the kernel has not accepted yet.",
+        "pendingBytes",
+    ),
+    ("offline_bytes", "Pending bytes that wait for a connection.", "offlineBytes"),
+)
+
+#: The counters, in the same form.
 _COUNTERS = (
     ("attempts", "Attempts to connect.", "attempts"),
     ("connections", "Attempts that reached connected.", "connections"),
+    ("losses", "Connections that the peer or the network ended.", "losses"),
     ("connected_seconds", "Total time of all connections.", "secondsConnected"),
     ("received_bytes", "Bytes received, counted above TLS.", "bytesIn"),
     ("received_records", "Records delivered.", "recordsIn"),
+    ("framing_errors", "Errors in received bytes.", "framingErrors"),
     ("sent_bytes", "Bytes accepted for output, including pending ones.", "bytesOut"),
     ("sent_records", "Records accepted for output.", "recordsOut"),
     ("unsent_bytes", "Bytes accepted and lost: an upper bound.", "unsentBytes"),
+    (
+        "rejected_records",
+        "Records that waited and that the framing could not encode.",
+        "recordsRejected",
+    ),
+    ("flushes", "How often the pending output was flushed.", "flushes"),
+    ("highs", "How often the pending output reached the high mark.", "highs"),
     ("high_seconds", "Total time above the high mark.", "secondsHigh"),
 )
 
@@ -79,7 +99,7 @@ class ClientTCPCollector(Collector):
         Collect the metrics of a client from now on. Call this in the reactor's thread.
 
         @param name: the value of the label C{client}. Use the same name after a restart
-            of the program, and not many names: each has about fifty time series.
+            of the program, and not many names: each has about sixty time series.
         @param client: the client.
 
         @raise TypeError: if an argument has the wrong type.
@@ -157,18 +177,16 @@ def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:
     @return: the metrics, with the values of these clients.
     """
     phase = StateSetMetricFamily(f"{_PREFIX}phase", "The phase.", labels=["client"])
-    pending = GaugeMetricFamily(
-        f"{_PREFIX}pending_bytes",
-        "Bytes accepted for output that the kernel has not accepted yet.",
-        labels=["client"],
-    )
     for name, stats in clients.items():
         phase.add_metric(
             [name], {each.value: each.value == stats.phase for each in Phase}
         )
-        pending.add_metric([name], stats.pendingBytes)
     yield phase
-    yield pending
+    for metric, text, attribute in _GAUGES:
+        gauge = GaugeMetricFamily(f"{_PREFIX}{metric}", text, labels=["client"])
+        for name, stats in clients.items():
+            gauge.add_metric([name], getattr(stats, attribute))
+        yield gauge
     for metric, text, attribute in _COUNTERS:
         counter = CounterMetricFamily(f"{_PREFIX}{metric}", text, labels=["client"])
         for name, stats in clients.items():
