@@ -99,7 +99,7 @@ class ClientTCPCollector(Collector):
         Collect the metrics of a client from now on. Call this in the reactor's thread.
 
         @param name: the value of the label C{client}. Use the same name after a restart
-            of the program, and not many names: each has about sixty time series.
+            of the program, and not many names: each has fewer than sixty time series.
         @param client: the client.
 
         @raise TypeError: if an argument has the wrong type.
