@@ -215,7 +215,7 @@ def seen(user: User) -> dict[str, object]:
             each.__name__: each.providedBy(transport)
             for each in (ITCPTransport, ITLSTransport, ISSLTransport, IConsumer)
         },
-        "certificate": certificate and certificate.get_subject().get_components(),
+        "certificate": certificate and certificate.to_cryptography().subject,
         "noDelay": bool(transport.getTcpNoDelay()),
         "keepAlive": bool(transport.getTcpKeepAlive()),
         "disconnecting": bool(transport.disconnecting),
