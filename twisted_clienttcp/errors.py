@@ -403,12 +403,12 @@ class RecordTooLong(LimitExceeded, FramingError):
 
     @property
     def limit(self) -> int:  # type: ignore[override]
-        "See L{LimitExceeded}."
+        "The same as C{maxLength}."
         return self.maxLength
 
     @property
     def problem(self) -> str:  # type: ignore[override]
-        "See L{LimitExceeded}."
+        "What has happened, in words."
         skipped = " and was skipped" if self.skipped else ""
         return f"a record of at least {self.length} bytes is too long{skipped}"
 
