@@ -140,6 +140,21 @@ class StackTests(SynchronousTestCase):
         """
         self.handOver(STACKS[name], data, at, choice)
 
+    def test_replacedInNewline(self) -> None:
+        """
+        If it takes over between the two bytes of a newline, and lines wait for the rest
+        of a block, it decodes the whole newline, and the first of these lines is not
+        mistaken for its second byte.
+        """
+        framing = STACKS["blocks"]
+        for data in (b"\na\r\n\r\n", b"\n\r\n\n", b"\ra\n\r\r"):
+            whole = decoded(framing, [data], end=False)[0]
+            for cut in range(1, len(data)):
+                chunks = [data[:cut], data[cut:]]
+                for count in range(len(whole) + 1):
+                    found, _ = replaced(framing, chunks, 0, count)
+                    self.assertEqual(found, whole, (data, cut, count))
+
     @given(st.sampled_from(sorted(ACROSS)), st.lists(streams), cuts, st.data())
     def test_replacedAcross(
         self, name: str, blocks: list[bytes], at: list[int], choice: Any

@@ -301,9 +301,11 @@ class InputBuffer:
             return
         self._successor = None
         previous = self.framing
-        if back := previous.takeBack():
-            self._replaceRest(back + self.rest)
         self._swallows = previous.swallows or self._swallows
+        if back := previous.takeBack():
+            # The other framing decodes all of the last newline, with its second byte.
+            self._swallows = b""
+            self._replaceRest(back + self.rest)
         self._searched = self._start
         self.framing = framing
 
