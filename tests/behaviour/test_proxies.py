@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import socket
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
@@ -473,10 +474,13 @@ class LayersTests(ProxyTestCase):
         clock.advance(20)
         await self.assertFailure(client.whenStopped(), HeartbeatTimeout)
 
-    async def test_heartbeatOfATalker(self) -> None:
+    async def droppedDespite(
+        self, talk: Callable[[Any, Clock], Coroutine[Any, Any, None]]
+    ) -> None:
         """
-        So is one that does not answer while the client sends records, which the proxy
-        accepts.
+        Check that a server that does not answer is noticed.
+
+        @param talk: puts a record, and lets a second pass.
         """
         server = await self.serve()
         clock = Clock()
@@ -487,6 +491,17 @@ class LayersTests(ProxyTestCase):
         for _ in range(30):
             if not client.connected:
                 break
+            await talk(client, clock)
+        self.assertFalse(client.connected)
+        await self.assertFailure(stopped, HeartbeatTimeout)
+
+    async def test_heartbeatOfATalker(self) -> None:
+        """
+        So is one that does not answer while the client sends records, which the proxy
+        accepts.
+        """
+
+        async def talk(client: Any, clock: Clock) -> None:
             client.put(b"x" * 100)
             flushed = client.flushed()
             clock.advance(0)
@@ -495,31 +510,24 @@ class LayersTests(ProxyTestCase):
                 await turn()
             clock.advance(1)
             clock.advance(0)
-        self.assertFalse(client.connected)
-        await self.assertFailure(stopped, HeartbeatTimeout)
+
+        await self.droppedDespite(talk)
 
     async def test_heartbeatOfARegularTalker(self) -> None:
         """
         So is one that does not answer while the client puts records at the very times
         at which the output is checked.
         """
-        server = await self.serve()
-        clock = Clock()
-        client, _, _ = await self.connected(
-            server, heartbeat=(10, b"PING"), clock=clock
-        )
-        stopped = client.whenStopped()
-        for _ in range(30):
-            if not client.connected:
-                break
+
+        async def talk(client: Any, clock: Clock) -> None:
             # This is called before the check that is due at the end of the second.
             clock.callLater(0.1, client.put, b"x" * 100)
             clock.advance(1)
             await client.flushed()
             for _ in range(4):
                 await turn()
-        self.assertFalse(client.connected)
-        await self.assertFailure(stopped, HeartbeatTimeout)
+
+        await self.droppedDespite(talk)
 
     async def test_certificates(self) -> None:
         """
