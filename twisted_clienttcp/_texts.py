@@ -53,6 +53,15 @@ def textOf(error: BaseException | LimitExceeded, form: Form = assigned) -> str:
     return text or type(error).__name__
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    @param noun: a noun whose plural ends in s.
+
+    @return: a number of things.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """
     @return: a time for messages, with one to three digits.

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import errno
 
-from ._texts import LimitExceeded, duration, textOf
+from ._texts import LimitExceeded, counted, duration, textOf
 
 
 class ClientTCPError(Exception):
@@ -214,7 +214,7 @@ class RetriesExhausted(ClientTCPError):
         @param words: a description of the last failure; empty for none.
         """
         last = f"; the last one: {words}" if words else ""
-        failures = "1 failure" if attempts == 1 else f"{attempts} failures"
+        failures = counted(attempts, "failure")
         super().__init__(f"{failures} in {duration(elapsed)}{last}")
         self.attempts = attempts
         self.elapsed = elapsed

@@ -182,16 +182,12 @@ def _metrics(clients: dict[str, Stats]) -> Iterator[Metric]:
             [name], {each.value: each.value == stats.phase for each in Phase}
         )
     yield phase
-    for metric, text, attribute in _GAUGES:
-        gauge = GaugeMetricFamily(f"{_PREFIX}{metric}", text, labels=["client"])
-        for name, stats in clients.items():
-            gauge.add_metric([name], getattr(stats, attribute))
-        yield gauge
-    for metric, text, attribute in _COUNTERS:
-        counter = CounterMetricFamily(f"{_PREFIX}{metric}", text, labels=["client"])
-        for name, stats in clients.items():
-            counter.add_metric([name], getattr(stats, attribute))
-        yield counter
+    for kind, rows in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
+        for metric, text, attribute in rows:
+            family = kind(f"{_PREFIX}{metric}", text, labels=["client"])
+            for name, stats in clients.items():
+                family.add_metric([name], getattr(stats, attribute))
+            yield family
     for metric, text, attribute in _ERRORS:
         counter = CounterMetricFamily(
             f"{_PREFIX}{metric}", text, labels=["client", "reason"]

@@ -156,7 +156,7 @@ class ScriptedClosing:
         The transport is lost, once.
         """
         if self.closing.reason is None:
-            self.closing.lost(Failure(ConnectionLost()), 40)
+            self.closing.lost(Failure(ConnectionLost()), 40, False)
 
     def deliver(self) -> None:
         """
@@ -320,7 +320,7 @@ class ReportTests(SynchronousTestCase):
         scripted.descriptor.configure_mock(unacknowledged=unacknowledged, **other)
         for name in steps:
             (getattr(scripted, name, None) or getattr(scripted.closing, name))()
-        scripted.closing.lost(Failure(ConnectionDone()), 40)
+        scripted.closing.lost(Failure(ConnectionDone()), 40, isTLS)
         [[_, report, _], _] = scripted.owner.connectionEnded.call_args
         assert isinstance(report, Disconnection)
         return report

@@ -61,6 +61,7 @@ from .settings import (
     moveTo,
     newSession,
     nextTarget,
+    store,
     storeMarks,
 )
 
@@ -283,8 +284,7 @@ class ClientTCPFactory(Settings):
         functions = checked(given, self.args or (), self.marks.given)
         self.batched = "serverInputBatch" in functions
         name = "serverInputBatch" if self.batched else "serverInput"
-        # Users cannot assign callbacks.
-        object.__setattr__(self, "serverInput", functions[name])
+        store(self, "serverInput", functions[name])
         session = newSession(self) if self._sets(SESSION) else None
         self._driver = Driver(self, functions, self._direct)
         self._parts = self._driver.parts

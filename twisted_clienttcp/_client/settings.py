@@ -115,7 +115,10 @@ def _checkName(name: str) -> None:
         raise TypeError(f"{name} is not a setting: did you mean {meant}?")
 
 
-def _store(client: Settings, name: str, value: object) -> None:
+def store(client: Settings, name: str, value: object) -> None:
+    """
+    Store an attribute without the checks for users.
+    """
     object.__setattr__(client, name, value)
 
 
@@ -131,18 +134,18 @@ def _setDestination(client: Settings, name: str, value: object) -> None:
     values = {each: getattr(client, each) for each in DESTINATION} | {name: value}
     targetFrom(placeholders(values), client.reactor)
     client._moved |= {name}
-    _store(client, name, value)
+    store(client, name, value)
 
 
 def _setFraming(client: Any, name: str, value: AnyFraming) -> None:
     _checkTimed("heartbeat", client.heartbeat, value)
     _checkTimed("keepTalking", client.keepTalking, value)
-    _store(client, name, value)
+    store(client, name, value)
 
 
 def _setTimed(client: Settings, name: str, value: TimedRecord | None) -> None:
     _checkTimed(name, value, client.framing)
-    _store(client, name, value)
+    store(client, name, value)
 
 
 def _setMark(client: Any, name: str, value: int | None) -> None:
@@ -154,16 +157,16 @@ def storeClock(client: Settings, clock: IReactorTime) -> None:
     """
     Use another clock.
     """
-    _store(client, "clock", clock)
+    store(client, "clock", clock)
 
 
 def storeMarks(client: Settings, marks: Marks) -> None:
     """
     Use other marks.
     """
-    _store(client, "marks", marks)
-    _store(client, "highMark", marks.high if marks.given else None)
-    _store(client, "lowMark", marks.low if marks.given else None)
+    store(client, "marks", marks)
+    store(client, "highMark", marks.high if marks.given else None)
+    store(client, "lowMark", marks.low if marks.given else None)
 
 
 # -- the other validators
@@ -280,7 +283,7 @@ class Setting:
     kind: str
     later: str
     poe: str = ""
-    apply: Callable[[Settings, str, Any], None] = _store
+    apply: Callable[[Settings, str, Any], None] = store
 
 
 def _setting(
@@ -289,7 +292,7 @@ def _setting(
     kind: str,
     later: str,
     poe: str = "",
-    apply: Callable[[Settings, str, Any], None] = _store,
+    apply: Callable[[Settings, str, Any], None] = store,
 ) -> _Value:
     """
     @return: a L{Setting}, as a value of the type that L{Settings} declares.
@@ -648,12 +651,12 @@ class Settings(ReconnectingClientFactory):
 
     def __setattr__(self, name: str, value: object) -> None:
         setting = SETTINGS.get(name)
-        if name in CALLBACKS:
-            raise AttributeError(
-                f"{name} is a callback and cannot be assigned: pass {name}= to the "
-                "constructor, or define it as a method of a handler"
-            )
         if setting is None:
+            if name in CALLBACKS:
+                raise AttributeError(
+                    f"{name} is a callback and cannot be assigned: pass {name}= to the "
+                    "constructor, or define it as a method of a handler"
+                )
             if not hasattr(type(self), name):
                 _checkName(name)
             super().__setattr__(name, value)
@@ -665,7 +668,7 @@ class Settings(ReconnectingClientFactory):
             self._changed(name)
         else:
             self._early = {**getattr(self, "_early", {}), name: value}
-            _store(self, name, value)
+            store(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name in SETTINGS:
@@ -703,7 +706,7 @@ class Settings(ReconnectingClientFactory):
         Store the value of a setting, unless it is the class's value.
         """
         if value is not getattr(type(self), name):
-            _store(self, name, value)
+            store(self, name, value)
 
     def _sets(self, names: frozenset[str]) -> bool:
         """
@@ -817,7 +820,7 @@ def moveTo(client: Settings, target: Target) -> None:
     client._moved = _NONE
     for name, value in zip(DESTINATION, target.given, strict=True):
         if value is not getattr(client, name):
-            _store(client, name, value)
+            store(client, name, value)
 
 
 #: Each setting by its name.

@@ -24,7 +24,7 @@ from .. import _logevents as logged
 from .._connecting.resolving import inWords
 from .._connection.disconnection import Disconnection
 from .._details import describe, errorDetails, oneLine
-from .._texts import duration
+from .._texts import counted, duration
 from ..errors import ClientTCPError
 from .reporting import (
     clientFields,
@@ -81,8 +81,7 @@ class Repetition:
         period = duration(self.seconds)
         if not self.isMixed:
             return f" ({self.count} times in {period})"
-        others = "other event" if self.count == 2 else "other events"
-        return f" (and {self.count - 1} {others} in {period})"
+        return f" (and {counted(self.count - 1, 'other event')} in {period})"
 
     def fields(self) -> dict[str, object]:
         """
@@ -430,7 +429,7 @@ def past(counts: Mapping[str, int], seconds: float) -> dict[str, object]:
     @return: these values as fields, and the field C{history}.
     """
     words = [
-        f"{counts[what]} {noun}{'s' if counts[what] > 1 else ''}"
+        counted(counts[what], noun)
         for what, noun in COUNTED.items()
         if counts.get(what)
     ]

@@ -34,6 +34,7 @@ from .table import (
     ARGUMENTS,
     COMPLETIONS,
     GROUPS,
+    OF_FRAMING,
     REPEATED,
     SECOND,
     checkRules,
@@ -41,9 +42,6 @@ from .table import (
     validated,
 )
 from .text import Form
-
-#: The options for parameters of the framing.
-_OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
 
 #: The width of the column of options in the help.
 _COLUMN = 36
@@ -206,7 +204,7 @@ class Options(usage.Options):
             self.framing = self._spec.build()
         except (ImportError, ValueError) as error:
             raise usage.UsageError(f"--framing: {error}") from error
-        for name, parameter in _OF_FRAMING.items():
+        for name, parameter in OF_FRAMING.items():
             if self[name] is not None:
                 self._setParameter(name, parameter)
         low, high = self["low-mark"], self["high-mark"]
@@ -318,7 +316,7 @@ class Options(usage.Options):
         }
         if len(settings.get("proxy", ())) == 1:
             (settings["proxy"],) = settings["proxy"]
-        if not {"framing", *_OF_FRAMING}.isdisjoint(self.given):
+        if not {"framing", *OF_FRAMING}.isdisjoint(self.given):
             settings["framing"] = self.framing
         try:
             client = kind(

@@ -14,7 +14,7 @@ from .. import _logevents as logged
 from .._client.reporting import destinationOf
 from .._connecting.resolving import inWords
 from .._details import describe, oneLine
-from .._texts import duration
+from .._texts import counted, duration
 from ..errors import RetriesExhausted
 from .table import asOption
 
@@ -39,32 +39,38 @@ class Reports:
         """
         self._log(_whereAndWhy(client, failure))
 
-    def _log(self, text: str) -> None:
-        if self.enabled:
-            logged.FAILED.log(self, {"text": oneLine(text)})
-
     def attemptFailed(self, client: ClientTCPFactory, failure: Failure) -> None:
         """
         An attempt has failed. (This must be called by C{connectError}.)
         """
         text = f"{_whereAndWhy(client, failure)}{inWords(client.tried)}"
-        # The client schedules the next attempt, or stops, after this has returned.
-        self._reactor.callLater(0, self._attemptFailed, text, client, client.retries)
-
-    def _attemptFailed(self, text: str, client: ClientTCPFactory, retries: int) -> None:
-        outlook = self._outlook(client, retries)
-        self._log(f"{text}; {outlook}" if outlook else text)
+        self._logWithOutlook(client, text)
 
     def connectionLost(self, client: ClientTCPFactory) -> None:
         """
         A connection has been lost, and the reason has been reported. (This must be
         called by C{serverError}.)
         """
-        self._reactor.callLater(0, self._connectionLost, client, client.retries)
+        self._logWithOutlook(client)
 
-    def _connectionLost(self, client: ClientTCPFactory, retries: int) -> None:
-        if outlook := self._outlook(client, retries):
-            self._log(outlook)
+    def _logWithOutlook(self, client: ClientTCPFactory, *texts: str) -> None:
+        """
+        Log what has happened, if that is given, and what follows. The client decides
+        this after the callback has returned.
+        """
+        retries = client.retries
+
+        def log() -> None:
+            if text := "; ".join(
+                filter(None, (*texts, self._outlook(client, retries)))
+            ):
+                self._log(text)
+
+        self._reactor.callLater(0, log)
+
+    def _log(self, text: str) -> None:
+        if self.enabled:
+            logged.FAILED.log(self, {"text": oneLine(text)})
 
     def _outlook(self, client: ClientTCPFactory, retries: int) -> str:
         """
@@ -73,8 +79,7 @@ class Reports:
         @return: what follows, in words; empty if the client just stops.
         """
         if self._gaveUp is not None:
-            count = self._gaveUp.attempts
-            return f"giving up after {count} failure{'s' if count > 1 else ''}"
+            return f"giving up after {counted(self._gaveUp.attempts, 'failure')}"
         if client.retries > retries and not client.shuttingDown:
             return f"next attempt in {duration(client.delay)}"
         return ""

@@ -404,9 +404,14 @@ REPEATED = ("endpoint", "proxy")
 #: Every option by its name.
 ALL = {option.name: option for options in GROUPS.values() for option in options}
 
-#: The option for each setting that has one, and for the limit of a framing.
-_OPTIONS = {option.settings: option.name for option in ALL.values() if option.isSetting}
-_OPTIONS["maxLength"] = "max-length"
+#: The options for parameters of the framing.
+OF_FRAMING = {"max-length": "maxLength", "on-too-long": "onTooLong"}
+
+#: The option for each setting and each parameter of the framing that has one.
+_OPTIONS = {
+    **{option.settings: option.name for option in ALL.values() if option.isSetting},
+    **{parameter: name for name, parameter in OF_FRAMING.items()},
+}
 
 
 def asOption(setting: str, value: float) -> str:

@@ -113,9 +113,8 @@ class Tunnel:
         if self.done.called:
             # The user's code has cancelled the tunnel.
             return
-        isTLS = _tls.endsAtProxy(transport)
         unread = None
-        if isTLS:
+        if _tls.endsAtProxy(transport):
             # TLS with a proxy is our own class, which can take back the bytes.
             transport.wrappedProtocol = protocol
             transport.unread(rest)

@@ -210,6 +210,8 @@ class Closing:
     isCutShort: bool = False
     #: The state in which the transport was lost.
     _lostIn: State = OPEN
+    #: True if it used TLS.
+    _isTLS: bool = False
     #: True if our side ended before the peer's side.
     _hasEndedFirst: bool = False
     _undelivered: int = 0
@@ -547,14 +549,16 @@ class Closing:
         transport = self.transport
         getattr(transport, "abortConnection", transport.loseConnection)()
 
-    def lost(self, reason: Failure, deliveryTimeout: float) -> None:
+    def lost(self, reason: Failure, deliveryTimeout: float, isTLS: bool) -> None:
         """
         The transport is lost: report the end as soon as all records received before the
         loss have been delivered.
 
         @param reason: the reason, from Twisted.
         @param deliveryTimeout: the longest time in seconds for the delivery.
+        @param isTLS: True if the transport used TLS, with the peer or a proxy.
         """
+        self._isTLS = isTLS
         reading, outbound = self._reading, self._outbound
         self.isCutShort = (
             self.state < LINGERING
@@ -615,15 +619,12 @@ class Closing:
             return
         self.state = REPORTED
         unsent = self._outbound.pending
-        isTLS = ISSLTransport.providedBy(self.transport) or (
-            self._isProxied and _tls.endsAtProxy(self.transport)
-        )
         isClean = bool(reason.check(ConnectionDone))
         isOver = not unsent and self._lostIn in (LINGERING, ACKNOWLEDGING)
         isOrderly = isOver or (
             not unsent and isClean and self._lostIn in (HEARING, RECEIVING)
         )
-        answersPeer = isTLS and isClean and not isOver
+        answersPeer = self._isTLS and isClean and not isOver
         if self.cause is not None:
             cause = self.cause
         elif isOrderly:
@@ -633,7 +634,7 @@ class Closing:
         elif isClean:
             # If the peer ends its side, readConnectionLost() is called before this,
             # except with TLS. If it was not, code on our side closed the transport.
-            peer = self._reading.hasEnded or isTLS
+            peer = self._reading.hasEnded or self._isTLS
             cause = Cause(reason, "peer" if peer else "local", isKnown=not peer)
         else:
             cause = Cause(reason, "network", isKnown=False)
@@ -651,7 +652,7 @@ class Closing:
             # peer may have closed the connection before it arrived.
             unacknowledged = None
         # If TLS ends without the peer's close_notify, the reason is a ConnectionLost.
-        hasPeerEnded = isClean if isTLS else self._reading.hasEnded
+        hasPeerEnded = isClean if self._isTLS else self._reading.hasEnded
         isAnswered = self._hasEndedFirst and hasPeerEnded
         if self._isProxied:
             # A proxy can forge everything except the server's close_notify.

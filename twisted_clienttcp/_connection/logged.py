@@ -61,12 +61,12 @@ class LoggedClosing(Closing):
         self._connection.log.note(f"{IN} end of stream")
         super().peerEnded()
 
-    def lost(self, reason: Failure, deliveryTimeout: float) -> None:
+    def lost(self, reason: Failure, deliveryTimeout: float, isTLS: bool) -> None:
         """
         See L{Closing.lost}.
         """
         self._connection.log.note(self._ending(reason))
-        super().lost(reason, deliveryTimeout)
+        super().lost(reason, deliveryTimeout, isTLS)
 
     def _ending(self, reason: Failure) -> str:
         """

@@ -704,15 +704,17 @@ class Connection(ClientTCPProtocol):
             # network failure.
             reason = Failure(ConnectionAborted("the reactor was stopped"))
             closing.blame(reason, "local")
-        if ISSLTransport.providedBy(self.transport) or (
+        # Only behind a proxy, TLS may be that with a proxy.
+        isTLS = ISSLTransport.providedBy(self.transport) or (
             self._isProxied and _tls.endsAtProxy(self.transport)
-        ):
+        )
+        if isTLS:
             reason = _tls.explained(reason, self.transport, self.isHandshaking)
         reading, isAborted = self.reading, reason.check(ConnectionAborted)
         isRead = not (reading.isPaused or reading.hasEnded)
         if reason.check(ConnectionLost) and not (isAborted or isRead):
             reason = Failure(LostWhileWriting())
-        closing.lost(reason, self._client.drainTimeout)
+        closing.lost(reason, self._client.drainTimeout, isTLS)
 
     def count(self, stats: Stats) -> None:
         """
