@@ -40,9 +40,9 @@ DETAILS = {
     "standard input), and nothing failed. If the reader of standard output closes "
     "it, as head does, the rest does not have to be printed. The server's program may "
     "still not have read everything. With --reconnect, a failed attempt or a lost "
-    "connection changes the status only if output was not sent, or if the server's "
-    "kernel is known not to have acknowledged it. After a reset, this is unknown, and "
-    "the status is 0.",
+    "connection that another connection follows changes the status only if output was "
+    "not sent, or if the server's kernel is known not to have acknowledged it. After a "
+    "reset, this is unknown, and the status can be 0.",
     str(EX_FAILED): "The connection failed, was lost, or ended before the end of "
     "standard input; data could not be sent or printed, or was not acknowledged; or a "
     "callback raised an exception.",
